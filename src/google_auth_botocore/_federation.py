@@ -1,0 +1,196 @@
+"""What copies of one `Credentials` share: the AWS identity, and a source for each token that somebody has asked for."""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from collections import deque
+from collections.abc import Callable, Hashable, Mapping
+from typing import Any, TypeVar
+
+from google_auth_botocore import _aws, _google, _hints, _subject_token, _transport
+from google_auth_botocore._clock import Clock
+from google_auth_botocore._config import JWT, Settings
+from google_auth_botocore._token import DEADLINE, Errand, Minted, Request, TokenSource
+from google_auth_botocore._transport import Sender
+from google_auth_botocore.exceptions import FederationError
+
+# All that a federated token may do that is only there to impersonate.
+_IAM_SCOPE = "https://www.googleapis.com/auth/iam"
+# A federated token is used for a call to IAM Credentials as long as it outlives the call, so that a Security Token
+# Service that is down goes unnoticed while IAM Credentials is up.
+_LONG_ENOUGH = 60.0
+# How many token sources stay alive without a Credentials object that uses them: clients make short-lived copies.
+_KEPT = 64
+_EXPIRED = {"ExpiredToken", "ExpiredTokenException"}
+
+Result = TypeVar("Result")
+
+
+class Federation:
+    """One AWS identity and the Google tokens that come from it.
+
+    Args:
+        identity: The AWS side.
+        clock: Wall and elapsed time.
+    """
+
+    def __init__(self, identity: _aws.AwsIdentity, clock: Clock) -> None:
+        self.identity = identity
+        self._clock = clock
+        # How far AWS's clock is ahead of ours, in seconds; measured when AWS refuses a date.
+        self._offset = 0.0
+        self._sources: weakref.WeakValueDictionary[Hashable, TokenSource] = (
+            weakref.WeakValueDictionary()
+        )
+        self._recent: deque[TokenSource] = deque(maxlen=_KEPT)
+        self._lock = threading.Lock()
+        _FEDERATIONS.add(self)
+
+    def after_fork(self) -> None:
+        """In the child: fresh locks, an AWS session and connections of its own."""
+        self._lock = threading.Lock()
+        self.identity.after_fork()
+
+    def tokens(self, settings: Settings) -> TokenSource:
+        """The source of access tokens: one for all who want the same."""
+        if settings.service_account is None:
+            return self._federated(settings, settings.scopes)
+        mint = self._delegated if settings.subject is not None else self._impersonated
+        return self._source(settings, lambda request, errand: mint(settings, request, errand))
+
+    def id_tokens(self, settings: Settings, audience: str, include_email: bool) -> TokenSource:
+        """The source of ID tokens for an audience."""
+
+        def mint(request: Request, errand: Errand) -> Minted:
+            def generate(sender: Sender, bearer: str) -> Minted:
+                role = self.identity.assumed_role
+                return _google.generate_id_token(
+                    sender, settings, bearer, role, audience, include_email
+                )
+
+            return self._with_federated_token(settings, request, errand, generate)
+
+        return self._source((settings, audience, include_email), mint)
+
+    def sign(self, settings: Settings, request: Request, blob: bytes) -> tuple[str, bytes]:
+        """The id of the service account's key and its signature of the blob."""
+        return self._with_federated_token(
+            settings,
+            request,
+            Errand(ahead=False, deadline=self._clock.monotonic() + DEADLINE),
+            lambda sender, bearer: _google.sign_blob(
+                sender, settings, bearer, self.identity.assumed_role, blob
+            ),
+        )
+
+    def _source(self, key: Hashable, mint: Callable[..., Minted]) -> TokenSource:
+        with self._lock:
+            source = self._sources.get(key)
+            if source is None:
+                source = TokenSource(mint, _transport.in_background, self._clock)
+                self._sources[key] = source
+            if source not in self._recent:
+                self._recent.append(source)
+            return source
+
+    def _federated(self, settings: Settings, scopes: tuple[str, ...]) -> TokenSource:
+        key = (
+            settings.sts_url,
+            settings.audience,
+            settings.subject_token_type,
+            settings.verification_url,
+            scopes,
+        )
+        return self._source(
+            key, lambda request, errand: self._exchanged(settings, scopes, request, errand)
+        )
+
+    def _exchanged(
+        self, settings: Settings, scopes: tuple[str, ...], request: Request, errand: Errand
+    ) -> Minted:
+        sender = Sender(request, self._clock, errand.deadline)
+        resolved_again = dated_again = False
+        while True:
+            subject_token = self._subject_token(settings, sender, ahead=errand.ahead)
+            try:
+                return _google.exchange(sender, settings, subject_token, scopes)
+            except FederationError as error:
+                if error.aws_reason in _EXPIRED and not resolved_again:
+                    resolved_again = True
+                    self.identity.forget()
+                elif _hints.skewed(str(error)) and not dated_again and sender.date is not None:
+                    dated_again = True
+                    self._offset = sender.date - self._clock.time()
+                else:
+                    raise
+
+    def _subject_token(self, settings: Settings, sender: Sender, *, ahead: bool) -> str:
+        if settings.subject_token_type == JWT:
+            jwt = self.identity.web_identity_token(f"https:{settings.audience}", ahead=ahead)
+            sender.secrets.append(jwt)
+            return jwt
+        signer = self.identity.signer(settings.verification_url, ahead=ahead)
+        signed = _subject_token.sign(signer, settings.audience, self._clock.time() + self._offset)
+        sender.secrets.extend(signed.secrets)
+        return signed.value
+
+    def _impersonated(self, settings: Settings, request: Request, errand: Errand) -> Minted:
+        def generate(sender: Sender, bearer: str) -> Minted:
+            return _google.generate_access_token(
+                sender, settings, bearer, self.identity.assumed_role
+            )
+
+        return self._with_federated_token(settings, request, errand, generate)
+
+    def _delegated(self, settings: Settings, request: Request, errand: Errand) -> Minted:
+        """A Workspace user's token: the service account signs that it acts for the user."""
+        now = int(self._clock.time() + self._offset)
+        claims: Mapping[str, Any] = {
+            "iss": settings.service_account,
+            "sub": settings.subject,
+            "aud": "https://oauth2.googleapis.com/token",
+            "scope": " ".join(settings.scopes),
+            "iat": now,
+            "exp": now + min(settings.lifetime, 3600),
+        }
+
+        def generate(sender: Sender, bearer: str) -> Minted:
+            assertion = _google.sign_jwt(
+                sender, settings, bearer, self.identity.assumed_role, claims
+            )
+            return _google.assertion_token(sender, settings, assertion)
+
+        return self._with_federated_token(settings, request, errand, generate)
+
+    def _with_federated_token(
+        self,
+        settings: Settings,
+        request: Request,
+        errand: Errand,
+        work: Callable[[Sender, str], Result],
+    ) -> Result:
+        """Calls IAM Credentials; when it finds the federated token wrong, once more with another."""
+        source = self._federated(settings, (_IAM_SCOPE,))
+        held = source.with_life(request, errand, _LONG_ENOUGH)
+        try:
+            return work(Sender(request, self._clock, errand.deadline), held.token.value)
+        except FederationError as error:
+            if error.status_code != 401:
+                raise
+        held = source.replaced(request, errand, held)
+        return work(Sender(request, self._clock, errand.deadline), held.token.value)
+
+
+_FEDERATIONS: weakref.WeakSet[Federation] = weakref.WeakSet()
+
+
+def _after_fork_in_child() -> None:
+    _transport.drop_own()
+    for federation in list(_FEDERATIONS):
+        federation.after_fork()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_after_fork_in_child)

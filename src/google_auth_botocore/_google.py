@@ -1,0 +1,292 @@
+"""Google's side: the Security Token Service, the IAM Credentials API and the OAuth token endpoint.
+
+Each function posts one request, checks the reply before anything of it is used, and turns a refusal into an error
+that says why. https://cloud.google.com/iam/docs/reference/sts/rest/v1/TopLevel/token and
+https://cloud.google.com/iam/docs/reference/credentials/rest/v1/projects.serviceAccounts.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Any, NoReturn
+from urllib.parse import quote, urlencode
+
+from google_auth_botocore import _hints, _text
+from google_auth_botocore._config import Settings
+from google_auth_botocore._hints import Refusal
+from google_auth_botocore._token import Minted
+from google_auth_botocore._transport import Reply, Sender
+from google_auth_botocore.exceptions import FederationError, TransientFederationError
+
+_TOKEN = re.compile(r"[!-~]+")
+_AWS_REASON = re.compile(r"AWS response of type (\w+)")
+_RFC3339 = re.compile(r"(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d:\d\d)(?:\.\d+)?([Zz]|[+-]\d\d:\d\d)")
+
+
+@dataclass(frozen=True)
+class _Call:
+    """A request to Google, and the words for its errors."""
+
+    step: str
+    server: str
+    url: str
+    wanted: str
+    hint: Callable[[Refusal], str | None]
+
+    def post(
+        self, sender: Sender, headers: Mapping[str, str], body: bytes
+    ) -> tuple[Mapping[str, Any], Reply]:
+        """The reply's JSON object."""
+        reply = sender.post(self.step, self.server, self.url, headers, body)
+        try:
+            document = json.loads(reply.body)
+        except (ValueError, RecursionError):
+            document = None
+        if reply.status == 200 and isinstance(document, Mapping):
+            return document, reply
+        if reply.status == 200:
+            self.unusable("a body that is no JSON object", reply)
+        self._refuse(sender, document, reply)
+
+    def post_json(
+        self, sender: Sender, bearer: str, document: Mapping[str, Any]
+    ) -> tuple[Mapping[str, Any], Reply]:
+        """The reply to a JSON document sent with a bearer token."""
+        sender.secrets.append(bearer)
+        headers = {"authorization": f"Bearer {bearer}", "content-type": "application/json"}
+        return self.post(sender, headers, json.dumps(document).encode())
+
+    def unusable(self, what: str, reply: Reply) -> NoReturn:
+        """The reply says yes, but can't be used. Nothing of it is quoted: it may hold a token."""
+        raise TransientFederationError(
+            f"{self.server} answered with {what} (HTTP {reply.status}, {len(reply.body)} bytes) when it was asked for {self.wanted}.",
+            step=self.step,
+            status_code=reply.status,
+            hint=f"Check that {self.url} is Google's, and whether a proxy on the way changes replies.",
+        )
+
+    def _refuse(self, sender: Sender, document: object, reply: Reply) -> NoReturn:
+        refusal = _refusal(document, reply.body, sender.secrets)
+        seen = ", ".join(filter(None, (f"HTTP {reply.status}", refusal.reason)))
+        said = f": {refusal.text}" if refusal.text else ""
+        transient = reply.status in (408, 429) or reply.status >= 500
+        raise (TransientFederationError if transient else FederationError)(
+            f"{self.server} refused {self.wanted} ({seen}){said.rstrip('.')}.",
+            step=self.step,
+            reason=refusal.reason,
+            status_code=reply.status,
+            hint=self.hint(refusal),
+            aws_reason=refusal.aws_reason,
+        )
+
+
+def _refusal(document: object, body: bytes, secrets: list[str]) -> Refusal:
+    """Reads both of Google's shapes: RFC 6749's and google.rpc.Status."""
+    reason, text, details = None, None, None
+    if isinstance(document, Mapping):
+        reason, text = document.get("error"), document.get("error_description")
+        if isinstance(reason, Mapping):
+            text, details = reason.get("message"), reason.get("details")
+            reason = reason.get("status")
+    else:
+        text = body.decode(errors="replace")
+    info = (
+        next((each for each in details if isinstance(each, Mapping) and "reason" in each), {})
+        if isinstance(details, list)
+        else {}
+    )
+    metadata = info.get("metadata")
+    permission = metadata.get("permission") if isinstance(metadata, Mapping) else None
+    known = (
+        str(info["reason"])
+        if info.get("reason") in ("SERVICE_DISABLED", "SECURITY_POLICY_VIOLATED")
+        else reason
+    )
+    words = _text.cleaned(text if isinstance(text, str) else "", secrets)
+    aws = _AWS_REASON.search(words)
+    return Refusal(
+        _text.cleaned(known, secrets) if isinstance(known, str) else None,
+        words,
+        permission if isinstance(permission, str) else None,
+        aws[1] if aws else None,
+    )
+
+
+def exchange(
+    sender: Sender, settings: Settings, subject_token: str, scopes: tuple[str, ...]
+) -> Minted:
+    """A federated token for a subject token."""
+    call = _Call(
+        "exchange",
+        "Google's Security Token Service",
+        settings.sts_url,
+        f"a federated token for {settings.audience}",
+        partial(_hints.exchange, settings=settings),
+    )
+    form = {
+        "grant_type": "urn:ietf:params:oauth:grant-type:token-exchange",
+        "audience": settings.audience,
+        "scope": " ".join(scopes),
+        "requested_token_type": "urn:ietf:params:oauth:token-type:access_token",
+        "subject_token": subject_token,
+        "subject_token_type": settings.subject_token_type,
+    }
+    return _oauth_token(sender, call, form)
+
+
+def assertion_token(sender: Sender, settings: Settings, assertion: str) -> Minted:
+    """A token of the Workspace user whom a signed assertion names (RFC 7523)."""
+    call = _Call(
+        "delegation",
+        "Google's OAuth token endpoint",
+        settings.oauth_url,
+        f"a token for {settings.service_account} to act for {settings.subject}",
+        partial(_hints.delegation, settings=settings),
+    )
+    sender.secrets.append(assertion)
+    return _oauth_token(
+        sender,
+        call,
+        {"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion": assertion},
+    )
+
+
+def _oauth_token(sender: Sender, call: _Call, form: Mapping[str, str]) -> Minted:
+    headers = {"content-type": "application/x-www-form-urlencoded"}
+    document, reply = call.post(sender, headers, urlencode(form).encode())
+    life = document.get("expires_in")
+    if isinstance(life, str) and life.isascii() and life.isdigit():
+        life = int(life)
+    if isinstance(life, bool) or not isinstance(life, (int, float)) or not 0 < life < 1e9:
+        call.unusable("no life in seconds ('expires_in')", reply)
+    return Minted(_token(call, document, reply, "access_token"), float(life), reply.asked_at)
+
+
+def generate_access_token(
+    sender: Sender, settings: Settings, bearer: str, assumed_role: str | None
+) -> Minted:
+    """An access token of the service account."""
+    call = _iam_call(
+        "impersonation", "generateAccessToken", "an access token", settings, assumed_role
+    )
+    document, reply = call.post_json(
+        sender,
+        bearer,
+        {**_delegates(settings), "scope": settings.scopes, "lifetime": f"{settings.lifetime}s"},
+    )
+    value = _token(call, document, reply, "accessToken")
+    match = _RFC3339.fullmatch(str(document.get("expireTime")))
+    try:
+        end = (
+            datetime.fromisoformat(
+                f"{match[1]}T{match[2]}{match[3].upper().replace('Z', '+00:00')}"
+            )
+            if match
+            else None
+        )
+    except ValueError:
+        end = None
+    if end is None:
+        call.unusable("no time of expiry ('expireTime')", reply)
+    # By the server's clock both, so that a local one that is off shortens nothing.
+    life = end.timestamp() - (reply.asked_at.wall if reply.date is None else reply.date)
+    if life <= 0:
+        call.unusable("a token that has expired already", reply)
+    return Minted(value, life, reply.asked_at)
+
+
+def generate_id_token(
+    sender: Sender,
+    settings: Settings,
+    bearer: str,
+    assumed_role: str | None,
+    audience: str,
+    include_email: bool,
+) -> Minted:
+    """An ID token of the service account for an audience of its own."""
+    call = _iam_call("id_token", "generateIdToken", "an ID token", settings, assumed_role)
+    document, reply = call.post_json(
+        sender,
+        bearer,
+        {**_delegates(settings), "audience": audience, "includeEmail": include_email},
+    )
+    value = _token(call, document, reply, "token")
+    claims = _claims(value)
+    issued, ends = claims.get("iat"), claims.get("exp")
+    if not isinstance(issued, (int, float)) or not isinstance(ends, (int, float)) or ends <= issued:
+        call.unusable("an ID token without a life ('iat' and 'exp')", reply)
+    return Minted(value, float(ends - issued), reply.asked_at)
+
+
+def sign_blob(
+    sender: Sender, settings: Settings, bearer: str, assumed_role: str | None, blob: bytes
+) -> tuple[str, bytes]:
+    """The id of a key of the service account, and its signature of the blob."""
+    call = _iam_call("signing", "signBlob", "a signature", settings, assumed_role)
+    document, reply = call.post_json(
+        sender, bearer, {**_delegates(settings), "payload": base64.b64encode(blob).decode()}
+    )
+    try:
+        signature = base64.b64decode(document["signedBlob"], validate=True)
+    except (KeyError, TypeError, ValueError, binascii.Error):
+        signature = b""
+    if not signature:
+        call.unusable("no signature ('signedBlob')", reply)
+    return str(document.get("keyId", "")), signature
+
+
+def sign_jwt(
+    sender: Sender,
+    settings: Settings,
+    bearer: str,
+    assumed_role: str | None,
+    claims: Mapping[str, Any],
+) -> str:
+    """The claims as a JWT signed by the service account."""
+    call = _iam_call("delegation", "signJwt", "a signed assertion", settings, assumed_role)
+    document, reply = call.post_json(
+        sender, bearer, {**_delegates(settings), "payload": json.dumps(claims)}
+    )
+    return _token(call, document, reply, "signedJwt")
+
+
+def _iam_call(
+    step: str, method: str, wanted: str, settings: Settings, assumed_role: str | None
+) -> _Call:
+    account = settings.service_account or ""
+    return _Call(
+        step,
+        "Google's IAM Credentials API",
+        f"{settings.iam_url}/v1/projects/-/serviceAccounts/{quote(account, safe='')}:{method}",
+        f"{wanted} of {account}",
+        partial(_hints.iam, step, settings=settings, assumed_role=assumed_role),
+    )
+
+
+def _delegates(settings: Settings) -> dict[str, list[str]]:
+    # Always there: the API takes an empty list for none.
+    return {"delegates": [f"projects/-/serviceAccounts/{each}" for each in settings.delegates]}
+
+
+def _token(call: _Call, document: Mapping[str, Any], reply: Reply, name: str) -> str:
+    value = document.get(name)
+    if not isinstance(value, str) or not _TOKEN.fullmatch(value):
+        call.unusable(f"no token ('{name}')", reply)
+    return value
+
+
+def _claims(jwt: str) -> Mapping[str, Any]:
+    """The claims of a JWT, unverified: it comes from its issuer."""
+    try:
+        payload = jwt.split(".")[1]
+        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    except (IndexError, ValueError):
+        return {}
+    return claims if isinstance(claims, Mapping) else {}

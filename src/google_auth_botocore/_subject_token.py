@@ -1,0 +1,82 @@
+"""The subject token: a signed GetCallerIdentity request that Google sends to AWS to learn who made it.
+
+Pure: keys, region, audience and time go in, the serialized request comes out. The format:
+https://cloud.google.com/iam/docs/reference/sts/rest/v1/TopLevel/token (subject_token), the signature:
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from urllib.parse import quote
+
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import ReadOnlyCredentials
+
+
+@dataclass(frozen=True)
+class Signer:
+    """One frozen set of AWS keys, and where it signs.
+
+    Attributes:
+        keys: Access key, secret key and session token, read at one moment.
+        region: Region of the signature's scope.
+        host: The STS endpoint that Google is to ask.
+    """
+
+    keys: ReadOnlyCredentials = field(repr=False)
+    region: str
+    host: str
+
+
+@dataclass(frozen=True)
+class SubjectToken:
+    """A subject token, and the parts of it that must appear nowhere else."""
+
+    value: str = field(repr=False)
+    secrets: tuple[str, ...] = field(repr=False)
+
+
+def sign(signer: Signer, audience: str, timestamp: float) -> SubjectToken:
+    """Signs a GetCallerIdentity request, which nobody sends but Google.
+
+    Args:
+        signer: The keys, their region and the host.
+        audience: Full resource name of the provider. It is signed too, so that a token that was captured
+            can't be aimed at another pool.
+        timestamp: Date of the signature, in seconds since the epoch. AWS takes it for 15 minutes.
+    """
+    request = AWSRequest(
+        method="POST", url=f"https://{signer.host}?Action=GetCallerIdentity&Version=2011-06-15"
+    )
+    amz_date = datetime.fromtimestamp(timestamp, timezone.utc).strftime("%Y%m%dT%H%M%SZ")
+    request.context["timestamp"] = amz_date  # where SigV4Auth's steps look for the date
+    request.headers["host"] = signer.host
+    request.headers["x-amz-date"] = amz_date
+    request.headers["x-goog-cloud-target-resource"] = audience
+    if signer.keys.token:
+        request.headers["x-amz-security-token"] = signer.keys.token
+
+    # The steps one by one: `add_auth` takes them all, but reads its own clock and logs the request.
+    auth = SigV4Auth(signer.keys, "sts", signer.region)
+    signed_headers = auth.headers_to_sign(request)
+    signature = auth.signature(
+        auth.string_to_sign(request, auth.canonical_request(request)), request
+    )
+    request.headers["Authorization"] = (
+        f"AWS4-HMAC-SHA256 Credential={auth.scope(request)}, "
+        f"SignedHeaders={auth.signed_headers(signed_headers)}, Signature={signature}"
+    )
+    document = {
+        "url": request.url,
+        "method": request.method,
+        "headers": [
+            {"key": name, "value": request.headers[name]} for name in sorted(request.headers.keys())
+        ],
+    }
+    value = quote(json.dumps(document, separators=(",", ":"), sort_keys=True), safe="")
+    keys = signer.keys
+    return SubjectToken(value, tuple(filter(None, (keys.secret_key, keys.token, signature))))

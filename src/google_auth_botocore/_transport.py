@@ -1,0 +1,258 @@
+"""HTTP by the caller's transport: retried under one deadline, never redirected, and quiet about it."""
+
+from __future__ import annotations
+
+import functools
+import http.client
+import inspect
+import random
+import sys
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+from typing import Any, NamedTuple
+
+import google.auth.transport.requests
+from google.auth import exceptions
+
+from google_auth_botocore import _clock, _quiet, _text
+from google_auth_botocore._clock import Clock, Moment
+from google_auth_botocore._token import DEADLINE, Request
+from google_auth_botocore._version import __version__
+from google_auth_botocore.exceptions import FederationError, TransientFederationError
+
+_ATTEMPT_TIMEOUT = 10.0
+# 0.25 s, 0.5 s, 1 s … between two attempts, each times a jitter.
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 8.0
+_RETRIED = {408, 429}
+
+
+class Reply(NamedTuple):
+    """A server's answer.
+
+    Attributes:
+        status: HTTP status.
+        headers: With names in lower case.
+        body: As it came.
+        asked_at: When the attempt that it answers began.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    asked_at: Moment
+
+    @property
+    def date(self) -> float | None:
+        """The server's own time, in seconds since the epoch."""
+        return _timestamp(self.headers.get("date"))
+
+    @property
+    def retry_after(self) -> float | None:
+        """How many seconds the server asks to wait."""
+        value = self.headers.get("retry-after", "").strip()
+        if value.isascii() and value.isdigit():
+            return float(value)
+        when = _timestamp(value)
+        return None if when is None else max(0.0, when - (self.date or self.asked_at.wall))
+
+
+def _timestamp(http_date: str | None) -> float | None:
+    try:
+        return parsedate_to_datetime(http_date or "").timestamp()
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
+class Sender:
+    """Posts everything that one new token takes, under one deadline.
+
+    Args:
+        request: google.auth.transport.Request, or any callable like it.
+        clock: Wall and elapsed time.
+        deadline: Latest end, by the monotonic clock.
+
+    Attributes:
+        secrets: What no error may quote.
+        date: The server's time in its last reply, in seconds since the epoch.
+    """
+
+    def __init__(self, request: Request, clock: Clock, deadline: float) -> None:
+        self._call = _Call(request or _own.request)
+        self._clock = clock
+        self._deadline = deadline
+        self.secrets: list[str] = []
+        self.date: float | None = None
+
+    def post(
+        self, step: str, server: str, url: str, headers: Mapping[str, str], body: bytes
+    ) -> Reply:
+        """Sends the request until there is an answer that another try would not change.
+
+        Args:
+            step: For the error; so is *server*, the name of whoever is asked.
+            server: See *step*.
+            url: Where to.
+            headers: Beside the User-Agent.
+            body: What to send.
+
+        Raises:
+            TransientFederationError: No such answer came before the deadline.
+            FederationError: The server's certificate is not trusted, or it redirects.
+        """
+        headers = {"user-agent": f"google-auth-botocore/{__version__}", **headers}
+        pause = _FIRST_PAUSE
+        while True:
+            asked_at = _clock.read(self._clock)
+            timeout = min(_ATTEMPT_TIMEOUT, max(1.0, self._deadline - asked_at.monotonic))
+            reply, error = self._attempt(step, url, headers, body, timeout, asked_at)
+            now = self._clock.monotonic()
+            if now - asked_at.monotonic > 3 * _ATTEMPT_TIMEOUT:
+                self._deadline = now + DEADLINE  # the process was suspended: its time starts now
+            if reply is not None:
+                self.date = reply.date
+            if reply is not None and not _worth_another_try(reply):
+                if 300 <= reply.status < 400:
+                    raise FederationError(
+                        f"{server} answered with a redirect (HTTP {reply.status}), which is not followed because it would take the AWS identity elsewhere.",
+                        step=step,
+                        status_code=reply.status,
+                        hint=f"Check what stands between this machine and {url}: a proxy, a captive portal, or a wrong endpoint.",
+                    )
+                return reply
+            wait = pause * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, hides nothing
+            if reply is not None and reply.retry_after is not None:
+                wait = max(wait, reply.retry_after)
+            if now + wait >= self._deadline:
+                if reply is not None:
+                    return reply
+                break
+            self._clock.sleep(wait)
+            pause = min(2 * pause, _LONGEST_PAUSE)
+        raise TransientFederationError(
+            f"{server} could not be reached at {url}: {_text.cleaned(str(error), self.secrets).rstrip('.')}.",
+            step=step,
+            hint="Check the network, the proxy (HTTPS_PROXY, NO_PROXY) and the firewall.",
+        ) from _text.harmless(error, self.secrets)
+
+    def _attempt(
+        self,
+        step: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        timeout: float,
+        asked_at: Moment,
+    ) -> tuple[Reply | None, Exception | None]:
+        try:
+            with _quiet.working():
+                response = self._call(url, headers, body, timeout)
+                answered = {
+                    str(name).lower(): str(value) for name, value in response.headers.items()
+                }
+                data = response.data
+        except (OSError, http.client.HTTPException, exceptions.TransportError) as caught:
+            error: Exception = caught
+        else:
+            return Reply(
+                response.status,
+                answered,
+                data if isinstance(data, bytes) else str(data).encode(),
+                asked_at,
+            ), None
+        if "CERTIFICATE_VERIFY_FAILED" in str(error):
+            raise FederationError(
+                f"The certificate of {url} is not trusted: {_text.cleaned(str(error), self.secrets).rstrip('.')}.",
+                step=step,
+                reason="CERTIFICATE_VERIFY_FAILED",
+                hint="Give the transport the right CA bundle (REQUESTS_CA_BUNDLE), or ask who intercepts TLS.",
+            ) from _text.harmless(error, self.secrets)
+        return None, error
+
+
+def _worth_another_try(reply: Reply) -> bool:
+    return reply.status in _RETRIED or reply.status >= 500
+
+
+class _Call:
+    """A transport and the arguments that this one understands beyond google-auth's four."""
+
+    def __init__(self, request: Any) -> None:
+        self._request = request
+        target = request
+        bound: dict[str, Any] = {}
+        while isinstance(target, functools.partial):  # AuthorizedSession binds its own timeout
+            bound = {**target.keywords, **bound}
+            target = target.func
+        self._bound_timeout = bound.get("timeout")
+        self.kind = _kind(target)
+        self._extra: dict[str, Any] = {}
+        if self.kind == "requests":
+            self._extra = {"allow_redirects": False, "auth": _leave_headers_alone}
+        elif self.kind == "urllib3":
+            self._extra = {"redirect": False}
+        self._takes_timeout = self.kind != "httplib2" and _takes_timeout(target)
+
+    def __call__(self, url: str, headers: Mapping[str, str], body: bytes, timeout: float) -> Any:
+        extra = dict(self._extra)
+        if self._takes_timeout:
+            extra["timeout"] = self._shortened(timeout)
+        return self._request(url=url, method="POST", body=body, headers=dict(headers), **extra)
+
+    def _shortened(self, timeout: float) -> Any:
+        bound = self._bound_timeout
+        if isinstance(bound, tuple):
+            return tuple(timeout if part is None else min(part, timeout) for part in bound)
+        return min(bound, timeout) if isinstance(bound, (int, float)) else timeout
+
+
+def in_background(request: Request) -> bool:
+    """Whether a second thread may use the transport meanwhile. httplib2 mixes up the answers of two threads."""
+    return request is None or _Call(request).kind in ("requests", "urllib3")
+
+
+def _kind(target: Any) -> str | None:
+    if isinstance(target, google.auth.transport.requests.Request):
+        return "requests"
+    # Whoever passes one of these has imported its module already.
+    for kind, module in (
+        ("urllib3", "google.auth.transport.urllib3"),
+        ("httplib2", "google_auth_httplib2"),
+    ):
+        loaded = sys.modules.get(module)
+        if loaded is not None and isinstance(target, loaded.Request):
+            return kind
+    return None
+
+
+def _takes_timeout(target: Any) -> bool:
+    try:
+        parameters = inspect.signature(target).parameters.values()
+    except (TypeError, ValueError):
+        return False
+    return any(each.name == "timeout" or each.kind is each.VAR_KEYWORD for each in parameters)
+
+
+def _leave_headers_alone(prepared: Any) -> Any:
+    """In the place of requests' own authentication, which would put a netrc entry into the header."""
+    return prepared
+
+
+class _OwnTransport:
+    """The transport of calls that bring none, such as `get_token`; made at the first and shared."""
+
+    def __init__(self) -> None:
+        self._request: google.auth.transport.requests.Request | None = None
+
+    @property
+    def request(self) -> google.auth.transport.requests.Request:
+        if self._request is None:
+            self._request = google.auth.transport.requests.Request()
+        return self._request
+
+    def drop(self) -> None:
+        """In the child of a fork: its parent's connections are not its own."""
+        self._request = None
+
+
+_own = _OwnTransport()
+drop_own = _own.drop
