@@ -15,15 +15,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
-import botocore.config
 import botocore.credentials
 import botocore.exceptions
-import botocore.loaders
 from botocore.credentials import AssumeRoleCredentialFetcher, EnvProvider, ReadOnlyCredentials
-from botocore.utils import InstanceMetadataRegionFetcher
 
-from google_auth_botocore import _hints, _quiet, _text
-from google_auth_botocore._config import USUAL_VERIFICATION_URL
+from google_auth_botocore import _config, _hints, _quiet, _region, _session, _text
 from google_auth_botocore._subject_token import Signer
 from google_auth_botocore.exceptions import (
     ConfigurationError,
@@ -33,17 +29,9 @@ from google_auth_botocore.exceptions import (
 
 # Fixed, so that principal://…/subject/arn:aws:sts::ACCOUNT:assumed-role/ROLE/google-auth-botocore can be bound to.
 _ROLE_SESSION_NAME = "google-auth-botocore"
-_CLIENT_TIMEOUT = 10.0
 # Nobody who needs a token waits longer for another thread's work on the same identity.
 _LOCK_TIMEOUT = 30.0
 _ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/\S+")
-# The region in the name of an availability zone, local zone or Wavelength zone: us-west-2 in us-west-2-lax-1a.
-_REGION = re.compile(r"([a-z]+(?:-[a-z]+)+-\d+)(?:[a-z]|-[a-z0-9-]+)?")
-_GLOBAL_REGION = "us-east-1"
-_GLOBAL_HOST = "sts.amazonaws.com"
-_VERIFICATION_URL = re.compile(
-    r"https://(?P<host>[a-z0-9.{}-]+)(?::443)?/?\?Action=GetCallerIdentity&Version=2011-06-15"
-)
 
 Result = TypeVar("Result")
 
@@ -75,30 +63,25 @@ class Source:
     assume_role: tuple[tuple[str, Any], ...] = ()
 
 
-def source(profile: object, region: object, assume_role: object) -> Source:
-    """Checks the AWS arguments of `Credentials`."""
-    profile, region = _optional("profile", profile), _optional("region", region)
-    if region and (not _REGION.fullmatch(region) and not region.endswith("-global")):
-        raise ConfigurationError(
-            f"region must be an AWS region such as 'eu-central-1', not {region!r}."
-        )
+def source(profile: str | None, region: str | None, assume_role: str | Mapping[str, Any] | None) -> Source:
+    """Checks the AWS arguments of `Credentials`.
+
+    Raises:
+        ConfigurationError: One of them can't be right.
+    """
     arguments = {"RoleArn": assume_role} if isinstance(assume_role, str) else assume_role
     if arguments is not None:
-        if not isinstance(arguments, Mapping) or not _ROLE_ARN.fullmatch(
-            str(arguments.get("RoleArn"))
-        ):
+        if not isinstance(arguments, Mapping) or not _ROLE_ARN.fullmatch(str(arguments.get("RoleArn"))):
             raise ConfigurationError(
-                "assume_role must be a role's ARN (arn:aws:iam::123456789012:role/NAME), or a mapping of AssumeRole's arguments "
-                f"with such a RoleArn, not {assume_role!r}."
+                "assume_role must be a role's ARN (arn:aws:iam::123456789012:role/NAME), or a mapping of AssumeRole's "
+                f"arguments with such a RoleArn, not {assume_role!r}."
             )
         arguments = {"RoleSessionName": _ROLE_SESSION_NAME, **arguments}
-    return Source(profile, region, tuple(sorted((arguments or {}).items())))
-
-
-def _optional(name: str, value: object) -> str | None:
-    if value is None or isinstance(value, str):
-        return (value or "").strip() or None
-    raise ConfigurationError(f"{name} must be a string, not {value!r}.")
+    return Source(
+        _config.optional_text("profile", profile or None),
+        _region.given(_config.optional_text("region", region or None)),
+        tuple(sorted((arguments or {}).items())),
+    )
 
 
 class AwsIdentity:
@@ -114,9 +97,7 @@ class AwsIdentity:
         # boto3 keeps the session that it wraps in a private attribute; all of boto3's own extensions read it there.
         self.session = getattr(session, "_session", session)
         if session is not None and not hasattr(self.session, "get_scoped_config"):
-            raise ConfigurationError(
-                f"session must be a botocore or boto3 Session, not {type(session).__name__}."
-            )
+            raise ConfigurationError(f"session must be a botocore or boto3 Session, not {type(session).__name__}.")
         if type(self.session).__module__.startswith("aiobotocore"):
             raise ConfigurationError(
                 "session is an aiobotocore session, whose credentials can only be awaited. Pass a botocore or boto3 Session."
@@ -128,7 +109,7 @@ class AwsIdentity:
         if not self._environment_decides():
             # Now, and not at the first request: an import that a fork catches half done hangs the child. Where the
             # environment decides it is left out, because it would cost a cold start a fifth more.
-            _session_module()
+            _session.load()
         self._forked = False
         self._start_afresh()
 
@@ -181,27 +162,25 @@ class AwsIdentity:
             session = self._session()
             credentials, region = self._from_session(ahead=ahead)
             if region is None:
-                raise FederationError(
+                raise _failed(
                     "GetWebIdentityToken has regional endpoints only, and no AWS region is set.",
-                    step="aws",
-                    reason="NoRegionError",
-                    hint=_hints.AWS_REGION,
+                    "NoRegionError",
+                    _hints.AWS_REGION,
                 )
             keys = _frozen(credentials)
             client = session.create_client(
                 "sts",
                 region_name=region,
-                config=_client_config(),
+                config=_session.client_config(),
                 aws_access_key_id=keys.access_key,
                 aws_secret_access_key=keys.secret_key,
                 aws_session_token=keys.token,
             )
             if not hasattr(client, "get_web_identity_token"):
-                raise FederationError(
+                raise _failed(
                     f"botocore {botocore.__version__} does not know GetWebIdentityToken.",
-                    step="aws",
-                    reason="UnknownOperation",
-                    hint="Upgrade it: pip install --upgrade botocore",
+                    "UnknownOperation",
+                    "Upgrade it: pip install --upgrade botocore",
                 )
             reply = client.get_web_identity_token(Audience=[audience], SigningAlgorithm="RS256")
             return str(reply["WebIdentityToken"])
@@ -235,38 +214,26 @@ class AwsIdentity:
         else:
             credentials, region = self._from_session(ahead=ahead)
         keys = _frozen(credentials)
-        for name, value in (
-            ("access key id", keys.access_key),
-            ("secret access key", keys.secret_key),
-            ("session token", keys.token),
-        ):
+        names = ("access key id", "secret access key", "session token")
+        for name, value in zip(names, keys, strict=False):
             if value is not None and re.search(r"\s", value):
-                raise FederationError(
+                raise _failed(
                     f"The AWS {name} from {credentials.method} contains white space.",
-                    step="aws",
-                    reason="InvalidCredentials",
-                    hint=_hints.AWS_WHITE_SPACE,
+                    "InvalidCredentials",
+                    _hints.AWS_WHITE_SPACE,
                 )
-        region, host = _endpoint(region, verification_url)
+        region, host = _region.endpoint(region, verification_url)
         return Signer(keys, region, host)
 
     def _environment_decides(self) -> bool:
         """Whether the first link of botocore's chain has it all: a whole session costs several times the start-up."""
         chosen = self.session is not None or self.origin.profile or self.origin.assume_role
-        return (
-            not chosen
-            and bool(os.environ.get(EnvProvider.ACCESS_KEY))
-            and bool(self._stated_region())
-        )
+        return not chosen and bool(os.environ.get(EnvProvider.ACCESS_KEY)) and bool(self._stated_region())
 
     def _stated_region(self) -> str | None:
         """Region from the argument or the environment."""
-        stated = (
-            self.origin.region,
-            os.environ.get("AWS_REGION"),
-            os.environ.get("AWS_DEFAULT_REGION"),
-        )
-        return next(filter(None, map(_parent_region, stated)), None)
+        stated = (self.origin.region, os.environ.get("AWS_REGION"), os.environ.get("AWS_DEFAULT_REGION"))
+        return next(filter(None, map(_region.parent, stated)), None)
 
     def _from_session(self, *, ahead: bool) -> tuple[Any, str | None]:
         session = self._session()
@@ -275,72 +242,63 @@ class AwsIdentity:
             self._credentials = self._resolve(session, region)
             self.assumed_role = _assumed_role(self._credentials, session, self.origin)
         credentials = self._credentials
-        if ahead and _would_prompt(session, self.origin) and _refresh_needed(credentials):
-            raise FederationError(
+        if ahead and self._prompts(session) and _refresh_needed(credentials):
+            raise _failed(
                 "The AWS role wants an MFA code, and nobody is asked for one in the background.",
-                step="aws",
-                reason="MfaRequired",
-                hint=_hints.AWS_MFA,
+                "MfaRequired",
+                _hints.AWS_MFA,
             )
-        if region is None and _method(credentials) == "iam-role":
-            region = self._region_from_metadata(session)
-        return credentials, region
+        return credentials, region or self._region_of_instance(session, credentials)
+
+    def _prompts(self, session: Any) -> bool:
+        return "SerialNumber" in dict(self.origin.assume_role) or _session.prompts(session)
 
     def _session(self) -> Any:
         if self.session is not None:
-            if self._forked and _carryable(self.session):
-                self.session = _new_session(
-                    self.session.profile, self.session.get_config_variable("region")
-                )
+            if self._forked and _session.carryable(self.session):
+                self.session = _session.new(self.session.profile, self.session.get_config_variable("region"))
             self._forked = False
             return self.session
         if self._own is None:
-            self._own = _new_session(self.origin.profile, None)
+            self._own = _session.new(self.origin.profile, None)
             # AssumeRole in the profile's own chain must go to the right partition, and to some region at all.
-            self._own.set_config_variable("region", self._region(self._own) or _GLOBAL_REGION)
+            self._own.set_config_variable("region", self._region(self._own) or _region.USUAL)
         return self._own
 
     def _region(self, session: Any) -> str | None:
         if self.session is not None and not self.origin.region:
             own = session.get_config_variable("region")
             if own and own.strip():
-                return _parent_region(own)
-        return self._stated_region() or _parent_region(session.get_scoped_config().get("region"))
+                return _region.parent(own)
+        return self._stated_region() or _region.parent(session.get_scoped_config().get("region"))
 
-    def _region_from_metadata(self, session: Any) -> str | None:
-        if self._metadata_region is None:
-            self._metadata_region = _parent_region(_metadata_region(session))
+    def _region_of_instance(self, session: Any, credentials: Any) -> str | None:
+        """Where the instance is that the keys came from; asked for once."""
+        if self._metadata_region is None and _method(credentials) == "iam-role":
+            self._metadata_region = _region.parent(_region.from_metadata(session))
         return self._metadata_region
 
     def _resolve(self, session: Any, region: str | None) -> Any:
         credentials = session.get_credentials()
-        if self._look_again and _carryable(session):
+        if self._look_again and _session.carryable(session):
             # A session keeps what it found once, even when AWS finds it expired; its chain looks again.
             credentials = session.get_component("credential_provider").load_credentials()
         self._look_again = False
         if credentials is None:
-            raise FederationError(
-                "botocore found no AWS credentials in any of its sources.",
-                step="aws",
-                reason="NoCredentialsError",
-                hint=_hints.AWS_NONE,
+            raise _failed(
+                "botocore found no AWS credentials in any of its sources.", "NoCredentialsError", _hints.AWS_NONE
             )
         if not self.origin.assume_role:
             return credentials
         arguments = dict(self.origin.assume_role)
-        if region is None and _method(credentials) == "iam-role":
-            region = self._region_from_metadata(session)
+        region = region or self._region_of_instance(session, credentials) or _region.USUAL
         fetcher = AssumeRoleCredentialFetcher(
-            partial(
-                session.create_client, region_name=region or _GLOBAL_REGION, config=_client_config()
-            ),
+            partial(session.create_client, region_name=region, config=_session.client_config()),
             credentials,
             arguments.pop("RoleArn"),
             extra_args=arguments,
         )
-        return botocore.credentials.DeferredRefreshableCredentials(
-            fetcher.fetch_credentials, "assume-role"
-        )
+        return botocore.credentials.DeferredRefreshableCredentials(fetcher.fetch_credentials, "assume-role")
 
     def description(self) -> dict[str, object]:
         """What tells this identity from another, without asking anybody; no secret."""
@@ -348,14 +306,10 @@ class AwsIdentity:
         # An ExternalId is nobody else's business.
         hidden = hashlib.sha256(repr(sorted(role.items())).encode()).hexdigest()[:8]
         return {
-            "session": None
-            if self.session is None
-            else f"{type(self.session).__qualname__} at {id(self.session):#x}",
+            "session": None if self.session is None else f"{type(self.session).__qualname__} at {id(self.session):#x}",
             "profile": self.origin.profile,
             "region": self.origin.region,
-            "assume_role": f"{role['RoleArn']} as {role['RoleSessionName']} ({hidden})"
-            if role
-            else None,
+            "assume_role": f"{role['RoleArn']} as {role['RoleSessionName']} ({hidden})" if role else None,
         }
 
     def pickled(self) -> Source:
@@ -366,31 +320,13 @@ class AwsIdentity:
         """
         if self.session is None:
             return self.origin
-        if not _carryable(self.session):
+        if not _session.carryable(self.session):
             raise pickle.PicklingError(
                 "This Credentials object has a session with keys of its own, and keys are never pickled. "
                 "Give profile=, region= or assume_role= instead of session=, so that the other process resolves its own identity."
             )
         region = self.origin.region or self.session.get_config_variable("region")
         return Source(self.session.profile, region, self.origin.assume_role)
-
-
-def _session_module() -> Any:
-    import botocore.session  # noqa: PLC0415 - see where it is called
-
-    return botocore.session
-
-
-def _new_session(profile: str | None, region: str | None) -> Any:
-    session = _session_module().Session(profile=profile)
-    session.set_default_client_config(_client_config())
-    if region:
-        session.set_config_variable("region", region)
-    return session
-
-
-def _client_config() -> Any:
-    return botocore.config.Config(connect_timeout=_CLIENT_TIMEOUT, read_timeout=_CLIENT_TIMEOUT)
 
 
 def _frozen(credentials: Any) -> ReadOnlyCredentials:
@@ -424,125 +360,8 @@ def _assumed_role(credentials: Any, session: Any, origin: Source) -> str | None:
     return f"arn:{match[1]}:sts::{match[2]}:assumed-role/{match[3]}" if match else None
 
 
-def _would_prompt(session: Any, origin: Source) -> bool:
-    """Whether new keys may need an MFA code from the terminal."""
-    if "SerialNumber" in dict(origin.assume_role):
-        return True
-    profiles = session.full_config["profiles"]
-    name, seen = session.profile or "default", set()
-    while name in profiles and name not in seen:
-        seen.add(name)
-        if "mfa_serial" in profiles[name]:
-            return True
-        name = profiles[name].get("source_profile")
-    return False
-
-
-def _carryable(session: Any) -> bool:
-    """Whether another process, or the child of a fork, finds the same identity by the session's profile alone."""
-    credentials = session.get_credentials()
-    method = _method(credentials)
-    if method == "assume-role":  # also a common choice of those who assume roles in code
-        return "role_arn" in session.get_scoped_config()
-    chain = botocore.credentials.create_credential_resolver(_new_session(None, None))
-    return credentials is None or method in {provider.METHOD for provider in chain.providers}
-
-
-def _parent_region(name: str | None) -> str | None:
-    """The region of a zone's name; None for none or an empty one."""
-    if not name or not name.strip():
-        return None
-    match = _REGION.fullmatch(name.strip())
-    return match[1] if match else name.strip()
-
-
-def _metadata_region(session: Any) -> str | None:
-    """Asks the instance metadata service where the instance is."""
-    names = (
-        "ec2_metadata_service_endpoint",
-        "ec2_metadata_service_endpoint_mode",
-        "ec2_metadata_v1_disabled",
-    )
-    fetcher = _RegionFetcher(
-        timeout=session.get_config_variable("metadata_service_timeout"),
-        num_attempts=session.get_config_variable("metadata_service_num_attempts"),
-        config={name: session.get_config_variable(name) for name in names},
-    )
-    return fetcher.retrieve_region()  # type: ignore[no-any-return]
-
-
-_Fetcher: Any = InstanceMetadataRegionFetcher  # its private names, used below, are not in the stubs
-
-
-class _RegionFetcher(_Fetcher):  # type: ignore[misc]  # an Any
-    """botocore's own, but for the path: it takes the last letter off an availability zone, which is no region in a local zone.
-
-    `_URL_PATH` and `_get_region` are private to botocore; a test notices when they go.
-    """
-
-    _URL_PATH = "latest/meta-data/placement/region"
-
-    def _get_region(self) -> str:
-        token = self._fetch_metadata_token()
-        return str(self._get_request(self._URL_PATH, self._default_retry, token=token).text)
-
-
-def _partitions() -> list[dict[str, Any]]:
-    # The file that the endpoint resolver reads too, along with 1 MB of endpoints that are not needed.
-    return botocore.loaders.Loader().load_data("partitions")["partitions"]  # type: ignore[no-any-return]
-
-
-def _endpoint(region: str | None, verification_url: str | None) -> tuple[str, str]:
-    """Region of the signature and host that Google asks."""
-    if verification_url is not None:
-        host = _verification_host(verification_url).replace("{region}", region or _GLOBAL_REGION)
-        match = re.match(r"sts(?:-fips)?\.([a-z0-9-]+)\.", host)
-        return (_GLOBAL_REGION if host == _GLOBAL_HOST or match is None else match[1]), host
-    if region is None or region == "aws-global":
-        return _GLOBAL_REGION, _GLOBAL_HOST
-    for partition in _partitions():
-        outputs = partition["outputs"]
-        if region in partition["regions"] or re.fullmatch(partition["regionRegex"], region):
-            if region.endswith("-global"):
-                region = outputs["implicitGlobalRegion"]
-            return region, f"sts.{region}.{outputs['dnsSuffix']}"
-    raise FederationError(
-        f"The AWS region {region!r} belongs to no partition that botocore knows.",
-        step="aws",
-        reason="InvalidRegionError",
-        hint=_hints.AWS_REGION,
-    )
-
-
-def verification_url(url: object) -> str | None:
-    """Checks a file's `regional_cred_verification_url`; None: by partition, as gcloud means it.
-
-    Raises:
-        ConfigurationError: It is not an STS endpoint of a partition that botocore knows.
-    """
-    if url is None or url == USUAL_VERIFICATION_URL:
-        return None
-    if isinstance(url, str):
-        _verification_host(url)
-        return url
-    raise ConfigurationError(f"regional_cred_verification_url must be a string, not {url!r}.")
-
-
-def _verification_host(url: str) -> str:
-    match = _VERIFICATION_URL.fullmatch(url)
-    suffixes = {
-        partition["outputs"][name]
-        for partition in _partitions()
-        for name in ("dnsSuffix", "dualStackDnsSuffix")
-    }
-    pattern = r"sts(?:-fips)?(?:\.(?:\{region\}|[a-z]+(?:-[a-z]+)+-\d+))?\.(.+)"
-    host = re.fullmatch(pattern, match["host"]) if match else None
-    if match is None or host is None or host[1] not in suffixes:
-        raise ConfigurationError(
-            f"The configuration's regional_cred_verification_url {url!r} is not GetCallerIdentity at an AWS STS endpoint, such as "
-            f"{USUAL_VERIFICATION_URL}"
-        )
-    return match["host"]
+def _failed(message: str, reason: str, hint: str) -> FederationError:
+    return FederationError(message, step="aws", reason=reason, hint=hint)
 
 
 def _translated(error: Exception) -> FederationError:

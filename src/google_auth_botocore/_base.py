@@ -25,9 +25,7 @@ class SourceCredentials(google_credentials.CredentialsWithQuotaProject):
         self._source = source  # before the base class sets `token` and `expiry`
         super().__init__()  # type: ignore[no-untyped-call]  # google-auth has no types here
 
-    def before_request(
-        self, request: Request, method: str, url: str, headers: MutableMapping[str, str]
-    ) -> None:
+    def before_request(self, request: Request, method: str, url: str, headers: MutableMapping[str, str]) -> None:
         """Puts a token that lives into the headers of a request.
 
         Takes no lock and waits for nobody while there is one. In its advisory window, the last 7 to 15 minutes of an
@@ -41,11 +39,7 @@ class SourceCredentials(google_credentials.CredentialsWithQuotaProject):
         source = self._source
         held = source.held
         clock = self._clock
-        if (
-            held is None
-            or clock.time() >= held.renew_at.wall
-            or clock.monotonic() >= held.renew_at.monotonic
-        ):
+        if held is None or clock.time() >= held.renew_at.wall or clock.monotonic() >= held.renew_at.monotonic:
             held = source.current(request)
         self.apply(headers, held.token.value)
 
@@ -81,9 +75,7 @@ class SourceCredentials(google_credentials.CredentialsWithQuotaProject):
     @token.setter
     def token(self, value: None) -> None:
         if value is not None:
-            raise AttributeError(
-                "The token comes from Google and can't be set; None forgets the one in hand."
-            )
+            raise AttributeError("The token comes from Google and can't be set; None forgets the one in hand.")
         self._source.held = None
 
     @property
@@ -101,9 +93,7 @@ class SourceCredentials(google_credentials.CredentialsWithQuotaProject):
 
     def with_quota_project(self: Self, quota_project_id: str | None) -> Self:
         """A copy that charges another project."""
-        return self._copy(
-            _quota_project_id=_config.optional_text("quota_project_id", quota_project_id)
-        )
+        return self._copy(_quota_project_id=_config.optional_text("quota_project_id", quota_project_id))
 
     def _copy(self: Self, **changes: Any) -> Self:
         copy = object.__new__(type(self))

@@ -41,9 +41,7 @@ class Federation:
         self._clock = clock
         # How far AWS's clock is ahead of ours, in seconds; measured when AWS refuses a date.
         self._offset = 0.0
-        self._sources: weakref.WeakValueDictionary[Hashable, TokenSource] = (
-            weakref.WeakValueDictionary()
-        )
+        self._sources: weakref.WeakValueDictionary[Hashable, TokenSource] = weakref.WeakValueDictionary()
         self._recent: deque[TokenSource] = deque(maxlen=_KEPT)
         self._lock = threading.Lock()
         _FEDERATIONS.add(self)
@@ -66,9 +64,7 @@ class Federation:
         def mint(request: Request, errand: Errand) -> Minted:
             def generate(sender: Sender, bearer: str) -> Minted:
                 role = self.identity.assumed_role
-                return _google.generate_id_token(
-                    sender, settings, bearer, role, audience, include_email
-                )
+                return _google.generate_id_token(sender, settings, bearer, role, audience, include_email)
 
             return self._with_federated_token(settings, request, errand, generate)
 
@@ -80,9 +76,7 @@ class Federation:
             settings,
             request,
             Errand(ahead=False, deadline=self._clock.monotonic() + DEADLINE),
-            lambda sender, bearer: _google.sign_blob(
-                sender, settings, bearer, self.identity.assumed_role, blob
-            ),
+            lambda sender, bearer: _google.sign_blob(sender, settings, bearer, self.identity.assumed_role, blob),
         )
 
     def _source(self, key: Hashable, mint: Callable[..., Minted]) -> TokenSource:
@@ -103,13 +97,9 @@ class Federation:
             settings.verification_url,
             scopes,
         )
-        return self._source(
-            key, lambda request, errand: self._exchanged(settings, scopes, request, errand)
-        )
+        return self._source(key, lambda request, errand: self._exchanged(settings, scopes, request, errand))
 
-    def _exchanged(
-        self, settings: Settings, scopes: tuple[str, ...], request: Request, errand: Errand
-    ) -> Minted:
+    def _exchanged(self, settings: Settings, scopes: tuple[str, ...], request: Request, errand: Errand) -> Minted:
         sender = Sender(request, self._clock, errand.deadline)
         resolved_again = dated_again = False
         while True:
@@ -138,9 +128,7 @@ class Federation:
 
     def _impersonated(self, settings: Settings, request: Request, errand: Errand) -> Minted:
         def generate(sender: Sender, bearer: str) -> Minted:
-            return _google.generate_access_token(
-                sender, settings, bearer, self.identity.assumed_role
-            )
+            return _google.generate_access_token(sender, settings, bearer, self.identity.assumed_role)
 
         return self._with_federated_token(settings, request, errand, generate)
 
@@ -157,9 +145,7 @@ class Federation:
         }
 
         def generate(sender: Sender, bearer: str) -> Minted:
-            assertion = _google.sign_jwt(
-                sender, settings, bearer, self.identity.assumed_role, claims
-            )
+            assertion = _google.sign_jwt(sender, settings, bearer, self.identity.assumed_role, claims)
             return _google.assertion_token(sender, settings, assertion)
 
         return self._with_federated_token(settings, request, errand, generate)

@@ -40,9 +40,7 @@ class _Call:
     wanted: str
     hint: Callable[[Refusal], str | None]
 
-    def post(
-        self, sender: Sender, headers: Mapping[str, str], body: bytes
-    ) -> tuple[Mapping[str, Any], Reply]:
+    def post(self, sender: Sender, headers: Mapping[str, str], body: bytes) -> tuple[Mapping[str, Any], Reply]:
         """The reply's JSON object."""
         reply = sender.post(self.step, self.server, self.url, headers, body)
         try:
@@ -55,9 +53,7 @@ class _Call:
             self.unusable("a body that is no JSON object", reply)
         self._refuse(sender, document, reply)
 
-    def post_json(
-        self, sender: Sender, bearer: str, document: Mapping[str, Any]
-    ) -> tuple[Mapping[str, Any], Reply]:
+    def post_json(self, sender: Sender, bearer: str, document: Mapping[str, Any]) -> tuple[Mapping[str, Any], Reply]:
         """The reply to a JSON document sent with a bearer token."""
         sender.secrets.append(bearer)
         headers = {"authorization": f"Bearer {bearer}", "content-type": "application/json"}
@@ -104,11 +100,7 @@ def _refusal(document: object, body: bytes, secrets: list[str]) -> Refusal:
     )
     metadata = info.get("metadata")
     permission = metadata.get("permission") if isinstance(metadata, Mapping) else None
-    known = (
-        str(info["reason"])
-        if info.get("reason") in ("SERVICE_DISABLED", "SECURITY_POLICY_VIOLATED")
-        else reason
-    )
+    known = str(info["reason"]) if info.get("reason") in ("SERVICE_DISABLED", "SECURITY_POLICY_VIOLATED") else reason
     words = _text.cleaned(text if isinstance(text, str) else "", secrets)
     aws = _AWS_REASON.search(words)
     return Refusal(
@@ -119,9 +111,7 @@ def _refusal(document: object, body: bytes, secrets: list[str]) -> Refusal:
     )
 
 
-def exchange(
-    sender: Sender, settings: Settings, subject_token: str, scopes: tuple[str, ...]
-) -> Minted:
+def exchange(sender: Sender, settings: Settings, subject_token: str, scopes: tuple[str, ...]) -> Minted:
     """A federated token for a subject token."""
     call = _Call(
         "exchange",
@@ -169,13 +159,9 @@ def _oauth_token(sender: Sender, call: _Call, form: Mapping[str, str]) -> Minted
     return Minted(_token(call, document, reply, "access_token"), float(life), reply.asked_at)
 
 
-def generate_access_token(
-    sender: Sender, settings: Settings, bearer: str, assumed_role: str | None
-) -> Minted:
+def generate_access_token(sender: Sender, settings: Settings, bearer: str, assumed_role: str | None) -> Minted:
     """An access token of the service account."""
-    call = _iam_call(
-        "impersonation", "generateAccessToken", "an access token", settings, assumed_role
-    )
+    call = _iam_call("impersonation", "generateAccessToken", "an access token", settings, assumed_role)
     document, reply = call.post_json(
         sender,
         bearer,
@@ -185,11 +171,7 @@ def generate_access_token(
     match = _RFC3339.fullmatch(str(document.get("expireTime")))
     try:
         end = (
-            datetime.fromisoformat(
-                f"{match[1]}T{match[2]}{match[3].upper().replace('Z', '+00:00')}"
-            )
-            if match
-            else None
+            datetime.fromisoformat(f"{match[1]}T{match[2]}{match[3].upper().replace('Z', '+00:00')}") if match else None
         )
     except ValueError:
         end = None
@@ -251,15 +233,11 @@ def sign_jwt(
 ) -> str:
     """The claims as a JWT signed by the service account."""
     call = _iam_call("delegation", "signJwt", "a signed assertion", settings, assumed_role)
-    document, reply = call.post_json(
-        sender, bearer, {**_delegates(settings), "payload": json.dumps(claims)}
-    )
+    document, reply = call.post_json(sender, bearer, {**_delegates(settings), "payload": json.dumps(claims)})
     return _token(call, document, reply, "signedJwt")
 
 
-def _iam_call(
-    step: str, method: str, wanted: str, settings: Settings, assumed_role: str | None
-) -> _Call:
+def _iam_call(step: str, method: str, wanted: str, settings: Settings, assumed_role: str | None) -> _Call:
     account = settings.service_account or ""
     return _Call(
         step,

@@ -163,11 +163,7 @@ def delegation(refusal: Refusal, *, settings: Settings) -> str | None:
 
 
 def _grant(settings: Settings, assumed_role: str | None, role: str) -> str:
-    account = (
-        settings.delegates[0]
-        if settings.delegates
-        else settings.service_account or "SERVICE_ACCOUNT"
-    )
+    account = settings.delegates[0] if settings.delegates else settings.service_account or "SERVICE_ACCOUNT"
     role = _TOKEN_CREATOR if settings.delegates else role
     pool = settings.audience.rsplit("/providers/", 1)[0]
     value = assumed_role or "arn:aws:sts::ACCOUNT_ID:assumed-role/ROLE_NAME"
@@ -177,11 +173,7 @@ def _grant(settings: Settings, assumed_role: str | None, role: str) -> str:
         if settings.delegates
         else ""
     )
-    place = (
-        ""
-        if assumed_role
-        else " (with your account and role in the place of ACCOUNT_ID and ROLE_NAME)"
-    )
+    place = "" if assumed_role else " (with your account and role in the place of ACCOUNT_ID and ROLE_NAME)"
     return (
         f"The AWS role lacks {role} on the service account,{chain} or the account does not exist; a new grant takes up to 5 minutes to be seen. "
         f"Grant it{place}: gcloud iam service-accounts add-iam-policy-binding {shlex.quote(account)} --role={role} --member={shlex.quote(member)}"

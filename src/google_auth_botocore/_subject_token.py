@@ -49,9 +49,7 @@ def sign(signer: Signer, audience: str, timestamp: float) -> SubjectToken:
             can't be aimed at another pool.
         timestamp: Date of the signature, in seconds since the epoch. AWS takes it for 15 minutes.
     """
-    request = AWSRequest(
-        method="POST", url=f"https://{signer.host}?Action=GetCallerIdentity&Version=2011-06-15"
-    )
+    request = AWSRequest(method="POST", url=f"https://{signer.host}?Action=GetCallerIdentity&Version=2011-06-15")
     amz_date = datetime.fromtimestamp(timestamp, timezone.utc).strftime("%Y%m%dT%H%M%SZ")
     request.context["timestamp"] = amz_date  # where SigV4Auth's steps look for the date
     request.headers["host"] = signer.host
@@ -63,9 +61,7 @@ def sign(signer: Signer, audience: str, timestamp: float) -> SubjectToken:
     # The steps one by one: `add_auth` takes them all, but reads its own clock and logs the request.
     auth = SigV4Auth(signer.keys, "sts", signer.region)
     signed_headers = auth.headers_to_sign(request)
-    signature = auth.signature(
-        auth.string_to_sign(request, auth.canonical_request(request)), request
-    )
+    signature = auth.signature(auth.string_to_sign(request, auth.canonical_request(request)), request)
     request.headers["Authorization"] = (
         f"AWS4-HMAC-SHA256 Credential={auth.scope(request)}, "
         f"SignedHeaders={auth.signed_headers(signed_headers)}, Signature={signature}"
@@ -73,9 +69,7 @@ def sign(signer: Signer, audience: str, timestamp: float) -> SubjectToken:
     document = {
         "url": request.url,
         "method": request.method,
-        "headers": [
-            {"key": name, "value": request.headers[name]} for name in sorted(request.headers.keys())
-        ],
+        "headers": [{"key": name, "value": request.headers[name]} for name in sorted(request.headers.keys())],
     }
     value = quote(json.dumps(document, separators=(",", ":"), sort_keys=True), safe="")
     keys = signer.keys

@@ -47,9 +47,7 @@ def _without(text: str, secrets: Iterable[str]) -> str:
     for secret in secrets:
         once = quote(secret, safe="")
         for form in {secret, once, quote(once, safe="")}:
-            windows.update(
-                form[start : start + _WINDOW] for start in range(max(1, len(form) - _WINDOW + 1))
-            )
+            windows.update(form[start : start + _WINDOW] for start in range(max(1, len(form) - _WINDOW + 1)))
     lengths = {len(window) for window in windows}
     hidden = bytearray(len(text))
     for length in lengths:

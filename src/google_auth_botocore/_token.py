@@ -213,9 +213,7 @@ class TokenSource:
             return self._renew(request, held, errand, remember=False)
         return held
 
-    def _renew(
-        self, request: Request, seen: Held | None, errand: Errand | None = None, *, remember: bool
-    ) -> Held:
+    def _renew(self, request: Request, seen: Held | None, errand: Errand | None = None, *, remember: bool) -> Held:
         flight, leads = self._board(seen, remember=remember)
         while flight is not None and not leads:
             # The deadline of the flight, not of the wait: whoever comes late to a flight that died with a

@@ -83,9 +83,7 @@ class Sender:
         self.secrets: list[str] = []
         self.date: float | None = None
 
-    def post(
-        self, step: str, server: str, url: str, headers: Mapping[str, str], body: bytes
-    ) -> Reply:
+    def post(self, step: str, server: str, url: str, headers: Mapping[str, str], body: bytes) -> Reply:
         """Sends the request until there is an answer that another try would not change.
 
         Args:
@@ -146,9 +144,7 @@ class Sender:
         try:
             with _quiet.working():
                 response = self._call(url, headers, body, timeout)
-                answered = {
-                    str(name).lower(): str(value) for name, value in response.headers.items()
-                }
+                answered = {str(name).lower(): str(value) for name, value in response.headers.items()}
                 data = response.data
         except (OSError, http.client.HTTPException, exceptions.TransportError) as caught:
             error: Exception = caught

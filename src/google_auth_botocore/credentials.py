@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from google.auth import credentials as google_credentials
 from google.auth import crypt
 
-from google_auth_botocore import _config
+from google_auth_botocore import _config, _external_account
 from google_auth_botocore._base import SourceCredentials
 from google_auth_botocore._token import Token, TokenSource
 from google_auth_botocore.exceptions import ConfigurationError
@@ -143,9 +143,7 @@ class Credentials(
             with open(path, encoding="utf-8") as file:
                 info = json.load(file)
         except (OSError, ValueError, RecursionError) as error:
-            raise ConfigurationError(
-                f"The configuration file {path!r} can't be read as JSON: {error}."
-            ) from error
+            raise ConfigurationError(f"The configuration file {path!r} can't be read as JSON: {error}.") from error
         return cls._from(info, path, overrides)
 
     @classmethod
@@ -159,13 +157,13 @@ class Credentials(
 
     @classmethod
     def _from(cls, info: Any, path: str | None, overrides: Mapping[str, Any]) -> Credentials:
-        arguments = _config.from_info(info, overrides.get("universe_domain"))
+        arguments = _external_account.from_info(info, overrides.get("universe_domain"))
         url = arguments.pop("verification_url", None)
         credentials = cls(**{**arguments, **overrides})
-        from google_auth_botocore import _aws  # noqa: PLC0415 - loaded by now
+        from google_auth_botocore import _region  # noqa: PLC0415 - loaded by now
 
-        credentials = credentials._with_settings(verification_url=_aws.verification_url(url))
-        if not overrides.keys() & _config.IN_A_FILE:
+        credentials = credentials._with_settings(verification_url=_region.verification_url(url))
+        if not overrides.keys() & _external_account.IN_A_FILE:
             credentials._given = copy.deepcopy(dict(info)), credentials._stated
         credentials._path = path
         return credentials
@@ -178,7 +176,7 @@ class Credentials(
         """
         if self._given is not None and self._given[1] == self._stated:
             return copy.deepcopy(self._given[0])
-        return _config.to_info(*self._stated)
+        return _external_account.to_info(*self._stated)
 
     @property
     def _stated(self) -> tuple[_config.Settings, str | None, str | None]:
@@ -234,9 +232,7 @@ class Credentials(
         """True until somebody has chosen scopes, so that libraries apply theirs. Works without, too."""
         return not self._scopes and not self._default_scopes
 
-    def with_scopes(
-        self, scopes: Iterable[str] | None, default_scopes: Iterable[str] | None = None
-    ) -> Credentials:
+    def with_scopes(self, scopes: Iterable[str] | None, default_scopes: Iterable[str] | None = None) -> Credentials:
         """A copy whose tokens have exactly these scopes."""
         chosen, fallback = _scopes("scopes", scopes), _scopes("default_scopes", default_scopes)
         effective = _effective(chosen, fallback)
@@ -342,17 +338,13 @@ class _Signer(crypt.Signer):
 
     def sign(self, message: bytes | str) -> bytes:
         """The signature of a message."""
-        return self._credentials.sign_bytes(
-            message.encode() if isinstance(message, str) else message
-        )
+        return self._credentials.sign_bytes(message.encode() if isinstance(message, str) else message)
 
 
 def _scopes(name: str, value: Iterable[str] | None) -> tuple[str, ...] | None:
     return None if value is None else _config.strings(name, value)
 
 
-def _effective(
-    scopes: tuple[str, ...] | None, default_scopes: tuple[str, ...] | None
-) -> tuple[str, ...]:
+def _effective(scopes: tuple[str, ...] | None, default_scopes: tuple[str, ...] | None) -> tuple[str, ...]:
     """The scopes that a token is asked for. Google refuses a request without, so somebody has to choose."""
     return scopes or default_scopes or (_config.CLOUD_PLATFORM,)

@@ -28,17 +28,13 @@ class IDTokenCredentials(SourceCredentials):
         ConfigurationError: The credentials have no service account, or an argument can't be right.
     """
 
-    def __init__(
-        self, credentials: Credentials, target_audience: str, *, include_email: bool = False
-    ) -> None:
+    def __init__(self, credentials: Credentials, target_audience: str, *, include_email: bool = False) -> None:
         if not isinstance(credentials, Credentials):
             raise ConfigurationError(
                 f"credentials must be google_auth_botocore.Credentials, not {type(credentials).__name__}."
             )
         if credentials.service_account_email is None:
-            raise ConfigurationError(
-                "ID tokens are a service account's: set service_account_email on the credentials."
-            )
+            raise ConfigurationError("ID tokens are a service account's: set service_account_email on the credentials.")
         self._credentials = credentials
         self._target_audience = _config.text("target_audience", target_audience)
         self._include_email = include_email
@@ -52,9 +48,7 @@ class IDTokenCredentials(SourceCredentials):
 
     def with_target_audience(self, target_audience: str) -> IDTokenCredentials:
         """A copy whose token is for another audience."""
-        changed = IDTokenCredentials(
-            self._credentials, target_audience, include_email=self._include_email
-        )
+        changed = IDTokenCredentials(self._credentials, target_audience, include_email=self._include_email)
         return changed.with_quota_project(self._quota_project_id)
 
     def get_token(self) -> Token:

@@ -1,0 +1,157 @@
+"""`external_account` files, as gcloud writes them: https://google.aip.dev/auth/4117.
+
+A file may come from anywhere, so the endpoints in it must be Google's, and AWS's own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from google_auth_botocore import _config
+from google_auth_botocore._config import GOOGLEAPIS, Settings
+from google_auth_botocore.exceptions import ConfigurationError
+
+# What gcloud writes for every partition alike.
+USUAL_VERIFICATION_URL = "https://sts.{region}.amazonaws.com?Action=GetCallerIdentity&Version=2011-06-15"
+
+# Arguments of `Credentials` that an external_account file has a place for.
+IN_A_FILE = {
+    "audience",
+    "service_account_email",
+    "lifetime",
+    "quota_project_id",
+    "project_id",
+    "subject_token_type",
+    "universe_domain",
+    "token_url",
+    "iam_credentials_endpoint",
+}
+
+
+def from_info(info: object, universe_in_code: object = None) -> dict[str, Any]:
+    """The arguments of `Credentials` that an `external_account` mapping holds.
+
+    Args:
+        info: The mapping that `gcloud iam workload-identity-pools create-cred-config --aws` wrote.
+        universe_in_code: The universe domain given beside it; the file's must be this or googleapis.com.
+    """
+    if not isinstance(info, Mapping):
+        raise ConfigurationError(f"The configuration must be a JSON object, not {type(info).__name__}.")
+    kind = info.get("type")
+    if kind != "external_account":
+        raise ConfigurationError(
+            f"The configuration has the type {kind!r}, not 'external_account'. "
+            "Write one with: gcloud iam workload-identity-pools create-cred-config … --aws"
+        )
+    for name in ("client_id", "client_secret", "workforce_pool_user_project"):
+        if info.get(name):
+            raise ConfigurationError(
+                f"The configuration has {name}, which is for workforce identity; AWS workloads use none. Remove it."
+            )
+    if "audience" not in info:
+        raise ConfigurationError(f"The configuration lacks 'audience'. Expected {_config.AUDIENCE_FORM}.")
+    universe = _config.universe_domain(GOOGLEAPIS if universe_in_code is None else universe_in_code)
+    stated = info.get("universe_domain")
+    if stated not in (None, GOOGLEAPIS, universe):
+        raise ConfigurationError(
+            f"The configuration names the universe domain {stated!r}. "
+            f"A universe other than {GOOGLEAPIS} must be given in code: universe_domain={stated!r}."
+        )
+    arguments: dict[str, Any] = {"audience": info["audience"], "universe_domain": universe}
+    arguments.update(_token_url(info, universe), **_impersonation(info, universe), **_credential_source(info))
+    as_they_are = ("subject_token_type", "quota_project_id", "project_id")
+    return {**arguments, **{name: info[name] for name in as_they_are if info.get(name) is not None}}
+
+
+def _token_url(info: Mapping[str, Any], universe: str) -> dict[str, Any]:
+    url = info.get("token_url")
+    if url is None:
+        return {}
+    _google_url("token_url", url, "sts", universe, r"/v1/token")
+    return {"token_url": url}
+
+
+def _impersonation(info: Mapping[str, Any], universe: str) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    url = info.get("service_account_impersonation_url")
+    if url is not None:
+        match = _google_url(
+            "service_account_impersonation_url",
+            url,
+            "iamcredentials",
+            universe,
+            r"/v1/projects/-/serviceAccounts/([^/?#]+):generateAccessToken",
+        )
+        found["service_account_email"] = match[1].replace("%40", "@")
+        found["iam_credentials_endpoint"] = url[: url.index("/v1/")]
+    options = info.get("service_account_impersonation")
+    if options is not None and not isinstance(options, Mapping):
+        raise ConfigurationError("service_account_impersonation must be a JSON object.")
+    if options and options.get("token_lifetime_seconds") is not None:
+        found["lifetime"] = options["token_lifetime_seconds"]
+    return found
+
+
+def _credential_source(info: Mapping[str, Any]) -> dict[str, Any]:
+    """Only the verification URL is used: where the keys come from, botocore's chain knows better."""
+    source = info.get("credential_source")
+    if source is None:
+        return {}
+    if not isinstance(source, Mapping):
+        raise ConfigurationError("credential_source must be a JSON object.")
+    environment = source.get("environment_id")
+    if environment != "aws1":
+        raise ConfigurationError(
+            f"credential_source has the environment_id {environment!r}, not 'aws1': the configuration is not for AWS. "
+            "google.auth.load_credentials_from_file takes it."
+        )
+    return {"verification_url": source.get("regional_cred_verification_url")}
+
+
+def to_info(settings: Settings, quota_project_id: str | None, project_id: str | None) -> dict[str, Any]:
+    """The `external_account` mapping with this meaning, as gcloud would write it."""
+    metadata = "http://169.254.169.254/latest"
+    info: dict[str, Any] = {
+        "universe_domain": settings.universe_domain,
+        "type": "external_account",
+        "audience": settings.audience,
+        "subject_token_type": settings.subject_token_type,
+        "token_url": settings.sts_url,
+        "credential_source": {
+            "environment_id": "aws1",
+            "region_url": f"{metadata}/meta-data/placement/availability-zone",
+            "url": f"{metadata}/meta-data/iam/security-credentials",
+            "regional_cred_verification_url": settings.verification_url or USUAL_VERIFICATION_URL,
+            "imdsv2_session_token_url": f"{metadata}/api/token",
+        },
+    }
+    if settings.service_account is not None:
+        info["service_account_impersonation_url"] = (
+            f"{settings.iam_url}/v1/projects/-/serviceAccounts/{settings.service_account}:generateAccessToken"
+        )
+        if settings.lifetime != Settings.lifetime:
+            info["service_account_impersonation"] = {"token_lifetime_seconds": settings.lifetime}
+    if quota_project_id is not None:
+        info["quota_project_id"] = quota_project_id
+    if project_id is not None:
+        info["project_id"] = project_id
+    return info
+
+
+def _google_url(name: str, url: object, service: str, universe: str, path: str) -> re.Match[str]:
+    """Endpoints from a file must be Google's: the subject token and the federated token go there.
+
+    Beside the plain host: mutual TLS, locational (`rep`) and Private Service Connect (`p`) endpoints.
+    """
+    domain = re.escape(universe)
+    label = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
+    host = rf"(?:{service}(?:\.mtls|\.{label}\.rep)?\.{domain}|{service}-{label}\.p\.{domain})"
+    match = re.fullmatch(rf"https://{host}(?::443)?{path}", url) if isinstance(url, str) else None
+    if match is None:
+        raise ConfigurationError(
+            f"The configuration's {name} {url!r} is not an endpoint of Google's ({service}.{universe} and its forms). "
+            "An endpoint of your own must be given in code."
+        )
+    return match

@@ -1,0 +1,126 @@
+"""AWS regions: the region of a zone, the partition of a region, and the STS endpoint that Google is to ask."""
+
+from __future__ import annotations
+
+import functools
+import re
+from typing import Any
+
+import botocore.loaders
+from botocore.utils import InstanceMetadataRegionFetcher
+
+from google_auth_botocore import _hints
+from google_auth_botocore._external_account import USUAL_VERIFICATION_URL
+from google_auth_botocore.exceptions import ConfigurationError, FederationError
+
+# Where a region has to be named and none is known.
+USUAL = "us-east-1"
+_GLOBAL_HOST = "sts.amazonaws.com"
+_NAME = r"[a-z]+(?:-[a-z]+)+-\d+"
+# A region, an availability zone, a local zone or a Wavelength zone: us-west-2 in us-west-2-lax-1a.
+_ZONE = re.compile(rf"({_NAME})(?:[a-z]|-[a-z0-9-]+)?")
+_VERIFICATION_URL = re.compile(
+    r"https://(?P<host>[a-z0-9.{}-]+)(?::443)?/?\?Action=GetCallerIdentity&Version=2011-06-15"
+)
+_STS_HOST = re.compile(rf"sts(?:-fips)?(?:\.(?P<region>\{{region\}}|{_NAME}))?\.(?P<suffix>[a-z0-9.-]+)")
+
+
+def given(region: str | None) -> str | None:
+    """Checks a region given in code.
+
+    Raises:
+        ConfigurationError: No region is called so.
+    """
+    if region is not None and not _ZONE.fullmatch(region) and not region.endswith("-global"):
+        raise ConfigurationError(f"region must be an AWS region such as 'eu-central-1', not {region!r}.")
+    return region
+
+
+def parent(name: str | None) -> str | None:
+    """The region of a zone's name; None for none or an empty one."""
+    if not name or not name.strip():
+        return None
+    match = _ZONE.fullmatch(name.strip())
+    return match[1] if match else name.strip()
+
+
+def from_metadata(session: Any) -> str | None:
+    """Asks the instance metadata service where the instance is."""
+    names = (
+        "ec2_metadata_service_endpoint",
+        "ec2_metadata_service_endpoint_mode",
+        "ec2_metadata_v1_disabled",
+    )
+    fetcher = _RegionFetcher(
+        timeout=session.get_config_variable("metadata_service_timeout"),
+        num_attempts=session.get_config_variable("metadata_service_num_attempts"),
+        config={name: session.get_config_variable(name) for name in names},
+    )
+    return fetcher.retrieve_region()  # type: ignore[no-any-return]
+
+
+_Fetcher: Any = InstanceMetadataRegionFetcher  # its private names, used below, are not in the stubs
+
+
+class _RegionFetcher(_Fetcher):  # type: ignore[misc]  # an Any
+    """botocore's own, but for the path: it takes the last letter off an availability zone, which is no region in a local zone.
+
+    `_URL_PATH` and `_get_region` are private to botocore; a test notices when they go.
+    """
+
+    _URL_PATH = "latest/meta-data/placement/region"
+
+    def _get_region(self) -> str:
+        token = self._fetch_metadata_token()
+        return str(self._get_request(self._URL_PATH, self._default_retry, token=token).text)
+
+
+@functools.lru_cache
+def _partitions() -> list[dict[str, Any]]:
+    # The file that the endpoint resolver reads too, along with 1 MB of endpoints that are not needed.
+    return botocore.loaders.Loader().load_data("partitions")["partitions"]  # type: ignore[no-any-return]
+
+
+def endpoint(region: str | None, verification_url: str | None) -> tuple[str, str]:
+    """The region of the signature, and the host that Google asks.
+
+    Raises:
+        FederationError: No partition has such a region.
+    """
+    if verification_url is not None:
+        host, named = _verification_host(verification_url)
+        signed = {None: USUAL, "{region}": region or USUAL}.get(named, named)
+        return str(signed), host.replace("{region}", str(signed))
+    if region is None or region == "aws-global":
+        return USUAL, _GLOBAL_HOST
+    for partition in _partitions():
+        outputs = partition["outputs"]
+        if region in partition["regions"] or re.fullmatch(partition["regionRegex"], region):
+            name = outputs["implicitGlobalRegion"] if region.endswith("-global") else region
+            return name, f"sts.{name}.{outputs['dnsSuffix']}"
+    message = f"The AWS region {region!r} belongs to no partition that botocore knows."
+    raise FederationError(message, step="aws", reason="InvalidRegionError", hint=_hints.AWS_REGION)
+
+
+def verification_url(url: object) -> str | None:
+    """Checks a file's `regional_cred_verification_url`; None: by partition, as gcloud means it.
+
+    Raises:
+        ConfigurationError: It is not an STS endpoint of a partition that botocore knows.
+    """
+    if url is None or url == USUAL_VERIFICATION_URL:
+        return None
+    _verification_host(url)
+    return str(url)
+
+
+def _verification_host(url: object) -> tuple[str, str | None]:
+    match = _VERIFICATION_URL.fullmatch(url) if isinstance(url, str) else None
+    host = _STS_HOST.fullmatch(match["host"]) if match else None
+    names = ("dnsSuffix", "dualStackDnsSuffix")
+    if host is None or host["suffix"] not in {each["outputs"][name] for each in _partitions() for name in names}:
+        raise ConfigurationError(
+            f"The configuration's regional_cred_verification_url {url!r} is not GetCallerIdentity at an AWS STS endpoint, "
+            f"such as {USUAL_VERIFICATION_URL}"
+        )
+    return host[0], host["region"]

@@ -1,0 +1,50 @@
+"""botocore sessions: made when they are needed, and what can be told of one that was given."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import botocore.config
+import botocore.credentials
+
+_CLIENT_TIMEOUT = 10.0
+
+
+def load() -> Any:
+    import botocore.session  # noqa: PLC0415 - see where it is called
+
+    return botocore.session
+
+
+def new(profile: str | None, region: str | None) -> Any:
+    session = load().Session(profile=profile)
+    session.set_default_client_config(client_config())
+    if region:
+        session.set_config_variable("region", region)
+    return session
+
+
+def client_config() -> Any:
+    return botocore.config.Config(connect_timeout=_CLIENT_TIMEOUT, read_timeout=_CLIENT_TIMEOUT)
+
+
+def prompts(session: Any) -> bool:
+    """Whether a profile on the way to the keys has an MFA device, whose code is read from the terminal."""
+    profiles = session.full_config["profiles"]
+    name, seen = session.profile or "default", set()
+    while name in profiles and name not in seen:
+        seen.add(name)
+        if "mfa_serial" in profiles[name]:
+            return True
+        name = profiles[name].get("source_profile")
+    return False
+
+
+def carryable(session: Any) -> bool:
+    """Whether another process, or the child of a fork, finds the same identity by the session's profile alone."""
+    credentials = session.get_credentials()
+    method = getattr(credentials, "method", None)
+    if method == "assume-role":  # also a common choice of those who assume roles in code
+        return "role_arn" in session.get_scoped_config()
+    chain = botocore.credentials.create_credential_resolver(new(None, None))
+    return credentials is None or method in {provider.METHOD for provider in chain.providers}
