@@ -6,6 +6,7 @@ The only module that deals with botocore's sessions; every exception of botocore
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import pickle
 import re
@@ -26,6 +27,8 @@ from google_auth_botocore.exceptions import (
     FederationError,
     TransientFederationError,
 )
+
+_LOGGER = logging.getLogger(__name__)
 
 # Fixed, so that principal://…/subject/arn:aws:sts::ACCOUNT:assumed-role/ROLE/google-auth-botocore can be bound to.
 _ROLE_SESSION_NAME = "google-auth-botocore"
@@ -218,11 +221,12 @@ class AwsIdentity:
         for name, value in zip(names, keys, strict=False):
             if value is not None and re.search(r"\s", value):
                 raise _failed(
-                    f"The AWS {name} from {credentials.method} contains white space.",
+                    f"The AWS {name} from {_method(credentials)} contains white space.",
                     "InvalidCredentials",
                     _hints.AWS_WHITE_SPACE,
                 )
         region, host = _region.endpoint(region, verification_url)
+        _LOGGER.debug("AWS keys from %s, to be verified at %s in %s", _method(credentials), host, region)
         return Signer(keys, region, host)
 
     def _environment_decides(self) -> bool:

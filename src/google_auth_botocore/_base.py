@@ -22,8 +22,8 @@ class SourceCredentials(google_credentials.CredentialsWithQuotaProject):
     _source: TokenSource
 
     def __init__(self, source: TokenSource) -> None:
-        self._source = source  # before the base class sets `token` and `expiry`
         super().__init__()  # type: ignore[no-untyped-call]  # google-auth has no types here
+        self._source = source  # after the base class has set `token` and `expiry`, which others share
 
     def before_request(self, request: Request, method: str, url: str, headers: MutableMapping[str, str]) -> None:
         """Puts a token that lives into the headers of a request.
@@ -76,7 +76,8 @@ class SourceCredentials(google_credentials.CredentialsWithQuotaProject):
     def token(self, value: None) -> None:
         if value is not None:
             raise AttributeError("The token comes from Google and can't be set; None forgets the one in hand.")
-        self._source.held = None
+        if "_source" in self.__dict__:
+            self._source.held = None
 
     @property
     def expiry(self) -> datetime | None:
@@ -86,7 +87,7 @@ class SourceCredentials(google_credentials.CredentialsWithQuotaProject):
 
     @expiry.setter
     def expiry(self, value: datetime | None) -> None:
-        held = self._source.held
+        held = None if value is None else self._source.held
         if held is not None and value is not None:
             aware = value if value.tzinfo else value.replace(tzinfo=timezone.utc)
             self._source.held = _token.redated(held, aware, _clock.read(self._clock))

@@ -25,6 +25,8 @@ from google_auth_botocore._token import Minted
 from google_auth_botocore._transport import Reply, Sender
 from google_auth_botocore.exceptions import FederationError, TransientFederationError
 
+# Thirty years: beyond it a number is a mistake.
+_LONGEST_LIFE = 1e9
 _TOKEN = re.compile(r"[!-~]+")
 _AWS_REASON = re.compile(r"AWS response of type (\w+)")
 _RFC3339 = re.compile(r"(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d:\d\d)(?:\.\d+)?([Zz]|[+-]\d\d:\d\d)")
@@ -154,7 +156,7 @@ def _oauth_token(sender: Sender, call: _Call, form: Mapping[str, str]) -> Minted
     life = document.get("expires_in")
     if isinstance(life, str) and life.isascii() and life.isdigit():
         life = int(life)
-    if isinstance(life, bool) or not isinstance(life, (int, float)) or not 0 < life < 1e9:
+    if isinstance(life, bool) or not isinstance(life, (int, float)) or not 0 < life < _LONGEST_LIFE:
         call.unusable("no life in seconds ('expires_in')", reply)
     return Minted(_token(call, document, reply, "access_token"), float(life), reply.asked_at)
 
@@ -179,8 +181,8 @@ def generate_access_token(sender: Sender, settings: Settings, bearer: str, assum
         call.unusable("no time of expiry ('expireTime')", reply)
     # By the server's clock both, so that a local one that is off shortens nothing.
     life = end.timestamp() - (reply.asked_at.wall if reply.date is None else reply.date)
-    if life <= 0:
-        call.unusable("a token that has expired already", reply)
+    if not 0 < life < _LONGEST_LIFE:
+        call.unusable("a token that has expired already, or never does", reply)
     return Minted(value, life, reply.asked_at)
 
 

@@ -114,8 +114,8 @@ def _datetime(timestamp: float) -> datetime:
 class _Flight:
     """One exchange on its way, and those who wait for it."""
 
-    def __init__(self, started: float) -> None:
-        self.started = started
+    def __init__(self, errand: Errand) -> None:
+        self.errand = errand
         self.done = threading.Event()
         self.held: Held | None = None
         self.error: Exception | None = None
@@ -135,6 +135,12 @@ class Errand(NamedTuple):
 
     ahead: bool
     deadline: float
+
+
+def _ahead_in_vain(flight: _Flight) -> bool:
+    """Whether a flight failed that was not allowed all that a caller is, such as asking for an MFA code."""
+    error = flight.error
+    return flight.errand.ahead and isinstance(error, FederationError) and not error.retryable
 
 
 class TokenSource:
@@ -214,22 +220,22 @@ class TokenSource:
         return held
 
     def _renew(self, request: Request, seen: Held | None, errand: Errand | None = None, *, remember: bool) -> Held:
-        flight, leads = self._board(seen, remember=remember)
+        flight, leads = self._board(seen, errand, remember=remember)
         while flight is not None and not leads:
             # The deadline of the flight, not of the wait: whoever comes late to a flight that died with a
             # suspended process takes it over at once.
-            flight.done.wait(max(0.0, flight.started + DEADLINE + 1 - self._clock.monotonic()))
-            if flight.error is not None:
+            flight.done.wait(max(0.0, flight.errand.deadline + 1 - self._clock.monotonic()))
+            if flight.error is not None and not _ahead_in_vain(flight):
                 # Each caller gets an exception of its own: a traceback belongs to one thread.
                 raise copy.copy(flight.error) from flight.error.__cause__
             if flight.held is not None:
                 return flight.held
-            flight, leads = self._board(seen, remember=remember)
+            flight, leads = self._board(seen, errand, remember=remember)
         if flight is None:
             return self.held or self._renew(request, None, errand, remember=remember)
-        return self._lead(flight, request, errand or Errand(False, flight.started + DEADLINE))
+        return self._lead(flight, request)
 
-    def _board(self, seen: Held | None, *, remember: bool) -> tuple[_Flight | None, bool]:
+    def _board(self, seen: Held | None, errand: Errand | None, *, remember: bool) -> tuple[_Flight | None, bool]:
         """The flight to wait for or to lead; none if there is a newer token already."""
         with self._lock:
             if self.held is not seen and self.held is not None:
@@ -241,17 +247,17 @@ class TokenSource:
                     raise copy.copy(error) from error.__cause__
             if self._flight is not None and not self._overdue(self._flight, now):
                 return self._flight, False
-            self._flight = _Flight(now)
+            self._flight = _Flight(errand or Errand(ahead=False, deadline=now + DEADLINE))
             return self._flight, True
 
     @staticmethod
     def _overdue(flight: _Flight, now: float) -> bool:
         # One second more than the exchange itself may take, so that its own error arrives first.
-        return now >= flight.started + DEADLINE + 1
+        return now >= flight.errand.deadline + 1
 
-    def _lead(self, flight: _Flight, request: Request, errand: Errand) -> Held:
+    def _lead(self, flight: _Flight, request: Request) -> Held:
         try:
-            held = hold(self._mint(request, errand), random.random())  # noqa: S311 - spreads load, hides nothing
+            held = hold(self._mint(request, flight.errand), random.random())  # noqa: S311 - spreads load, hides nothing
         except BaseException as error:
             self._land(flight, None, error)
             raise
@@ -268,7 +274,7 @@ class TokenSource:
                 if held is not None:
                     self.held, self._refused = held, None
                     self._failures, self._not_before = 0, 0.0
-                elif isinstance(error, FederationError) and not error.retryable:
+                elif isinstance(error, FederationError) and not error.retryable and not flight.errand.ahead:
                     self._refused = error, self._clock.monotonic() + _FAILURE_REMEMBERED
         flight.done.set()
 
@@ -279,7 +285,7 @@ class TokenSource:
             busy = self._flight is not None and not self._overdue(self._flight, now)
             if busy or self.held is not held or now < self._not_before:
                 return
-            flight = self._flight = _Flight(now)
+            flight = self._flight = _Flight(Errand(ahead=True, deadline=now + DEADLINE))
         if not self._in_background(request):
             self._try(flight, request)
             return
@@ -300,7 +306,7 @@ class TokenSource:
 
     def _try(self, flight: _Flight, request: Request) -> None:
         try:
-            self._lead(flight, request, Errand(True, flight.started + DEADLINE))
+            self._lead(flight, request)
         except Exception as error:
             self._failures += 1
             longest = min(_FIRST_BACKOFF * 2 ** (self._failures - 1), _LONGEST_BACKOFF)

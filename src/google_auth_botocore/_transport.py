@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import http.client
 import inspect
+import logging
 import random
 import sys
 from collections.abc import Mapping
@@ -19,6 +20,8 @@ from google_auth_botocore._clock import Clock, Moment
 from google_auth_botocore._token import DEADLINE, Request
 from google_auth_botocore._version import __version__
 from google_auth_botocore.exceptions import FederationError, TransientFederationError
+
+_LOGGER = logging.getLogger(__name__)
 
 _ATTEMPT_TIMEOUT = 10.0
 # 0.25 s, 0.5 s, 1 s … between two attempts, each times a jitter.
@@ -77,7 +80,7 @@ class Sender:
     """
 
     def __init__(self, request: Request, clock: Clock, deadline: float) -> None:
-        self._call = _Call(request or _own.request)
+        self._call = _Call(_own.request if request is None else request)
         self._clock = clock
         self._deadline = deadline
         self.secrets: list[str] = []
@@ -106,6 +109,7 @@ class Sender:
             now = self._clock.monotonic()
             if now - asked_at.monotonic > 3 * _ATTEMPT_TIMEOUT:
                 self._deadline = now + DEADLINE  # the process was suspended: its time starts now
+            _LOGGER.debug("%s: %s", url, type(error).__name__ if reply is None else f"HTTP {reply.status}")
             if reply is not None:
                 self.date = reply.date
             if reply is not None and not _worth_another_try(reply):
