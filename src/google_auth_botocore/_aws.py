@@ -83,7 +83,7 @@ def source(profile: str | None, region: str | None, assume_role: str | Mapping[s
     return Source(
         _config.optional_text("profile", profile or None),
         _region.given(_config.optional_text("region", region or None)),
-        tuple(sorted((arguments or {}).items())),
+        tuple(sorted(arguments.items())) if arguments else (),
     )
 
 

@@ -25,7 +25,13 @@ class SourceCredentials(google_credentials.CredentialsWithQuotaProject):
         super().__init__()  # type: ignore[no-untyped-call]  # google-auth has no types here
         self._source = source  # after the base class has set `token` and `expiry`, which others share
 
-    def before_request(self, request: Request, method: str, url: str, headers: MutableMapping[str, str]) -> None:
+    def before_request(
+        self,
+        request: Request,
+        method: str,  # noqa: ARG002 - google-auth's signature
+        url: str,  # noqa: ARG002 - as above
+        headers: MutableMapping[str, str],
+    ) -> None:
         """Puts a token that lives into the headers of a request.
 
         Takes no lock and waits for nobody while there is one. In its advisory window, the last 7 to 15 minutes of an

@@ -307,7 +307,7 @@ class TokenSource:
     def _try(self, flight: _Flight, request: Request) -> None:
         try:
             self._lead(flight, request)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - a background thread has nobody to raise to
             self._failures += 1
             longest = min(_FIRST_BACKOFF * 2 ** (self._failures - 1), _LONGEST_BACKOFF)
             pause = longest * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, hides nothing
@@ -325,7 +325,7 @@ _SOURCES: weakref.WeakSet[TokenSource] = weakref.WeakSet()
 
 def _after_fork_in_child() -> None:
     for source in list(_SOURCES):
-        source._start_afresh()  # noqa: SLF001 - same module
+        source._start_afresh()
 
 
 if hasattr(os, "register_at_fork"):  # not on Windows

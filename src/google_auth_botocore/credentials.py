@@ -7,6 +7,7 @@ import dataclasses
 import json
 import os
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from google.auth import credentials as google_credentials
@@ -140,8 +141,7 @@ class Credentials(
         """
         path = os.fspath(filename)
         try:
-            with open(path, encoding="utf-8") as file:
-                info = json.load(file)
+            info = json.loads(Path(path).read_text(encoding="utf-8"))
         except (OSError, ValueError, RecursionError) as error:
             raise ConfigurationError(f"The configuration file {path!r} can't be read as JSON: {error}.") from error
         return cls._from(info, path, overrides)

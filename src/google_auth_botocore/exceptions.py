@@ -1,4 +1,6 @@
-"""What can go wrong, and what catches it::
+"""What can go wrong, and what catches it.
+
+The tree::
 
     google.auth.exceptions.GoogleAuthError
     ├── RefreshError

@@ -1,0 +1,72 @@
+# /// script
+# dependencies = ["nox>=2025.2.9"]
+# ///
+"""Everything that is run on this project; each session sets up what it needs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.2.9"
+nox.options.sessions = ["tests", "lint", "format", "typing"]
+nox.options.reuse_existing_virtualenvs = True
+nox.options.error_on_external_run = True
+nox.options.default_venv_backend = "uv|virtualenv"
+
+CODE = ("src", "tests", "samples", "noxfile.py")
+# A registry that stumbles once must not fail a run.
+INSTALL_ENV = {"PIP_RETRIES": "10", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+
+
+def install(session: nox.Session, *groups: str, project: str | None = "-e.[login,sandbox,copycat]") -> None:
+    """Installs dependency groups, and the project with its extras."""
+    needed = nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), *groups)
+    session.install(*filter(None, (project, *needed)), env=INSTALL_ENV)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Runs the tests, or those that are named after `--`."""
+    install(session, "tests")
+    session.run("pytest", *session.posargs)
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """Copies a bucket from Cloud Storage to S3 with a role and no key, on this machine alone."""
+    install(session)
+    session.run("python", "samples/gcp_copycat/demo.py", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Looks for mistakes."""
+    install(session, "lint", project=None)
+    session.run("ruff", "check", *CODE)
+
+
+@nox.session(name="format")
+def format_(session: nox.Session) -> None:
+    """Checks the formatting; `-- --fix` mends it."""
+    install(session, "lint", project=None)
+    session.run("ruff", "format", *(() if "--fix" in session.posargs else ("--diff",)), *CODE)
+
+
+@nox.session
+def typing(session: nox.Session) -> None:
+    """Checks the types, strictly."""
+    install(session, "typing")
+    session.run("mypy")
+
+
+@nox.session
+def build(session: nox.Session) -> None:
+    """Builds wheel and sdist, and imports the wheel in an environment with nothing else."""
+    session.install("build", env=INSTALL_ENV)
+    out = Path(session.create_tmp())
+    session.run("python", "-m", "build", "--outdir", str(out))
+    wheel = max(out.glob("*.whl"), key=lambda path: path.stat().st_mtime)
+    session.install("--force-reinstall", str(wheel), env=INSTALL_ENV)
+    session.run("python", "-I", "-c", "import google_auth_botocore as g; print(g.__version__, g.Credentials)")
