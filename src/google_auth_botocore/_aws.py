@@ -66,7 +66,7 @@ class Source:
     assume_role: tuple[tuple[str, Any], ...] = ()
 
 
-def source(profile: str | None, region: str | None, assume_role: str | Mapping[str, Any] | None) -> Source:
+def source(profile: object, region: object, assume_role: object) -> Source:
     """Checks the AWS arguments of `Credentials`.
 
     Raises:
