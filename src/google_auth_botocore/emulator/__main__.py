@@ -1,0 +1,152 @@
+"""`python -m google_auth_botocore.emulator`: serves the emulator and prints how to point clients at it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+from google_auth_botocore.emulator import AwsKeys, AwsProvider, Emulator, ServiceAccount
+
+_TWELVE_HOURS = 43_200  # the longest that AWS lets a role's keys live
+_GCLOUD_CLIENT_ID = "32555940559.apps.googleusercontent.com"  # which gcloud lets no setting replace
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serves until SIGTERM or Ctrl-C; gives the exit code."""
+    options = _parser().parse_args(arguments)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    google = Emulator(port=options.port, sts_verdict_url=options.sts_verdict_url)
+    try:
+        provider = google.add_aws_provider(
+            options.account,
+            options.project_number,
+            options.pool,
+            options.provider,
+            attribute_condition=options.attribute_condition,
+        )
+        accounts = [google.add_service_account(email) for email in options.service_account]
+        keys = google.aws_keys.issue(
+            options.arn or f"arn:aws:sts::{options.account}:assumed-role/app/i-0abc",
+            lifetime=_TWELVE_HOURS,
+        )
+        # gcloud names itself when it exchanges for direct access, and when it asks whose token it has.
+        google.add_oauth_client(_GCLOUD_CLIENT_ID)
+        for account in accounts:
+            google.grant(account.email, "roles/iam.workloadIdentityUser", provider.principal_set())
+        with google:
+            print(_instructions(google, provider, accounts, keys, options.project), flush=True)  # noqa: T201
+            stop.wait()
+    except (OSError, ValueError) as error:
+        print(f"The emulator can't be started: {error}.", file=sys.stderr)  # noqa: T201
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m google_auth_botocore.emulator",
+        description="Google's side of workload identity federation, on loopback.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    add = parser.add_argument
+    add("--port", type=int, default=8085, help="on 127.0.0.1; 0 takes any free one")
+    add("--project", default="my-project", help="id of the project that clients work in")
+    add("--project-number", default="123456789012", help="number of the pool's project")
+    add("--pool", default="aws", help="id of the workload identity pool")
+    add("--provider", default="prod", help="id of the AWS provider in it")
+    add("--account", default="123456789012", help="AWS account that the provider trusts")
+    add("--attribute-condition", metavar="CEL", help="condition of the provider")
+    add(
+        "--service-account",
+        metavar="EMAIL",
+        nargs="*",
+        default=["copycat@my-project.iam.gserviceaccount.com"],
+        help="service accounts that the pool may impersonate; none: direct resource access",
+    )
+    add("--arn", help="whose AWS keys to issue (default: a role's session in the account)")
+    add(
+        "--sts-verdict-url",
+        metavar="URL",
+        help="AWS STS endpoint that judges the signatures, in place of the keys issued here",
+    )
+    return parser
+
+
+def _instructions(
+    google: Emulator,
+    provider: AwsProvider,
+    accounts: Sequence[ServiceAccount],
+    keys: AwsKeys,
+    project_id: str,
+) -> str:
+    """Gives a text that can be pasted into a shell."""
+    target = accounts[0].email if accounts else None
+    project = shlex.quote(project_id)
+    environment = {
+        "AWS_ACCESS_KEY_ID": keys.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": keys.secret_access_key,
+        "AWS_SESSION_TOKEN": keys.session_token or "",
+        "AWS_REGION": "us-east-1",
+    }
+    exports = "\n".join(f"export {name}={shlex.quote(value)}" for name, value in environment.items())
+    source = json.dumps(_external_account(google, provider, target), indent=2)
+    return f"""\
+# The emulator listens at {google.url}; Ctrl-C ends it.
+
+# AWS keys of {keys.arn}, good until {keys.expiry:%Y-%m-%d %H:%M} UTC:
+{exports}
+
+# google-auth:
+cat > external_account.json <<'JSON'
+{source}
+JSON
+export GOOGLE_APPLICATION_CREDENTIALS="$PWD/external_account.json"
+export GOOGLE_CLOUD_PROJECT={project}
+
+# gcloud:
+export CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE="$PWD/external_account.json"
+export CLOUDSDK_CORE_PROJECT={project}
+export CLOUDSDK_API_ENDPOINT_OVERRIDES_IAMCREDENTIALS={google.url}/
+
+# google-auth-botocore, in Python:
+#   Credentials(
+#       {provider.audience!r},
+#       service_account_email={target!r},
+#       token_url={google.token_url!r},
+#       iam_credentials_endpoint={google.iam_credentials_endpoint!r},
+#   )
+"""
+
+
+def _external_account(google: Emulator, provider: AwsProvider, service_account: str | None) -> dict[str, Any]:
+    """Gives the configuration file that google-auth and gcloud read, with Google's endpoints replaced by the emulator's."""
+    metadata = "http://169.254.169.254/latest/meta-data"
+    impersonation = f"{google.url}/v1/projects/-/serviceAccounts/{service_account}:generateAccessToken"
+    return {
+        "type": "external_account",
+        "audience": provider.audience,
+        "subject_token_type": "urn:ietf:params:aws:token-type:aws4_request",
+        "token_url": google.token_url,
+        "token_info_url": google.introspect_url,
+        **({"service_account_impersonation_url": impersonation} if service_account else {}),
+        "credential_source": {
+            "environment_id": "aws1",
+            "region_url": f"{metadata}/placement/availability-zone",
+            "url": f"{metadata}/iam/security-credentials",
+            "regional_cred_verification_url": (
+                "https://sts.{region}.amazonaws.com?Action=GetCallerIdentity&Version=2011-06-15"
+            ),
+        },
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,56 @@
+"""Who calls a Google API: the bearer token of a request, checked."""
+
+from __future__ import annotations
+
+from google_auth_botocore.emulator._errors import RpcError
+from google_auth_botocore.emulator._http import Call
+from google_auth_botocore.emulator._tokens import TokenInfo, Tokens
+
+_SCOPES = frozenset(
+    {
+        "https://www.googleapis.com/auth/cloud-platform",
+        "https://www.googleapis.com/auth/iam",
+    }
+)
+_EXPECTED = (
+    "Expected OAuth 2 access token, login cookie or other valid authentication credential."
+    " See https://developers.google.com/identity/sign-in/web/devconsole-project."
+)
+
+
+def authenticate(call: Call, tokens: Tokens, service: str) -> TokenInfo:
+    """Gives what the caller's token stands for, and notes the principal in the record.
+
+    Args:
+        call: the request.
+        tokens: the tokens that are known.
+        service: the API that is called, `iamcredentials.googleapis.com` say.
+
+    Raises:
+        RpcError: 401 without a token or with one that is unknown or expired, 403 where its scopes don't suffice.
+    """
+    value = call.bearer()
+    if value is None:
+        raise RpcError(
+            401,
+            f"Request is missing required authentication credential. {_EXPECTED}",
+            reason="CREDENTIALS_MISSING",
+            metadata={"service": service},
+        )
+    info = tokens.check(value)
+    if info is None:
+        raise RpcError(
+            401,
+            f"Request had invalid authentication credentials. {_EXPECTED}",
+            reason="ACCESS_TOKEN_TYPE_UNSUPPORTED",
+            metadata={"service": service},
+        )
+    call.principal = info.principal
+    if _SCOPES.isdisjoint(info.scopes):
+        raise RpcError(
+            403,
+            "Request had insufficient authentication scopes.",
+            reason="ACCESS_TOKEN_SCOPE_INSUFFICIENT",
+            metadata={"service": service},
+        )
+    return info

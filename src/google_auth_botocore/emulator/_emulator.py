@@ -1,0 +1,194 @@
+"""The emulator as one object: state, settings, and the server in front of them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import final
+
+from google_auth_botocore.emulator._aws_keys import AwsKeyRegistry
+from google_auth_botocore.emulator._aws_sts import EndpointVerdict, RegistryVerdict
+from google_auth_botocore.emulator._bindings import Policies
+from google_auth_botocore.emulator._faults import Fault, FaultScript
+from google_auth_botocore.emulator._http import Call
+from google_auth_botocore.emulator._iam_credentials import IamCredentials
+from google_auth_botocore.emulator._providers import AWS_ATTRIBUTE_MAPPING, AwsProvider, Providers
+from google_auth_botocore.emulator._server import Server
+from google_auth_botocore.emulator._service_accounts import ServiceAccount, ServiceAccounts
+from google_auth_botocore.emulator._settings import Settings
+from google_auth_botocore.emulator._sts import SecurityTokenService
+from google_auth_botocore.emulator._tokens import TokenInfo, Tokens
+
+
+@final
+class Emulator(Settings):
+    """Google's side of workload identity federation, served on loopback while its context is open.
+
+    Attributes:
+        aws_keys: the AWS keys that count as issued.
+        calls: every request so far, in order of arrival.
+    """
+
+    def __init__(
+        self,
+        *,
+        port: int = 0,
+        clock: Callable[[], float] = time.time,
+        sts_verdict_url: str | None = None,
+    ) -> None:
+        """Sets up an emulator; entering its context starts it.
+
+        Args:
+            port: on 127.0.0.1; 0: any free one.
+            clock: gives the emulator's time, in seconds since the epoch.
+            sts_verdict_url: an AWS STS endpoint that judges the signatures (moto, LocalStack, AWS itself), in place of
+                the keys in `aws_keys`. It gets every signed request, whatever host that names.
+        """
+        super().__init__(clock)
+        self._port = port
+        self._server: Server | None = None
+        self._faults = FaultScript()
+        self._providers = Providers()
+        self._accounts = ServiceAccounts()
+        self._policies = Policies()
+        self._tokens = Tokens(self)
+        self.calls: list[Call] = []
+        self.aws_keys = AwsKeyRegistry(self._now)
+        self._sts = SecurityTokenService(
+            self,
+            self._providers,
+            self._tokens,
+            EndpointVerdict(sts_verdict_url) if sts_verdict_url else RegistryVerdict(self.aws_keys, self._now),
+        )
+        self._routes = [
+            *self._sts.routes(),
+            *IamCredentials(self, self._accounts, self._policies, self._tokens).routes(),
+        ]
+
+    def __enter__(self) -> Emulator:
+        """Starts the server."""
+        self._server = Server(self._port, self._routes, self._faults, self.calls, self._now)
+        self._server.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Stops the server and hangs up on its clients."""
+        server, self._server = self._server, None
+        if server is not None:
+            server.stop()
+
+    def _now(self) -> float:
+        return self.clock()  # the attribute may be set anew at any time
+
+    @property
+    def url(self) -> str:
+        """Where it listens: `http://127.0.0.1:PORT`."""
+        if self._server is None:
+            raise RuntimeError("the emulator is not running: use it as a context manager")
+        return f"http://127.0.0.1:{self._server.port}"
+
+    @property
+    def token_url(self) -> str:
+        """The token exchange: Google's `https://sts.googleapis.com/v1/token`."""
+        return f"{self.url}/v1/token"
+
+    @property
+    def introspect_url(self) -> str:
+        """The token introspection: Google's `https://sts.googleapis.com/v1/introspect`."""
+        return f"{self.url}/v1/introspect"
+
+    @property
+    def iam_credentials_endpoint(self) -> str:
+        """The IAM Credentials API, scheme and host: Google's `https://iamcredentials.googleapis.com`."""
+        return self.url
+
+    def add_aws_provider(
+        self,
+        account_id: str = "123456789012",
+        project_number: str = "123456789012",
+        pool: str = "aws",
+        provider: str = "prod",
+        *,
+        attribute_mapping: Mapping[str, str] | None = None,
+        attribute_condition: str | None = None,
+        disabled: bool = False,
+    ) -> AwsProvider:
+        """Makes a provider that trusts an AWS account, in place of one of the same name.
+
+        Args:
+            account_id: the AWS account, 12 digits.
+            project_number: of the Google Cloud project that has the pool.
+            pool: id of the workload identity pool, made on the way.
+            provider: id of the provider.
+            attribute_mapping: CEL expressions by Google attribute; None: Google's default for AWS.
+            attribute_condition: a CEL expression that has to be true.
+            disabled: whether it is out of service.
+
+        Raises:
+            ValueError: the mapping or the condition breaks a rule or a limit of Google's.
+        """
+        made = AwsProvider(
+            project_number,
+            pool,
+            provider,
+            attribute_mapping or AWS_ATTRIBUTE_MAPPING,
+            attribute_condition,
+            disabled,
+            account_id,
+        )
+        self._providers.add(made)
+        return made
+
+    def add_service_account(self, email: str, *, lifetime_extension: bool = False) -> ServiceAccount:
+        """Makes a service account.
+
+        Args:
+            email: `NAME@PROJECT.iam.gserviceaccount.com`.
+            lifetime_extension: whether `constraints/iam.allowServiceAccountCredentialLifetimeExtension` lists it.
+
+        Raises:
+            ValueError: the address is not one of a service account.
+        """
+        return self._accounts.add(email, lifetime_extension=lifetime_extension)
+
+    def grant(self, service_account: str, role: str, member: str) -> None:
+        """Adds an IAM binding to a service account.
+
+        Args:
+            service_account: its e-mail address or unique id.
+            role: `roles/iam.workloadIdentityUser`, say.
+            member: `principal://…`, `principalSet://…` or `serviceAccount:EMAIL`.
+
+        Raises:
+            ValueError: there is no such service account, or no such kind of member.
+        """
+        account = self._accounts.find(service_account)
+        if account is None:
+            raise ValueError(f"there is no service account {service_account!r}")
+        self._policies.grant(account.email, role, member)
+
+    def add_oauth_client(self, client_id: str, secret: str | None = None) -> None:
+        """Registers an OAuth client, which may introspect tokens; None: with any secret, as gcloud's is no secret."""
+        self._sts.oauth_clients[client_id] = secret
+
+    def check_access_token(self, value: str) -> TokenInfo | None:
+        """Gives what an access token stands for: the check that an API behind it makes. None: unknown or expired."""
+        return self._tokens.check(value)
+
+    def fail(self, path: str, fault: Fault) -> None:
+        """Lets a fault hit the next requests whose path contains `path`, or matches it as a glob."""
+        self._faults.add(path, fault)
+
+    def clear_faults(self) -> None:
+        """Ends all faults."""
+        self._faults.clear()
+
+    def count(self, path: str) -> int:
+        """Counts the requests so far whose path contains `path`."""
+        return sum(path in call.path for call in list(self.calls))

@@ -1,0 +1,110 @@
+"""Faults by script: what the emulator does instead of its job, how often, and to which requests."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Any
+
+from google_auth_botocore.emulator._errors import OAuthError, RpcError
+from google_auth_botocore.emulator._http import Response
+
+_MESSAGES = {
+    429: "Quota exceeded for quota metric 'Generate credentials requests'.",
+    500: "Internal error encountered.",
+    503: "The service is currently unavailable.",
+    504: "The request timed out.",
+}
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What goes wrong with a request.
+
+    Attributes:
+        status: the HTTP status to answer with. None with a `body`: 200; None without one: the request is
+            served as always, only delayed and with these `headers`.
+        times: how many requests it hits; None: all, until it is cleared.
+        retry_after: the value of a Retry-After header: seconds, or an HTTP date.
+        body: what to send instead of the body that Google sends with this status: bytes or text as they are
+            (truncated JSON, say), anything else as JSON.
+        delay: real seconds before the answer.
+        drop: close the connection without an answer.
+        headers: further headers of the answer.
+    """
+
+    status: int | None = None
+    times: int | None = 1
+    retry_after: float | str | None = None
+    body: Any = None
+    delay: float = 0.0
+    drop: bool = False
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def extra_headers(self) -> dict[str, str]:
+        """The headers that this fault adds to an answer, Retry-After included."""
+        after = {} if self.retry_after is None else {"Retry-After": str(self.retry_after)}
+        return {**self.headers, **after}
+
+    def response(self, path: str) -> Response | None:
+        """Gives the answer to a request for `path`; None: serve it as always."""
+        if self.status is None and self.body is None:
+            return None
+        status = self.status or 200
+        body = _google_body(status, path) if self.body is None else self.body
+        return Response(body, status, self.extra_headers)
+
+
+def _google_body(status: int, path: str) -> Any:
+    """Gives the body that Google's servers send with an error of this kind."""
+    if path not in {"/v1/token", "/v1/introspect", "/token"}:
+        return RpcError(status, _MESSAGES.get(status, f"HTTP {status}.")).body
+    if status == 429:
+        description = (
+            "The request was throttled due to rate limit: sts.googleapis.com/requests."
+            " Please retry after a few seconds."
+        )
+        return OAuthError("quota_exceeded", description).body
+    # What clients of the token service have met is the text of the proxy in front of it.
+    return "upstream connect error or disconnect/reset before headers"
+
+
+@dataclass
+class _Pending:
+    pattern: str
+    fault: Fault
+    times_left: int | None
+
+    def hits(self, path: str) -> bool:
+        return self.pattern in path or fnmatchcase(path, self.pattern)
+
+
+class FaultScript:
+    """The faults to come, in the order in which they were added."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._pending: list[_Pending] = []
+
+    def add(self, path: str, fault: Fault) -> None:
+        """Lets `fault` hit the next requests whose path contains or, as a glob, matches `path`."""
+        with self._lock:
+            self._pending.append(_Pending(path, fault, fault.times))
+
+    def clear(self) -> None:
+        """Forgets all faults."""
+        with self._lock:
+            self._pending.clear()
+
+    def next(self, path: str) -> Fault | None:
+        """Takes the first fault that has a hit left for `path`."""
+        with self._lock:
+            for pending in self._pending:
+                if pending.times_left != 0 and pending.hits(path):
+                    if pending.times_left is not None:
+                        pending.times_left -= 1
+                    return pending.fault
+        return None

@@ -1,0 +1,111 @@
+"""One request as the emulator saw it, and the answer it gave: no sockets here."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from re import Match, Pattern
+from typing import Any, NamedTuple
+from urllib.parse import parse_qs
+
+from google_auth_botocore.emulator._errors import RpcError
+
+
+@dataclass
+class Call:
+    """One request that reached the emulator, recorded when it arrived and completed before its answer leaves.
+
+    Attributes:
+        method: `GET`, `POST`, ….
+        path: the percent-decoded path, without the query.
+        query: the query as it was sent, without the question mark.
+        headers: by lower-case name.
+        body: as it was sent.
+        when: the emulator's clock at arrival, in seconds since the epoch.
+        status: the HTTP status answered; None while it is under way and where the connection was dropped.
+        principal: whom the request spoke for, once that is known: a `principal://` name or an e-mail address.
+        assertion: what the proof of identity of a token exchange said (`arn`, `account` and `userid` of an AWS
+            caller, or the claims of a JWT), once it is verified.
+    """
+
+    method: str
+    path: str
+    query: str
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+    when: float
+    status: int | None = None
+    principal: str | None = None
+    assertion: Mapping[str, Any] | None = None
+
+    @property
+    def is_json(self) -> bool:
+        """Whether the body says that it is JSON."""
+        return self.headers.get("content-type", "").partition(";")[0].strip() == "application/json"
+
+    def parameters(self) -> dict[str, str]:
+        """Gives the parameters of the query; of a repeated one, the last."""
+        return {name: values[-1] for name, values in parse_qs(self.query).items()}
+
+    def form(self) -> dict[str, str]:
+        """Gives the fields of a form-encoded body; of a repeated one, the last."""
+        fields = parse_qs(self.body.decode("utf-8", "replace"), keep_blank_values=True)
+        return {name: values[-1] for name, values in fields.items()}
+
+    def json(self) -> dict[str, Any]:
+        """Gives the JSON object in the body; an empty body is an empty object.
+
+        Raises:
+            RpcError: the body is not a JSON object.
+        """
+        try:
+            value = json.loads(self.body or b"{}")
+        except ValueError as error:
+            raise RpcError(400, f"Invalid JSON payload received. {error}") from error
+        if not isinstance(value, dict):
+            raise RpcError(400, "Invalid JSON payload received. Expected an object.")
+        return value
+
+    def bearer(self) -> str | None:
+        """Gives the bearer token of the Authorization header, None where there is none."""
+        scheme, _, value = self.headers.get("authorization", "").partition(" ")
+        return value.strip() if scheme.lower() == "bearer" and value.strip() else None
+
+    def basic(self) -> tuple[str, str] | None:
+        """Gives the user and the password of HTTP Basic authentication, None where there is none."""
+        scheme, _, value = self.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "basic":
+            return None
+        try:
+            user, _, password = base64.b64decode(value, validate=True).decode().partition(":")
+        except (binascii.Error, UnicodeDecodeError):
+            return None
+        return user, password
+
+
+@dataclass(frozen=True)
+class Response:
+    """An answer. A body that is neither bytes nor text is sent as JSON."""
+
+    body: Any = b""
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def encoded(self) -> tuple[bytes, str]:
+        """Gives the body as bytes, and its content type."""
+        if isinstance(self.body, bytes):
+            return self.body, "application/octet-stream"
+        if isinstance(self.body, str):
+            return self.body.encode(), "text/plain; charset=UTF-8"
+        return json.dumps(self.body).encode(), "application/json; charset=UTF-8"
+
+
+class Route(NamedTuple):
+    """Which requests a handler answers: the method, the whole decoded path, and the handler."""
+
+    method: str
+    path: Pattern[str]
+    handler: Callable[[Call, Match[str]], Response]

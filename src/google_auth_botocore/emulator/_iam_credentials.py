@@ -1,0 +1,122 @@
+"""The IAM Service Account Credentials API: short-lived credentials of service accounts.
+
+Source: https://cloud.google.com/iam/docs/reference/credentials/rest/v1/projects.serviceAccounts
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import timezone
+from re import Match
+from typing import Any
+
+from google_auth_botocore.emulator._bindings import Policies
+from google_auth_botocore.emulator._callers import authenticate
+from google_auth_botocore.emulator._errors import RpcError
+from google_auth_botocore.emulator._http import Call, Response, Route
+from google_auth_botocore.emulator._service_accounts import ServiceAccount, ServiceAccounts
+from google_auth_botocore.emulator._settings import Settings
+from google_auth_botocore.emulator._tokens import Tokens
+
+_INVALID_ARGUMENT = "Request contains an invalid argument."
+_HOUR = 3600
+_TWELVE_HOURS = 43_200
+
+
+class IamCredentials:
+    """Hands out what a service account can have, to callers who may have it."""
+
+    def __init__(self, settings: Settings, accounts: ServiceAccounts, policies: Policies, tokens: Tokens) -> None:
+        self._settings = settings
+        self._accounts = accounts
+        self._policies = policies
+        self._tokens = tokens
+
+    def routes(self) -> list[Route]:
+        """Gives what it serves."""
+        resource = r"/v1/projects/(?P<project>[^/]+)/serviceAccounts/(?P<account>[^/]+)"
+        return [
+            Route("POST", re.compile(f"{resource}:generateAccessToken"), self._generate_access_token),
+        ]
+
+    def _generate_access_token(self, call: Call, match: Match[str]) -> Response:
+        body = _body(call, {"delegates", "scope", "lifetime"})
+        account = self._authorize(call, match, body, "getAccessToken")
+        scopes = body.get("scope")
+        if not isinstance(scopes, list) or not scopes or not all(isinstance(s, str) and s for s in scopes):
+            raise RpcError(400, _INVALID_ARGUMENT)
+        lifetime = _seconds(body.get("lifetime", f"{_HOUR}s"))
+        if lifetime > (_TWELVE_HOURS if account.lifetime_extension else _HOUR):
+            raise RpcError(400, _too_long(account))
+        lifetime = min(lifetime, self._settings.max_access_token_lifetime or lifetime)
+        value, info = self._tokens.mint(account.email, {account.member}, scopes, lifetime)
+        expiry = info.expiry.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return Response({"accessToken": value, "expireTime": expiry})
+
+    def _authorize(self, call: Call, match: Match[str], body: Mapping[str, Any], method: str) -> ServiceAccount:
+        """Gives the service account in the path, once the caller may use it, through the delegates if any.
+
+        Each delegate wants the permission to delegate of the one before it, as the first does of the caller; the last one
+        uses the service account.
+        Source: https://cloud.google.com/iam/docs/create-short-lived-credentials-delegated#sa-credentials-permissions
+        """
+        caller = authenticate(call, self._tokens, "iamcredentials.googleapis.com")
+        if match["project"] != "-":
+            raise RpcError(400, _INVALID_ARGUMENT)  # the wildcard is mandatory
+        delegates = body.get("delegates", [])
+        if not isinstance(delegates, list):
+            raise RpcError(400, _INVALID_ARGUMENT)
+        members = caller.members
+        for delegate in delegates:
+            name = re.fullmatch("(?:projects/-/serviceAccounts/)?([^/]+)", str(delegate))
+            if name is None:
+                raise RpcError(400, _INVALID_ARGUMENT)
+            account = self._permitted(name[1], "implicitDelegation", members)
+            members = frozenset({account.member})
+        return self._permitted(match["account"], method, members)
+
+    def _permitted(self, name: str, method: str, members: frozenset[str]) -> ServiceAccount:
+        if not re.fullmatch(r"\d+|[^@/:]+@[^@/]+", name):
+            raise RpcError(404, "Requested entity was not found.")
+        permission = f"iam.serviceAccounts.{method}"
+        account = self._accounts.find(name)
+        # Whether it exists is nobody's business who has no permission on it.
+        if account is None or not self._policies.allows(account.email, permission, members):
+            raise RpcError(
+                403,
+                f"Permission '{permission}' denied on resource (or it may not exist).",
+                reason="IAM_PERMISSION_DENIED",
+                domain="iam.googleapis.com",
+                metadata={"permission": permission},
+            )
+        return account
+
+
+def _body(call: Call, fields: set[str]) -> dict[str, Any]:
+    # A null field is an absent one in Google's JSON; google-auth sends `delegates` so.
+    body = {name: value for name, value in call.json().items() if value is not None}
+    unknown = sorted(set(body) - fields)
+    if unknown:
+        raise RpcError(400, f'Invalid JSON payload received. Unknown name "{unknown[0]}": Cannot find field.')
+    return body
+
+
+def _seconds(duration: object) -> float:
+    """Reads a google.protobuf.Duration in its JSON form, `3600s`; it has to be positive."""
+    if not isinstance(duration, str) or not re.fullmatch(r"\d+(\.\d{1,9})?s", duration):
+        raise RpcError(400, _INVALID_ARGUMENT)
+    seconds = float(duration[:-1])
+    if seconds <= 0:
+        raise RpcError(400, _INVALID_ARGUMENT)
+    return seconds
+
+
+def _too_long(account: ServiceAccount) -> str:
+    if account.lifetime_extension:
+        return "The access token lifetime cannot exceed 43200 seconds."
+    return (
+        f"Access tokens for service account {account.email} can not have lifetimes of more than 1 hour."
+        " Use the Org Policy Constraint constraints/iam.allowServiceAccountCredentialLifetimeExtension"
+        " to allow up to 12 hours."
+    )

@@ -1,0 +1,231 @@
+"""Workload identity pool providers: an assertion goes in, a principal of Google's comes out, or a refusal."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from google_auth_botocore.emulator import _cel
+from google_auth_botocore.emulator._errors import OAuthError
+
+# Source: https://iam.googleapis.com/$discovery/rest?version=v1 (WorkloadIdentityPoolProvider.attributeMapping)
+_ACCOUNT = "assertion.arn.extract('{account_arn}assumed-role/')"
+_ROLE = "assertion.arn.extract('assumed-role/{role_name}/')"
+AWS_ATTRIBUTE_MAPPING = {
+    "google.subject": "assertion.arn",
+    "attribute.aws_role": (
+        f"assertion.arn.contains('assumed-role') ? {_ACCOUNT} + 'assumed-role/' + {_ROLE} : assertion.arn"
+    ),
+}
+
+_MAX_SUBJECT_BYTES = 127
+_MAX_ATTRIBUTES_BYTES = 8192
+_MAX_CUSTOM_ATTRIBUTES = 50
+_MAX_MAPPING_CHARACTERS = 2048
+_MAX_CONDITION_CHARACTERS = 4096
+_ATTRIBUTE = re.compile(r"google\.(subject|groups)|attribute\.[a-z0-9_]{1,100}")
+
+_AUDIENCE = re.compile(
+    r"//iam\.googleapis\.com/projects/(?P<number>\d+)/locations/global"
+    r"/workloadIdentityPools/(?P<pool>[a-z0-9-]+)/providers/(?P<provider>[a-z0-9-]+)"
+)
+
+
+@dataclass(frozen=True)
+class FederatedIdentity:
+    """Whom Google sees after an exchange.
+
+    Attributes:
+        principal: `principal://…/subject/…`.
+        members: every name by which an IAM binding can mean this identity.
+    """
+
+    principal: str
+    members: frozenset[str] = field(repr=False)
+
+
+@dataclass
+class Provider:
+    """What all kinds of providers have in common. Changes hold from the next exchange on.
+
+    Attributes:
+        project_number: the project's number, not its id.
+        pool: the id of the workload identity pool.
+        provider: the id of the provider in it.
+        attribute_mapping: by Google attribute (`google.subject`, `google.groups`, `attribute.NAME`): a CEL
+            expression over `assertion`.
+        attribute_condition: a CEL expression over `assertion`, `google` and `attribute` that must be true.
+        disabled: a disabled provider exchanges nothing; tokens it gave out stay good.
+    """
+
+    project_number: str
+    pool: str
+    provider: str
+    attribute_mapping: Mapping[str, str]
+    attribute_condition: str | None = None
+    disabled: bool = False
+
+    def __post_init__(self) -> None:
+        """Checks mapping and condition as Google does when a provider is made.
+
+        Raises:
+            ValueError: they break a rule or a limit.
+        """
+        if "google.subject" not in self.attribute_mapping:
+            raise ValueError("the attribute mapping has to map google.subject")
+        custom = [name for name in self.attribute_mapping if name.startswith("attribute.")]
+        if len(custom) > _MAX_CUSTOM_ATTRIBUTES:
+            raise ValueError(f"more than {_MAX_CUSTOM_ATTRIBUTES} custom attributes are mapped")
+        for name, expression in self.attribute_mapping.items():
+            if not _ATTRIBUTE.fullmatch(name):
+                raise ValueError(f"{name!r} is not an attribute that can be mapped")
+            if len(expression) > _MAX_MAPPING_CHARACTERS:
+                raise ValueError(f"{name} is mapped by more than {_MAX_MAPPING_CHARACTERS} characters")
+            _cel.check(expression)
+        if self.attribute_condition:
+            if len(self.attribute_condition) > _MAX_CONDITION_CHARACTERS:
+                raise ValueError(f"the condition has more than {_MAX_CONDITION_CHARACTERS} characters")
+            _cel.check(self.attribute_condition)
+
+    @property
+    def pool_name(self) -> str:
+        """The pool's resource name: `projects/NUMBER/locations/global/workloadIdentityPools/POOL`."""
+        return f"projects/{self.project_number}/locations/global/workloadIdentityPools/{self.pool}"
+
+    @property
+    def name(self) -> str:
+        """The provider's resource name, as gcloud prints it."""
+        return f"{self.pool_name}/providers/{self.provider}"
+
+    @property
+    def audience(self) -> str:
+        """The provider's full resource name: what a token exchange gives as its audience."""
+        return f"//iam.googleapis.com/{self.name}"
+
+    def principal(self, subject: str) -> str:
+        """Gives the IAM member that is the one identity with this subject."""
+        return f"principal://iam.googleapis.com/{self.pool_name}/subject/{subject}"
+
+    def principal_set(self, attribute: str | None = None, value: str | None = None) -> str:
+        """Gives the IAM member that is every identity of the pool with this attribute value; without one, the whole pool.
+
+        Args:
+            attribute: the name without its `attribute.` prefix; `groups` with the group as value is `google.groups`.
+            value: of the attribute.
+        """
+        base = f"principalSet://iam.googleapis.com/{self.pool_name}"
+        if attribute is None:
+            return f"{base}/*"
+        if attribute == "groups":
+            return f"{base}/group/{value}"
+        return f"{base}/attribute.{attribute}/{value}"
+
+    def identify(self, assertion: Mapping[str, Any]) -> FederatedIdentity:
+        """Maps an assertion whose proof has been verified.
+
+        Raises:
+            OAuthError: the mapping fails or overflows, or the condition is not met.
+        """
+        mapped = {name: self._map(name, expression, assertion) for name, expression in self.attribute_mapping.items()}
+        subject = mapped["google.subject"]
+        if len(subject.encode()) > _MAX_SUBJECT_BYTES:
+            raise OAuthError(
+                "invalid_request",
+                f"The size of mapped attribute google.subject exceeds the {_MAX_SUBJECT_BYTES} bytes limit."
+                " Either modify your attribute mapping or the incoming assertion to produce a mapped attribute"
+                f" that is less than {_MAX_SUBJECT_BYTES} bytes.",
+            )
+        texts = [text for value in mapped.values() for text in ([value] if isinstance(value, str) else value)]
+        if sum(len(text.encode()) for text in texts) > _MAX_ATTRIBUTES_BYTES:
+            raise OAuthError(
+                "invalid_request",
+                f"The size of all mapped attributes exceeds the {_MAX_ATTRIBUTES_BYTES} bytes limit.",
+            )
+        attributes = {
+            name.removeprefix("attribute."): value for name, value in mapped.items() if name.startswith("attribute.")
+        }
+        groups = mapped.get("google.groups", [])
+        self._check_condition(
+            {
+                "assertion": assertion,
+                "google": {"subject": subject, "groups": groups},
+                "attribute": attributes,
+            }
+        )
+        members = {
+            self.principal(subject),
+            self.principal_set(),
+            *(self.principal_set("groups", group) for group in groups),
+            *(self.principal_set(name, value) for name, value in attributes.items()),
+        }
+        return FederatedIdentity(self.principal(subject), frozenset(members))
+
+    def _map(self, name: str, expression: str, assertion: Mapping[str, Any]) -> Any:
+        try:
+            value = _cel.evaluate(expression, {"assertion": assertion})
+        except _cel.CelError as error:
+            raise OAuthError("invalid_grant", f"The attribute mapping of {name} failed: {error}.") from error
+        if name == "google.groups":
+            good = isinstance(value, list) and all(isinstance(group, str) for group in value)
+        else:
+            good = isinstance(value, str) and (value != "" or name != "google.subject")
+        if not good:
+            kind = "a list of strings" if name == "google.groups" else "a string that is not empty"
+            raise OAuthError("invalid_grant", f"The mapped attribute {name} must be {kind}.")
+        return value
+
+    def _check_condition(self, variables: Mapping[str, Any]) -> None:
+        if not self.attribute_condition:
+            return
+        try:
+            met = _cel.evaluate(self.attribute_condition, variables) is True
+        except _cel.CelError:
+            met = False
+        if not met:
+            raise OAuthError("unauthorized_client", "The given credential is rejected by the attribute condition.")
+
+
+@dataclass
+class AwsProvider(Provider):
+    """Trusts one AWS account.
+
+    Attributes:
+        account_id: its 12 digits.
+    """
+
+    account_id: str = ""
+
+
+class Providers:
+    """All providers, by audience."""
+
+    def __init__(self) -> None:
+        self._by_audience: dict[str, Provider] = {}
+
+    def add(self, provider: Provider) -> None:
+        """Adds a provider, or puts it in the place of the one with its name."""
+        self._by_audience[provider.audience] = provider
+
+    def for_audience(self, audience: str) -> Provider:
+        """Gives the provider that an exchange names.
+
+        Raises:
+            OAuthError: it is not the full resource name of a provider, or none that is in service.
+        """
+        if not _AUDIENCE.fullmatch(audience):
+            raise OAuthError(
+                "invalid_request",
+                'Invalid value for "audience". This value should be the full resource name of the Identity Provider.'
+                " See https://cloud.google.com/iam/docs/reference/sts/rest/v1/TopLevel/token"
+                " for the list of possible formats.",
+            )
+        provider = self._by_audience.get(audience)
+        if provider is None or provider.disabled:
+            raise OAuthError(
+                "invalid_target",
+                'The target service indicated by the "audience" parameters is invalid. This might either be because'
+                " the pool or provider is disabled or deleted or because it doesn't exist.",
+            )
+        return provider

@@ -1,0 +1,164 @@
+"""HTTP on loopback: keep-alive, parallel, one thread a connection."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import socket
+import socketserver
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from email.utils import formatdate
+from http.server import BaseHTTPRequestHandler
+from typing import Any
+from urllib.parse import unquote
+
+from google_auth_botocore.emulator._errors import ApiError, RpcError
+from google_auth_botocore.emulator._faults import FaultScript
+from google_auth_botocore.emulator._http import Call, Response, Route
+
+_logger = logging.getLogger(__name__)
+
+
+# Not http.server's own server class: that one asks DNS for the name of the address it binds.
+class Server(socketserver.ThreadingTCPServer):
+    """Serves routes in threads of its own, records every request, and lets faults happen."""
+
+    allow_reuse_address = True
+    daemon_threads = True
+    request_queue_size = 1024  # hundreds of clients may connect in the same moment
+
+    def __init__(
+        self,
+        port: int,
+        routes: Sequence[Route],
+        faults: FaultScript,
+        calls: list[Call],
+        clock: Callable[[], float],
+    ) -> None:
+        """Binds 127.0.0.1:`port` (0: any free one) and listens; `start` serves."""
+        super().__init__(("127.0.0.1", port), _Handler)
+        self.routes = routes
+        self.faults = faults
+        self.calls = calls
+        self.clock = clock
+        self.stopping = threading.Event()
+        self._connections: set[socket.socket] = set()
+        self._connections_lock = threading.Lock()
+        # A short poll, because `shutdown` waits for it.
+        self._thread = threading.Thread(target=self.serve_forever, args=(0.02,), name="google-emulator", daemon=True)
+
+    @property
+    def port(self) -> int:
+        """The port it listens on."""
+        return int(self.server_address[1])
+
+    def start(self) -> None:
+        """Serves until `stop`, in a thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stops listening and hangs up on every client."""
+        self.stopping.set()
+        self.shutdown()
+        self._thread.join()
+        self.server_close()
+        with self._connections_lock:
+            for connection in self._connections:
+                with contextlib.suppress(OSError):  # the client was faster
+                    connection.shutdown(socket.SHUT_RDWR)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        with self._connections_lock:
+            self._connections.add(request)
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            with self._connections_lock:
+                self._connections.discard(request)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002
+        error = sys.exc_info()[1]
+        if isinstance(error, ConnectionError):
+            _logger.debug("a client hung up")
+        else:
+            _logger.error("a connection ended with an error", exc_info=error)
+
+    def answer(self, call: Call) -> Response:
+        """Gives the answer to a request, whatever happens while it is made."""
+        path_known = False
+        try:
+            for route in self.routes:
+                match = route.path.fullmatch(call.path)
+                path_known = path_known or match is not None
+                if match is not None and route.method == call.method:
+                    return route.handler(call, match)
+        except ApiError as refusal:
+            return Response(refusal.body, refusal.status)
+        except Exception:
+            _logger.exception("%s %s failed", call.method, call.path)
+            return Response(RpcError(500, "Internal error encountered.").body, 500)
+        if path_known:
+            return Response(RpcError(405, "Method not allowed.").body, 405)
+        return Response(RpcError(404, "Requested entity was not found.").body, 404)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Server  # pyright: ignore[reportIncompatibleVariableOverride] - this handler serves no other
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    wbufsize = -1  # headers and body leave in one segment
+
+    def _serve(self) -> None:
+        path, _, query = self.path.partition("?")
+        call = Call(
+            method=self.command,
+            path=unquote(path),
+            query=query,
+            headers={name.lower(): value for name, value in self.headers.items()},
+            body=self.rfile.read(int(self.headers.get("Content-Length") or 0)),
+            when=self.server.clock(),
+        )
+        self.server.calls.append(call)
+        if "transfer-encoding" in call.headers:
+            self.close_connection = True  # where its body ends is not known
+            self._send(call, Response(RpcError(411, "Length required.").body, 411))
+            return
+        fault = self.server.faults.next(call.path)
+        if fault is None:
+            self._send(call, self.server.answer(call))
+            return
+        if fault.delay:
+            self.server.stopping.wait(fault.delay)
+        if fault.drop:
+            self.close_connection = True
+            self.connection.shutdown(socket.SHUT_RDWR)
+            return
+        response = fault.response(call.path)
+        if response is None:
+            usual = self.server.answer(call)
+            response = Response(usual.body, usual.status, {**usual.headers, **fault.extra_headers})
+        self._send(call, response)
+
+    def _send(self, call: Call, response: Response) -> None:
+        body, content_type = response.encoded()
+        headers = {"Content-Type": content_type, "Content-Length": str(len(body)), **response.headers}
+        call.status = response.status
+        self.send_response(response.status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if call.method != "HEAD":
+            self.wfile.write(body)
+
+    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = _serve  # noqa: N815
+
+    def version_string(self) -> str:
+        return "ESF"  # as Google's front end names itself
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        return formatdate(self.server.clock() if timestamp is None else timestamp, usegmt=True)
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+        _logger.debug(format, *args)

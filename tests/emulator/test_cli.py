@@ -1,0 +1,126 @@
+"""`python -m google_auth_botocore.emulator`."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+MODULE = "google_auth_botocore.emulator"
+
+
+def environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+
+
+@contextmanager
+def running(*arguments: str, end: int = signal.SIGTERM) -> Iterator[str]:
+    """Runs the command until the instructions are there, gives them, and ends it by a signal."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", MODULE, "--port", "0", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment(),
+    )
+    assert process.stdout is not None
+    lines: list[str] = []
+    try:
+        for line in process.stdout:
+            lines.append(line)
+            if line.startswith("#   )"):
+                break
+        yield "".join(lines)
+    finally:
+        process.send_signal(end)
+        _, errors = process.communicate(timeout=20)
+    assert (process.returncode, errors) == (0, "")
+
+
+def shell(instructions: str, command: str, tmp_path: Path) -> str:
+    """Runs a command after the instructions have been pasted into the shell."""
+    return subprocess.run(
+        ["sh", "-ec", f"{instructions}\n{command}"],
+        cwd=tmp_path,
+        env=environment(),
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    ).stdout
+
+
+@pytest.mark.parametrize("arguments", [(), ("--service-account",)])
+def test_google_auth_follows_the_instructions(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(
+        "import google.auth, google.auth.transport.requests as transport\n"
+        "credentials, project = google.auth.default(scopes=['https://www.googleapis.com/auth/cloud-platform'])\n"
+        "credentials.refresh(transport.Request())\n"
+        "print(project, credentials.token[:5])\n"
+    )
+    with running(*arguments) as instructions:
+        printed = shell(instructions, f"{sys.executable} {program.name}", tmp_path)
+
+    assert printed == "my-project ya29.\n"
+    config = json.loads((tmp_path / "external_account.json").read_text())
+    assert ("service_account_impersonation_url" in config) is (not arguments)
+
+
+@pytest.mark.skipif(shutil.which("gcloud") is None, reason="gcloud is not installed")
+@pytest.mark.parametrize("arguments", [(), ("--service-account",)])
+def test_gcloud_follows_the_instructions(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    """With direct resource access gcloud also introspects its token, as a client of its own."""
+    with running(*arguments, end=signal.SIGINT) as instructions:
+        command = f"export CLOUDSDK_CONFIG={tmp_path}/gcloud; gcloud auth print-access-token 2>&1"
+        assert shell(instructions, command, tmp_path).startswith("ya29.")
+
+
+def test_it_prints_how_to_use_this_library() -> None:
+    with running("--pool", "p", "--provider", "q", "--project-number", "42") as instructions:
+        assert "//iam.googleapis.com/projects/42/locations/global/workloadIdentityPools/p/providers/q" in instructions
+        assert "token_url='http://127.0.0.1:" in instructions
+        assert "iam_credentials_endpoint='http://127.0.0.1:" in instructions
+
+
+def command(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *arguments],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_a_port_in_use_and_a_bad_condition_are_said_in_one_line() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        result = command("-m", MODULE, "--port", port)
+    assert result.returncode == 1
+    assert result.stderr.startswith("The emulator can't be started: ")
+    assert len(result.stderr.splitlines()) == 1
+
+    result = command("-m", MODULE, "--port", "0", "--service-account", "not an address")
+    assert result.returncode == 1
+    assert "is not the e-mail address of a service account" in result.stderr
+
+
+def test_a_missing_extra_is_named() -> None:
+    run = f"runpy._run_module_as_main({MODULE!r})"
+    result = command("-c", f"import runpy, sys; sys.modules['celpy'] = None; {run}")
+
+    assert result.returncode == 1
+    assert "the emulator needs cel-python" in result.stderr
+    assert "pip install 'google-auth-botocore[emulator]'" in result.stderr
+    assert "Traceback" not in result.stderr

@@ -1,0 +1,123 @@
+"""google-auth's own credentials against the emulator, unchanged: the check that it is not bent to this project."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import google.auth.aws
+import google.auth.downscoped
+import google.auth.exceptions
+import google.auth.impersonated_credentials
+import google.auth.transport.requests
+import pytest
+
+from emulator.workload import CLOUD_PLATFORM, ROLE_ARN, Workload
+
+
+@pytest.fixture(name="info")
+def _info(workload: Workload, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """An external_account configuration as gcloud writes it, with the emulator for Google, and keys in the environment."""
+    assert workload.keys.session_token is not None
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", workload.keys.access_key_id)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", workload.keys.secret_access_key)
+    monkeypatch.setenv("AWS_SESSION_TOKEN", workload.keys.session_token)
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    return {
+        "audience": workload.provider.audience,
+        "subject_token_type": "urn:ietf:params:aws:token-type:aws4_request",
+        "token_url": workload.google.token_url,
+        "credential_source": {
+            "environment_id": "aws1",
+            "region_url": "http://169.254.169.254/latest/meta-data/placement/availability-zone",
+            "url": "http://169.254.169.254/latest/meta-data/iam/security-credentials",
+            "regional_cred_verification_url": (
+                "https://sts.{region}.amazonaws.com?Action=GetCallerIdentity&Version=2011-06-15"
+            ),
+        },
+    }
+
+
+def impersonating(info: dict[str, Any], workload: Workload) -> dict[str, Any]:
+    return {
+        **info,
+        "service_account_impersonation_url": (
+            f"{workload.google.url}/v1/projects/-/serviceAccounts/{workload.account.email}:generateAccessToken"
+        ),
+    }
+
+
+def credentials_of(info: dict[str, Any]) -> Any:
+    return google.auth.aws.Credentials.from_info(info, scopes=[CLOUD_PLATFORM])
+
+
+def test_direct_access_works(info: dict[str, Any], workload: Workload) -> None:
+    credentials = credentials_of(info)
+    credentials.refresh(google.auth.transport.requests.Request())
+
+    seen = workload.google.check_access_token(str(credentials.token))
+    assert seen is not None
+    assert seen.principal == workload.provider.principal(f"{ROLE_ARN}/i-0abc")
+
+
+def test_impersonation_works(info: dict[str, Any], workload: Workload) -> None:
+    credentials = credentials_of(impersonating(info, workload))
+    credentials.refresh(google.auth.transport.requests.Request())
+
+    seen = workload.google.check_access_token(str(credentials.token))
+    assert seen is not None
+    assert seen.principal == workload.account.email
+    assert seen.scopes == (CLOUD_PLATFORM,)
+    assert [call.principal for call in workload.google.calls] == [workload.provider.principal(f"{ROLE_ARN}/i-0abc")] * 2
+
+
+def test_a_second_impersonation_with_delegates_works(info: dict[str, Any], workload: Workload) -> None:
+    google_, source = workload.google, credentials_of(info)
+    middle = google_.add_service_account("middle@my-project.iam.gserviceaccount.com")
+    creator = "roles/iam.serviceAccountTokenCreator"
+    google_.grant(middle.email, creator, workload.provider.principal_set())
+    google_.grant(workload.account.email, creator, middle.member)
+    credentials = google.auth.impersonated_credentials.Credentials(
+        source,
+        workload.account.email,
+        [CLOUD_PLATFORM],
+        delegates=[middle.email],
+        iam_endpoint_override=(
+            f"{google_.url}/v1/projects/-/serviceAccounts/{workload.account.email}:generateAccessToken"
+        ),
+    )
+    credentials.refresh(google.auth.transport.requests.Request())
+
+    seen = google_.check_access_token(str(credentials.token))
+    assert seen is not None
+    assert seen.principal == workload.account.email
+
+
+def test_a_wrong_secret_is_an_oauth_error(info: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
+
+    with pytest.raises(google.auth.exceptions.OAuthError, match="SignatureDoesNotMatch"):
+        credentials_of(info).refresh(google.auth.transport.requests.Request())
+
+
+def test_downscoped_tokens_have_the_life_of_their_source(
+    info: dict[str, Any], workload: Workload, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """google-auth's downscoped credentials have a fixed endpoint, which is the one thing replaced here."""
+    monkeypatch.setattr(google.auth.downscoped, "_STS_TOKEN_URL_PATTERN", workload.google.token_url + "?{}")
+    boundary = google.auth.downscoped.CredentialAccessBoundary(
+        rules=[
+            google.auth.downscoped.AccessBoundaryRule(
+                available_resource="//storage.googleapis.com/projects/_/buckets/b",
+                available_permissions=["inRole:roles/storage.objectViewer"],
+            )
+        ]
+    )
+    source = credentials_of(info)
+    credentials = google.auth.downscoped.Credentials(source, boundary)
+    credentials.refresh(google.auth.transport.requests.Request())
+
+    assert credentials.token != source.token
+    assert credentials.expiry == source.expiry
+    seen = workload.google.check_access_token(str(credentials.token))
+    assert seen is not None
+    assert seen.principal == workload.provider.principal(f"{ROLE_ARN}/i-0abc")

@@ -1,0 +1,216 @@
+"""The HTTP side: the record of calls, scripted faults, and many clients at once."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import socket
+import threading
+from email.utils import parsedate_to_datetime
+from time import perf_counter
+
+import pytest
+import requests
+
+from emulator.workload import CLOUD_PLATFORM, FakeClock, Workload
+from google_auth_botocore.emulator import Emulator, Fault
+
+SCOPE = {"scope": [CLOUD_PLATFORM]}
+
+
+def test_it_listens_on_loopback_only_while_its_context_is_open() -> None:
+    google = Emulator()
+    with pytest.raises(RuntimeError, match="not running"):
+        _ = google.url
+    with google:
+        url = google.url
+        assert url.startswith("http://127.0.0.1:")
+        assert requests.get(url, timeout=5).status_code == 404
+    with pytest.raises(requests.ConnectionError):
+        requests.get(url, timeout=5)
+
+
+def test_a_client_that_keeps_its_connection_is_hung_up_on(clock: FakeClock) -> None:
+    with (
+        Emulator(clock=clock) as google,
+        socket.create_connection(("127.0.0.1", int(google.url.rpartition(":")[2]))) as client,
+    ):
+        client.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert client.recv(4096).startswith(b"HTTP/1.1 404")
+        google.__exit__(None, None, None)
+        assert client.recv(4096) == b""
+
+
+def test_every_request_is_recorded(workload: Workload, clock: FakeClock) -> None:
+    workload.iam("generateAccessToken", SCOPE, account="gone@p.iam.gserviceaccount.com")
+
+    exchange, impersonation = workload.google.calls
+    assert (exchange.method, exchange.path, exchange.status) == ("POST", "/v1/token", 200)
+    assert exchange.when == clock.now
+    assert exchange.form()["audience"] == workload.provider.audience
+    assert impersonation.status == 403
+    assert impersonation.headers["content-type"] == "application/json"
+    assert impersonation.json() == SCOPE
+    assert workload.google.count("/v1/token") == 1
+    assert workload.google.count(":generateAccessToken") == 1
+    assert workload.google.count("gone@p") == 1
+    assert workload.google.count(":signBlob") == 0
+
+
+def test_a_path_is_read_percent_decoded(workload: Workload) -> None:
+    token = workload.federated_token()
+    path = workload.account.email.replace("@", "%40") + "%3AgenerateAccessToken"
+
+    reply = workload.session.post(
+        f"{workload.google.url}/v1/projects/-/serviceAccounts/{path}",
+        json=SCOPE,
+        headers={"Authorization": f"Bearer {token}"},
+    )
+
+    assert reply.status_code == 200
+
+
+def test_the_date_header_is_the_emulator_s_clock(workload: Workload, clock: FakeClock) -> None:
+    clock.now = 2_000_000_000.75
+
+    reply = workload.session.get(workload.google.url)
+
+    assert parsedate_to_datetime(reply.headers["Date"]).timestamp() == 2_000_000_000
+
+
+def test_the_clock_can_be_replaced(workload: Workload) -> None:
+    workload.google.clock = lambda: 0.0
+
+    assert "1970" in workload.session.get(workload.google.url).headers["Date"]
+
+
+def test_connections_are_kept_alive(workload: Workload) -> None:
+    with socket.create_connection(("127.0.0.1", int(workload.google.url.rpartition(":")[2]))) as client:
+        for _ in range(2):
+            client.sendall(b"GET /v1/token HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert client.recv(4096).startswith(b"HTTP/1.1 405")
+
+
+def test_a_chunked_body_is_refused(workload: Workload) -> None:
+    reply = workload.session.post(workload.google.token_url, data=iter([b"a", b"b"]))
+
+    assert reply.status_code == 411
+
+
+def test_a_fault_is_over_after_its_times(workload: Workload) -> None:
+    workload.google.fail("/v1/token", Fault(503, times=2, retry_after=1, headers={"X-More": "y"}))
+
+    first, second, third = (workload.exchange() for _ in range(3))
+
+    assert [reply.status_code for reply in (first, second, third)] == [503, 503, 200]
+    assert first.headers["Retry-After"] == "1"
+    assert first.headers["X-More"] == "y"
+    assert first.text == "upstream connect error or disconnect/reset before headers"
+
+
+def test_faults_come_in_the_order_in_which_they_were_added(workload: Workload) -> None:
+    workload.google.fail("/v1/token", Fault(500))
+    workload.google.fail("/v1/token", Fault(429))
+
+    first, second = workload.exchange(), workload.exchange()
+
+    assert (first.status_code, second.status_code) == (500, 429)
+    assert second.json() == {
+        "error": "quota_exceeded",
+        "error_description": (
+            "The request was throttled due to rate limit: sts.googleapis.com/requests."
+            " Please retry after a few seconds."
+        ),
+    }
+
+
+@pytest.mark.parametrize("path", [":generateAccessToken", "/v1/projects/*:generate*"])
+def test_a_fault_hits_only_its_path_until_it_is_cleared(workload: Workload, path: str) -> None:
+    workload.google.fail(path, Fault(503, times=None))
+
+    for _ in range(3):
+        reply = workload.iam("generateAccessToken", SCOPE)
+        assert reply.json() == {
+            "error": {
+                "code": 503,
+                "message": "The service is currently unavailable.",
+                "status": "UNAVAILABLE",
+            }
+        }
+    workload.google.clear_faults()
+    assert workload.iam("generateAccessToken", SCOPE).status_code == 200
+
+
+def test_a_connection_can_be_dropped(workload: Workload) -> None:
+    workload.google.fail("/v1/token", Fault(drop=True))
+
+    with pytest.raises(requests.ConnectionError):
+        workload.exchange()
+    assert workload.google.calls[-1].status is None
+    assert workload.exchange().status_code == 200
+
+
+@pytest.mark.parametrize(("body", "sent"), [(b'{"access', b'{"access'), ("text", b"text"), ({"a": 1}, b'{"a": 1}')])
+def test_a_body_can_be_anything(workload: Workload, body: object, sent: bytes) -> None:
+    workload.google.fail("/v1/token", Fault(body=body))
+
+    reply = workload.exchange()
+
+    assert (reply.status_code, reply.content) == (200, sent)
+
+
+def test_a_delay_alone_only_delays(workload: Workload) -> None:
+    workload.google.fail("/v1/token", Fault(delay=0.05, headers={"X-Slow": "1"}))
+
+    before = perf_counter()
+    reply = workload.exchange()
+
+    assert perf_counter() - before >= 0.05
+    assert (reply.status_code, reply.headers["X-Slow"]) == (200, "1")
+
+
+def test_a_delay_does_not_hold_up_the_end(clock: FakeClock) -> None:
+    with Emulator(clock=clock) as google:
+        google.fail("/v1/token", Fault(503, delay=3600))
+        client = threading.Thread(target=_post_and_ignore, args=(google.token_url,))
+        client.start()
+        while not google.calls:
+            pass
+    client.join(timeout=10)
+    assert not client.is_alive()
+
+
+def _post_and_ignore(url: str) -> None:
+    with contextlib.suppress(requests.ConnectionError):
+        requests.post(url, timeout=10)
+
+
+def test_an_error_of_our_own_is_a_500(workload: Workload, caplog: pytest.LogCaptureFixture) -> None:
+    def broken(_: str) -> None:
+        raise LookupError("the lookup is broken")
+
+    workload.google.aws_keys.add_lookup(broken)
+    other = Emulator().aws_keys.issue()
+
+    with caplog.at_level(logging.ERROR):
+        reply = workload.exchange(workload.signed(keys=other))
+
+    assert reply.status_code == 500
+    assert "the lookup is broken" in caplog.text
+
+
+def test_five_hundred_clients_may_come_at_once(workload: Workload) -> None:
+    """All are connected before the first one asks."""
+    count = 512
+    address = ("127.0.0.1", int(workload.google.url.rpartition(":")[2]))
+    clients = [socket.create_connection(address) for _ in range(count)]
+    try:
+        for client in clients:
+            client.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        answers = [client.recv(4096) for client in clients]
+    finally:
+        for client in clients:
+            client.close()
+
+    assert all(answer.startswith(b"HTTP/1.1 404") for answer in answers)
+    assert workload.google.count("/") == count

@@ -1,0 +1,102 @@
+"""A workload with AWS keys, and a client that signs and exchanges by hand."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import Any
+from urllib.parse import quote
+
+import requests
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import ReadOnlyCredentials
+
+from google_auth_botocore.emulator import AwsKeys, AwsProvider, Emulator, ServiceAccount
+
+CLOUD_PLATFORM = "https://www.googleapis.com/auth/cloud-platform"
+ROLE_ARN = "arn:aws:sts::123456789012:assumed-role/app"
+STS_URL = "https://sts.us-east-1.amazonaws.com?Action=GetCallerIdentity&Version=2011-06-15"
+
+
+@dataclass
+class FakeClock:
+    """A clock that stands still until a test moves it. It starts now, because botocore signs with the real time."""
+
+    now: float = field(default_factory=lambda: datetime.now(timezone.utc).timestamp())
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@dataclass
+class Workload:
+    """What a workload on AWS has: keys, and the names of what it wants to reach at Google."""
+
+    google: Emulator
+    provider: AwsProvider
+    account: ServiceAccount
+    keys: AwsKeys
+    session: requests.Session
+
+    def signed(
+        self,
+        *,
+        keys: AwsKeys | None = None,
+        url: str = STS_URL,
+        region: str = "us-east-1",
+        service: str = "sts",
+        target: str | None = None,
+        extra: dict[str, str] | None = None,
+    ) -> dict[str, Any]:
+        """Gives the fields of a subject token, signed by botocore over all of its headers."""
+        keys = keys or self.keys
+        request = AWSRequest("POST", url)
+        request.headers["x-goog-cloud-target-resource"] = target or self.provider.audience
+        for name, value in (extra or {}).items():
+            request.headers[name] = value
+        frozen = ReadOnlyCredentials(keys.access_key_id, keys.secret_access_key, keys.session_token)
+        SigV4Auth(frozen, service, region).add_auth(request)
+        headers = {**dict(request.headers.items()), "host": url.split("/")[2].partition("?")[0]}
+        return {
+            "url": url,
+            "method": "POST",
+            "headers": [{"key": name, "value": value} for name, value in headers.items()],
+        }
+
+    def exchange(self, subject_token: object = None, **fields: str | None) -> requests.Response:
+        """Exchanges a subject token; a mapping is serialised as Google documents it, and a field of None left out."""
+        if subject_token is None:
+            subject_token = self.signed()
+        if not isinstance(subject_token, str):
+            subject_token = quote(json.dumps(subject_token))
+        form = {
+            "grant_type": "urn:ietf:params:oauth:grant-type:token-exchange",
+            "audience": self.provider.audience,
+            "scope": CLOUD_PLATFORM,
+            "requested_token_type": "urn:ietf:params:oauth:token-type:access_token",
+            "subject_token": subject_token,
+            "subject_token_type": "urn:ietf:params:aws:token-type:aws4_request",
+            **fields,
+        }
+        return self.session.post(self.google.token_url, data=form)
+
+    def federated_token(self, **fields: str | None) -> str:
+        """Gives the access token of a successful exchange."""
+        reply = self.exchange(**fields)
+        assert reply.status_code == 200, reply.text
+        token = reply.json()["access_token"]
+        assert isinstance(token, str)
+        return token
+
+    def iam(
+        self, method: str, body: dict[str, Any], *, token: str | None = None, account: str = ""
+    ) -> requests.Response:
+        """Calls the IAM Credentials API with a federated token, or with the one given."""
+        return self.session.post(
+            f"{self.google.iam_credentials_endpoint}/v1/projects/-/serviceAccounts"
+            f"/{account or self.account.email}:{method}",
+            json=body,
+            headers={"Authorization": f"Bearer {token or self.federated_token()}"},
+        )
