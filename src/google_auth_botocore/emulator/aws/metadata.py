@@ -1,0 +1,99 @@
+"""EC2 instance metadata, version 2 alone: a token first, then the role and its keys.
+
+https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-instance-metadata-service.html
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Callable
+from re import Match
+
+from google_auth_botocore.emulator._aws_keys import AwsKeys
+from google_auth_botocore.emulator._http import Call, Response, Route
+from google_auth_botocore.emulator.aws._counterpart import Counterpart
+
+
+class InstanceMetadata(Counterpart):
+    """The metadata service of an EC2 instance that has a role; version 1 is refused.
+
+    Args:
+        issue: makes the role's keys; called when none are there.
+        role: name of the instance's role.
+        region: the instance's.
+        zone: its availability zone, or local zone; None: the region's first.
+    """
+
+    def __init__(
+        self, issue: Callable[[], AwsKeys], *, role: str = "app", region: str = "eu-central-1", zone: str | None = None
+    ) -> None:
+        super().__init__()
+        self.role = role
+        self.region = region
+        self.zone = zone or f"{region}a"
+        self._issue = issue
+        self._keys: AwsKeys | None = None
+        self._tokens: set[str] = set()
+
+    @property
+    def keys(self) -> AwsKeys:
+        """The role's keys, as they are handed out now."""
+        if self._keys is None:
+            self._keys = self._issue()
+        return self._keys
+
+    def rotate(self) -> None:
+        """Lets the next request find new keys."""
+        self._keys = None
+
+    def environment(self) -> dict[str, str]:
+        """What points an AWS SDK at it; on an instance, nothing has to."""
+        return {"AWS_EC2_METADATA_SERVICE_ENDPOINT": self.url, "AWS_EC2_METADATA_DISABLED": "false"}
+
+    def routes(self) -> list[Route]:
+        """Which requests it answers."""
+        credentials = "/latest/meta-data/iam/security-credentials"
+        return [
+            Route("PUT", re.compile("/latest/api/token"), self._token),
+            Route("GET", re.compile(f"{credentials}/?"), self._guarded(lambda: self.role)),
+            Route("GET", re.compile(f"{credentials}/(.+)"), self._role),
+            Route("GET", re.compile("/latest/meta-data/placement/region"), self._guarded(lambda: self.region)),
+            Route(
+                "GET", re.compile("/latest/meta-data/placement/availability-zone/?"), self._guarded(lambda: self.zone)
+            ),
+        ]
+
+    def _token(self, call: Call, _: Match[str]) -> Response:
+        lifetime = call.headers.get("x-aws-ec2-metadata-token-ttl-seconds", "")
+        if "x-forwarded-for" in call.headers:
+            return Response("", 403)
+        if not lifetime.isdigit() or not 1 <= int(lifetime) <= 21600:
+            return Response("", 400)
+        token = secrets.token_urlsafe(40)
+        self._tokens.add(token)
+        return Response(token, headers={"X-Aws-Ec2-Metadata-Token-Ttl-Seconds": lifetime})
+
+    def _guarded(self, text: Callable[[], str]) -> Callable[[Call, Match[str]], Response]:
+        return lambda call, _: Response(text()) if self._allowed(call) else Response("", 401)
+
+    def _role(self, call: Call, match: Match[str]) -> Response:
+        if not self._allowed(call):
+            return Response("", 401)
+        if match[1] != self.role:
+            return Response("", 404)
+        keys = self.keys
+        return Response(
+            {
+                "Code": "Success",
+                "Type": "AWS-HMAC",
+                "LastUpdated": "2026-01-01T00:00:00Z",
+                "AccessKeyId": keys.access_key_id,
+                "SecretAccessKey": keys.secret_access_key,
+                "Token": keys.session_token,
+                "Expiration": f"{keys.expiry:%Y-%m-%dT%H:%M:%SZ}",
+            }
+        )
+
+    def _allowed(self, call: Call) -> bool:
+        return call.headers.get("x-aws-ec2-metadata-token") in self._tokens

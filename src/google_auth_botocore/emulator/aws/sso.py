@@ -1,0 +1,96 @@
+"""IAM Identity Center's portal: keys of a role for the token of somebody who has signed in.
+
+https://docs.aws.amazon.com/singlesignon/latest/PortalAPIReference/API_GetRoleCredentials.html
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import secrets
+from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from re import Match
+
+from google_auth_botocore.emulator._aws_keys import AwsKeys
+from google_auth_botocore.emulator._http import Call, Response, Route
+from google_auth_botocore.emulator.aws._counterpart import Counterpart
+
+_SESSION = "corp"
+
+
+class SsoPortal(Counterpart):
+    """The portal, for one role in one account.
+
+    Args:
+        issue: makes the role's keys.
+        account: 12 digits.
+        role: name of the permission set.
+    """
+
+    def __init__(self, issue: Callable[[], AwsKeys], *, account: str = "123456789012", role: str = "Reader") -> None:
+        super().__init__()
+        self._issue = issue
+        self._account = account
+        self._role = role
+        self._token = secrets.token_urlsafe(40)
+
+    def environment(self) -> dict[str, str]:
+        """What points an AWS SDK at it."""
+        return {"AWS_ENDPOINT_URL_SSO": self.url}
+
+    def sign_in(self, home: Path, *, profile: str = "default", region: str = "eu-central-1") -> None:
+        """Writes what `aws configure sso` and `aws sso login` leave behind.
+
+        Args:
+            home: the user's home directory.
+            profile: the name of the profile in `.aws/config`.
+            region: the profile's, and the portal's.
+        """
+        section = "default" if profile == "default" else f"profile {profile}"
+        config = home / ".aws" / "config"
+        config.parent.mkdir(parents=True, exist_ok=True)
+        with config.open("a") as file:
+            file.write(
+                f"[sso-session {_SESSION}]\nsso_start_url = https://corp.awsapps.com/start\nsso_region = {region}\n"
+                f"[{section}]\nsso_session = {_SESSION}\nsso_account_id = {self._account}\n"
+                f"sso_role_name = {self._role}\nregion = {region}\n"
+            )
+        end = datetime.now(timezone.utc) + timedelta(hours=8)
+        cache = home / ".aws" / "sso" / "cache" / f"{hashlib.sha1(_SESSION.encode()).hexdigest()}.json"  # noqa: S324 - AWS's name for the file
+        cache.parent.mkdir(parents=True, exist_ok=True)
+        cache.write_text(
+            json.dumps(
+                {
+                    "startUrl": "https://corp.awsapps.com/start",
+                    "region": region,
+                    "accessToken": self._token,
+                    "expiresAt": f"{end:%Y-%m-%dT%H:%M:%SZ}",
+                }
+            )
+        )
+
+    def routes(self) -> list[Route]:
+        """Which requests it answers."""
+        return [Route("GET", re.compile("/federation/credentials"), self._credentials)]
+
+    def _credentials(self, call: Call, _: Match[str]) -> Response:
+        if call.headers.get("x-amz-sso_bearer_token") != self._token:
+            return Response(
+                {"message": "Session token not found or invalid"}, 401, {"x-amzn-ErrorType": "UnauthorizedException"}
+            )
+        if call.parameters() != {"role_name": self._role, "account_id": self._account}:
+            return Response({"message": "No access"}, 403, {"x-amzn-ErrorType": "ForbiddenException"})
+        keys = self._issue()
+        return Response(
+            {
+                "roleCredentials": {
+                    "accessKeyId": keys.access_key_id,
+                    "secretAccessKey": keys.secret_access_key,
+                    "sessionToken": keys.session_token,
+                    "expiration": int(keys.expiry.timestamp() * 1000) if keys.expiry else 0,
+                }
+            }
+        )

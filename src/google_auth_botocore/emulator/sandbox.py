@@ -1,0 +1,103 @@
+"""Both clouds on one machine: an EC2 instance with a role on one side, Cloud Storage and a service account on the other.
+
+For tests and demonstrations. The extra `sandbox` brings what it needs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from types import TracebackType
+from typing import Any
+
+import boto3
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import storage  # type: ignore[attr-defined]  # a namespace without types
+
+from google_auth_botocore.emulator._emulator import Emulator
+from google_auth_botocore.emulator.aws.metadata import InstanceMetadata
+from google_auth_botocore.emulator.aws.moto import Moto
+from google_auth_botocore.emulator.storage import Storage
+
+_ACCOUNT = "123456789012"
+_ROLE = "gcp-copycat"
+_SESSION = "i-0a1b2c3d4e5f60718"
+_PROJECT = "my-project"
+
+
+class Sandbox:
+    """Google's side, an EC2 instance's metadata, S3 and Cloud Storage; trust is set up between them.
+
+    Args:
+        token_lifetime: seconds that Google's tokens live.
+        role: the role of the instance.
+
+    Attributes:
+        google: the emulator of Google's identity services.
+        imds: the instance's metadata service, which hands out the role's keys.
+        aws: moto, with STS, IAM and S3.
+        storage: Cloud Storage, which takes no request without a valid token.
+        provider: the workload identity pool provider that trusts the account.
+        service_account: e-mail address of the account that the role may impersonate.
+    """
+
+    def __init__(self, *, token_lifetime: int = 3600, role: str = _ROLE) -> None:
+        self.google = Emulator()
+        self.google.token_lifetime = token_lifetime
+        self.google.max_access_token_lifetime = token_lifetime
+        self.arn = f"arn:aws:sts::{_ACCOUNT}:assumed-role/{role}/{_SESSION}"
+        self.imds = InstanceMetadata(lambda: self.google.aws_keys.issue(self.arn), role=role)
+        self.aws = Moto()
+        self.storage = Storage(self.google.check_access_token)
+        self.google.aws_keys.add_lookup(self.aws.lookup)
+        self.provider = self.google.add_aws_provider(account_id=_ACCOUNT)
+        self.service_account = f"{_ROLE}@{_PROJECT}.iam.gserviceaccount.com"
+        self.google.add_service_account(self.service_account)
+        self.google.grant(
+            self.service_account,
+            "roles/iam.workloadIdentityUser",
+            self.provider.principal_set("aws_role", f"arn:aws:sts::{_ACCOUNT}:assumed-role/{role}"),
+        )
+        self._running = contextlib.ExitStack()
+
+    def __enter__(self) -> Sandbox:
+        """Starts every part."""
+        with contextlib.ExitStack() as started:
+            for part in (self.google, self.imds, self.aws, self.storage):
+                started.enter_context(part)
+            self._running = started.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Stops every part."""
+        self._running.close()
+
+    def environment(self) -> dict[str, str]:
+        """The variables that make a process one on the instance: no key, and S3 where moto is."""
+        return {**self.imds.environment(), **self.aws.environment()}
+
+    def credentials_arguments(self) -> dict[str, Any]:
+        """The arguments of `google_auth_botocore.Credentials` for the application on the instance."""
+        return {
+            "audience": self.provider.audience,
+            "service_account_email": self.service_account,
+            "token_url": self.google.token_url,
+            "iam_credentials_endpoint": self.google.iam_credentials_endpoint,
+            "project_id": _PROJECT,
+        }
+
+    def storage_client(self) -> storage.Client:
+        """A client that is asked for no token: for filling buckets and for looking into them."""
+        options = {"api_endpoint": self.storage.open_url}
+        return storage.Client(project=_PROJECT, credentials=AnonymousCredentials(), client_options=options)
+
+    def s3_client(self) -> Any:
+        """A client of moto's S3 with keys of its own."""
+        return boto3.client(
+            "s3",
+            endpoint_url=self.aws.url,
+            region_name=self.imds.region,
+            aws_access_key_id="AKIATESTTESTTESTTEST",
+            aws_secret_access_key="not-checked-by-moto",
+        )
