@@ -6,6 +6,7 @@ https://docs.getmoto.org/en/latest/docs/server_mode.html
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from datetime import timezone
 from types import TracebackType
 from typing import Any
@@ -54,21 +55,29 @@ class Moto:
 
     def lookup(self, access_key_id: str) -> AwsKeys | None:
         """The keys with this id, if moto has issued them: for `Emulator.aws_keys.add_lookup`."""
-        for account, partitions in list(get_backend("sts").items()):
-            for partition, backend in list(partitions.items()):
-                role = backend.get_assumed_role_from_access_key(access_key_id)
-                if role is not None:
-                    return AwsKeys(
-                        access_key_id=access_key_id,
-                        secret_access_key=role.secret_access_key,
-                        session_token=role.session_token,
-                        expiry=role.expiration.replace(tzinfo=timezone.utc),
-                        account=account,
-                        arn=role.arn,
-                        user_id=role.user_id,
-                    )
-                user = get_backend("iam")[account][partition].get_user_from_access_key_id(access_key_id)
-                if user is not None:
-                    key = user.get_access_key_by_id(access_key_id)
-                    return AwsKeys(access_key_id, key.secret_access_key, None, None, account, user.arn, user.id)
+        for account, sts in _backends("sts"):
+            role = sts.get_assumed_role_from_access_key(access_key_id)
+            if role is not None:
+                return AwsKeys(
+                    access_key_id=access_key_id,
+                    secret_access_key=role.secret_access_key,
+                    session_token=role.session_token,
+                    expiry=role.expiration.replace(tzinfo=timezone.utc),
+                    account=account,
+                    arn=role.arn,
+                    user_id=role.user_id,
+                )
+        for account, iam in _backends("iam"):
+            user = iam.get_user_from_access_key_id(access_key_id)
+            if user is not None:
+                key = user.get_access_key_by_id(access_key_id)
+                return AwsKeys(access_key_id, key.secret_access_key, None, None, account, user.arn, user.id)
         return None
+
+
+def _backends(service: str) -> Iterator[tuple[str, Any]]:
+    """Each account that somebody has called the service in, with its backend for each partition; none is made on the way."""
+    every: Any = get_backend(service)  # type: ignore[call-overload]  # a literal of every service's name
+    for account, partitions in list(every.items()):
+        for backend in list(partitions.values()):
+            yield account, backend

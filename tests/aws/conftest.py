@@ -1,0 +1,143 @@
+"""Google's emulator, trusting one AWS account; and what it saw of the identity that was presented."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import boto3
+import botocore.credentials
+import botocore.tokens
+import pytest
+
+from google_auth_botocore import Credentials
+from google_auth_botocore.emulator import AwsKeys, Emulator
+from google_auth_botocore.emulator.aws.moto import Moto
+
+ACCOUNT = "123456789012"
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/team/reader"
+
+Issue = Callable[..., AwsKeys]
+Write = Callable[[str], None]
+
+
+@dataclass
+class Seen:
+    """What Google learned from a subject token that it found right."""
+
+    arn: str
+    host: str
+    region: str
+
+
+@dataclass
+class Federation:
+    """Google's side, and credentials for it."""
+
+    google: Emulator
+    audience: str
+
+    def credentials(self, **arguments: Any) -> Credentials:
+        return Credentials(self.audience, token_url=self.google.token_url, **arguments)
+
+    def seen(self, **arguments: Any) -> Seen:
+        """Exchanges, and tells what Google saw."""
+        self.credentials(**arguments).get_token()
+        return self.last_seen()
+
+    def last_seen(self) -> Seen:
+        call = self.google.calls[-1]
+        assert call.assertion is not None
+        token = json.loads(unquote(call.form()["subject_token"]))
+        headers = {each["key"].lower(): each["value"] for each in token["headers"]}
+        scope = headers["authorization"].split("Credential=")[1].split(",")[0].split("/")
+        host = urlsplit(token["url"]).netloc
+        assert headers["host"] == host
+        return Seen(call.assertion["arn"], host, scope[2])
+
+
+@pytest.fixture(name="federation")
+def _federation(google: Emulator) -> Federation:
+    return Federation(google, google.add_aws_provider(account_id=ACCOUNT).audience)
+
+
+@pytest.fixture(name="issue")
+def _issue(google: Emulator) -> Issue:
+    """Keys of a role of this name, as AWS would issue them."""
+    return lambda role="app", partition="aws", **more: google.aws_keys.issue(
+        f"arn:{partition}:sts::{ACCOUNT}:assumed-role/{role}/session", **more
+    )
+
+
+@pytest.fixture(name="moto")
+def _moto(google: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Moto]:
+    """AWS's STS and IAM, whose keys Google knows."""
+    with Moto() as moto:
+        google.aws_keys.add_lookup(moto.lookup)
+        set_all(monkeypatch, moto.environment())
+        yield moto
+
+
+@pytest.fixture(name="user")
+def _user(moto: Moto) -> AwsKeys:
+    """Long-term keys of an IAM user."""
+    iam = boto3.client(
+        "iam", endpoint_url=moto.url, region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x"
+    )
+    iam.create_user(UserName="deployer")
+    key = iam.create_access_key(UserName="deployer")["AccessKey"]
+    keys = moto.lookup(key["AccessKeyId"])
+    assert keys is not None
+    return keys
+
+
+@pytest.fixture(autouse=True)
+def _sso_cache_at_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """botocore looks up the home directory for this one path when it is imported, before a test has a home."""
+    cache = str(tmp_path / "home" / ".aws" / "sso" / "cache")
+    for provider in (botocore.credentials.SSOProvider, botocore.tokens.SSOTokenProvider):
+        monkeypatch.setattr(provider, "_SSO_TOKEN_CACHE_DIR", cache)
+
+
+def arn(role: str, session: str = "session") -> str:
+    """What GetCallerIdentity calls the holder of a role's keys."""
+    return f"arn:aws:sts::{ACCOUNT}:assumed-role/{role}/{session}"
+
+
+def set_all(monkeypatch: pytest.MonkeyPatch, variables: Mapping[str, str]) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+
+
+def environment(keys: AwsKeys) -> dict[str, str]:
+    """The variables that hold keys."""
+    found = {"AWS_ACCESS_KEY_ID": keys.access_key_id, "AWS_SECRET_ACCESS_KEY": keys.secret_access_key}
+    return found if keys.session_token is None else {**found, "AWS_SESSION_TOKEN": keys.session_token}
+
+
+def ini(section: str, keys: AwsKeys | None = None, **settings: str) -> str:
+    """A section of AWS's files."""
+    held = {} if keys is None else {name.lower(): value for name, value in environment(keys).items()}
+    return "\n".join([f"[{section}]", *(f"{name} = {value}" for name, value in {**held, **settings}.items()), ""])
+
+
+@pytest.fixture(name="config")
+def _config(tmp_path: Path) -> Write:
+    """Appends to `~/.aws/config`."""
+    return lambda text: _append(tmp_path / "home" / ".aws" / "config", text)
+
+
+@pytest.fixture(name="shared")
+def _shared(tmp_path: Path) -> Write:
+    """Appends to `~/.aws/credentials`."""
+    return lambda text: _append(tmp_path / "home" / ".aws" / "credentials", text)
+
+
+def _append(path: Path, text: str) -> None:
+    path.parent.mkdir(exist_ok=True)
+    with path.open("a") as file:
+        file.write(text + "\n")
