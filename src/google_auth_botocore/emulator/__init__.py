@@ -37,6 +37,7 @@ from google_auth_botocore.emulator._aws_keys import AwsKeyRegistry, AwsKeys
 from google_auth_botocore.emulator._emulator import Emulator
 from google_auth_botocore.emulator._faults import Fault
 from google_auth_botocore.emulator._http import Call
+from google_auth_botocore.emulator._oidc import OidcProvider
 from google_auth_botocore.emulator._providers import AwsProvider, Provider
 from google_auth_botocore.emulator._service_accounts import ServiceAccount
 from google_auth_botocore.emulator._tokens import TokenInfo
@@ -48,6 +49,7 @@ __all__ = [
     "Call",
     "Emulator",
     "Fault",
+    "OidcProvider",
     "Provider",
     "ServiceAccount",
     "TokenInfo",

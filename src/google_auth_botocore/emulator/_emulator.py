@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import final
+from typing import Any, final
 
 from google_auth_botocore.emulator._aws_keys import AwsKeyRegistry
 from google_auth_botocore.emulator._aws_sts import EndpointVerdict, RegistryVerdict
@@ -13,10 +13,13 @@ from google_auth_botocore.emulator._bindings import Policies
 from google_auth_botocore.emulator._faults import Fault, FaultScript
 from google_auth_botocore.emulator._http import Call
 from google_auth_botocore.emulator._iam_credentials import IamCredentials
+from google_auth_botocore.emulator._oauth import ID_TOKEN_ISSUER, OAuth
+from google_auth_botocore.emulator._oidc import OidcProvider
 from google_auth_botocore.emulator._providers import AWS_ATTRIBUTE_MAPPING, AwsProvider, Providers
 from google_auth_botocore.emulator._server import Server
 from google_auth_botocore.emulator._service_accounts import ServiceAccount, ServiceAccounts
 from google_auth_botocore.emulator._settings import Settings
+from google_auth_botocore.emulator._signing_keys import KeyRing
 from google_auth_botocore.emulator._sts import SecurityTokenService
 from google_auth_botocore.emulator._tokens import TokenInfo, Tokens
 
@@ -52,6 +55,7 @@ class Emulator(Settings):
         self._providers = Providers()
         self._accounts = ServiceAccounts()
         self._policies = Policies()
+        self._keys = KeyRing(self._now)
         self._tokens = Tokens(self)
         self.calls: list[Call] = []
         self.aws_keys = AwsKeyRegistry(self._now)
@@ -61,13 +65,19 @@ class Emulator(Settings):
             self._tokens,
             EndpointVerdict(sts_verdict_url) if sts_verdict_url else RegistryVerdict(self.aws_keys, self._now),
         )
-        self._routes = [
-            *self._sts.routes(),
-            *IamCredentials(self, self._accounts, self._policies, self._tokens).routes(),
-        ]
+        self._oauth = OAuth(self, self._accounts, self._keys, self._tokens)
+        iam_credentials = IamCredentials(self, self._accounts, self._policies, self._keys, self._tokens)
+        self._routes = [*self._sts.routes(), *iam_credentials.routes(), *self._oauth.routes()]
 
     def __enter__(self) -> Emulator:
-        """Starts the server."""
+        """Starts the server.
+
+        Raises:
+            RuntimeError: it is running already.
+            OSError: the port can't be had.
+        """
+        if self._server is not None:
+            raise RuntimeError("the emulator is running already")
         self._server = Server(self._port, self._routes, self._faults, self.calls, self._now)
         self._server.start()
         return self
@@ -108,6 +118,26 @@ class Emulator(Settings):
         """The IAM Credentials API, scheme and host: Google's `https://iamcredentials.googleapis.com`."""
         return self.url
 
+    @property
+    def oauth_token_url(self) -> str:
+        """The OAuth token endpoint: Google's `https://oauth2.googleapis.com/token`."""
+        return f"{self.url}/token"
+
+    @property
+    def certs_url(self) -> str:
+        """The certificates that verify ID tokens: Google's `https://www.googleapis.com/oauth2/v1/certs`."""
+        return f"{self.url}/oauth2/v1/certs"
+
+    @property
+    def jwks_url(self) -> str:
+        """The same keys as a JSON Web Key Set: Google's `https://www.googleapis.com/oauth2/v3/certs`."""
+        return f"{self.url}/oauth2/v3/certs"
+
+    @property
+    def id_token_issuer(self) -> str:
+        """The `iss` of ID tokens, which is Google's own."""
+        return ID_TOKEN_ISSUER
+
     def add_aws_provider(
         self,
         account_id: str = "123456789012",
@@ -145,6 +175,49 @@ class Emulator(Settings):
         self._providers.add(made)
         return made
 
+    def add_oidc_provider(
+        self,
+        issuer: str,
+        project_number: str = "123456789012",
+        pool: str = "aws",
+        provider: str = "oidc",
+        *,
+        allowed_audiences: Sequence[str] = (),
+        attribute_mapping: Mapping[str, str] | None = None,
+        attribute_condition: str | None = None,
+        disabled: bool = False,
+        jwks: Mapping[str, Any] | None = None,
+    ) -> OidcProvider:
+        """Makes a provider that trusts an OpenID Connect issuer, in place of one of the same name.
+
+        Args:
+            issuer: the `iss` of its tokens: an https URL, or http on loopback.
+            project_number: of the Google Cloud project that has the pool.
+            pool: id of the workload identity pool, made on the way.
+            provider: id of the provider.
+            allowed_audiences: what `aud` may be; none: the provider's full resource name, with or without `https:`.
+            attribute_mapping: CEL expressions by Google attribute; None: `google.subject` is `assertion.sub`.
+            attribute_condition: a CEL expression that has to be true.
+            disabled: whether it is out of service.
+            jwks: the issuer's JSON Web Key Set; None: fetched from the issuer at each exchange.
+
+        Raises:
+            ValueError: the issuer, the mapping or the condition breaks a rule or a limit of Google's.
+        """
+        made = OidcProvider(
+            project_number,
+            pool,
+            provider,
+            attribute_mapping or {"google.subject": "assertion.sub"},
+            attribute_condition,
+            disabled,
+            issuer,
+            allowed_audiences,
+            jwks,
+        )
+        self._providers.add(made)
+        return made
+
     def add_service_account(self, email: str, *, lifetime_extension: bool = False) -> ServiceAccount:
         """Makes a service account.
 
@@ -168,10 +241,25 @@ class Emulator(Settings):
         Raises:
             ValueError: there is no such service account, or no such kind of member.
         """
-        account = self._accounts.find(service_account)
+        self._policies.grant(self._existing(service_account).email, role, member)
+
+    def allow_domain_wide_delegation(self, service_account: str, scopes: Iterable[str]) -> None:
+        """Lets a service account speak for every user of the domain, as an administrator of Google Workspace does.
+
+        Args:
+            service_account: its e-mail address or unique id.
+            scopes: all those that it may ask for.
+
+        Raises:
+            ValueError: there is no such service account.
+        """
+        self._oauth.delegations[self._existing(service_account).email] = frozenset(scopes)
+
+    def _existing(self, name: str) -> ServiceAccount:
+        account = self._accounts.find(name)
         if account is None:
-            raise ValueError(f"there is no service account {service_account!r}")
-        self._policies.grant(account.email, role, member)
+            raise ValueError(f"there is no service account {name!r}")
+        return account
 
     def add_oauth_client(self, client_id: str, secret: str | None = None) -> None:
         """Registers an OAuth client, which may introspect tokens; None: with any secret, as gcloud's is no secret."""

@@ -5,18 +5,23 @@ Source: https://cloud.google.com/iam/docs/reference/credentials/rest/v1/projects
 
 from __future__ import annotations
 
+import base64
+import json
 import re
 from collections.abc import Mapping
 from datetime import timezone
 from re import Match
 from typing import Any
 
+from google_auth_botocore.emulator import _jwt
 from google_auth_botocore.emulator._bindings import Policies
 from google_auth_botocore.emulator._callers import authenticate
 from google_auth_botocore.emulator._errors import RpcError
 from google_auth_botocore.emulator._http import Call, Response, Route
+from google_auth_botocore.emulator._oauth import ID_TOKEN_ISSUER, ID_TOKEN_SIGNER
 from google_auth_botocore.emulator._service_accounts import ServiceAccount, ServiceAccounts
 from google_auth_botocore.emulator._settings import Settings
+from google_auth_botocore.emulator._signing_keys import KeyRing
 from google_auth_botocore.emulator._tokens import Tokens
 
 _INVALID_ARGUMENT = "Request contains an invalid argument."
@@ -27,10 +32,18 @@ _TWELVE_HOURS = 43_200
 class IamCredentials:
     """Hands out what a service account can have, to callers who may have it."""
 
-    def __init__(self, settings: Settings, accounts: ServiceAccounts, policies: Policies, tokens: Tokens) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        accounts: ServiceAccounts,
+        policies: Policies,
+        keys: KeyRing,
+        tokens: Tokens,
+    ) -> None:
         self._settings = settings
         self._accounts = accounts
         self._policies = policies
+        self._keys = keys
         self._tokens = tokens
 
     def routes(self) -> list[Route]:
@@ -38,6 +51,9 @@ class IamCredentials:
         resource = r"/v1/projects/(?P<project>[^/]+)/serviceAccounts/(?P<account>[^/]+)"
         return [
             Route("POST", re.compile(f"{resource}:generateAccessToken"), self._generate_access_token),
+            Route("POST", re.compile(f"{resource}:generateIdToken"), self._generate_id_token),
+            Route("POST", re.compile(f"{resource}:signBlob"), self._sign_blob),
+            Route("POST", re.compile(f"{resource}:signJwt"), self._sign_jwt),
         ]
 
     def _generate_access_token(self, call: Call, match: Match[str]) -> Response:
@@ -53,6 +69,51 @@ class IamCredentials:
         value, info = self._tokens.mint(account.email, {account.member}, scopes, lifetime)
         expiry = info.expiry.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
         return Response({"accessToken": value, "expireTime": expiry})
+
+    def _generate_id_token(self, call: Call, match: Match[str]) -> Response:
+        body = _body(call, {"delegates", "audience", "includeEmail", "useEmailAzp"})
+        account = self._authorize(call, match, body, "getOpenIdToken")
+        audience = _text(body, "audience")
+        now = int(self._settings.clock())
+        claims = {
+            "aud": audience,
+            "azp": account.email if _true(body, "useEmailAzp") else account.unique_id,
+            "exp": now + _HOUR,
+            "iat": now,
+            "iss": ID_TOKEN_ISSUER,
+            "sub": account.unique_id,
+            **({"email": account.email, "email_verified": True} if _true(body, "includeEmail") else {}),
+        }
+        token = _jwt.sign(json.dumps(claims).encode(), self._keys.of(ID_TOKEN_SIGNER))
+        return Response({"token": token})
+
+    def _sign_blob(self, call: Call, match: Match[str]) -> Response:
+        body = _body(call, {"delegates", "payload"})
+        account = self._authorize(call, match, body, "signBlob")
+        try:
+            message = base64.b64decode(_text(body, "payload"), validate=True)
+        except ValueError as error:
+            raise RpcError(400, "Invalid value at 'payload' (TYPE_BYTES), Base64 decoding failed") from error
+        key = self._keys.of(account.email)
+        signature = base64.b64encode(key.sign(message)).decode()
+        return Response({"keyId": key.key_id, "signedBlob": signature})
+
+    def _sign_jwt(self, call: Call, match: Match[str]) -> Response:
+        body = _body(call, {"delegates", "payload"})
+        account = self._authorize(call, match, body, "signJwt")
+        payload = _text(body, "payload")
+        try:
+            claims = json.loads(payload)
+        except ValueError as error:
+            raise RpcError(400, _INVALID_ARGUMENT) from error
+        if not isinstance(claims, dict):
+            raise RpcError(400, _INVALID_ARGUMENT)
+        now, expires = self._settings.clock(), claims.get("exp")
+        in_time = isinstance(expires, int) and now <= expires <= now + _TWELVE_HOURS
+        if "exp" in claims and not in_time:
+            raise RpcError(400, _INVALID_ARGUMENT)
+        key = self._keys.of(account.email)
+        return Response({"keyId": key.key_id, "signedJwt": _jwt.sign(payload.encode(), key)})
 
     def _authorize(self, call: Call, match: Match[str], body: Mapping[str, Any], method: str) -> ServiceAccount:
         """Gives the service account in the path, once the caller may use it, through the delegates if any.
@@ -100,6 +161,18 @@ def _body(call: Call, fields: set[str]) -> dict[str, Any]:
     if unknown:
         raise RpcError(400, f'Invalid JSON payload received. Unknown name "{unknown[0]}": Cannot find field.')
     return body
+
+
+def _text(body: Mapping[str, Any], field: str) -> str:
+    value = body.get(field)
+    if not isinstance(value, str) or not value:
+        raise RpcError(400, _INVALID_ARGUMENT)
+    return value
+
+
+def _true(body: Mapping[str, Any], field: str) -> bool:
+    value = body.get(field)
+    return value is True or value == "true"  # google-auth sends the text
 
 
 def _seconds(duration: object) -> float:

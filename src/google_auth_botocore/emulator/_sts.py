@@ -16,6 +16,7 @@ from google_auth_botocore.emulator import _subject_token
 from google_auth_botocore.emulator._aws_sts import AwsError, Verdict
 from google_auth_botocore.emulator._errors import ApiError, OAuthError
 from google_auth_botocore.emulator._http import Call, Response, Route
+from google_auth_botocore.emulator._oidc import OidcProvider
 from google_auth_botocore.emulator._providers import AwsProvider, Providers
 from google_auth_botocore.emulator._settings import Settings
 from google_auth_botocore.emulator._tokens import Tokens
@@ -23,6 +24,10 @@ from google_auth_botocore.emulator._tokens import Tokens
 _GRANT_TYPE = "urn:ietf:params:oauth:grant-type:token-exchange"
 _ACCESS_TOKEN_TYPE = "urn:ietf:params:oauth:token-type:access_token"
 _AWS_TYPE = "urn:ietf:params:aws:token-type:aws4_request"
+_JWT_TYPES = {
+    "urn:ietf:params:oauth:token-type:jwt",
+    "urn:ietf:params:oauth:token-type:id_token",
+}
 # Of the form and, in camel case, of the JSON body.
 _FIELDS = (
     "grant_type",
@@ -70,6 +75,8 @@ class SecurityTokenService:
             raise OAuthError("invalid_request", "Scope(s) must be provided.")
         if isinstance(provider, AwsProvider) and request["subject_token_type"] == _AWS_TYPE:
             assertion = self._aws_assertion(provider, request["subject_token"])
+        elif isinstance(provider, OidcProvider) and request["subject_token_type"] in _JWT_TYPES:
+            assertion = provider.verify(request["subject_token"], self._settings.clock())
         else:
             raise OAuthError("invalid_request", 'Invalid value for "subject_token_type" for this provider.')
         call.assertion = assertion
