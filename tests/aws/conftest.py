@@ -125,6 +125,17 @@ def ini(section: str, keys: AwsKeys | None = None, **settings: str) -> str:
     return "\n".join([f"[{section}]", *(f"{name} = {value}" for name, value in {**held, **settings}.items()), ""])
 
 
+def process_answer(keys: AwsKeys) -> dict[str, object]:
+    """What a `credential_process` prints."""
+    return {
+        "Version": 1,
+        "AccessKeyId": keys.access_key_id,
+        "SecretAccessKey": keys.secret_access_key,
+        "SessionToken": keys.session_token,
+        "Expiration": f"{keys.expiry:%Y-%m-%dT%H:%M:%SZ}",
+    }
+
+
 @pytest.fixture(name="config")
 def _config(tmp_path: Path) -> Write:
     """Appends to `~/.aws/config`."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +11,7 @@ import boto3
 import botocore.session
 import pytest
 
-from aws.conftest import ACCOUNT, ROLE, Federation, Issue, Write, arn, environment, ini, set_all
+from aws.conftest import ACCOUNT, ROLE, Federation, Issue, Write, arn, environment, ini, process_answer, set_all
 from google_auth_botocore import FederationError
 from google_auth_botocore.emulator import AwsKeys, Emulator
 from google_auth_botocore.emulator.aws import ContainerCredentials, InstanceMetadata, SsoPortal
@@ -105,14 +104,7 @@ def test_single_sign_on(federation: Federation, issue: Issue, tmp_path: Path, mo
 def test_credential_process(federation: Federation, issue: Issue, config: Write, tmp_path: Path) -> None:
     keys = issue("from-process")
     program = tmp_path / "program.py"
-    answer = {
-        "Version": 1,
-        "AccessKeyId": keys.access_key_id,
-        "SecretAccessKey": keys.secret_access_key,
-        "SessionToken": keys.session_token,
-        "Expiration": f"{keys.expiry:%Y-%m-%dT%H:%M:%SZ}",
-    }
-    program.write_text(f"print({json.dumps(json.dumps(answer))})")
+    program.write_text(f"print({json.dumps(json.dumps(process_answer(keys)))})")
     config(ini("default", credential_process=f"{sys.executable} {program}"))
     assert federation.seen().arn == arn("from-process")
 
@@ -122,7 +114,7 @@ def test_container_with_a_full_uri_and_a_token_file_as_in_pod_identity(
 ) -> None:
     token = tmp_path / "token"
     token.write_text("pod-identity-token")
-    with ContainerCredentials(lambda: issue("pod"), token_file=token) as container:
+    with ContainerCredentials(lambda: issue("pod"), token=token) as container:
         set_all(monkeypatch, container.environment())
         credentials = federation.credentials()
         credentials.get_token()
@@ -135,7 +127,7 @@ def test_container_that_refuses_is_an_error_that_names_it_and_is_over_when_the_c
     token, wrong = tmp_path / "token", tmp_path / "wrong"
     token.write_text("right")
     wrong.write_text("wrong")
-    with ContainerCredentials(lambda: issue("pod"), token_file=token) as container:
+    with ContainerCredentials(lambda: issue("pod"), token=token) as container:
         set_all(monkeypatch, {**container.environment(), "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": str(wrong)})
         monkeypatch.setattr("botocore.utils.ContainerMetadataFetcher.SLEEP_TIME", 0)
         credentials = federation.credentials()
@@ -145,15 +137,6 @@ def test_container_that_refuses_is_an_error_that_names_it_and_is_over_when_the_c
         wrong.write_text("right")
         credentials.refresh(None)
         assert federation.last_seen().arn == arn("pod")
-
-
-def _ecs_address_is_ours() -> bool:
-    with socket.socket() as probe:
-        try:
-            probe.bind(("169.254.170.2", 80))
-        except OSError:
-            return False
-        return True
 
 
 def test_instance_metadata_of_version_2(federation: Federation, issue: Issue, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -218,19 +201,6 @@ def test_profile_in_code_wins_over_the_environment_as_in_botocore(
     shared(ini("team", issue("team")))
     set_all(monkeypatch, {**environment(issue("environment")), "AWS_REGION": "eu-west-1"})
     assert federation.seen(profile="team").arn == arn("team")
-
-
-def test_pods_own_role_wins_over_its_nodes(
-    federation: Federation, issue: Issue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    token = tmp_path / "token"
-    token.write_text("pod-identity-token")
-    with (
-        InstanceMetadata(lambda: issue("node")) as imds,
-        ContainerCredentials(lambda: issue("pod"), token_file=token) as container,
-    ):
-        set_all(monkeypatch, {**imds.environment(), **container.environment()})
-        assert federation.seen().arn == arn("pod")
 
 
 def test_keys_that_aws_finds_expired_are_resolved_once_more(

@@ -5,7 +5,8 @@ Each is a context manager with the address it listens on, and hands out keys fro
 """
 
 from google_auth_botocore.emulator.aws.container import ContainerCredentials
+from google_auth_botocore.emulator.aws.login import SignIn
 from google_auth_botocore.emulator.aws.metadata import InstanceMetadata
 from google_auth_botocore.emulator.aws.sso import SsoPortal
 
-__all__ = ["ContainerCredentials", "InstanceMetadata", "SsoPortal"]
+__all__ = ["ContainerCredentials", "InstanceMetadata", "SignIn", "SsoPortal"]

@@ -14,17 +14,38 @@ from google_auth_botocore.emulator._server import Server
 Self = TypeVar("Self", bound="Counterpart")
 
 
+Address = tuple[str, int]
+LOOPBACK = ("127.0.0.1", 0)
+
+
+class _ServerAt(Server):
+    """The server at an address that may be another than loopback's."""
+
+    def __init__(self, address: Address, routes: list[Route], faults: FaultScript, calls: list[Call]) -> None:
+        self._address = address
+        super().__init__(address[1], routes, faults, calls, time.time)
+
+    def server_bind(self) -> None:
+        self.server_address = self._address
+        super().server_bind()
+
+
 class Counterpart(abc.ABC):
     """One of AWS's endpoints, served on loopback while its context is open.
+
+    Args:
+        address: host and port in place of a free port on loopback: the link-local address at which AWS has it, which
+            this machine, container or network namespace must have for its own.
 
     Attributes:
         calls: every request so far, in order of arrival.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, address: Address = LOOPBACK) -> None:
+        self.address = address
         self.calls: list[Call] = []
         self._faults = FaultScript()
-        self._server: Server | None = None
+        self._server: _ServerAt | None = None
 
     @abc.abstractmethod
     def routes(self) -> list[Route]:
@@ -32,7 +53,7 @@ class Counterpart(abc.ABC):
 
     def __enter__(self: Self) -> Self:
         """Starts the server."""
-        self._server = Server(0, self.routes(), self._faults, self.calls, time.time)
+        self._server = _ServerAt(self.address, self.routes(), self._faults, self.calls)
         self._server.start()
         return self
 
@@ -46,10 +67,10 @@ class Counterpart(abc.ABC):
 
     @property
     def url(self) -> str:
-        """Where it listens: `http://127.0.0.1:PORT`."""
+        """Where it listens: `http://127.0.0.1:PORT`, unless it has an address of its own."""
         if self._server is None:
             raise RuntimeError("it is not running: use it as a context manager")
-        return f"http://127.0.0.1:{self._server.port}"
+        return f"http://{self.address[0]}:{self._server.port}"
 
     def fail(self, path: str, fault: Fault) -> None:
         """Lets a fault hit the next requests whose path contains `path`, or matches it as a glob."""

@@ -12,7 +12,10 @@ from re import Match
 
 from google_auth_botocore.emulator._aws_keys import AwsKeys
 from google_auth_botocore.emulator._http import Call, Response, Route
-from google_auth_botocore.emulator.aws._counterpart import Counterpart
+from google_auth_botocore.emulator.aws._counterpart import LOOPBACK, Address, Counterpart
+
+# Where an instance finds it.
+EC2_ADDRESS = ("169.254.169.254", 80)
 
 
 class InstanceMetadata(Counterpart):
@@ -23,12 +26,19 @@ class InstanceMetadata(Counterpart):
         role: name of the instance's role.
         region: the instance's.
         zone: its availability zone, or local zone; None: the region's first.
+        address: where it listens; at `EC2_ADDRESS`, nothing has to point clients at it.
     """
 
     def __init__(
-        self, issue: Callable[[], AwsKeys], *, role: str = "app", region: str = "eu-central-1", zone: str | None = None
+        self,
+        issue: Callable[[], AwsKeys],
+        *,
+        role: str = "app",
+        region: str = "eu-central-1",
+        zone: str | None = None,
+        address: Address = LOOPBACK,
     ) -> None:
-        super().__init__()
+        super().__init__(address)
         self.role = role
         self.region = region
         self.zone = zone or f"{region}a"

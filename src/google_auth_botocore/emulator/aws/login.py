@@ -1,0 +1,140 @@
+"""What `aws login` leaves behind, and the sign-in endpoint that renews it: OAuth 2.0 with proofs of possession.
+
+https://docs.aws.amazon.com/signin/latest/APIReference/API_CreateOAuth2Token.html, the proofs:
+https://datatracker.ietf.org/doc/html/rfc9449.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+import secrets
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from re import Match
+from typing import Any
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from google_auth_botocore.emulator import _jwt
+from google_auth_botocore.emulator._aws_keys import AwsKeys
+from google_auth_botocore.emulator._http import Call, Response, Route
+from google_auth_botocore.emulator.aws._counterpart import Counterpart
+
+_CLIENT = "arn:aws:signin:::devtools/same-device"
+_SESSION = "arn:aws:iam::123456789012:user/deployer"
+# How old a proof may be, and how far its clock ahead.
+_PROOF_LIFE = 300
+
+
+class SignIn(Counterpart):
+    """The sign-in endpoint, for one user who has signed in.
+
+    Args:
+        issue: makes the user's keys.
+    """
+
+    def __init__(self, issue: Callable[[], AwsKeys]) -> None:
+        super().__init__()
+        self._issue = issue
+        self._private = ec.generate_private_key(ec.SECP256R1())
+        self._refresh_token = secrets.token_urlsafe(40)
+        self._proofs: set[str] = set()
+
+    def environment(self) -> dict[str, str]:
+        """What points an AWS SDK at it."""
+        return {"AWS_ENDPOINT_URL_SIGNIN": self.url}
+
+    def sign_in(self, home: Path, *, since: timedelta = timedelta(0), region: str = "eu-central-1") -> None:
+        """Writes what `aws login` leaves behind for the default profile.
+
+        Args:
+            home: the user's home directory.
+            since: how long ago; the keys live for 15 minutes.
+            region: the profile's.
+        """
+        config = home / ".aws" / "config"
+        config.parent.mkdir(parents=True, exist_ok=True)
+        with config.open("a") as file:
+            file.write(f"[default]\nlogin_session = {_SESSION}\nregion = {region}\n")
+        keys = self._issue()
+        end = datetime.now(timezone.utc) + timedelta(minutes=15) - since
+        pem = self._private.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
+        )
+        cache = home / ".aws" / "login" / "cache" / f"{hashlib.sha256(_SESSION.encode()).hexdigest()}.json"
+        cache.parent.mkdir(parents=True, exist_ok=True)
+        cache.write_text(
+            json.dumps(
+                {
+                    "accessToken": {
+                        **_fields(keys),
+                        "accountId": keys.account,
+                        "expiresAt": f"{end:%Y-%m-%dT%H:%M:%SZ}",
+                    },
+                    "tokenType": "aws_sigv4",
+                    "clientId": _CLIENT,
+                    "refreshToken": self._refresh_token,
+                    "dpopKey": pem.decode(),
+                }
+            )
+        )
+
+    def sign_out(self) -> None:
+        """Ends the session: what is written down is of no use from now on."""
+        self._refresh_token = secrets.token_urlsafe(40)
+
+    def routes(self) -> list[Route]:
+        """Which requests it answers."""
+        return [Route("POST", re.compile("/v1/token"), self._token)]
+
+    def _token(self, call: Call, _: Match[str]) -> Response:
+        form = call.json()
+        if not self._proven(call):
+            return _refused("INVALID_REQUEST", "The DPoP proof is not valid.")
+        if (form.get("grantType"), form.get("clientId")) != ("refresh_token", _CLIENT):
+            return _refused("INVALID_REQUEST", "The client or the grant is not known.")
+        if form.get("refreshToken") != self._refresh_token:
+            return _refused("TOKEN_EXPIRED", "The refresh token is expired or revoked.")
+        self._refresh_token = secrets.token_urlsafe(40)  # each is good for one time
+        return Response(
+            {
+                "accessToken": _fields(self._issue()),
+                "tokenType": "aws_sigv4",
+                "expiresIn": 900,
+                "refreshToken": self._refresh_token,
+            }
+        )
+
+    def _proven(self, call: Call) -> bool:
+        """Whether the caller holds the key of the session, and signed this very request just now."""
+        numbers = self._private.public_key().public_numbers()
+        jwk = {"kty": "EC", "crv": "P-256", "x": _coordinate(numbers.x), "y": _coordinate(numbers.y)}
+        try:
+            claims = _jwt.verify(call.headers.get("dpop", ""), {"keys": [jwk]})
+        except _jwt.JwtError:
+            return False
+        fresh = abs(time.time() - claims.get("iat", 0)) < _PROOF_LIFE and claims.get("jti") not in self._proofs
+        self._proofs.add(str(claims.get("jti")))
+        return fresh and (claims.get("htm"), claims.get("htu")) == (call.method, f"{self.url}{call.path}")
+
+
+def _fields(keys: AwsKeys) -> dict[str, Any]:
+    return {
+        "accessKeyId": keys.access_key_id,
+        "secretAccessKey": keys.secret_access_key,
+        "sessionToken": keys.session_token,
+    }
+
+
+def _coordinate(number: int) -> str:
+    return base64.urlsafe_b64encode(number.to_bytes(32, "big")).rstrip(b"=").decode()
+
+
+def _refused(error: str, message: str) -> Response:
+    return Response({"error": error, "message": message}, 400, {"x-amzn-ErrorType": "AccessDeniedException"})
