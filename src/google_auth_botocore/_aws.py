@@ -101,7 +101,7 @@ class AwsIdentity:
         self.session = getattr(session, "_session", session)
         if session is not None and not hasattr(self.session, "get_scoped_config"):
             raise ConfigurationError(f"session must be a botocore or boto3 Session, not {type(session).__name__}.")
-        if type(self.session).__module__.startswith("aiobotocore"):
+        if any(base.__module__.startswith("aiobotocore") for base in type(self.session).__mro__):
             raise ConfigurationError(
                 "session is an aiobotocore session, whose credentials can only be awaited. Pass a botocore or boto3 Session."
             )
@@ -230,9 +230,9 @@ class AwsIdentity:
         return Signer(keys, region, host)
 
     def _environment_decides(self) -> bool:
-        """Whether the first link of botocore's chain has it all: a whole session costs several times the start-up."""
+        """Whether the first link of botocore's chain is all there is: a whole session costs several times the start-up."""
         chosen = self.session is not None or self.origin.profile or self.origin.assume_role
-        return not chosen and bool(os.environ.get(EnvProvider.ACCESS_KEY)) and bool(self._stated_region())
+        return not chosen and bool(os.environ.get(EnvProvider.ACCESS_KEY)) and not _session.configured()
 
     def _stated_region(self) -> str | None:
         """Region from the argument or the environment."""
@@ -359,7 +359,9 @@ def _refresh_needed(credentials: Any) -> bool:
 def _assumed_role(credentials: Any, session: Any, origin: Source) -> str | None:
     arn = dict(origin.assume_role).get("RoleArn")
     if arn is None and _method(credentials) in ("assume-role", "assume-role-with-web-identity"):
-        arn = session.get_scoped_config().get("role_arn") or os.environ.get("AWS_ROLE_ARN")
+        arn = session.get_scoped_config().get("role_arn")
+        if _method(credentials) == "assume-role-with-web-identity" and "profile" not in session.instance_variables():
+            arn = os.environ.get("AWS_ROLE_ARN", arn)
     match = re.fullmatch(r"arn:(aws[a-z-]*):iam::(\d{12}):role/(?:.*/)?([^/]+)", arn or "")
     return f"arn:{match[1]}:sts::{match[2]}:assumed-role/{match[3]}" if match else None
 
@@ -370,8 +372,11 @@ def _failed(message: str, reason: str, hint: str) -> FederationError:
 
 def _translated(error: Exception) -> FederationError:
     """botocore's exception as ours."""
+    if isinstance(error.__context__, botocore.exceptions.MetadataRetrievalError):
+        error = error.__context__  # the container provider hides that it reached nobody, or whom
     reason, status = type(error).__name__, None
-    transient = isinstance(error, _TRANSIENT)
+    # A container's endpoint that answers 4xx has refused; one that breaks down, or can't be reached, may come back.
+    transient = isinstance(error, _TRANSIENT) and not re.search(r"non 200 response 4\d\d", str(error))
     if isinstance(error, botocore.exceptions.ClientError):
         response: Mapping[str, Any] = error.response
         reason = response.get("Error", {}).get("Code") or reason
@@ -383,5 +388,5 @@ def _translated(error: Exception) -> FederationError:
         step="aws",
         reason=reason,
         status_code=status,
-        hint=_hints.aws(reason),
+        hint=_hints.aws(reason, str(error)),
     )

@@ -32,7 +32,8 @@ class Refusal:
 
 AWS_NONE = (
     "Give the workload a role (instance profile, task role, IRSA or Pod Identity), or set AWS_PROFILE or AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY "
-    "and AWS_SESSION_TOKEN. To see what AWS's own tools find here, run: aws sts get-caller-identity"
+    "and AWS_SESSION_TOKEN. Instance metadata needs a hop limit of 2 in a container and, where there is a proxy, NO_PROXY=169.254.169.254. "
+    "To see what AWS's own tools find here, run: aws sts get-caller-identity"
 )
 AWS_WHITE_SPACE = "Set it again without quotes, blanks or a line break at its end."
 AWS_MFA = "The next request that finds no valid token asks for it; call refresh() to be asked now."
@@ -42,11 +43,17 @@ _AWS = {
     "ProfileNotFound": "Check AWS_PROFILE or profile=. To list the profiles, run: aws configure list-profiles",
     "PartialCredentialsError": "Set both AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and AWS_SESSION_TOKEN for temporary keys; or unset them all.",
     "ConfigParseError": "Mend the file that the message names.",
+    "InvalidConfigError": "Mend the profile that the message names.",
+    "CredentialRetrievalError": "Run the profile's credential_process by hand to see what it says.",
+    "ParserError": "Write the time at which the keys expire (AWS_CREDENTIAL_EXPIRATION, or what their source says) like 2030-01-31T12:00:00Z.",
+    "ValueError": "Check the profile's settings and the variables AWS_METADATA_SERVICE_… and AWS_CONTAINER_…: botocore can't use the value in the message.",
+    "EOFError": "The role wants an MFA code, and there is no terminal to type it at: pass a session whose keys were made with one.",
     "UnauthorizedSSOTokenError": "Sign in again: aws sso login",
     "SSOTokenLoadError": "Sign in first: aws sso login",
     "TokenRetrievalError": "Sign in again: aws sso login",
     "LoginTokenLoadError": "Sign in first: aws login",
-    "LoginRefreshTokenExpired": "Sign in again: aws login",
+    "LoginRefreshRequired": "Sign in again: aws login",
+    "LoginInsufficientPermissions": "Allow the identity signin:CreateOAuth2Token, then sign in again: aws login",
     "LoginError": "Sign in again: aws login",
     "MissingDependencyException": "Install what botocore needs for this source: pip install 'google-auth-botocore[login]'",
     "AccessDenied": "Allow the calling identity sts:AssumeRole on the role, and name it in the role's trust policy.",
@@ -54,6 +61,8 @@ _AWS = {
     "OutboundWebIdentityFederationDisabledException": "Switch it on for the account: aws iam enable-outbound-web-identity-federation",
     "OutboundWebIdentityFederationDisabled": "Switch it on for the account: aws iam enable-outbound-web-identity-federation",
     "InvalidClientTokenId": "Check the keys, and that the account has the region enabled.",
+    "RegionDisabledException": "Set AWS_REGION to a region that the account has enabled, or enable this one: aws account enable-region --region-name REGION",
+    "InvalidIdentityToken": "The role's account must have the cluster's OIDC provider, for the audience sts.amazonaws.com; the role's trust policy must name it.",
     "ExpiredToken": "Renew the keys: they are temporary, and were probably copied into the environment or a file once.",
     "ExpiredTokenException": "Renew the keys: they are temporary, and were probably copied into the environment or a file once.",
     "MetadataRetrievalError": (
@@ -84,9 +93,9 @@ _ROLES = {
 _CLOCK = "Set this machine's clock (chrony or systemd-timesyncd): it is too far off for AWS."
 
 
-def aws(reason: str) -> str | None:
-    """About a failure of botocore's, by the name of its class or AWS's code."""
-    return _AWS.get(reason)
+def aws(reason: str, text: str) -> str | None:
+    """About a failure of botocore's, by the name of its class or AWS's code, and its message."""
+    return _CLOCK if skewed(text) else _AWS.get(reason, _EXCHANGE_OF_AWS.get(reason))
 
 
 def exchange(refusal: Refusal, *, settings: Settings) -> str | None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import botocore.config
 import botocore.credentials
 
 _CLIENT_TIMEOUT = 10.0
+_FILES = {"AWS_CONFIG_FILE": "~/.aws/config", "AWS_SHARED_CREDENTIALS_FILE": "~/.aws/credentials"}
+# What else a session looks at, and may find wrong, before it asks the first link of its chain.
+_SETTINGS = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_METADATA_SERVICE_", "AWS_EC2_METADATA_SERVICE_")
 
 
 def load() -> Any:
@@ -22,6 +26,14 @@ def new(profile: str | None, region: str | None) -> Any:
     if region:
         session.set_config_variable("region", region)
     return session
+
+
+def configured() -> bool:
+    """Whether a session of botocore's would read anything but keys and a region from the environment."""
+    paths = (os.environ.get(name, usual) for name, usual in _FILES.items())
+    return any(os.path.exists(os.path.expanduser(os.path.expandvars(path))) for path in paths) or any(  # noqa: PTH110, PTH111 - pathlib knows no variables, and costs a start-up
+        name.startswith(_SETTINGS) for name in os.environ
+    )
 
 
 def client_config() -> Any:
