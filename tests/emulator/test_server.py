@@ -30,6 +30,14 @@ def test_it_listens_on_loopback_only_while_its_context_is_open() -> None:
         requests.get(url, timeout=5)
 
 
+def test_it_is_entered_once_at_a_time_and_may_be_entered_again() -> None:
+    google = Emulator()
+    with google, pytest.raises(RuntimeError, match="running already"):
+        google.__enter__()
+    with google:
+        assert requests.get(google.url, timeout=5).status_code == 404
+
+
 def test_a_client_that_keeps_its_connection_is_hung_up_on(clock: FakeClock) -> None:
     with (
         Emulator(clock=clock) as google,
@@ -97,6 +105,13 @@ def test_a_chunked_body_is_refused(workload: Workload) -> None:
     assert reply.status_code == 411
 
 
+@pytest.mark.parametrize("length", [b"-1", b"x", b""])
+def test_a_length_that_is_no_number_is_refused(workload: Workload, length: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", int(workload.google.url.rpartition(":")[2]))) as client:
+        client.sendall(b"POST /v1/token HTTP/1.1\r\nHost: localhost\r\nContent-Length: " + length + b"\r\n\r\n")
+        assert client.recv(4096).startswith(b"HTTP/1.1 411")
+
+
 def test_a_fault_is_over_after_its_times(workload: Workload) -> None:
     workload.google.fail("/v1/token", Fault(503, times=2, retry_after=1, headers={"X-More": "y"}))
 
@@ -148,6 +163,17 @@ def test_a_connection_can_be_dropped(workload: Workload) -> None:
         workload.exchange()
     assert workload.google.calls[-1].status is None
     assert workload.exchange().status_code == 200
+
+
+def test_an_answer_can_be_a_redirect(workload: Workload) -> None:
+    workload.google.fail("/v1/token", Fault(307, headers={"Location": workload.google.introspect_url}))
+    workload.session.max_redirects = 0
+
+    with pytest.raises(requests.TooManyRedirects) as caught:
+        workload.exchange()
+
+    assert caught.value.response is not None
+    assert caught.value.response.headers["Location"] == workload.google.introspect_url
 
 
 @pytest.mark.parametrize(("body", "sent"), [(b'{"access', b'{"access'), ("text", b"text"), ({"a": 1}, b'{"a": 1}')])

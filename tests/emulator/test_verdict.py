@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any, ClassVar
 
-import boto3
+import botocore.session
 import pytest
 import requests
 from moto.server import ThreadedMotoServer
@@ -30,7 +31,7 @@ def _moto_url() -> Iterator[str]:
 
 
 def test_moto_says_who_assumed_the_role(moto_url: str) -> None:
-    sts = boto3.client(
+    sts: Any = botocore.session.Session().create_client(
         "sts",
         region_name="us-east-1",
         endpoint_url=moto_url,
@@ -110,3 +111,16 @@ def test_a_refusal_of_the_endpoint_is_passed_on() -> None:
     assert headers["host"] == "sts.us-east-1.amazonaws.com"
     assert headers["authorization"].startswith("AWS4-HMAC-SHA256 ")
     assert headers["content-length"] == "0"
+
+
+def test_an_endpoint_that_does_not_answer_is_a_refusal_of_aws() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        url = f"http://127.0.0.1:{closed.getsockname()[1]}"
+    with Emulator(sts_verdict_url=url) as google, requests.Session() as session:
+        reply = workload_of(google, google.aws_keys.issue(), session).exchange()
+
+    assert reply.status_code == 400
+    assert reply.json()["error_description"] == (
+        "Received invalid AWS response of type ServiceUnavailable with error message:"
+        f" {url}/ does not answer (ConnectionError)"
+    )

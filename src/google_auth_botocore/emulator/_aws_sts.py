@@ -154,13 +154,16 @@ class EndpointVerdict:
         self._url = url.rstrip("/") + "/"
 
     def __call__(self, request: SignedRequest) -> CallerIdentity:
-        reply = requests.post(
-            f"{self._url}?{request.query}",
-            headers=dict(request.headers),
-            auth=lambda prepared: prepared,  # or requests takes a netrc entry in place of the signature
-            allow_redirects=False,
-            timeout=10,
-        )
+        try:
+            reply = requests.post(
+                f"{self._url}?{request.query}",
+                headers=dict(request.headers),
+                auth=lambda prepared: prepared,  # or requests takes a netrc entry in place of the signature
+                allow_redirects=False,
+                timeout=10,
+            )
+        except requests.RequestException as error:
+            raise AwsError("ServiceUnavailable", f"{self._url} does not answer ({type(error).__name__})") from error
         try:
             answer = ET.fromstring(reply.content)  # noqa: S314 - the endpoint is the one configured
         except ET.ParseError:

@@ -66,12 +66,13 @@ class Server(socketserver.ThreadingTCPServer):
         self.server_close()
         with self._connections_lock:
             for connection in self._connections:
-                with contextlib.suppress(OSError):  # the client was faster
-                    connection.shutdown(socket.SHUT_RDWR)
+                _hang_up(connection)
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         with self._connections_lock:
             self._connections.add(request)
+            if self.stopping.is_set():  # `stop` has hung up on the others already
+                _hang_up(request)
         try:
             super().process_request_thread(request, client_address)
         finally:
@@ -104,6 +105,11 @@ class Server(socketserver.ThreadingTCPServer):
         return Response(RpcError(404, "Requested entity was not found.").body, 404)
 
 
+def _hang_up(connection: socket.socket) -> None:
+    with contextlib.suppress(OSError):  # the client was faster
+        connection.shutdown(socket.SHUT_RDWR)
+
+
 class _Handler(BaseHTTPRequestHandler):
     server: Server  # pyright: ignore[reportIncompatibleVariableOverride] - this handler serves no other
     protocol_version = "HTTP/1.1"
@@ -112,16 +118,18 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _serve(self) -> None:
         path, _, query = self.path.partition("?")
+        length = self.headers.get("Content-Length", "0")
+        measured = length.isdecimal() and "Transfer-Encoding" not in self.headers
         call = Call(
             method=self.command,
             path=unquote(path),
             query=query,
             headers={name.lower(): value for name, value in self.headers.items()},
-            body=self.rfile.read(int(self.headers.get("Content-Length") or 0)),
+            body=self.rfile.read(int(length)) if measured else b"",
             when=self.server.clock(),
         )
         self.server.calls.append(call)
-        if "transfer-encoding" in call.headers:
+        if not measured:
             self.close_connection = True  # where its body ends is not known
             self._send(call, Response(RpcError(411, "Length required.").body, 411))
             return
@@ -133,7 +141,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.server.stopping.wait(fault.delay)
         if fault.drop:
             self.close_connection = True
-            self.connection.shutdown(socket.SHUT_RDWR)
+            _hang_up(self.connection)
             return
         response = fault.response(call.path)
         if response is None:
@@ -152,7 +160,7 @@ class _Handler(BaseHTTPRequestHandler):
         if call.method != "HEAD":
             self.wfile.write(body)
 
-    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = _serve  # noqa: N815
+    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = _serve
 
     def version_string(self) -> str:
         return "ESF"  # as Google's front end names itself
@@ -160,5 +168,5 @@ class _Handler(BaseHTTPRequestHandler):
     def date_time_string(self, timestamp: float | None = None) -> str:
         return formatdate(self.server.clock() if timestamp is None else timestamp, usegmt=True)
 
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+    def log_message(self, format: str, *args: Any) -> None:
         _logger.debug(format, *args)
