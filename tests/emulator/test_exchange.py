@@ -180,6 +180,12 @@ def test_keys_made_elsewhere_are_added_or_looked_up(workload: Workload) -> None:
     assert workload.exchange(workload.signed(keys=found)).status_code == 200
 
 
+@pytest.mark.parametrize("arn", ["", "app", "arn:aws:iam::1234:user/ann", "arn:aws:s3:::bucket"])
+def test_keys_are_issued_to_an_identity(workload: Workload, arn: str) -> None:
+    with pytest.raises(ValueError, match="not the ARN of an AWS identity"):
+        workload.google.aws_keys.issue(arn)
+
+
 def test_the_keys_show_no_secret(workload: Workload) -> None:
     keys = workload.keys
 

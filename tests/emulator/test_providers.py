@@ -141,16 +141,17 @@ def test_a_subject_of_127_bytes_is_the_longest(workload: Workload) -> None:
 
 
 def test_all_mapped_attributes_have_8192_bytes(workload: Workload) -> None:
-    thousand = "'" + "x" * 1000 + "'"
-    mapping = {"google.subject": "assertion.userid"}
-    mapping |= {f"attribute.a{number}": thousand for number in range(8)}
-    provider(workload.google, attribute_mapping=mapping)
-    assert workload.exchange().status_code == 200
-
-    provider(workload.google, attribute_mapping={**mapping, "attribute.b": thousand})
-    reply = workload.exchange()
-    assert reply.status_code == 400
-    assert "8192 bytes" in reply.json()["error_description"]
+    """Bytes, not characters: an é has two."""
+    mapping = {"google.subject": "'me'", "google.groups": "['" + "é" * 500 + "', 'x']"}
+    mapping |= {f"attribute.a{number}": "'" + "x" * 1000 + "'" for number in range(7)}
+    for last, status in ((189, 200), (190, 400)):
+        provider(workload.google, attribute_mapping={**mapping, "attribute.last": "'" + "x" * last + "'"})
+        reply = workload.exchange()
+        assert reply.status_code == status
+    assert reply.json() == {
+        "error": "invalid_request",
+        "error_description": "The size of all mapped attributes exceeds the 8192 bytes limit.",
+    }
 
 
 @pytest.mark.parametrize("expression", ["assertion.missing", "1 + 1", "''", "assertion.arn.nothing()"])
@@ -178,13 +179,30 @@ def test_a_subject_that_is_no_text_is_refused(workload: Workload, expression: st
                 **{f"attribute.a{number}": "'x'" for number in range(51)},
             }
         },
+        {"account_id": "1234"},
+        {"project_number": "my-project"},
+        {"pool": "Aws"},
+        {"provider": "prod/other"},
         {"attribute_condition": "assertion.arn =="},
         {"attribute_condition": "true" + " || true" * 600},
     ],
 )
 def test_a_provider_that_google_would_not_make_is_not_made(google: Emulator, changes: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=r"google\.|attribute|condition|CEL"):
+    with pytest.raises(ValueError, match=r"google\.|attribute|condition|CEL|12 digits|name of a provider"):
         google.add_aws_provider(**changes)
+
+
+def test_a_provider_at_every_limit_is_made(workload: Workload) -> None:
+    provider(
+        workload.google,
+        attribute_mapping={
+            "google.subject": "'" + "x" * 100 + "'" + " " * 1946,
+            **{"attribute." + f"{number:0100}": "'x'" for number in range(50)},
+        },
+        attribute_condition="true" + " " * 4092,
+    )
+
+    assert workload.exchange().status_code == 200
 
 
 def test_tokens_of_a_provider_that_is_disabled_later_stay_good(workload: Workload) -> None:

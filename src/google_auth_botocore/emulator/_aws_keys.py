@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import secrets
 import string
 from collections.abc import Callable
@@ -60,7 +61,12 @@ class AwsKeyRegistry:
             user_id: None: one that AWS could have given, the same for the same role or user.
             temporary: whether the keys have a session token and an expiry.
             lifetime: of temporary keys, in seconds from now on the emulator's clock.
+
+        Raises:
+            ValueError: the ARN is none.
         """
+        if not re.fullmatch(r"arn:[^:]+:(sts|iam)::\d{12}:.+", arn):
+            raise ValueError(f"{arn!r} is not the ARN of an AWS identity")
         now = datetime.fromtimestamp(self._clock(), timezone.utc)
         keys = AwsKeys(
             access_key_id=("ASIA" if temporary else "AKIA") + _letters(secrets.SystemRandom()),

@@ -68,11 +68,13 @@ class Provider:
     disabled: bool = False
 
     def __post_init__(self) -> None:
-        """Checks mapping and condition as Google does when a provider is made.
+        """Checks name, mapping and condition as Google does when a provider is made.
 
         Raises:
             ValueError: they break a rule or a limit.
         """
+        if not _AUDIENCE.fullmatch(self.audience):
+            raise ValueError(f"{self.name!r} is not the name of a provider in a project given by its number")
         if "google.subject" not in self.attribute_mapping:
             raise ValueError("the attribute mapping has to map google.subject")
         custom = [name for name in self.attribute_mapping if name.startswith("attribute.")]
@@ -196,6 +198,16 @@ class AwsProvider(Provider):
     """
 
     account_id: str = ""
+
+    def __post_init__(self) -> None:
+        """Checks the account too.
+
+        Raises:
+            ValueError: it has not 12 digits.
+        """
+        super().__post_init__()
+        if not re.fullmatch(r"\d{12}", self.account_id):
+            raise ValueError(f"the AWS account {self.account_id!r} has not 12 digits")
 
 
 class Providers:
