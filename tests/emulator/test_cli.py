@@ -94,6 +94,12 @@ def test_it_prints_how_to_use_this_library() -> None:
         assert "iam_credentials_endpoint='http://127.0.0.1:" in instructions
 
 
+def test_an_endpoint_that_judges_knows_its_own_keys() -> None:
+    with running("--sts-verdict-url", "http://127.0.0.1:9") as instructions:
+        assert "# AWS keys: any that http://127.0.0.1:9 knows." in instructions
+        assert "AWS_ACCESS_KEY_ID" not in instructions
+
+
 def command(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, *arguments],

@@ -33,16 +33,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
             attribute_condition=options.attribute_condition,
         )
         accounts = [google.add_service_account(email) for email in options.service_account]
-        keys = google.aws_keys.issue(
-            options.arn or f"arn:aws:sts::{options.account}:assumed-role/app/i-0abc",
-            lifetime=_TWELVE_HOURS,
-        )
+        if options.sts_verdict_url:
+            aws = f"# AWS keys: any that {options.sts_verdict_url} knows."
+        else:
+            arn = options.arn or f"arn:aws:sts::{options.account}:assumed-role/app/i-0abc"
+            aws = _exports(google.aws_keys.issue(arn, lifetime=_TWELVE_HOURS))
         # gcloud names itself when it exchanges for direct access, and when it asks whose token it has.
         google.add_oauth_client(_GCLOUD_CLIENT_ID)
         for account in accounts:
             google.grant(account.email, "roles/iam.workloadIdentityUser", provider.principal_set())
         with google:
-            print(_instructions(google, provider, accounts, keys, options.project), flush=True)  # noqa: T201
+            print(_instructions(google, provider, accounts, aws, options.project), flush=True)  # noqa: T201
             stop.wait()
     except (OSError, ValueError) as error:
         print(f"The emulator can't be started: {error}.", file=sys.stderr)  # noqa: T201
@@ -71,7 +72,7 @@ def _parser() -> argparse.ArgumentParser:
         default=["copycat@my-project.iam.gserviceaccount.com"],
         help="service accounts that the pool may impersonate; none: direct resource access",
     )
-    add("--arn", help="whose AWS keys to issue (default: a role's session in the account)")
+    add("--arn", help="whose AWS keys to issue; None: a role's session in the account")
     add(
         "--sts-verdict-url",
         metavar="URL",
@@ -80,16 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _instructions(
-    google: Emulator,
-    provider: AwsProvider,
-    accounts: Sequence[ServiceAccount],
-    keys: AwsKeys,
-    project_id: str,
-) -> str:
-    """Gives a text that can be pasted into a shell."""
-    target = accounts[0].email if accounts else None
-    project = shlex.quote(project_id)
+def _exports(keys: AwsKeys) -> str:
     environment = {
         "AWS_ACCESS_KEY_ID": keys.access_key_id,
         "AWS_SECRET_ACCESS_KEY": keys.secret_access_key,
@@ -97,12 +89,24 @@ def _instructions(
         "AWS_REGION": "us-east-1",
     }
     exports = "\n".join(f"export {name}={shlex.quote(value)}" for name, value in environment.items())
+    return f"# AWS keys of {keys.arn}, good until {keys.expiry:%Y-%m-%d %H:%M} UTC:\n{exports}"
+
+
+def _instructions(
+    google: Emulator,
+    provider: AwsProvider,
+    accounts: Sequence[ServiceAccount],
+    aws: str,
+    project_id: str,
+) -> str:
+    """Gives a text that can be pasted into a shell."""
+    target = accounts[0].email if accounts else None
+    project = shlex.quote(project_id)
     source = json.dumps(_external_account(google, provider, target), indent=2)
     return f"""\
 # The emulator listens at {google.url}; Ctrl-C ends it.
 
-# AWS keys of {keys.arn}, good until {keys.expiry:%Y-%m-%d %H:%M} UTC:
-{exports}
+{aws}
 
 # google-auth:
 cat > external_account.json <<'JSON'
