@@ -7,9 +7,14 @@ from typing import Any
 import google.auth.aws
 import google.auth.downscoped
 import google.auth.exceptions
+import google.auth.iam
 import google.auth.impersonated_credentials
 import google.auth.transport.requests
+import google.oauth2.id_token
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from emulator.workload import CLOUD_PLATFORM, ROLE_ARN, Workload
 
@@ -90,6 +95,54 @@ def test_a_second_impersonation_with_delegates_works(info: dict[str, Any], workl
     seen = google_.check_access_token(str(credentials.token))
     assert seen is not None
     assert seen.principal == workload.account.email
+
+
+@pytest.fixture(name="signer")
+def _signer(info: dict[str, Any], workload: Workload, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """google-auth's impersonated credentials, whose fixed endpoints are the one thing replaced here."""
+    creator = "roles/iam.serviceAccountTokenCreator"
+    workload.google.grant(workload.account.email, creator, workload.provider.principal_set())
+    base = f"{workload.google.iam_credentials_endpoint}/v1/projects/-/serviceAccounts/{{}}"
+    for name, method in (("SIGN", "signBlob"), ("SIGNJWT", "signJwt"), ("IDTOKEN", "generateIdToken")):
+        monkeypatch.setattr(google.auth.iam, f"_IAM_{name}_ENDPOINT", f"{base}:{method}")
+    module = google.auth.impersonated_credentials
+    monkeypatch.setattr(module, "_GOOGLE_OAUTH2_TOKEN_ENDPOINT", workload.google.oauth_token_url)
+    return module.Credentials(credentials_of(info), workload.account.email, [CLOUD_PLATFORM], subject="ann@example.com")
+
+
+def test_its_id_tokens_verify(signer: Any, workload: Workload) -> None:
+    request = google.auth.transport.requests.Request()
+    credentials = google.auth.impersonated_credentials.IDTokenCredentials(
+        signer, target_audience="https://service.example", include_email=True
+    )
+    credentials.refresh(request)
+
+    claims = google.oauth2.id_token.verify_token(
+        str(credentials.token), request, "https://service.example", workload.google.certs_url
+    )
+    assert claims["email"] == workload.account.email
+
+
+def test_its_signatures_verify(signer: Any, workload: Workload) -> None:
+    signature = signer.sign_bytes(b"message")
+
+    page = f"{workload.google.url}/service_accounts/v1/metadata/x509/{workload.account.email}"
+    [certificate] = workload.session.get(page).json().values()
+    key = x509.load_pem_x509_certificate(certificate.encode()).public_key()
+    assert isinstance(key, rsa.RSAPublicKey)
+    key.verify(signature, b"message", padding.PKCS1v15(), hashes.SHA256())
+
+
+def test_it_speaks_for_a_user_of_a_domain_that_delegates(signer: Any, workload: Workload) -> None:
+    request = google.auth.transport.requests.Request()
+    with pytest.raises(google.auth.exceptions.RefreshError, match="unauthorized_client"):
+        signer.refresh(request)
+    workload.google.allow_domain_wide_delegation(workload.account.email, [CLOUD_PLATFORM])
+    signer.refresh(request)
+
+    seen = workload.google.check_access_token(str(signer.token))
+    assert seen is not None
+    assert seen.principal == "ann@example.com"
 
 
 def test_a_wrong_secret_is_an_oauth_error(info: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:

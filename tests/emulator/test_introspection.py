@@ -62,6 +62,15 @@ def test_without_client_authentication_there_is_a_401(workload: Workload, auth: 
     assert (reply.status_code, reply.json()["error"]) == (401, "invalid_client")
 
 
+def test_a_bearer_token_is_no_client_authentication(workload: Workload) -> None:
+    token = workload.federated_token()
+    reply = workload.session.post(
+        workload.google.introspect_url, data={"token": token}, headers={"Authorization": f"Bearer {token}"}
+    )
+
+    assert (reply.status_code, reply.json()["error"]) == (400, "invalid_request")
+
+
 def test_a_known_client_may_name_itself_at_an_exchange(workload: Workload) -> None:
     """gcloud does so for direct resource access."""
     workload.google.add_oauth_client(*CLIENT)

@@ -6,6 +6,8 @@ import contextlib
 import logging
 import socket
 import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from time import perf_counter
 
@@ -223,6 +225,25 @@ def test_an_error_of_our_own_is_a_500(workload: Workload, caplog: pytest.LogCapt
 
     assert reply.status_code == 500
     assert "the lookup is broken" in caplog.text
+
+
+def test_clients_that_exchange_at_once_each_get_their_own_identity(workload: Workload) -> None:
+    """The key registry, CEL and the minting of tokens are shared by the threads of the server."""
+    google = workload.google
+    provider = google.add_aws_provider(attribute_condition="attribute.aws_role.contains('assumed-role/app')")
+    arns = [f"arn:aws:sts::123456789012:assumed-role/app-{number}/session" for number in range(32)]
+    start = threading.Barrier(len(arns))
+
+    def exchange(arn: str) -> str:
+        subject_token = workload.signed(keys=google.aws_keys.issue(arn))
+        with requests.Session() as session:
+            start.wait(timeout=30)
+            reply = replace(workload, session=session).exchange(subject_token)
+        info = google.check_access_token(reply.json()["access_token"])
+        return info.principal if info else "unknown"
+
+    with ThreadPoolExecutor(len(arns)) as threads:
+        assert list(threads.map(exchange, arns)) == [provider.principal(arn) for arn in arns]
 
 
 def test_five_hundred_clients_may_come_at_once(workload: Workload) -> None:
