@@ -180,6 +180,26 @@ def test_keys_made_elsewhere_are_added_or_looked_up(workload: Workload) -> None:
     assert workload.exchange(workload.signed(keys=found)).status_code == 200
 
 
+def test_each_kind_of_identity_has_a_user_id_like_aws_s(workload: Workload) -> None:
+    issue = workload.google.aws_keys.issue
+
+    assert issue("arn:aws:iam::123456789012:root").user_id == "123456789012"
+    assert issue("arn:aws:iam::123456789012:user/ann").user_id.startswith("AIDA")
+    role, session = issue(f"{ROLE_ARN}/i-0abc").user_id.split(":")
+    assert role.startswith("AROA")
+    assert session == "i-0abc"
+    assert issue(f"{ROLE_ARN}/i-0xyz").user_id == f"{role}:i-0xyz"
+
+
+@pytest.mark.parametrize(("token", "error"), [("made up", "invalid_grant"), (None, "invalid_request")])
+def test_a_token_of_google_s_is_exchanged_only_for_less(workload: Workload, token: str | None, error: str) -> None:
+    reply = workload.exchange(
+        token or workload.federated_token(), subject_token_type="urn:ietf:params:oauth:token-type:access_token"
+    )
+
+    assert refusal(reply)[:2] == (400, error)
+
+
 @pytest.mark.parametrize("arn", ["", "app", "arn:aws:iam::1234:user/ann", "arn:aws:s3:::bucket"])
 def test_keys_are_issued_to_an_identity(workload: Workload, arn: str) -> None:
     with pytest.raises(ValueError, match="not the ARN of an AWS identity"):

@@ -62,6 +62,12 @@ def test_without_client_authentication_there_is_a_401(workload: Workload, auth: 
     assert (reply.status_code, reply.json()["error"]) == (401, "invalid_client")
 
 
+def test_client_authentication_that_can_t_be_read_is_none(workload: Workload) -> None:
+    reply = workload.session.post(workload.google.introspect_url, data={}, headers={"Authorization": "Basic %%%"})
+
+    assert (reply.status_code, reply.json()["error"]) == (401, "invalid_client")
+
+
 def test_a_bearer_token_is_no_client_authentication(workload: Workload) -> None:
     token = workload.federated_token()
     reply = workload.session.post(
