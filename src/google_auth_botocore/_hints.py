@@ -39,13 +39,22 @@ AWS_WHITE_SPACE = "Set it again without quotes, blanks or a line break at its en
 AWS_MFA = "The next request that finds no valid token asks for it; call refresh() to be asked now."
 AWS_REGION = "Set AWS_REGION, region= or the profile's region to a region such as eu-central-1; for a local zone, to its parent region."
 
+_EXPIRY = "Write the time at which the keys expire (AWS_CREDENTIAL_EXPIRATION, or what their source says) like 2030-01-31T12:00:00Z."
+
 _AWS = {
     "ProfileNotFound": "Check AWS_PROFILE or profile=. To list the profiles, run: aws configure list-profiles",
     "PartialCredentialsError": "Set both AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and AWS_SESSION_TOKEN for temporary keys; or unset them all.",
     "ConfigParseError": "Mend the file that the message names.",
     "InvalidConfigError": "Mend the profile that the message names.",
     "CredentialRetrievalError": "Run the profile's credential_process by hand to see what it says.",
-    "ParserError": "Write the time at which the keys expire (AWS_CREDENTIAL_EXPIRATION, or what their source says) like 2030-01-31T12:00:00Z.",
+    "JSONDecodeError": "Run the profile's credential_process by hand: it must print one JSON object.",
+    "KeyError": "Ask the source by hand: its answer lacks the field in the message.",
+    "FileNotFoundError": "Check AWS_WEB_IDENTITY_TOKEN_FILE, AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE and the profile's settings of this kind.",
+    "ProxyConnectionError": "Check HTTP_PROXY and HTTPS_PROXY; where the keys come from instance metadata, NO_PROXY must hold 169.254.169.254.",
+    "InvalidIMDSEndpointError": "Check AWS_EC2_METADATA_SERVICE_ENDPOINT.",
+    "InvalidIMDSEndpointModeError": "Set AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE to IPv4 or IPv6, or unset it.",
+    "ParserError": _EXPIRY,
+    "TypeError": _EXPIRY,  # a date without a time zone
     "ValueError": "Check the profile's settings and the variables AWS_METADATA_SERVICE_… and AWS_CONTAINER_…: botocore can't use the value in the message.",
     "EOFError": "The role wants an MFA code, and there is no terminal to type it at: pass a session whose keys were made with one.",
     "UnauthorizedSSOTokenError": "Sign in again: aws sso login",
@@ -95,6 +104,8 @@ _CLOCK = "Set this machine's clock (chrony or systemd-timesyncd): it is too far 
 
 def aws(reason: str, text: str) -> str | None:
     """About a failure of botocore's, by the name of its class or AWS's code, and its message."""
+    if "source_profile or credential_source" in text:
+        reason = "InvalidConfigError"  # what botocore calls partial credentials is a profile that lacks a line
     return _CLOCK if skewed(text) else _AWS.get(reason, _EXCHANGE_OF_AWS.get(reason))
 
 

@@ -60,8 +60,10 @@ class SignIn(Counterpart):
         """
         config = home / ".aws" / "config"
         config.parent.mkdir(parents=True, exist_ok=True)
-        with config.open("a") as file:
-            file.write(f"[default]\nlogin_session = {_SESSION}\nregion = {region}\n")
+        with config.open("a+") as file:
+            file.seek(0)
+            if _SESSION not in file.read():
+                file.write(f"[default]\nlogin_session = {_SESSION}\nregion = {region}\n")
         keys = self._issue()
         end = datetime.now(timezone.utc) + timedelta(minutes=15) - since
         pem = self._private.private_bytes(

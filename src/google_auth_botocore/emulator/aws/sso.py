@@ -52,12 +52,14 @@ class SsoPortal(Counterpart):
         section = "default" if profile == "default" else f"profile {profile}"
         config = home / ".aws" / "config"
         config.parent.mkdir(parents=True, exist_ok=True)
-        with config.open("a") as file:
-            file.write(
-                f"[sso-session {_SESSION}]\nsso_start_url = https://corp.awsapps.com/start\nsso_region = {region}\n"
-                f"[{section}]\nsso_session = {_SESSION}\nsso_account_id = {self._account}\n"
-                f"sso_role_name = {self._role}\nregion = {region}\n"
-            )
+        with config.open("a+") as file:
+            file.seek(0)
+            if f"[sso-session {_SESSION}]" not in file.read():
+                file.write(
+                    f"[sso-session {_SESSION}]\nsso_start_url = https://corp.awsapps.com/start\nsso_region = {region}\n"
+                    f"[{section}]\nsso_session = {_SESSION}\nsso_account_id = {self._account}\n"
+                    f"sso_role_name = {self._role}\nregion = {region}\n"
+                )
         end = datetime.now(timezone.utc) + timedelta(hours=8)
         cache = home / ".aws" / "sso" / "cache" / f"{hashlib.sha1(_SESSION.encode()).hexdigest()}.json"  # noqa: S324 - AWS's name for the file
         cache.parent.mkdir(parents=True, exist_ok=True)
@@ -71,6 +73,10 @@ class SsoPortal(Counterpart):
                 }
             )
         )
+
+    def sign_out(self) -> None:
+        """Ends the session: what is written down is of no use from now on."""
+        self._token = secrets.token_urlsafe(40)
 
     def routes(self) -> list[Route]:
         """Which requests it answers."""

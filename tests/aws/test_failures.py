@@ -1,0 +1,448 @@
+"""Bad input: one clear error, word for word, and the object works again once the cause is gone."""
+
+from __future__ import annotations
+
+import re
+import sys
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+import botocore.credentials
+import pytest
+
+from aws.conftest import ROLE, Federation, Issue, Write, arn, environment, ini, set_all
+from google_auth_botocore import Credentials, FederationError
+from google_auth_botocore.emulator import Fault
+from google_auth_botocore.emulator._http import Response, Route
+from google_auth_botocore.emulator.aws import ContainerCredentials, InstanceMetadata, SignIn, SsoPortal
+from google_auth_botocore.emulator.aws._counterpart import Counterpart
+from google_auth_botocore.exceptions import TransientFederationError
+
+_KEYS = {"AWS_ACCESS_KEY_ID": "AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret"}
+_AND_REGION = {**_KEYS, "AWS_REGION": "eu-west-1"}
+
+NOBODY = (
+    "botocore found no AWS credentials in any of its sources. Give the workload a role (instance profile, task role, "
+    "IRSA or Pod Identity), or set AWS_PROFILE or AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN. "
+    "Instance metadata needs a hop limit of 2 in a container and, where there is a proxy, NO_PROXY=169.254.169.254. "
+    "To see what AWS's own tools find here, run: aws sts get-caller-identity"
+)
+_BOTH = (
+    "Set both AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and AWS_SESSION_TOKEN for temporary keys; or unset them all."
+)
+_NO_SECRET = f"(PartialCredentialsError): Partial credentials found in env, missing: AWS_SECRET_ACCESS_KEY. {_BOTH}"
+_NO_PROFILE = (
+    "(ProfileNotFound): The config profile (nobody) could not be found. "
+    "Check AWS_PROFILE or profile=. To list the profiles, run: aws configure list-profiles"
+)
+_UNPARSED = "(ConfigParseError): Unable to parse config file: HOME/.aws/{}. Mend the file that the message names."
+_UNUSABLE = (
+    "(ValueError): {} Check the profile's settings and the variables AWS_METADATA_SERVICE_… and AWS_CONTAINER_…: "
+    "botocore can't use the value in the message."
+)
+_NO_NUMBER = _UNUSABLE.format("invalid literal for int() with base 10: 'soon'.")
+_WHITE = "The AWS {} from env contains white space. Set it again without quotes, blanks or a line break at its end."
+_EXPIRY = (
+    "Write the time at which the keys expire (AWS_CREDENTIAL_EXPIRATION, or what their source says) "
+    "like 2030-01-31T12:00:00Z."
+)
+_FROM_PROCESS = (
+    "(CredentialRetrievalError): Error when retrieving credentials from custom-process: {}. "
+    "Run the profile's credential_process by hand to see what it says."
+)
+UNREACHABLE = (
+    "Check that the endpoint can be reached from here: NO_PROXY must hold 169.254.169.254,169.254.170.2,169.254.170.23, "
+    "and a container needs a hop limit of 2."
+)
+
+
+def failure(credentials: Credentials) -> FederationError:
+    """The error of a refresh: of the AWS step, without anything secret-like, and with what to do."""
+    with pytest.raises(FederationError) as caught:
+        credentials.refresh(None)
+    assert caught.value.step == "aws"
+    assert caught.value.hint
+    return caught.value
+
+
+@dataclass
+class Cause:
+    """Something that is wrong on the machine.
+
+    Attributes:
+        message: the error's; what starts with a parenthesis is botocore's.
+    """
+
+    message: str
+    variables: dict[str, str] = field(default_factory=dict)
+    config: str = ""
+    shared: str = ""
+
+
+CAUSES = {
+    "no source at all": Cause(NOBODY),
+    "an access key without a secret": Cause(_NO_SECRET, {"AWS_ACCESS_KEY_ID": "AKIAEXAMPLE"}),
+    "an access key with an empty secret": Cause(_NO_SECRET, {**_KEYS, "AWS_SECRET_ACCESS_KEY": ""}),
+    "a secret with an empty access key": Cause(NOBODY, {**_KEYS, "AWS_ACCESS_KEY_ID": ""}),
+    "half a set in a file": Cause(
+        _NO_SECRET.replace("env", "shared-credentials-file").replace(
+            "AWS_SECRET_ACCESS_KEY. ", "aws_secret_access_key. "
+        ),
+        shared="[default]\naws_access_key_id = AKIAEXAMPLE\n",
+    ),
+    "a profile that is not there": Cause(_NO_PROFILE, {"AWS_PROFILE": "nobody"}),
+    "a profile that is not there beside keys": Cause(_NO_PROFILE, {**_AND_REGION, "AWS_PROFILE": "nobody"}),
+    "a broken config file": Cause(_UNPARSED.format("config"), config="[default\nregion"),
+    "a broken credentials file beside keys": Cause(
+        _UNPARSED.format("credentials"), _AND_REGION, shared="aws_access_key_id"
+    ),
+    "a bad metadata timeout": Cause(_NO_NUMBER, {"AWS_METADATA_SERVICE_TIMEOUT": "soon"}),
+    "a bad metadata timeout beside keys": Cause(_NO_NUMBER, {**_AND_REGION, "AWS_METADATA_SERVICE_TIMEOUT": "soon"}),
+    "bad metadata attempts in a file": Cause(
+        _NO_NUMBER, _KEYS, config=ini("default", metadata_service_num_attempts="soon")
+    ),
+    "a bad metadata endpoint": Cause(
+        "(InvalidIMDSEndpointError): Invalid endpoint EC2 Instance Metadata endpoint: nowhere. Check AWS_EC2_METADATA_SERVICE_ENDPOINT.",
+        {"AWS_EC2_METADATA_SERVICE_ENDPOINT": "nowhere"},
+    ),
+    "white space in the access key id": Cause(
+        _WHITE.format("access key id"), {**_KEYS, "AWS_ACCESS_KEY_ID": "AKIAEXAMPLE\n"}
+    ),
+    "white space in the secret": Cause(
+        _WHITE.format("secret access key"), {**_KEYS, "AWS_SECRET_ACCESS_KEY": " secret"}
+    ),
+    "white space in the session token": Cause(_WHITE.format("session token"), {**_KEYS, "AWS_SESSION_TOKEN": "to ken"}),
+    "an expiry that is no date": Cause(
+        f"(ParserError): Unknown string format: soon. {_EXPIRY}", {**_KEYS, "AWS_CREDENTIAL_EXPIRATION": "soon"}
+    ),
+    "an expiry without a time zone": Cause(
+        f"(TypeError): can't subtract offset-naive and offset-aware datetimes. {_EXPIRY}",
+        {**_KEYS, "AWS_CREDENTIAL_EXPIRATION": "2030-01-31T12:00:00"},
+    ),
+    "a role without a source": Cause(
+        "(PartialCredentialsError): Partial credentials found in assume-role, missing: source_profile or credential_source. Mend the profile that the message names.",
+        config=ini("default", role_arn=ROLE),
+    ),
+    "a role whose source is not there": Cause(
+        '(InvalidConfigError): The source_profile "nobody" referenced in the profile "default" does not exist. Mend the profile that the message names.',
+        config=ini("default", role_arn=ROLE, source_profile="nobody"),
+    ),
+    "a process that fails": Cause(
+        _FROM_PROCESS.format("no card in the reader"),
+        config=ini("default", credential_process=f"{sys.executable} -c \"exit('no card in the reader')\""),
+    ),
+    "a process that prints no keys": Cause(
+        _FROM_PROCESS.format(
+            "Unsupported version '<Version key not provided>' for credential process provider, supported versions: 1"
+        ),
+        config=ini("default", credential_process=f'{sys.executable} -c "print(dict())"'),
+    ),
+    "a web identity without its file": Cause(
+        "(FileNotFoundError): [Errno 2] No such file or directory: '/nowhere/token'. Check AWS_WEB_IDENTITY_TOKEN_FILE, AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE and the profile's settings of this kind.",
+        {"AWS_WEB_IDENTITY_TOKEN_FILE": "/nowhere/token", "AWS_ROLE_ARN": ROLE},
+    ),
+    "a web identity without a role": Cause(
+        "(InvalidConfigError): The provided profile or the current environment is configured to assume role with web identity but has no role ARN configured. Ensure that the profile has the role_arnconfiguration set or the AWS_ROLE_ARN env var is set. Mend the profile that the message names.",
+        {"AWS_WEB_IDENTITY_TOKEN_FILE": "/nowhere/token"},
+    ),
+    "a container elsewhere": Cause(
+        _UNUSABLE.format(
+            "Unsupported host 'example.com'. Can only retrieve metadata from a loopback address or one of these hosts: 169.254.170.2, 169.254.170.23, fd00:ec2::23, localhost."
+        ),
+        {"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://example.com/"},
+    ),
+    "a container's token of two lines": Cause(
+        _UNUSABLE.format("Auth token value is not a legal header value."),
+        {"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://127.0.0.1:1/", "AWS_CONTAINER_AUTHORIZATION_TOKEN": "a\nb"},
+    ),
+    "a session of aws login that is not there": Cause(
+        "(LoginTokenLoadError): Error loading login session token: Unable to load a existing login session for session me. Please reauthenticate with 'aws login'. Sign in first: aws login",
+        config=ini("default", login_session="me"),
+    ),
+    "a session of single sign-on that is not there": Cause(
+        "(SSOTokenLoadError): Error loading SSO Token: Token for corp does not exist. Sign in first: aws sso login",
+        config="[sso-session corp]\nsso_start_url = https://corp.awsapps.com/start\nsso_region = eu-west-1\n"
+        + ini("default", sso_session="corp", sso_account_id="123456789012", sso_role_name="Reader"),
+    ),
+}
+
+
+@pytest.mark.parametrize("cause", CAUSES.values(), ids=list(CAUSES))
+def test_one_clear_error_until_the_cause_is_gone(
+    federation: Federation,
+    issue: Issue,
+    config: Write,
+    shared: Write,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    cause: Cause,
+) -> None:
+    with monkeypatch.context() as wrong:
+        set_all(wrong, cause.variables)
+        for text, write in ((cause.config, config), (cause.shared, shared)):
+            if text:
+                write(text)
+        credentials = federation.credentials()
+        error = failure(credentials)
+        message = cause.message.replace("HOME", str(tmp_path / "home"))
+        assert str(error) == (f"botocore could not get AWS credentials {message}" if message[0] == "(" else message)
+    for file in (tmp_path / "home" / ".aws").glob("*"):
+        file.unlink()
+    set_all(monkeypatch, environment(issue("mended")))
+    credentials.refresh(None)
+    assert federation.last_seen().arn == arn("mended")
+
+
+class TestOfContainers:
+    """The endpoint that ECS or EKS runs beside a workload."""
+
+    @pytest.fixture(autouse=True)
+    def _at_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("botocore.utils.ContainerMetadataFetcher.SLEEP_TIME", 0)
+
+    def test_one_that_refuses(
+        self, federation: Federation, issue: Issue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (tmp_path / "token").write_text("right")
+        (tmp_path / "old").write_text("wrong")
+        with ContainerCredentials(lambda: issue("pod"), token=tmp_path / "token") as container:
+            set_all(monkeypatch, container.environment())
+            monkeypatch.setenv("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", str(tmp_path / "old"))
+            credentials = federation.credentials()
+            error = failure(credentials)
+            assert str(error) == (
+                "botocore could not get AWS credentials (MetadataRetrievalError): Error retrieving metadata: Received non "
+                '200 response 401 from container metadata: {"code": "AccessDenied", "message": "The authorization token '
+                f'is not valid."}}. {UNREACHABLE}'
+            )
+            assert not error.retryable
+            (tmp_path / "old").write_text("right")
+            credentials.refresh(None)
+            assert federation.last_seen().arn == arn("pod")
+
+    def test_one_that_breaks_down_may_come_back(
+        self, federation: Federation, issue: Issue, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with ContainerCredentials(lambda: issue("pod")) as container:
+            set_all(monkeypatch, container.environment())
+            container.fail("credentials", Fault(503, times=3, body="busy"))
+            credentials = federation.credentials()
+            error = failure(credentials)
+            assert isinstance(error, TransientFederationError)
+            assert "Received non 200 response 503 from container metadata: busy" in str(error)
+            credentials.refresh(None)
+
+    def test_one_that_is_not_there_may_come(self, federation: Federation, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://127.0.0.1:1/")
+        error = failure(federation.credentials())
+        assert isinstance(error, TransientFederationError)
+        assert 'Could not connect to the endpoint URL: "http://127.0.0.1:1/"' in str(error)
+
+
+@pytest.mark.parametrize(
+    ("path", "fault"),
+    [
+        ("api/token", Fault(403, times=None)),  # switched off
+        ("security-credentials", Fault(404, times=None)),  # no instance profile
+        ("security-credentials", Fault(401, times=None)),  # the token does not count
+        ("", Fault(drop=True, times=None)),
+    ],
+)
+def test_instance_metadata_that_refuses_is_no_source(
+    federation: Federation, issue: Issue, monkeypatch: pytest.MonkeyPatch, path: str, fault: Fault
+) -> None:
+    with InstanceMetadata(lambda: issue("node")) as imds:
+        set_all(monkeypatch, imds.environment())
+        imds.fail(path, fault)
+        credentials = federation.credentials()
+        assert str(failure(credentials)) == NOBODY
+        imds.clear_faults()
+        credentials.refresh(None)
+        assert federation.last_seen().arn == arn("node")
+
+
+def test_instance_metadata_behind_a_proxy_says_so(
+    federation: Federation, issue: Issue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with InstanceMetadata(lambda: issue("node")) as imds:
+        set_all(monkeypatch, {**imds.environment(), "HTTP_PROXY": "http://127.0.0.1:1"})
+        credentials = federation.credentials()
+        error = failure(credentials)
+        assert str(error) == (
+            "botocore could not get AWS credentials (ProxyConnectionError): Failed to connect to proxy URL: "
+            '"http://127.0.0.1:1". Check HTTP_PROXY and HTTPS_PROXY; where the keys come from instance metadata, '
+            "NO_PROXY must hold 169.254.169.254."
+        )
+        assert error.retryable
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+        credentials.refresh(None)
+        assert federation.last_seen().arn == arn("node")
+
+
+def test_single_sign_on_that_is_over(
+    federation: Federation, issue: Issue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with SsoPortal(lambda: issue("reader")) as portal:
+        portal.sign_in(tmp_path / "home")
+        portal.sign_out()
+        set_all(monkeypatch, portal.environment())
+        credentials = federation.credentials()
+        assert str(failure(credentials)) == (
+            "botocore could not get AWS credentials (UnauthorizedSSOTokenError): The SSO session associated with this "
+            "profile has expired or is otherwise invalid. To refresh this SSO session run aws sso login with the "
+            "corresponding profile. Sign in again: aws sso login"
+        )
+        portal.sign_in(tmp_path / "home")
+        credentials.refresh(None)
+        assert federation.last_seen().arn == arn("reader")
+
+
+def test_login_that_is_over(
+    federation: Federation, issue: Issue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with SignIn(lambda: issue("deployer")) as endpoint:
+        endpoint.sign_in(tmp_path / "home", since=timedelta(hours=1))
+        endpoint.sign_out()
+        set_all(monkeypatch, endpoint.environment())
+        credentials = federation.credentials()
+        assert str(failure(credentials)) == (
+            "botocore could not get AWS credentials (LoginRefreshRequired): Your session has expired or credentials "
+            "have changed. Please reauthenticate using 'aws login'. Sign in again: aws login"
+        )
+        endpoint.sign_in(tmp_path / "home")
+        credentials.refresh(None)
+        assert federation.last_seen().arn == arn("deployer")
+
+
+def test_login_without_botocores_c_library_says_what_to_install(
+    federation: Federation, issue: Issue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with SignIn(lambda: issue("deployer")) as endpoint:
+        endpoint.sign_in(tmp_path / "home")
+        credentials = federation.credentials()
+        with monkeypatch.context() as without:
+            without.setattr(botocore.credentials, "EC", None)  # what the failed import leaves
+            assert str(failure(credentials)) == (
+                "botocore could not get AWS credentials (MissingDependencyException): Missing Dependency: Using the "
+                "login credential provider requires an additional dependency. You will need to pip install "
+                '"botocore[crt]" before proceeding. '
+                "Install what botocore needs for this source: pip install 'google-auth-botocore[login]'"
+            )
+        credentials.refresh(None)
+        assert federation.last_seen().arn == arn("deployer")
+
+
+class _Refusing(Counterpart):
+    """STS, which says no."""
+
+    def __init__(self, code: str, message: str, status: int) -> None:
+        super().__init__()
+        self._answer = Response(
+            f"<ErrorResponse><Error><Code>{code}</Code><Message>{message}</Message></Error></ErrorResponse>", status
+        )
+
+    def routes(self) -> list[Route]:
+        return [Route("POST", re.compile("/"), lambda _call, _match: self._answer)]
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "status", "hint"),
+    [
+        (
+            "AccessDenied",
+            f"User: arn:aws:iam::123456789012:user/me is not authorized to perform: sts:AssumeRole on resource: {ROLE}",
+            403,
+            "Allow the calling identity sts:AssumeRole on the role, and name it in the role's trust policy.",
+        ),
+        (
+            "InvalidClientTokenId",
+            "The security token included in the request is invalid.",
+            403,
+            "Check the keys, and that the account has the region enabled.",
+        ),
+        (
+            "ExpiredToken",
+            "The security token included in the request is expired",
+            403,
+            "Renew the keys: they are temporary, and were probably copied into the environment or a file once.",
+        ),
+        (
+            "RegionDisabledException",
+            "STS is not activated in this region for account:123456789012.",
+            403,
+            (
+                "Set AWS_REGION to a region that the account has enabled, or enable this one: "
+                "aws account enable-region --region-name REGION"
+            ),
+        ),
+        (
+            "SignatureDoesNotMatch",
+            "Signature expired: 20260101T000000Z is now earlier than 20260101T001000Z",
+            403,
+            "Set this machine's clock (chrony or systemd-timesyncd): it is too far off for AWS.",
+        ),
+        (
+            "SignatureDoesNotMatch",
+            "The request signature we calculated does not match the signature you provided.",
+            403,
+            (
+                "Check AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN: they must belong to the access key id. "
+                "AWS remembers a wrong key for some seconds."
+            ),
+        ),
+    ],
+)
+def test_role_that_sts_refuses(
+    federation: Federation,
+    issue: Issue,
+    monkeypatch: pytest.MonkeyPatch,
+    code: str,
+    message: str,
+    status: int,
+    hint: str,
+) -> None:
+    with _Refusing(code, message, status) as sts:
+        set_all(monkeypatch, {**environment(issue("app")), "AWS_ENDPOINT_URL_STS": sts.url})
+        error = failure(federation.credentials(assume_role=ROLE))
+        assert str(error) == (
+            f"botocore could not get AWS credentials ({code}): An error occurred ({code}) when calling the AssumeRole "
+            f"operation: {message.rstrip('.')}. {hint}"
+        )
+        assert (error.reason, error.status_code, error.retryable) == (code, status, False)
+
+
+def test_keys_without_their_session_token(
+    federation: Federation, issue: Issue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = environment(issue("app"))
+    token = keys.pop("AWS_SESSION_TOKEN")
+    set_all(monkeypatch, keys)
+    credentials = federation.credentials()
+    with pytest.raises(
+        FederationError,
+        match=r"InvalidClientTokenId.* Check that the keys exist, that AWS_SESSION_TOKEN is set if they are temporary",
+    ):
+        credentials.refresh(None)
+    monkeypatch.setenv("AWS_SESSION_TOKEN", token)
+    credentials.refresh(None)
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_keys_that_were_copied_once_and_have_expired(
+    federation: Federation, issue: Issue, monkeypatch: pytest.MonkeyPatch, told: bool
+) -> None:
+    """AWS has the last word on it: by a clock that is off, fresh keys look expired too."""
+    old = issue("app", lifetime=-60)
+    set_all(monkeypatch, environment(old))
+    if told:
+        monkeypatch.setenv("AWS_CREDENTIAL_EXPIRATION", f"{old.expiry:%Y-%m-%dT%H:%M:%SZ}")
+    credentials = federation.credentials()
+    with pytest.raises(
+        FederationError,
+        match=r"ExpiredToken.* Renew the keys: they are temporary, and were probably copied into the environment",
+    ):
+        credentials.refresh(None)
+    set_all(monkeypatch, environment(issue("renewed")))
+    credentials.refresh(None)
+    assert federation.last_seen().arn == arn("renewed")
