@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import os
+import shlex
+import subprocess
 import sys
 from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import boto3
 import botocore.session
 import pytest
+import urllib3
 
 from aws.conftest import ACCOUNT, ROLE, Federation, Issue, Write, arn, environment, ini, process_answer, set_all
 from google_auth_botocore import FederationError
 from google_auth_botocore.emulator import AwsKeys, Emulator
-from google_auth_botocore.emulator.aws import ContainerCredentials, InstanceMetadata, SsoPortal
+from google_auth_botocore.emulator.aws import ContainerCredentials, InstanceMetadata, SignIn, SsoPortal
+from google_auth_botocore.emulator.aws.moto import Moto
 
 
 def test_environment(federation: Federation, issue: Issue, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -232,7 +239,117 @@ def test_keys_of_an_explicit_session_that_aws_finds_expired_are_resolved_once_mo
 
 def _expire(google: Emulator, keys: AwsKeys) -> None:
     """Lets AWS find keys expired, whatever the workload thinks."""
-    import dataclasses
-    from datetime import datetime, timezone
-
     google.aws_keys.add(dataclasses.replace(keys, expiry=datetime(2020, 1, 1, tzinfo=timezone.utc)))
+
+
+def test_fixed_addresses_of_an_ecs_task_and_of_an_instance() -> None:
+    """The relative URI has a fixed host, so the addresses are given to a network namespace of the test's own."""
+    namespace = ["unshare", "--map-root-user", "--net", "sh", "-c"]
+    addresses = "ip link set lo up && ip addr add 169.254.170.2/32 dev lo && ip addr add 169.254.169.254/32 dev lo"
+    try:
+        subprocess.run([*namespace, addresses], check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        pytest.skip(f"no network namespace can be made here: {error}")
+    program = Path(__file__).with_name("fixed_addresses.py")
+    variables = {name: value for name, value in os.environ.items() if name != "AWS_EC2_METADATA_DISABLED"}
+    done = subprocess.run(
+        [*namespace, f"{addresses} && exec {shlex.join([sys.executable, str(program)])}"],
+        check=True,
+        capture_output=True,
+        text=True,
+        env=variables,
+    )
+    assert done.stdout.split() == [arn("task"), arn("node")]
+
+
+def test_container_with_its_token_in_the_environment(
+    federation: Federation, issue: Issue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ContainerCredentials(lambda: issue("pod"), token="in-the-environment") as container:
+        set_all(monkeypatch, container.environment())
+        assert federation.seen().arn == arn("pod")
+        assert container.calls[-1].headers["authorization"] == "in-the-environment"
+
+
+def test_instance_metadata_of_version_1_is_refused(issue: Issue) -> None:
+    """A request without version 2's token learns nothing, so the keys above came by version 2."""
+    with InstanceMetadata(lambda: issue("node")) as imds:
+        for path in ("iam/security-credentials/", f"iam/security-credentials/{imds.role}", "placement/region"):
+            assert urllib3.request("GET", f"{imds.url}/latest/meta-data/{path}").status == 401
+
+
+def test_login_is_used_as_it_is_while_it_is_fresh(
+    federation: Federation, issue: Issue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with SignIn(lambda: issue("deployer", lifetime=900)) as endpoint:
+        endpoint.sign_in(tmp_path / "home", since=timedelta(minutes=-10))
+        set_all(monkeypatch, endpoint.environment())
+        assert federation.seen().arn == arn("deployer")
+        assert endpoint.calls == []
+
+
+def test_login_is_renewed_once_when_it_has_expired(
+    federation: Federation, issue: Issue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And what renews it the next time is written down."""
+    with SignIn(lambda: issue("deployer")) as endpoint:
+        endpoint.sign_in(tmp_path / "home", since=timedelta(hours=1))
+        set_all(monkeypatch, endpoint.environment())
+        assert federation.seen().arn == arn("deployer")
+        assert [call.status for call in endpoint.calls] == [200]
+        assert federation.seen().arn == arn("deployer")
+        assert len(endpoint.calls) == 1
+
+
+def test_login_is_renewed_for_its_own_key_alone(
+    federation: Federation, issue: Issue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever has the refresh token and another key has nothing."""
+    with SignIn(lambda: issue("thief")) as other, SignIn(lambda: issue("deployer")) as endpoint:
+        other.sign_in(tmp_path / "elsewhere")
+        endpoint.sign_in(tmp_path / "home", since=timedelta(hours=1))
+        set_all(monkeypatch, endpoint.environment())
+        mine, theirs = (next((tmp_path / home / ".aws/login/cache").iterdir()) for home in ("home", "elsewhere"))
+        stolen = {**json.loads(mine.read_text()), "dpopKey": json.loads(theirs.read_text())["dpopKey"]}
+        mine.write_text(json.dumps(stolen))
+        with pytest.raises(FederationError, match="LoginError"):
+            federation.seen()
+
+
+def test_web_identity_in_a_profile(federation: Federation, moto: Moto, config: Write, tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text("a.b.c")
+    config(ini("profile pod", role_arn=ROLE, web_identity_token_file=str(token), role_session_name="pod"))
+    assert federation.seen(profile="pod").arn == arn("reader", "pod")
+
+
+@pytest.mark.parametrize("source", ["Ec2InstanceMetadata", "EcsContainer"])
+def test_role_arn_with_a_credential_source_that_is_served(
+    federation: Federation, issue: Issue, moto: Moto, config: Write, monkeypatch: pytest.MonkeyPatch, source: str
+) -> None:
+    config(ini("profile team", role_arn=ROLE, credential_source=source, role_session_name="me"))
+    with InstanceMetadata(lambda: issue("node")) as imds, ContainerCredentials(lambda: issue("task")) as container:
+        set_all(monkeypatch, {**imds.environment(), **container.environment()})
+        assert federation.seen(profile="team").arn == arn("reader", "me")
+        assert (len(imds.calls) > 0, len(container.calls) > 0) == (source[:3] == "Ec2", source[:3] == "Ecs")
+
+
+def test_assumed_role_on_top_of_an_instances(
+    federation: Federation, issue: Issue, moto: Moto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with InstanceMetadata(lambda: issue("node"), region="eu-west-3") as imds:
+        set_all(monkeypatch, imds.environment())
+        seen = federation.seen(assume_role=ROLE)
+        assert (seen.arn, seen.region) == (arn("reader", "google-auth-botocore"), "eu-west-3")
+        assert imds.count("placement/region") == 1
+
+
+def test_assumed_role_on_top_of_a_chain_of_profiles(
+    federation: Federation, user: AwsKeys, config: Write, shared: Write
+) -> None:
+    shared(ini("base", user))
+    config(
+        ini("profile hub", role_arn=ROLE.replace("reader", "hub"), source_profile="base")
+        + ini("profile spoke", role_arn=ROLE.replace("reader", "spoke"), source_profile="hub")
+    )
+    assert federation.seen(profile="spoke", assume_role=ROLE).arn == arn("reader", "google-auth-botocore")
