@@ -123,7 +123,7 @@ def _audience(value: object) -> str:
             f"gcloud iam workload-identity-pools providers list --location={match['location']} "
             f"--workload-identity-pool={match['pool']}"
         )
-    if not match["project"].isdigit():
+    if not re.fullmatch("[0-9]+", match["project"]):
         raise ConfigurationError(
             f"The audience {given!r} has the project id {match['project']!r} where the project number belongs. To see the number, run: "
             f"gcloud projects describe {match['project']} --format='value(projectNumber)'"

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+from urllib.parse import urlsplit
+
 import boto3
+import botocore.httpsession
+import botocore.session
 import pytest
 
 from aws.conftest import Federation, Issue, Seen, Write, environment, ini, set_all
 from google_auth_botocore import ConfigurationError, Credentials, FederationError
-from google_auth_botocore.emulator.aws import InstanceMetadata
+from google_auth_botocore.emulator.aws import ContainerCredentials, InstanceMetadata
+from google_auth_botocore.emulator.aws.moto import Moto
 
 GLOBAL = ("sts.amazonaws.com", "us-east-1")
 
@@ -150,3 +156,107 @@ def test_verification_url_of_a_file(
     info["credential_source"]["regional_cred_verification_url"] = f"{url}?Action=GetCallerIdentity&Version=2011-06-15"
     Credentials.from_info(info, token_url=federation.google.token_url).get_token()
     assert endpoint(federation.last_seen()) == (host, signed)
+
+
+class TestOfAnAssumedRole:
+    """AssumeRole has to go to the partition of the role, so the session made here gets the region that is found."""
+
+    ROLE = "arn:aws-cn:iam::123456789012:role/reader"
+
+    @pytest.fixture(autouse=True)
+    def _sts(self, moto: Moto, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Notes where AssumeRole would go, and lets it go to moto."""
+        monkeypatch.delenv("AWS_ENDPOINT_URL_STS")
+        self.hosts: list[str] = []
+        send = botocore.httpsession.URLLib3Session.send
+
+        def redirected(session: Any, request: Any) -> Any:
+            url = urlsplit(request.url)
+            if url.hostname is not None and url.hostname.startswith("sts."):
+                self.hosts.append(url.hostname)
+                request.url = f"{moto.url}/"
+            return send(session, request)
+
+        monkeypatch.setattr(botocore.httpsession.URLLib3Session, "send", redirected)
+
+    @pytest.mark.parametrize(
+        ("variables", "arguments"),
+        [
+            ({"AWS_REGION": "cn-north-1"}, {"assume_role": ROLE}),
+            ({"AWS_DEFAULT_REGION": "cn-north-1"}, {"assume_role": ROLE}),
+            ({}, {"assume_role": ROLE, "region": "cn-north-1"}),
+            ({"AWS_REGION": "cn-north-1"}, {"profile": "team"}),
+            ({}, {"profile": "team", "region": "cn-north-1"}),
+            ({"AWS_REGION": "eu-west-1"}, {"profile": "team", "region": "cn-north-1"}),
+        ],
+    )
+    def test_in_china(
+        self,
+        federation: Federation,
+        issue: Issue,
+        shared: Write,
+        config: Write,
+        monkeypatch: pytest.MonkeyPatch,
+        variables: dict[str, str],
+        arguments: dict[str, str],
+    ) -> None:
+        shared(ini("base", issue("app", "aws-cn")))
+        config(ini("profile team", role_arn=self.ROLE, source_profile="base"))
+        set_all(monkeypatch, variables)
+        seen = federation.seen(**arguments)
+        assert self.hosts == ["sts.cn-north-1.amazonaws.com.cn"]
+        assert endpoint(seen) == ("sts.cn-north-1.amazonaws.com.cn", "cn-north-1")
+        assert seen.arn.startswith("arn:aws-cn:sts::123456789012:assumed-role/reader/")
+
+    def test_on_an_instance_in_china(
+        self, federation: Federation, issue: Issue, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+            monkeypatch.delenv(name)
+        with InstanceMetadata(lambda: issue("node", "aws-cn"), region="cn-northwest-1") as imds:
+            set_all(monkeypatch, imds.environment())
+            assert federation.seen(assume_role=self.ROLE).region == "cn-northwest-1"
+        assert self.hosts == ["sts.cn-northwest-1.amazonaws.com.cn"]
+
+    def test_without_a_region(self, federation: Federation) -> None:
+        """Somewhere it has to be assumed; Google asks the global endpoint."""
+        role = self.ROLE.replace("aws-cn", "aws")
+        assert endpoint(federation.seen(assume_role=role)) == GLOBAL
+        assert self.hosts == ["sts.us-east-1.amazonaws.com"]
+
+
+def test_no_region_where_a_container_has_none(
+    federation: Federation, issue: Issue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Metadata of the node says nothing about the task, and is not asked."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+        monkeypatch.delenv(name)
+    with InstanceMetadata(lambda: issue("node")) as imds, ContainerCredentials(lambda: issue("task")) as container:
+        set_all(monkeypatch, {**imds.environment(), **container.environment()})
+        assert endpoint(federation.seen()) == GLOBAL
+        assert imds.calls == []
+
+
+@pytest.mark.parametrize("region", ["", None])
+def test_region_that_is_empty_in_code_is_a_missing_one(federation: Federation, region: str | None) -> None:
+    assert endpoint(federation.seen(region=region)) == GLOBAL
+
+
+def test_explicit_sessions_profile_has_the_region_that_the_session_has(
+    federation: Federation, issue: Issue, config: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its own, which for a session without any is the environment's."""
+    config(ini("profile team", issue("team"), region="eu-west-3") + ini("profile other", issue("other")))
+    monkeypatch.setenv("AWS_REGION", "eu-west-2")
+    for profile, region in (("team", "eu-west-3"), ("other", "eu-west-2")):
+        assert federation.seen(session=boto3.Session(profile_name=profile)).region == region
+        assert federation.seen(session=botocore.session.Session(profile=profile)).region == region
+
+
+@pytest.mark.parametrize("empty", ["", "  "])
+def test_empty_region_of_an_explicit_session_is_a_missing_one(
+    federation: Federation, config: Write, monkeypatch: pytest.MonkeyPatch, empty: str
+) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", empty)
+    config(ini("default", region="eu-west-3"))
+    assert federation.seen(session=boto3.Session()).region == "eu-west-3"

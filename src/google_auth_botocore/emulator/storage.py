@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import parse_qs, quote, unquote, urlsplit
 
+from gcp_storage_emulator.exceptions import NotFound
 from gcp_storage_emulator.server import create_server
 
 from google_auth_botocore.emulator._tokens import TokenInfo
 
 _PIECE = 1 << 16
 _HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "host", "date", "server"}
+_MEDIA = re.compile(r"(?:/download)?/storage/v1/b/([^/]+)/o/([^/]+)")
 _SCOPES = {
     f"https://www.googleapis.com/auth/{name}"
     for name in ("cloud-platform", "devstorage.full_control", "devstorage.read_write", "devstorage.read_only")
@@ -31,10 +35,16 @@ class Storage:
 
     Attributes:
         principals: whom each request so far spoke for; None: it was refused with 401.
+        tokens: the access tokens that were let in so far.
+        downloads: the names of the objects whose content was asked for so far.
+        latency: seconds that each answer takes longer, as over a network.
     """
 
     def __init__(self, check: Callable[[str], TokenInfo | None]) -> None:
         self.principals: list[str | None] = []
+        self.tokens: set[str] = set()
+        self.downloads: list[str] = []
+        self.latency = 0.0
         self._check = check
         self._behind: Any = None
         self._gate: _Gate | None = None
@@ -81,7 +91,17 @@ class Storage:
         allowed = info is not None and not _SCOPES.isdisjoint(info.scopes)
         principal = info.principal if info is not None and allowed else None
         self.principals.append(principal)
+        if principal is not None:
+            self.tokens.add(value)
         return principal
+
+    def resource(self, bucket: str, name: str) -> dict[str, Any] | None:
+        """An object's metadata; None: there is no such object."""
+        try:
+            found: dict[str, Any] = self._behind._storage.get_file_obj(bucket, name)
+        except NotFound:
+            return None
+        return found
 
 
 class _Gate(ThreadingHTTPServer):
@@ -105,24 +125,40 @@ class _Handler(BaseHTTPRequestHandler):
         if self.server.storage.caller(self.headers.get("Authorization")) is None:
             self._refuse()
             return
+        time.sleep(self.server.storage.latency)
+        encoding = None
+        wanted = urlsplit(self.path)
+        query = parse_qs(wanted.query)
+        media = _MEDIA.fullmatch(wanted.path)
+        if media is not None and query.get("alt") == ["media"]:
+            # gcp-storage-emulator gives whatever generation it has, and says nothing of an encoding.
+            bucket, name = map(unquote, media.groups())
+            self.server.storage.downloads.append(name)
+            found = self.server.storage.resource(bucket, name)
+            if found is None or query.get("generation", [found["generation"]]) != [found["generation"]]:
+                self._answer(404, f"No such object: {bucket}/{name}", "notFound")
+                return
+            encoding = found.get("contentEncoding")
         upstream = http.client.HTTPConnection(self.server.behind)
         try:
             headers = {
                 name: value for name, value in self.headers.items() if name.lower() not in _HOP_BY_HOP - {"host"}
             }
             upstream.request(self.command, self.path, body, headers)
-            self._pass_on(upstream.getresponse())
+            self._pass_on(upstream.getresponse(), encoding)
         finally:
             upstream.close()
 
-    def _pass_on(self, reply: http.client.HTTPResponse) -> None:
+    def _pass_on(self, reply: http.client.HTTPResponse, encoding: str | None) -> None:
         """Sends the reply on, piece by piece; only JSON, which is short, as a whole."""
         self.send_response(reply.status)
+        if encoding is not None:
+            self.send_header("Content-Encoding", encoding)
         for name, value in reply.headers.items():
             if name.lower() not in _HOP_BY_HOP:
                 self.send_header(name, value)
         if reply.headers.get_content_type() == "application/json" and "alt=media" not in self.path:
-            document = _with_quoted_links(reply.read())
+            document = _with_links_to(f"http://{self.headers['Host']}", reply.read())
             self.send_header("Content-Length", str(len(document)))
             self.end_headers()
             self.wfile.write(document)
@@ -139,16 +175,19 @@ class _Handler(BaseHTTPRequestHandler):
         message = (
             "Invalid Credentials" if self.headers.get("Authorization") else "Anonymous caller does not have access."
         )
-        error = {
-            "message": message,
-            "domain": "global",
-            "reason": "authError",
-            "locationType": "header",
-            "location": "Authorization",
-        }
-        body = json.dumps({"error": {"code": 401, "message": message, "errors": [error]}}).encode()
-        self.send_response(401)
-        self.send_header("WWW-Authenticate", 'Bearer realm="https://accounts.google.com/", error="invalid_token"')
+        challenge = {"WWW-Authenticate": 'Bearer realm="https://accounts.google.com/", error="invalid_token"'}
+        where = {"locationType": "header", "location": "Authorization"}
+        self._answer(401, message, "authError", where, challenge)
+
+    def _answer(
+        self, status: int, message: str, reason: str, where: Mapping[str, str] = {}, headers: Mapping[str, str] = {}
+    ) -> None:
+        """Answers with an error in the form that Cloud Storage has for one."""
+        error = {"message": message, "domain": "global", "reason": reason, **where}
+        body = json.dumps({"error": {"code": status, "message": message, "errors": [error]}}).encode()
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
         self.send_header("Content-Type", "application/json; charset=UTF-8")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -160,14 +199,15 @@ class _Handler(BaseHTTPRequestHandler):
         """Says nothing."""
 
 
-def _with_quoted_links(body: bytes) -> bytes:
-    """Percent-encodes the object's name in `mediaLink`, as Google does and gcp-storage-emulator does not."""
+def _with_links_to(url: str, body: bytes) -> bytes:
+    """Lets `mediaLink` lead through the gate, wherever the object came in, with the name percent-encoded as Google has it."""
 
     def mend(item: dict[str, Any]) -> dict[str, Any]:
         if "mediaLink" in item and "name" in item:
-            plain = f"/b/{item['bucket']}/o/{item['name']}?"
-            quoted = f"/b/{item['bucket']}/o/{quote(item['name'], safe='')}?"
-            item["mediaLink"] = item["mediaLink"].replace(plain, quoted)
+            item["mediaLink"] = (
+                f"{url}/download/storage/v1/b/{item['bucket']}/o/{quote(item['name'], safe='')}"
+                f"?generation={item['generation']}&alt=media"
+            )
         return item
 
     return json.dumps(json.loads(body, object_hook=mend)).encode() if body else body

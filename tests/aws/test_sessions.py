@@ -1,0 +1,280 @@
+"""Sessions: which are taken, how their keys are read, and what is never asked of anybody."""
+
+from __future__ import annotations
+
+import getpass
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta, timezone
+from functools import partialmethod
+from types import SimpleNamespace
+from typing import Any
+
+import boto3
+import botocore.session
+import google.auth.transport.requests
+import pytest
+from botocore.credentials import AssumeRoleProvider, RefreshableCredentials
+
+from aws.conftest import ACCOUNT, ROLE, Federation, Issue, Write, arn, environment, ini, set_all
+from google_auth_botocore import ConfigurationError, Credentials, FederationError, _aws
+from google_auth_botocore._clock import SystemClock
+from google_auth_botocore.emulator import AwsKeys, Emulator
+from google_auth_botocore.emulator.aws import InstanceMetadata
+
+MFA = f"arn:aws:iam::{ACCOUNT}:mfa/me"
+
+
+class _OfAiobotocore(botocore.session.Session):
+    """What aiobotocore's own session is: one of botocore's, with credentials to await."""
+
+
+_OfAiobotocore.__module__ = "aiobotocore.session"
+
+
+class _MadeFromIt(_OfAiobotocore):
+    """A team's own."""
+
+
+@pytest.mark.parametrize(
+    "session",
+    [_OfAiobotocore(), _MadeFromIt(), SimpleNamespace(_session=_OfAiobotocore())],
+    ids=["own", "made", "aioboto3"],
+)
+def test_session_of_aiobotocore_is_refused(federation: Federation, session: object) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        federation.credentials(session=session)
+    assert str(caught.value) == (
+        "session is an aiobotocore session, whose credentials can only be awaited. Pass a botocore or boto3 Session."
+    )
+
+
+@pytest.mark.parametrize("session", ["team", boto3, {}, object()], ids=["text", "module", "mapping", "object"])
+def test_session_that_is_none_is_refused(federation: Federation, session: object) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        federation.credentials(session=session)
+    assert str(caught.value) == f"session must be a botocore or boto3 Session, not {type(session).__name__}."
+
+
+def test_profile_beside_a_session_is_refused(federation: Federation) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        federation.credentials(session=boto3.Session(), profile="team")
+    assert str(caught.value) == (
+        "profile belongs to the session made here; a session that is given has its own. Give one of the two."
+    )
+
+
+@pytest.mark.parametrize("role", ["reader", "arn:aws:iam::1:role/reader", {"RoleSessionName": "me"}, 42])
+def test_role_that_is_none_is_refused(federation: Federation, role: object) -> None:
+    with pytest.raises(
+        ConfigurationError, match=r"assume_role must be a role's ARN \(arn:aws:iam::123456789012:role/NAME\)"
+    ):
+        federation.credentials(assume_role=role)
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {},
+        {"AWS_REGION": "eu-west-1"},
+        {"AWS_REGION": "", "AWS_DEFAULT_REGION": "eu-west-2"},
+        {"AWS_SESSION_TOKEN": "", "AWS_SECURITY_TOKEN": "TOKEN"},
+        {"AWS_CREDENTIAL_EXPIRATION": ""},
+        {"AWS_CREDENTIAL_EXPIRATION": "2100-01-01T00:00:00Z"},
+        {"AWS_EC2_METADATA_DISABLED": "false"},
+        {"AWS_PROFILE": "default"},
+    ],
+    ids=str,
+)
+def test_environment_is_read_as_botocores_whole_chain_reads_it(
+    federation: Federation, issue: Issue, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]
+) -> None:
+    """The short way, where nothing but keys and a region is set, is only a shorter one."""
+    keys = environment(issue("app"))
+    set_all(monkeypatch, {**keys, **{k: v.replace("TOKEN", keys["AWS_SESSION_TOKEN"]) for k, v in variables.items()}})
+    whole = botocore.session.Session()
+    identity = _aws.AwsIdentity(_aws.Source())
+    try:
+        found = whole.get_credentials()
+        assert found is not None
+        expected = found.get_frozen_credentials()
+    except Exception as error:
+        with pytest.raises(FederationError, match=type(error).__name__):
+            identity.signer(None, ahead=False)
+    else:
+        assert identity.signer(None, ahead=False).keys == expected
+        assert federation.seen().arn == arn("app")
+
+
+@pytest.mark.parametrize("legacy", ["AWS_SECURITY_TOKEN", "AWS_SESSION_TOKEN"])
+def test_session_token_by_its_old_name_too(
+    federation: Federation, issue: Issue, monkeypatch: pytest.MonkeyPatch, legacy: str
+) -> None:
+    keys = environment(issue("app"))
+    set_all(monkeypatch, {**keys, legacy: keys.pop("AWS_SESSION_TOKEN")})
+    assert federation.seen().arn == arn("app")
+
+
+def test_keys_are_read_as_one_set_while_they_change() -> None:
+    """Each set is one number, three times: no signer has two numbers, whatever the threads meet."""
+    renewals = iter(range(1, 1_000_000))
+    lock = threading.Lock()
+
+    def renew() -> dict[str, str]:
+        with lock:
+            number = str(next(renewals))
+        return {"access_key": number, "secret_key": number, "token": number, "expiry_time": soon}
+
+    soon = (datetime.now(timezone.utc) + timedelta(minutes=12)).isoformat()  # always due, never expired
+    session = botocore.session.Session()
+    session._credentials = RefreshableCredentials.create_from_metadata(renew(), renew, "counter")  # type: ignore[attr-defined]
+    identity = _aws.AwsIdentity(_aws.Source(region="eu-west-1"), session)
+    barrier = threading.Barrier(8)
+
+    def read(_: int) -> set[str | None]:
+        barrier.wait()
+        seen: set[str | None] = set()
+        for _ in range(100):
+            keys = identity.signer(None, ahead=False).keys
+            assert keys.access_key == keys.secret_key == keys.token
+            seen.add(keys.access_key)
+        return seen
+
+    with ThreadPoolExecutor(8) as pool:
+        numbers = set[str | None]().union(*pool.map(read, range(8)))
+    assert len(numbers) > 100  # they did change
+
+
+class TestMfa:
+    """A code is asked for at the terminal, by who waits for it."""
+
+    @pytest.fixture(autouse=True)
+    def _asked(self, user: AwsKeys, shared: Write, config: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.asked: list[str] = []
+        monkeypatch.setattr(getpass, "getpass", self._answer)
+        # Its provider took its default when it was defined.
+        resolve = AssumeRoleProvider.__init__
+        monkeypatch.setattr(AssumeRoleProvider, "__init__", partialmethod(resolve, prompter=self._answer))
+        shared(ini("base", user))
+        config(ini("profile team", role_arn=ROLE, source_profile="base", mfa_serial=MFA, region="eu-west-1"))
+
+    def _answer(self, prompt: str) -> str:
+        self.asked.append(prompt)
+        return "123456"
+
+    @pytest.mark.parametrize(
+        "arguments",
+        [{"profile": "team"}, {"profile": "base", "assume_role": {"RoleArn": ROLE, "SerialNumber": MFA}}],
+        ids=["profile", "argument"],
+    )
+    def test_it_is_asked_for_in_the_foreground_alone(self, arguments: dict[str, Any]) -> None:
+        source = _aws.source(arguments.get("profile"), None, arguments.get("assume_role"))
+        identity = _aws.AwsIdentity(source)
+        with pytest.raises(FederationError) as caught:
+            identity.signer(None, ahead=True)
+        assert str(caught.value) == (
+            "The AWS role wants an MFA code, and nobody is asked for one in the background. "
+            "The next request that finds no valid token asks for it; call refresh() to be asked now."
+        )
+        assert self.asked == []
+        identity.signer(None, ahead=False)
+        assert self.asked == [f"Enter MFA code for {MFA}: "]
+        identity.signer(None, ahead=True)  # the role's keys are fresh
+        assert len(self.asked) == 1
+
+    def test_refresh_ahead_of_time_is_a_warning(
+        self, federation: Federation, config: Write, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The request goes on with the token in hand."""
+        config("duration_seconds = 900")  # the role's keys are always due
+        clock = _Running()
+        monkeypatch.setattr(Credentials, "_clock", clock)
+        credentials = federation.credentials(profile="team")
+        request = google.auth.transport.requests.Request()
+        credentials.refresh(request)
+        assert len(self.asked) == 1
+        clock.ahead = 59 * 60
+        headers: dict[str, str] = {}
+        credentials.before_request(request, "GET", "https://storage.googleapis.com/", headers)
+        for thread in threading.enumerate():
+            if thread.name == "google-auth-botocore refresh":
+                thread.join()
+        assert headers["authorization"] == f"Bearer {credentials.token}"
+        assert "The AWS role wants an MFA code, and nobody is asked for one in the background." in caplog.text
+        assert len(self.asked) == 1
+
+
+class _Running(SystemClock):
+    """Elapsed time that can be let run ahead."""
+
+    ahead = 0.0
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self.ahead
+
+
+def test_clients_made_here_time_out_after_ten_seconds(
+    federation: Federation, user: AwsKeys, config: Write, shared: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of the profile's own chain, and those that assume a role for us with somebody else's session."""
+    made: list[Any] = []
+    create = botocore.session.Session.create_client
+
+    def recording(self: Any, *arguments: Any, **options: Any) -> Any:
+        client = create(self, *arguments, **options)
+        made.append(client.meta.config)
+        return client
+
+    monkeypatch.setattr(botocore.session.Session, "create_client", recording)
+    shared(ini("base", user))
+    config(ini("profile team", role_arn=ROLE, source_profile="base"))
+    federation.seen(profile="team", assume_role=ROLE)
+    federation.seen(session=botocore.session.Session(profile="base"), assume_role=ROLE)
+    assert len(made) == 3
+    assert {(each.connect_timeout, each.read_timeout) for each in made} == {(10, 10)}
+
+
+@pytest.mark.parametrize("source", ["profile", "argument", "web identity", "web identity in a profile", "instance"])
+def test_hint_names_the_role_where_the_configuration_does(
+    google: Emulator,
+    federation: Federation,
+    issue: Issue,
+    user: AwsKeys,
+    config: Write,
+    shared: Write,
+    tmp_path: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    source: str,
+) -> None:
+    """So that the command that grants access can be run as it is."""
+    google.add_service_account("app@my-project.iam.gserviceaccount.com")
+    (tmp_path / "token").write_text("a.b.c")
+    arguments: dict[str, Any] = {}
+    shared(ini("base", user))
+    if source == "profile":
+        config(ini("profile team", role_arn=ROLE, source_profile="base"))
+        arguments = {"profile": "team"}
+    elif source == "argument":
+        arguments = {"profile": "base", "assume_role": ROLE}
+    elif source == "web identity":
+        config(ini("default", role_arn=ROLE.replace("reader", "another"), source_profile="nobody"))
+        config(f"web_identity_token_file = {tmp_path / 'token'}")
+        set_all(monkeypatch, {"AWS_ROLE_ARN": ROLE, "AWS_WEB_IDENTITY_TOKEN_FILE": str(tmp_path / "token")})
+    elif source == "web identity in a profile":
+        config(ini("profile pod", role_arn=ROLE, web_identity_token_file=str(tmp_path / "token")))
+        monkeypatch.setenv("AWS_ROLE_ARN", ROLE.replace("reader", "another"))
+        arguments = {"profile": "pod"}
+    with InstanceMetadata(lambda: issue("node")) as imds:
+        if source == "instance":
+            set_all(monkeypatch, imds.environment())
+        credentials = Credentials(
+            federation.audience,
+            "app@my-project.iam.gserviceaccount.com",
+            token_url=google.token_url,
+            iam_credentials_endpoint=google.iam_credentials_endpoint,
+            **arguments,
+        )
+        with pytest.raises(FederationError) as caught:
+            credentials.refresh(None)
+    named = "ACCOUNT_ID:assumed-role/ROLE_NAME" if source == "instance" else f"{ACCOUNT}:assumed-role/reader"
+    assert f"attribute.aws_role/arn:aws:sts::{named}" in str(caught.value.hint)
