@@ -1,0 +1,43 @@
+"""Credentials whose AWS keys lie in the environment, in front of a stand-in for Google."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from core.stand_in import PROVIDER, FakeClock, FakeGoogle
+from google_auth_botocore import Credentials
+from google_auth_botocore._base import SourceCredentials
+
+Make = Callable[..., Credentials]
+
+
+@pytest.fixture(autouse=True)
+def _keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKID")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "SECRET")
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "SESSION")
+    monkeypatch.setenv("AWS_REGION", "eu-central-1")
+
+
+@pytest.fixture(name="clock")
+def _clock(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
+    clock = FakeClock()
+    monkeypatch.setattr(SourceCredentials, "_clock", clock)
+    return clock
+
+
+@pytest.fixture(name="request_")
+def _request(clock: FakeClock) -> FakeGoogle:
+    """The transport to the stand-in."""
+    return FakeGoogle()
+
+
+@pytest.fixture(name="make")
+def _make() -> Make:
+    def make(*arguments: Any, **more: Any) -> Credentials:
+        return Credentials(PROVIDER, *arguments, **more)
+
+    return make

@@ -1,0 +1,142 @@
+"""Bad arguments: one clear error when the object is built, which says what was seen and what to do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from google.auth import exceptions
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.conftest import Make
+from core.stand_in import ACCOUNT, PROVIDER
+from google_auth_botocore import ConfigurationError, Credentials
+
+PATH = PROVIDER.removeprefix("//iam.googleapis.com/")
+POOL = PROVIDER.rsplit("/providers/", 1)[0]
+
+
+@pytest.mark.parametrize("form", [PROVIDER, PATH, f"https:{PROVIDER}", f"{PROVIDER}/", f" {PROVIDER}\n"])
+def test_audience_in_every_form_that_googles_tools_print(form: str) -> None:
+    assert Credentials(form).info["audience"] == PROVIDER
+
+
+NO_PROVIDER = (
+    "The audience {!r} names no workload identity pool provider. Expected //iam.googleapis.com/projects/PROJECT_NUMBER"
+    "/locations/global/workloadIdentityPools/POOL/providers/PROVIDER."
+)
+
+
+@pytest.mark.parametrize(
+    ("audience", "message"),
+    [
+        (
+            POOL,
+            f"The audience {POOL!r} is a pool, not a provider. Add /providers/PROVIDER; to list the pool's providers, run: "
+            "gcloud iam workload-identity-pools providers list --location=global --workload-identity-pool=aws",
+        ),
+        (
+            PROVIDER.replace("123456789012", "my-project"),
+            f"The audience {PROVIDER.replace('123456789012', 'my-project')!r} has the project id 'my-project' where the "
+            "project number belongs. To see the number, run: gcloud projects describe my-project --format='value(projectNumber)'",
+        ),
+        (
+            PROVIDER.replace("123456789012", "１２"),
+            f"The audience {PROVIDER.replace('123456789012', '１２')!r} has the project id '１２' where the project number "
+            "belongs. To see the number, run: gcloud projects describe １２ --format='value(projectNumber)'",
+        ),
+        *(
+            (bad, NO_PROVIDER.format(bad.strip()))
+            for bad in (
+                PROVIDER.removeprefix("//"),
+                PROVIDER.replace("//iam.googleapis.com", "//iam.evil.com"),
+                f"{POOL}/attribute.aws_role/x",
+                f"{PROVIDER}/../../x",
+                "//iam.googleapis.com/projects/12/locations/global/workloadIdentityPools/aws/providers/pröd",
+            )
+        ),
+        ("", "audience must be a non-empty string, not ''."),
+        (None, "audience must be a non-empty string, not None."),
+    ],
+)
+def test_audience_that_is_none(audience: Any, message: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        Credentials(audience)
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"service_account_email": ""}, "service_account_email must be a non-empty string, not ''."),
+        (
+            {"service_account_email": "a b@c.d"},
+            "The service_account_email 'a b@c.d' is neither a service account's e-mail address "
+            "(NAME@PROJECT.iam.gserviceaccount.com) nor its unique id (digits).",
+        ),
+        (
+            {"service_account_email": ACCOUNT, "delegates": ["x; rm -rf /"]},
+            "The delegate 'x; rm -rf /' is neither a service account's e-mail address "
+            "(NAME@PROJECT.iam.gserviceaccount.com) nor its unique id (digits).",
+        ),
+        (
+            {"service_account_email": ACCOUNT, "delegates": ACCOUNT},
+            f"delegates must be a sequence of strings, not {ACCOUNT!r}.",
+        ),
+        ({"delegates": [ACCOUNT]}, "delegates and subject need a service account: set service_account_email."),
+        ({"subject": "u@example.com"}, "delegates and subject need a service account: set service_account_email."),
+        ({"scopes": "a b"}, "scopes must be a sequence of strings, not 'a b'."),
+        ({"scopes": [1]}, "scopes must be a non-empty string, not 1."),
+        ({"lifetime": 43201}, "lifetime must be a whole number of seconds from 1 to 43200, not 43201."),
+        ({"lifetime": True}, "lifetime must be a whole number of seconds from 1 to 43200, not True."),
+        ({"lifetime": "3600s"}, "lifetime must be a whole number of seconds from 1 to 43200, not '3600s'."),
+        (
+            {"token_url": "http://sts.example.com/v1/token"},
+            "token_url must be an https URL, or http on loopback, without user part or fragment, "
+            "not 'http://sts.example.com/v1/token'.",
+        ),
+        (
+            {"token_url": "https://u:p@example.com/"},
+            "token_url must be an https URL, or http on loopback, without user part or fragment, not 'https://u:p@example.com/'.",
+        ),
+        (
+            {"iam_credentials_endpoint": "https://iamcredentials.googleapis.com/v1"},
+            "iam_credentials_endpoint must be a scheme and a host without a path, such as https://iamcredentials.googleapis.com, "
+            "not 'https://iamcredentials.googleapis.com/v1'.",
+        ),
+        (
+            {"universe_domain": "https://apis.example"},
+            "universe_domain must be a host name such as 'googleapis.com', not 'https://apis.example'.",
+        ),
+        (
+            {"subject_token_type": "urn:x"},
+            "subject_token_type must be 'urn:ietf:params:aws:token-type:aws4_request' or "
+            "'urn:ietf:params:oauth:token-type:jwt', not 'urn:x'.",
+        ),
+        ({"quota_project_id": ""}, "quota_project_id must be a non-empty string, not ''."),
+        ({"project_id": 42}, "project_id must be a non-empty string, not 42."),
+        ({"session": object()}, "session must be a botocore or boto3 Session, not object."),
+        (
+            {"assume_role": "reader"},
+            "assume_role must be a role's ARN (arn:aws:iam::123456789012:role/NAME), or a mapping of AssumeRole's arguments "
+            "with such a RoleArn, not 'reader'.",
+        ),
+    ],
+)
+def test_argument_that_can_not_be_right(make: Make, arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        make(**arguments)
+    assert str(caught.value) == message
+    assert isinstance(caught.value, ValueError)
+    assert isinstance(caught.value, exceptions.GoogleAuthError)
+
+
+@given(st.text())
+def test_any_text_is_an_audience_or_one_clear_error(text: str) -> None:
+    try:
+        credentials = Credentials(text)
+    except ConfigurationError as error:
+        assert "audience" in str(error)
+    else:
+        assert credentials.info["audience"].startswith("//iam.googleapis.com/projects/")

@@ -1,0 +1,402 @@
+"""What client libraries do with a credentials object, each line of it as one of them does it."""
+
+from __future__ import annotations
+
+import copy
+import functools
+import json
+import pickle
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import cloudpickle
+import google.auth.credentials as base
+import pytest
+import requests.structures
+from google.auth import exceptions
+
+from core.conftest import Make
+from core.stand_in import ACCOUNT, IAM_URL, PROVIDER, STS_URL, Answer, FakeClock, FakeGoogle
+from google_auth_botocore import ConfigurationError, Credentials, FederationError, TransientFederationError
+
+CLOUD_PLATFORM = "https://www.googleapis.com/auth/cloud-platform"
+
+
+class TestType:
+    def test_it_is_what_the_libraries_ask_for(self, make: Make) -> None:
+        for kind in (
+            base.Credentials,
+            base.Scoped,
+            base.CredentialsWithQuotaProject,
+            base.CredentialsWithTokenUri,
+            base.CredentialsWithUniverseDomain,
+            base.Signing,
+        ):
+            assert isinstance(make(), kind)
+
+    def test_it_is_never_falsy_and_defines_nothing_that_has_another_meaning(self, make: Make) -> None:
+        """A falsy object is silently replaced by application default credentials."""
+        credentials = make()
+        assert credentials
+        assert "oauth2client" not in type(credentials).__module__
+        for name in ("with_gdch_audience", "_create_self_signed_jwt", "_always_use_jwt_access", "id_token", "__len__"):
+            assert not hasattr(credentials, name)
+
+    def test_equality_is_identity_and_takes_any_other_type(self, make: Make) -> None:
+        credentials = make()
+        assert credentials != "google_default"
+        assert credentials != make()
+        assert len({credentials, credentials, make()}) == 2
+
+
+class TestScopes:
+    def test_without_any_it_asks_for_cloud_platform(self, make: Make, request_: FakeGoogle) -> None:
+        make().refresh(request_)
+        assert request_.calls[0].form["scope"] == CLOUD_PLATFORM
+
+    def test_it_requires_scopes_until_somebody_has_chosen(self, make: Make) -> None:
+        credentials = make()
+        assert credentials.requires_scopes
+        assert not credentials.with_scopes(["a"]).requires_scopes
+        assert not credentials.with_scopes(None, ["a"]).requires_scopes
+        assert not make(scopes=["a"]).requires_scopes
+        assert base.with_scopes_if_required(make(scopes=["a"]), ["b"]).scopes == ("a",)  # type: ignore[no-untyped-call]
+        assert base.with_scopes_if_required(make(), ["b"]).scopes == ("b",)  # type: ignore[no-untyped-call]
+
+    @pytest.mark.parametrize("scopes", [["a", "b"], ("a", "b"), {"a": 1, "b": 2}.keys()])
+    def test_exactly_the_scopes_chosen_are_asked_for(self, make: Make, request_: FakeGoogle, scopes: Any) -> None:
+        make(scopes=[CLOUD_PLATFORM]).with_scopes(scopes).refresh(request_)
+        assert request_.calls[0].form["scope"] == "a b"
+
+    def test_default_scopes_count_only_where_nobody_chose(self, make: Make, request_: FakeGoogle) -> None:
+        make().with_scopes(scopes=["a"], default_scopes=["b"]).refresh(request_)
+        make().with_scopes(None, default_scopes=["b"]).refresh(request_)
+        make().with_scopes([], ["b"]).refresh(request_)
+        assert [sent.form["scope"] for sent in request_.calls] == ["a", "b", "b"]
+
+    def test_with_impersonation_the_federated_token_is_good_for_iam_alone(
+        self, make: Make, request_: FakeGoogle
+    ) -> None:
+        make(ACCOUNT, scopes=["a"]).refresh(request_)
+        assert request_.calls[0].form["scope"] == "https://www.googleapis.com/auth/iam"
+        assert request_.calls[1].json["scope"] == ["a"]
+
+
+class TestProjectUniverseAndInfo:
+    def test_project_id_is_absent_when_it_is_not_known(self, make: Make) -> None:
+        """`hasattr` is what pandas-gbq and langchain ask; None would be taken for the answer."""
+        assert not hasattr(make(), "project_id")
+        assert getattr(make(), "project_id", None) is None
+        assert make(project_id="p").project_id == "p"
+        assert make(project_id="p").with_scopes(["a"]).with_quota_project("q").project_id == "p"
+
+    def test_quota_project_is_always_there(self, make: Make) -> None:
+        assert make().quota_project_id is None
+        assert make(quota_project_id="q").with_scopes(["a"]).quota_project_id == "q"
+        assert make().with_quota_project("q").quota_project_id == "q"
+        assert make(quota_project_id="q").with_quota_project(None).quota_project_id is None
+        with pytest.raises(ConfigurationError):
+            make().with_quota_project("")
+
+    def test_universe_moves_every_endpoint(self, make: Make, request_: FakeGoogle) -> None:
+        credentials = make(ACCOUNT)
+        assert credentials.universe_domain == "googleapis.com"
+        moved = credentials.with_universe_domain("apis.example")
+        assert moved.universe_domain == "apis.example"
+        moved.refresh(request_)
+        assert [sent.url.split("/")[2] for sent in request_.calls] == [
+            "sts.apis.example",
+            "iamcredentials.apis.example",
+        ]
+
+    def test_token_uri_moves_the_exchange(self, make: Make, request_: FakeGoogle) -> None:
+        credentials = make().with_token_uri("https://sts.example.com/v1/token")
+        credentials.refresh(request_)
+        assert request_.calls[0].url == "https://sts.example.com/v1/token"
+        assert credentials.info["token_url"] == "https://sts.example.com/v1/token"
+
+    @pytest.mark.parametrize("account", [None, ACCOUNT])
+    def test_cred_info_is_text_that_json_can_hold(self, make: Make, account: str | None) -> None:
+        assert json.loads(json.dumps(make(account).get_cred_info())) == {
+            "credential_source": "google_auth_botocore.Credentials",
+            "credential_type": "AWS workload identity federation credentials",
+            "principal": account or PROVIDER,
+        }
+
+    def test_service_account_is_none_for_direct_access(self, make: Make) -> None:
+        assert make().service_account_email is None
+        assert make(ACCOUNT).service_account_email == ACCOUNT
+
+    def test_signing_without_a_service_account_says_what_to_set(self, make: Make) -> None:
+        for act in (lambda c: c.signer_email, lambda c: c.signer, lambda c: c.sign_bytes(b"")):
+            with pytest.raises(AttributeError, match="Set service_account_email"):
+                act(make())
+
+
+class TestHeaders:
+    @pytest.mark.parametrize("kind", [dict, requests.structures.CaseInsensitiveDict])
+    def test_they_are_lower_case_and_no_more_than_two(self, make: Make, request_: FakeGoogle, kind: Any) -> None:
+        headers = kind()
+        make(quota_project_id="q").before_request(request_, "GET", "https://x", headers)
+        assert dict(headers) == {"authorization": "Bearer federated-1", "x-goog-user-project": "q"}
+
+    def test_without_a_quota_project_there_is_one(self, make: Make, request_: FakeGoogle) -> None:
+        headers: dict[str, str] = {}
+        make().before_request(request_, "GET", "https://x", headers)
+        assert headers == {"authorization": "Bearer federated-1"}
+
+    def test_apply_takes_a_token_of_somebody_elses(self, make: Make) -> None:
+        headers: dict[str, str] = {}
+        make().apply(headers, token="other")
+        assert headers == {"authorization": "Bearer other"}
+
+
+class TestTokens:
+    def test_get_token_is_a_pair_with_an_aware_expiry(self, make: Make, request_: FakeGoogle) -> None:
+        credentials = make()
+        credentials.refresh(request_)
+        token = credentials.get_token()
+        value, expiry = token
+        assert (
+            (value, expiry)
+            == (token.value, token.expiry)
+            == ("federated-1", datetime(2027, 1, 15, 9, tzinfo=timezone.utc))
+        )
+        assert "federated" not in repr(token)
+
+    def test_expiry_is_naive_and_in_utc_as_google_auth_has_it(
+        self, make: Make, request_: FakeGoogle, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        credentials = make()
+        assert (credentials.token, credentials.expiry, credentials.valid) == (None, None, False)
+        assert credentials.token_state is base.TokenState.INVALID
+        credentials.refresh(request_)
+        assert credentials.expiry == datetime(2027, 1, 15, 9)
+        start = datetime(2027, 1, 15, 8)
+        monkeypatch.setattr("google.auth._helpers.utcnow", lambda: start)
+        assert (credentials.valid, credentials.expired) == (True, False)
+        assert credentials.token_state is base.TokenState.FRESH
+        monkeypatch.setattr("google.auth._helpers.utcnow", lambda: start + timedelta(minutes=57))
+        assert credentials.token_state is base.TokenState.STALE
+        monkeypatch.setattr("google.auth._helpers.utcnow", lambda: start + timedelta(hours=1))
+        assert (credentials.valid, credentials.expired) == (False, True)
+
+    def test_refresh_always_brings_a_new_one(self, make: Make, request_: FakeGoogle) -> None:
+        credentials = make(ACCOUNT)
+        seen = set()
+        for _ in range(3):
+            credentials.refresh(request_)
+            seen.add(credentials.token)
+        assert len(seen) == 3
+
+    def test_clients_that_scope_their_own_copies_share_tokens(self, make: Make, request_: FakeGoogle) -> None:
+        credentials = make(ACCOUNT)
+        for _ in range(10):
+            credentials.with_scopes(["a"]).with_quota_project("q").before_request(request_, "GET", "https://x", {})
+        credentials.with_scopes(["b"]).before_request(request_, "GET", "https://x", {})
+        assert (request_.count("/token"), request_.count(":generateAccessToken")) == (1, 2)
+
+    @pytest.mark.parametrize("threads", [64])
+    @pytest.mark.parametrize("act", ["before_request", "refresh"])
+    def test_any_number_of_threads_cost_one_exchange(
+        self, make: Make, request_: FakeGoogle, threads: int, act: str
+    ) -> None:
+        credentials = make(ACCOUNT)
+        together, sent = threading.Barrier(threads), threading.Event()
+        request_.script.append(lambda call: sent.wait(20) and request_._google(call))
+
+        def work(_: int) -> str | None:
+            together.wait(20)
+            if act == "refresh":
+                credentials.refresh(request_)
+                return credentials.token
+            headers: dict[str, str] = {}
+            credentials.before_request(request_, "GET", "https://x", headers)
+            return headers["authorization"]
+
+        with ThreadPoolExecutor(threads) as pool:
+            results = pool.map(work, range(threads))
+            while threads - 1 > _waiting(credentials):
+                pass
+            sent.set()
+            assert len(set(results)) == 1
+        assert (request_.count("/token"), request_.count(":generateAccessToken")) == (1, 1)
+
+    def test_every_waiter_gets_an_exception_of_its_own(self, make: Make, request_: FakeGoogle) -> None:
+        credentials = make()
+        together, sent = threading.Barrier(8), threading.Event()
+        request_.script.append(lambda _: sent.wait(20) and Answer({"error": "invalid_target"}, 400))
+
+        def work(_: int) -> Exception:
+            together.wait(20)
+            with pytest.raises(FederationError) as caught:
+                credentials.refresh(request_)
+            return caught.value
+
+        with ThreadPoolExecutor(8) as pool:
+            results = pool.map(work, range(8))
+            while _waiting(credentials) < 7:
+                pass
+            sent.set()
+            errors = list(results)
+        assert len({id(error) for error in errors}) == 8
+        assert len({str(error) for error in errors}) == 1
+        assert len(request_.calls) == 1
+
+
+def _waiting(credentials: Credentials) -> int:
+    """How many threads wait for the flight on its way."""
+    flight = credentials._source._flight
+    return 0 if flight is None else len(flight.done._cond._waiters)  # type: ignore[attr-defined]
+
+
+class TestTransport:
+    def test_authorized_session_gives_its_own_partial(self, make: Make, request_: FakeGoogle) -> None:
+        make().refresh(functools.partial(request_, timeout=(3.0, 120)))
+        assert request_.calls[0].timeout == (3.0, 10.0)
+
+    def test_callable_without_a_timeout_gets_googles_four_arguments(self, make: Make, request_: FakeGoogle) -> None:
+        def plain(url: str, method: str, body: bytes, headers: dict[str, str]) -> Answer:
+            return request_(url, method, body, headers)
+
+        make().refresh(plain)
+        assert len(request_.calls) == 1
+
+    def test_a_transport_that_carries_the_credentials_itself_does_no_harm(
+        self, make: Make, request_: FakeGoogle
+    ) -> None:
+        """gspread's login refreshes with a session that is authorized by the same object."""
+        credentials = make()
+
+        def reentrant(url: str, method: str, body: bytes, headers: dict[str, str]) -> Answer:
+            credentials.before_request(None, method, url, headers)
+            credentials.refresh(None)
+            assert "authorization" not in headers
+            return request_(url, method, body, headers)
+
+        credentials.refresh(reentrant)
+        assert credentials.token == "federated-1"
+
+    @pytest.mark.parametrize("error", [ConnectionRefusedError("no"), TimeoutError("slow"), OSError("x")])
+    def test_what_the_transport_leaks_is_translated(
+        self, make: Make, request_: FakeGoogle, clock: FakeClock, error: OSError
+    ) -> None:
+        request_.script.extend([error] * 100)
+        credentials = make()
+        start = clock.monotonic()
+        with pytest.raises(TransientFederationError) as caught:
+            credentials.refresh(request_)
+        assert isinstance(caught.value, exceptions.RefreshError)
+        assert isinstance(caught.value, exceptions.TransportError)
+        assert isinstance(caught.value.args[0], ConnectionError)
+        assert caught.value.retryable
+        assert str(caught.value) == (
+            f"Google's Security Token Service could not be reached at {STS_URL}: {error}. "
+            "Check the network, the proxy (HTTPS_PROXY, NO_PROXY) and the firewall."
+        )
+        assert clock.monotonic() - start <= 30
+        request_.script.clear()
+        credentials.refresh(request_)
+
+    def test_one_failure_is_noticed_by_nobody(self, make: Make, request_: FakeGoogle, clock: FakeClock) -> None:
+        request_.script.extend([Answer({}, 503), ConnectionResetError(), Answer({}, 429, {"Retry-After": "7"})])
+        make(ACCOUNT).refresh(request_)
+        assert len(request_.calls) == 5
+        assert clock.slept[-1] >= 7
+
+    @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+    def test_redirect_gets_nothing_more(self, make: Make, request_: FakeGoogle, status: int) -> None:
+        request_.script.append(Answer(b"", status, {"Location": "https://evil.example/"}))
+        with pytest.raises(FederationError) as caught:
+            make().refresh(request_)
+        assert str(caught.value) == (
+            f"Google's Security Token Service answered with a redirect (HTTP {status}), which is not followed because it would "
+            f"take the AWS identity elsewhere. Check what stands between this machine and {STS_URL}: a proxy, a captive portal, "
+            "or a wrong endpoint."
+        )
+        assert len(request_.calls) == 1
+
+    def test_service_account_is_quoted_in_the_url(self, make: Make, request_: FakeGoogle) -> None:
+        make(ACCOUNT).refresh(request_)
+        assert request_.calls[1].url == f"{IAM_URL}:generateAccessToken"
+
+
+class TestCopies:
+    FULL = {
+        "scopes": ["a"],
+        "default_scopes": ["b"],
+        "lifetime": 1800,
+        "delegates": ["d@my-project.iam.gserviceaccount.com"],
+        "subject": "user@example.com",
+        "quota_project_id": "q",
+        "project_id": "p",
+        "region": "eu-west-1",
+        "assume_role": {"RoleArn": "arn:aws:iam::123456789012:role/r", "ExternalId": "hidden-from-view"},
+    }
+
+    @pytest.mark.parametrize(
+        "act",
+        [
+            copy.copy,
+            copy.deepcopy,
+            pytest.param(lambda c: pickle.loads(cloudpickle.dumps(c)), id="cloudpickle"),
+            *(
+                pytest.param(lambda c, p=p: pickle.loads(pickle.dumps(c, p)), id=f"pickle {p}")
+                for p in range(pickle.HIGHEST_PROTOCOL + 1)
+            ),
+        ],
+    )
+    def test_they_keep_every_field(self, make: Make, act: Any) -> None:
+        credentials = make(ACCOUNT, **self.FULL)
+        copied = act(credentials)
+        assert repr(copied) == repr(credentials)
+        assert copied.info == credentials.info
+        assert copied.project_id == "p"
+
+    @pytest.mark.parametrize(
+        ("act", "changed"),
+        [
+            (lambda c: c.with_scopes(["z"]), "scopes"),
+            (lambda c: c.with_quota_project("z"), "quota_project_id"),
+            (lambda c: c.with_token_uri("https://z.example/"), "token_url"),
+            (lambda c: c.with_subject("z@example.com"), "subject"),
+        ],
+        ids=["scopes", "quota", "token_uri", "subject"],
+    )
+    def test_with_changes_one_thing_and_no_other(self, make: Make, act: Any, changed: str) -> None:
+        credentials = make(ACCOUNT, **self.FULL)
+        before, after = repr(credentials), repr(act(credentials))
+        assert before != after
+        for name in ("lifetime", "delegates", "subject", "quota_project_id", "project_id", "region", "assume_role"):
+            if name != changed:
+                part = before[before.index(f", {name}=") :].split(", ")[1]
+                assert part in after
+
+    def test_pickle_holds_neither_token_nor_key(self, make: Make, request_: FakeGoogle) -> None:
+        credentials = make()
+        credentials.refresh(request_)
+        data = pickle.dumps(credentials)
+        assert not any(secret in data for secret in (b"federated-", b"SECRET", b"SESSION", b"AKID"))
+        assert pickle.loads(data).token is None
+
+    def test_repr_tells_two_apart_and_stays_the_same_after_a_refresh(self, make: Make, request_: FakeGoogle) -> None:
+        plain = make()
+        different = [
+            plain,
+            make(ACCOUNT),
+            make(scopes=["a"]),
+            make(quota_project_id="q"),
+            make(region="eu-west-1"),
+            make(profile="p"),
+            make(ACCOUNT, subject="u@example.com"),
+            make(ACCOUNT, delegates=["d@my-project.iam.gserviceaccount.com"]),
+            make(assume_role="arn:aws:iam::123456789012:role/r"),
+            make(assume_role={"RoleArn": "arn:aws:iam::123456789012:role/r", "ExternalId": "x"}),
+        ]
+        assert len({repr(each) for each in different}) == len(different)
+        before = repr(plain), plain.__dask_tokenize__()
+        plain.refresh(request_)
+        assert (repr(plain), plain.__dask_tokenize__()) == before
+        assert "hidden-from-view" not in repr(make(ACCOUNT, **self.FULL))

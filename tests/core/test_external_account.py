@@ -1,0 +1,240 @@
+"""Configuration files: gcloud's as it wrote it, and everything that a file must not be able to do."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import google.auth
+import pytest
+from google.auth import aws
+
+from core.stand_in import ACCOUNT, IAM_URL, PROVIDER, STS_URL, FakeGoogle
+from google_auth_botocore import ConfigurationError, Credentials
+
+PATH = PROVIDER.removeprefix("//iam.googleapis.com/")
+IMPERSONATION = f"https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/{ACCOUNT}:generateAccessToken"
+
+
+def info(**changes: Any) -> dict[str, Any]:
+    """What gcloud writes."""
+    source = {
+        "environment_id": "aws1",
+        "region_url": "http://169.254.169.254/latest/meta-data/placement/availability-zone",
+        "url": "http://169.254.169.254/latest/meta-data/iam/security-credentials",
+        "regional_cred_verification_url": "https://sts.{region}.amazonaws.com?Action=GetCallerIdentity&Version=2011-06-15",
+        "imdsv2_session_token_url": "http://169.254.169.254/latest/api/token",
+    }
+    found = {
+        "universe_domain": "googleapis.com",
+        "type": "external_account",
+        "audience": PROVIDER,
+        "subject_token_type": "urn:ietf:params:aws:token-type:aws4_request",
+        "token_url": STS_URL,
+        "credential_source": {**source, **changes.pop("source", {})},
+        "service_account_impersonation_url": IMPERSONATION,
+        **changes,
+    }
+    return {name: value for name, value in found.items() if value is not None}
+
+
+@pytest.mark.skipif(shutil.which("gcloud") is None, reason="gcloud is not installed")
+@pytest.mark.parametrize(
+    "more", [(), ("--service-account=" + ACCOUNT, "--service-account-token-lifetime-seconds=1800")]
+)
+def test_file_that_gcloud_wrote_loads_unchanged(tmp_path: Path, request_: FakeGoogle, more: tuple[str, ...]) -> None:
+    path = tmp_path / "config.json"
+    command = ["gcloud", "iam", "workload-identity-pools", "create-cred-config", PATH, "--aws", "--enable-imdsv2"]
+    done = subprocess.run([*command, *more, f"--output-file={path}"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    credentials = Credentials.from_file(path)
+    assert credentials.info == json.loads(path.read_text())
+    assert credentials.service_account_email == (ACCOUNT if more else None)
+    credentials.refresh(request_)
+    assert [sent.url for sent in request_.calls] == [STS_URL, f"{IAM_URL}:generateAccessToken"][: 2 if more else 1]
+    if more:
+        assert request_.calls[1].json["lifetime"] == "1800s"
+    assert credentials.get_cred_info() == {
+        "credential_source": str(path),
+        "credential_type": "AWS workload identity federation credentials",
+        "principal": ACCOUNT if more else PROVIDER,
+    }
+
+
+def test_info_is_a_configuration_that_google_auth_takes_too(tmp_path: Path) -> None:
+    made = Credentials(PROVIDER, ACCOUNT, lifetime=1800, quota_project_id="q")
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(made.info))
+    theirs = google.auth.aws.Credentials.from_file(str(path))  # type: ignore[no-untyped-call]
+    assert isinstance(theirs, aws.Credentials)
+    assert theirs.service_account_email == ACCOUNT
+    assert Credentials.from_file(path).info == made.info
+
+
+def test_info_can_not_be_changed_from_outside() -> None:
+    credentials = Credentials.from_info(info())
+    credentials.info["credential_source"]["environment_id"] = "x"
+    assert credentials.info == info()
+
+
+def test_overrides_win_over_the_file() -> None:
+    credentials = Credentials.from_info(info(), service_account_email=None, project_id="p", quota_project_id="q")
+    assert (credentials.service_account_email, credentials.project_id) == (None, "p")
+    assert credentials.info["quota_project_id"] == "q"
+
+
+def test_copies_say_what_they_are() -> None:
+    credentials = Credentials.from_info(info())
+    assert credentials.with_scopes(["a"]).info == info()
+    assert credentials.with_quota_project("q").info["quota_project_id"] == "q"
+
+
+FOREIGN = [
+    "https://sts.evil.com/v1/token",
+    "http://sts.googleapis.com/v1/token",
+    "https://sts.googleapis.com.evil.com/v1/token",
+    "https://evilsts.googleapis.com/v1/token",
+    "https://sts.googleapis.com@evil.com/v1/token",
+    "https://sts.googleapis.com:444/v1/token",
+    "https://sts.googleapis.com/v1/token#",
+    "https://sts.googleapis.com/v1/token?x=y",
+    "https://sts.googleapis.com/v1/token\n",
+    "https://sts.googleapis.com\\.evil.com/v1/token",
+    "https://stsxgoogleapis.com/v1/token",
+    "https://sts.evil.com.rep.googleapis.com/v1/token",
+    "https://STS.googleapis.com/v1/token",
+    "http://127.0.0.1/v1/token",
+    "file:///v1/token",
+    7,
+    "",
+]
+
+
+@pytest.mark.parametrize("url", FOREIGN)
+def test_foreign_token_url_is_refused(url: object) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        Credentials.from_info(info(token_url=url))
+    assert str(caught.value) == (
+        f"The configuration's token_url {url!r} is not an endpoint of Google's (sts.googleapis.com and its forms). "
+        "An endpoint of your own must be given in code."
+    )
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        IMPERSONATION.replace("googleapis.com", "evil.com"),
+        IMPERSONATION.replace("https", "http"),
+        IMPERSONATION.replace("generateAccessToken", "signBlob"),
+        IMPERSONATION.replace(ACCOUNT, "a/../../x"),
+        IMPERSONATION.replace("https://", "https://x@"),
+        f"{IMPERSONATION}?x",
+        {},
+    ],
+)
+def test_foreign_impersonation_url_is_refused(url: object) -> None:
+    with pytest.raises(ConfigurationError, match="service_account_impersonation_url"):
+        Credentials.from_info(info(service_account_impersonation_url=url))
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://sts.evil.com?Action=GetCallerIdentity&Version=2011-06-15",
+        "http://sts.amazonaws.com?Action=GetCallerIdentity&Version=2011-06-15",
+        "https://sts.{region}.amazonaws.com.evil.com?Action=GetCallerIdentity&Version=2011-06-15",
+        "https://s3.amazonaws.com?Action=GetCallerIdentity&Version=2011-06-15",
+        "https://sts.amazonaws.com?Action=AssumeRole&Version=2011-06-15",
+        "https://{region}.amazonaws.com?Action=GetCallerIdentity&Version=2011-06-15",
+        "https://sts.{region}.evil.{region}.amazonaws.com?Action=GetCallerIdentity&Version=2011-06-15",
+    ],
+)
+def test_verification_url_that_is_not_aws_is_refused(url: str) -> None:
+    with pytest.raises(
+        ConfigurationError, match="regional_cred_verification_url .* is not GetCallerIdentity at an AWS STS"
+    ):
+        Credentials.from_info(info(source={"regional_cred_verification_url": url}))
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "sts.mtls.googleapis.com",
+        "sts.us-east1.rep.googleapis.com",
+        "sts-psc1.p.googleapis.com",
+        "sts.googleapis.com:443",
+    ],
+)
+def test_googles_other_forms_are_taken(host: str, request_: FakeGoogle) -> None:
+    url = f"https://{host}/v1/token"
+    credentials = Credentials.from_info(info(token_url=url, service_account_impersonation_url=None))
+    credentials.refresh(request_)
+    assert request_.calls[0].url == url
+
+
+def test_universe_of_a_file_must_be_the_one_in_code() -> None:
+    foreign = info(
+        universe_domain="apis.example",
+        token_url="https://sts.apis.example/v1/token",
+        service_account_impersonation_url=None,
+    )
+    with pytest.raises(ConfigurationError) as caught:
+        Credentials.from_info(foreign)
+    assert str(caught.value) == (
+        "The configuration names the universe domain 'apis.example'. A universe other than googleapis.com must be given in code: "
+        "universe_domain='apis.example'."
+    )
+    assert Credentials.from_info(foreign, universe_domain="apis.example").universe_domain == "apis.example"
+    with pytest.raises(ConfigurationError, match="not an endpoint of Google's"):
+        Credentials.from_info(foreign | {"universe_domain": "googleapis.com"})
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"type": "service_account"}, "The configuration has the type 'service_account', not 'external_account'."),
+        ({"type": None}, "The configuration has the type None, not 'external_account'."),
+        ({"audience": None}, "The configuration lacks 'audience'. Expected //iam.googleapis.com/projects/"),
+        ({"client_secret": "x"}, "The configuration has client_secret, which is for workforce identity"),
+        ({"credential_source": []}, "credential_source must be a JSON object."),
+        ({"source": {"environment_id": "azure1"}}, "credential_source has the environment_id 'azure1', not 'aws1'"),
+        ({"source": {"environment_id": "aws2"}}, "credential_source has the environment_id 'aws2', not 'aws1'"),
+        ({"service_account_impersonation": 1}, "service_account_impersonation must be a JSON object."),
+        (
+            {"service_account_impersonation": {"token_lifetime_seconds": "x"}},
+            "lifetime must be a whole number of seconds",
+        ),
+        ({"subject_token_type": "saml"}, "subject_token_type must be"),
+    ],
+)
+def test_configuration_that_can_not_be_right(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        Credentials.from_info(info(**changes))
+    assert str(caught.value).startswith(message)
+
+
+@pytest.mark.parametrize("bad", [None, [], "x", 7])
+def test_configuration_must_be_a_mapping(bad: Any) -> None:
+    with pytest.raises(
+        ConfigurationError, match=f"^The configuration must be a JSON object, not {type(bad).__name__}\\.$"
+    ):
+        Credentials.from_info(bad)
+
+
+@pytest.mark.parametrize("text", ['{"type": "external_acc', "", "\x00\xff", "[" * 100_000])
+def test_truncated_file_is_one_error_that_names_it(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "config.json"
+    path.write_bytes(text.encode("latin-1"))
+    with pytest.raises(ConfigurationError) as caught:
+        Credentials.from_file(path)
+    assert str(caught.value).startswith(f"The configuration file {str(path)!r} can't be read as JSON: ")
+    path.write_text(json.dumps(info()))
+    assert Credentials.from_file(path).info == info()
+
+
+def test_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="can't be read as JSON: .*No such file"):
+        Credentials.from_file(tmp_path / "none.json")

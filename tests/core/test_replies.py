@@ -1,0 +1,152 @@
+"""Replies that can't be used: one clear error, nothing assigned, nothing lost, and the object works again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.conftest import Make
+from core.stand_in import ACCOUNT, PROVIDER, Answer, FakeClock, FakeGoogle, federated, impersonated
+from google_auth_botocore import FederationError, Token, TransientFederationError
+
+EXCHANGE = [
+    (b"not JSON", "a body that is no JSON object"),
+    (b"", "a body that is no JSON object"),
+    (b"null", "a body that is no JSON object"),
+    (b'"text"', "a body that is no JSON object"),
+    (b"[]", "a body that is no JSON object"),
+    (b"[" * 100_000, "a body that is no JSON object"),
+    (b"\xff\xfe", "a body that is no JSON object"),
+    (b"{}", "no life in seconds ('expires_in')"),
+    (b'{"access_token": "t"}', "no life in seconds ('expires_in')"),
+    (federated("t", None), "no life in seconds ('expires_in')"),
+    (federated("t", 0), "no life in seconds ('expires_in')"),
+    (federated("t", -1), "no life in seconds ('expires_in')"),
+    (federated("t", True), "no life in seconds ('expires_in')"),
+    (federated("t", "soon"), "no life in seconds ('expires_in')"),
+    (federated("t", float("nan")), "no life in seconds ('expires_in')"),
+    (federated("t", 1e300), "no life in seconds ('expires_in')"),
+    (federated(None), "no token ('access_token')"),
+    (federated(""), "no token ('access_token')"),
+    (federated("two\nlines"), "no token ('access_token')"),
+    (federated("two words"), "no token ('access_token')"),
+    (federated("tökén"), "no token ('access_token')"),
+    (federated(7), "no token ('access_token')"),
+]
+IMPERSONATION = [
+    (b"null", "a body that is no JSON object"),
+    (impersonated(None), "no token ('accessToken')"),
+    (impersonated("x\r\ny"), "no token ('accessToken')"),
+    (impersonated("t", None), "no time of expiry ('expireTime')"),
+    (impersonated("t", 7), "no time of expiry ('expireTime')"),
+    (impersonated("t", "2027-02-30T00:00:00Z"), "no time of expiry ('expireTime')"),
+    (impersonated("t", "2027-01-15T09:00:00"), "no time of expiry ('expireTime')"),
+    (impersonated("t", "2027-01-15T07:59:59Z"), "a token that has expired already, or never does"),
+]
+
+
+@pytest.mark.parametrize(
+    ("account", "reply", "what"),
+    [(None, *case) for case in EXCHANGE] + [(ACCOUNT, *case) for case in IMPERSONATION],
+    ids=[f"{number}" for number in range(len(EXCHANGE) + len(IMPERSONATION))],
+)
+def test_reply_that_can_not_be_used(
+    make: Make, request_: FakeGoogle, account: str | None, reply: bytes | Answer, what: str
+) -> None:
+    credentials = make(account)
+    credentials.refresh(request_)
+    before = credentials.get_token()
+    answer = Answer(reply) if isinstance(reply, bytes) else reply
+    if account:
+        server, wanted = "Google's IAM Credentials API", f"an access token of {ACCOUNT}"
+    else:
+        server, wanted = "Google's Security Token Service", f"a federated token for {PROVIDER}"
+    request_.script.append(answer)
+    with pytest.raises(TransientFederationError) as caught:
+        credentials.refresh(request_)
+    url = request_.calls[-1].url
+    assert str(caught.value) == (
+        f"{server} answered with {what} (HTTP 200, {len(answer.data)} bytes) when it was asked for {wanted}. "
+        f"Check that {url} is Google's, and whether a proxy on the way changes replies."
+    )
+    assert caught.value.__cause__ is None
+    assert credentials.get_token() == before
+    credentials.refresh(request_)
+    assert credentials.get_token() != before
+
+
+@pytest.mark.parametrize("life", [3600, "3600", 3600.0], ids=repr)
+def test_life_as_a_number_or_as_text(make: Make, request_: FakeGoogle, life: object) -> None:
+    request_.script.append(federated("t", life))
+    credentials = make()
+    credentials.refresh(request_)
+    assert credentials.get_token() == Token("t", credentials.get_token().expiry)
+    assert credentials.expiry is not None
+    assert credentials.expiry.hour == 9
+
+
+@pytest.mark.parametrize(
+    "expires",
+    [
+        "2027-01-15T09:00:00Z",
+        "2027-01-15T09:00:00.123456789Z",
+        "2027-01-15t09:00:00z",
+        "2027-01-15T10:00:00+01:00",
+        "2027-01-15T04:30:00.5-04:30",
+    ],
+)
+def test_time_of_expiry_in_every_form_of_rfc_3339(make: Make, request_: FakeGoogle, expires: str) -> None:
+    credentials = make(ACCOUNT)
+    request_.script.extend([federated("federated-0"), impersonated("t", expires)])
+    credentials.refresh(request_)
+    assert credentials.get_token().expiry.isoformat() == "2027-01-15T09:00:00+00:00"
+
+
+@given(
+    st.binary(max_size=200)
+    | st.recursive(
+        st.none() | st.booleans() | st.floats() | st.text(max_size=20),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(
+                st.sampled_from(
+                    ["access_token", "expires_in", "error", "error_description", "message", "details", "status"]
+                ),
+                inner,
+                max_size=4,
+            )
+        ),
+        max_leaves=10,
+    ),
+    st.sampled_from([200, 201, 204, 400, 401, 403, 404, 418]),
+)
+def test_any_reply_is_a_token_or_an_error_of_the_tree(document: Any, status: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {"AWS_ACCESS_KEY_ID": "AKID", "AWS_SECRET_ACCESS_KEY": "SECRET"}.items():
+            patch.setenv(name, value)
+        from google_auth_botocore import Credentials
+
+        credentials, request = Credentials(PROVIDER), FakeGoogle()
+        request.script.append(Answer(document, status))
+        try:
+            credentials.refresh(request)
+        except FederationError as error:
+            assert str(error).startswith("Google's Security Token Service ")
+            assert credentials.token is None
+        else:
+            assert status == 200
+
+
+def test_a_date_of_googles_that_is_nonsense_does_no_harm(make: Make, request_: FakeGoogle, clock: FakeClock) -> None:
+    request_.script.extend(
+        [
+            federated("federated-0"),
+            Answer({"accessToken": "t", "expireTime": "2027-01-15T09:00:00Z"}, 200, {"Date": "never"}),
+        ]
+    )
+    credentials = make(ACCOUNT)
+    credentials.refresh(request_)
+    assert credentials.get_token().expiry.hour == 9

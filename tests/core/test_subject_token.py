@@ -1,0 +1,94 @@
+"""The subject token, against two other implementations of the signature, and as a file that never changes."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timezone
+from pathlib import Path
+from urllib.parse import quote, unquote
+
+import pytest
+from botocore.credentials import ReadOnlyCredentials
+from google.auth import _helpers, aws
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from core.stand_in import PROVIDER, check
+from google_auth_botocore._subject_token import Signer, sign
+
+GOLDEN = Path(__file__).parent / "golden" / "subject_token.txt"
+MOMENT = datetime(2027, 1, 15, 8, 0, 0, tzinfo=timezone.utc)
+SIGNER = Signer(ReadOnlyCredentials("AKID", "SECRET", "SESSION"), "eu-central-1", "sts.eu-central-1.amazonaws.com")
+
+printable = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=80)
+signers = st.builds(
+    Signer,
+    st.builds(
+        ReadOnlyCredentials, st.from_regex(r"(AKIA|ASIA)[A-Z2-7]{16}", fullmatch=True), printable, st.none() | printable
+    ),
+    st.sampled_from(["us-east-1", "cn-north-1", "us-gov-west-1"]),
+    st.sampled_from(["sts.amazonaws.com", "sts.cn-north-1.amazonaws.com.cn", "sts-fips.us-gov-west-1.amazonaws.com"]),
+)
+audiences = st.from_regex(
+    r"//iam\.googleapis\.com/projects/[0-9]{1,20}/locations/global/workloadIdentityPools/[a-z0-9-]{4,32}/providers/[a-z0-9-]{4,32}",
+    fullmatch=True,
+)
+timestamps = st.floats(0, 4e9)
+
+
+@given(signers, audiences, timestamps)
+def test_independent_recomputation_finds_the_same_signature(signer: Signer, audience: str, timestamp: float) -> None:
+    token = sign(signer, audience, timestamp)
+    headers = check(token.value, audience, {signer.keys.access_key: signer.keys.secret_key}.__getitem__)
+    assert headers.get("x-amz-security-token") == signer.keys.token
+    moment = datetime.fromtimestamp(int(timestamp), timezone.utc)
+    assert headers["x-amz-date"] == f"{moment:%Y%m%dT%H%M%SZ}"
+    assert headers["host"] == signer.host
+
+
+@given(signers, audiences, st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1)))
+def test_google_auths_own_signer_finds_the_same_signature(signer: Signer, audience: str, moment: datetime) -> None:
+    """google-auth signs the target resource where it is asked to; it does not ask."""
+    moment = moment.replace(microsecond=0)
+    keys = aws.AwsSecurityCredentials(signer.keys.access_key, signer.keys.secret_key, signer.keys.token)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_helpers, "utcnow", lambda: moment)
+        expected = aws.RequestSigner(signer.region).get_request_options(
+            keys,
+            f"https://{signer.host}?Action=GetCallerIdentity&Version=2011-06-15",
+            "POST",
+            additional_headers={"x-goog-cloud-target-resource": audience},
+        )
+    token = sign(signer, audience, moment.replace(tzinfo=timezone.utc).timestamp())
+    document = json.loads(unquote(token.value))
+    ours = {each["key"].lower(): each["value"] for each in document["headers"]}
+    theirs = {name.lower(): value for name, value in expected["headers"].items()}
+    # google-auth takes the service and the scope from the first labels of the host.
+    if signer.host.startswith("sts."):
+        assert ours["authorization"].split("Signature=")[1] == theirs["authorization"].split("Signature=")[1]
+    assert ours["x-amz-date"] == theirs["x-amz-date"]
+    assert document["url"] == expected["url"]
+
+
+@given(signers, audiences, audiences, timestamps)
+def test_token_for_one_audience_can_not_be_aimed_at_another(
+    signer: Signer, audience: str, other: str, timestamp: float
+) -> None:
+    assume(audience != other)
+    captured = sign(signer, audience, timestamp).value
+    aimed = captured.replace(quote(audience, safe=""), quote(other, safe=""))
+    assert aimed != captured
+    with pytest.raises(AssertionError):
+        check(aimed, other, lambda _: signer.keys.secret_key)
+
+
+def test_golden_file() -> None:
+    assert sign(SIGNER, PROVIDER, MOMENT.timestamp()).value == GOLDEN.read_text().strip()
+
+
+def test_what_is_secret_is_named_and_shown_nowhere() -> None:
+    token = sign(SIGNER, PROVIDER, MOMENT.timestamp())
+    signature = unquote(token.value).split("Signature=")[1][:64]
+    assert set(token.secrets) == {"SECRET", "SESSION", signature}
+    shown = repr(token) + repr(SIGNER)
+    assert not any(secret in shown for secret in (*token.secrets, "AKID"))
