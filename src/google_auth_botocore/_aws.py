@@ -36,6 +36,10 @@ _ROLE_SESSION_NAME = "google-auth-botocore"
 _LOCK_TIMEOUT = 30.0
 _ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/\S+")
 
+# What http.client refuses to send, it quotes.
+_INVALID_HEADER = "Invalid header value "
+_SECRET = re.compile(rf"{_text.KEY_LIKE.pattern}|(?<={_INVALID_HEADER}).*")
+
 Result = TypeVar("Result")
 
 _THROTTLED = {
@@ -170,7 +174,7 @@ class AwsIdentity:
                     "NoRegionError",
                     _hints.AWS_REGION,
                 )
-            keys = _frozen(credentials)
+            keys = _usable(credentials)
             client = session.create_client(
                 "sts",
                 region_name=region,
@@ -208,7 +212,7 @@ class AwsIdentity:
             self._lock.release()
         # What was resolved may be half of it, or out of date: the next call looks again.
         self.forget()
-        raise _translated(failure) from _text.harmless(failure, hide=_text.KEY_LIKE)
+        raise _translated(failure) from _text.harmless(failure, hide=_SECRET)
 
     def _signer(self, verification_url: str | None, *, ahead: bool) -> Signer:
         credentials: Any
@@ -216,15 +220,7 @@ class AwsIdentity:
             credentials, region = EnvProvider().load(), self._stated_region()
         else:
             credentials, region = self._from_session(ahead=ahead)
-        keys = _frozen(credentials)
-        names = ("access key id", "secret access key", "session token")
-        for name, value in zip(names, keys, strict=False):
-            if value is not None and re.search(r"\s", value):
-                raise _failed(
-                    f"The AWS {name} from {_method(credentials)} contains white space.",
-                    "InvalidCredentials",
-                    _hints.AWS_WHITE_SPACE,
-                )
+        keys = _usable(credentials)
         region, host = _region.endpoint(region, verification_url)
         _LOGGER.debug("AWS keys from %s, to be verified at %s in %s", _method(credentials), host, region)
         return Signer(keys, region, host)
@@ -298,7 +294,7 @@ class AwsIdentity:
         region = region or self._region_of_instance(session, credentials) or _region.USUAL
         fetcher = AssumeRoleCredentialFetcher(
             partial(session.create_client, region_name=region, config=_session.client_config()),
-            credentials,
+            _Usable(credentials),
             arguments.pop("RoleArn"),
             extra_args=arguments,
         )
@@ -331,6 +327,30 @@ class AwsIdentity:
             )
         region = self.origin.region or self.session.get_config_variable("region")
         return Source(self.session.profile, region, self.origin.assume_role)
+
+
+class _Usable:
+    """Credentials for botocore to sign with, whose keys are checked whenever they are read."""
+
+    def __init__(self, credentials: Any) -> None:
+        self._credentials = credentials
+
+    def get_frozen_credentials(self) -> ReadOnlyCredentials:
+        return _usable(self._credentials)
+
+
+def _usable(credentials: Any) -> ReadOnlyCredentials:
+    """Access key, secret and session token of one moment, as they can be sent."""
+    keys = _frozen(credentials)
+    names = ("access key id", "secret access key", "session token")
+    for name, value in zip(names, keys, strict=False):
+        if value is not None and re.search(r"\s", value):
+            raise _failed(
+                f"The AWS {name} from {_method(credentials)} contains white space.",
+                "InvalidCredentials",
+                _hints.AWS_WHITE_SPACE,
+            )
+    return keys
 
 
 def _frozen(credentials: Any) -> ReadOnlyCredentials:
@@ -374,6 +394,8 @@ def _translated(error: Exception) -> FederationError:
     """botocore's exception as ours."""
     if isinstance(error.__context__, botocore.exceptions.MetadataRetrievalError):
         error = error.__context__  # the container provider hides that it reached nobody, or whom
+    if _INVALID_HEADER in str(error):
+        return _failed("An AWS key contains white space.", "InvalidCredentials", _hints.AWS_WHITE_SPACE)
     reason, status = type(error).__name__, None
     # A container's endpoint that answers 4xx has refused; one that breaks down, or can't be reached, may come back.
     transient = isinstance(error, _TRANSIENT) and not re.search(r"non 200 response 4\d\d", str(error))
@@ -384,7 +406,7 @@ def _translated(error: Exception) -> FederationError:
         transient = reason in _THROTTLED or (status or 0) >= 500
     make = TransientFederationError if transient else FederationError
     return make(
-        f"botocore could not get AWS credentials ({reason}): {_text.cleaned(str(error), hide=_text.KEY_LIKE).rstrip('.')}.",
+        f"botocore could not get AWS credentials ({reason}): {_text.cleaned(str(error), hide=_SECRET).rstrip('.')}.",
         step="aws",
         reason=reason,
         status_code=status,

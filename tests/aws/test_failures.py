@@ -17,6 +17,7 @@ from google_auth_botocore.emulator import Fault
 from google_auth_botocore.emulator._http import Response, Route
 from google_auth_botocore.emulator.aws import ContainerCredentials, InstanceMetadata, SignIn, SsoPortal
 from google_auth_botocore.emulator.aws._counterpart import Counterpart
+from google_auth_botocore.emulator.aws.moto import Moto
 from google_auth_botocore.exceptions import TransientFederationError
 
 _KEYS = {"AWS_ACCESS_KEY_ID": "AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret"}
@@ -446,3 +447,30 @@ def test_keys_that_were_copied_once_and_have_expired(
     set_all(monkeypatch, environment(issue("renewed")))
     credentials.refresh(None)
     assert federation.last_seen().arn == arn("renewed")
+
+
+@pytest.mark.parametrize("name", ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"])
+@pytest.mark.parametrize("profile", [None, "team"], ids=["argument", "profile"])
+def test_white_space_in_the_keys_that_assume_a_role_is_never_quoted(
+    federation: Federation,
+    issue: Issue,
+    moto: Moto,
+    config: Write,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    profile: str | None,
+) -> None:
+    """What may not be sent, http.client quotes; it is a key."""
+    keys = environment(issue("app"))
+    set_all(monkeypatch, {**keys, name: "leak ed\n"})
+    config(ini("profile team", role_arn=ROLE, credential_source="Environment"))
+    credentials = federation.credentials(**({"profile": profile} if profile else {"assume_role": ROLE}))
+    if profile and name == "AWS_SECRET_ACCESS_KEY":
+        credentials.refresh(None)  # moto does not look at it, and nothing of it is sent
+        return
+    error = failure(credentials)
+    assert str(error).endswith("contains white space. Set it again without quotes, blanks or a line break at its end.")
+    assert not error.retryable
+    assert "leak" not in f"{error!r}{error.__cause__!r}"
+    set_all(monkeypatch, keys)
+    credentials.refresh(None)

@@ -8,5 +8,6 @@ from google_auth_botocore.emulator.aws.container import ContainerCredentials
 from google_auth_botocore.emulator.aws.login import SignIn
 from google_auth_botocore.emulator.aws.metadata import InstanceMetadata
 from google_auth_botocore.emulator.aws.sso import SsoPortal
+from google_auth_botocore.emulator.aws.web_identity import WebIdentityIssuer
 
-__all__ = ["ContainerCredentials", "InstanceMetadata", "SignIn", "SsoPortal"]
+__all__ = ["ContainerCredentials", "InstanceMetadata", "SignIn", "SsoPortal", "WebIdentityIssuer"]

@@ -1,0 +1,92 @@
+"""AWS STS as an issuer of JWTs for others, GetWebIdentityToken, and the pages by which others verify them.
+
+https://docs.aws.amazon.com/STS/latest/APIReference/API_GetWebIdentityToken.html
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+import uuid
+from collections.abc import Callable
+from datetime import datetime, timezone
+from re import Match
+
+from google_auth_botocore.emulator import _jwt
+from google_auth_botocore.emulator._aws_keys import AwsKeys
+from google_auth_botocore.emulator._http import Call, Response, Route
+from google_auth_botocore.emulator._signing_keys import SigningKey
+from google_auth_botocore.emulator.aws._counterpart import Counterpart
+
+_ASSUMED_ROLE = re.compile(r"arn:(aws[a-z-]*):sts::(\d{12}):assumed-role/([^/]+)/.+")
+_NAMESPACE = "https://sts.amazonaws.com/"
+
+
+class WebIdentityIssuer(Counterpart):
+    """The issuer of one account; its address is the `iss` of its tokens, for `Emulator.add_oidc_provider`.
+
+    Args:
+        find: tells whose keys an access key id belongs to: `Emulator.aws_keys.find`.
+        enabled: whether the account has outbound identity federation switched on.
+    """
+
+    def __init__(self, find: Callable[[str], AwsKeys | None], *, enabled: bool = True) -> None:
+        super().__init__()
+        self.enabled = enabled
+        self._find = find
+        self._key = SigningKey("AWS", datetime.now(timezone.utc))
+
+    def environment(self) -> dict[str, str]:
+        """What points an AWS SDK at it."""
+        return {"AWS_ENDPOINT_URL_STS": self.url}
+
+    def routes(self) -> list[Route]:
+        """Which requests it answers."""
+        return [
+            Route("POST", re.compile("/"), self._token),
+            Route(
+                "GET",
+                re.compile(r"/\.well-known/openid-configuration"),
+                lambda _, __: Response({"issuer": self.url, "jwks_uri": f"{self.url}/jwks.json"}),
+            ),
+            Route("GET", re.compile(r"/jwks\.json"), lambda _, __: Response({"keys": [self._key.jwk]})),
+        ]
+
+    def _token(self, call: Call, _: Match[str]) -> Response:
+        form = call.form()
+        named = re.search(r"Credential=([^/]+)/", call.headers.get("authorization", ""))
+        keys = self._find(named[1]) if named else None
+        if keys is None or keys.session_token != call.headers.get("x-amz-security-token"):
+            return _refused("InvalidClientTokenId", "The security token included in the request is invalid.")
+        if not self.enabled:
+            return _refused(
+                "OutboundWebIdentityFederationDisabled",
+                "Outbound web identity federation is not enabled for this account.",
+            )
+        if form.get("Action") != "GetWebIdentityToken" or form.get("SigningAlgorithm") != "RS256":
+            return _refused("ValidationError", "The request is none that this endpoint answers.")
+        now = int(time.time())
+        end = now + int(form.get("DurationSeconds", "300"))
+        claims = {
+            "iss": self.url,
+            "aud": form.get("Audience.member.1"),
+            "sub": _ASSUMED_ROLE.sub(r"arn:\1:iam::\2:role/\3", keys.arn),
+            "iat": now,
+            "exp": end,
+            "jti": str(uuid.uuid4()),
+            _NAMESPACE: {"aws_account": keys.account},
+        }
+        token = _jwt.sign(json.dumps(claims).encode(), self._key)
+        expiration = f"{datetime.fromtimestamp(end, timezone.utc):%Y-%m-%dT%H:%M:%SZ}"
+        return Response(
+            "<GetWebIdentityTokenResponse><GetWebIdentityTokenResult>"
+            f"<WebIdentityToken>{token}</WebIdentityToken><Expiration>{expiration}</Expiration>"
+            "</GetWebIdentityTokenResult></GetWebIdentityTokenResponse>"
+        )
+
+
+def _refused(code: str, message: str) -> Response:
+    return Response(
+        f"<ErrorResponse><Error><Code>{code}</Code><Message>{message}</Message></Error></ErrorResponse>", 403
+    )

@@ -1,0 +1,73 @@
+"""The other form of subject token: a JWT in which AWS says who the caller is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from aws.conftest import Federation, Issue, environment, set_all
+from google_auth_botocore import FederationError
+from google_auth_botocore.emulator.aws import WebIdentityIssuer
+
+JWT = "urn:ietf:params:oauth:token-type:jwt"
+
+
+@pytest.fixture(name="issuer")
+def _issuer(federation: Federation, issue: Issue, monkeypatch: pytest.MonkeyPatch) -> Iterator[WebIdentityIssuer]:
+    """AWS STS, which Google trusts as an OIDC issuer by its own pages."""
+    with WebIdentityIssuer(federation.google.aws_keys.find) as issuer:
+        set_all(monkeypatch, {**environment(issue("app")), **issuer.environment(), "AWS_REGION": "eu-west-1"})
+        federation.audience = federation.google.add_oidc_provider(issuer.url).audience
+        yield issuer
+
+
+@pytest.mark.usefixtures("issuer")
+def test_google_sees_the_role(federation: Federation) -> None:
+    federation.credentials(subject_token_type=JWT).get_token()
+    assertion = federation.google.calls[-1].assertion
+    assert assertion is not None
+    assert assertion["sub"] == "arn:aws:iam::123456789012:role/app"
+
+
+def test_a_new_one_is_asked_for_at_each_exchange(federation: Federation, issuer: WebIdentityIssuer) -> None:
+    credentials = federation.credentials(subject_token_type=JWT)
+    for _ in range(2):
+        credentials.refresh(None)
+    assert [call.form()["Action"] for call in issuer.calls if call.method == "POST"] == ["GetWebIdentityToken"] * 2
+
+
+def test_missing_region_is_an_error_of_this_form_alone(
+    federation: Federation, issuer: WebIdentityIssuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AWS_REGION")
+    credentials = federation.credentials(subject_token_type=JWT)
+    with pytest.raises(FederationError) as caught:
+        credentials.refresh(None)
+    assert str(caught.value) == (
+        "GetWebIdentityToken has regional endpoints only, and no AWS region is set. Set AWS_REGION, region= or the "
+        "profile's region to a region such as eu-central-1; for a local zone, to its parent region."
+    )
+    assert (caught.value.step, issuer.calls) == ("aws", [])
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    credentials.refresh(None)
+
+
+def test_account_that_has_it_switched_off(federation: Federation, issuer: WebIdentityIssuer) -> None:
+    issuer.enabled = False
+    credentials = federation.credentials(subject_token_type=JWT)
+    with pytest.raises(FederationError) as caught:
+        credentials.refresh(None)
+    assert caught.value.reason == "OutboundWebIdentityFederationDisabled"
+    assert caught.value.hint == "Switch it on for the account: aws iam enable-outbound-web-identity-federation"
+    issuer.enabled = True
+    credentials.refresh(None)
+
+
+def test_white_space_in_a_key_is_said_before_anybody_is_asked(
+    federation: Federation, issuer: WebIdentityIssuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "to ken\n")
+    with pytest.raises(FederationError, match=r"The AWS session token from env contains white space\."):
+        federation.credentials(subject_token_type=JWT).refresh(None)
+    assert issuer.calls == []
