@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from typing import Any
 
 import botocore.config
 import botocore.credentials
 
+from google_auth_botocore import _quiet
+
 _CLIENT_TIMEOUT = 10.0
 _FILES = {"AWS_CONFIG_FILE": "~/.aws/config", "AWS_SHARED_CREDENTIALS_FILE": "~/.aws/credentials"}
 # What else a session looks at, and may find wrong, before it asks the first link of its chain.
 _SETTINGS = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_METADATA_SERVICE_", "AWS_EC2_METADATA_SERVICE_")
+
+
+class _WithoutTraceback(logging.Filter):
+    """Keeps the cause out of botocore's warnings of a failed refresh: AWS echoes the session token; our error tells it cleaned."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if _quiet.at_work.get():
+            record.exc_info = None
+        return True
+
+
+for _name in ("botocore.credentials", "botocore.tokens"):
+    logging.getLogger(_name).addFilter(_WithoutTraceback())
 
 
 def load() -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import sys
 from dataclasses import dataclass, field
@@ -411,6 +412,20 @@ def test_role_that_sts_refuses(
             f"operation: {message.rstrip('.')}. {hint}"
         )
         assert (error.reason, error.status_code, error.retryable) == (code, status, False)
+
+
+def test_session_token_that_sts_echoes_is_in_no_log(
+    federation: Federation, issue: Issue, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """AWS quotes the whole request that it could not verify, and botocore logs what AWS says."""
+    caplog.set_level(logging.DEBUG)
+    keys = issue("app")
+    message = f"The Canonical String should have been 'POST x-amz-security-token:{keys.session_token}'"
+    with _Refusing("SignatureDoesNotMatch", message, 403) as sts:
+        set_all(monkeypatch, {**environment(keys), "AWS_ENDPOINT_URL_STS": sts.url})
+        error = failure(federation.credentials(assume_role=ROLE))
+    assert "Refreshing temporary credentials failed" in caplog.text
+    assert str(keys.session_token) not in f"{caplog.text}{error}{error.__cause__!r}"
 
 
 def test_keys_without_their_session_token(
