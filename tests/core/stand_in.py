@@ -96,8 +96,10 @@ class FakeGoogle(google.auth.transport.Request):
         body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         timeout: Any = None,
+        **more: Any,
     ) -> Answer:
         assert method == "POST"
+        assert not more
         sent = Sent(url, {name.lower(): value for name, value in (headers or {}).items()}, body or b"", timeout)
         self.calls.append(sent)
         step = self.script.popleft() if self.script else self._google

@@ -7,9 +7,10 @@ import functools
 import json
 import pickle
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
-from typing import Any
+from typing import Any, ClassVar
 
 import cloudpickle
 import google.auth.credentials as base
@@ -39,14 +40,15 @@ class TestType:
     def test_it_is_never_falsy_and_defines_nothing_that_has_another_meaning(self, make: Make) -> None:
         """A falsy object is silently replaced by application default credentials."""
         credentials = make()
-        assert credentials
+        assert bool(credentials) is True
         assert "oauth2client" not in type(credentials).__module__
         for name in ("with_gdch_audience", "_create_self_signed_jwt", "_always_use_jwt_access", "id_token", "__len__"):
             assert not hasattr(credentials, name)
 
     def test_equality_is_identity_and_takes_any_other_type(self, make: Make) -> None:
         credentials = make()
-        assert credentials != "google_default"
+        other: object = "google_default"
+        assert credentials != other
         assert credentials != make()
         assert len({credentials, credentials, make()}) == 2
 
@@ -62,8 +64,8 @@ class TestScopes:
         assert not credentials.with_scopes(["a"]).requires_scopes
         assert not credentials.with_scopes(None, ["a"]).requires_scopes
         assert not make(scopes=["a"]).requires_scopes
-        assert base.with_scopes_if_required(make(scopes=["a"]), ["b"]).scopes == ("a",)  # type: ignore[no-untyped-call]
-        assert base.with_scopes_if_required(make(), ["b"]).scopes == ("b",)  # type: ignore[no-untyped-call]
+        assert base.with_scopes_if_required(make(scopes=["a"]), ["b"]).scopes == ("a",)
+        assert base.with_scopes_if_required(make(), ["b"]).scopes == ("b",)
 
     @pytest.mark.parametrize("scopes", [["a", "b"], ("a", "b"), {"a": 1, "b": 2}.keys()])
     def test_exactly_the_scopes_chosen_are_asked_for(self, make: Make, request_: FakeGoogle, scopes: Any) -> None:
@@ -130,7 +132,12 @@ class TestProjectUniverseAndInfo:
         assert make(ACCOUNT).service_account_email == ACCOUNT
 
     def test_signing_without_a_service_account_says_what_to_set(self, make: Make) -> None:
-        for act in (lambda c: c.signer_email, lambda c: c.signer, lambda c: c.sign_bytes(b"")):
+        acts: list[Callable[[Credentials], object]] = [
+            lambda c: c.signer_email,
+            lambda c: c.signer,
+            lambda c: c.sign_bytes(b""),
+        ]
+        for act in acts:
             with pytest.raises(AttributeError, match="Set service_account_email"):
                 act(make())
 
@@ -174,14 +181,13 @@ class TestTokens:
         assert credentials.token_state is base.TokenState.INVALID
         credentials.refresh(request_)
         assert credentials.expiry == datetime(2027, 1, 15, 9)
-        start = datetime(2027, 1, 15, 8)
-        monkeypatch.setattr("google.auth._helpers.utcnow", lambda: start)
-        assert (credentials.valid, credentials.expired) == (True, False)
-        assert credentials.token_state is base.TokenState.FRESH
-        monkeypatch.setattr("google.auth._helpers.utcnow", lambda: start + timedelta(minutes=57))
-        assert credentials.token_state is base.TokenState.STALE
-        monkeypatch.setattr("google.auth._helpers.utcnow", lambda: start + timedelta(hours=1))
-        assert (credentials.valid, credentials.expired) == (False, True)
+        seen = []
+        for minutes in (0, 57, 60):
+            moment = datetime(2027, 1, 15, 8) + timedelta(minutes=minutes)
+            monkeypatch.setattr("google.auth._helpers.utcnow", lambda moment=moment: moment)
+            seen.append((credentials.token_state, credentials.valid, credentials.expired))
+        states = base.TokenState
+        assert seen == [(states.FRESH, True, False), (states.STALE, False, True), (states.INVALID, False, True)]
 
     def test_refresh_always_brings_a_new_one(self, make: Make, request_: FakeGoogle) -> None:
         credentials = make(ACCOUNT)
@@ -324,7 +330,7 @@ class TestTransport:
 
 
 class TestCopies:
-    FULL = {
+    FULL: ClassVar[dict[str, Any]] = {
         "scopes": ["a"],
         "default_scopes": ["b"],
         "lifetime": 1800,

@@ -39,29 +39,39 @@ GRANT = (
         ),
         (
             "invalid_target",
-            'The target service indicated by the "audience" parameters is invalid. This might either be because the pool or '
-            "provider is disabled or deleted or because it doesn't exist.",
-            "Check the project number, the pool and the provider in the audience, and that both are enabled and not deleted. "
-            f"Run: {DESCRIBE}",
+            (
+                'The target service indicated by the "audience" parameters is invalid. This might either be because the pool or '
+                "provider is disabled or deleted or because it doesn't exist."
+            ),
+            (
+                "Check the project number, the pool and the provider in the audience, and that both are enabled and not deleted. "
+                f"Run: {DESCRIBE}"
+            ),
         ),
         (
             "unauthorized_client",
             "The given credential is rejected by the attribute condition.",
-            "Compare the provider's attribute condition with the ARN that AWS gives (arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION, "
-            f"not the role's own ARN). To see both, run: aws sts get-caller-identity; {DESCRIBE}",
+            (
+                "Compare the provider's attribute condition with the ARN that AWS gives (arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION, "
+                f"not the role's own ARN). To see both, run: aws sts get-caller-identity; {DESCRIBE}"
+            ),
         ),
         (
             "invalid_request",
             "The size of mapped attribute google.subject exceeds the 127 bytes limit. Either modify your attribute mapping or x.",
-            "Map a shorter subject, or shorten the role's session name. Run: gcloud iam workload-identity-pools providers update-aws "
-            "prod --project=123456789012 --location=global --workload-identity-pool=aws "
-            "--attribute-mapping=\"google.subject=assertion.arn.extract('assumed-role/{role_and_session}')\"",
+            (
+                "Map a shorter subject, or shorten the role's session name. Run: gcloud iam workload-identity-pools providers update-aws "
+                "prod --project=123456789012 --location=global --workload-identity-pool=aws "
+                "--attribute-mapping=\"google.subject=assertion.arn.extract('assumed-role/{role_and_session}')\""
+            ),
         ),
         (
             "invalid_grant",
             AWS.format("SignatureDoesNotMatch", "The request signature we calculated does not match"),
-            "Check AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN: they must belong to the access key id. "
-            "AWS remembers a wrong key for some seconds.",
+            (
+                "Check AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN: they must belong to the access key id. "
+                "AWS remembers a wrong key for some seconds."
+            ),
         ),
         (
             "invalid_grant",
@@ -198,16 +208,20 @@ PERMISSION = {"permission": "iam.serviceAccounts.getAccessToken"}
                 reason="SECURITY_POLICY_VIOLATED",
             ),
             {},
-            "(HTTP 403, SECURITY_POLICY_VIOLATED): Request is prohibited by organization's policy. "
-            "vpcServiceControlsUniqueIdentifier: abc.",
+            (
+                "(HTTP 403, SECURITY_POLICY_VIOLATED): Request is prohibited by organization's policy. "
+                "vpcServiceControlsUniqueIdentifier: abc."
+            ),
             "A VPC Service Controls perimeter blocks the call: add an ingress rule for sts.googleapis.com and iamcredentials.googleapis.com.",
         ),
         (
             rpc(400, "The access token lifetime cannot exceed 3600 seconds.", "INVALID_ARGUMENT"),
             {"lifetime": 7200},
             "(HTTP 400, INVALID_ARGUMENT): The access token lifetime cannot exceed 3600 seconds.",
-            f"Ask for a lifetime of at most 3600 s, or add {ACCOUNT} to the list of the organization policy "
-            "constraints/iam.allowServiceAccountCredentialLifetimeExtension, which allows up to 43200 s.",
+            (
+                f"Ask for a lifetime of at most 3600 s, or add {ACCOUNT} to the list of the organization policy "
+                "constraints/iam.allowServiceAccountCredentialLifetimeExtension, which allows up to 43200 s."
+            ),
         ),
         (
             rpc(404, "Requested entity was not found.", "NOT_FOUND"),

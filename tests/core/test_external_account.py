@@ -68,7 +68,7 @@ def test_info_is_a_configuration_that_google_auth_takes_too(tmp_path: Path) -> N
     made = Credentials(PROVIDER, ACCOUNT, lifetime=1800, quota_project_id="q")
     path = tmp_path / "config.json"
     path.write_text(json.dumps(made.info))
-    theirs = google.auth.aws.Credentials.from_file(str(path))  # type: ignore[no-untyped-call]
+    theirs = google.auth.aws.Credentials.from_file(str(path))
     assert isinstance(theirs, aws.Credentials)
     assert theirs.service_account_email == ACCOUNT
     assert Credentials.from_file(path).info == made.info
@@ -154,7 +154,7 @@ def test_foreign_impersonation_url_is_refused(url: object) -> None:
 )
 def test_verification_url_that_is_not_aws_is_refused(url: str) -> None:
     with pytest.raises(
-        ConfigurationError, match="regional_cred_verification_url .* is not GetCallerIdentity at an AWS STS"
+        ConfigurationError, match=r"regional_cred_verification_url .* is not GetCallerIdentity at an AWS STS"
     ):
         Credentials.from_info(info(source={"regional_cred_verification_url": url}))
 
@@ -236,5 +236,5 @@ def test_truncated_file_is_one_error_that_names_it(tmp_path: Path, text: str) ->
 
 
 def test_file_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="can't be read as JSON: .*No such file"):
+    with pytest.raises(ConfigurationError, match=r"can't be read as JSON: .*No such file"):
         Credentials.from_file(tmp_path / "none.json")

@@ -1,0 +1,273 @@
+"""Every logger at DEBUG, and servers that quote what they were sent: no key, token or signature is anywhere."""
+
+from __future__ import annotations
+
+import json
+import logging
+import pickle
+import re
+import traceback
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import quote, unquote
+
+import boto3
+import botocore.session
+import google.auth.transport.requests
+import google.auth.transport.urllib3
+import google_auth_httplib2
+import httplib2
+import pytest
+import requests
+import urllib3
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.conftest import Make
+from core.stand_in import ACCOUNT, PROVIDER, Answer, FakeGoogle, Sent
+from google_auth_botocore import Credentials, FederationError
+from google_auth_botocore.emulator import AwsKeys, Emulator, Fault
+from google_auth_botocore.emulator.aws import ContainerCredentials, InstanceMetadata
+
+TRANSPORTS = ["requests", "urllib3", "httplib2"]
+
+
+@pytest.fixture(name="transport", params=TRANSPORTS)
+def _transport(request: pytest.FixtureRequest) -> Iterator[Any]:
+    """A transport of each kind, closed at the end."""
+    if request.param == "requests":
+        with requests.Session() as session:
+            yield google.auth.transport.requests.Request(session=session)
+    elif request.param == "urllib3":
+        with urllib3.PoolManager() as pool:
+            yield google.auth.transport.urllib3.Request(pool)
+    else:
+        http = httplib2.Http()
+        yield google_auth_httplib2.Request(http)
+        http.close()
+
+
+class Records(logging.Handler):
+    """All that is logged, as a user would see it."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.NOTSET)
+        self.text: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        parts = [self.format(record), repr(record.args), repr({k: v for k, v in vars(record).items() if k != "msg"})]
+        self.text.append(" ".join(parts))
+
+    def __contains__(self, secret: str) -> bool:
+        forms = {secret, quote(secret, safe=""), quote(quote(secret, safe=""), safe=""), repr(secret)[1:-1]}
+        return any(form in text for text in self.text for form in forms)
+
+
+@pytest.fixture(name="records")
+def _records(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Every logger at DEBUG, google-auth's among them, which has a switch of its own."""
+    monkeypatch.setenv("GOOGLE_SDK_PYTHON_LOGGING_SCOPE", "google")
+    names = ["", "google", "google.auth", *logging.Logger.manager.loggerDict]
+    handler, before = Records(), {}
+    for name in names:
+        logger = logging.getLogger(name)
+        before[logger] = logger.level, logger.disabled
+        logger.setLevel(logging.DEBUG)
+        logger.disabled = False
+    loggers = [logging.getLogger(""), *(each for each in before if not each.propagate)]
+    for logger in loggers:
+        logger.addHandler(handler)
+    yield handler
+    for logger in loggers:
+        logger.removeHandler(handler)
+    for logger, (level, disabled) in before.items():
+        logger.setLevel(level)
+        logger.disabled = disabled
+
+
+@pytest.mark.parametrize("source", ["environment", "session", "metadata", "container"])
+def test_nothing_secret_is_logged(
+    records: Records, source: str, transport: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    with Emulator() as google:
+        provider = google.add_aws_provider()
+        google.add_service_account(ACCOUNT)
+        google.grant(
+            ACCOUNT,
+            "roles/iam.workloadIdentityUser",
+            provider.principal_set("aws_role", "arn:aws:sts::123456789012:assumed-role/app"),
+        )
+        keys = google.aws_keys.issue()
+        arguments: dict[str, Any] = {}
+        servers: list[Any] = []
+        if source == "environment":
+            _export(monkeypatch, keys)
+        else:
+            for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+                monkeypatch.delenv(name)
+        if source == "session":
+            arguments["session"] = boto3.Session(keys.access_key_id, keys.secret_access_key, keys.session_token)
+        elif source == "metadata":
+            servers.append(InstanceMetadata(lambda: keys))
+        elif source == "container":
+            servers.append(ContainerCredentials(lambda: keys))
+        for server in servers:
+            server.__enter__()
+            for name, value in server.environment().items():
+                monkeypatch.setenv(name, value)
+        try:
+            credentials = Credentials(
+                provider.audience,
+                ACCOUNT,
+                token_url=google.token_url,
+                iam_credentials_endpoint=google.iam_credentials_endpoint,
+                **arguments,
+            )
+            credentials.refresh(transport)
+        finally:
+            for server in servers:
+                server.__exit__(None, None, None)
+        federated = google.calls[-1].headers["authorization"].removeprefix("Bearer ")
+        subject_token = google.calls[0].form()["subject_token"]
+        signature = re.search(r"Signature=([0-9a-f]{64})", unquote(subject_token))
+        assert signature is not None
+        assert records.text, "nothing was logged at all"
+        assert any("google_auth_botocore" in text and "HTTP 200" in text for text in records.text)
+        for secret in (
+            keys.secret_access_key,
+            keys.session_token or "",
+            signature[1],
+            subject_token,
+            federated,
+            credentials.get_token().value,
+        ):
+            assert len(secret) > 20
+            assert secret not in records
+
+
+def _export(monkeypatch: pytest.MonkeyPatch, keys: AwsKeys) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", keys.access_key_id)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", keys.secret_access_key)
+    monkeypatch.setenv("AWS_SESSION_TOKEN", keys.session_token or "")
+
+
+def test_others_debug_records_are_theirs(records: Records, request_: FakeGoogle, make: Make) -> None:
+    """Only what our own work causes is held back."""
+    make().refresh(request_)
+    logging.getLogger("google.auth.transport.requests").debug("somebody else's request")
+    logging.getLogger("botocore.auth").debug("somebody else's signature")
+    assert "somebody else's request" in records
+    assert "somebody else's signature" in records
+
+
+def _all_text(error: BaseException) -> str:
+    """Whatever a traceback, a log of it or a debugger shows."""
+    shown = "".join(traceback.format_exception(error))
+    return shown + repr(error) + repr(vars(error)) + str(error.args)
+
+
+@pytest.mark.parametrize("echo", ["description", "message", "body", "reason", "escaped"])
+@pytest.mark.parametrize("account", [None, ACCOUNT])
+def test_server_that_quotes_what_it_was_sent(
+    make: Make, request_: FakeGoogle, monkeypatch: pytest.MonkeyPatch, echo: str, account: str | None
+) -> None:
+    secret_key, session = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "FwoGZXIvYXdzE+/=" * 8
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", secret_key)
+    monkeypatch.setenv("AWS_SESSION_TOKEN", session)
+    sent: list[str] = []
+
+    def quoting(call: Sent) -> Answer:
+        text = (
+            call.body.decode() + str(call.headers) + unquote(call.body.decode()) + unquote(unquote(call.body.decode()))
+        )
+        text += f" {secret_key} {session}\x1b[31m\r\n"
+        sent.append(text)
+        return Answer(
+            {
+                "description": {"error": "invalid_grant", "error_description": text},
+                "message": {"error": {"code": 400, "message": text, "status": "INVALID_ARGUMENT"}},
+                "body": text.encode(),
+                "reason": {"error": text, "error_description": "x"},
+                "escaped": json.dumps({"error": "x", "error_description": text}, ensure_ascii=True).encode(),
+            }[echo],
+            400,
+        )
+
+    if account:
+        request_.script.append(lambda call: Answer({"access_token": "ya29.federated-and-long", "expires_in": 3600}))
+    request_.script.append(quoting)
+    with pytest.raises(FederationError) as caught:
+        make(account).refresh(request_)
+    signature = re.search(r"Signature=([0-9a-f]{64})", unquote(unquote(request_.calls[0].body.decode())))
+    assert signature is not None
+    shown = _all_text(caught.value)
+    hidden = ["ya29.federated-and-long"] if account else [signature[1], session, quote(session, safe="")]
+    if not account:
+        hidden.append(secret_key)
+    for secret in hidden:
+        assert secret not in shown
+    assert not re.search(r"[\x00-\x08\x0b-\x1f]", str(caught.value))
+
+
+@given(st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=8, max_size=60), st.text(max_size=40))
+def test_no_secret_survives_in_an_error(secret: str, around: str) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {
+            "AWS_ACCESS_KEY_ID": "AKID",
+            "AWS_SECRET_ACCESS_KEY": secret,
+            "AWS_REGION": "us-east-1",
+        }.items():
+            patch.setenv(name, value)
+        credentials, request = Credentials(PROVIDER), FakeGoogle(lambda _: secret)
+        text = f"{around} {secret} {around}"
+        request.script.append(Answer({"error": "e", "error_description": text}, 400))
+        with pytest.raises(FederationError) as caught:
+            credentials.refresh(request)
+        said = str(caught.value).split("(HTTP 400, e): ")[-1]
+        assert secret not in said
+
+
+def test_netrc_file_changes_no_header(make: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login thief password stolen\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    with Emulator() as emulator:
+        provider = emulator.add_aws_provider()
+        emulator.add_service_account(ACCOUNT)
+        emulator.grant(
+            ACCOUNT,
+            "roles/iam.workloadIdentityUser",
+            provider.principal_set("aws_role", "arn:aws:sts::123456789012:assumed-role/app"),
+        )
+        _export(monkeypatch, emulator.aws_keys.issue())
+        credentials = Credentials(
+            provider.audience, ACCOUNT, token_url=emulator.token_url, iam_credentials_endpoint=emulator.url
+        )
+        with requests.Session() as session:
+            credentials.refresh(google.auth.transport.requests.Request(session=session))
+            credentials.refresh(None)
+        assert "authorization" not in emulator.calls[0].headers
+        assert all(call.headers.get("authorization", "Bearer ").startswith("Bearer ") for call in emulator.calls)
+
+
+def test_no_transport_follows_a_redirect(transport: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Emulator() as google, Emulator() as thief:
+        provider = google.add_aws_provider()
+        _export(monkeypatch, google.aws_keys.issue())
+        google.fail("token", Fault(status=307, headers={"Location": thief.token_url}))
+        credentials = Credentials(provider.audience, token_url=google.token_url)
+        with pytest.raises(FederationError, match="redirect"):
+            credentials.refresh(transport)
+        assert thief.calls == []
+
+
+def test_keys_of_a_session_are_not_pickled(make: Make) -> None:
+    session = botocore.session.Session()
+    session.set_credentials("AKID", "SECRET", "SESSION")
+    with pytest.raises(pickle.PicklingError) as caught:
+        pickle.dumps(make(session=session))
+    assert str(caught.value) == (
+        "This Credentials object has a session with keys of its own, and keys are never pickled. "
+        "Give profile=, region= or assume_role= instead of session=, so that the other process resolves its own identity."
+    )

@@ -1,0 +1,128 @@
+"""What holds for the project as a whole: the README, what depends on what, and what is imported when."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import google_auth_botocore
+from google_auth_botocore import Credentials
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+ROOT = Path(__file__).parents[1]
+SOURCE = ROOT / "src" / "google_auth_botocore"
+CORE = sorted(SOURCE.glob("*.py"))
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+
+def imported(path: Path) -> set[str]:
+    """Full names of the modules that a file imports, anywhere in it."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return found
+
+
+def test_ci_runs_the_readmes_test_command() -> None:
+    commands = re.findall(r"^python3 -m venv .*$", README, re.MULTILINE)
+    assert [command.rsplit(" ", 1)[1] for command in commands] == ["demo", "tests"]
+    assert f"\n{commands[1]} " in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+
+
+def test_readmes_first_example_runs() -> None:
+    example = re.search(r"```python\n(.*?)```", README, re.DOTALL)
+    assert example is not None
+    namespace: dict[str, object] = {}
+    exec(compile(example[1], "README.md", "exec"), namespace)
+    assert namespace["client"].project == "my-project"  # type: ignore[attr-defined]
+
+
+def test_readme_has_every_argument_and_no_other() -> None:
+    table = README.split("## Configure")[1].split("## ")[0]
+    documented = set(re.findall(r"\*(\w+)\*", table))
+    assert documented == set(inspect.signature(Credentials).parameters)
+
+
+def test_readme_has_every_error() -> None:
+    for name in google_auth_botocore.__all__:
+        if name.endswith("Error"):
+            assert f"`{name}`" in README
+
+
+def test_run_time_dependencies_are_three() -> None:
+    assert sorted(re.split(r"[<>=\[ ]", each)[0] for each in PROJECT["dependencies"]) == [
+        "botocore",
+        "google-auth",
+        "requests",
+    ]
+
+
+@pytest.mark.parametrize("path", CORE, ids=lambda path: path.name)
+def test_core_imports_its_three_dependencies_and_the_standard_library_alone(path: Path) -> None:
+    allowed = {*sys.stdlib_module_names, "google.auth", "botocore", "requests", "google_auth_botocore"}
+    for name in imported(path):
+        top = name.split(".")[0]
+        assert top in allowed or name.startswith("google.auth"), name
+        assert not re.match(r"google_auth_botocore\.(emulator|cli|adapters)", name), name
+
+
+def test_botocore_sessions_are_one_modules_business() -> None:
+    """And signing another's; nobody else in the core knows botocore."""
+    users = {path.stem for path in CORE for name in imported(path) if name.startswith("botocore")}
+    # The one in `credentials` is for a type.
+    assert users == {"_aws", "_region", "_session", "_subject_token", "credentials"}
+
+
+def test_import_loads_neither_botocore_nor_requests() -> None:
+    program = "import sys, google_auth_botocore; print([m for m in ('botocore', 'requests') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("arguments", ["", ", profile='p'"])
+def test_building_an_object_loads_all_that_a_token_takes(arguments: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Never later: an import that a fork catches half done hangs the child."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKID")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "SECRET")
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    program = (
+        "import sys, types, google_auth_botocore as g\n"
+        "c = g.Credentials('projects/1/locations/global/workloadIdentityPools/p/providers/q'"
+        f"{arguments}, token_url='http://127.0.0.1:1/')\n"
+        "before = set(sys.modules)\n"
+        "try: c.refresh(lambda **_: types.SimpleNamespace(status=400, headers={}, data=b''))\n"
+        "except g.FederationError: pass\n"
+        "print(sorted(m for m in set(sys.modules) - before if m.startswith(('botocore', 'requests', 'google_auth'))))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]", done.stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "attribute"),
+    [
+        ("botocore.utils.InstanceMetadataRegionFetcher", "_URL_PATH"),
+        ("botocore.utils.InstanceMetadataRegionFetcher", "_get_region"),
+        ("botocore.utils.InstanceMetadataRegionFetcher", "_fetch_metadata_token"),
+        ("botocore.utils.InstanceMetadataRegionFetcher", "_get_request"),
+        ("botocore.utils.InstanceMetadataRegionFetcher", "_default_retry"),
+    ],
+)
+def test_private_names_that_are_used_are_still_there(name: str, attribute: str) -> None:
+    module, _, kind = name.rpartition(".")
+    target = getattr(__import__(module, fromlist=[kind]), kind)
+    assert hasattr(target, attribute)
