@@ -17,10 +17,9 @@ from functools import partial
 from typing import Any, TypeVar
 
 import botocore.credentials
-import botocore.exceptions
 from botocore.credentials import AssumeRoleCredentialFetcher, EnvProvider, ReadOnlyCredentials
 
-from google_auth_botocore import _config, _hints, _quiet, _region, _session, _text
+from google_auth_botocore import _aws_errors, _config, _hints, _quiet, _region, _session, _text
 from google_auth_botocore._subject_token import Signer
 from google_auth_botocore.exceptions import (
     ConfigurationError,
@@ -36,23 +35,7 @@ _ROLE_SESSION_NAME = "google-auth-botocore"
 _LOCK_TIMEOUT = 30.0
 _ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/\S+")
 
-# What http.client refuses to send, it quotes.
-_INVALID_HEADER = "Invalid header value "
-_SECRET = re.compile(rf"{_text.KEY_LIKE.pattern}|(?<={_INVALID_HEADER}).*")
-
 Result = TypeVar("Result")
-
-_THROTTLED = {
-    "Throttling",
-    "ThrottlingException",
-    "RequestLimitExceeded",
-    "TooManyRequestsException",
-}
-_TRANSIENT = (
-    botocore.exceptions.HTTPClientError,
-    botocore.exceptions.ConnectionError,
-    botocore.exceptions.MetadataRetrievalError,
-)
 
 
 @dataclass(frozen=True)
@@ -169,7 +152,7 @@ class AwsIdentity:
             session = self._session()
             credentials, region = self._from_session(ahead=ahead)
             if region is None:
-                raise _failed(
+                raise _aws_errors.failed(
                     "GetWebIdentityToken has regional endpoints only, and no AWS region is set.",
                     "NoRegionError",
                     _hints.AWS_REGION,
@@ -184,7 +167,7 @@ class AwsIdentity:
                 aws_session_token=keys.token,
             )
             if not hasattr(client, "get_web_identity_token"):
-                raise _failed(
+                raise _aws_errors.failed(
                     f"botocore {botocore.__version__} does not know GetWebIdentityToken.",
                     "UnknownOperation",
                     "Upgrade it: pip install --upgrade botocore",
@@ -212,7 +195,7 @@ class AwsIdentity:
             self._lock.release()
         # What was resolved may be half of it, or out of date: the next call looks again.
         self.forget()
-        raise _translated(failure) from _text.harmless(failure, hide=_SECRET)
+        raise _aws_errors.translated(failure) from _text.harmless(failure, hide=_aws_errors.SECRET)
 
     def _signer(self, verification_url: str | None, *, ahead: bool) -> Signer:
         credentials: Any
@@ -243,7 +226,7 @@ class AwsIdentity:
             self.assumed_role = _assumed_role(self._credentials, session, self.origin)
         credentials = self._credentials
         if ahead and self._prompts(session) and _refresh_needed(credentials):
-            raise _failed(
+            raise _aws_errors.failed(
                 "The AWS role wants an MFA code, and nobody is asked for one in the background.",
                 "MfaRequired",
                 _hints.AWS_MFA,
@@ -285,7 +268,7 @@ class AwsIdentity:
             credentials = session.get_component("credential_provider").load_credentials()
         self._look_again = False
         if credentials is None:
-            raise _failed(
+            raise _aws_errors.failed(
                 "botocore found no AWS credentials in any of its sources.", "NoCredentialsError", _hints.AWS_NONE
             )
         if not self.origin.assume_role:
@@ -345,7 +328,7 @@ def _usable(credentials: Any) -> ReadOnlyCredentials:
     names = ("access key id", "secret access key", "session token")
     for name, value in zip(names, keys, strict=False):
         if value is not None and re.search(r"\s", value):
-            raise _failed(
+            raise _aws_errors.failed(
                 f"The AWS {name} from {_method(credentials)} contains white space.",
                 "InvalidCredentials",
                 _hints.AWS_WHITE_SPACE,
@@ -384,31 +367,3 @@ def _assumed_role(credentials: Any, session: Any, origin: Source) -> str | None:
             arn = os.environ.get("AWS_ROLE_ARN", arn)
     match = re.fullmatch(r"arn:(aws[a-z-]*):iam::(\d{12}):role/(?:.*/)?([^/]+)", arn or "")
     return f"arn:{match[1]}:sts::{match[2]}:assumed-role/{match[3]}" if match else None
-
-
-def _failed(message: str, reason: str, hint: str) -> FederationError:
-    return FederationError(message, step="aws", reason=reason, hint=hint)
-
-
-def _translated(error: Exception) -> FederationError:
-    """botocore's exception as ours."""
-    if isinstance(error.__context__, botocore.exceptions.MetadataRetrievalError):
-        error = error.__context__  # the container provider hides that it reached nobody, or whom
-    if _INVALID_HEADER in str(error):
-        return _failed("An AWS key contains white space.", "InvalidCredentials", _hints.AWS_WHITE_SPACE)
-    reason, status = type(error).__name__, None
-    # A container's endpoint that answers 4xx has refused; one that breaks down, or can't be reached, may come back.
-    transient = isinstance(error, _TRANSIENT) and not re.search(r"non 200 response 4\d\d", str(error))
-    if isinstance(error, botocore.exceptions.ClientError):
-        response: Mapping[str, Any] = error.response
-        reason = response.get("Error", {}).get("Code") or reason
-        status = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
-        transient = reason in _THROTTLED or (status or 0) >= 500
-    make = TransientFederationError if transient else FederationError
-    return make(
-        f"botocore could not get AWS credentials ({reason}): {_text.cleaned(str(error), hide=_SECRET).rstrip('.')}.",
-        step="aws",
-        reason=reason,
-        status_code=status,
-        hint=_hints.aws(reason, str(error)),
-    )
