@@ -13,6 +13,7 @@ import boto3
 import botocore.credentials
 import botocore.tokens
 import pytest
+from records import recording
 
 from google_auth_botocore import Credentials
 from google_auth_botocore.emulator import AwsKeys, Emulator
@@ -45,8 +46,18 @@ class Federation:
         return Credentials(self.audience, token_url=self.google.token_url, **arguments)
 
     def seen(self, **arguments: Any) -> Seen:
-        """Exchanges, and tells what Google saw."""
-        self.credentials(**arguments).get_token()
+        """Exchanges, and tells what Google saw. With every logger at DEBUG, nothing secret is logged on the way."""
+        with recording() as records:
+            token = self.credentials(**arguments).get_token()
+        subject_token = self.google.calls[-1].form()["subject_token"]
+        headers = {each["key"].lower(): each["value"] for each in json.loads(unquote(subject_token))["headers"]}
+        key_id = headers["authorization"].split("Credential=")[1].split("/")[0]
+        keys = self.google.aws_keys.find(key_id)
+        assert keys is not None
+        assert records.text
+        signature = headers["authorization"].split("Signature=")[1]
+        for secret in (keys.secret_access_key, keys.session_token, signature, subject_token, token.value):
+            assert secret is None or secret not in records
         return self.last_seen()
 
     def last_seen(self) -> Seen:

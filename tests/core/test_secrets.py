@@ -22,6 +22,7 @@ import requests
 import urllib3
 from hypothesis import given
 from hypothesis import strategies as st
+from records import Records, recording
 
 from core.conftest import Make
 from core.stand_in import ACCOUNT, PROVIDER, Answer, FakeGoogle, Sent
@@ -47,42 +48,11 @@ def _transport(request: pytest.FixtureRequest) -> Iterator[Any]:
         http.close()
 
 
-class Records(logging.Handler):
-    """All that is logged, as a user would see it."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.NOTSET)
-        self.text: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        parts = [self.format(record), repr(record.args), repr({k: v for k, v in vars(record).items() if k != "msg"})]
-        self.text.append(" ".join(parts))
-
-    def __contains__(self, secret: str) -> bool:
-        forms = {secret, quote(secret, safe=""), quote(quote(secret, safe=""), safe=""), repr(secret)[1:-1]}
-        return any(form in text for text in self.text for form in forms)
-
-
 @pytest.fixture(name="records")
-def _records(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Every logger at DEBUG, google-auth's among them, which has a switch of its own."""
+def _records(monkeypatch: pytest.MonkeyPatch) -> Iterator[Records]:
     monkeypatch.setenv("GOOGLE_SDK_PYTHON_LOGGING_SCOPE", "google")
-    names = ["", "google", "google.auth", *logging.Logger.manager.loggerDict]
-    handler, before = Records(), {}
-    for name in names:
-        logger = logging.getLogger(name)
-        before[logger] = logger.level, logger.disabled
-        logger.setLevel(logging.DEBUG)
-        logger.disabled = False
-    loggers = [logging.getLogger(""), *(each for each in before if not each.propagate)]
-    for logger in loggers:
-        logger.addHandler(handler)
-    yield handler
-    for logger in loggers:
-        logger.removeHandler(handler)
-    for logger, (level, disabled) in before.items():
-        logger.setLevel(level)
-        logger.disabled = disabled
+    with recording() as records:
+        yield records
 
 
 @pytest.mark.parametrize("source", ["environment", "session", "metadata", "container"])
