@@ -43,12 +43,20 @@ def test_ci_runs_the_readmes_test_command() -> None:
     assert f"\n{commands[1]} " in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
 
 
-def test_readmes_first_example_runs() -> None:
-    example = re.search(r"```python\n(.*?)```", README, re.DOTALL)
-    assert example is not None
-    namespace: dict[str, object] = {}
-    exec(compile(example[1], "README.md", "exec"), namespace)
-    assert namespace["client"].project == "my-project"  # type: ignore[attr-defined]
+def test_readmes_examples_run() -> None:
+    examples = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    assert len(examples) == 2
+    for example in examples:
+        namespace: dict[str, object] = {}
+        exec(compile(example, "README.md", "exec"), namespace)
+        assert isinstance(namespace["credentials"], Credentials)
+
+
+def test_readmes_links_lead_somewhere() -> None:
+    for path in (ROOT / "README.md", *ROOT.glob("samples/*/README.md")):
+        links = re.findall(r"\]\((?!https:)([^)#]*)", path.read_text(encoding="utf-8"))
+        assert links
+        assert all((path.parent / link).exists() for link in links)
 
 
 def test_readme_has_every_argument_and_no_other() -> None:
