@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 
 import nox
@@ -38,6 +40,24 @@ def demo(session: nox.Session) -> None:
     """Copies a bucket from Cloud Storage to S3 with a role and no key, on this machine alone."""
     install(session)
     session.run("python", "samples/gcp_copycat/demo.py", *session.posargs)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measures this package beside its peers, each in an environment of its own; `-- DIR`: where the result is written."""
+    install(session, project="-e.")
+    sys.path.insert(0, "tests")
+    from bench.contestants import REQUIREMENTS  # noqa: PLC0415 - needed here alone
+
+    pythons = []
+    for number, (peer, requirements) in enumerate(REQUIREMENTS.items()):
+        place = Path(session.create_tmp(), f"peer{number}")
+        session.run("python", "-m", "venv", str(place), silent=True)
+        python = str(place / ("Scripts" if os.name == "nt" else "bin") / "python")
+        session.run(python, "-m", "pip", "install", "--quiet", *requirements, env=INSTALL_ENV, external=True)
+        pythons.append(f"{peer}={python}")
+    out = session.posargs[0] if session.posargs else session.create_tmp()
+    session.run("python", "-m", "bench", out, *pythons, env={"PYTHONPATH": "tests"})
 
 
 @nox.session

@@ -1,0 +1,132 @@
+"""Who is compared, each as its own documentation says to build it; nothing is imported before it is wanted."""
+
+from __future__ import annotations
+
+import os
+from importlib import import_module
+from typing import Any, NamedTuple
+
+OURS, GOOGLE, SUPPLIER, WIF, SCALESEC = (
+    "google-auth-botocore",
+    "google.auth.aws",
+    "google.auth.aws + boto3 supplier",
+    "aws-gcp-wif-auth",
+    "scalesec-gcp-workload-identity",
+)
+# What `pip install` wants for each peer; a Google client library brings google-auth and requests in any case.
+REQUIREMENTS = {
+    GOOGLE: ("google-auth", "requests"),
+    SUPPLIER: ("google-auth", "requests", "boto3"),
+    WIF: ("aws-gcp-wif-auth", "google-auth", "requests"),
+    SCALESEC: ("scalesec-gcp-workload-identity", "google-auth", "requests"),
+}
+SCOPE = "https://www.googleapis.com/auth/cloud-platform"
+_AUDIENCE = "//iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/aws/providers/prod"
+_ACCOUNT = "bench@my-project.iam.gserviceaccount.com"
+_AWS4 = "urn:ietf:params:aws:token-type:aws4_request"
+
+
+class Urls(NamedTuple):
+    """Where the servers are."""
+
+    sts: str
+    iam: str
+    metadata: str
+    aws: str
+
+
+def build(name: str, urls: Urls, *, impersonate: bool) -> Any:
+    """The credentials object of a contestant; scalesec's gives tokens alone."""
+    return _BUILDERS[name](urls, impersonate)
+
+
+def _ours(urls: Urls, impersonate: bool) -> Any:
+    from google_auth_botocore import Credentials
+
+    return Credentials(
+        _AUDIENCE,
+        _ACCOUNT if impersonate else None,
+        token_url=f"{urls.sts}/v1/token",
+        iam_credentials_endpoint=urls.iam,
+    )
+
+
+def _google(urls: Urls, impersonate: bool, **supplier: Any) -> Any:
+    from google.auth import aws
+
+    metadata = f"{urls.metadata}/latest/meta-data"
+    source = {
+        "environment_id": "aws1",
+        "regional_cred_verification_url": "https://sts.{region}.amazonaws.com?Action=GetCallerIdentity&Version=2011-06-15",
+        "region_url": f"{metadata}/placement/availability-zone",
+        "url": f"{metadata}/iam/security-credentials",
+        "imdsv2_session_token_url": f"{urls.metadata}/latest/api/token",
+    }
+    url = f"{urls.iam}/v1/projects/-/serviceAccounts/{_ACCOUNT}:generateAccessToken"
+    return aws.Credentials(
+        audience=_AUDIENCE,
+        subject_token_type=_AWS4,
+        token_url=f"{urls.sts}/v1/token",
+        service_account_impersonation_url=url if impersonate else None,
+        scopes=[SCOPE],
+        **(supplier or {"credential_source": source}),
+    )
+
+
+def _supplier(urls: Urls, impersonate: bool) -> Any:
+    boto3 = import_module("boto3")
+    from google.auth import aws
+
+    class Supplier(aws.AwsSecurityCredentialsSupplier):
+        """As Google's documentation has it: one session, asked at each exchange."""
+
+        def __init__(self) -> None:
+            self._session = boto3.Session()
+
+        def get_aws_region(self, context: Any, request: Any) -> Any:
+            if not self._session.region_name:
+                raise ValueError("No AWS region.")
+            return self._session.region_name
+
+        def get_aws_security_credentials(self, context: Any, request: Any) -> aws.AwsSecurityCredentials:
+            keys = self._session.get_credentials().get_frozen_credentials()
+            return aws.AwsSecurityCredentials(keys.access_key, keys.secret_key, keys.token)
+
+    return _google(urls, impersonate, aws_security_credentials_supplier=Supplier())
+
+
+def _wif(urls: Urls, impersonate: bool) -> Any:
+    _lead_to(urls)
+    package = import_module("aws_gcp_wif_auth")
+    return package.get_wif_credentials("123456789012", "aws", "prod", _ACCOUNT if impersonate else None)
+
+
+class _Scalesec:
+    def __init__(self, urls: Urls, impersonate: bool) -> None:
+        _lead_to(urls)
+        os.environ["AWS_ENDPOINT_URL_STS"] = urls.aws
+        service = import_module("scalesec_gcp_workload_identity.main").TokenService
+        place = {"gcp_project_number": "123456789012", "gcp_workload_id": "aws", "gcp_workload_provider": "prod"}
+        role = {"aws_account_id": "111122223333", "aws_role_name": "role", "aws_region": "eu-central-1"}
+        self._service = service(gcp_service_account_email=_ACCOUNT, **place, **role)
+
+    def refresh(self, request: object) -> None:
+        self.token, _ = self._service.get_token()
+
+
+def _lead_to(urls: Urls) -> None:
+    """Sends what is on the way to Google, whose addresses are fixed in two of the peers, to the servers here."""
+    from requests.adapters import HTTPAdapter
+
+    send = HTTPAdapter.send
+    hosts = {"https://sts.googleapis.com": urls.sts, "https://iamcredentials.googleapis.com": urls.iam}
+
+    def led(self: HTTPAdapter, request: Any, *args: Any, **kwargs: Any) -> Any:
+        for host, url in hosts.items():
+            request.url = request.url.replace(host, url)
+        return send(self, request, *args, **kwargs)
+
+    HTTPAdapter.send = led  # type: ignore[method-assign]
+
+
+_BUILDERS = {OURS: _ours, GOOGLE: _google, SUPPLIER: _supplier, WIF: _wif, SCALESEC: _Scalesec}

@@ -1,0 +1,38 @@
+"""A fleet in virtual time: ten thousand workers that started in one second, and when each renews its token."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable
+
+from google_auth_botocore._clock import Moment
+from google_auth_botocore._token import Minted, State, hold, state
+
+_WORKERS, _LIFE = 10_000, 3600.0
+_FROM, _TO = 12 * 60, 14 * 60  # minutes that are looked at
+
+
+def ours(now: float, chance: random.Random) -> float:
+    """When a token that was asked for now is renewed: the real rule, for a worker that sends requests all the time."""
+    held = hold(Minted("token", _LIFE, Moment(now, now)), chance.random())
+    assert state(held, held.renew_at) is State.ADVISORY
+    return held.renew_at.monotonic
+
+
+def google_auth(now: float, _: random.Random) -> float:
+    """As google.auth has it: REFRESH_THRESHOLD before the end."""
+    return now + _LIFE - 225
+
+
+def peak_to_mean(renewal: Callable[[float, random.Random], float], seed: int = 0) -> float:
+    """The busiest minute's exchanges over the mean, once the fleet has run for twelve hours."""
+    chance = random.Random(seed)
+    minutes: Counter[int] = Counter()
+    for _ in range(_WORKERS):
+        now = chance.random()
+        while now < _TO * 60:
+            now = renewal(now, chance)
+            minutes[int(now // 60)] += 1
+    counts = [minutes[minute] for minute in range(_FROM, _TO)]
+    return max(counts) * len(counts) / sum(counts)

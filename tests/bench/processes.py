@@ -1,0 +1,126 @@
+"""The processes of a run, as the one that steers them sees them: servers and contestants."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from bench.contestants import Urls
+
+_TESTS = str(Path(__file__).parents[1])
+_KEYS = {"AWS_ACCESS_KEY_ID": "AKIABENCHBENCHBENCH1", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_SESSION_TOKEN": "token"}
+_REGION = {"AWS_REGION": "eu-central-1", "AWS_DEFAULT_REGION": "eu-central-1"}
+
+
+def environment(home: str, *, keys: bool = True, region: bool = True, metadata: str = "") -> dict[str, str]:
+    """A contestant's whole environment: nothing of this machine's but the path."""
+    return {
+        "HOME": home,
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": _TESTS,
+        **(_KEYS if keys else {"AWS_EC2_METADATA_SERVICE_ENDPOINT": metadata}),
+        **(_REGION if region else {}),
+    }
+
+
+class Server:
+    """One server; it can be killed and come back at the same port."""
+
+    def __init__(self) -> None:
+        self._port = 0
+        self.start()
+
+    def start(self) -> None:
+        command = [sys.executable, "-m", "bench.server", str(self._port)]
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": _TESTS})
+        assert self._process.stdout is not None
+        self._port = int(self._process.stdout.readline())
+        self.url = f"http://127.0.0.1:{self._port}"
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+    def set(self, **settings: float) -> int:
+        """Changes its settings; the number of calls since the last time."""
+        request = urllib.request.Request(f"{self.url}/control", json.dumps(settings).encode())
+        with urllib.request.urlopen(request) as reply:
+            return int(json.load(reply)["calls"])
+
+
+class Servers:
+    """All that a contestant talks to, in the order of `Urls`."""
+
+    def __init__(self) -> None:
+        self._all = [Server() for _ in Urls._fields]
+        self.sts, self.iam, self.metadata, self.aws = self._all
+        self.urls = Urls(*(server.url for server in self._all))
+
+    def set(self, **settings: float) -> list[int]:
+        """Changes the settings of all; the calls of each since the last time."""
+        return [server.set(**settings) for server in self._all]
+
+    def kill(self) -> None:
+        for server in self._all:
+            server.kill()
+
+
+class CannotError(Exception):
+    """A contestant can't do what is to be measured."""
+
+
+class Contestant:
+    """The process of one contestant."""
+
+    def __init__(self, name: str, python: str, urls: Urls, env: Mapping[str, str]) -> None:
+        command = [python, "-m", "bench.worker", name, *urls]
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=env, text=True
+        )
+
+    def ask(self, method: str, *arguments: object) -> None:
+        """Has it do something; `answer` waits for the outcome."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps([method, *arguments]) + "\n")
+        self._process.stdin.flush()
+
+    def answer(self) -> Any:
+        assert self._process.stdout is not None
+        result, error = json.loads(self._process.stdout.readline())
+        if error is not None:
+            raise CannotError(error)
+        return result
+
+    def do(self, method: str, *arguments: object) -> Any:
+        self.ask(method, *arguments)
+        return self.answer()
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+
+@contextlib.contextmanager
+def contestants(pythons: Mapping[str, str], urls: Urls, env: Mapping[str, str]) -> Iterator[dict[str, Contestant]]:
+    """A process of each, until the end of the block."""
+    running = {name: Contestant(name, python, urls, env) for name, python in pythons.items()}
+    try:
+        yield running
+    finally:
+        for each in running.values():
+            each.kill()
+
+
+def cold_start(name: str, python: str, urls: Urls, env: Mapping[str, str]) -> float:
+    """Seconds of a whole process that has a first token."""
+    start = time.perf_counter()
+    subprocess.run([python, "-m", "bench.cold", name, *urls], env=env, check=True, capture_output=True)
+    return time.perf_counter() - start

@@ -1,0 +1,157 @@
+"""The process of one contestant: reads a call a line, and answers with what it measured.
+
+`python -m bench.worker NAME URL…`; a call is a JSON array of a method's name and its arguments.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from google.auth.transport.requests import Request
+
+from bench.contestants import Urls, build
+
+# Whoever takes longer than this has waited for somebody.
+_WAITED = 0.1
+
+
+class _Request(Request):
+    """A transport that knows which threads have used it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.used = threading.local()
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        self.used.now = True
+        return super().__call__(*args, **kwargs)  # type: ignore[no-untyped-call]  # google-auth has no types here
+
+
+class Worker:
+    """Measures one contestant."""
+
+    def __init__(self, name: str, *urls: str) -> None:
+        self._name, self._urls = name, Urls(*urls)
+        self._request = _Request()
+        self._credentials: Any = None
+
+    def build(self, impersonate: bool) -> None:
+        self._credentials = build(self._name, self._urls, impersonate=impersonate)
+
+    def start(self, impersonate: bool) -> None:
+        """Builds it, and has a first token."""
+        self.build(impersonate)
+        self._token(self._credentials)
+
+    def use(self) -> str:
+        """The name of the error that a request meets, or nothing."""
+        try:
+            self._token(self._credentials)
+        except Exception as error:
+            return type(error).__name__
+        return ""
+
+    def threads(self, count: int) -> int:
+        """How many of so many threads that send a request at one moment fail."""
+        barrier = threading.Barrier(count)
+        failed: list[bool] = []
+
+        def work() -> None:
+            barrier.wait()
+            failed.append(bool(self.use()))
+
+        _together(work, count)
+        return sum(failed)
+
+    def refreshes(self, count: int) -> list[float]:
+        """The CPU seconds of so many refreshes, one by one."""
+        seconds = []
+        for _ in range(count):
+            start = time.process_time()
+            self._credentials.refresh(self._request)
+            seconds.append(time.process_time() - start)
+        return seconds
+
+    def copies(self, count: int) -> None:
+        """Has so many clients scope a copy of their own, and send a request each."""
+        for number in range(count):
+            self._token(self._credentials.with_scopes([f"https://www.googleapis.com/auth/scope{number}"]))
+
+    def hot(self, count: int) -> float:
+        """Nanoseconds of `before_request` with a fresh token."""
+        before_request, request = self._credentials.before_request, self._request
+        url, headers = "https://storage.googleapis.com/", dict[str, str]()
+        start = time.perf_counter_ns()
+        for _ in range(count):
+            before_request(request, "GET", url, headers)
+        return (time.perf_counter_ns() - start) / count
+
+    def requests(self, seconds: float, threads: int, pause: float, until_new: bool) -> dict[str, Any]:
+        """Sends requests for a while, or until they carry a new token, and tells how they fared."""
+        taken: list[float] = []
+        waited: list[bool] = []
+        failed: list[bool] = []
+        end = time.monotonic() + seconds
+        old = self._credentials.token
+
+        def work() -> None:
+            while time.monotonic() < end:
+                self._request.used.now = False
+                start = time.perf_counter()
+                error, token = "", old
+                try:
+                    token = self._token(self._credentials)
+                except Exception as caught:
+                    error = type(caught).__name__
+                taken.append(time.perf_counter() - start)
+                waited.append(self._request.used.now or taken[-1] > _WAITED)
+                failed.append(bool(error))
+                if until_new and token != old:
+                    return
+                time.sleep(pause)
+
+        _together(work, threads)
+        taken.sort()
+        return {
+            "requests": len(taken),
+            "failed": sum(failed),
+            "waited": sum(waited),
+            "p50_ms": 1000 * taken[len(taken) // 2],
+            "p999_ms": 1000 * taken[min(len(taken) - 1, int(len(taken) * 0.999))],
+        }
+
+    def _token(self, credentials: Any) -> str:
+        """What a request of a client library does, and the token that it carries."""
+        if not hasattr(credentials, "before_request"):
+            credentials.refresh(self._request)
+            return str(credentials.token)
+        headers: dict[str, str] = {}
+        credentials.before_request(self._request, "GET", "https://storage.googleapis.com/", headers)
+        return headers["authorization"].removeprefix("Bearer ")
+
+
+def _together(work: Callable[[], None], count: int) -> None:
+    threads = [threading.Thread(target=work) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+if __name__ == "__main__":
+    answers, sys.stdout = sys.stdout, sys.stderr
+    logging.disable(logging.WARNING)
+    worker = Worker(*sys.argv[1:])
+    for line in sys.stdin:
+        method, *arguments = json.loads(line)
+        try:
+            answer = [getattr(worker, method)(*arguments), None]
+        except Exception as caught:
+            answer = [None, f"{type(caught).__name__}: {caught}"]
+        print(json.dumps(answer), file=answers, flush=True)
