@@ -52,9 +52,9 @@ def bench(session: nox.Session) -> None:
     pythons = []
     for number, (peer, requirements) in enumerate(REQUIREMENTS.items()):
         place = Path(session.create_tmp(), f"peer{number}")
-        session.run("python", "-m", "venv", str(place), silent=True)
+        session.run_install("python", "-m", "venv", str(place), silent=True)
         python = str(place / ("Scripts" if os.name == "nt" else "bin") / "python")
-        session.run(python, "-m", "pip", "install", "--quiet", *requirements, env=INSTALL_ENV, external=True)
+        session.run_install(python, "-m", "pip", "install", "--quiet", *requirements, env=INSTALL_ENV, external=True)
         pythons.append(f"{peer}={python}")
     out = session.posargs[0] if session.posargs else session.create_tmp()
     session.run("python", "-m", "bench", out, *pythons, env={"PYTHONPATH": "tests"})

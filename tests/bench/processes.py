@@ -16,7 +16,12 @@ from typing import Any
 from bench.contestants import Urls
 
 _TESTS = str(Path(__file__).parents[1])
-_KEYS = {"AWS_ACCESS_KEY_ID": "AKIABENCHBENCHBENCH1", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_SESSION_TOKEN": "token"}
+# As long as a role's are.
+_KEYS = {
+    "AWS_ACCESS_KEY_ID": "ASIABENCHBENCHBENCH1",
+    "AWS_SECRET_ACCESS_KEY": "bench/se+cret" * 3,
+    "AWS_SESSION_TOKEN": "IQoJb3Jp/2lu+2Vj" * 50,
+}
 _REGION = {"AWS_REGION": "eu-central-1", "AWS_DEFAULT_REGION": "eu-central-1"}
 
 

@@ -12,14 +12,15 @@ from bench.rows import Row
 
 _ORDER = (GOOGLE, SUPPLIER, WIF, SCALESEC, OURS)
 _SHOWN = (OURS, GOOGLE, SUPPLIER)
-_BAR, _ROW, _LEFT, _LENGTH = 14, 74, 20, 460
+# In pixels.
+_BAR, _ROW, _LEFT, _LENGTH = 14, 94, 20, 600
 _STYLE = """
 text { font: 13px system-ui, -apple-system, "Segoe UI", sans-serif; fill: #1f2328 }
 .what { font-weight: 600 } .goal { fill: #59636e; font-size: 12px } .value { font-size: 12px }
-.bar0 { fill: #1a7f37 } .bar1 { fill: #8c959f } .bar2 { fill: #c4cad1 } .missed { fill: #cf222e }
+.bar0 { fill: #1a7f37 } .bar1 { fill: #8c959f } .bar2 { fill: #c4cad1 } .missed { fill: #9a6700 }
 @media (prefers-color-scheme: dark) {
   text { fill: #f0f6fc } .goal { fill: #9198a1 }
-  .bar0 { fill: #3fb950 } .bar1 { fill: #6e7681 } .bar2 { fill: #454c54 } .missed { fill: #f85149 }
+  .bar0 { fill: #3fb950 } .bar1 { fill: #6e7681 } .bar2 { fill: #454c54 } .missed { fill: #d29922 }
 }
 """
 
@@ -59,19 +60,17 @@ def picture(rows: Sequence[Row]) -> str:
 
 
 def _bars(row: Row, top: int) -> list[str]:
-    verdict = "" if row.reached else '<tspan class="missed"> missed</tspan>'
+    verdict = "" if row.reached else ' <tspan class="missed">(missed)</tspan>'
     parts = [
         f'<text class="what" x="{_LEFT}" y="{top + 14}">{escape(row.what)}</text>',
+        f'<text class="goal" x="{_LEFT}" y="{top + 30}">goal: {escape(row.goal)}{verdict}</text>',
     ]
     longest = max(row.bars.get(name, 0.0) for name in _SHOWN) or 1.0
     for index, name in enumerate(_SHOWN):
-        y = top + 21 + index * (_BAR + 1)
+        y = top + 37 + index * (_BAR + 1)
         value = row.bars.get(name)
-        length = 0.0 if value is None else _LENGTH * value / longest
+        length = 2.0 if value is None else max(2.0, _LENGTH * value / longest)
         shown = "n/a" if value is None else f"{value:.3g} {row.unit}"
-        parts.append(
-            f'<rect class="bar{index}" x="{_LEFT}" y="{y}" width="{max(length, 2):.1f}" height="{_BAR}" rx="2"/>'
-        )
-        goal = f'<tspan class="goal" dx="10">goal: {escape(row.goal)}{verdict}</tspan>' if index == 0 else ""
-        parts.append(f'<text class="value" x="{_LEFT + max(length, 2) + 8:.1f}" y="{y + 11}">{shown}{goal}</text>')
+        parts.append(f'<rect class="bar{index}" x="{_LEFT}" y="{y}" width="{length:.1f}" height="{_BAR}" rx="2"/>')
+        parts.append(f'<text class="value" x="{_LEFT + length + 8:.1f}" y="{y + 11}">{shown}</text>')
     return parts

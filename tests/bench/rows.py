@@ -104,7 +104,7 @@ class Bench:
         return row
 
     def _one_503(self) -> Row:
-        row = Row("Requests that fail by one 503 from STS, one from IAM", "none", "failed")
+        row = Row("Requests that fail: one meets a 503 from STS, another one from IAM", "none", "failed")
         with contestants(self._pythons, self._urls, self._env) as running:
             for name, each in running.items():
                 errors = []
@@ -136,7 +136,7 @@ class Bench:
                 fared = each.do("requests", 2.0, 4, 0.001, True)
                 self._fared(row, name, fared)
                 if name == OURS:
-                    row.reached = fared["waited"] == fared["failed"] == 0 and fared["p999_ms"] < 1
+                    row.reached = fared["renewed"] and fared["waited"] == fared["failed"] == 0 and fared["p999_ms"] < 1
         row.cells[SCALESEC] = _NO_OBJECT
         return row
 
@@ -195,7 +195,7 @@ class Bench:
     def _cold(self) -> Row:
         row = Row(
             "Cold start: import, build, first token, keys in the environment",
-            "1.3 of google.auth.aws, 0.8 of the boto3 supplier",
+            "at most 1.3 of google.auth.aws and 0.8 of the boto3 supplier",
             "ms",
         )
 
@@ -247,7 +247,7 @@ class Bench:
     @staticmethod
     def _fleet() -> Row:
         row = Row(
-            "Ten thousand workers started in one second: peak to mean exchanges a minute after 12 h (simulated)",
+            "Peak to mean exchanges a minute, 12 h after 10,000 workers start at once (simulated)",
             "at most 2.5",
             "×",
         )

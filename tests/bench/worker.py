@@ -119,6 +119,7 @@ class Worker:
         _together(work, threads)
         taken.sort()
         return {
+            "renewed": self._credentials.token != old,
             "requests": len(taken),
             "failed": sum(failed),
             "waited": sum(waited),
