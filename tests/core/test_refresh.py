@@ -1,0 +1,450 @@
+"""The refresh rule, and the source that follows it, in virtual time; threads of the background run when a test says so."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import google_auth_httplib2
+import httplib2
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from core.conftest import Make
+from core.stand_in import ACCOUNT, PROVIDER, Answer, FakeClock, FakeGoogle, Sent, federated
+from google_auth_botocore import Credentials, FederationError, TransientFederationError, _token, _transport
+from google_auth_botocore._base import SourceCredentials
+from google_auth_botocore._clock import Moment
+from google_auth_botocore._token import Minted, State, hold, state
+
+GOOD_FOR_A_SECOND_THREAD = _transport.in_background
+
+lives = st.floats(1, 43200)
+draws = st.floats(0, 1)
+
+
+class TestRule:
+    @given(lives, draws)
+    def test_window_opens_between_an_eighth_and_a_quarter_before_the_end_at_most_15_minutes(
+        self, life: float, draw: float
+    ) -> None:
+        held = hold(Minted("t", life, Moment(1e9, 5e3)), draw)
+        window = held.ends_at.monotonic - held.renew_at.monotonic
+        longest = min(life / 4, 900)
+        assert longest / 2 - 1e-6 <= window <= longest + 1e-6
+        assert held.ends_at == Moment(1e9 + life, 5e3 + life)
+
+    @given(lives, draws, st.lists(st.floats(0, 50_000), max_size=20))
+    def test_token_only_ever_ages(self, life: float, draw: float, moments: list[float]) -> None:
+        held = hold(Minted("t", life, Moment(0.0, 0.0)), draw)
+        seen = [state(held, Moment(at, at)) for at in sorted(moments)]
+        order = [State.FRESH, State.ADVISORY, State.EXPIRED]
+        assert seen == sorted(seen, key=order.index)
+        assert state(held, Moment(life, life)) is State.EXPIRED
+        assert state(held, Moment(0.0, 0.0)) is State.FRESH
+
+    @given(lives, draws)
+    def test_either_clock_ends_it(self, life: float, draw: float) -> None:
+        held = hold(Minted("t", life, Moment(0.0, 0.0)), draw)
+        assert state(held, Moment(life, 0.0)) is State.EXPIRED
+        assert state(held, Moment(0.0, life)) is State.EXPIRED
+        assert state(None, Moment(0.0, 0.0)) is State.EXPIRED
+
+
+class Background:
+    """Stands in for threads: keeps what would run in one, until a test lets it run."""
+
+    def __init__(self) -> None:
+        self.waiting: list[Callable[[], object]] = []
+        self.broken = False
+
+    def thread(self, target: Callable[..., object], args: tuple[Any, ...], name: str, daemon: bool) -> Background:
+        assert daemon, "it must not hold up the end of the interpreter"
+        assert name == "google-auth-botocore refresh"
+        self.waiting.append(lambda: target(*args))
+        return self
+
+    def start(self) -> None:
+        if self.broken:
+            self.waiting.clear()
+            raise RuntimeError("can't start new thread")
+
+    def run(self) -> None:
+        while self.waiting:
+            self.waiting.pop(0)()
+
+
+@pytest.fixture(name="background")
+def _background(monkeypatch: pytest.MonkeyPatch) -> Background:
+    background = Background()
+
+    class Threading:
+        Thread = staticmethod(background.thread)
+        Lock, Event = threading.Lock, threading.Event
+
+    monkeypatch.setattr(_token, "threading", Threading)
+    return background
+
+
+def ask(credentials: Credentials, request: Any) -> str:
+    headers: dict[str, str] = {}
+    credentials.before_request(request, "GET", "https://x", headers)
+    return headers["authorization"]
+
+
+@pytest.fixture(autouse=True)
+def _background_means_requests(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The stand-in is as good for a second thread as requests is."""
+    monkeypatch.setattr("google_auth_botocore._transport.in_background", lambda _: True)
+
+
+class TestAdvisory:
+    @pytest.fixture(name="credentials")
+    def _credentials(self, make: Make, request_: FakeGoogle, background: Background, clock: FakeClock) -> Credentials:
+        credentials = make()
+        assert ask(credentials, request_) == "Bearer federated-1"
+        clock.advance(3600 - 400)
+        return credentials
+
+    def test_a_fresh_token_is_used_without_a_thought_of_renewal(
+        self, make: Make, request_: FakeGoogle, background: Background, clock: FakeClock
+    ) -> None:
+        credentials = make()
+        ask(credentials, request_)
+        clock.advance(3600 - 901)
+        assert ask(credentials, request_) == "Bearer federated-1"
+        assert (len(request_.calls), background.waiting) == (1, [])
+
+    def test_the_token_is_used_at_once_while_one_refresh_runs(
+        self, credentials: Credentials, request_: FakeGoogle, background: Background
+    ) -> None:
+        for _ in range(100):
+            assert ask(credentials, request_) == "Bearer federated-1"
+        assert (len(request_.calls), len(background.waiting)) == (1, 1)
+        background.run()
+        assert ask(credentials, request_) == "Bearer federated-2"
+        assert len(request_.calls) == 2
+
+    def test_a_failure_is_one_warning_backs_off_and_is_over_by_itself(
+        self,
+        credentials: Credentials,
+        request_: FakeGoogle,
+        background: Background,
+        clock: FakeClock,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        request_.script.extend([Answer({"error": "invalid_target"}, 400)] * 2)
+        tries: list[float] = []
+        while len(tries) < 3:
+            assert ask(credentials, request_) == "Bearer federated-1"
+            if background.waiting:
+                tries.append(clock.monotonic())
+                background.run()
+            clock.advance(0.1)
+        assert [record.levelname for record in caplog.records if "ahead of its end" in record.message] == [
+            "WARNING"
+        ] * 2
+        assert 0.5 <= tries[1] - tries[0] <= 1.2
+        assert 1.0 <= tries[2] - tries[1] <= 2.2
+        assert ask(credentials, request_) == "Bearer federated-4"
+        assert len(request_.calls) == 4
+
+    def test_a_permanent_failure_ahead_of_time_does_not_speak_for_the_callers(
+        self, credentials: Credentials, request_: FakeGoogle, background: Background, clock: FakeClock
+    ) -> None:
+        request_.script.append(Answer({"error": "invalid_target"}, 400))
+        ask(credentials, request_)
+        background.run()
+        clock.advance(400)
+        assert ask(credentials, request_) == "Bearer federated-3"
+
+    def test_where_no_thread_can_be_had_the_token_is_used(
+        self, credentials: Credentials, request_: FakeGoogle, background: Background
+    ) -> None:
+        background.broken = True
+        assert ask(credentials, request_) == "Bearer federated-1"
+        background.broken = False
+        assert ask(credentials, request_) == "Bearer federated-1"
+        background.run()
+        assert ask(credentials, request_) == "Bearer federated-2"
+
+    def test_an_outage_shorter_than_the_window_is_noticed_by_nobody(
+        self, credentials: Credentials, request_: FakeGoogle, background: Background, clock: FakeClock
+    ) -> None:
+        request_.script.extend([ConnectionError("down")] * 1000)
+        end = clock.now + 390
+        while clock.now < end:
+            assert ask(credentials, request_) == "Bearer federated-1"
+            background.run()
+            clock.advance(1)
+        request_.script.clear()
+        clock.advance(60)
+        assert ask(credentials, request_).startswith("Bearer federated-")
+
+    def test_httplib2_is_used_in_the_callers_own_thread(
+        self, credentials: Credentials, background: Background, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It mixes up the answers of two threads; a failure is still only a warning."""
+        used_by = []
+
+        class Refusing(httplib2.Http):  # type: ignore[misc]  # httplib2 has no types
+            def request(self, *_: Any, **__: Any) -> Any:
+                used_by.append(threading.current_thread())
+                return httplib2.Response({"status": "400"}), b'{"error": "invalid_target"}'
+
+        monkeypatch.setattr(credentials._source, "_in_background", GOOD_FOR_A_SECOND_THREAD)
+        assert ask(credentials, google_auth_httplib2.Request(Refusing())) == "Bearer federated-1"
+        assert used_by == [threading.current_thread()]
+        assert background.waiting == []
+
+
+class TestClock:
+    SKEWED = "Received invalid AWS response of type SignatureDoesNotMatch with error message: Signature expired: x"
+    YOUNG = (
+        "Received invalid AWS response of type SignatureDoesNotMatch with error message: Signature not yet current: x"
+    )
+
+    @pytest.mark.parametrize("hours", [-5, 3])
+    def test_a_clock_that_is_hours_off_is_measured_once_and_anew_when_it_is_set_right(
+        self, make: Make, request_: FakeGoogle, clock: FakeClock, hours: int
+    ) -> None:
+        def dated(sent: Sent) -> str:
+            return sent.form["subject_token"].split("x-amz-date%22%2C%22value%22%3A%22")[1][:16]
+
+        def refusal(date: str, text: str) -> Answer:
+            return Answer({"error": "invalid_grant", "error_description": text}, 400, {"Date": date})
+
+        clock.now += 3600 * hours
+        credentials = make()
+        request_.script.append(refusal("Fri, 15 Jan 2027 08:00:00 GMT", self.SKEWED if hours < 0 else self.YOUNG))
+        credentials.refresh(request_)
+        credentials.refresh(request_)
+        assert [dated(sent) for sent in request_.calls[1:]] == ["20270115T080000Z"] * 2
+        life = credentials.get_token().expiry.timestamp() - clock.now
+        assert life == 3600
+        clock.now -= 3600 * hours
+        request_.script.append(refusal("Fri, 15 Jan 2027 08:00:00 GMT", self.YOUNG if hours < 0 else self.SKEWED))
+        credentials.refresh(request_)
+        assert dated(request_.calls[-1]) == "20270115T080000Z"
+        assert len(request_.calls) == 5
+
+    def test_a_refusal_without_a_date_is_an_error(self, make: Make, request_: FakeGoogle) -> None:
+        request_.script.append(Answer({"error": "invalid_grant", "error_description": self.SKEWED}, 400))
+        with pytest.raises(FederationError, match="Set this machine's clock"):
+            make().refresh(request_)
+        assert len(request_.calls) == 1
+
+
+class TestServers:
+    def test_a_federated_token_that_iam_refuses_is_renewed_once(self, make: Make, request_: FakeGoogle) -> None:
+        credentials = make(ACCOUNT)
+        credentials.refresh(request_)
+        request_.script.append(Answer({"error": {"code": 401, "message": "x", "status": "UNAUTHENTICATED"}}, 401))
+        credentials.refresh(request_)
+        assert [sent.url.rsplit("/", 1)[1].split(":")[-1] for sent in request_.calls] == [
+            "token",
+            "generateAccessToken",
+            "generateAccessToken",
+            "token",
+            "generateAccessToken",
+        ]
+        request_.script.extend(
+            [
+                Answer({"error": {"code": 401, "status": "UNAUTHENTICATED"}}, 401),
+                federated("federated-x"),
+                Answer({"error": {"code": 401, "status": "UNAUTHENTICATED"}}, 401),
+            ]
+        )
+        with pytest.raises(FederationError) as caught:
+            credentials.refresh(request_)
+        assert caught.value.status_code == 401
+        credentials.refresh(request_)
+
+    def test_retry_after_beyond_the_deadline_is_not_waited_for(
+        self, make: Make, request_: FakeGoogle, clock: FakeClock
+    ) -> None:
+        request_.script.append(Answer({"error": "quota_exceeded"}, 429, {"Retry-After": "600"}))
+        with pytest.raises(TransientFederationError):
+            make().refresh(request_)
+        assert clock.slept == []
+
+    def test_retry_after_may_be_a_date(self, make: Make, request_: FakeGoogle, clock: FakeClock) -> None:
+        headers = {"Retry-After": "Fri, 15 Jan 2027 08:00:09 GMT", "Date": "Fri, 15 Jan 2027 08:00:00 GMT"}
+        request_.script.append(Answer({}, 503, headers))
+        make().refresh(request_)
+        assert clock.slept == [9.0]
+
+    def test_one_attempt_takes_at_most_10_seconds_and_all_of_them_30(
+        self, make: Make, request_: FakeGoogle, clock: FakeClock
+    ) -> None:
+        def hang(sent: Sent) -> Answer:
+            assert isinstance(sent.timeout, float)
+            clock.advance(sent.timeout)
+            raise TimeoutError
+
+        request_.script.extend([hang] * 100)
+        start = clock.monotonic()
+        with pytest.raises(TransientFederationError):
+            make(ACCOUNT).refresh(request_)
+        assert clock.monotonic() - start <= 31
+        assert max(sent.timeout for sent in request_.calls) == 10.0  # type: ignore[type-var]
+
+
+class TestFlights:
+    def test_512_threads_at_an_expired_token_make_one_call_to_each(
+        self, make: Make, request_: FakeGoogle, clock: FakeClock
+    ) -> None:
+        credentials = make(ACCOUNT)
+        ask(credentials, request_)
+        clock.advance(3600)
+        request_.calls.clear()
+        together = threading.Barrier(512)
+
+        def work(_: int) -> str:
+            together.wait(60)
+            return ask(credentials, request_)
+
+        with ThreadPoolExecutor(512) as pool:
+            assert len(set(pool.map(work, range(512)))) == 1
+        assert (request_.count("/token"), request_.count(":generateAccessToken")) == (1, 1)
+
+    def test_a_flight_that_died_with_a_suspended_process_is_taken_over(
+        self, make: Make, request_: FakeGoogle, clock: FakeClock
+    ) -> None:
+        """And its late result is dropped."""
+        credentials = make()
+        frozen, thawed = threading.Event(), threading.Event()
+
+        def hang(_: Sent) -> Answer:
+            frozen.set()
+            assert thawed.wait(60)
+            return federated("late")
+
+        request_.script.append(hang)
+        with ThreadPoolExecutor(1) as pool:
+            first = pool.submit(credentials.refresh, request_)
+            assert frozen.wait(60)
+            clock.advance(31)
+            assert ask(credentials, request_) == "Bearer federated-2"
+            thawed.set()
+            first.result(60)
+        assert credentials.token == "federated-2"
+
+    def test_an_interrupt_is_for_the_thread_that_it_hit(self, make: Make, request_: FakeGoogle) -> None:
+        credentials = make()
+
+        def interrupt(_: Sent) -> Answer:
+            raise KeyboardInterrupt
+
+        request_.script.append(interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            credentials.refresh(request_)
+        assert ask(credentials, request_) == "Bearer federated-2"
+
+
+class Machine(RuleBasedStateMachine):
+    """Days of requests, refreshes, outages and copies, in any order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.patch = pytest.MonkeyPatch()
+        self.clock, self.background = FakeClock(), Background()
+        self.patch.setattr(SourceCredentials, "_clock", self.clock)
+        self.patch.setattr("google_auth_botocore._transport.in_background", lambda _: True)
+        self.patch.setattr(
+            _token,
+            "threading",
+            type(
+                "Threading",
+                (),
+                {"Thread": staticmethod(self.background.thread), "Lock": threading.Lock, "Event": threading.Event},
+            ),
+        )
+        for name, value in {
+            "AWS_ACCESS_KEY_ID": "AKID",
+            "AWS_SECRET_ACCESS_KEY": "SECRET",
+            "AWS_REGION": "us-east-1",
+        }.items():
+            self.patch.setenv(name, value)
+        logging.getLogger("google_auth_botocore").setLevel(logging.CRITICAL)
+        self.request = FakeGoogle()
+        self.credentials = [Credentials(PROVIDER)]
+        self.up = True
+        self.good_until = 0.0
+
+    def teardown(self) -> None:
+        logging.getLogger("google_auth_botocore").setLevel(logging.NOTSET)
+        self.patch.undo()
+
+    def server(self, sent: Sent) -> Answer:
+        if not self.up:
+            return Answer({"error": "unavailable"}, 503)
+        self.good_until = self.clock.now + 3600
+        return self.request._google(sent)
+
+    def _armed(self) -> FakeGoogle:
+        self.request.script.clear()
+        self.request.script.extend([self.server] * 1000)
+        return self.request
+
+    @rule(seconds=st.sampled_from([0.5, 30.0, 600.0, 2000.0, 5000.0]))
+    def time_passes(self, seconds: float) -> None:
+        self.clock.advance(seconds)
+
+    @rule()
+    def outage_begins_or_ends(self) -> None:
+        self.up = not self.up
+
+    @rule()
+    def background_runs(self) -> None:
+        self._armed()
+        self.background.run()
+
+    @rule(data=st.data())
+    def request_is_sent(self, data: st.DataObject) -> None:
+        credentials = data.draw(st.sampled_from(self.credentials))
+        alive, calls = self.clock.now < self.good_until, len(self.request.calls)
+        error = None
+        try:
+            ask(credentials, self._armed())
+        except FederationError as raised:
+            error = raised
+        if error is not None:
+            assert not alive, "a request failed while a token lived"
+            assert not self.up
+            assert error.retryable
+            return
+        assert alive or self.up
+        if alive:
+            assert len(self.request.calls) == calls, "a request waited while a token lived"
+        assert credentials._source.held is not None
+        assert self.clock.now < credentials._source.held.ends_at.wall
+
+    @rule(data=st.data())
+    def refreshed(self, data: st.DataObject) -> None:
+        credentials = data.draw(st.sampled_from(self.credentials))
+        before = credentials.token
+        try:
+            credentials.refresh(self._armed())
+        except FederationError:
+            assert not self.up
+            assert credentials.token == before
+        else:
+            assert credentials.token != before
+
+    @precondition(lambda self: len(self.credentials) < 4)
+    @rule()
+    def copied(self) -> None:
+        self.credentials.append(self.credentials[0].with_quota_project(f"q{len(self.credentials)}"))
+
+    @invariant()
+    def copies_share_one_token(self) -> None:
+        assert len({credentials.token for credentials in self.credentials}) == 1
+
+
+TestMachine = Machine.TestCase
