@@ -96,12 +96,12 @@ class AwsIdentity:
             raise ConfigurationError(
                 "profile belongs to the session made here; a session that is given has its own. Give one of the two."
             )
+        self._start_afresh()
         if not self._environment_decides():
             # Now, and not at the first request: an import that a fork catches half done hangs the child. Where the
             # environment decides it is left out, because it would cost a cold start a fifth more.
             _session.load()
         self._forked = False
-        self._start_afresh()
 
     def _start_afresh(self) -> None:
         self._lock = threading.Lock()
@@ -109,6 +109,7 @@ class AwsIdentity:
         self._credentials: Any = None
         self._look_again = False
         self._metadata_region: str | None = None
+        self._configured: bool | None = None
         # ARN of the role without its session, arn:aws:sts::ACCOUNT:assumed-role/ROLE, where the configuration says it.
         self.assumed_role: str | None = None
 
@@ -121,6 +122,7 @@ class AwsIdentity:
         """Drops keys that AWS no longer takes; the next call resolves them again."""
         self._credentials = None
         self._own = None
+        self._configured = None
         self._look_again = self.session is not None
 
     def signer(self, verification_url: str | None, *, ahead: bool) -> Signer:
@@ -211,7 +213,11 @@ class AwsIdentity:
     def _environment_decides(self) -> bool:
         """Whether the first link of botocore's chain is all there is: a whole session costs several times the start-up."""
         chosen = self.session is not None or self.origin.profile or self.origin.assume_role
-        return not chosen and bool(os.environ.get(EnvProvider.ACCESS_KEY)) and not _session.configured()
+        if chosen or not os.environ.get(EnvProvider.ACCESS_KEY):
+            return False
+        if self._configured is None:  # looked up once, as a session reads its files once
+            self._configured = _session.configured()
+        return not self._configured
 
     def _stated_region(self) -> str | None:
         """Region from the argument or the environment."""

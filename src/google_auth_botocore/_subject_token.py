@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from urllib.parse import quote
 
-from botocore.auth import SigV4Auth
+from botocore.auth import EMPTY_SHA256_HASH, SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import ReadOnlyCredentials
 
@@ -40,6 +40,13 @@ class SubjectToken:
     secrets: tuple[str, ...] = field(repr=False)
 
 
+class _Auth(SigV4Auth):
+    """The request has no body: the inherited method would prepare all of it to find that out."""
+
+    def payload(self, request: AWSRequest) -> str:  # noqa: ARG002 - botocore's signature
+        return EMPTY_SHA256_HASH
+
+
 def sign(signer: Signer, audience: str, timestamp: float) -> SubjectToken:
     """Signs a GetCallerIdentity request, which nobody sends but Google.
 
@@ -59,7 +66,7 @@ def sign(signer: Signer, audience: str, timestamp: float) -> SubjectToken:
         request.headers["x-amz-security-token"] = signer.keys.token
 
     # The steps one by one: `add_auth` takes them all, but reads its own clock and logs the request.
-    auth = SigV4Auth(signer.keys, "sts", signer.region)
+    auth = _Auth(signer.keys, "sts", signer.region)
     signed_headers = auth.headers_to_sign(request)
     signature = auth.signature(auth.string_to_sign(request, auth.canonical_request(request)), request)
     request.headers["Authorization"] = (

@@ -76,7 +76,6 @@ class Sender:
 
     Attributes:
         secrets: What no error may quote.
-        date: The server's time in its last reply, in seconds since the epoch.
     """
 
     def __init__(self, request: Request, clock: Clock, deadline: float) -> None:
@@ -84,7 +83,12 @@ class Sender:
         self._clock = clock
         self._deadline = deadline
         self.secrets: list[str] = []
-        self.date: float | None = None
+        self._last: Reply | None = None
+
+    @property
+    def date(self) -> float | None:
+        """The server's time in its last reply, in seconds since the epoch."""
+        return None if self._last is None else self._last.date
 
     def post(self, step: str, server: str, url: str, headers: Mapping[str, str], body: bytes) -> Reply:
         """Sends the request until there is an answer that another try would not change.
@@ -111,7 +115,7 @@ class Sender:
                 self._deadline = now + DEADLINE  # the process was suspended: its time starts now
             _LOGGER.debug("%s: %s", url, type(error).__name__ if reply is None else f"HTTP {reply.status}")
             if reply is not None:
-                self.date = reply.date
+                self._last = reply
             if reply is not None and not _worth_another_try(reply):
                 if 300 <= reply.status < 400:
                     raise FederationError(
@@ -190,7 +194,8 @@ class _Call:
             self._extra = {"allow_redirects": False, "auth": _leave_headers_alone}
         elif self.kind == "urllib3":
             self._extra = {"redirect": False}
-        self._takes_timeout = self.kind != "httplib2" and _takes_timeout(target)
+        # The signature of one that is known need not be looked at, which takes a while.
+        self._takes_timeout = bool(self._extra) or (self.kind != "httplib2" and _takes_timeout(target))
 
     def __call__(self, url: str, headers: Mapping[str, str], body: bytes, timeout: float) -> Any:
         extra = dict(self._extra)
