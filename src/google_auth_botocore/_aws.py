@@ -207,7 +207,7 @@ class AwsIdentity:
             credentials, region = self._from_session(ahead=ahead)
         keys = _usable(credentials)
         region, host = _region.endpoint(region, verification_url)
-        _LOGGER.debug("AWS keys from %s, to be verified at %s in %s", _method(credentials), host, region)
+        _LOGGER.debug("AWS keys from %s, to be verified at %s in %s", _session.method(credentials), host, region)
         return Signer(keys, region, host)
 
     def _environment_decides(self) -> bool:
@@ -229,7 +229,9 @@ class AwsIdentity:
         region = self._region(session)
         if self._credentials is None:
             self._credentials = self._resolve(session, region)
-            self.assumed_role = _assumed_role(self._credentials, session, self.origin)
+            self.assumed_role = _session.assumed_role(
+                self._credentials, session, dict(self.origin.assume_role).get("RoleArn")
+            )
         credentials = self._credentials
         if ahead and self._prompts(session) and _refresh_needed(credentials):
             raise _aws_errors.failed(
@@ -263,7 +265,7 @@ class AwsIdentity:
 
     def _region_of_instance(self, session: Any, credentials: Any) -> str | None:
         """Where the instance is that the keys came from; asked for once."""
-        if self._metadata_region is None and _method(credentials) == "iam-role":
+        if self._metadata_region is None and _session.method(credentials) == "iam-role":
             self._metadata_region = _region.parent(_region.from_metadata(session))
         return self._metadata_region
 
@@ -335,7 +337,7 @@ def _usable(credentials: Any) -> ReadOnlyCredentials:
     for name, value in zip(names, keys, strict=False):
         if value is not None and re.search(r"\s", value):
             raise _aws_errors.failed(
-                f"The AWS {name} from {_method(credentials)} contains white space.",
+                f"The AWS {name} from {_session.method(credentials)} contains white space.",
                 "InvalidCredentials",
                 _hints.AWS_WHITE_SPACE,
             )
@@ -355,21 +357,6 @@ def _frozen(credentials: Any) -> ReadOnlyCredentials:
         return keys  # type: ignore[no-any-return]
 
 
-def _method(credentials: Any) -> str | None:
-    """Name of the link of the chain that the keys came from."""
-    return getattr(credentials, "method", None)
-
-
 def _refresh_needed(credentials: Any) -> bool:
     refreshable = isinstance(credentials, botocore.credentials.RefreshableCredentials)
     return refreshable and bool(credentials.refresh_needed())
-
-
-def _assumed_role(credentials: Any, session: Any, origin: Source) -> str | None:
-    arn = dict(origin.assume_role).get("RoleArn")
-    if arn is None and _method(credentials) in ("assume-role", "assume-role-with-web-identity"):
-        arn = session.get_scoped_config().get("role_arn")
-        if _method(credentials) == "assume-role-with-web-identity" and "profile" not in session.instance_variables():
-            arn = os.environ.get("AWS_ROLE_ARN", arn)
-    match = re.fullmatch(r"arn:(aws[a-z-]*):iam::(\d{12}):role/(?:.*/)?([^/]+)", arn or "")
-    return f"arn:{match[1]}:sts::{match[2]}:assumed-role/{match[3]}" if match else None

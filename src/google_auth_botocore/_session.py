@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from typing import Any
 
 import botocore.config
@@ -71,8 +72,24 @@ def prompts(session: Any) -> bool:
 def carryable(session: Any) -> bool:
     """Whether another process, or the child of a fork, finds the same identity by the session's profile alone."""
     credentials = session.get_credentials()
-    method = getattr(credentials, "method", None)
-    if method == "assume-role":  # also a common choice of those who assume roles in code
+    found = method(credentials)
+    if found == "assume-role":  # also a common choice of those who assume roles in code
         return "role_arn" in session.get_scoped_config()
     chain = botocore.credentials.create_credential_resolver(new(None, None))
-    return credentials is None or method in {provider.METHOD for provider in chain.providers}
+    return credentials is None or found in {provider.METHOD for provider in chain.providers}
+
+
+def method(credentials: Any) -> str | None:
+    """Name of the link of the chain that the keys came from."""
+    return getattr(credentials, "method", None)
+
+
+def assumed_role(credentials: Any, session: Any, role_arn: str | None) -> str | None:
+    """The ARN that AWS gives an assumed role, without its session: *role_arn*, or else the one in the configuration."""
+    found = method(credentials)
+    if role_arn is None and found in ("assume-role", "assume-role-with-web-identity"):
+        role_arn = session.get_scoped_config().get("role_arn")
+        if found == "assume-role-with-web-identity" and "profile" not in session.instance_variables():
+            role_arn = os.environ.get("AWS_ROLE_ARN", role_arn)
+    match = re.fullmatch(r"arn:(aws[a-z-]*):iam::(\d{12}):role/(?:.*/)?([^/]+)", role_arn or "")
+    return f"arn:{match[1]}:sts::{match[2]}:assumed-role/{match[3]}" if match else None
