@@ -1,0 +1,251 @@
+"""Forks, spawns, suspensions and ends of processes, each at a bad moment, in front of the emulator."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from google.cloud import storage
+from google.cloud.storage import transfer_manager
+
+from google_auth_botocore import Credentials
+from google_auth_botocore.emulator import Emulator, Fault
+from google_auth_botocore.emulator.aws import InstanceMetadata
+from google_auth_botocore.emulator.sandbox import Sandbox
+
+pytestmark = [
+    pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform does not fork"),
+    # Python 3.12 warns of what is tested here.
+    pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning"),
+]
+
+PATIENCE = 60
+
+
+@pytest.fixture(name="imds")
+def _imds(google: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[InstanceMetadata]:
+    with InstanceMetadata(google.aws_keys.issue) as imds:
+        for name, value in imds.environment().items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setenv("AWS_REGION", "eu-central-1")
+        yield imds
+
+
+@pytest.fixture(name="credentials")
+def _credentials(google: Emulator, imds: InstanceMetadata) -> Credentials:
+    provider = google.add_aws_provider()
+    return Credentials(provider.audience, token_url=google.token_url)
+
+
+def in_child(work: Callable[[], str]) -> str:
+    """What the work gives in the child of a fork, which is killed when it hangs."""
+    readable, writable = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.close(readable)
+            signal.alarm(PATIENCE)
+            os.write(writable, work().encode())
+        finally:
+            os._exit(0)
+    os.close(writable)
+    with os.fdopen(readable) as pipe:
+        result = pipe.read()
+    os.waitpid(child, 0)
+    return result
+
+
+def token(credentials: Credentials) -> str:
+    return credentials.get_token().value
+
+
+def renewed(credentials: Credentials) -> str:
+    credentials.refresh(None)
+    return token(credentials)
+
+
+def test_child_uses_the_parents_token_and_gets_its_next_one_itself(credentials: Credentials) -> None:
+    first = token(credentials)
+    assert in_child(lambda: token(credentials)) == first
+    second = in_child(lambda: renewed(credentials))
+    assert second.startswith("ya29.")
+    assert token(credentials) == first != second
+
+
+@pytest.mark.parametrize("lock", ["source", "identity", "federation"])
+def test_child_of_a_fork_while_another_thread_holds_a_lock_gets_its_own_token(
+    credentials: Credentials, lock: str
+) -> None:
+    held = {
+        "source": credentials._source._lock,
+        "identity": credentials._federation.identity._lock,
+        "federation": credentials._federation._lock,
+    }[lock]
+    with holding(held):
+        assert in_child(lambda: renewed(credentials)).startswith("ya29.")
+        assert in_child(lambda: token(credentials.with_scopes(["a"]))).startswith("ya29.")
+
+
+def test_child_of_a_fork_while_botocores_refresh_lock_is_held_gets_its_own_token(credentials: Credentials) -> None:
+    token(credentials)
+    keys: Any = credentials._federation.identity._credentials
+    with holding(keys._refresh_lock):
+        assert in_child(lambda: renewed(credentials)).startswith("ya29.")
+
+
+class holding:
+    """A lock, held by another thread."""
+
+    def __init__(self, lock: Any) -> None:
+        self._lock, self._taken, self._done = lock, threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._hold)
+
+    def _hold(self) -> None:
+        with self._lock:
+            self._taken.set()
+            self._done.wait(PATIENCE)
+
+    def __enter__(self) -> None:
+        self._thread.start()
+        assert self._taken.wait(PATIENCE)
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+        self._thread.join()
+
+
+def test_child_of_a_fork_in_the_middle_of_an_exchange_gets_its_own_token(
+    google: Emulator, credentials: Credentials
+) -> None:
+    """Its parent's flight is not on its way there."""
+    google.fail("/v1/token", Fault(delay=2))
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        flight = pool.submit(credentials.refresh, None)
+        while credentials._source._flight is None:
+            assert not flight.done()
+        child = in_child(lambda: token(credentials))
+        flight.result(PATIENCE)
+    assert child.startswith("ya29.")
+    assert child != token(credentials)
+
+
+def test_explicit_boto3_session_is_made_anew_in_the_child(
+    google: Emulator, imds: InstanceMetadata, credentials: Credentials
+) -> None:
+    shared = Credentials(
+        google.add_aws_provider().audience, token_url=google.token_url, session=boto3.Session(region_name="eu-west-1")
+    )
+    token(shared)
+    before = imds.count("security-credentials/app")
+    assert in_child(lambda: renewed(shared)).startswith("ya29.")
+    assert imds.count("security-credentials/app") == before + 1
+
+
+@pytest.mark.parametrize("method", ["spawn", "fork", "forkserver"])
+def test_pool_of_processes_resolves_its_own_identity(
+    imds: InstanceMetadata, credentials: Credentials, method: str
+) -> None:
+    context = multiprocessing.get_context(method)
+    with concurrent.futures.ProcessPoolExecutor(2, mp_context=context) as pool:
+        tokens = list(pool.map(token, [credentials] * 4, timeout=PATIENCE))
+    assert all(each.startswith("ya29.") for each in tokens)
+    assert len(set(tokens)) >= 2
+    assert credentials.token is None
+
+
+PROGRAM = """
+import dataclasses, sys, threading
+from google_auth_botocore import Credentials
+credentials = Credentials({audience!r}, token_url={token_url!r})
+"""
+
+
+def program(google: Emulator, body: str, **popen: Any) -> subprocess.Popen[str]:
+    text = PROGRAM.format(audience=google.add_aws_provider().audience, token_url=google.token_url)
+    return subprocess.Popen(
+        [sys.executable, "-c", text + textwrap.dedent(body)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        **popen,
+    )
+
+
+def test_interpreter_does_not_wait_for_a_background_refresh(google: Emulator, imds: InstanceMetadata) -> None:
+    """The token server hangs for as long as a test may take; the process ends all the same, and quietly."""
+    process = program(
+        google,
+        """
+        credentials.refresh(None)
+        held = credentials._source.held
+        credentials._source.held = dataclasses.replace(held, renew_at=held.renew_at._replace(wall=0.0))
+        print("ready", flush=True)
+        sys.stdin.readline()
+        credentials.before_request(None, "GET", "https://x", {})
+        assert any("refresh" in thread.name for thread in threading.enumerate())
+        print("done", flush=True)
+        """,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    google.fail("/v1/token", Fault(delay=PATIENCE))
+    out, errors = process.communicate("\n", timeout=PATIENCE / 2)
+    google.clear_faults()
+    assert (process.returncode, out, errors) == (0, "done\n", "")
+
+
+def test_process_suspended_in_the_middle_of_a_refresh_recovers(google: Emulator, imds: InstanceMetadata) -> None:
+    """The server has dropped the connection meanwhile: one more attempt, and nobody else waits."""
+    google.fail("/v1/token", Fault(delay=0.5, drop=True))
+    process = program(
+        google,
+        """
+        print("ready", flush=True)
+        credentials.refresh(None)
+        print(credentials.token[:5], flush=True)
+        """,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    while not google.calls:
+        assert process.poll() is None
+    os.kill(process.pid, signal.SIGSTOP)
+    google.calls.clear()
+    os.kill(process.pid, signal.SIGCONT)
+    out, errors = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, out, errors) == (0, "ya29.\n", "")
+    assert len(google.calls) <= 2
+
+
+def test_transfer_manager_copies_in_processes_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It pickles the client's credentials into a pool of processes, each of which resolves its own identity."""
+    with Sandbox() as sandbox:
+        for name, value in sandbox.environment().items():
+            monkeypatch.setenv(name, value)
+        bucket = sandbox.storage_client().create_bucket("bucket")
+        for number in range(6):
+            bucket.blob(f"{number}").upload_from_string(b"%d" % number)
+        client = storage.Client(
+            credentials=Credentials(**sandbox.credentials_arguments()),
+            client_options={"api_endpoint": sandbox.storage.url},
+        )
+        results = transfer_manager.download_many_to_path(
+            client.bucket("bucket"), [f"{number}" for number in range(6)], str(tmp_path / "out"), max_workers=2
+        )
+        client.close()
+        assert results == [None] * 6
+        assert [(tmp_path / "out" / f"{number}").read_bytes() for number in range(6)] == [b"%d" % n for n in range(6)]
+        assert sandbox.storage.refused == 0
+        assert len(sandbox.storage.tokens) >= 2
