@@ -200,7 +200,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _with_links_to(url: str, body: bytes) -> bytes:
-    """Lets `mediaLink` lead through the gate, wherever the object came in, with the name percent-encoded as Google has it."""
+    """Lets `mediaLink` lead through the gate, wherever the object came in, its name percent-encoded as Google has it."""
 
     def mend(item: dict[str, Any]) -> dict[str, Any]:
         if "mediaLink" in item and "name" in item:
