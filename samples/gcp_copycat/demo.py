@@ -1,4 +1,4 @@
-"""Runs gcp_copycat on this machine alone, as on an EC2 instance, with both clouds on loopback, and shows what happened."""
+"""Runs gcp_copycat as on an EC2 instance, with both clouds on this machine, and shows what happened."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Copies the objects of a Cloud Storage bucket to an S3 bucket, from a machine on AWS that has a role and no Google key.
+"""Copies the objects of a Cloud Storage bucket to an S3 bucket, on AWS, with a role and no Google key.
 
 As a command on an EC2 instance or in an ECS task, and as a function in Lambda (`gcp_copycat.lambda_handler`).
 """
@@ -57,7 +57,7 @@ def _run(settings: argparse.Namespace, summary: Summary) -> int:
     return 1 if summary.objects[Outcome.FAILED] else 0
 
 
-def lambda_handler(event: Mapping[str, Any] | None, context: object) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature
+def lambda_handler(event: Mapping[str, Any] | None, context: object) -> dict[str, Any]:  # noqa: ARG001
     """The function: settings from its environment, and from the event where that has some.
 
     Raises:

@@ -45,7 +45,7 @@ class StoppedError(Exception):
 
 
 class CheckedReader:
-    """Reads a blob from its first byte to its last, once, and raises instead of giving the last ones if they do not add up.
+    """Reads a blob from first byte to last, once, and raises instead of giving the last ones if they do not add up.
 
     Whoever uploads from it therefore never completes an object whose checksum is not Google's: an upload in parts is
     aborted, a single request is not even sent. It can't seek, so that boto3 takes what it gives part by part.
@@ -164,5 +164,8 @@ def _description(blob: storage.Blob) -> dict[str, Any]:
 
 
 def _ascii(value: str) -> str:
-    """As S3 itself shows metadata that is not ASCII: https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html."""
+    """In the form in which S3 itself shows metadata that is not ASCII.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html
+    """
     return value if value.isascii() else email.header.Header(value, "utf-8", maxlinelen=0).encode()
