@@ -197,6 +197,9 @@ class AwsIdentity:
             self._lock.release()
         # What was resolved may be half of it, or out of date: the next call looks again.
         self.forget()
+        if self.session is not None and isinstance(failure, _aws_errors.OF_A_FILE):
+            # A session reads its files once; where it could not, another one may by now.
+            self.session = _session.new(self.session.profile, self.session.instance_variables().get("region"))
         raise _aws_errors.translated(failure) from _text.harmless(failure, hide=_aws_errors.SECRET)
 
     def _signer(self, verification_url: str | None, *, ahead: bool) -> Signer:
@@ -333,6 +336,13 @@ class _Usable:
 def _usable(credentials: Any) -> ReadOnlyCredentials:
     """Access key, secret and session token of one moment, as they can be sent."""
     keys = _frozen(credentials)
+    if not keys.access_key or not keys.secret_key:
+        raise _aws_errors.failed(
+            f"The AWS keys from {_session.method(credentials)} are half a set: the "
+            f"{'secret access key' if keys.access_key else 'access key id'} is missing.",
+            "PartialCredentialsError",
+            _hints.AWS_HALF,
+        )
     names = ("access key id", "secret access key", "session token")
     for name, value in zip(names, keys, strict=False):
         if value is not None and re.search(r"\s", value):

@@ -27,6 +27,13 @@ _TRANSIENT = (
     botocore.exceptions.MetadataRetrievalError,
 )
 
+# What a session raises that can't use its files.
+OF_A_FILE = (
+    botocore.exceptions.ProfileNotFound,
+    botocore.exceptions.ConfigParseError,
+    botocore.exceptions.PartialCredentialsError,
+)
+
 
 def failed(message: str, reason: str, hint: str) -> FederationError:
     """An error of the AWS step that stays until somebody does something."""

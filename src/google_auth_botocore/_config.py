@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
@@ -111,7 +112,7 @@ def checked(given: Settings) -> Settings:
 
 def _audience(value: object) -> str:
     """The full resource name of a provider, from any form in which Google's tools print it."""
-    given = text("audience", value).strip()
+    given = text("audience", value.strip() if isinstance(value, str) else value)
     match = _AUDIENCE.fullmatch(re.sub(r"^https:(?=//)", "", given))
     if match is None:
         raise ConfigurationError(
@@ -126,7 +127,7 @@ def _audience(value: object) -> str:
     if not re.fullmatch("[0-9]+", match["project"]):
         raise ConfigurationError(
             f"The audience {given!r} has the project id {match['project']!r} where the project number belongs. To see the number, run: "
-            f"gcloud projects describe {match['project']} --format='value(projectNumber)'"
+            f"gcloud projects describe {shlex.quote(match['project'])} --format='value(projectNumber)'"
         )
     return f"//iam.googleapis.com/{match['path']}"
 
@@ -195,7 +196,7 @@ def _endpoint(name: str, value: object, *, path: bool = True) -> str:
         )
     if not path:
         given = given.rstrip("/")
-        if url.path.strip("/") or url.query:
+        if url.path.strip("/") or not given.endswith(url.netloc):
             raise ConfigurationError(
                 f"{name} must be a scheme and a host without a path, such as https://iamcredentials.{GOOGLEAPIS}, not {given!r}."
             )
@@ -208,6 +209,7 @@ def optional_text(name: str, value: object) -> str | None:
 
 
 def text(name: str, value: object) -> str:
-    if not isinstance(value, str) or not value.strip():
+    """A non-empty string without control characters: it may become part of a header."""
+    if not isinstance(value, str) or not value.strip() or not value.isprintable():
         raise ConfigurationError(f"{name} must be a non-empty string, not {value!r}.")
     return value

@@ -43,6 +43,8 @@ class Federation:
         self._offset = 0.0
         self._sources: weakref.WeakValueDictionary[Hashable, TokenSource] = weakref.WeakValueDictionary()
         self._recent: deque[TokenSource] = deque(maxlen=_KEPT)
+        # What the federated token was had for: IAM Credentials might quote it.
+        self._shown: tuple[str, ...] = ()
         self._lock = threading.Lock()
         _FEDERATIONS.add(self)
 
@@ -100,7 +102,7 @@ class Federation:
         return self._source(key, lambda request, errand: self._exchanged(settings, scopes, request, errand))
 
     def _exchanged(self, settings: Settings, scopes: tuple[str, ...], request: Request, errand: Errand) -> Minted:
-        sender = Sender(request, self._clock, errand.deadline)
+        sender = self._sender(request, errand)
         resolved_again = dated_again = False
         while True:
             subject_token = self._subject_token(settings, sender, ahead=errand.ahead)
@@ -120,10 +122,12 @@ class Federation:
         if settings.subject_token_type == JWT:
             jwt = self.identity.web_identity_token(f"https:{settings.audience}", ahead=ahead)
             sender.secrets.append(jwt)
+            self._shown = (jwt,)
             return jwt
         signer = self.identity.signer(settings.verification_url, ahead=ahead)
         signed = _subject_token.sign(signer, settings.audience, self._clock.time() + self._offset)
         sender.secrets.extend(signed.secrets)
+        self._shown = signed.secrets
         return signed.value
 
     def _impersonated(self, settings: Settings, request: Request, errand: Errand) -> Minted:
@@ -161,12 +165,21 @@ class Federation:
         source = self._federated(settings, (_IAM_SCOPE,))
         held = source.with_life(request, errand, _LONG_ENOUGH)
         try:
-            return work(Sender(request, self._clock, errand.deadline), held.token.value)
+            return work(self._sender(request, errand), held.token.value)
         except FederationError as error:
             if error.status_code != 401:
                 raise
         held = source.replaced(request, errand, held)
-        return work(Sender(request, self._clock, errand.deadline), held.token.value)
+        return work(self._sender(request, errand), held.token.value)
+
+    def _sender(self, request: Request, errand: Errand) -> Sender:
+        """For one new token; a server that knows an older one, or what it was had for, must not quote it."""
+        sender = Sender(request, self._clock, errand.deadline)
+        sender.secrets.extend(self._shown)
+        with self._lock:
+            held = [source.held for source in self._sources.values()]
+        sender.secrets.extend(each.token.value for each in held if each is not None)
+        return sender
 
 
 _FEDERATIONS: weakref.WeakSet[Federation] = weakref.WeakSet()

@@ -27,6 +27,7 @@ from google_auth_botocore.exceptions import FederationError, TransientFederation
 
 # Thirty years: beyond it a number is a mistake.
 _LONGEST_LIFE = 1e9
+_TOKEN_FIELDS = ("access_token", "refresh_token", "id_token", "accessToken", "token", "signedJwt", "signedBlob")
 _TOKEN = re.compile(r"[!-~]+")
 _AWS_REASON = re.compile(r"AWS response of type (\w+)")
 _RFC3339 = re.compile(r"(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d:\d\d)(?:\.\d+)?([Zz]|[+-]\d\d:\d\d)")
@@ -100,6 +101,9 @@ def _refusal(document: object, body: bytes, secrets: list[str]) -> Refusal:
         if isinstance(details, list)
         else {}
     )
+    # A refusal that holds a token, too, may quote it.
+    if isinstance(document, Mapping):
+        secrets = [*secrets, *(value for name in _TOKEN_FIELDS if isinstance(value := document.get(name), str))]
     metadata = info.get("metadata")
     permission = metadata.get("permission") if isinstance(metadata, Mapping) else None
     known = str(info["reason"]) if info.get("reason") in ("SERVICE_DISABLED", "SECURITY_POLICY_VIOLATED") else reason
@@ -154,7 +158,7 @@ def _oauth_token(sender: Sender, call: _Call, form: Mapping[str, str]) -> Minted
     headers = {"content-type": "application/x-www-form-urlencoded"}
     document, reply = call.post(sender, headers, urlencode(form).encode())
     life = document.get("expires_in")
-    if isinstance(life, str) and life.isascii() and life.isdigit():
+    if isinstance(life, str) and re.fullmatch(r"[0-9]{1,12}", life):
         life = int(life)
     if isinstance(life, bool) or not isinstance(life, (int, float)) or not 0 < life < _LONGEST_LIFE:
         call.unusable("no life in seconds ('expires_in')", reply)

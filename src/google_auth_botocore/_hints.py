@@ -36,6 +36,9 @@ AWS_NONE = (
     "To see what AWS's own tools find here, run: aws sts get-caller-identity"
 )
 AWS_WHITE_SPACE = "Set it again without quotes, blanks or a line break at its end."
+AWS_HALF = (
+    "Set both AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and AWS_SESSION_TOKEN for temporary keys; or unset them all."
+)
 AWS_MFA = "The next request that finds no valid token asks for it; call refresh() to be asked now."
 AWS_REGION = "Set AWS_REGION, region= or the profile's region to a region such as eu-central-1; for a local zone, to its parent region."
 
@@ -43,7 +46,7 @@ _EXPIRY = "Write the time at which the keys expire (AWS_CREDENTIAL_EXPIRATION, o
 
 _AWS = {
     "ProfileNotFound": "Check AWS_PROFILE or profile=. To list the profiles, run: aws configure list-profiles",
-    "PartialCredentialsError": "Set both AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and AWS_SESSION_TOKEN for temporary keys; or unset them all.",
+    "PartialCredentialsError": AWS_HALF,
     "ConfigParseError": "Mend the file that the message names.",
     "InvalidConfigError": "Mend the profile that the message names.",
     "CredentialRetrievalError": "Run the profile's credential_process by hand to see what it says.",

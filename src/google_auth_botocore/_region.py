@@ -95,7 +95,7 @@ def endpoint(region: str | None, verification_url: str | None) -> tuple[str, str
         return USUAL, _GLOBAL_HOST
     for partition in _partitions():
         outputs = partition["outputs"]
-        if region in partition["regions"] or re.fullmatch(partition["regionRegex"], region):
+        if region in partition["regions"] or re.fullmatch(partition["regionRegex"], region, re.ASCII):
             name = outputs["implicitGlobalRegion"] if region.endswith("-global") else region
             return name, f"sts.{name}.{outputs['dnsSuffix']}"
     message = f"The AWS region {region!r} belongs to no partition that botocore knows."

@@ -155,7 +155,16 @@ class Sender:
                 answered = {str(name).lower(): str(value) for name, value in response.headers.items()}
                 data = response.data
         except (OSError, http.client.HTTPException, exceptions.TransportError) as caught:
+            redirect = _refused_redirect(caught)
+            if redirect is not None:
+                return Reply(redirect, {}, b"", asked_at), None
             error: Exception = caught
+        except ValueError as caught:  # requests reads the address of a redirect that it does not follow
+            raise FederationError(
+                f"The answer of {url} can't be read: {_text.cleaned(str(caught), self.secrets).rstrip('.')}.",
+                step=step,
+                hint="Check what stands between this machine and Google: a proxy, a captive portal, or a wrong endpoint.",
+            ) from None
         else:
             return Reply(
                 response.status,
@@ -171,6 +180,15 @@ class Sender:
                 hint="Give the transport the right CA bundle (REQUESTS_CA_BUNDLE), or ask who intercepts TLS.",
             ) from _text.harmless(error, self.secrets)
         return None, error
+
+
+def _refused_redirect(error: BaseException) -> int | None:
+    """The status of the redirect that httplib2 makes an error of when it may not follow it."""
+    for cause in (error, error.__cause__, error.__context__):
+        status = getattr(getattr(cause, "response", None), "status", None)
+        if isinstance(status, int) and 300 <= status < 400:
+            return status
+    return None
 
 
 def _worth_another_try(reply: Reply) -> bool:
@@ -194,8 +212,9 @@ class _Call:
             self._extra = {"allow_redirects": False, "auth": _leave_headers_alone}
         elif self.kind == "urllib3":
             self._extra = {"redirect": False}
-        # The signature of one that is known need not be looked at, which takes a while.
-        self._takes_timeout = bool(self._extra) or (self.kind != "httplib2" and _takes_timeout(target))
+        elif self.kind == "httplib2":
+            self._extra = {"redirections": 0}
+        self._takes_timeout = self.kind != "httplib2" and (bool(self._extra) or _takes(target, "timeout"))
 
     def __call__(self, url: str, headers: Mapping[str, str], body: bytes, timeout: float) -> Any:
         extra = dict(self._extra)
@@ -216,25 +235,28 @@ def in_background(request: Request) -> bool:
 
 
 def _kind(target: Any) -> str | None:
+    """Which of the transports with arguments of their own it is; a subclass that does not take them is none."""
     if isinstance(target, google.auth.transport.requests.Request):
-        return "requests"
+        return "requests" if _takes(target, "allow_redirects") else None
     # Whoever passes one of these has imported its module already.
-    for kind, module in (
-        ("urllib3", "google.auth.transport.urllib3"),
-        ("httplib2", "google_auth_httplib2"),
+    for kind, module, argument in (
+        ("urllib3", "google.auth.transport.urllib3", "redirect"),
+        ("httplib2", "google_auth_httplib2", "redirections"),
     ):
         loaded = sys.modules.get(module)
         if loaded is not None and isinstance(target, loaded.Request):
-            return kind
+            return kind if _takes(target, argument) else None
     return None
 
 
-def _takes_timeout(target: Any) -> bool:
+def _takes(target: Any, argument: str) -> bool:
+    if type(target) is google.auth.transport.requests.Request:
+        return True  # known, and to look takes a while
     try:
         parameters = inspect.signature(target).parameters.values()
     except (TypeError, ValueError):
         return False
-    return any(each.name == "timeout" or each.kind is each.VAR_KEYWORD for each in parameters)
+    return any(each.name == argument or each.kind is each.VAR_KEYWORD for each in parameters)
 
 
 def _leave_headers_alone(prepared: Any) -> Any:

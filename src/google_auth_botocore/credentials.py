@@ -141,7 +141,7 @@ class Credentials(
         """
         path = os.fspath(filename)
         try:
-            info = json.loads(Path(path).read_text(encoding="utf-8"))
+            info = json.loads(Path(path).read_text(encoding="utf-8-sig"))
         except (OSError, ValueError, RecursionError) as error:
             raise ConfigurationError(f"The configuration file {path!r} can't be read as JSON: {error}.") from error
         return cls._from(info, path, overrides)
@@ -319,8 +319,10 @@ class Credentials(
     def __setstate__(self, state: Mapping[str, Any]) -> None:
         from google_auth_botocore import _aws  # noqa: PLC0415 - see __init__
 
-        state = dict(state)
-        self._build(state.pop("_settings"), _aws.AwsIdentity(state.pop("_identity")))
+        # A pickle of another release may lack what this one has.
+        usual = dict.fromkeys(("_scopes", "_default_scopes", "_quota_project_id", "_project_id", "_given", "_path"))
+        state = {**usual, **state}
+        self._build(state.pop("_settings"), _aws.AwsIdentity(state.pop("_identity", _aws.Source())))
         self.__dict__.update(state)
 
 

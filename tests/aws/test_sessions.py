@@ -278,3 +278,36 @@ def test_hint_names_the_role_where_the_configuration_does(
             credentials.refresh(None)
     named = "ACCOUNT_ID:assumed-role/ROLE_NAME" if source == "instance" else f"{ACCOUNT}:assumed-role/reader"
     assert f"attribute.aws_role/arn:aws:sts::{named}" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize(
+    ("key", "secret", "missing"),
+    [
+        ("AKX", None, "secret access key"),
+        ("AKX", "", "secret access key"),
+        (None, "s", "access key id"),
+        ("", "s", "access key id"),
+    ],
+)
+def test_half_a_set_of_keys_in_a_session_is_said_before_anything_is_sent(
+    federation: Federation, key: Any, secret: Any, missing: str
+) -> None:
+    session = botocore.session.Session()
+    session.set_credentials(key, secret)
+    with pytest.raises(FederationError) as caught:
+        federation.credentials(session=session).refresh(None)
+    assert str(caught.value).startswith(
+        f"The AWS keys from explicit are half a set: the {missing} is missing. Set both"
+    )
+    assert federation.google.calls == []
+
+
+def test_session_whose_profile_was_not_there_works_once_it_is(
+    federation: Federation, issue: Issue, shared: Write
+) -> None:
+    credentials = federation.credentials(session=botocore.session.Session(profile="team"))
+    with pytest.raises(FederationError, match="ProfileNotFound"):
+        credentials.refresh(None)
+    shared(ini("team", issue("team")))
+    credentials.refresh(None)
+    assert federation.last_seen().arn == arn("team")

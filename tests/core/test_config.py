@@ -49,7 +49,7 @@ NO_PROVIDER = (
             PROVIDER.replace("123456789012", "１２"),
             (
                 f"The audience {PROVIDER.replace('123456789012', '１２')!r} has the project id '１２' where the project number "
-                "belongs. To see the number, run: gcloud projects describe １２ --format='value(projectNumber)'"
+                "belongs. To see the number, run: gcloud projects describe '１２' --format='value(projectNumber)'"
             ),
         ),
         *(
@@ -130,6 +130,8 @@ def test_audience_that_is_none(audience: Any, message: str) -> None:
                 "'urn:ietf:params:oauth:token-type:jwt', not 'urn:x'."
             ),
         ),
+        ({"quota_project_id": "a\r\nx: y"}, "quota_project_id must be a non-empty string, not 'a\\r\\nx: y'."),
+        ({"scopes": ["a\nb"]}, "scopes must be a non-empty string, not 'a\\nb'."),
         ({"quota_project_id": ""}, "quota_project_id must be a non-empty string, not ''."),
         ({"project_id": 42}, "project_id must be a non-empty string, not 42."),
         ({"session": object()}, "session must be a botocore or boto3 Session, not object."),

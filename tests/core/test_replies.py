@@ -153,3 +153,21 @@ def test_a_date_of_googles_that_is_nonsense_does_no_harm(make: Make, request_: F
     credentials = make(ACCOUNT)
     credentials.refresh(request_)
     assert credentials.get_token().expiry.hour == 9
+
+
+@pytest.mark.parametrize("location", ["http://[bad", "http://\xff/"])
+def test_redirect_whose_address_can_not_be_read_is_an_error_of_the_tree(
+    make: Make, request_: FakeGoogle, location: str
+) -> None:
+    """requests reads it, even where it does not follow it."""
+    request_.script.append(ValueError(f"Invalid URL {location}"))
+    with pytest.raises(FederationError) as caught:
+        make().refresh(request_)
+    assert str(caught.value).startswith("The answer of https://sts.googleapis.com/v1/token can't be read: Invalid URL")
+    make().refresh(request_)
+
+
+def test_life_of_thousands_of_digits_is_no_life(make: Make, request_: FakeGoogle) -> None:
+    request_.script.append(federated("t", "9" * 5000))
+    with pytest.raises(TransientFederationError, match="no life in seconds"):
+        make().refresh(request_)

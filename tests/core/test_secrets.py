@@ -7,7 +7,7 @@ import logging
 import pickle
 import re
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -25,7 +25,7 @@ from hypothesis import strategies as st
 from records import Records, recording
 
 from core.conftest import Make
-from core.stand_in import ACCOUNT, PROVIDER, Answer, FakeGoogle, Sent
+from core.stand_in import ACCOUNT, PROVIDER, Answer, FakeClock, FakeGoogle, Sent
 from google_auth_botocore import Credentials, FederationError
 from google_auth_botocore.emulator import AwsKeys, Emulator, Fault
 from google_auth_botocore.emulator.aws import ContainerCredentials, InstanceMetadata
@@ -221,15 +221,79 @@ def test_netrc_file_changes_no_header(make: Make, monkeypatch: pytest.MonkeyPatc
         assert all(call.headers.get("authorization", "Bearer ").startswith("Bearer ") for call in emulator.calls)
 
 
-def test_no_transport_follows_a_redirect(transport: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_no_transport_follows_a_redirect(transport: Any, monkeypatch: pytest.MonkeyPatch, status: int) -> None:
     with Emulator() as google, Emulator() as thief:
         provider = google.add_aws_provider()
         _export(monkeypatch, google.aws_keys.issue())
-        google.fail("token", Fault(status=307, headers={"Location": thief.token_url}))
+        google.fail("token", Fault(status=status, headers={"Location": thief.token_url}))
         credentials = Credentials(provider.audience, token_url=google.token_url)
         with pytest.raises(FederationError, match="redirect"):
             credentials.refresh(transport)
         assert thief.calls == []
+        assert len(google.calls) == 1
+
+
+ECHOES: dict[str, Callable[[str], str]] = {
+    "plain": str,
+    "percent": lambda secret: quote(secret, safe=""),
+    "lower-case percent": lambda secret: re.sub("%..", lambda m: m[0].lower(), quote(secret, safe="")),
+    "percent but for slashes": quote,
+    "percent three times": lambda secret: quote(quote(quote(secret, safe=""), safe=""), safe=""),
+    "form": lambda secret: quote(secret, safe="").replace("%2B", " "),
+    "JSON": lambda secret: secret.replace("/", r"\/").replace("+", r"\u002b").replace("=", r"\u003D"),
+    "HTML": lambda secret: secret.replace("+", "&#43;").replace("/", "&#x2F;"),
+    "capitals": str.upper,
+    "lines": lambda secret: "\n".join(re.findall(".{1,10}", secret)),
+}
+
+
+@pytest.mark.parametrize("echo", ECHOES)
+@pytest.mark.parametrize("step", ["exchange", "impersonation"])
+def test_a_secret_is_known_in_every_form(
+    make: Make, request_: FakeGoogle, monkeypatch: pytest.MonkeyPatch, echo: str, step: str
+) -> None:
+    """Also IAM Credentials, which never saw the AWS keys, might quote them; and a token in hand."""
+    session = "Fw+/oGZ/XI=vYX+dzE/+Qk9/Pz+aaBBcc//++==ddEEff00"
+    monkeypatch.setenv("AWS_SESSION_TOKEN", session)
+    credentials = make(ACCOUNT if step == "impersonation" else None)
+    credentials.refresh(request_)
+    token = credentials.get_token().value
+    said = ECHOES[echo](session)
+    text = f"before {said} and {token} after"
+
+    def refuse(_: Sent) -> Answer:
+        return Answer({"error": {"code": 403, "message": text, "status": "PERMISSION_DENIED"}}, 403)
+
+    request_.script.append(refuse)
+    with pytest.raises(FederationError) as caught:
+        credentials.refresh(request_)
+    assert ": before [hidden] and " in str(caught.value)
+    assert " after." in str(caught.value)
+    assert token not in str(caught.value)
+
+
+@pytest.mark.parametrize("padding", [0, 700, 70_000])
+def test_cause_that_holds_a_secret_far_on_is_left_out(make: Make, request_: FakeGoogle, padding: int) -> None:
+    """What is cut out of the message is still in the traceback of its cause."""
+
+    def fail(sent: Sent) -> Answer:
+        raise ConnectionError("x " * padding + sent.body.decode())
+
+    request_.script.extend([fail] * 100)
+    with pytest.raises(FederationError) as caught:
+        make().refresh(request_)
+    assert caught.value.__cause__ is None
+    assert "Signature" not in "".join(traceback.format_exception(caught.value))
+
+
+def test_no_request_hangs_on_an_error(monkeypatch: pytest.MonkeyPatch, clock: FakeClock) -> None:
+    """requests hangs the whole of it on its own errors."""
+    credentials = Credentials(PROVIDER, token_url="http://127.0.0.1:1/v1/token")
+    with pytest.raises(FederationError) as caught:
+        credentials.refresh(None)
+    assert caught.value.__cause__ is None
+    assert "Connection refused" in str(caught.value)
 
 
 def test_keys_of_a_session_are_not_pickled(make: Make) -> None:

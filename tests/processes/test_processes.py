@@ -16,7 +16,7 @@ from typing import Any
 
 import boto3
 import pytest
-from google.cloud import storage
+from google.cloud import storage  # type: ignore[attr-defined]  # a namespace without types
 from google.cloud.storage import transfer_manager
 
 from google_auth_botocore import Credentials
