@@ -24,8 +24,6 @@ FIELDS = (
 _LONGEST_KEY = 1024
 _MOST_PARTS = 10_000
 _PART = 8 << 20
-# What a header's name is made of, but for letters and digits; S3 keeps metadata in headers.
-_TOKEN = "!#$&'*+-.^_`|~"
 
 
 class Outcome(enum.Enum):
@@ -159,8 +157,13 @@ def _description(blob: storage.Blob) -> dict[str, Any]:
         "ContentDisposition": blob.content_disposition,
         "CacheControl": blob.cache_control,
     }
-    metadata = {urllib.parse.quote(name, safe=_TOKEN): _ascii(value) for name, value in (blob.metadata or {}).items()}
+    metadata = {_header_name(name): _ascii(value) for name, value in (blob.metadata or {}).items()}
     return {name: value for name, value in headers.items() if value} | {"Metadata": metadata}
+
+
+def _header_name(name: str) -> str:
+    """S3 keeps metadata in headers, whose names are letters, digits and little else: `a b` is `a_20b`."""
+    return urllib.parse.quote(name, safe="").replace("%", "_").replace("~", "_7E")
 
 
 def _ascii(value: str) -> str:

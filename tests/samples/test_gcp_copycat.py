@@ -1,255 +1,307 @@
-"""gcp_copycat between both clouds on loopback: what arrives, what is skipped, what fails and how that is said."""
+"""samples/gcp_copycat, as a process on an instance and as a function, against both clouds on loopback."""
 
 from __future__ import annotations
 
 import gzip
-import json
+import hashlib
+import os
+import re
+import signal
 import subprocess
 import sys
-import uuid
-from collections.abc import Iterator
-from pathlib import Path
+import time
 from typing import Any
 
-import gcp_copycat
 import pytest
 
 from google_auth_botocore.emulator import Fault
-from google_auth_botocore.emulator.sandbox import Sandbox
+from samples.conftest import SAMPLE, Copycat
 
-DEMO = Path(gcp_copycat.__file__).with_name("demo.py")
-
-
-@pytest.fixture(name="running", scope="module")
-def _running() -> Iterator[Sandbox]:
-    with Sandbox() as sandbox:
-        yield sandbox
+_MIB = 1 << 20
 
 
-class Clouds:
-    """A bucket on each side, and the application between them."""
-
-    def __init__(self, sandbox: Sandbox) -> None:
-        self.sandbox = sandbox
-        self.source, self.destination = f"source-{uuid.uuid4()}", f"destination-{uuid.uuid4()}"
-        self.bucket = sandbox.storage_client().create_bucket(self.source)
-        self.s3 = sandbox.s3_client()
-        place = {"LocationConstraint": sandbox.imds.region}
-        self.s3.create_bucket(Bucket=self.destination, CreateBucketConfiguration=place)
-
-    def put(self, name: str, content: bytes, **properties: Any) -> None:
-        blob = self.bucket.blob(name)
-        for attribute, value in properties.items():
-            setattr(blob, attribute, value)
-        blob.upload_from_string(content, content_type=properties.get("content_type", "application/octet-stream"))
-
-    def run(self, *arguments: str) -> int:
-        return gcp_copycat.main(["--source", self.source, "--destination", self.destination, *arguments])
-
-    def there(self) -> dict[str, bytes]:
-        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.destination)
-        keys = [item["Key"] for page in pages for item in page.get("Contents", ())]
-        return {key: self.s3.get_object(Bucket=self.destination, Key=key)["Body"].read() for key in keys}
-
-    def corrupt(self, name: str) -> None:
-        """Lets Cloud Storage promise another checksum than the content's."""
-        found = self.sandbox.storage.resource(self.source, name)
-        assert found is not None
-        found["crc32c"] = "AAAAAA=="
+def _outcomes(out: str) -> dict[str, int]:
+    return {name: int(count) for name, count in re.findall(r"(copied|skipped|failed) +(\d+) objects", out)}
 
 
-@pytest.fixture(name="clouds")
-def _clouds(running: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[Clouds]:
-    variables = {
-        **running.environment(),
-        "GCP_COPYCAT_AUDIENCE": running.provider.audience,
-        "GCP_COPYCAT_SERVICE_ACCOUNT": running.service_account,
-        "GCP_COPYCAT_TOKEN_URL": running.google.token_url,
-        "GCP_COPYCAT_IAM_CREDENTIALS_ENDPOINT": running.google.iam_credentials_endpoint,
-        "GCP_COPYCAT_STORAGE_ENDPOINT": running.storage.url,
+def _bytes(count: int) -> bytes:
+    """Bytes that are the same at each run and do not repeat."""
+    return hashlib.shake_128(b"copycat").digest(count)
+
+
+def test_objects_arrive_byte_for_byte(copycat: Copycat) -> None:
+    """Empty ones, placeholders of folders, names of every kind, and one that takes several parts."""
+    contents = {
+        "plain": b"plain",
+        "empty": b"",
+        "folder/": b"",
+        "folder/a b+c#d?e=f&g%20h'(i).txt": b"punctuation",
+        "Übergrößenträger/日本語 😀": b"unicode",
+        "large": _bytes(20 * _MIB),
+        "one part": _bytes(8 * _MIB),
+        "one part and a byte": _bytes(8 * _MIB + 1),
     }
-    for name, value in variables.items():
-        monkeypatch.setenv(name, value)
-    running.storage.downloads.clear()
-    yield Clouds(running)
-    running.google.clear_faults()
+    for name, content in contents.items():
+        copycat.put(name, content)
+
+    code, out, err = copycat.run()
+
+    assert (code, err) == (0, "")
+    assert {"copied": len(contents), "skipped": 0, "failed": 0} == _outcomes(out)
+    assert contents == copycat.copied()
+    assert copycat.unfinished() == []
 
 
-OBJECTS = {
-    "plain.txt": b"hello",
-    "empty": b"",
-    "folder/": b"",
-    "names/Übergröße – 日本語 😀.txt": b"unicode",
-    "names/a b+c#d?e=f&g%20h'(i).txt": b"punctuation",
-    "large.bin": bytes(range(256)) * (17 << 12),
-}
-
-
-def test_every_object_arrives_byte_for_byte(clouds: Clouds, capsys: pytest.CaptureFixture[str]) -> None:
-    for name, content in OBJECTS.items():
-        clouds.put(name, content)
-    assert clouds.run() == 0
-    assert clouds.there() == OBJECTS
-    shown = capsys.readouterr()
-    assert shown.out.splitlines()[:3] == [
-        "  copied          6 objects    17.0MB",
-        "  skipped         0 objects     0.00B",
-        "  failed          0 objects     0.00B",
-    ]
-    assert shown.err == ""
-
-
-def test_properties_arrive_too_and_gzip_stays_as_it_is_stored(clouds: Clouds) -> None:
-    content = gzip.compress(b"GET / 200\n" * 100)
-    clouds.put(
-        "app.log",
-        content,
-        content_type="text/plain",
+def test_what_an_object_is_goes_with_it(copycat: Copycat) -> None:
+    """Content type, encoding, cache control and metadata; what is stored with gzip stays so."""
+    packed = gzip.compress(b"text" * 1000)
+    copycat.put(
+        "page",
+        packed,
+        content_type="text/html; charset=utf-8",
         content_encoding="gzip",
-        cache_control="no-store",
-        metadata={"origin": "K\N{LATIN SMALL LETTER O WITH DIAERESIS}ln"},
+        cache_control="max-age=60",
+        metadata={"owner": "me", "Stadt Köln": "Köln"},
     )
-    assert clouds.run() == 0
-    assert clouds.there() == {"app.log": content}
-    found = clouds.s3.head_object(Bucket=clouds.destination, Key="app.log")
-    assert (found["ContentType"], found["ContentEncoding"], found["CacheControl"]) == ("text/plain", "gzip", "no-store")
-    assert found["Metadata"] == {"origin": "=?utf-8?b?S8O2bG4=?="}
+
+    assert copycat.run()[0] == 0
+    found = copycat.get("page")
+
+    assert packed == found["Body"].read()
+    assert (
+        found["ContentType"],
+        found["ContentEncoding"],
+        found["CacheControl"],
+    ) == ("text/html; charset=utf-8", "gzip", "max-age=60")
+    assert {name.lower(): value for name, value in found["Metadata"].items()} == {
+        "owner": "me",
+        "stadt_20k_c3_b6ln": "=?utf-8?b?S8O2bG4=?=",
+    }
 
 
-def test_only_what_has_the_prefix_is_copied_under_another_one(clouds: Clouds) -> None:
-    for name in ("logs/a", "logs/b", "data/c"):
-        clouds.put(name, name.encode())
-    assert clouds.run("--prefix", "logs/", "--destination-prefix", "google/") == 0
-    assert clouds.there() == {"google/a": b"logs/a", "google/b": b"logs/b"}
+def test_a_prefix_chooses_and_another_takes_its_place(copycat: Copycat) -> None:
+    """Without another, names stay as they are."""
+    for name in ("in/1", "in/2", "out/1"):
+        copycat.put(name)
+
+    assert copycat.run("--prefix", "in/")[0] == 0
+    assert {"in/1", "in/2"} == copycat.copied().keys()
+    assert copycat.run("--prefix", "in/", "--destination-prefix", "copy/of/")[0] == 0
+    assert {"in/1", "in/2", "copy/of/1", "copy/of/2"} == copycat.copied().keys()
 
 
-def test_objects_already_there_are_skipped_unread_and_changed_ones_copied_again(
-    clouds: Clouds, capsys: pytest.CaptureFixture[str]
-) -> None:
-    for name, content in OBJECTS.items():
-        clouds.put(name, content)
-    assert clouds.run() == 0
-    clouds.put("plain.txt", b"jello")
-    clouds.sandbox.storage.downloads.clear()
-    capsys.readouterr()
-    assert clouds.run() == 0
-    assert clouds.sandbox.storage.downloads == ["plain.txt"]
-    assert clouds.there() == {**OBJECTS, "plain.txt": b"jello"}
-    assert capsys.readouterr().out.splitlines()[:2] == [
-        "  copied          1 objects     5.00B",
-        "  skipped         5 objects    17.0MB",
-    ]
+def test_what_is_there_with_the_same_checksum_is_not_read_again(copycat: Copycat) -> None:
+    """One that has changed is, and one that somebody else has written in its place."""
+    copycat.put("same", b"same")
+    copycat.put("in parts", _bytes(9 * _MIB))
+    copycat.put("changed", b"before")
+    copycat.put("overwritten", b"google's")
+    assert copycat.run()[0] == 0
+    copycat.put("changed", b"after!")
+    copycat.sandbox.s3_client().put_object(Bucket=copycat.destination, Key="overwritten", Body=b"someone's")
+    read = len(copycat.sandbox.storage.downloads)
+
+    code, out, _ = copycat.run()
+
+    assert (code, _outcomes(out)) == (0, {"copied": 2, "skipped": 2, "failed": 0})
+    assert {"changed", "overwritten"} == set(copycat.sandbox.storage.downloads[read:])
+    assert (copycat.copied()["changed"], copycat.copied()["overwritten"]) == (b"after!", b"google's")
 
 
-@pytest.mark.parametrize("size", [5, 17 << 20])
-def test_content_that_does_not_match_its_checksum_never_becomes_an_object(
-    clouds: Clouds, capsys: pytest.CaptureFixture[str], size: int
-) -> None:
-    clouds.put("bad", bytes(size))
-    clouds.put("good", b"good")
-    clouds.corrupt("bad")
-    assert clouds.run() == 1
-    assert clouds.there() == {"good": b"good"}
-    assert clouds.s3.list_multipart_uploads(Bucket=clouds.destination).get("Uploads", []) == []
-    shown = capsys.readouterr()
-    assert "failed: bad: what was read has the CRC32C" in shown.err
-    assert "and Cloud Storage says AAAAAA==" in shown.err
-    assert "  failed          1 objects" in shown.out
+@pytest.mark.parametrize("size", [10, 20 * _MIB], ids=["one request", "several parts"])
+def test_what_was_read_wrong_is_not_left_in_s3(copycat: Copycat, size: int) -> None:
+    """The others arrive all the same, and the exit code and the last lines say so."""
+    copycat.put_with_wrong_checksum("wrong", _bytes(size))
+    copycat.put("right")
+
+    code, out, err = copycat.run()
+
+    assert (code, _outcomes(out)) == (1, {"copied": 1, "skipped": 0, "failed": 1})
+    assert re.fullmatch(r"failed: wrong: what was read has the CRC32C \S+, and Cloud Storage says \S+\n", err)
+    assert copycat.copied() == {"right": b"content"}
+    assert copycat.unfinished() == []
 
 
-def test_one_key_that_s3_does_not_take_does_not_stop_the_others(
-    clouds: Clouds, capsys: pytest.CaptureFixture[str]
-) -> None:
-    clouds.put("a", b"a")
-    clouds.put("b", b"b")
-    assert clouds.run("--destination-prefix", "x" * 1024) == 1
-    assert "failed: a: its key would have 1025 bytes, and S3 takes 1 to 1024" in capsys.readouterr().err
-    clouds.put("z" * 10, b"z")
-    assert clouds.run("--prefix", "", "--destination-prefix", "x" * 1023) == 1
-    assert sorted(map(len, clouds.there())) == [1024, 1024]
+def test_what_was_there_before_outlives_a_bad_copy(copycat: Copycat) -> None:
+    """A bad copy takes the place of nothing."""
+    copycat.put("object", b"good")
+    assert copycat.run()[0] == 0
+    copycat.put_with_wrong_checksum("object", b"bad!!")
+
+    assert copycat.run()[0] == 1
+    assert copycat.copied() == {"object": b"good"}
 
 
-def test_memory_holds_parts_and_never_an_object(clouds: Clouds) -> None:
-    """The same process needs hardly more for 96 MiB than for a byte."""
-    program = (
-        "import resource, sys, gcp_copycat\n"
-        "code = gcp_copycat.main(sys.argv[1:])\n"
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)\n"
-        "sys.exit(code)"
-    )
-    peaks = []
-    for size in (1, 96 << 20):
-        clouds.put("object", bytes(size))
-        arguments = ["--source", clouds.source, "--destination", clouds.destination]
-        done = subprocess.run(
-            [sys.executable, "-c", program, *arguments],
-            cwd=DEMO.parent,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        peaks.append(int(done.stdout.split()[-1]))
-    assert peaks[1] - peaks[0] < 48 << 20
+def test_a_name_that_s3_does_not_take_fails_alone(copycat: Copycat) -> None:
+    """1024 bytes are a key, not characters; and none is no key."""
+    longest = "ü" * 512
+    copycat.put(longest)
+    copycat.put(f"{longest}x")
+    copycat.put("p")
+
+    code, out, err = copycat.run("--destination-prefix", "")
+    assert (code, _outcomes(out)) == (1, {"copied": 2, "skipped": 0, "failed": 1})
+    assert "its key would have 1025 bytes, and S3 takes 1 to 1024" in err
+
+    code, _, err = copycat.run("--prefix", "p", "--destination-prefix", "")
+    assert (code, err) == (1, "failed: p: its key would have 0 bytes, and S3 takes 1 to 1024\n")
+
+
+def test_an_object_replaced_after_it_was_listed_is_not_copied_in_its_place(copycat: Copycat, function: Any) -> None:
+    """The generation that was listed is read, and no other."""
+    import bucket_copy
+
+    copycat.put("object", b"listed")
+    settings = function._parser(os.environ).parse_args([])
+    job, client, s3 = function._prepared(settings)
+    blobs = list(bucket_copy.listing(job, client))
+    copycat.put("object", b"newer!")
+
+    class Listed:
+        def list_blobs(self, *args: object, **kwargs: object) -> object:
+            return blobs
+
+    summary = bucket_copy.Summary()
+    bucket_copy.run(job, Listed(), s3, summary)
+
+    assert summary.failures == [("object", "it was deleted or replaced after it had been listed")]
+    assert copycat.copied() == {}
 
 
 @pytest.mark.parametrize(
-    ("variable", "value", "said"),
+    ("arguments", "message"),
     [
-        ("GCP_COPYCAT_AUDIENCE", "", "No identity is named: --audience or --config, or their GCP_COPYCAT_ variables."),
-        ("GCP_COPYCAT_AUDIENCE", "aws/prod", "The audience 'aws/prod' names no workload identity pool provider."),
-        ("GCP_COPYCAT_CONFIG", "none.json", "The configuration file 'none.json' can't be read as JSON"),
-        ("GCP_COPYCAT_SERVICE_ACCOUNT", "nobody@my-project.iam.gserviceaccount.com", "or the account does not exist"),
+        (["--source", ""], "No source bucket is named: --source or GCP_COPYCAT_SOURCE."),
+        (["--audience", ""], "No identity is named"),
+        (["--audience", "nonsense"], "nonsense"),
+        (["--config", "missing.json"], "The configuration file 'missing.json' can't be read"),
+        (["--service-account", "other@my-project.iam.gserviceaccount.com"], "other@my-project"),
+        (["--source", "no-such-bucket"], "404"),
+        (["--destination", "no-such-bucket"], "404"),
+        (["--workers", "0"], "argument --workers: invalid"),
+        (["--nonsense"], "unrecognized arguments: --nonsense"),
     ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_no_identity_is_one_line_and_exit_code_2(
-    clouds: Clouds,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-    variable: str,
-    value: str,
-    said: str,
-) -> None:
-    clouds.put("a", b"a")
-    monkeypatch.setenv(variable, value)
-    assert clouds.run() == 2
-    shown = capsys.readouterr()
-    assert shown.out == ""
-    assert shown.err.startswith("gcp_copycat: ")
-    assert said in shown.err
-    assert len(shown.err.splitlines()) == 1
-    assert clouds.there() == {}
+def test_what_can_not_work_ends_with_2_and_a_line(copycat: Copycat, arguments: list[str], message: str) -> None:
+    """No traceback, and no summary of nothing."""
+    copycat.put("object")
+
+    code, out, err = copycat.run(*arguments)
+
+    assert (code, out) == (2, "")
+    assert message in err
+    assert "Traceback" not in err
+    assert copycat.copied() == {}
 
 
-@pytest.mark.parametrize("side", ["source", "destination"])
-def test_bucket_that_is_not_there_is_exit_code_2(clouds: Clouds, capsys: pytest.CaptureFixture[str], side: str) -> None:
-    assert clouds.run(f"--{side}", "no-such-bucket") == 2
-    assert "404" in capsys.readouterr().err
+def test_an_identity_lost_on_the_way_ends_the_run(copycat: Copycat) -> None:
+    """It says what was copied until then; without an identity no other object can be."""
+    for number in range(40):
+        copycat.put(f"object-{number}")
+    sandbox = copycat.sandbox
+    sandbox.google.max_access_token_lifetime = 2
+    sandbox.storage.latency = 0.2
+    try:
+        process = copycat.start("--workers", "1")
+        while not copycat.copied():
+            time.sleep(0.05)
+        sandbox.google.fail("generateAccessToken", Fault(status=403, times=1000))
+        out, err = process.communicate(timeout=60)
+    finally:
+        sandbox.google.clear_faults()
+        sandbox.google.max_access_token_lifetime = 3600
+        sandbox.storage.latency = 0
+
+    assert process.returncode == 2
+    assert err.splitlines()[-1].startswith("gcp_copycat: ")
+    assert "Traceback" not in err
+    assert 0 < _outcomes(out)["copied"] == len(copycat.copied()) < 40
 
 
-def test_a_security_token_service_that_stumbles_is_noticed_by_nobody(clouds: Clouds) -> None:
-    clouds.put("a", b"a")
-    clouds.sandbox.google.fail("/v1/token", Fault(status=503, times=2))
-    assert clouds.run() == 0
-    assert clouds.there() == {"a": b"a"}
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_says_what_is_there_and_goes_on_the_next_time(copycat: Copycat, number: int) -> None:
+    """Nothing half done is left."""
+    for index in range(30):
+        copycat.put(f"object-{index}")
+    copycat.sandbox.storage.latency = 0.2
+    try:
+        process = copycat.start("--workers", "2")
+        while not copycat.copied():
+            time.sleep(0.05)
+        process.send_signal(number)
+        out, err = process.communicate(timeout=60)
+    finally:
+        copycat.sandbox.storage.latency = 0
+
+    there = len(copycat.copied())
+    assert (process.returncode, err) == (130, "gcp_copycat: interrupted; what is there will be skipped the next time\n")
+    assert {"copied": there, "skipped": 0, "failed": 0} == _outcomes(out)
+    assert {"copied": 30 - there, "skipped": there, "failed": 0} == _outcomes(copycat.run()[1])
 
 
-def test_lambda_handler_takes_its_settings_from_the_event_and_says_what_it_did(clouds: Clouds) -> None:
-    clouds.put("logs/a", b"abc")
-    event = {"source": clouds.source, "destination": clouds.destination, "prefix": "logs/", "workers": 2}
-    result = gcp_copycat.lambda_handler(event, None)
-    assert json.loads(json.dumps(result)) == {
-        "copied": {"objects": 1, "bytes": 3},
+def test_an_object_is_never_in_memory_as_a_whole(copycat: Copycat) -> None:
+    """The process takes little more for an object of 160 MiB than for one of a few bytes."""
+    copycat.put("small/object", b"few")
+    copycat.put("large/object", _bytes(160 * _MIB))
+
+    def memory(prefix: str) -> int:
+        """Bytes, at most."""
+        process = subprocess.Popen(
+            [sys.executable, str(SAMPLE / "gcp_copycat.py"), "--prefix", prefix],
+            env=copycat.environment,
+            stdout=subprocess.DEVNULL,
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        assert process.returncode == 0
+        return usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+    assert memory("large/") - memory("small/") < 64 * _MIB
+    assert copycat.get("large/object")["ContentLength"] == 160 * _MIB
+
+
+def test_tokens_are_renewed_on_the_way(copycat: Copycat) -> None:
+    """A run outlives several, and no request is refused for it."""
+    contents = {f"object-{number}": b"%d" % number for number in range(60)}
+    for name, content in contents.items():
+        copycat.put(name, content)
+    sandbox = copycat.sandbox
+    tokens, refused = len(sandbox.storage.tokens), sandbox.storage.refused
+    sandbox.google.max_access_token_lifetime = 2
+    sandbox.storage.latency = 0.2
+    try:
+        code, _, _ = copycat.run("--workers", "2")
+    finally:
+        sandbox.google.max_access_token_lifetime = 3600
+        sandbox.storage.latency = 0
+
+    assert code == 0
+    assert contents == copycat.copied()
+    assert len(sandbox.storage.tokens) - tokens >= 3
+    assert refused == sandbox.storage.refused
+
+
+def test_the_function_takes_its_settings_from_environment_and_event(copycat: Copycat, function: Any) -> None:
+    """It gives the counts."""
+    copycat.put("in/object", b"content")
+    copycat.put("out/object", b"content")
+
+    expected = {
+        "copied": {"objects": 1, "bytes": 7},
         "skipped": {"objects": 0, "bytes": 0},
         "failed": {"objects": 0, "bytes": 0},
     }
-    clouds.put("logs/b", b"b")
-    clouds.corrupt("logs/b")
-    with pytest.raises(RuntimeError, match="1 objects were not copied: logs/b: what was read has the CRC32C"):
-        gcp_copycat.lambda_handler(event, None)
+    assert expected == function.lambda_handler({"prefix": "in/"}, None)
+    assert {"in/object"} == copycat.copied().keys()
+    assert function.lambda_handler(None, None)["skipped"]["objects"] == 1
 
 
-def test_demo_ends_well() -> None:
-    done = subprocess.run([sys.executable, str(DEMO)], capture_output=True, text=True, check=False, timeout=120)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "FAILED" not in done.stdout
-    assert "different             none" in done.stdout
+def test_the_function_raises_when_an_object_was_not_copied(copycat: Copycat, function: Any) -> None:
+    """So that Lambda's retries and alarms work."""
+    copycat.put_with_wrong_checksum("wrong", b"wrong")
+    copycat.put("right")
+
+    with pytest.raises(RuntimeError, match=r"1 objects were not copied: wrong: what was read has the CRC32C"):
+        function.lambda_handler({}, None)
+    assert {"right"} == copycat.copied().keys()

@@ -1,0 +1,124 @@
+"""Both clouds on loopback, and the application as a process on an instance, or as a function."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from google_auth_botocore.emulator.sandbox import Sandbox
+
+SAMPLE = Path(__file__).parents[2] / "samples" / "gcp_copycat"
+sys.path.insert(0, str(SAMPLE))
+_number = itertools.count()
+
+
+@dataclasses.dataclass
+class Copycat:
+    """The application, with a bucket of its own on each side."""
+
+    sandbox: Sandbox
+    source: str
+    destination: str
+    home: Path
+
+    @property
+    def bucket(self) -> Any:
+        """The source, as whoever fills it has it."""
+        return self.sandbox.storage_client().bucket(self.source)
+
+    def put(self, name: str, content: bytes = b"content", **properties: Any) -> Any:
+        """Makes an object in the source."""
+        blob = self.bucket.blob(name)
+        for attribute, value in properties.items():
+            setattr(blob, attribute, value)
+        blob.upload_from_string(content, content_type=properties.get("content_type", "application/octet-stream"))
+        return blob
+
+    def put_with_wrong_checksum(self, name: str, content: bytes) -> None:
+        """Makes an object whose bytes are not those that its checksum was made from."""
+        blob = self.put(name, content)
+        other = self.put("other", b"other")
+        blob.crc32c = other.crc32c
+        blob.patch()
+        other.delete()
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """All of it, for a process on the instance."""
+        return {
+            **self.sandbox.environment(),
+            "HOME": str(self.home),
+            "GCP_COPYCAT_SOURCE": self.source,
+            "GCP_COPYCAT_DESTINATION": self.destination,
+            "GCP_COPYCAT_AUDIENCE": self.sandbox.provider.audience,
+            "GCP_COPYCAT_SERVICE_ACCOUNT": self.sandbox.service_account,
+            "GCP_COPYCAT_TOKEN_URL": self.sandbox.google.token_url,
+            "GCP_COPYCAT_IAM_CREDENTIALS_ENDPOINT": self.sandbox.google.iam_credentials_endpoint,
+            "GCP_COPYCAT_STORAGE_ENDPOINT": self.sandbox.storage.url,
+        }
+
+    def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+        """Starts the command."""
+        return subprocess.Popen(
+            [sys.executable, str(SAMPLE / "gcp_copycat.py"), *arguments],
+            env=self.environment | environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, *arguments: str, **environment: str) -> tuple[int, str, str]:
+        """Runs the command: exit code, what it shows, and what it shows on standard error."""
+        process = self.start(*arguments, **environment)
+        out, err = process.communicate(timeout=60)
+        return process.returncode, out, err
+
+    def copied(self) -> dict[str, bytes]:
+        """The objects in the destination."""
+        s3 = self.sandbox.s3_client()
+        listed = s3.list_objects_v2(Bucket=self.destination).get("Contents", ())
+        return {item["Key"]: self.get(item["Key"])["Body"].read() for item in listed}
+
+    def get(self, key: str) -> Any:
+        """An object in the destination."""
+        return self.sandbox.s3_client().get_object(Bucket=self.destination, Key=key)
+
+    def unfinished(self) -> list[str]:
+        """The keys of uploads in the destination that were neither completed nor aborted."""
+        listed = self.sandbox.s3_client().list_multipart_uploads(Bucket=self.destination)
+        return [upload["Key"] for upload in listed.get("Uploads", ())]
+
+
+@pytest.fixture(scope="module", name="sandbox")
+def _sandbox() -> Iterator[Sandbox]:
+    with Sandbox() as sandbox:
+        yield sandbox
+
+
+@pytest.fixture(name="copycat")
+def _copycat(sandbox: Sandbox, tmp_path: Path) -> Copycat:
+    number = next(_number)
+    copycat = Copycat(sandbox, f"source-{number}", f"destination-{number}", tmp_path / "home")
+    sandbox.storage_client().create_bucket(copycat.source)
+    place = {"LocationConstraint": sandbox.imds.region}
+    sandbox.s3_client().create_bucket(Bucket=copycat.destination, CreateBucketConfiguration=place)
+    return copycat
+
+
+@pytest.fixture(name="function")
+def _function(copycat: Copycat, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The application in this process, as Lambda has it: its module."""
+    import gcp_copycat
+
+    for name, value in copycat.environment.items():
+        monkeypatch.setenv(name, value)
+    assert os.environ["AWS_EC2_METADATA_DISABLED"] == "false"
+    return gcp_copycat

@@ -1,0 +1,19 @@
+"""The demo, as `nox -s demo` runs it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from samples.conftest import SAMPLE
+
+
+def test_the_demo_runs_and_everything_in_it_holds() -> None:
+    """Its own checks are its exit code."""
+    run = subprocess.run(
+        [sys.executable, str(SAMPLE / "demo.py")], capture_output=True, text=True, timeout=300, check=False
+    )
+
+    assert (run.returncode, run.stderr) == (0, ""), run.stdout
+    assert "different             none" in run.stdout
+    assert "FAILED" not in run.stdout
