@@ -55,7 +55,6 @@ def test_readmes_examples_run() -> None:
 def test_readmes_links_lead_somewhere() -> None:
     for path in (ROOT / "README.md", *ROOT.glob("samples/*/README.md")):
         links = re.findall(r"\]\((?!https:)([^)#]*)", path.read_text(encoding="utf-8"))
-        assert links
         assert all((path.parent / link).exists() for link in links)
 
 
