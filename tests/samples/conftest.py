@@ -7,6 +7,7 @@ import itertools
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -78,8 +79,17 @@ class Copycat:
     def run(self, *arguments: str, **environment: str) -> tuple[int, str, str]:
         """Runs the command: exit code, what it shows, and what it shows on standard error."""
         process = self.start(*arguments, **environment)
-        out, err = process.communicate(timeout=60)
+        try:
+            out, err = process.communicate(timeout=60)
+        finally:
+            process.kill()
         return process.returncode, out, err
+
+    def wait_for_an_object(self, process: subprocess.Popen[str]) -> None:
+        """Returns when a command that runs has copied one."""
+        while not self.copied():
+            assert process.poll() is None, process.communicate()
+            time.sleep(0.05)
 
     def copied(self) -> dict[str, bytes]:
         """The objects in the destination."""

@@ -9,7 +9,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from typing import Any
 
 import pytest
@@ -204,8 +203,7 @@ def test_an_identity_lost_on_the_way_ends_the_run(copycat: Copycat) -> None:
     sandbox.storage.latency = 0.2
     try:
         process = copycat.start("--workers", "1")
-        while not copycat.copied():
-            time.sleep(0.05)
+        copycat.wait_for_an_object(process)
         sandbox.google.fail("generateAccessToken", Fault(status=403, times=1000))
         out, err = process.communicate(timeout=60)
     finally:
@@ -227,8 +225,7 @@ def test_an_interrupted_run_says_what_is_there_and_goes_on_the_next_time(copycat
     copycat.sandbox.storage.latency = 0.2
     try:
         process = copycat.start("--workers", "2")
-        while not copycat.copied():
-            time.sleep(0.05)
+        copycat.wait_for_an_object(process)
         process.send_signal(number)
         out, err = process.communicate(timeout=60)
     finally:
@@ -280,6 +277,15 @@ def test_tokens_are_renewed_on_the_way(copycat: Copycat) -> None:
     assert contents == copycat.copied()
     assert len(sandbox.storage.tokens) - tokens >= 3
     assert refused == sandbox.storage.refused
+
+
+def test_a_security_token_service_that_stumbles_is_noticed_by_nobody(copycat: Copycat) -> None:
+    """It is asked again."""
+    copycat.put("object")
+    copycat.sandbox.google.fail("/v1/token", Fault(status=503, times=2))
+
+    assert copycat.run()[::2] == (0, "")
+    assert copycat.copied() == {"object": b"content"}
 
 
 def test_the_function_takes_its_settings_from_environment_and_event(copycat: Copycat, function: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import re
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -112,6 +113,11 @@ class _Gate(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.storage = storage
         self.behind = behind.removeprefix("http://")
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that is gone, as one that was interrupted, is nobody's business."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):
