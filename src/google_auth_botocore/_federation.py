@@ -174,7 +174,7 @@ class Federation:
 
     def _sender(self, request: Request, errand: Errand) -> Sender:
         """For one new token; a server that knows an older one, or what it was had for, must not quote it."""
-        sender = Sender(request, self._clock, errand.deadline)
+        sender = Sender(request, self._clock, errand)
         sender.secrets.extend(self._shown)
         with self._lock:
             held = [source.held for source in self._sources.values()]

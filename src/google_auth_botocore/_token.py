@@ -125,7 +125,8 @@ class _Flight:
 Request = Callable[..., Any] | None
 
 
-class Errand(NamedTuple):
+@dataclass
+class Errand:
     """The terms on which a token is fetched.
 
     Attributes:
@@ -135,6 +136,13 @@ class Errand(NamedTuple):
 
     ahead: bool
     deadline: float
+    _resumed: bool = False
+
+    def resume(self, now: float) -> None:
+        """Starts its time anew after the process was suspended; once, for a server may only look like that."""
+        if not self._resumed:
+            self._resumed = True
+            self.deadline = now + DEADLINE
 
 
 def _ahead_in_vain(flight: _Flight) -> bool:

@@ -1,0 +1,15 @@
+"""Credentials in front of a stand-in for Google, whose transport is as good for a second thread as requests is."""
+
+from __future__ import annotations
+
+import pytest
+from core.conftest import _clock, _keys, _make, _request  # noqa: F401 - fixtures
+
+from google_auth_botocore import _transport
+
+in_background = _transport.in_background
+
+
+@pytest.fixture(autouse=True)
+def _good_for_a_second_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_transport, "in_background", lambda _: True)
