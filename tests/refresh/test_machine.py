@@ -1,0 +1,271 @@
+"""Days of requests in any order with all that can go wrong: outages, refusals, clocks that are set, threads that hang, forks."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import Counter
+from collections.abc import Callable
+from datetime import datetime, timezone
+from email.utils import format_datetime
+from typing import Any
+
+import hypothesis
+import pytest
+from core.stand_in import ACCOUNT, PROVIDER, Answer, FakeClock, FakeGoogle, Sent, check, federated, impersonated
+from core.test_refresh import ask
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from google_auth_botocore import Credentials, FederationError, _federation, _token, _transport
+from google_auth_botocore._base import SourceCredentials
+
+START = 1_800_000_000.0
+HOUR = 3600.0
+moments = st.sampled_from([None, 0.0, 0.5, 12.0, 31.0, 600.0, 2500.0, 4000.0])
+KEYS = {"AWS_ACCESS_KEY_ID": "AKID", "AWS_SECRET_ACCESS_KEY": "SECRET", "AWS_REGION": "us-east-1"}
+
+
+class Threads:
+    """Stands in for `threading` in a test of one thread.
+
+    A thread that is started stands still until the test lets it go on; a wait takes its time of the fake clock.
+    """
+
+    Lock = staticmethod(threading.Lock)
+
+    def __init__(self, clock: FakeClock) -> None:
+        self.standing: list[tuple[Callable[..., object], tuple[Any, ...]]] = []
+
+        class Event(threading.Event):
+            def wait(self, timeout: float | None = None) -> bool:
+                assert timeout is not None, "nobody waits without an end"
+                if not self.is_set():
+                    clock.advance(timeout)
+                return self.is_set()
+
+        self.Event = Event
+
+    def Thread(self, target: Callable[..., object], args: tuple[Any, ...], name: str, daemon: bool) -> Threads:
+        assert daemon, "it must not hold up the end of the interpreter"
+        self.standing.append((target, args))
+        return self
+
+    def start(self) -> None:
+        pass
+
+
+class Google(FakeGoogle):
+    """Both services, with a clock that is right, tokens that end and can be revoked, and AWS's look at the date.
+
+    Attributes:
+        trouble: what each service answers with instead of its own, by name.
+        hiccups: how many requests fail before the next one that does not.
+        minted: how many tokens each service has given.
+        ends: by token, when it ends by the clock of the server.
+    """
+
+    def __init__(self, clock: FakeClock) -> None:
+        super().__init__()
+        self._clock = clock
+        self._begin = clock.monotonic()
+        self.trouble: dict[str, Callable[[], Answer]] = {}
+        self.hiccups = 0
+        self.minted: Counter[str] = Counter()
+        self.ends: dict[str, float] = {}
+
+    @property
+    def now(self) -> float:
+        return START + self._clock.monotonic() - self._begin
+
+    def _google(self, sent: Sent) -> Answer:
+        service = "sts" if sent.url.endswith("/token") else "iam"
+        if self.hiccups:
+            self.hiccups -= 1
+            raise ConnectionResetError
+        if service in self.trouble:
+            return self.trouble[service]()
+        now = datetime.fromtimestamp(self.now, timezone.utc)
+        date = {"Date": format_datetime(now, usegmt=True)}
+        if service == "sts":
+            headers = check(sent.form["subject_token"], PROVIDER, {"AKID": "SECRET"}.__getitem__)
+            signed = datetime.strptime(headers["x-amz-date"], "%Y%m%dT%H%M%S%z").timestamp()
+            if abs(signed - self.now) > 300:
+                text = "Signature expired: x" if signed < self.now else "Signature not yet current: x"
+                reason = f"Received invalid AWS response of type SignatureDoesNotMatch with error message: {text}"
+                return Answer({"error": "invalid_grant", "error_description": reason}, 400, date)
+        elif self.ends.get(sent.headers["authorization"].removeprefix("Bearer "), 0.0) <= self.now:
+            return Answer({"error": {"code": 401, "message": "x", "status": "UNAUTHENTICATED"}}, 401, date)
+        self.minted[service] += 1
+        value = f"{service}-{len(self.calls)}"
+        self.ends[value] = self.now + HOUR
+        if service == "sts":
+            return federated(value)
+        end = datetime.fromtimestamp(int(self.now) + HOUR, timezone.utc)
+        return Answer(impersonated(value, f"{end:%Y-%m-%dT%H:%M:%SZ}").data, headers=date)
+
+
+def down() -> Answer:
+    return Answer({"error": "unavailable"}, 503)
+
+
+def reset() -> Answer:
+    raise ConnectionResetError
+
+
+def refused() -> Answer:
+    return Answer({"error": {"code": 403, "message": "no", "status": "PERMISSION_DENIED"}}, 403)
+
+
+class Machine(RuleBasedStateMachine):
+    """Two clients of different scopes, and copies of them, against a model of what they may see."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.patch = pytest.MonkeyPatch()
+        self.clock = FakeClock(now=START)
+        self.threads, self.google = Threads(self.clock), Google(self.clock)
+        self.patch.setattr(SourceCredentials, "_clock", self.clock)
+        self.patch.setattr(_transport, "in_background", lambda _: True)
+        self.patch.setattr(_token, "threading", self.threads)
+        self.patch.setattr(logging.getLogger("google_auth_botocore"), "disabled", True)
+        self.patch.setattr(_token._LOGGER, "disabled", True)
+        for name, value in KEYS.items():
+            self.patch.setenv(name, value)
+        self.credentials: list[Credentials] = []
+        # What may cost a token more than time does.
+        self.explicit = self.clock_set = self.revoked = self.late = 0
+        self.refused_at = -HOUR
+        # When each token came, by both clocks of this machine.
+        self.came: dict[str, tuple[float, float]] = {}
+
+    @initialize()
+    def two_clients(self) -> None:
+        first = Credentials(PROVIDER, ACCOUNT)
+        self.credentials = [first, first.with_scopes(["other"])]
+        self.a_request_is_sent(0, 0.0)
+
+    def teardown(self) -> None:
+        self.patch.undo()
+
+    def alive(self, token: str | None) -> bool:
+        if token is None:
+            return False
+        wall, monotonic = self.came[token]
+        return self.clock.time() < wall + HOUR - 1 and self.clock.monotonic() < monotonic + HOUR - 1
+
+    def note(self) -> None:
+        """When the tokens came that have come since."""
+        for credentials in self.credentials:
+            if credentials.token is not None:
+                self.came.setdefault(credentials.token, (self.clock.time(), self.clock.monotonic()))
+
+    def time_passes(self, seconds: float | None) -> None:
+        """None: until the window of the first client's token is open."""
+        held = self.credentials[0]._source.held
+        if seconds is None:
+            seconds = 0.0 if held is None else max(0.0, held.renew_at.monotonic + 1 - self.clock.monotonic())
+        self.clock.advance(seconds)
+
+    @rule(service=st.sampled_from(["sts", "iam"]), trouble=st.sampled_from([down, reset, refused]))
+    def a_service_fails(self, service: str, trouble: Callable[[], Answer]) -> None:
+        self.google.trouble = {service: trouble}
+
+    @rule(hiccups=st.integers(0, 3))
+    def the_services_recover(self, hiccups: int) -> None:
+        self.google.trouble = {}
+        self.google.hiccups = hiccups
+
+    @rule(hours=st.sampled_from([-5, -1, 0, 3]))
+    def the_clock_is_set(self, hours: int) -> None:
+        self.clock.now = self.google.now + hours * HOUR
+        self.clock_set += 1
+
+    @rule(event=st.sampled_from(["revoked", "forked", "copied"]))
+    def something_happens(self, event: str) -> None:
+        if event == "revoked":
+            self.google.ends = {value: end for value, end in self.google.ends.items() if value.startswith("iam")}
+            self.revoked += 1
+        elif event == "copied":
+            self.credentials[2:] = [self.credentials[0].with_quota_project("q")]
+        else:  # and goes on in the child
+            self.threads.standing.clear()
+            _token._after_fork_in_child()
+            _federation._after_fork_in_child()
+            self.refused_at = -HOUR
+
+    @precondition(lambda self: self.threads.standing)
+    @rule()
+    def threads_go_on(self) -> None:
+        while self.threads.standing:
+            target, arguments = self.threads.standing.pop(0)
+            late = not any(each._source._flight is arguments[0] for each in self.credentials)
+            before = [each.token for each in self.credentials]
+            target(*arguments)
+            self.note()
+            self.late += late
+            assert not late or before == [each.token for each in self.credentials], "a late result was taken"
+
+    @precondition(lambda self: self.threads.standing)
+    @rule()
+    def a_thread_hangs_for_ever(self) -> None:
+        self.threads.standing.pop()
+
+    @rule(which=st.integers(0, 2), seconds=moments)
+    def a_request_is_sent(self, which: int, seconds: float | None) -> None:
+        self.time_passes(seconds)
+        credentials = self.credentials[min(which, len(self.credentials) - 1)]
+        before, calls = credentials.token, len(self.google.calls)
+        alive = self.alive(before)
+        try:
+            value = ask(credentials, self.google).removeprefix("Bearer ")
+        except FederationError as error:
+            assert not alive, "a request failed while a token lived"
+            self.why(error)
+            return
+        finally:
+            self.note()
+        assert self.google.ends[value] > self.google.now, "a dead token was used"
+        if alive:
+            assert value == before
+            assert len(self.google.calls) == calls, "a request waited while a token lived"
+
+    @rule(which=st.integers(0, 1))
+    def a_refresh_is_asked_for(self, which: int) -> None:
+        credentials, before = self.credentials[which], self.credentials[which].token
+        self.explicit += 1
+        try:
+            credentials.refresh(self.google)
+        except FederationError as error:
+            assert credentials.token == before
+            assert self.google.trouble, "nothing was wrong"
+            self.why(error)
+        else:
+            assert credentials.token != before
+        finally:
+            self.note()
+
+    def why(self, error: FederationError) -> None:
+        """An error comes of what is wrong now, or of a refusal of the last ten seconds."""
+        trouble = self.google.trouble.values()
+        if error.retryable:
+            assert set(trouble) & {down, reset}
+        else:
+            assert error.status_code == 403
+            assert refused in trouble or self.clock.monotonic() < self.refused_at + 10
+            if refused in trouble:
+                self.refused_at = self.clock.monotonic()
+
+    @invariant()
+    def copies_share_their_token(self) -> None:
+        assert len({credentials.token for credentials in self.credentials}) <= 2
+
+    @invariant()
+    def no_more_is_exchanged_than_time_and_events_ask_for(self) -> None:
+        elapsed, extra = self.clock.monotonic() - self.google._begin, 1 + self.clock_set
+        assert self.google.minted["iam"] <= 2 * (extra + elapsed // 2700) + self.explicit + self.late
+        assert self.google.minted["sts"] <= extra + elapsed // (HOUR - 61) + self.revoked
+
+
+TestMachine = Machine.TestCase
+TestMachine.settings = hypothesis.settings(max_examples=200, stateful_step_count=60)
