@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import dataclasses
 import multiprocessing
 import os
 import signal
@@ -138,6 +139,31 @@ def test_child_of_a_fork_in_the_middle_of_an_exchange_gets_its_own_token(
         flight.result(PATIENCE)
     assert child.startswith("ya29.")
     assert child != token(credentials)
+
+
+def test_child_of_a_fork_while_a_background_refresh_runs_renews_its_token_itself(
+    google: Emulator, credentials: Credentials
+) -> None:
+    """The thread that was at it is not in the child, which goes on with the token meanwhile."""
+    first = token(credentials)
+    held = credentials._source.held
+    assert held is not None
+    credentials._source.held = dataclasses.replace(held, renew_at=held.renew_at._replace(wall=0.0))
+    google.fail("/v1/token", Fault(delay=2))
+    assert token(credentials) == first
+    parents_thread = next(each for each in threading.enumerate() if each.name == "google-auth-botocore refresh")
+
+    def renewed_in_the_background() -> str:
+        assert token(credentials) == first
+        for each in threading.enumerate():
+            if each.name == parents_thread.name:
+                each.join(PATIENCE)
+        return token(credentials)
+
+    second = in_child(renewed_in_the_background)
+    assert second.startswith("ya29.")
+    parents_thread.join(PATIENCE)
+    assert len({first, second, token(credentials)}) == 3
 
 
 def test_explicit_boto3_session_is_made_anew_in_the_child(

@@ -1,0 +1,133 @@
+"""Processes that others start: Dask's workers, which read by gcsfs, and gunicorn's, which fork what was loaded before."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import sys
+import textwrap
+import urllib.request
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import distributed
+import gcsfs
+import pytest
+
+from google_auth_botocore import Credentials
+from google_auth_botocore.emulator import Emulator
+from google_auth_botocore.emulator.aws import InstanceMetadata
+from google_auth_botocore.emulator.sandbox import Sandbox
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform does not fork")
+
+PATIENCE = 60
+
+
+def read(credentials: Credentials, url: str, name: str) -> tuple[int, bytes]:
+    """The object, and the process that has read it."""
+    files = gcsfs.GCSFileSystem(project="my-project", token=credentials, endpoint_url=url)
+    return os.getpid(), files.cat_file(name)
+
+
+def test_dask_workers_read_by_gcsfs_with_an_identity_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Sandbox() as sandbox:
+        for name, value in sandbox.environment().items():
+            monkeypatch.setenv(name, value)
+        # Else gcsfs asks another service, which is not there, what kind of bucket it is.
+        monkeypatch.setenv("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")
+        bucket = sandbox.storage_client().create_bucket("bucket")
+        for number in range(8):
+            bucket.blob(f"{number}").upload_from_string(b"%d" % number)
+        credentials, url = Credentials(**sandbox.credentials_arguments()), sandbox.storage.url
+        with (
+            distributed.LocalCluster(
+                n_workers=2, threads_per_worker=2, processes=True, host="127.0.0.1", dashboard_address=None
+            ) as cluster,
+            distributed.Client(cluster) as client,
+        ):
+            workers = list(client.scheduler_info()["workers"])
+            tasks = [
+                client.submit(read, credentials, url, f"bucket/{number}", pure=False, workers=workers[number % 2])
+                for number in range(8)
+            ]
+            results = client.gather(tasks)
+        assert [content for _, content in results] == [b"%d" % number for number in range(8)]
+        assert len({process for process, _ in results} - {os.getpid()}) == 2
+        assert sandbox.storage.refused == 0
+        assert len(sandbox.storage.tokens) >= 2
+        assert sandbox.imds.count("security-credentials/gcp-copycat") >= 2
+        assert credentials.token is None
+
+
+APPLICATION = """
+import os
+from google_auth_botocore import Credentials
+
+credentials = Credentials({audience!r}, token_url={token_url!r})
+inherited = credentials.get_token().value
+
+
+def application(environ, start_response):
+    if environ["PATH_INFO"] == "/refresh":
+        credentials.refresh(None)
+    headers = {{}}
+    credentials.before_request(None, "GET", "https://x", headers)
+    own = headers["authorization"] != "Bearer " + inherited
+    start_response("200 OK", [("content-type", "text/plain")])
+    return [f"{{os.getpid()}} {{own}} {{headers['authorization']}}".encode()]
+"""
+
+
+@contextlib.contextmanager
+def gunicorn(place: Path) -> Iterator[str]:
+    """The address of the application behind two processes of four threads, forked from one that has loaded it."""
+    log = place / "log"
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "gunicorn", "--bind=127.0.0.1:0", "--preload", "--workers=2"),
+            *("--worker-class=gthread", "--threads=4", f"--error-logfile={log}", "application"),
+        ],
+        cwd=place,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    try:
+        while (found := re.search(r"Listening at: (http://[\d.:]+)", log.read_text() if log.exists() else "")) is None:
+            assert process.poll() is None, process.communicate()
+        yield found[1]
+    finally:
+        process.send_signal(signal.SIGTERM)
+        out, _ = process.communicate(timeout=PATIENCE)
+        assert process.returncode == 0, out
+
+
+def test_gunicorns_workers_renew_what_they_inherited(
+    google: Emulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Their threads share one exchange a process, and no process goes on with the parent's AWS session."""
+    with InstanceMetadata(google.aws_keys.issue) as imds:
+        for name, value in {**imds.environment(), "AWS_REGION": "eu-central-1"}.items():
+            monkeypatch.setenv(name, value)
+        text = APPLICATION.format(audience=google.add_aws_provider().audience, token_url=google.token_url)
+        (tmp_path / "application.py").write_text(textwrap.dedent(text))
+
+        def ask(path: str) -> tuple[str, str, str]:
+            with urllib.request.urlopen(f"{url}{path}", timeout=PATIENCE) as reply:
+                process, own, header = reply.read().decode().split(" ", 2)
+            return process, own, header
+
+        with gunicorn(tmp_path) as url, ThreadPoolExecutor(8) as pool:
+            inherited = set(pool.map(ask, ["/"] * 16))
+            assert {own for _, own, _ in inherited} == {"False"}
+            assert len({header for _, _, header in inherited}) == 1
+            assert len(google.calls) == 1
+            renewed: set[tuple[str, str, str]] = set()
+            while len({process for process, _, _ in renewed}) < 2:
+                renewed.update(pool.map(ask, ["/refresh"] * 16))
+        assert {own for _, own, _ in renewed} == {"True"}
+        assert imds.count("security-credentials/app") == 3
