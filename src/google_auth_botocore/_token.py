@@ -25,7 +25,7 @@ _LOGGER = logging.getLogger(__name__)
 DEADLINE = 30.0
 # The advisory window is at most this long, and drawn from its upper half.
 _LONGEST_WINDOW = 15 * 60.0
-# A permanent failure answers requests for this long: gRPC retries it many times a second.
+# A failure that another try would not change answers requests for this long: gRPC retries it many times a second.
 _FAILURE_REMEMBERED = 10.0
 # After a failed background refresh: 1 s, 2 s, 4 s … to a minute, each times a jitter.
 _FIRST_BACKOFF, _LONGEST_BACKOFF = 1.0, 60.0
@@ -132,10 +132,12 @@ class Errand:
     Attributes:
         ahead: Nobody waits for it yet, so nobody may be asked anything.
         deadline: Latest end, by the monotonic clock.
+        not_before: When the server that refused wants to be asked again, if that is after the deadline.
     """
 
     ahead: bool
     deadline: float
+    not_before: float = 0.0
     _resumed: bool = False
 
     def resume(self, now: float) -> None:
@@ -282,9 +284,21 @@ class TokenSource:
                 if held is not None:
                     self.held, self._refused = held, None
                     self._failures, self._not_before = 0, 0.0
-                elif isinstance(error, FederationError) and not error.retryable and not flight.errand.ahead:
-                    self._refused = error, self._clock.monotonic() + _FAILURE_REMEMBERED
+                elif flight.errand.ahead and flight.error is not None:
+                    self._back_off(flight.errand)
+                elif isinstance(error, FederationError):
+                    until = self._clock.monotonic() + _FAILURE_REMEMBERED
+                    self._refused = error, min(until, flight.errand.not_before) if error.retryable else until
         flight.done.set()
+
+    def _back_off(self, errand: Errand) -> None:
+        self._failures += 1
+        now = self._clock.monotonic()
+        longest = min(_FIRST_BACKOFF * 2 ** (self._failures - 1), _LONGEST_BACKOFF)
+        pause = longest * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, hides nothing
+        if self.held is not None:  # what the server asks for, as far as the token's life allows
+            pause = max(pause, min(errand.not_before - now, (self.held.ends_at.monotonic - now) / 2))
+        self._not_before = now + pause
 
     def _renew_ahead(self, request: Request, held: Held, now: float) -> None:
         if now < self._not_before:
@@ -316,14 +330,11 @@ class TokenSource:
         try:
             self._lead(flight, request)
         except Exception as error:  # noqa: BLE001 - a background thread has nobody to raise to
-            self._failures += 1
-            longest = min(_FIRST_BACKOFF * 2 ** (self._failures - 1), _LONGEST_BACKOFF)
-            pause = longest * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, hides nothing
-            self._not_before = self._clock.monotonic() + pause
+            held = self.held
             _LOGGER.warning(
                 "The Google token could not be renewed ahead of its end; it is used until %s, and the next try is in %.0f s. %s",
-                "then" if self.held is None else f"{self.held.token.expiry:%H:%M:%S} UTC",
-                pause,
+                "then" if held is None else f"{held.token.expiry:%H:%M:%S} UTC",
+                max(0.0, self._not_before - self._clock.monotonic()),
                 error,
             )
 

@@ -130,6 +130,7 @@ class Sender:
                 wait = max(wait, reply.retry_after)
             if now + wait >= self._errand.deadline:
                 if reply is not None:
+                    self._errand.not_before = now + (reply.retry_after or 0.0)
                     return reply
                 break
             self._clock.sleep(wait)

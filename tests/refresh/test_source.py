@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import sys
 import threading
@@ -32,19 +33,21 @@ class Gate:
 
     Attributes:
         thread: the one that was held up.
+        answer: what comes in place of the server's own.
     """
 
     def __init__(self, request: FakeGoogle) -> None:
         self._reached, self._open = threading.Event(), threading.Event()
         self._request = request
         self.thread: threading.Thread | None = None
+        self.answer: Answer | None = None
         request.script.append(self._answer)
 
     def _answer(self, sent: Sent) -> Answer:
         self.thread = threading.current_thread()
         self._reached.set()
         assert self._open.wait(PATIENCE)
-        return self._request._google(sent)
+        return self.answer or self._request._google(sent)
 
     def reached(self) -> None:
         assert self._reached.wait(PATIENCE)
@@ -173,6 +176,24 @@ class TestAdvisory:
         assert credentials.token == "federated-3"
         first.open()
         assert credentials.token == "federated-3", "a late result is dropped"
+
+    def test_no_request_slips_in_between_a_failure_and_its_back_off(
+        self, make: Make, request_: FakeGoogle, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        credentials = make()
+        header = advisory(credentials, request_, clock)
+        gate = Gate(request_)
+        ask(credentials, request_)
+        gate.reached()
+        gate.answer = Answer({"error": "invalid_target"}, 400)
+        flight = credentials._source._flight
+        assert flight is not None
+        headers: list[str] = []
+        monkeypatch.setattr(flight.done, "set", lambda: headers.append(ask(credentials, request_)))
+        gate.open()
+        assert headers == [header]
+        assert credentials._source._flight is None
+        assert len(request_.calls) == 2
 
     def test_a_copy_with_other_scopes_is_renewed_by_itself(
         self, make: Make, request_: FakeGoogle, clock: FakeClock
@@ -338,6 +359,53 @@ class TestRetries:
         assert clock.monotonic() - start <= 31
         for slept, after in zip(clock.slept, told, strict=False):
             assert slept >= (after or 0)
+
+
+class TestRetryAfterTheDeadline:
+    """A server that asks for more time than there is."""
+
+    @pytest.fixture(name="busy")
+    def _busy(self, request_: FakeGoogle) -> None:
+        request_.script.extend([Answer({"error": "quota_exceeded"}, 429, {"Retry-After": "120"})] * 100)
+
+    def test_the_background_gives_it_that_time(
+        self, make: Make, request_: FakeGoogle, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """As far as the token's life allows: the nearer its end, the sooner the next try."""
+        credentials = make()
+        header = advisory(credentials, request_, clock)
+        end = clock.monotonic() + 399
+        request_.script.extend([Answer({"error": "quota_exceeded"}, 429, {"Retry-After": "120"})] * 100)
+        tries = [clock.monotonic()]
+        while clock.monotonic() < end:
+            assert ask(credentials, request_) == header
+            for thread in threading.enumerate():
+                if thread.name == "google-auth-botocore refresh":
+                    thread.join(PATIENCE)
+            if len(request_.calls) > len(tries):
+                tries.append(clock.monotonic())
+            clock.advance(1)
+        pauses = [after - before for before, after in itertools.pairwise(tries[1:])]
+        assert 119 <= pauses[0] <= 121
+        assert 119 <= pauses[1] <= 121
+        assert len(pauses) <= 12
+
+    @pytest.mark.usefixtures("busy")
+    def test_requests_are_answered_with_its_refusal_for_ten_seconds(
+        self, make: Make, request_: FakeGoogle, clock: FakeClock
+    ) -> None:
+        """Each of gRPC's many tries would come too soon; an explicit refresh is made all the same."""
+        credentials = make()
+        for _ in range(20):
+            with pytest.raises(TransientFederationError):
+                ask(credentials, request_)
+        assert len(request_.calls) == 1
+        with pytest.raises(TransientFederationError):
+            credentials.refresh(request_)
+        assert len(request_.calls) == 2
+        request_.script.clear()
+        clock.advance(10)
+        assert ask(credentials, request_) == "Bearer federated-3"
 
 
 class TestExpirySetByALibrary:
