@@ -1,0 +1,128 @@
+"""Weeks in virtual time, each by its seed: which error a request gets when it gets one, and when the next one succeeds."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+from core.conftest import Make
+from core.stand_in import ACCOUNT, Answer, FakeClock, Sent
+from core.test_refresh import ask
+
+from google_auth_botocore import FederationError, _token, _transport
+from refresh.test_machine import START, Google, Threads, refused
+
+WEEK = 7 * 24 * 3600.0
+STEP_OF = {"aws": "aws", "sts": "exchange", "iam": "impersonation"}
+
+
+@dataclass(frozen=True)
+class Outage:
+    """A side that does not answer, or that refuses, for a while."""
+
+    begin: float
+    end: float
+    side: str
+    refuses: bool
+
+
+def outages(seed: random.Random) -> Iterator[Outage]:
+    """Of five seconds to three hours, each length as likely as any, and at times that overlap no other."""
+    at = START
+    while at < START + WEEK:
+        at += seed.uniform(600, 4 * 3600)
+        end = at + 5 * (3 * 3600 / 5) ** seed.random()
+        yield Outage(at, end, seed.choice(list(STEP_OF)), seed.random() < 0.3)
+        at = end
+
+
+class World(Google):
+    """Both services with their outages, and a network on which 30 requests of 100 come to harm."""
+
+    def __init__(self, clock: FakeClock, seed: int) -> None:
+        super().__init__(clock)
+        self.random = random.Random(seed)
+        self.outages = list(outages(self.random))
+        self.harm: Counter[str] = Counter()
+
+    def outage(self) -> Outage | None:
+        """The one that it is the time of."""
+        while self.outages and self.outages[0].end <= self.now:
+            self.outages.pop(0)
+        return self.outages[0] if self.outages and self.outages[0].begin <= self.now else None
+
+    def _google(self, sent: Sent) -> Answer:
+        outage = self.outage()
+        if outage is not None and outage.side == ("sts" if sent.url.endswith("/token") else "iam"):
+            return refused() if outage.refuses else Answer({"error": "unavailable"}, 503)
+        if self.random.random() < 0.3:
+            harm = self.random.choice(["503", "reset", "timeout", "garbage", "cut off"])
+            self.harm[harm] += 1
+            if harm == "reset":
+                raise ConnectionResetError
+            if harm == "timeout":
+                self._clock.advance(10)
+                raise TimeoutError
+            return {"503": Answer({}, 503), "garbage": Answer(b"<html>", 502), "cut off": Answer(b'{"acc')}[harm]
+        return super()._google(sent)
+
+
+@pytest.mark.parametrize("own_thread", [True, False], ids=["background", "httplib2"])
+@pytest.mark.parametrize("account", [None, ACCOUNT], ids=["direct", "impersonating"])
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_request_fails_only_while_nothing_can_be_had_and_says_why(
+    make: Make, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, seed: int, account: str | None, own_thread: bool
+) -> None:
+    threads, world = Threads(clock), World(clock, seed)
+    monkeypatch.setattr(_token, "threading", threads)
+    monkeypatch.setattr(_transport, "in_background", lambda _: own_thread)
+    monkeypatch.setattr(_token._LOGGER, "disabled", True)
+    random.seed(seed)
+    credentials = make(account)
+    seen: Counter[str] = Counter()
+    last_outage, keyless = Outage(0, 0, "", refuses=False), False
+    while clock.now < START + WEEK:
+        clock.advance(world.random.expovariate(1 / 20))
+        outage = world.outage()
+        last_outage = outage or last_outage
+        if keyless is not (outage is not None and outage.side == "aws"):
+            keyless = not keyless
+            monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "" if keyless else "SECRET")
+        held = credentials._source.held
+        alive = held is not None and clock.now < held.ends_at.wall
+        calls, begun = len(world.calls), clock.now
+        seen["requests"] += 1
+        try:
+            value = ask(credentials, world).removeprefix("Bearer ")
+        except FederationError as error:
+            seen["failed"] += 1
+            seen["failed while a token lived"] += alive
+            permanent = last_outage.side == "aws" or last_outage.refuses
+            # The refusal of an outage answers for ten seconds more.
+            if begun < last_outage.end + 10:
+                seen["failed in an outage"] += 1
+                right = error.retryable or (permanent and error.step == STEP_OF[last_outage.side])
+            else:  # the network
+                right = error.retryable and error.step in ("exchange", "impersonation")
+            seen["failed with another error"] += not right
+        else:
+            assert alive or len(world.calls) > calls
+            # A request that makes the refresh itself, because its transport allows no other, may outlive its token.
+            assert world.ends[value] > begun
+            if own_thread and alive:
+                assert len(world.calls) == calls, "a request waited while a token lived"
+        while threads.standing:
+            target, arguments = threads.standing.pop(0)
+            target(*arguments)
+
+    assert seen["requests"] > WEEK / 30
+    assert seen["failed while a token lived"] == 0
+    assert seen["failed with another error"] == 0
+    assert seen["failed"] > 0, "no outage was longer than a window"
+    assert seen["failed in an outage"] > 0.95 * seen["failed"]
+    assert min(world.harm.values()) > 5
+    # At the least one token an hour; with windows of 7½ to 15 minutes at the most one in 45 minutes.
+    assert world.minted["iam" if account else "sts"] <= WEEK / 2700
