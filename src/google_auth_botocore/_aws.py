@@ -85,7 +85,7 @@ class AwsIdentity:
     def __init__(self, origin: Source, session: Any = None) -> None:
         self.origin = origin
         # boto3 keeps the session that it wraps in a private attribute; all of boto3's own extensions read it there.
-        self.session = getattr(session, "_session", session)
+        self.session = self._given = getattr(session, "_session", session)
         if session is not None and not hasattr(self.session, "get_scoped_config"):
             raise ConfigurationError(f"session must be a botocore or boto3 Session, not {type(session).__name__}.")
         if any(base.__module__.startswith("aiobotocore") for base in type(self.session).__mro__):
@@ -199,7 +199,7 @@ class AwsIdentity:
         self.forget()
         if self.session is not None and isinstance(failure, _aws_errors.OF_A_FILE):
             # A session reads its files once; where it could not, another one may by now.
-            self.session = _session.new(self.session.profile, self.session.instance_variables().get("region"))
+            self.session = _session.anew(self.session)
         raise _aws_errors.translated(failure) from _text.harmless(failure, hide=_aws_errors.SECRET)
 
     def _signer(self, verification_url: str | None, *, ahead: bool) -> Signer:
@@ -250,7 +250,7 @@ class AwsIdentity:
     def _session(self) -> Any:
         if self.session is not None:
             if self._forked and _session.carryable(self.session):
-                self.session = _session.new(self.session.profile, self.session.get_config_variable("region"))
+                self.session = _session.anew(self.session)
             self._forked = False
             return self.session
         if self._own is None:
@@ -300,7 +300,8 @@ class AwsIdentity:
         # An ExternalId is nobody else's business.
         hidden = hashlib.sha256(repr(sorted(role.items())).encode()).hexdigest()[:8]
         return {
-            "session": None if self.session is None else f"{type(self.session).__qualname__} at {id(self.session):#x}",
+            # The one that was given, also where another has taken its place: the description never changes.
+            "session": None if self._given is None else f"{type(self._given).__qualname__} at {id(self._given):#x}",
             "profile": self.origin.profile,
             "region": self.origin.region,
             "assume_role": f"{role['RoleArn']} as {role['RoleSessionName']} ({hidden})" if role else None,

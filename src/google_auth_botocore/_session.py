@@ -45,6 +45,11 @@ def new(profile: str | None, region: str | None) -> Any:
     return session
 
 
+def anew(session: Any) -> Any:
+    """Another session with the profile and the region of one that can't be used any more."""
+    return new(session.profile, session.instance_variables().get("region"))
+
+
 def configured() -> bool:
     """Whether a session of botocore's would read anything but keys and a region from the environment."""
     paths = (os.environ.get(name, usual) for name, usual in _FILES.items())

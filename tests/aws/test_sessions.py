@@ -306,8 +306,10 @@ def test_session_whose_profile_was_not_there_works_once_it_is(
     federation: Federation, issue: Issue, shared: Write
 ) -> None:
     credentials = federation.credentials(session=botocore.session.Session(profile="team"))
+    described = repr(credentials)
     with pytest.raises(FederationError, match="ProfileNotFound"):
         credentials.refresh(None)
+    assert repr(credentials) == described
     shared(ini("team", issue("team")))
     credentials.refresh(None)
     assert federation.last_seen().arn == arn("team")
