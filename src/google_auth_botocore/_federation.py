@@ -120,15 +120,15 @@ class Federation:
 
     def _subject_token(self, settings: Settings, sender: Sender, *, ahead: bool) -> str:
         if settings.subject_token_type == JWT:
-            jwt = self.identity.web_identity_token(f"https:{settings.audience}", ahead=ahead)
-            sender.secrets.append(jwt)
-            self._shown = (jwt,)
-            return jwt
-        signer = self.identity.signer(settings.verification_url, ahead=ahead)
-        signed = _subject_token.sign(signer, settings.audience, self._clock.time() + self._offset)
-        sender.secrets.extend(signed.secrets)
-        self._shown = signed.secrets
-        return signed.value
+            value = self.identity.web_identity_token(f"https:{settings.audience}", ahead=ahead)
+            secrets: tuple[str, ...] = (value,)
+        else:
+            signer = self.identity.signer(settings.verification_url, ahead=ahead)
+            signed = _subject_token.sign(signer, settings.audience, self._clock.time() + self._offset)
+            value, secrets = signed.value, signed.secrets
+        sender.secrets.extend(secrets)
+        self._shown = secrets
+        return value
 
     def _impersonated(self, settings: Settings, request: Request, errand: Errand) -> Minted:
         def generate(sender: Sender, bearer: str) -> Minted:

@@ -28,7 +28,7 @@ def cleaned(text: str, secrets: Iterable[str] = (), *, hide: re.Pattern[str] = N
 
     Args:
         text: What somebody else wrote.
-        secrets: Values that must not be in it, plain or percent-encoded.
+        secrets: Values that must not be in it, in whatever letter case or escaping.
         hide: A pattern of further parts to cut out.
     """
     text = " ".join(_hidden(text[:_READ], secrets, hide).split())

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from google_auth_botocore._aws import AwsIdentity
 
 
+# What a pickle holds beside the settings and the origin of the AWS identity; None where an older one lacks it.
+_PICKLED = ("_scopes", "_default_scopes", "_quota_project_id", "_project_id", "_given", "_path")
+
+
 class Credentials(
     SourceCredentials,
     google_credentials.Scoped,
@@ -303,16 +307,7 @@ class Credentials(
 
     def __getstate__(self) -> dict[str, Any]:
         """Configuration alone: no token, no key, no session. The other side resolves its own AWS identity."""
-        kept = (
-            "_settings",
-            "_scopes",
-            "_default_scopes",
-            "_quota_project_id",
-            "_project_id",
-            "_given",
-            "_path",
-        )
-        state = {name: getattr(self, name) for name in kept}
+        state = {name: getattr(self, name) for name in ("_settings", *_PICKLED)}
         state["_identity"] = self._federation.identity.pickled()
         return state
 
@@ -320,8 +315,7 @@ class Credentials(
         from google_auth_botocore import _aws  # noqa: PLC0415 - see __init__
 
         # A pickle of another release may lack what this one has.
-        usual = dict.fromkeys(("_scopes", "_default_scopes", "_quota_project_id", "_project_id", "_given", "_path"))
-        state = {**usual, **state}
+        state = {**dict.fromkeys(_PICKLED), **state}
         self._build(state.pop("_settings"), _aws.AwsIdentity(state.pop("_identity", _aws.Source())))
         self.__dict__.update(state)
 
