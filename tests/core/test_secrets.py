@@ -27,7 +27,7 @@ from records import Records, recording
 from core.conftest import Make
 from core.stand_in import ACCOUNT, PROVIDER, Answer, FakeClock, FakeGoogle, Sent
 from google_auth_botocore import Credentials, FederationError
-from google_auth_botocore.emulator import AwsKeys, Emulator, Fault
+from google_auth_botocore.emulator import AwsKeys, AwsProvider, Emulator, Fault
 from google_auth_botocore.emulator.aws import ContainerCredentials, InstanceMetadata
 
 TRANSPORTS = ["requests", "urllib3", "httplib2"]
@@ -55,18 +55,21 @@ def _records(monkeypatch: pytest.MonkeyPatch) -> Iterator[Records]:
         yield records
 
 
+def trusting(google: Emulator) -> AwsProvider:
+    """Lets the role `app` impersonate the account."""
+    provider = google.add_aws_provider()
+    google.add_service_account(ACCOUNT)
+    role = provider.principal_set("aws_role", "arn:aws:sts::123456789012:assumed-role/app")
+    google.grant(ACCOUNT, "roles/iam.workloadIdentityUser", role)
+    return provider
+
+
 @pytest.mark.parametrize("source", ["environment", "session", "metadata", "container"])
 def test_nothing_secret_is_logged(
     records: Records, source: str, transport: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
 ) -> None:
     with Emulator() as google:
-        provider = google.add_aws_provider()
-        google.add_service_account(ACCOUNT)
-        google.grant(
-            ACCOUNT,
-            "roles/iam.workloadIdentityUser",
-            provider.principal_set("aws_role", "arn:aws:sts::123456789012:assumed-role/app"),
-        )
+        provider = trusting(google)
         keys = google.aws_keys.issue()
         arguments: dict[str, Any] = {}
         servers: list[Any] = []
@@ -203,13 +206,7 @@ def test_netrc_file_changes_no_header(make: Make, monkeypatch: pytest.MonkeyPatc
     netrc.chmod(0o600)
     monkeypatch.setenv("NETRC", str(netrc))
     with Emulator() as emulator:
-        provider = emulator.add_aws_provider()
-        emulator.add_service_account(ACCOUNT)
-        emulator.grant(
-            ACCOUNT,
-            "roles/iam.workloadIdentityUser",
-            provider.principal_set("aws_role", "arn:aws:sts::123456789012:assumed-role/app"),
-        )
+        provider = trusting(emulator)
         _export(monkeypatch, emulator.aws_keys.issue())
         credentials = Credentials(
             provider.audience, ACCOUNT, token_url=emulator.token_url, iam_credentials_endpoint=emulator.url
