@@ -17,9 +17,9 @@ from functools import partial
 from typing import Any, TypeVar
 
 import botocore.credentials
-from botocore.credentials import AssumeRoleCredentialFetcher, EnvProvider, ReadOnlyCredentials
+from botocore.credentials import AssumeRoleCredentialFetcher, EnvProvider
 
-from google_auth_botocore import _aws_errors, _config, _hints, _quiet, _region, _session, _text
+from google_auth_botocore import _aws_errors, _aws_keys, _config, _hints, _quiet, _region, _session, _text
 from google_auth_botocore._subject_token import Signer
 from google_auth_botocore.exceptions import (
     ConfigurationError,
@@ -159,7 +159,7 @@ class AwsIdentity:
                     "NoRegionError",
                     _hints.AWS_REGION,
                 )
-            keys = _usable(credentials)
+            keys = _aws_keys.usable(credentials)
             client = session.create_client(
                 "sts",
                 region_name=region,
@@ -208,7 +208,7 @@ class AwsIdentity:
             credentials, region = EnvProvider().load(), self._stated_region()
         else:
             credentials, region = self._from_session(ahead=ahead)
-        keys = _usable(credentials)
+        keys = _aws_keys.usable(credentials)
         region, host = _region.endpoint(region, verification_url)
         _LOGGER.debug("AWS keys from %s, to be verified at %s in %s", _session.method(credentials), host, region)
         return Signer(keys, region, host)
@@ -236,7 +236,7 @@ class AwsIdentity:
                 self._credentials, session, dict(self.origin.assume_role).get("RoleArn")
             )
         credentials = self._credentials
-        if ahead and self._prompts(session) and _refresh_needed(credentials):
+        if ahead and self._prompts(session) and _aws_keys.refresh_needed(credentials):
             raise _aws_errors.failed(
                 "The AWS role wants an MFA code, and nobody is asked for one in the background.",
                 "MfaRequired",
@@ -288,7 +288,7 @@ class AwsIdentity:
         region = region or self._region_of_instance(session, credentials) or _region.USUAL
         fetcher = AssumeRoleCredentialFetcher(
             partial(session.create_client, region_name=region, config=_session.client_config()),
-            _Usable(credentials),
+            _aws_keys.Usable(credentials),
             arguments.pop("RoleArn"),
             extra_args=arguments,
         )
@@ -322,52 +322,3 @@ class AwsIdentity:
             )
         region = self.origin.region or self.session.get_config_variable("region")
         return Source(self.session.profile, region, self.origin.assume_role)
-
-
-class _Usable:
-    """Credentials for botocore to sign with, whose keys are checked whenever they are read."""
-
-    def __init__(self, credentials: Any) -> None:
-        self._credentials = credentials
-
-    def get_frozen_credentials(self) -> ReadOnlyCredentials:
-        return _usable(self._credentials)
-
-
-def _usable(credentials: Any) -> ReadOnlyCredentials:
-    """Access key, secret and session token of one moment, as they can be sent."""
-    keys = _frozen(credentials)
-    if not keys.access_key or not keys.secret_key:
-        raise _aws_errors.failed(
-            f"The AWS keys from {_session.method(credentials)} are half a set: the "
-            f"{'secret access key' if keys.access_key else 'access key id'} is missing.",
-            "PartialCredentialsError",
-            _hints.AWS_HALF,
-        )
-    names = ("access key id", "secret access key", "session token")
-    for name, value in zip(names, keys, strict=False):
-        if value is not None and re.search(r"\s", value):
-            raise _aws_errors.failed(
-                f"The AWS {name} from {_session.method(credentials)} contains white space.",
-                "InvalidCredentials",
-                _hints.AWS_WHITE_SPACE,
-            )
-    return keys
-
-
-def _frozen(credentials: Any) -> ReadOnlyCredentials:
-    """Access key, secret and session token of one moment."""
-    try:
-        return credentials.get_frozen_credentials()  # type: ignore[no-any-return]
-    except RuntimeError:
-        # Fresh keys that have expired by the local clock, which may be hours off. AWS, whom Google asks, has
-        # the last word on them; botocore has no public way to keys that it thinks expired.
-        keys = getattr(credentials, "_frozen_credentials", None)
-        if keys is None:
-            raise
-        return keys  # type: ignore[no-any-return]
-
-
-def _refresh_needed(credentials: Any) -> bool:
-    refreshable = isinstance(credentials, botocore.credentials.RefreshableCredentials)
-    return refreshable and bool(credentials.refresh_needed())

@@ -1,0 +1,61 @@
+"""The keys that botocore's credentials objects hold: one set of one moment, checked before it is used."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import botocore.credentials
+from botocore.credentials import ReadOnlyCredentials
+
+from google_auth_botocore import _aws_errors, _hints, _session
+
+
+class Usable:
+    """Credentials for botocore to sign with, whose keys are checked whenever they are read."""
+
+    def __init__(self, credentials: Any) -> None:
+        self._credentials = credentials
+
+    def get_frozen_credentials(self) -> ReadOnlyCredentials:
+        return usable(self._credentials)
+
+
+def usable(credentials: Any) -> ReadOnlyCredentials:
+    """Access key, secret and session token of one moment, as they can be sent."""
+    keys = _frozen(credentials)
+    if not keys.access_key or not keys.secret_key:
+        raise _aws_errors.failed(
+            f"The AWS keys from {_session.method(credentials)} are half a set: the "
+            f"{'secret access key' if keys.access_key else 'access key id'} is missing.",
+            "PartialCredentialsError",
+            _hints.AWS_HALF,
+        )
+    names = ("access key id", "secret access key", "session token")
+    for name, value in zip(names, keys, strict=False):
+        if value is not None and re.search(r"\s", value):
+            raise _aws_errors.failed(
+                f"The AWS {name} from {_session.method(credentials)} contains white space.",
+                "InvalidCredentials",
+                _hints.AWS_WHITE_SPACE,
+            )
+    return keys
+
+
+def _frozen(credentials: Any) -> ReadOnlyCredentials:
+    """Access key, secret and session token of one moment."""
+    try:
+        return credentials.get_frozen_credentials()  # type: ignore[no-any-return]
+    except RuntimeError:
+        # Fresh keys that have expired by the local clock, which may be hours off. AWS, whom Google asks, has
+        # the last word on them; botocore has no public way to keys that it thinks expired.
+        keys = getattr(credentials, "_frozen_credentials", None)
+        if keys is None:
+            raise
+        return keys  # type: ignore[no-any-return]
+
+
+def refresh_needed(credentials: Any) -> bool:
+    """Whether reading the keys would ask their source first."""
+    refreshable = isinstance(credentials, botocore.credentials.RefreshableCredentials)
+    return refreshable and bool(credentials.refresh_needed())
