@@ -3,56 +3,25 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timezone
 from email.utils import format_datetime
-from typing import Any
 
 import hypothesis
 import pytest
 from core.stand_in import ACCOUNT, PROVIDER, Answer, FakeClock, FakeGoogle, Sent, check, federated, impersonated
-from core.test_refresh import ask
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from google_auth_botocore import Credentials, FederationError, _federation, _token, _transport
 from google_auth_botocore._base import SourceCredentials
+from refresh.threads import Threads, ask
 
 START = 1_800_000_000.0
 HOUR = 3600.0
 moments = st.sampled_from([None, 0.0, 0.5, 12.0, 31.0, 600.0, 2500.0, 4000.0])
 KEYS = {"AWS_ACCESS_KEY_ID": "AKID", "AWS_SECRET_ACCESS_KEY": "SECRET", "AWS_REGION": "us-east-1"}
-
-
-class Threads:
-    """Stands in for `threading` in a test of one thread.
-
-    A thread that is started stands still until the test lets it go on; a wait takes its time of the fake clock.
-    """
-
-    Lock = staticmethod(threading.Lock)
-
-    def __init__(self, clock: FakeClock) -> None:
-        self.standing: list[tuple[Callable[..., object], tuple[Any, ...]]] = []
-
-        class Event(threading.Event):
-            def wait(self, timeout: float | None = None) -> bool:
-                assert timeout is not None, "nobody waits without an end"
-                if not self.is_set():
-                    clock.advance(timeout)
-                return self.is_set()
-
-        self.Event = Event
-
-    def Thread(self, target: Callable[..., object], args: tuple[Any, ...], name: str, daemon: bool) -> Threads:
-        assert daemon, "it must not hold up the end of the interpreter"
-        self.standing.append((target, args))
-        return self
-
-    def start(self) -> None:
-        pass
 
 
 class Google(FakeGoogle):

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import pytest
 from core.conftest import Make
 from core.stand_in import ACCOUNT, Answer, FakeClock, Sent
-from core.test_refresh import ask
 
 from google_auth_botocore import FederationError, _token, _transport
-from refresh.test_machine import START, Google, Threads, refused
+from refresh.test_machine import START, Google, refused
+from refresh.threads import Threads, ask
 
 WEEK = 7 * 24 * 3600.0
 STEP_OF = {"aws": "aws", "sts": "exchange", "iam": "impersonation"}
@@ -114,9 +114,7 @@ def test_a_request_fails_only_while_nothing_can_be_had_and_says_why(
             assert world.ends[value] > begun
             if own_thread and alive:
                 assert len(world.calls) == calls, "a request waited while a token lived"
-        while threads.standing:
-            target, arguments = threads.standing.pop(0)
-            target(*arguments)
+        threads.run()
 
     assert seen["requests"] > WEEK / 30
     assert seen["failed while a token lived"] == 0

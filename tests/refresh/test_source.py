@@ -15,13 +15,13 @@ from typing import Any
 import pytest
 from core.conftest import Make
 from core.stand_in import ACCOUNT, Answer, FakeClock, FakeGoogle, Sent
-from core.test_refresh import ask
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from google_auth_botocore import Credentials, FederationError, TransientFederationError, _aws, _federation
 from google_auth_botocore._clock import Moment
 from google_auth_botocore._token import Minted, State, TokenSource, hold, redated, state
+from refresh.threads import ask
 
 PATIENCE = 60
 AWS_REFUSAL = "Received invalid AWS response of type {} with error message: {}"

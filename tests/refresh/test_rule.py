@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import google_auth_httplib2
 import httplib2
 import pytest
+from core.conftest import Make
+from core.stand_in import ACCOUNT, PROVIDER, Answer, FakeClock, FakeGoogle, Sent, federated
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from core.conftest import Make
-from core.stand_in import ACCOUNT, PROVIDER, Answer, FakeClock, FakeGoogle, Sent, federated
 from google_auth_botocore import Credentials, FederationError, TransientFederationError, _token, _transport
 from google_auth_botocore._base import SourceCredentials
 from google_auth_botocore._clock import Moment
 from google_auth_botocore._token import Minted, State, hold, state
-
-GOOD_FOR_A_SECOND_THREAD = _transport.in_background
+from refresh.conftest import in_background
+from refresh.threads import Threads, ask
 
 lives = st.floats(1, 43200)
 draws = st.floats(0, 1)
@@ -56,76 +55,36 @@ class TestRule:
         assert state(None, Moment(0.0, 0.0)) is State.EXPIRED
 
 
-class Background:
-    """Stands in for threads: keeps what would run in one, until a test lets it run."""
-
-    def __init__(self) -> None:
-        self.waiting: list[Callable[[], object]] = []
-        self.broken = False
-
-    def thread(self, target: Callable[..., object], args: tuple[Any, ...], name: str, daemon: bool) -> Background:
-        assert daemon, "it must not hold up the end of the interpreter"
-        assert name == "google-auth-botocore refresh"
-        self.waiting.append(lambda: target(*args))
-        return self
-
-    def start(self) -> None:
-        if self.broken:
-            self.waiting.clear()
-            raise RuntimeError("can't start new thread")
-
-    def run(self) -> None:
-        while self.waiting:
-            self.waiting.pop(0)()
-
-
 @pytest.fixture(name="background")
-def _background(monkeypatch: pytest.MonkeyPatch) -> Background:
-    background = Background()
-
-    class Threading:
-        Thread = staticmethod(background.thread)
-        Lock, Event = threading.Lock, threading.Event
-
-    monkeypatch.setattr(_token, "threading", Threading)
-    return background
-
-
-def ask(credentials: Credentials, request: Any) -> str:
-    headers: dict[str, str] = {}
-    credentials.before_request(request, "GET", "https://x", headers)
-    return headers["authorization"]
-
-
-@pytest.fixture(autouse=True)
-def _background_means_requests(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The stand-in is as good for a second thread as requests is."""
-    monkeypatch.setattr("google_auth_botocore._transport.in_background", lambda _: True)
+def _background(monkeypatch: pytest.MonkeyPatch, clock: FakeClock) -> Threads:
+    threads = Threads(clock)
+    monkeypatch.setattr(_token, "threading", threads)
+    return threads
 
 
 class TestAdvisory:
     @pytest.fixture(name="credentials")
-    def _credentials(self, make: Make, request_: FakeGoogle, background: Background, clock: FakeClock) -> Credentials:
+    def _credentials(self, make: Make, request_: FakeGoogle, background: Threads, clock: FakeClock) -> Credentials:
         credentials = make()
         assert ask(credentials, request_) == "Bearer federated-1"
         clock.advance(3600 - 400)
         return credentials
 
     def test_a_fresh_token_is_used_without_a_thought_of_renewal(
-        self, make: Make, request_: FakeGoogle, background: Background, clock: FakeClock
+        self, make: Make, request_: FakeGoogle, background: Threads, clock: FakeClock
     ) -> None:
         credentials = make()
         ask(credentials, request_)
         clock.advance(3600 - 901)
         assert ask(credentials, request_) == "Bearer federated-1"
-        assert (len(request_.calls), background.waiting) == (1, [])
+        assert (len(request_.calls), background.standing) == (1, [])
 
     def test_the_token_is_used_at_once_while_one_refresh_runs(
-        self, credentials: Credentials, request_: FakeGoogle, background: Background
+        self, credentials: Credentials, request_: FakeGoogle, background: Threads
     ) -> None:
         for _ in range(100):
             assert ask(credentials, request_) == "Bearer federated-1"
-        assert (len(request_.calls), len(background.waiting)) == (1, 1)
+        assert (len(request_.calls), len(background.standing)) == (1, 1)
         background.run()
         assert ask(credentials, request_) == "Bearer federated-2"
         assert len(request_.calls) == 2
@@ -134,7 +93,7 @@ class TestAdvisory:
         self,
         credentials: Credentials,
         request_: FakeGoogle,
-        background: Background,
+        background: Threads,
         clock: FakeClock,
         caplog: pytest.LogCaptureFixture,
     ) -> None:
@@ -142,7 +101,7 @@ class TestAdvisory:
         tries: list[float] = []
         while len(tries) < 3:
             assert ask(credentials, request_) == "Bearer federated-1"
-            if background.waiting:
+            if background.standing:
                 tries.append(clock.monotonic())
                 background.run()
             clock.advance(0.1)
@@ -155,7 +114,7 @@ class TestAdvisory:
         assert len(request_.calls) == 4
 
     def test_a_permanent_failure_ahead_of_time_does_not_speak_for_the_callers(
-        self, credentials: Credentials, request_: FakeGoogle, background: Background, clock: FakeClock
+        self, credentials: Credentials, request_: FakeGoogle, background: Threads, clock: FakeClock
     ) -> None:
         request_.script.append(Answer({"error": "invalid_target"}, 400))
         ask(credentials, request_)
@@ -164,7 +123,7 @@ class TestAdvisory:
         assert ask(credentials, request_) == "Bearer federated-3"
 
     def test_where_no_thread_can_be_had_the_token_is_used(
-        self, credentials: Credentials, request_: FakeGoogle, background: Background
+        self, credentials: Credentials, request_: FakeGoogle, background: Threads
     ) -> None:
         background.broken = True
         assert ask(credentials, request_) == "Bearer federated-1"
@@ -174,7 +133,7 @@ class TestAdvisory:
         assert ask(credentials, request_) == "Bearer federated-2"
 
     def test_an_outage_shorter_than_the_window_is_noticed_by_nobody(
-        self, credentials: Credentials, request_: FakeGoogle, background: Background, clock: FakeClock
+        self, credentials: Credentials, request_: FakeGoogle, background: Threads, clock: FakeClock
     ) -> None:
         request_.script.extend([ConnectionError("down")] * 1000)
         end = clock.now + 390
@@ -187,7 +146,7 @@ class TestAdvisory:
         assert ask(credentials, request_).startswith("Bearer federated-")
 
     def test_httplib2_is_used_in_the_callers_own_thread(
-        self, credentials: Credentials, background: Background, monkeypatch: pytest.MonkeyPatch
+        self, credentials: Credentials, background: Threads, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """It mixes up the answers of two threads; a failure is still only a warning."""
         used_by = []
@@ -197,10 +156,10 @@ class TestAdvisory:
                 used_by.append(threading.current_thread())
                 return httplib2.Response({"status": "400"}), b'{"error": "invalid_target"}'
 
-        monkeypatch.setattr(credentials._source, "_in_background", GOOD_FOR_A_SECOND_THREAD)
+        monkeypatch.setattr(credentials._source, "_in_background", in_background)
         assert ask(credentials, google_auth_httplib2.Request(Refusing())) == "Bearer federated-1"
         assert used_by == [threading.current_thread()]
-        assert background.waiting == []
+        assert background.standing == []
 
 
 class TestClock:
@@ -353,18 +312,11 @@ class Machine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.patch = pytest.MonkeyPatch()
-        self.clock, self.background = FakeClock(), Background()
+        self.clock = FakeClock()
+        self.background = Threads(self.clock)
         self.patch.setattr(SourceCredentials, "_clock", self.clock)
-        self.patch.setattr("google_auth_botocore._transport.in_background", lambda _: True)
-        self.patch.setattr(
-            _token,
-            "threading",
-            type(
-                "Threading",
-                (),
-                {"Thread": staticmethod(self.background.thread), "Lock": threading.Lock, "Event": threading.Event},
-            ),
-        )
+        self.patch.setattr(_transport, "in_background", lambda _: True)
+        self.patch.setattr(_token, "threading", self.background)
         for name, value in {
             "AWS_ACCESS_KEY_ID": "AKID",
             "AWS_SECRET_ACCESS_KEY": "SECRET",

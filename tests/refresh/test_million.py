@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import random
-import threading
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 
 import pytest
-
 from core.conftest import Make
 from core.stand_in import ACCOUNT, Answer, FakeClock, FakeGoogle, Sent
-from core.test_refresh import Background, ask
-from google_auth_botocore import FederationError
+
+from google_auth_botocore import FederationError, _token
+from refresh.threads import Threads, ask
 
 WEEK = 7 * 24 * 3600.0
 REQUESTS = 1_000_000
@@ -76,9 +75,8 @@ def _rfc3339(moment: float) -> str:
 def test_no_request_fails_while_a_token_lives(
     make: Make, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
-    background = Background()
-    monkeypatch.setattr(threading, "Thread", background.thread)
-    monkeypatch.setattr("google_auth_botocore._transport.in_background", lambda _: True)
+    background = Threads(clock)
+    monkeypatch.setattr(_token, "threading", background)
     monkeypatch.setattr(random, "random", random.Random(seed).random)
     monkeypatch.setattr("google_auth_botocore._token._LOGGER.disabled", True)
     weather = Weather(clock, random.Random(seed))
