@@ -22,7 +22,7 @@ CODE = ("src", "tests", "samples", "noxfile.py")
 INSTALL_ENV = {"PIP_RETRIES": "10", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
 
 
-def install(session: nox.Session, *groups: str, project: str | None = "-e.[login,sandbox,copycat]") -> None:
+def install(session: nox.Session, *groups: str, project: str | None = "-e.[login,sandbox,copycat,gcloud-aio,httpx,kubernetes,obstore,polars]") -> None:
     """Installs dependency groups, and the project with its extras."""
     needed = nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), *groups)
     session.install(*filter(None, (project, *needed)), env=INSTALL_ENV)
@@ -32,7 +32,14 @@ def install(session: nox.Session, *groups: str, project: str | None = "-e.[login
 def tests(session: nox.Session) -> None:
     """Runs the tests, or those that are named after `--`."""
     install(session, "tests")
-    session.run("pytest", *session.posargs)
+    session.run("pytest", *(session.posargs or ["--ignore=tests/consumers"]))
+
+
+@nox.session
+def consumers(session: nox.Session) -> None:
+    """Drives the libraries that take credentials, a gigabyte of them, against Google's side on loopback."""
+    install(session, "consumers")
+    session.run("pytest", *(session.posargs or ["tests/consumers"]))
 
 
 @nox.session
