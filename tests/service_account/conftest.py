@@ -1,0 +1,59 @@
+"""A workload whose AWS keys lie in the environment, and credentials that do for it all that a service account can do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+import requests
+from emulator.workload import ROLE_ARN, Workload
+
+from google_auth_botocore import Credentials
+from google_auth_botocore.emulator import Emulator
+
+CREATOR = "roles/iam.serviceAccountTokenCreator"
+PROJECT = "my-project"
+
+Make = Callable[..., Credentials]
+
+
+@pytest.fixture(name="workload")
+def _workload(google: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workload]:
+    """A workload that may impersonate its service account, and no more."""
+    provider = google.add_aws_provider()
+    account = google.add_service_account(f"copycat@{PROJECT}.iam.gserviceaccount.com")
+    google.grant(account.email, "roles/iam.workloadIdentityUser", provider.principal_set("aws_role", ROLE_ARN))
+    keys = google.aws_keys.issue(f"{ROLE_ARN}/i-0abc")
+    assert keys.session_token is not None
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", keys.access_key_id)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", keys.secret_access_key)
+    monkeypatch.setenv("AWS_SESSION_TOKEN", keys.session_token)
+    monkeypatch.setenv("AWS_REGION", "eu-central-1")
+    with requests.Session() as session:
+        session.trust_env = False
+        yield Workload(google, provider, account, keys, session)
+
+
+@pytest.fixture(name="make")
+def _make(workload: Workload) -> Make:
+    """Makes credentials of the workload; arguments are those of `Credentials`, and win over the workload's own."""
+
+    def make(**arguments: object) -> Credentials:
+        own = {
+            "audience": workload.provider.audience,
+            "service_account_email": workload.account.email,
+            "token_url": workload.google.token_url,
+            "iam_credentials_endpoint": workload.google.iam_credentials_endpoint,
+            "oauth_token_url": workload.google.oauth_token_url,
+            "project_id": PROJECT,
+        }
+        return Credentials(**{**own, **arguments})  # type: ignore[arg-type]  # whatever a test wants to give
+
+    return make
+
+
+@pytest.fixture(name="credentials")
+def _credentials(workload: Workload, make: Make) -> Credentials:
+    """Credentials of the workload's service account, as which it may also sign."""
+    workload.google.grant(workload.account.email, CREATOR, workload.provider.principal_set("aws_role", ROLE_ARN))
+    return make()
