@@ -269,6 +269,15 @@ class Emulator(Settings):
         """Gives what an access token stands for: the check that an API behind it makes. None: unknown or expired."""
         return self._tokens.check(value)
 
+    def check_signature(self, service_account: str, message: bytes, signature: bytes) -> bool | None:
+        """Tells whether a service account signed a message: the check that an API makes of a signed request.
+
+        Returns:
+            None: there is no such service account.
+        """
+        account = self._accounts.find(service_account)
+        return None if account is None else self._keys.of(account.email).verifies(message, signature)
+
     def fail(self, path: str, fault: Fault) -> None:
         """Lets a fault hit the next requests whose path contains `path`, or matches it as a glob."""
         self._faults.add(path, fault)

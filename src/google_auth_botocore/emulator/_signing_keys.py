@@ -9,6 +9,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.x509.oid import NameOID
@@ -56,6 +57,14 @@ class SigningKey:
     def sign(self, message: bytes) -> bytes:
         """Gives the RSASSA-PKCS1-v1_5 signature with SHA-256."""
         return self._private.sign(message, padding.PKCS1v15(), hashes.SHA256())
+
+    def verifies(self, message: bytes, signature: bytes) -> bool:
+        """Tells whether a signature is one that `sign` gives."""
+        try:
+            self._private.public_key().verify(signature, message, padding.PKCS1v15(), hashes.SHA256())
+        except InvalidSignature:
+            return False
+        return True
 
 
 def _base64url_uint(number: int) -> str:

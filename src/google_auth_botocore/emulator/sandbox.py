@@ -35,7 +35,7 @@ class Sandbox:
         google: the emulator of Google's identity services.
         imds: the instance's metadata service, which hands out the role's keys.
         aws: moto, with STS, IAM and S3.
-        storage: Cloud Storage, which takes no request without a valid token.
+        storage: Cloud Storage, which takes no request without a valid token or signature.
         provider: the workload identity pool provider that trusts the account.
         service_account: e-mail address of the account that the role may impersonate.
     """
@@ -47,7 +47,7 @@ class Sandbox:
         self.arn = f"arn:aws:sts::{_ACCOUNT}:assumed-role/{role}/{_SESSION}"
         self.imds = InstanceMetadata(lambda: self.google.aws_keys.issue(self.arn), role=role)
         self.aws = Moto()
-        self.storage = Storage(self.google.check_access_token)
+        self.storage = Storage(self.google.check_access_token, self.google.check_signature, self.google._now)
         self.google.aws_keys.add_lookup(self.aws.lookup)
         self.provider = self.google.add_aws_provider(account_id=_ACCOUNT)
         self.service_account = f"{_ROLE}@{_PROJECT}.iam.gserviceaccount.com"

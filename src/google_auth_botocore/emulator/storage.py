@@ -1,4 +1,4 @@
-"""Cloud Storage on loopback: gcp-storage-emulator behind a check of the bearer token, which it does not make itself."""
+"""Cloud Storage on loopback: gcp-storage-emulator behind a check of bearer tokens and of signed URLs, which it does not make itself."""
 
 from __future__ import annotations
 
@@ -17,7 +17,11 @@ from urllib.parse import parse_qs, quote, unquote, urlsplit
 from gcp_storage_emulator.exceptions import NotFound
 from gcp_storage_emulator.server import create_server
 
+from google_auth_botocore.emulator._http import Response
+from google_auth_botocore.emulator._signed_urls import Signatures
 from google_auth_botocore.emulator._tokens import TokenInfo
+from google_auth_botocore.emulator._xml import XmlRequest
+from google_auth_botocore.emulator._xml_api import XmlApi
 
 _PIECE = 1 << 16
 _HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "host", "date", "server"}
@@ -33,20 +37,30 @@ class Storage:
 
     Args:
         check: gives what an access token stands for, None for one that is unknown or expired.
+        check_signature: tells whether a service account has signed a message with a signature, None for one that
+            does not exist.
+        clock: gives the time at which signed URLs expire, in seconds since the epoch.
 
     Attributes:
-        principals: whom each request so far spoke for; None: it was refused with 401.
+        principals: whom each request so far spoke for; None: it was refused.
         tokens: the access tokens that were let in so far.
         downloads: the names of the objects whose content was asked for so far.
         latency: seconds that each answer takes longer, as over a network.
     """
 
-    def __init__(self, check: Callable[[str], TokenInfo | None]) -> None:
+    def __init__(
+        self,
+        check: Callable[[str], TokenInfo | None],
+        check_signature: Callable[[str, bytes, bytes], bool | None],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self.principals: list[str | None] = []
         self.tokens: set[str] = set()
         self.downloads: list[str] = []
         self.latency = 0.0
         self._check = check
+        self._signatures = Signatures(check_signature, clock)
+        self._clock = clock
         self._behind: Any = None
         self._gate: _Gate | None = None
 
@@ -82,7 +96,7 @@ class Storage:
 
     @property
     def refused(self) -> int:
-        """How many requests had no token, or one that is not valid."""
+        """How many requests had neither a token nor a signature, or one that is not valid."""
         return self.principals.count(None)
 
     def caller(self, authorization: str | None) -> str | None:
@@ -95,6 +109,17 @@ class Storage:
         if principal is not None:
             self.tokens.add(value)
         return principal
+
+    def signed(self, request: XmlRequest) -> Response | None:
+        """The answer to a request whose URL or form is signed; None: it is not."""
+        answered = XmlApi(self._behind._storage, self._signatures, self._clock).answer(request)
+        if answered is None:
+            return None
+        signer, response = answered
+        self.principals.append(signer)
+        if signer is not None and request.method == "GET":
+            self.downloads.append(request.target[1])
+        return response
 
     def resource(self, bucket: str, name: str) -> dict[str, Any] | None:
         """An object's metadata; None: there is no such object."""
@@ -128,6 +153,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _serve(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        signed = self.server.storage.signed(self._xml_request(body))
+        if signed is not None:
+            time.sleep(self.server.storage.latency)
+            self._send(signed)
+            return
         if self.server.storage.caller(self.headers.get("Authorization")) is None:
             self._refuse()
             return
@@ -154,6 +184,11 @@ class _Handler(BaseHTTPRequestHandler):
             self._pass_on(upstream.getresponse(), encoding)
         finally:
             upstream.close()
+
+    def _xml_request(self, body: bytes) -> XmlRequest:
+        path, _, query = self.requestline.split()[1].partition("?")  # `self.path` has lost slashes
+        headers = {name.lower(): ",".join(self.headers.get_all(name, ())) for name in self.headers}
+        return XmlRequest(self.command, path, query, headers, body)
 
     def _pass_on(self, reply: http.client.HTTPResponse, encoding: str | None) -> None:
         """Sends the reply on, piece by piece; only JSON, which is short, as a whole."""
@@ -190,14 +225,16 @@ class _Handler(BaseHTTPRequestHandler):
     ) -> None:
         """Answers with an error in the form that Cloud Storage has for one."""
         error = {"message": message, "domain": "global", "reason": reason, **where}
-        body = json.dumps({"error": {"code": status, "message": message, "errors": [error]}}).encode()
-        self.send_response(status)
-        for name, value in headers.items():
+        self._send(Response({"error": {"code": status, "message": message, "errors": [error]}}, status, headers))
+
+    def _send(self, response: Response) -> None:
+        body, kind = response.encoded()
+        self.send_response(response.status)
+        for name, value in {"Content-Type": kind, "Content-Length": str(len(body)), **response.headers}.items():
             self.send_header(name, value)
-        self.send_header("Content-Type", "application/json; charset=UTF-8")
-        self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(body)
+        if self.command != "HEAD":
+            self.wfile.write(body)
 
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = _serve
 

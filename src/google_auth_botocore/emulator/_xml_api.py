@@ -1,0 +1,147 @@
+"""Cloud Storage's XML API, as far as signed requests go: objects read, written and deleted, and buckets listed.
+
+Source: https://cloud.google.com/storage/docs/xml-api/reference-methods
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from email.utils import format_datetime
+from typing import Any
+
+from gcp_storage_emulator.exceptions import NotFound
+from gcp_storage_emulator.handlers import objects
+
+from google_auth_botocore.emulator import _post_policy
+from google_auth_botocore.emulator._http import Response
+from google_auth_botocore.emulator._post_policy import Form
+from google_auth_botocore.emulator._signed_urls import Signatures
+from google_auth_botocore.emulator._xml import XmlError, XmlRequest, document, element
+
+# What an upload says of its object, and a download repeats: the header, and the name in the JSON API.
+_DESCRIBED = {
+    "cache-control": "cacheControl",
+    "content-disposition": "contentDisposition",
+    "content-encoding": "contentEncoding",
+    "content-language": "contentLanguage",
+    "content-type": "contentType",
+}
+_META = "x-goog-meta-"
+_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+
+
+class XmlApi:
+    """Serves requests that are signed.
+
+    Args:
+        store: gcp-storage-emulator's store of objects.
+        signatures: tells who signed.
+        clock: gives the time, in seconds since the epoch.
+    """
+
+    def __init__(self, store: Any, signatures: Signatures, clock: Callable[[], float]) -> None:
+        self._store = store
+        self._signatures = signatures
+        self._clock = clock
+
+    def answer(self, request: XmlRequest) -> tuple[str | None, Response] | None:
+        """Gives who signed a request, None for nobody who may have, and the answer; None: the request is not signed."""
+        signer: str | None = None
+        try:
+            if request.method == "POST" and request.headers.get("content-type", "").startswith("multipart/form-data"):
+                form = _post_policy.checked(request, self._signatures, self._clock)
+                signer = form.account
+                return signer, self._posted(request, form)
+            signer = self._signatures.of_url(request)
+            return None if signer is None else (signer, self._served(request))
+        except XmlError as error:
+            return signer, error.response
+
+    def _served(self, request: XmlRequest) -> Response:
+        bucket, name = request.target
+        try:
+            if not name and request.method in {"GET", "HEAD"}:
+                return self._listed(bucket, request.parameters)
+            if name and request.method in {"GET", "HEAD"}:
+                return self._read(bucket, name, request)
+            if name and request.method == "PUT":
+                return self._written(bucket, name, request.headers, request.body)
+            if name and request.method == "DELETE":
+                self._store.delete_file(bucket, name)
+                return Response(status=204)
+        except (NotFound, ValueError) as error:  # of a path that leads out of the bucket
+            if bucket in self._store.buckets:
+                details = f"No such object: {bucket}/{name}"
+                raise XmlError(404, "NoSuchKey", "The specified key does not exist.", details) from error
+            details = f"No such bucket: {bucket}"
+            raise XmlError(404, "NoSuchBucket", "The specified bucket does not exist.", details) from error
+        raise XmlError(
+            405, "MethodNotAllowed", "The specified method is not allowed against this resource.", request.method
+        )
+
+    def _read(self, bucket: str, name: str, request: XmlRequest) -> Response:
+        found = self._store.get_file_obj(bucket, name)
+        asked = request.parameters
+        if asked.get("generation", found["generation"]) != found["generation"]:
+            raise NotFound
+        content = self._store.get_file(bucket, name)
+        updated = datetime.fromisoformat(found["updated"].replace("Z", "+00:00"))
+        headers = {"Last-Modified": format_datetime(updated, usegmt=True), **_identity(found)}
+        for header, field in _DESCRIBED.items():
+            value = asked.get(f"response-{header}") or found.get(field)
+            if value:
+                headers[header.title()] = value
+        headers.update({f"{_META}{key}": value for key, value in (found.get("metadata") or {}).items()})
+        part = _RANGE.fullmatch(request.headers.get("range", ""))
+        if part is None or part[0] == "bytes=-":
+            return Response(content, 200, headers)
+        size = len(content)
+        start = int(part[1]) if part[1] else max(0, size - int(part[2]))
+        end = min(size, int(part[2]) + 1) if part[1] and part[2] else size
+        if start >= end:
+            raise XmlError(416, "InvalidRange", "The requested range cannot be satisfied.", part[0])
+        return Response(content[start:end], 206, {**headers, "Content-Range": f"bytes {start}-{end - 1}/{size}"})
+
+    def _written(self, bucket: str, name: str, described: Mapping[str, str], content: bytes) -> Response:
+        """Makes an object of the content and the headers, or the form's fields, that describe it."""
+        resource = {field: described[header] for header, field in _DESCRIBED.items() if header in described}
+        metadata = {key.removeprefix(_META): value for key, value in described.items() if key.startswith(_META)}
+        kind = resource.get("contentType", "application/octet-stream")
+        made = objects._make_object_resource("", bucket, name, kind, str(len(content)))
+        made.update(resource, **({"metadata": metadata} if metadata else {}))
+        made = objects._checksums(content, made)
+        self._store.create_file(bucket, name, content, made)
+        return Response(status=200, headers=_identity(made))
+
+    def _posted(self, request: XmlRequest, form: Form) -> Response:
+        bucket, _ = request.target
+        key = form.fields["key"]
+        done = self._written(bucket, key, form.fields, form.content)
+        status = form.fields.get("success_action_status")
+        if status != "201":
+            return Response(b"", 200 if status == "200" else 204, done.headers)
+        described = element("Bucket", bucket) + element("Key", key) + element("ETag", done.headers["ETag"])
+        return document("PostResponse", described, 201)
+
+    def _listed(self, bucket: str, parameters: Mapping[str, str]) -> Response:
+        prefix, delimiter = parameters.get("prefix"), parameters.get("delimiter")
+        found, prefixes = self._store.get_file_list(bucket, prefix, delimiter)
+        content = element("Name", bucket) + element("Prefix", prefix or "")
+        for each in found:
+            fields = {"Key": "name", "Generation": "generation", "LastModified": "updated", "Size": "size"}
+            content += f"<Contents>{''.join(element(tag, each[field]) for tag, field in fields.items())}</Contents>"
+        for each in prefixes:
+            content += f"<CommonPrefixes>{element('Prefix', each)}</CommonPrefixes>"
+        return document("ListBucketResult", content)
+
+
+def _identity(resource: Mapping[str, Any]) -> dict[str, str]:
+    """The headers that tell one version of an object from another."""
+    return {
+        "ETag": f'"{resource["etag"]}"',
+        "x-goog-generation": resource["generation"],
+        "x-goog-metageneration": resource["metageneration"],
+        "x-goog-hash": f"crc32c={resource['crc32c']},md5={resource['md5Hash']}",
+    }
