@@ -1,0 +1,206 @@
+"""Google APIs on loopback that let nobody in without a token that the emulator knows: one over HTTP, one over gRPC."""
+
+from __future__ import annotations
+
+import http.server
+import ipaddress
+import json
+import threading
+from collections.abc import Iterator, Mapping
+from concurrent import futures
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import grpc
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from google_auth_botocore.emulator import Emulator, TokenInfo
+
+CLOUD_PLATFORM = "https://www.googleapis.com/auth/cloud-platform"
+
+
+class Gate:
+    """Judges bearer tokens as every API of Google's does, and remembers whom it let in.
+
+    Attributes:
+        admitted: what the token of each request so far stood for.
+        refused: how many requests had no token that is valid.
+    """
+
+    def __init__(self, google: Emulator) -> None:
+        self.admitted: list[TokenInfo] = []
+        self.refused = 0
+        self._google = google
+        self._tokens: set[str] = set()
+        self._revoked: set[str] = set()
+
+    def admits(self, authorization: str | None) -> bool:
+        """Whether a request with this Authorization header may come in."""
+        scheme, _, token = (authorization or "").partition(" ")
+        info = self._google.check_access_token(token) if scheme == "Bearer" else None
+        if info is None or token in self._revoked:
+            self.refused += 1
+            return False
+        self._tokens.add(token)
+        self.admitted.append(info)
+        return True
+
+    def revoke(self) -> None:
+        """Ends every token that was used here, long before it expires."""
+        self._revoked |= self._tokens
+
+    @property
+    def callers(self) -> set[str]:
+        """On whose behalf the requests came."""
+        return {info.principal for info in self.admitted}
+
+    @property
+    def scopes(self) -> set[tuple[str, ...]]:
+        """The scopes of the tokens that came."""
+        return {info.scopes for info in self.admitted}
+
+    @property
+    def exchanges(self) -> tuple[int, int]:
+        """How often Google's Security Token Service and IAM Credentials have been asked for a token so far."""
+        return self._google.count("/v1/token"), self._google.count(":generateAccessToken")
+
+
+class HttpApi(Gate):
+    """An API over HTTP.
+
+    Attributes:
+        url: where it is.
+        replies: by method and path, `GET /v1/things`, what it says: JSON, or bytes, or a function of the request's body.
+    """
+
+    def __init__(self, google: Emulator) -> None:
+        super().__init__(google)
+        self.replies: dict[str, Any] = {}
+        api = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                status, reply = api._reply(f"{self.command} {self.path.partition('?')[0]}", body, self.headers)
+                document = reply if isinstance(reply, bytes) else json.dumps(reply).encode()
+                self.send_response(status)
+                kind = "text/event-stream" if isinstance(reply, bytes) else "application/json"
+                self.send_header("Content-Type", kind)
+                self.send_header("Content-Length", str(len(document)))
+                self.end_headers()
+                self.wfile.write(document)
+
+            do_POST = do_PUT = do_GET
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def _reply(self, request: str, body: bytes, headers: Mapping[str, str]) -> tuple[int, Any]:
+        if not self.admits(headers.get("Authorization")):
+            return 401, {"error": {"code": 401, "status": "UNAUTHENTICATED", "message": "no valid token"}}
+        if request not in self.replies:
+            return 404, {"error": {"code": 404, "status": "NOT_FOUND", "message": f"nothing at {request}"}}
+        reply = self.replies[request]
+        return 200, reply(body) if callable(reply) else reply
+
+    def __enter__(self) -> HttpApi:
+        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+class GrpcApi(Gate, grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no types
+    """An API over gRPC, with TLS, for any method of any service.
+
+    Attributes:
+        target: where it is, for a channel and for `client_options={"api_endpoint": …}`.
+        replies: by method, `GetSecret`, what it says: a message, or a generator function of the
+            requests, which are bytes.
+    """
+
+    def __init__(self, google: Emulator, certificate: Certificate) -> None:
+        super().__init__(google)
+        self.replies: dict[str, Any] = {}
+        self._pool = futures.ThreadPoolExecutor(16)
+        self._server = grpc.server(self._pool, handlers=(self,))
+        port = self._server.add_secure_port("localhost:0", certificate.server_credentials())
+        self.target = f"localhost:{port}"
+
+    def service(self, details: Any) -> Any:
+        """Serves every call as a stream both ways, which on the wire the others are as well."""
+        authorization = {pair.key: pair.value for pair in details.invocation_metadata}.get("authorization")
+        reply = self.replies.get(details.method.rpartition("/")[2])
+
+        def answer(requests: Iterator[bytes], context: Any) -> Iterator[bytes]:
+            if not self.admits(authorization):
+                context.abort(grpc.StatusCode.UNAUTHENTICATED, "no valid token")
+            if reply is None:
+                context.abort(grpc.StatusCode.UNIMPLEMENTED, f"nothing at {details.method}")
+            for message in reply(requests) if callable(reply) else [reply]:
+                yield _serialized(message)
+
+        return grpc.stream_stream_rpc_method_handler(answer)
+
+    def __enter__(self) -> GrpcApi:
+        self._server.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.stop(None).wait()
+        self._pool.shutdown()
+
+
+def _serialized(message: Any) -> Any:
+    """Bytes, a message of protobuf's or one of proto-plus' as it is on the wire."""
+    if isinstance(message, bytes):
+        return message
+    return getattr(type(message), "pb", lambda it: it)(message).SerializeToString()
+
+
+class Certificate:
+    """A certificate for this machine that nobody but itself has signed.
+
+    Args:
+        folder: where its PEM file goes.
+
+    Attributes:
+        path: that file, for whoever is to trust it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        key = ec.generate_private_key(ec.SECP256R1())
+        name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+        now = datetime.now(timezone.utc)
+        names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+        certificate = (
+            x509.CertificateBuilder()
+            .subject_name(name)
+            .issuer_name(name)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - timedelta(days=1))
+            .not_valid_after(now + timedelta(days=1))
+            .add_extension(x509.SubjectAlternativeName(names), critical=False)
+            .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+            .sign(key, hashes.SHA256())
+        )
+        self._key = key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+        self.path = folder / "certificate.pem"
+        self.path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+
+    def server_credentials(self) -> Any:
+        """What a gRPC server shows its clients."""
+        return grpc.ssl_server_credentials([(self._key, self.path.read_bytes())])

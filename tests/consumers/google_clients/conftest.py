@@ -1,0 +1,31 @@
+"""One API over HTTP and one over gRPC, beside the sandbox whose tokens they take."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from consumers.google_clients.apis import Certificate, GrpcApi, HttpApi
+from google_auth_botocore.emulator.sandbox import Sandbox
+
+
+@pytest.fixture(name="api")
+def _api(sandbox: Sandbox) -> Iterator[HttpApi]:
+    with HttpApi(sandbox.google) as api:
+        yield api
+
+
+@pytest.fixture(scope="session", name="certificate")
+def _certificate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Certificate]:
+    """Trusted by every channel of this process, because gRPC reads its roots once in a process."""
+    certificate = Certificate(tmp_path_factory.mktemp("certificate"))
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("GRPC_DEFAULT_SSL_ROOTS_FILE_PATH", str(certificate.path))
+        yield certificate
+
+
+@pytest.fixture(name="grpc_api")
+def _grpc_api(sandbox: Sandbox, certificate: Certificate) -> Iterator[GrpcApi]:
+    with GrpcApi(sandbox.google, certificate) as api:
+        yield api

@@ -1,0 +1,136 @@
+"""google-auth's own transports: sessions and channels that take the object, and what they do after a 401."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import google_auth_httplib2
+import googleapiclient.discovery
+import grpc
+import httplib2
+import urllib3
+from google.auth.aio.transport.sessions import AsyncAuthorizedSession
+from google.auth.transport.grpc import AuthMetadataPlugin, secure_authorized_channel
+from google.auth.transport.requests import AuthorizedSession, Request
+from google.auth.transport.urllib3 import AuthorizedHttp
+
+from consumers.google_clients.apis import CLOUD_PLATFORM, GrpcApi, HttpApi
+from google_auth_botocore import Credentials
+
+
+def test_requests(credentials: Credentials, api: HttpApi) -> None:
+    """Ten threads that share one session cost one exchange, and one more when their token is revoked."""
+    api.replies["GET /thing"] = {"it": "works"}
+    with AuthorizedSession(credentials) as session, ThreadPoolExecutor(10) as pool:
+        assert list(pool.map(lambda _: session.get(f"{api.url}/thing").json(), range(10))) == [{"it": "works"}] * 10
+        assert (api.exchanges, api.refused) == ((1, 1), 0)
+        api.revoke()
+        assert session.get(f"{api.url}/thing").json() == {"it": "works"}
+    assert (api.exchanges, api.refused) == ((1, 2), 1)
+    assert api.callers == {credentials.service_account_email}
+    assert api.scopes == {(CLOUD_PLATFORM,)}
+
+
+def test_urllib3(credentials: Credentials, api: HttpApi) -> None:
+    api.replies["GET /thing"] = {"it": "works"}
+    with urllib3.PoolManager() as pool:
+        http = AuthorizedHttp(credentials, pool)  # whose own context is the pool, without credentials
+        assert http.request("GET", f"{api.url}/thing").json() == {"it": "works"}
+        api.revoke()
+        assert http.request("GET", f"{api.url}/thing").json() == {"it": "works"}
+    assert (api.exchanges, api.refused) == ((1, 2), 1)
+    assert api.callers == {credentials.service_account_email}
+
+
+def test_httplib2(credentials: Credentials, api: HttpApi) -> None:
+    api.replies["GET /thing"] = {"it": "works"}
+    http = google_auth_httplib2.AuthorizedHttp(credentials, http=httplib2.Http())
+    assert http.request(f"{api.url}/thing")[1] == b'{"it": "works"}'
+    api.revoke()
+    assert http.request(f"{api.url}/thing")[1] == b'{"it": "works"}'
+    http.close()
+    assert (api.exchanges, api.refused) == ((1, 2), 1)
+    assert api.callers == {credentials.service_account_email}
+
+
+def test_discovery(credentials: Credentials, api: HttpApi) -> None:
+    """The client asks for all scopes that its API knows, because nobody has chosen any."""
+    api.replies["GET /v4/spreadsheets/it"] = {"spreadsheetId": "it"}
+    options = {"api_endpoint": api.url}
+    with googleapiclient.discovery.build("sheets", "v4", credentials=credentials, client_options=options) as service:
+        assert service.spreadsheets().get(spreadsheetId="it").execute() == {"spreadsheetId": "it"}
+        api.revoke()
+        assert service.spreadsheets().get(spreadsheetId="it").execute() == {"spreadsheetId": "it"}
+    assert (api.exchanges, api.refused) == ((1, 2), 1)
+    assert api.callers == {credentials.service_account_email}
+    [scopes] = api.scopes
+    assert set(scopes) == {
+        f"https://www.googleapis.com/auth/{name}"
+        for name in ("drive", "drive.file", "drive.readonly", "spreadsheets", "spreadsheets.readonly")
+    }
+
+
+def test_discovery_leaves_chosen_scopes_alone(credentials: Credentials, api: HttpApi) -> None:
+    api.replies["GET /v4/spreadsheets/it"] = {}
+    chosen = credentials.with_scopes(["https://www.googleapis.com/auth/spreadsheets.readonly"])
+    options = {"api_endpoint": api.url}
+    with googleapiclient.discovery.build("sheets", "v4", credentials=chosen, client_options=options) as service:
+        service.spreadsheets().get(spreadsheetId="it").execute()
+    assert api.scopes == {("https://www.googleapis.com/auth/spreadsheets.readonly",)}
+
+
+def test_aiohttp(credentials: Credentials, api: HttpApi) -> None:
+    """The event loop's session takes credentials that know nothing of event loops."""
+    api.replies["GET /thing"] = {"it": "works"}
+
+    async def get(session: AsyncAuthorizedSession) -> bytes:
+        response = await session.request("GET", f"{api.url}/thing")
+        content: bytes = await response.read()
+        await response.close()
+        return content
+
+    async def main() -> None:
+        session = AsyncAuthorizedSession(credentials)
+        assert set(await asyncio.gather(*(get(session) for _ in range(10)))) == {b'{"it": "works"}'}
+        assert (api.exchanges, api.refused) == ((1, 1), 0)
+        api.revoke()
+        assert await get(session) == b'{"it": "works"}'
+        await session.close()
+
+    asyncio.run(main())
+    assert (api.exchanges, api.refused) == ((1, 2), 1)
+    assert api.callers == {credentials.service_account_email}
+
+
+def test_grpc(credentials: Credentials, grpc_api: GrpcApi) -> None:
+    """Twenty calls at once, each with a thread of its own for its metadata, cost one exchange; so does a token forgotten."""
+    grpc_api.replies["Do"] = b"done"
+    with (
+        secure_authorized_channel(credentials, Request(), grpc_api.target) as channel,
+        ThreadPoolExecutor(20) as pool,
+    ):
+        do = channel.unary_unary("/it.Works/Do")
+        assert list(pool.map(lambda _: do(b"", timeout=30), range(20))) == [b"done"] * 20
+        assert grpc_api.exchanges == (1, 1)
+        credentials.token = None
+        assert list(pool.map(lambda _: do(b"", timeout=30), range(20))) == [b"done"] * 20
+    assert (grpc_api.exchanges, len(grpc_api.admitted), grpc_api.refused) == ((1, 2), 40, 0)
+    assert grpc_api.callers == {credentials.service_account_email}
+    assert grpc_api.scopes == {(CLOUD_PLATFORM,)}
+
+
+def test_grpc_asyncio(credentials: Credentials, grpc_api: GrpcApi) -> None:
+    grpc_api.replies["Do"] = b"done"
+    plugin = AuthMetadataPlugin(credentials, Request())
+    both = grpc.composite_channel_credentials(grpc.ssl_channel_credentials(), grpc.metadata_call_credentials(plugin))
+
+    async def main() -> list[Any]:
+        async with grpc.aio.secure_channel(grpc_api.target, both) as channel:
+            do = channel.unary_unary("/it.Works/Do")
+            return await asyncio.gather(*(do(b"", timeout=30) for _ in range(20)))
+
+    assert asyncio.run(main()) == [b"done"] * 20
+    assert (grpc_api.exchanges, len(grpc_api.admitted), grpc_api.refused) == ((1, 1), 20, 0)
+    assert grpc_api.callers == {credentials.service_account_email}
