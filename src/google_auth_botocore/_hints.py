@@ -10,7 +10,7 @@ import re
 import shlex
 from dataclasses import dataclass
 
-from google_auth_botocore._config import Settings, project_number
+from google_auth_botocore._config import JWT, Settings, project_number
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,10 @@ AWS_HALF = (
 )
 AWS_MFA = "The next request that finds no valid token asks for it; call refresh() to be asked now."
 AWS_REGION = "Set AWS_REGION, region= or the profile's region to a region such as eu-central-1; for a local zone, to its parent region."
+_WEB_IDENTITY = (
+    "Allow the role sts:GetWebIdentityToken. Run: aws iam put-role-policy --role-name ROLE_NAME --policy-name get-web-identity-token "
+    """--policy-document '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sts:GetWebIdentityToken","Resource":"*"}]}'"""
+)
 
 _EXPIRY = "Write the time at which the keys expire (AWS_CREDENTIAL_EXPIRATION, or what their source says) like 2030-01-31T12:00:00Z."
 
@@ -93,56 +97,87 @@ _EXCHANGE_OF_AWS = {
     "ExpiredToken": "Renew the keys: they are temporary, and were probably copied into the environment or a file once.",
     "AccessDenied": "Look for a service control policy or a VPC endpoint policy that denies sts:GetCallerIdentity.",
 }
-_WORKLOAD_USER = "roles/iam.workloadIdentityUser"
 _TOKEN_CREATOR = "roles/iam.serviceAccountTokenCreator"
-# The least role that allows each step to a federated principal.
+# The least role that allows each step to a federated principal; along delegates it is the token creator's for every step.
 _ROLES = {
-    "impersonation": _WORKLOAD_USER,
-    "id_token": _WORKLOAD_USER,
+    "impersonation": "roles/iam.workloadIdentityUser",
+    "id_token": "roles/iam.serviceAccountOpenIdTokenCreator",
     "signing": _TOKEN_CREATOR,
     "delegation": _TOKEN_CREATOR,
 }
-_CLOCK = "Set this machine's clock (chrony or systemd-timesyncd): it is too far off for AWS."
+_CLOCK = "Set this machine's clock (chrony or systemd-timesyncd): it is too far off for {}."
 
 
 def aws(reason: str, text: str) -> str | None:
     """About a failure of botocore's, by the name of its class or AWS's code, and its message."""
     if "source_profile or credential_source" in text:
         reason = "InvalidConfigError"  # what botocore calls partial credentials is a profile that lacks a line
-    return _CLOCK if skewed(text) else _AWS.get(reason, _EXCHANGE_OF_AWS.get(reason))
+    if "sts:GetWebIdentityToken" in text:
+        return _WEB_IDENTITY
+    return _CLOCK.format("AWS") if skewed(text) else _AWS.get(reason, _EXCHANGE_OF_AWS.get(reason))
 
 
 def exchange(refusal: Refusal, *, settings: Settings) -> str | None:
     """About a refusal of the token exchange."""
-    reason, text, aws_reason = refusal.reason, refusal.text, refusal.aws_reason
     provider = _provider(settings)
-    if aws_reason is not None:
-        return _CLOCK if skewed(text) else _EXCHANGE_OF_AWS.get(aws_reason)
-    if reason == "unauthorized_client":
-        return (
-            "Compare the provider's attribute condition with the ARN that AWS gives (arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION, not the role's own ARN). "
-            f"To see both, run: aws sts get-caller-identity; gcloud iam workload-identity-pools providers describe {provider}"
-        )
+    of_proof = _exchange_of_jwt if settings.subject_token_type == JWT else _exchange_of_request
+    hint = of_proof(refusal, settings, provider)
+    if hint is not None or refusal.aws_reason is not None:
+        return hint
+    reason, text = refusal.reason, refusal.text
     if reason == "invalid_target":
         return (
             "Check the project number, the pool and the provider in the audience, and that both are enabled and not deleted. "
             f"Run: gcloud iam workload-identity-pools providers describe {provider}"
+        )
+    if "audience" in text:
+        return f"The audience must be the full name of a provider. Run: gcloud iam workload-identity-pools providers describe {provider}"
+    if "credential's issuer" in text:
+        return "The audience names an OIDC provider whose issuer Google can't reach. Use the AWS provider's audience, or mend the issuer."
+    if reason in ("quota_exceeded", "RESOURCE_EXHAUSTED"):
+        return "The project of the pool has used up its token exchanges for this minute. Share one Credentials object in a process, or raise the quota."
+    if "vpcServiceControls" in text or "VPC_SERVICE_CONTROLS" in text:
+        return _PERIMETER
+    return None
+
+
+def _exchange_of_request(refusal: Refusal, _: Settings, provider: str) -> str | None:
+    """What goes wrong with an AWS provider alone."""
+    text = refusal.text
+    if refusal.aws_reason is not None:
+        return _CLOCK.format("AWS") if skewed(text) else _EXCHANGE_OF_AWS.get(refusal.aws_reason)
+    if refusal.reason == "unauthorized_client":
+        return (
+            "Compare the provider's attribute condition with the ARN that AWS gives (arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION, not the role's own ARN). "
+            f"To see both, run: aws sts get-caller-identity; gcloud iam workload-identity-pools providers describe {provider}"
         )
     if "google.subject exceeds" in text:
         return (
             "Map a shorter subject, or shorten the role's session name. Run: gcloud iam workload-identity-pools providers update-aws "
             f"{provider} --attribute-mapping=\"google.subject=assertion.arn.extract('assumed-role/{{role_and_session}}')\""
         )
-    if "audience" in text:
-        return f"The audience must be the full name of a provider. Run: gcloud iam workload-identity-pools providers describe {provider}"
-    if "credential's issuer" in text:
-        return "The audience names an OIDC provider whose issuer Google can't reach. Use the AWS provider's audience, or mend the issuer."
     if "AWS account" in text or "account id" in text.lower():
         return f"Check which AWS account the provider trusts. Run: gcloud iam workload-identity-pools providers describe {provider}"
-    if reason in ("quota_exceeded", "RESOURCE_EXHAUSTED"):
-        return "The project of the pool has used up its token exchanges for this minute. Share one Credentials object in a process, or raise the quota."
-    if "vpcServiceControls" in text or "VPC_SERVICE_CONTROLS" in text:
-        return _PERIMETER
+    return None
+
+
+def _exchange_of_jwt(refusal: Refusal, settings: Settings, provider: str) -> str | None:
+    """What goes wrong with an OIDC provider alone."""
+    if refusal.reason == "unauthorized_client":
+        return (
+            "Compare the provider's attribute condition with assertion.sub, which is the role's own ARN (arn:aws:iam::ACCOUNT:role/ROLE). "
+            f"Run: gcloud iam workload-identity-pools providers describe {provider}"
+        )
+    if "audience in ID Token" in refusal.text:
+        return (
+            "Let the provider accept its own name as the audience. Run: gcloud iam workload-identity-pools providers update-oidc "
+            f"{provider} --allowed-audiences=https:{settings.audience}"
+        )
+    if "issuer in ID Token" in refusal.text:
+        return (
+            "Give the provider the issuer of the AWS account. To see it, run: aws iam get-outbound-web-identity-federation-info; to set it: "
+            f"gcloud iam workload-identity-pools providers update-oidc {provider} --issuer-uri=ISSUER"
+        )
     return None
 
 
@@ -179,28 +214,47 @@ def delegation(refusal: Refusal, *, settings: Settings) -> str | None:
     """About a refusal to let the service account act for a Workspace user."""
     if refusal.reason not in ("unauthorized_client", "access_denied", "invalid_grant"):
         return None
+    if "short-lived token" in refusal.text:
+        return _CLOCK.format("Google")
     return (
         "Allow the service account's client id these scopes in the Workspace admin console (Security, API controls, Domain-wide delegation): "
-        f"{','.join(settings.scopes)}. Check that {settings.subject} exists."
+        f"{','.join(settings.scopes)}. Check that {settings.subject} exists. To see the client id, run: "
+        f"gcloud iam service-accounts describe {settings.service_account} --format='value(uniqueId)'"
     )
 
 
 def _grant(settings: Settings, assumed_role: str | None, role: str) -> str:
-    account = settings.delegates[0] if settings.delegates else settings.service_account or "SERVICE_ACCOUNT"
-    role = _TOKEN_CREATOR if settings.delegates else role
+    """The binding that lets the AWS identity use the service account; with delegates, every binding on the way."""
+    member, place = _member(settings, assumed_role)
+    lacks = f"The AWS identity lacks {role} on the service account"
+    if settings.delegates:
+        # Which one is missing Google does not say reliably; to grant one that is there changes nothing.
+        role = _TOKEN_CREATOR
+        lacks = f"The AWS identity lacks {role} on {settings.delegates[0]}, or one of the accounts lacks it on the next"
+    # A member goes by its address alone.
+    via = (f"serviceAccount:{each if '@' in each else f'EMAIL_OF_{each}'}" for each in settings.delegates)
+    commands = " && ".join(
+        f"gcloud iam service-accounts add-iam-policy-binding {shlex.quote(account)} --role={role} --member={shlex.quote(holder)}"
+        for account, holder in zip((*settings.delegates, settings.service_account or ""), (member, *via), strict=True)
+    )
+    return f"{lacks}, or the account does not exist; a new grant takes up to 5 minutes to be seen. Grant it{place}: {commands}"
+
+
+def _member(settings: Settings, assumed_role: str | None) -> tuple[str, str]:
+    """How IAM names the AWS identity where the attributes are mapped as usual; and, where it is not known, what to fill in."""
+    arn, place = assumed_role, ""
+    if arn is None:
+        arn = "arn:aws:sts::ACCOUNT_ID:assumed-role/ROLE_NAME"
+        place = (
+            " (with your account and role in the place of ACCOUNT_ID and ROLE_NAME, or an IAM user's ARN in the place of the role's; "
+            "to see which, run: aws sts get-caller-identity)"
+        )
     pool = settings.audience.rsplit("/providers/", 1)[0]
-    value = assumed_role or "arn:aws:sts::ACCOUNT_ID:assumed-role/ROLE_NAME"
-    member = f"principalSet:{pool}/attribute.aws_role/{value}"
-    chain = (
-        " and each account along the delegates must have roles/iam.serviceAccountTokenCreator on the next,"
-        if settings.delegates
-        else ""
-    )
-    place = "" if assumed_role else " (with your account and role in the place of ACCOUNT_ID and ROLE_NAME)"
-    return (
-        f"The AWS role lacks {role} on the service account,{chain} or the account does not exist; a new grant takes up to 5 minutes to be seen. "
-        f"Grant it{place}: gcloud iam service-accounts add-iam-policy-binding {shlex.quote(account)} --role={role} --member={shlex.quote(member)}"
-    )
+    if settings.subject_token_type != JWT:
+        return f"principalSet:{pool}/attribute.aws_role/{arn}", place
+    # The subject of AWS's JWT, the role's own ARN: an OIDC provider has no attribute of the role.
+    arn = re.sub(r":sts::(\w+):assumed-role/", r":iam::\1:role/", arn)
+    return f"principal:{pool}/subject/{arn}", place
 
 
 def _provider(settings: Settings) -> str:

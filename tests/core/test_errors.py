@@ -23,8 +23,9 @@ MEMBER = (
     "arn:aws:sts::ACCOUNT_ID:assumed-role/ROLE_NAME"
 )
 GRANT = (
-    "The AWS role lacks roles/iam.workloadIdentityUser on the service account, or the account does not exist; a new grant takes "
-    "up to 5 minutes to be seen. Grant it (with your account and role in the place of ACCOUNT_ID and ROLE_NAME): "
+    "The AWS identity lacks roles/iam.workloadIdentityUser on the service account, or the account does not exist; a new grant takes "
+    "up to 5 minutes to be seen. Grant it (with your account and role in the place of ACCOUNT_ID and ROLE_NAME, or an IAM user's "
+    "ARN in the place of the role's; to see which, run: aws sts get-caller-identity): "
     f"gcloud iam service-accounts add-iam-policy-binding {ACCOUNT} --role=roles/iam.workloadIdentityUser --member={MEMBER}"
 )
 
@@ -184,9 +185,10 @@ PERMISSION = {"permission": "iam.serviceAccounts.getAccessToken"}
             .replace("workloadIdentityUser", "serviceAccountTokenCreator")
             .replace(
                 "on the service account, or",
-                "on the service account, and each account along the delegates must have "
-                "roles/iam.serviceAccountTokenCreator on the next, or",
-            ),
+                "on first@my-project.iam.gserviceaccount.com, or one of the accounts lacks it on the next, or",
+            )
+            + f" && gcloud iam service-accounts add-iam-policy-binding {ACCOUNT} --role=roles/iam.serviceAccountTokenCreator "
+            "--member=serviceAccount:first@my-project.iam.gserviceaccount.com",
         ),
         (
             rpc(
