@@ -22,6 +22,7 @@ else:
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "google_auth_botocore"
 CORE = sorted(SOURCE.glob("*.py"))
+ADAPTERS = sorted((SOURCE / "adapters").glob("*.py"))
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
@@ -85,6 +86,19 @@ def test_core_imports_its_three_dependencies_and_the_standard_library_alone(path
         top = name.split(".")[0]
         assert top in allowed or name.startswith("google.auth"), name
         assert not re.match(r"google_auth_botocore\.(emulator|cli|adapters)", name), name
+
+
+@pytest.mark.parametrize("path", ADAPTERS, ids=lambda path: path.name)
+def test_adapters_use_public_names_alone(path: Path) -> None:
+    public = {f"google_auth_botocore.{name}" for name in google_auth_botocore.__all__}
+    assert {name for name in imported(path) if name.startswith("google_auth_botocore")} <= public
+
+
+def test_every_adapter_is_in_the_readme_and_has_an_extra() -> None:
+    names = {path.stem for path in ADAPTERS} - {"__init__"}
+    assert set(re.findall(r"`adapters\.(\w+)`", README)) == names
+    # google-auth itself is always there.
+    assert names - {"google_auth_aio"} <= {name.replace("-", "_") for name in PROJECT["optional-dependencies"]}
 
 
 def test_botocore_sessions_are_one_modules_business() -> None:

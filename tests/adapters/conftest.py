@@ -1,0 +1,107 @@
+"""A workload with AWS keys in its environment, and servers that want its Google token."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Awaitable, Iterator
+from typing import Any
+
+import pytest
+from core.stand_in import FakeClock
+
+from adapters.bearers import Bearers, Objects, Reply, Sent
+from google_auth_botocore import Credentials
+from google_auth_botocore._base import SourceCredentials
+from google_auth_botocore.emulator import Emulator, Fault
+
+PATIENCE = 60
+
+
+@pytest.fixture(name="credentials")
+def _credentials(google: Emulator, monkeypatch: pytest.MonkeyPatch) -> Credentials:
+    keys = google.aws_keys.issue("arn:aws:sts::123456789012:assumed-role/app/i-0abc", lifetime=36000)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", keys.access_key_id)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", keys.secret_access_key)
+    monkeypatch.setenv("AWS_SESSION_TOKEN", keys.session_token or "")
+    monkeypatch.setenv("AWS_REGION", "eu-central-1")
+    return Credentials(google.add_aws_provider().audience, token_url=google.token_url, project_id="my-project")
+
+
+@pytest.fixture(name="bearers")
+def _bearers(google: Emulator) -> Bearers:
+    return Bearers(google)
+
+
+@pytest.fixture(name="api_url")
+def _api_url(bearers: Bearers) -> Iterator[str]:
+    """An API that says which request it got."""
+
+    def serve(sent: Sent) -> Reply:
+        return Reply(f"{sent.method} {sent.path} {sent.body.decode()}".encode())
+
+    with bearers.guard(serve) as url:
+        yield url
+
+
+@pytest.fixture(name="objects")
+def _objects() -> Objects:
+    return Objects()
+
+
+@pytest.fixture(name="storage_url")
+def _storage_url(bearers: Bearers, objects: Objects) -> Iterator[str]:
+    """Cloud Storage's XML API, in front of `objects`."""
+    with bearers.guard(objects) as url:
+        yield url
+
+
+@pytest.fixture(name="past")
+def _past(google: Emulator, monkeypatch: pytest.MonkeyPatch) -> FakeClock:
+    """A clock of Google's and ours that is two hours late: to a library each token is at its end, and it asks again."""
+    clock = FakeClock(now=time.time() - 7200)
+    google.clock = clock.time
+    monkeypatch.setattr(SourceCredentials, "_clock", clock)
+    return clock
+
+
+@pytest.fixture(name="refusal")
+def _refusal(google: Emulator) -> str:
+    """Lets Google refuse every exchange, and gives what the error says."""
+    body = {
+        "error": "unauthorized_client",
+        "error_description": "The given credential is rejected by the attribute condition.",
+    }
+    google.fail("/v1/token", Fault(403, times=None, body=body))
+    return "rejected by the attribute condition"
+
+
+class Held:
+    """Google's side, which answers nothing until the event loop of its client says so."""
+
+    def __init__(self, google: Emulator) -> None:
+        self.asked, self.answer = threading.Event(), threading.Event()
+        self.in_time = True
+        google.clock = self._clock
+
+    def _clock(self) -> float:
+        self.asked.set()
+        self.in_time &= self.answer.wait(PATIENCE / 4)
+        return time.time()
+
+    async def during(self, job: Awaitable[Any]) -> Any:
+        """Lets Google answer from the event loop once it was asked, and gives what came of the job."""
+
+        async def once_asked() -> None:
+            assert await asyncio.to_thread(self.asked.wait, PATIENCE)
+            self.answer.set()
+
+        result, _ = await asyncio.gather(job, once_asked())
+        assert self.in_time, "the event loop stood still"
+        return result
+
+
+@pytest.fixture(name="held")
+def _held(google: Emulator, credentials: Credentials) -> Held:
+    return Held(google)

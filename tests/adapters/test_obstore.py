@@ -1,0 +1,78 @@
+"""obstore reads and writes Cloud Storage with the tokens of credentials."""
+
+from __future__ import annotations
+
+import asyncio
+import pickle
+from typing import Any
+
+import obstore
+import pytest
+from core.stand_in import FakeClock
+from obstore.exceptions import UnauthenticatedError
+from obstore.store import GCSStore
+
+from adapters.bearers import Bearers, Objects
+from adapters.conftest import Held
+from google_auth_botocore import Credentials
+from google_auth_botocore.adapters.obstore import AsyncCredentialProvider, CredentialProvider
+from google_auth_botocore.emulator import Emulator
+
+
+def store(url: str, provider: Any) -> GCSStore:
+    return GCSStore("bucket", base_url=url, client_options={"allow_http": True}, credential_provider=provider)
+
+
+def test_objects_are_written_listed_and_read(
+    credentials: Credentials, google: Emulator, bearers: Bearers, storage_url: str
+) -> None:
+    files = store(storage_url, CredentialProvider(credentials))
+    obstore.put(files, "a/b", b"content")
+    assert [each["path"] for each in obstore.list(files).collect()] == ["a/b"]
+    assert bytes(obstore.get(files, "a/b").bytes()) == b"content"
+    assert bearers.tokens == [credentials.token] * 3
+    assert google.count("/v1/token") == 1
+
+
+def test_a_store_at_the_end_of_its_token_asks_for_another(
+    past: FakeClock, credentials: Credentials, bearers: Bearers, objects: Objects, storage_url: str
+) -> None:
+    objects["/bucket/a"] = b"content"
+    files = store(storage_url, CredentialProvider(credentials))
+    for _ in range(2):
+        obstore.get(files, "a").bytes()
+        past.advance(3600)
+    assert len(set(bearers.tokens)) == 2
+    assert bearers.refused == 0
+
+
+def test_a_refusal_of_googles_is_the_text_of_the_error(
+    credentials: Credentials, refusal: str, storage_url: str
+) -> None:
+    with pytest.raises(UnauthenticatedError, match=refusal):
+        obstore.get(store(storage_url, CredentialProvider(credentials)), "a")
+
+
+def test_the_event_loop_goes_on_while_a_token_is_fetched(
+    held: Held, credentials: Credentials, bearers: Bearers, objects: Objects, storage_url: str
+) -> None:
+    objects["/bucket/a"] = b"content"
+    files = store(storage_url, AsyncCredentialProvider(credentials))
+
+    async def read() -> bytes:
+        return bytes(await (await obstore.get_async(files, "a")).bytes_async())
+
+    assert asyncio.run(held.during(read())) == b"content"
+    assert bearers.tokens == [credentials.token]
+
+
+def test_a_pickled_store_gets_a_token_of_its_own(
+    credentials: Credentials, google: Emulator, bearers: Bearers, objects: Objects, storage_url: str
+) -> None:
+    objects["/bucket/a"] = b"content"
+    files = store(storage_url, CredentialProvider(credentials))
+    obstore.get(files, "a").bytes()
+    pickled = pickle.dumps(files)
+    assert bearers.tokens[0].encode() not in pickled
+    obstore.get(pickle.loads(pickled), "a").bytes()
+    assert len(set(bearers.tokens)) == google.count("/v1/token") == 2
