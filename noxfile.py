@@ -22,7 +22,11 @@ CODE = ("src", "tests", "samples", "noxfile.py")
 INSTALL_ENV = {"PIP_RETRIES": "10", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
 
 
-def install(session: nox.Session, *groups: str, project: str | None = "-e.[login,sandbox,copycat,gcloud-aio,httpx,kubernetes,obstore,polars]") -> None:
+def install(
+    session: nox.Session,
+    *groups: str,
+    project: str | None = "-e.[login,sandbox,copycat,gcloud-aio,httpx,kubernetes,obstore,polars]",
+) -> None:
     """Installs dependency groups, and the project with its extras."""
     needed = nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), *groups)
     session.install(*filter(None, (project, *needed)), env=INSTALL_ENV)

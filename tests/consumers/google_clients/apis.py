@@ -6,7 +6,7 @@ import http.server
 import ipaddress
 import json
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from concurrent import futures
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -86,7 +86,9 @@ class HttpApi(Gate):
 
             def do_GET(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                status, reply = api._reply(f"{self.command} {self.path.partition('?')[0]}", body, self.headers)
+                status, reply = api._reply(
+                    f"{self.command} {self.path.partition('?')[0]}", body, self.headers.get("Authorization")
+                )
                 document = reply if isinstance(reply, bytes) else json.dumps(reply).encode()
                 self.send_response(status)
                 kind = "text/event-stream" if isinstance(reply, bytes) else "application/json"
@@ -103,8 +105,8 @@ class HttpApi(Gate):
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
 
-    def _reply(self, request: str, body: bytes, headers: Mapping[str, str]) -> tuple[int, Any]:
-        if not self.admits(headers.get("Authorization")):
+    def _reply(self, request: str, body: bytes, authorization: str | None) -> tuple[int, Any]:
+        if not self.admits(authorization):
             return 401, {"error": {"code": 401, "status": "UNAUTHENTICATED", "message": "no valid token"}}
         if request not in self.replies:
             return 404, {"error": {"code": 404, "status": "NOT_FOUND", "message": f"nothing at {request}"}}
