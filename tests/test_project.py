@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import json
 import re
 import subprocess
 import sys
@@ -44,9 +45,14 @@ def test_ci_runs_the_readmes_test_command() -> None:
     assert f"\n{commands[1]} " in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
 
 
-def test_readmes_examples_run() -> None:
+def test_readmes_examples_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    configuration = tmp_path / "config.json"
+    configuration.write_text(
+        json.dumps(Credentials("projects/1/locations/global/workloadIdentityPools/p/providers/q").info)
+    )
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(configuration))
     examples = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-    assert len(examples) == 2
+    assert len(examples) == 3
     for example in examples:
         namespace: dict[str, object] = {}
         exec(compile(example, "README.md", "exec"), namespace)
@@ -69,6 +75,11 @@ def test_readme_has_every_error() -> None:
     for name in google_auth_botocore.__all__:
         if name.endswith("Error"):
             assert f"`{name}`" in README
+
+
+def test_readme_has_every_public_name() -> None:
+    for name in set(google_auth_botocore.__all__) - {"__version__"}:
+        assert re.search(rf"`{name}\b", README), name
 
 
 def test_run_time_dependencies_are_three() -> None:
@@ -141,6 +152,7 @@ def test_building_an_object_loads_all_that_a_token_takes(arguments: str, monkeyp
         ("botocore.utils.InstanceMetadataRegionFetcher", "_fetch_metadata_token"),
         ("botocore.utils.InstanceMetadataRegionFetcher", "_get_request"),
         ("botocore.utils.InstanceMetadataRegionFetcher", "_default_retry"),
+        ("google.auth._cloud_sdk", "get_application_default_credentials_path"),
     ],
 )
 def test_private_names_that_are_used_are_still_there(name: str, attribute: str) -> None:

@@ -1,5 +1,6 @@
 """Google Cloud credentials for workloads on AWS, backed by botocore."""
 
+from google_auth_botocore._default import default, load_credentials_from_file
 from google_auth_botocore._token import Token
 from google_auth_botocore._version import __version__
 from google_auth_botocore.credentials import Credentials
@@ -18,4 +19,6 @@ __all__ = [
     "Token",
     "TransientFederationError",
     "__version__",
+    "default",
+    "load_credentials_from_file",
 ]

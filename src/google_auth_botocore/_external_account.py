@@ -5,8 +5,11 @@ A file may come from anywhere, so the endpoints in it must be Google's, and AWS'
 
 from __future__ import annotations
 
+import json
+import os
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from google_auth_botocore import _config
@@ -28,6 +31,24 @@ IN_A_FILE = {
     "token_url",
     "iam_credentials_endpoint",
 }
+
+
+def read(filename: str | os.PathLike[str]) -> Any:
+    """The JSON document that a configuration file holds."""
+    path = os.fspath(filename)
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise ConfigurationError(f"The configuration file {path!r} can't be read as JSON: {error}.") from error
+
+
+def is_aws(info: object) -> bool:
+    """Whether a document is the configuration of a workload on AWS, be it right or wrong."""
+    if not isinstance(info, Mapping) or info.get("type") != "external_account":
+        return False
+    source = info.get("credential_source")
+    environment = source.get("environment_id") if isinstance(source, Mapping) else None
+    return info.get("subject_token_type") == _config.AWS4_REQUEST or str(environment).startswith("aws")
 
 
 def from_info(info: object, universe_in_code: object = None) -> dict[str, Any]:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-import json
 import os
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from google.auth import credentials as google_credentials
@@ -16,7 +14,6 @@ from google.auth import crypt
 from google_auth_botocore import _config, _external_account
 from google_auth_botocore._base import SourceCredentials
 from google_auth_botocore._token import Token, TokenSource
-from google_auth_botocore.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
     import botocore.session
@@ -143,12 +140,7 @@ class Credentials(
         Raises:
             ConfigurationError: The file can't be read or used.
         """
-        path = os.fspath(filename)
-        try:
-            info = json.loads(Path(path).read_text(encoding="utf-8-sig"))
-        except (OSError, ValueError, RecursionError) as error:
-            raise ConfigurationError(f"The configuration file {path!r} can't be read as JSON: {error}.") from error
-        return cls._from(info, path, overrides)
+        return cls._from(_external_account.read(filename), os.fspath(filename), overrides)
 
     @classmethod
     def from_info(cls, info: Mapping[str, Any], **overrides: Any) -> Credentials:

@@ -1,0 +1,116 @@
+"""Application Default Credentials: `google.auth.default`, with ours where the file is an AWS workload's.
+
+https://cloud.google.com/docs/authentication/application-default-credentials
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import google.auth
+
+# Private, and google-auth's only name for the place; a test sees that it is there.
+from google.auth import _cloud_sdk, environment_vars
+from google.auth import credentials as google_credentials
+
+from google_auth_botocore import _external_account
+from google_auth_botocore.credentials import Credentials
+from google_auth_botocore.exceptions import ConfigurationError
+
+
+def default(
+    scopes: Sequence[str] | None = None,
+    request: Any = None,
+    quota_project_id: str | None = None,
+    default_scopes: Sequence[str] | None = None,
+    **overrides: Any,
+) -> tuple[google_credentials.Credentials, str | None]:
+    """As `google.auth.default`; an AWS workload's `external_account` file gives `Credentials`, and asks nobody.
+
+    The file is the one that GOOGLE_APPLICATION_CREDENTIALS names, else gcloud's own. Everything else, a broken file
+    too, is left to google-auth.
+
+    https://googleapis.dev/python/google-auth/latest/reference/google.auth.html
+
+    Args:
+        scopes: OAuth scopes of the tokens.
+        request: What google-auth looks for a project or a metadata server with; not used for an AWS workload.
+        quota_project_id: Project that quota and billing are charged to. None: GOOGLE_CLOUD_QUOTA_PROJECT, else the file's.
+        default_scopes: Scopes that a library asks for where its user gave none.
+        overrides: Other arguments of `Credentials`. Where the credentials turn out to be others, on a developer's
+            machine for one, *project_id* alone has an effect.
+
+    Returns:
+        The credentials and the project: the argument, GOOGLE_CLOUD_PROJECT or GCLOUD_PROJECT, or the file's; for an
+        AWS workload None without these.
+
+    Raises:
+        google.auth.exceptions.DefaultCredentialsError: There are no credentials, or they are wrong. A
+            ConfigurationError is one.
+    """
+    # google-auth looks at gcloud's file where the variable is empty, too.
+    path = os.environ.get(environment_vars.CREDENTIALS) or _cloud_sdk.get_application_default_credentials_path()
+    arguments: dict[str, Any] = {"scopes": scopes, "default_scopes": default_scopes, "quota_project_id": quota_project_id}
+    if _is_aws(path):
+        return _load(path, **arguments, **overrides)
+    credentials, project_id = google.auth.default(request=request, **arguments)
+    return credentials, overrides.get("project_id") or project_id
+
+
+def load_credentials_from_file(
+    filename: str | os.PathLike[str],
+    scopes: Sequence[str] | None = None,
+    default_scopes: Sequence[str] | None = None,
+    quota_project_id: str | None = None,
+    request: Any = None,
+    **overrides: Any,
+) -> tuple[google_credentials.Credentials, str | None]:
+    """As `google.auth.load_credentials_from_file`; see `default`.
+
+    Args:
+        filename: Path of the JSON file.
+        scopes: As in `default`, and so are all others.
+        default_scopes: See there.
+        quota_project_id: See there.
+        request: See there.
+        overrides: See there.
+
+    Returns:
+        The credentials and the project, as `default` does.
+
+    Raises:
+        google.auth.exceptions.DefaultCredentialsError: The file can't be read or used. A ConfigurationError is one.
+    """
+    arguments: dict[str, Any] = {"scopes": scopes, "default_scopes": default_scopes, "quota_project_id": quota_project_id}
+    if _is_aws(filename):
+        return _load(filename, **arguments, **overrides)
+    credentials, project_id = google.auth.load_credentials_from_file(filename, request=request, **arguments)
+    return credentials, overrides.get("project_id") or project_id
+
+
+def _is_aws(filename: str | os.PathLike[str]) -> bool:
+    try:
+        return _external_account.is_aws(_external_account.read(filename))
+    except ConfigurationError:
+        return False
+
+
+def _load(
+    filename: str | os.PathLike[str],
+    *,
+    project_id: str | None = None,
+    quota_project_id: str | None = None,
+    **arguments: Any,
+) -> tuple[Credentials, str | None]:
+    environment = os.environ.get
+    winning = {
+        "project_id": project_id
+        or environment(environment_vars.PROJECT)
+        or environment(environment_vars.LEGACY_PROJECT),
+        "quota_project_id": quota_project_id or environment(environment_vars.GOOGLE_CLOUD_QUOTA_PROJECT),
+    }
+    arguments.update({name: value for name, value in winning.items() if value})
+    credentials = Credentials.from_file(filename, **arguments)
+    return credentials, getattr(credentials, "project_id", None)
