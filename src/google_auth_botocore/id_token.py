@@ -46,6 +46,11 @@ class IDTokenCredentials(SourceCredentials):
         """Whose token it is."""
         return self._credentials.service_account_email
 
+    @property
+    def universe_domain(self) -> str:
+        """The domain of the Google that issues it."""
+        return self._credentials.universe_domain
+
     def with_target_audience(self, target_audience: str) -> IDTokenCredentials:
         """A copy whose token is for another audience."""
         changed = IDTokenCredentials(self._credentials, target_audience, include_email=self._include_email)
