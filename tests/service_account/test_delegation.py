@@ -1,0 +1,346 @@
+"""Acting for a Workspace user, through other service accounts, and for longer than an hour."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+import time
+from collections.abc import Callable
+from typing import Any
+
+import cloudpickle
+import google.auth.credentials as google_credentials
+import jwt
+import pytest
+from core.stand_in import FakeClock
+from emulator.workload import CLOUD_PLATFORM, ROLE_ARN, Workload
+
+from google_auth_botocore import ConfigurationError, Credentials, FederationError, IDTokenCredentials
+from google_auth_botocore._base import SourceCredentials
+from google_auth_botocore.emulator import Emulator, Fault, TokenInfo
+from service_account.conftest import CREATOR, Make
+
+ANN = "ann@example.com"
+BOB = "bob@example.com"
+DRIVE = "https://www.googleapis.com/auth/drive.readonly"
+OAUTH = "?token"  # the path of the OAuth token endpoint, and not that of the Security Token Service
+
+Change = Callable[[Credentials], Credentials]
+
+
+def behind(google: Emulator, credentials: Credentials) -> TokenInfo:
+    """What the credentials' token stands for, as Google tells an API that is shown it."""
+    info = google.check_access_token(credentials.get_token().value)
+    assert info is not None
+    return info
+
+
+def calls(google: Emulator) -> list[str]:
+    """What Google was asked, in order."""
+    return [call.path.rpartition(":")[2].rpartition("/v1")[2] for call in google.calls]
+
+
+@pytest.mark.usefixtures("credentials")  # which may sign
+class TestSubject:
+    @pytest.fixture(name="delegated", autouse=True)
+    def _delegated(self, google: Emulator, workload: Workload) -> None:
+        """Workspace lets the service account act for its users."""
+        google.allow_domain_wide_delegation(workload.account.email, [CLOUD_PLATFORM, DRIVE])
+
+    @pytest.mark.parametrize("way", ["argument", "with_subject"])
+    def test_the_token_is_the_user_s(self, google: Emulator, credentials: Credentials, make: Make, way: str) -> None:
+        acting = make(subject=ANN) if way == "argument" else credentials.with_subject(ANN)
+
+        info = behind(google, acting)
+
+        assert (info.principal, info.scopes) == (ANN, (CLOUD_PLATFORM,))
+        assert calls(google) == ["/token", "signJwt", "/token"]
+
+    def test_who_acts_for_nobody_is_the_service_account_again(
+        self, google: Emulator, workload: Workload, credentials: Credentials
+    ) -> None:
+        acting = credentials.with_subject(ANN)
+        assert behind(google, acting.with_subject(None)).principal == workload.account.email
+        assert behind(google, acting).principal == ANN
+
+    def test_each_user_has_a_token_of_their_own_and_all_share_the_federated_one(
+        self, google: Emulator, workload: Workload, credentials: Credentials
+    ) -> None:
+        users = [credentials, credentials.with_subject(ANN), credentials.with_subject(BOB)]
+
+        for _ in range(2):
+            assert [behind(google, each).principal for each in users] == [workload.account.email, ANN, BOB]
+        assert sorted(calls(google)) == sorted(["/token", "generateAccessToken", *["signJwt", "/token"] * 2])
+
+    COPIES: dict[str, Change] = {  # noqa: RUF012 - a table
+        "with_scopes": lambda c: c.with_scopes([DRIVE]),
+        "with_scopes: default": lambda c: c.with_scopes(None, default_scopes=[DRIVE]),
+        "with_scopes_if_required": lambda c: google_credentials.with_scopes_if_required(c, [DRIVE]),
+        "with_quota_project": lambda c: c.with_quota_project("q"),
+        "with_universe_domain": lambda c: c.with_universe_domain("googleapis.com"),
+        "with_token_uri": lambda c: c.with_token_uri(str(c.info["token_url"])),
+        "copy": copy.copy,
+        "deepcopy": copy.deepcopy,
+        "cloudpickle": lambda c: pickle.loads(cloudpickle.dumps(c)),
+        **{
+            f"pickle {protocol}": lambda c, protocol=protocol: pickle.loads(pickle.dumps(c, protocol))  # type: ignore[misc]  # a default
+            for protocol in range(pickle.HIGHEST_PROTOCOL + 1)
+        },
+    }
+
+    @pytest.mark.parametrize("name", COPIES)
+    def test_every_copy_acts_for_the_same_user(self, google: Emulator, make: Make, name: str) -> None:
+        """A copy that forgot its user would go on as the service account, and nobody would notice."""
+        original = make(subject=ANN)
+        made = self.COPIES[name](original)
+
+        assert made is not original
+        assert behind(google, made).principal == ANN
+        assert google.count(":generateAccessToken") == 0
+
+    def test_so_does_a_copy_of_all_those_copies(self, google: Emulator, make: Make) -> None:
+        made = make(subject=ANN)
+        for change in self.COPIES.values():
+            made = change(made)
+
+        info = behind(google, made)
+        assert (info.principal, info.scopes, made.quota_project_id) == (ANN, (DRIVE,), "q")
+
+    def test_a_shorter_life_than_an_hour_is_the_token_s(self, google: Emulator, make: Make) -> None:
+        token = make(subject=ANN, lifetime=600).get_token()
+        assert token.expiry.timestamp() == pytest.approx(time.time() + 600, abs=20)
+
+    def test_what_aws_said_of_a_clock_that_is_hours_off_counts_for_the_assertion_too(
+        self, google: Emulator, credentials: Credentials, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Google takes one of the last hour alone."""
+        monkeypatch.setattr(SourceCredentials, "_clock", FakeClock(now=time.time() + 3 * 3600))
+        credentials.refresh(None)
+
+        assert behind(google, credentials.with_subject(ANN)).principal == ANN
+
+    def test_one_failure_of_each_server_goes_unnoticed(
+        self, google: Emulator, make: Make, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(SourceCredentials, "_clock", FakeClock(now=time.time()))
+        made = make(subject=ANN)
+        for path in ("/v1/token", ":signJwt", OAUTH):
+            google.fail(path, Fault(status=503))
+
+        assert behind(google, made).principal == ANN
+        assert calls(google) == ["/token", "/token", "signJwt", "signJwt", "/token", "/token"]
+
+    @pytest.mark.parametrize(
+        ("arguments", "change", "words"),
+        [
+            ({}, lambda c: c.with_subject(" "), "subject must be a non-empty string"),
+            (
+                {"lifetime": 3601},
+                lambda c: c.with_subject(ANN),
+                "acts for a subject lives at most 3600 s, not lifetime=3601",
+            ),
+            ({"service_account_email": None}, lambda c: c.with_subject(ANN), "set service_account_email"),
+            (
+                {"subject": ANN},
+                lambda c: c.with_universe_domain("apis.example"),
+                "domain-wide delegation) is not available in the universe 'apis.example'",
+            ),
+        ],
+        ids=["blank", "too long", "nobody to act", "another universe"],
+    )
+    def test_what_can_not_work_is_refused_before_anybody_is_asked(
+        self, google: Emulator, make: Make, arguments: dict[str, Any], change: Change, words: str
+    ) -> None:
+        credentials = make(**arguments)
+        with pytest.raises(ConfigurationError) as caught:
+            change(credentials)
+        assert words in str(caught.value)
+        assert google.calls == []
+
+
+@pytest.mark.usefixtures("credentials")
+class TestRefusal:
+    """The words of Google's token endpoint, and what to do about them."""
+
+    @pytest.mark.parametrize("allowed", [[], [CLOUD_PLATFORM]], ids=["not at all", "for one scope of two"])
+    def test_a_service_account_that_workspace_does_not_know(
+        self, google: Emulator, workload: Workload, credentials: Credentials, allowed: list[str]
+    ) -> None:
+        google.allow_domain_wide_delegation(workload.account.email, allowed)
+        acting = credentials.with_subject(ANN).with_scopes([CLOUD_PLATFORM, DRIVE])
+
+        with pytest.raises(FederationError) as caught:
+            acting.refresh(None)
+
+        error = caught.value
+        assert (error.step, error.reason, error.status_code) == ("delegation", "unauthorized_client", 401)
+        assert not error.retryable
+        assert str(error) == (
+            f"Google's OAuth token endpoint refused a token for {workload.account.email} to act for {ANN} (HTTP 401, "
+            "unauthorized_client): Client is unauthorized to retrieve access tokens using this method, or client not "
+            "authorized for any of the scopes requested. Allow the service account's client id these scopes in the "
+            "Workspace admin console (Security, API controls, Domain-wide delegation): "
+            f"{CLOUD_PLATFORM},{DRIVE}. Check that {ANN} exists. To see the client id, run: "
+            f"gcloud iam service-accounts describe {workload.account.email} --format='value(uniqueId)'"
+        )
+        # What the hint asks for: the client id is the account's unique id.
+        google.allow_domain_wide_delegation(workload.account.unique_id, [CLOUD_PLATFORM, DRIVE])
+        acting.refresh(None)
+        assert behind(google, acting).principal == ANN
+
+    def test_a_user_who_does_not_exist(self, google: Emulator, workload: Workload, credentials: Credentials) -> None:
+        google.allow_domain_wide_delegation(workload.account.email, [CLOUD_PLATFORM])
+
+        with pytest.raises(FederationError) as caught:
+            credentials.with_subject("ann").refresh(None)
+
+        error = caught.value
+        assert (error.step, error.reason, error.status_code) == ("delegation", "invalid_grant", 400)
+        assert "(HTTP 400, invalid_grant): Invalid email or User ID. " in str(error)
+        assert "Check that ann exists." in str(error.hint)
+
+    def test_a_clock_that_google_finds_wrong(self, google: Emulator, credentials: Credentials) -> None:
+        words = "Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable timeframe."
+        google.fail(OAUTH, Fault(400, body={"error": "invalid_grant", "error_description": words}))
+
+        with pytest.raises(FederationError) as caught:
+            credentials.with_subject(ANN).refresh(None)
+
+        hint = "Set this machine's clock (chrony or systemd-timesyncd): it is too far off for Google."
+        assert (caught.value.reason, caught.value.hint) == ("invalid_grant", hint)
+
+    def test_no_error_quotes_the_assertion(self, google: Emulator, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+        """It is as good as a token, and a server may send it back."""
+        monkeypatch.setattr(SourceCredentials, "_clock", FakeClock(now=time.time()))
+        acting = make(subject=ANN)
+        with pytest.raises(FederationError):
+            acting.refresh(None)
+        assertion = google.calls[-1].form()["assertion"]  # the same at the same second
+        google.fail(OAUTH, Fault(400, body={"error": "invalid_grant", "error_description": f"What is {assertion}?"}))
+
+        with pytest.raises(FederationError, match=r"What is \S+\?") as caught:
+            acting.refresh(None)
+
+        assert google.calls[-1].form()["assertion"] == assertion
+        assert assertion not in str(caught.value)
+
+
+class TestDelegates:
+    """From the AWS identity through service accounts to the last one, each of which trusts the one before."""
+
+    @pytest.fixture(name="hops")
+    def _hops(self, google: Emulator) -> list[str]:
+        return [google.add_service_account(f"hop{n}@my-project.iam.gserviceaccount.com").email for n in range(5)]
+
+    @pytest.fixture(name="target")
+    def _target(self, google: Emulator) -> str:
+        target = google.add_service_account("target@my-project.iam.gserviceaccount.com").email
+        google.allow_domain_wide_delegation(target, [CLOUD_PLATFORM])
+        return target
+
+    @pytest.mark.parametrize("length", range(6))
+    def test_a_chain_of_any_length_leads_to_everything(
+        self, google: Emulator, workload: Workload, make: Make, hops: list[str], target: str, length: int
+    ) -> None:
+        """Access token, a user's token, ID token and signature, each with one call to IAM."""
+        chain = [*hops[:length], target]
+        trust(workload, chain)
+        credentials = make(service_account_email=target, delegates=chain[:-1])
+
+        assert behind(google, credentials).principal == target
+        assert behind(google, credentials.with_subject(ANN)).principal == ANN
+        id_token = IDTokenCredentials(credentials, "https://service.example", include_email=True).get_token().value
+        assert jwt.decode(id_token, options={"verify_signature": False})["email"] == target
+        assert google.check_signature(target, b"message", credentials.sign_bytes(b"message"))
+
+        methods = ["generateAccessToken", "signJwt", "/token", "generateIdToken", "signBlob"]
+        assert calls(google) == ["/token", *methods]
+
+    def test_they_may_go_by_their_numbers(
+        self, google: Emulator, workload: Workload, make: Make, hops: list[str], target: str
+    ) -> None:
+        trust(workload, [*hops, target])
+        numbers = [google.add_service_account(each).unique_id for each in [*hops, target]]
+
+        credentials = make(service_account_email=numbers[-1], delegates=numbers[:-1])
+
+        assert behind(google, credentials).principal == target
+
+    @pytest.mark.parametrize("gap", range(6))
+    def test_a_gap_is_named_wherever_it_is(
+        self, workload: Workload, make: Make, hops: list[str], target: str, gap: int
+    ) -> None:
+        """Google says only whether it is before the last account; the command for it is among those in the hint."""
+        chain = [*hops, target]
+        trust(workload, chain, gap=gap)
+        with pytest.raises(FederationError) as caught:
+            make(service_account_email=target, delegates=hops).refresh(None)
+
+        denied = "getAccessToken" if chain[gap] == target else "implicitDelegation"
+        assert f"Permission 'iam.serviceAccounts.{denied}' denied" in str(caught.value)
+        member = f"serviceAccount:{chain[gap - 1]}" if gap else "principalSet:"
+        command = f"gcloud iam service-accounts add-iam-policy-binding {chain[gap]} --role={CREATOR} --member={member}"
+        assert command in str(caught.value.hint).replace("'", "")
+
+    def test_the_order_counts(self, workload: Workload, make: Make, hops: list[str], target: str) -> None:
+        """The first is the one that the AWS identity impersonates."""
+        trust(workload, [*hops, target])
+        with pytest.raises(FederationError, match=f"lacks {CREATOR} on {hops[-1]}"):
+            make(service_account_email=target, delegates=hops[::-1]).refresh(None)
+
+
+def trust(workload: Workload, chain: list[str], gap: int | None = None) -> None:
+    """Lets each account be used by the one before it, and the first by the AWS identity."""
+    members = [workload.provider.principal_set("aws_role", ROLE_ARN), *(f"serviceAccount:{each}" for each in chain)]
+    for number, account in enumerate(chain):
+        if number != gap:
+            workload.google.grant(account, CREATOR, members[number])
+
+
+class TestLifetime:
+    @pytest.fixture(name="listed")
+    def _listed(self, google: Emulator, workload: Workload) -> str:
+        """The e-mail address of a service account that the organization's policy lists."""
+        listed = google.add_service_account("listed@my-project.iam.gserviceaccount.com", lifetime_extension=True).email
+        google.grant(listed, "roles/iam.workloadIdentityUser", workload.provider.principal_set("aws_role", ROLE_ARN))
+        return listed
+
+    @pytest.mark.parametrize("lifetime", [60, 3600, 3601, 43200])
+    def test_where_the_policy_allows_it_a_token_lives_up_to_twelve_hours(
+        self, make: Make, listed: str, lifetime: int
+    ) -> None:
+        token = make(service_account_email=listed, lifetime=lifetime).get_token()
+        assert token.expiry.timestamp() == pytest.approx(time.time() + lifetime, abs=20)
+
+    @pytest.mark.parametrize("lifetime", [3601, 43200])
+    def test_where_it_does_not_the_error_names_the_policy(self, workload: Workload, make: Make, lifetime: int) -> None:
+        with pytest.raises(FederationError) as caught:
+            make(lifetime=lifetime).refresh(None)
+
+        error = caught.value
+        assert (error.step, error.reason, error.status_code) == ("impersonation", "INVALID_ARGUMENT", 400)
+        assert error.hint == (
+            f"Ask for a lifetime of at most 3600 s, or add {workload.account.email} to the list of the organization "
+            "policy constraints/iam.allowServiceAccountCredentialLifetimeExtension, which allows up to 43200 s."
+        )
+
+    def test_the_federated_token_behind_a_long_one_is_none_of_its_concern(
+        self, google: Emulator, make: Make, listed: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Hours after that has ended, requests have a token and Google is asked nothing."""
+        clock = FakeClock(now=time.time())
+        monkeypatch.setattr(SourceCredentials, "_clock", clock)
+        google.clock = clock.time
+        credentials = make(service_account_email=listed, lifetime=43200)
+        first = credentials.get_token()
+        clock.advance(11 * 3600)
+
+        assert credentials.get_token() == first
+        assert google.check_access_token(first.value) is not None
+        assert calls(google) == ["/token", "generateAccessToken"]
+
+    @pytest.mark.parametrize("lifetime", [0, -1, 43201, 3600.0, None])
+    def test_one_that_can_not_be_is_refused_at_once(self, google: Emulator, make: Make, lifetime: Any) -> None:
+        with pytest.raises(ConfigurationError, match="whole number of seconds from 1 to 43200"):
+            make(lifetime=lifetime)
+        assert google.calls == []
