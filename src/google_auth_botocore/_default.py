@@ -52,7 +52,11 @@ def default(
     """
     # google-auth looks at gcloud's file where the variable is empty, too.
     path = os.environ.get(environment_vars.CREDENTIALS) or _cloud_sdk.get_application_default_credentials_path()
-    arguments: dict[str, Any] = {"scopes": scopes, "default_scopes": default_scopes, "quota_project_id": quota_project_id}
+    arguments: dict[str, Any] = {
+        "scopes": scopes,
+        "default_scopes": default_scopes,
+        "quota_project_id": quota_project_id,
+    }
     if _is_aws(path):
         return _load(path, **arguments, **overrides)
     credentials, project_id = google.auth.default(request=request, **arguments)
@@ -83,7 +87,11 @@ def load_credentials_from_file(
     Raises:
         google.auth.exceptions.DefaultCredentialsError: The file can't be read or used. A ConfigurationError is one.
     """
-    arguments: dict[str, Any] = {"scopes": scopes, "default_scopes": default_scopes, "quota_project_id": quota_project_id}
+    arguments: dict[str, Any] = {
+        "scopes": scopes,
+        "default_scopes": default_scopes,
+        "quota_project_id": quota_project_id,
+    }
     if _is_aws(filename):
         return _load(filename, **arguments, **overrides)
     credentials, project_id = google.auth.load_credentials_from_file(filename, request=request, **arguments)

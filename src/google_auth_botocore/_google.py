@@ -131,10 +131,11 @@ def exchange(sender: Sender, settings: Settings, subject_token: str, scopes: tup
         "audience": settings.audience,
         "scope": " ".join(scopes),
         "requested_token_type": "urn:ietf:params:oauth:token-type:access_token",
-        "subject_token": subject_token,
         "subject_token_type": settings.subject_token_type,
     }
-    return _oauth_token(sender, call, form)
+    # As urlencode would have it, but that takes a tenth of a refresh for it: almost all is quoted once already.
+    quoted = quote(subject_token.replace("%", "%25"), safe="%")
+    return _oauth_token(sender, call, f"{urlencode(form)}&subject_token={quoted}")
 
 
 def assertion_token(sender: Sender, settings: Settings, assertion: str) -> Minted:
@@ -150,13 +151,13 @@ def assertion_token(sender: Sender, settings: Settings, assertion: str) -> Minte
     return _oauth_token(
         sender,
         call,
-        {"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion": assertion},
+        urlencode({"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion": assertion}),
     )
 
 
-def _oauth_token(sender: Sender, call: _Call, form: Mapping[str, str]) -> Minted:
+def _oauth_token(sender: Sender, call: _Call, form: str) -> Minted:
     headers = {"content-type": "application/x-www-form-urlencoded"}
-    document, reply = call.post(sender, headers, urlencode(form).encode())
+    document, reply = call.post(sender, headers, form.encode())
     life = document.get("expires_in")
     if isinstance(life, str) and re.fullmatch(r"[0-9]{1,12}", life):
         life = int(life)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from datetime import datetime, timezone
 from pathlib import Path
-from urllib.parse import quote, unquote
+from urllib.parse import parse_qsl, quote, unquote
 
 import pytest
 from botocore.credentials import ReadOnlyCredentials
@@ -13,8 +13,12 @@ from google.auth import _helpers, aws
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from core.stand_in import PROVIDER, check
+from core.stand_in import PROVIDER, FakeClock, FakeGoogle, check, federated
+from google_auth_botocore._config import Settings
+from google_auth_botocore._google import exchange
 from google_auth_botocore._subject_token import Signer, sign
+from google_auth_botocore._token import Errand
+from google_auth_botocore._transport import Sender
 
 GOLDEN = Path(__file__).parent / "golden" / "subject_token.txt"
 MOMENT = datetime(2027, 1, 15, 8, 0, 0, tzinfo=timezone.utc)
@@ -92,3 +96,15 @@ def test_what_is_secret_is_named_and_shown_nowhere() -> None:
     assert set(token.secrets) == {"SECRET", "SESSION", signature}
     shown = repr(token) + repr(SIGNER)
     assert not any(secret in shown for secret in (*token.secrets, "AKID"))
+
+
+@given(st.text(max_size=80) | st.builds(lambda signer: sign(signer, PROVIDER, 0.0).value, signers))
+def test_any_subject_token_reaches_googles_form_as_it_is(subject_token: str) -> None:
+    request = FakeGoogle()
+    request.script.append(federated())
+    clock = FakeClock()
+    sender = Sender(request, clock, Errand(ahead=False, deadline=clock.monotonic() + 30))
+    exchange(sender, Settings(PROVIDER), subject_token, ())
+    body = request.calls[0].body.decode()
+    assert dict(parse_qsl(body, keep_blank_values=True))["subject_token"] == subject_token
+    assert body.isascii()
