@@ -1,0 +1,61 @@
+"""The clients that Google generates, by the example of Secret Manager's, over each of their transports."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+
+from google.api_core.client_options import ClientOptions
+from google.cloud import secretmanager  # type: ignore[attr-defined]  # a namespace without types
+
+from consumers.google_clients.apis import CLOUD_PLATFORM, GrpcApi, HttpApi
+from google_auth_botocore import Credentials
+
+SECRET = "projects/my-project/secrets/it/versions/latest"
+
+
+def test_grpc(credentials: Credentials, grpc_api: GrpcApi) -> None:
+    """Two clients, sixteen threads: one exchange, for the copies that the clients scope share their token."""
+    grpc_api.replies["AccessSecretVersion"] = secretmanager.AccessSecretVersionResponse(payload={"data": b"secret"})
+    clients = [
+        secretmanager.SecretManagerServiceClient(
+            credentials=credentials, client_options={"api_endpoint": grpc_api.target}
+        )
+        for _ in range(2)
+    ]
+    with clients[0], clients[1], ThreadPoolExecutor(16) as pool:
+        replies = list(pool.map(lambda n: clients[n % 2].access_secret_version(name=SECRET), range(16)))
+    assert {reply.payload.data for reply in replies} == {b"secret"}
+    assert (grpc_api.exchanges, len(grpc_api.admitted), grpc_api.refused) == ((1, 1), 16, 0)
+    assert grpc_api.callers == {credentials.service_account_email}
+    assert grpc_api.scopes == {(CLOUD_PLATFORM,)}
+
+
+def test_grpc_asyncio(credentials: Credentials, grpc_api: GrpcApi) -> None:
+    grpc_api.replies["AccessSecretVersion"] = secretmanager.AccessSecretVersionResponse(payload={"data": b"secret"})
+
+    async def main() -> set[bytes]:
+        options = ClientOptions(api_endpoint=grpc_api.target)
+        client = secretmanager.SecretManagerServiceAsyncClient(credentials=credentials, client_options=options)
+        async with client:
+            replies = await asyncio.gather(*(client.access_secret_version(name=SECRET) for _ in range(8)))
+        return {reply.payload.data for reply in replies}
+
+    assert asyncio.run(main()) == {b"secret"}
+    assert (grpc_api.exchanges, len(grpc_api.admitted), grpc_api.refused) == ((1, 1), 8, 0)
+    assert grpc_api.callers == {credentials.service_account_email}
+
+
+def test_rest(credentials: Credentials, api: HttpApi) -> None:
+    """This transport applies no scopes, so the tokens have the object's own fallback."""
+    api.replies[f"GET /v1/{SECRET}:access"] = {"payload": {"data": "c2VjcmV0"}}
+    options = {"api_endpoint": api.url}
+    with secretmanager.SecretManagerServiceClient(
+        credentials=credentials, client_options=options, transport="rest"
+    ) as client:
+        assert client.access_secret_version(name=SECRET).payload.data == b"secret"
+        api.revoke()
+        assert client.access_secret_version(name=SECRET).payload.data == b"secret"
+    assert (api.exchanges, len(api.admitted), api.refused) == ((1, 2), 2, 1)
+    assert api.callers == {credentials.service_account_email}
+    assert api.scopes == {(CLOUD_PLATFORM,)}
