@@ -8,13 +8,11 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-import pickle
 import re
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import botocore.credentials
 from botocore.credentials import AssumeRoleCredentialFetcher, EnvProvider
@@ -38,8 +36,7 @@ _ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/\S+")
 Result = TypeVar("Result")
 
 
-@dataclass(frozen=True)
-class Source:
+class Source(NamedTuple):
     """Where the AWS identity comes from; everything that goes into a pickle.
 
     Attributes:
@@ -316,6 +313,8 @@ class AwsIdentity:
         if self.session is None:
             return self.origin
         if not _session.carryable(self.session):
+            import pickle  # noqa: PLC0415 - loaded by whoever pickles
+
             raise pickle.PicklingError(
                 "This Credentials object has a session with keys of its own, and keys are never pickled. "
                 "Give profile=, region= or assume_role= instead of session=, so that the other process resolves its own identity."

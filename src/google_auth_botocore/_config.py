@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from google_auth_botocore.exceptions import ConfigurationError
@@ -29,8 +29,7 @@ _LONGEST_LIFETIME = 43200
 _LONGEST_DELEGATED = 3600
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(NamedTuple):
     """What a Google token is asked for; equal settings share a token. None as an endpoint: the universe's own."""
 
     audience: str
@@ -100,8 +99,7 @@ def checked(given: Settings) -> Settings:
         raise ConfigurationError(f"subject (domain-wide delegation) is not available in the universe {universe!r}.")
     # An endpoint that is the universe's own anyway moves with the universe.
     own = Settings("", universe_domain=universe)
-    return replace(
-        right,
+    return right._replace(
         token_url=None if right.token_url == own.sts_url else right.token_url,
         iam_credentials_endpoint=None
         if right.iam_credentials_endpoint == own.iam_url

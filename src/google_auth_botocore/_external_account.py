@@ -152,7 +152,7 @@ def to_info(settings: Settings, quota_project_id: str | None, project_id: str | 
         info["service_account_impersonation_url"] = (
             f"{settings.iam_url}/v1/projects/-/serviceAccounts/{settings.service_account}:generateAccessToken"
         )
-        if settings.lifetime != Settings.lifetime:
+        if settings.lifetime != Settings(settings.audience).lifetime:
             info["service_account_impersonation"] = {"token_lifetime_seconds": settings.lifetime}
     if quota_project_id is not None:
         info["quota_project_id"] = quota_project_id

@@ -12,10 +12,9 @@ import binascii
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 from urllib.parse import quote, urlencode
 
 from google_auth_botocore import _hints, _text
@@ -33,8 +32,7 @@ _AWS_REASON = re.compile(r"AWS response of type (\w+)")
 _RFC3339 = re.compile(r"(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d:\d\d)(?:\.\d+)?([Zz]|[+-]\d\d:\d\d)")
 
 
-@dataclass(frozen=True)
-class _Call:
+class _Call(NamedTuple):
     """A request to Google, and the words for its errors."""
 
     step: str

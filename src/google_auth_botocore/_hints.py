@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import re
 import shlex
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from google_auth_botocore._config import JWT, Settings, project_number
 
 
-@dataclass(frozen=True)
-class Refusal:
+class Refusal(NamedTuple):
     """What one of Google's servers said instead of what it was asked for; without secrets and control characters.
 
     Attributes:

@@ -8,8 +8,8 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from typing import NamedTuple
 from urllib.parse import quote
 
 from botocore.auth import EMPTY_SHA256_HASH, SigV4Auth
@@ -17,8 +17,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import ReadOnlyCredentials
 
 
-@dataclass(frozen=True)
-class Signer:
+class Signer(NamedTuple):
     """One frozen set of AWS keys, and where it signs.
 
     Attributes:
@@ -27,17 +26,22 @@ class Signer:
         host: The STS endpoint that Google is to ask.
     """
 
-    keys: ReadOnlyCredentials = field(repr=False)
+    keys: ReadOnlyCredentials
     region: str
     host: str
 
+    def __repr__(self) -> str:
+        return f"Signer(keys=<hidden>, region={self.region!r}, host={self.host!r})"
 
-@dataclass(frozen=True)
-class SubjectToken:
+
+class SubjectToken(NamedTuple):
     """A subject token, and the parts of it that must appear nowhere else."""
 
-    value: str = field(repr=False)
-    secrets: tuple[str, ...] = field(repr=False)
+    value: str
+    secrets: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        return "SubjectToken(<hidden>)"
 
 
 class _Auth(SigV4Auth):

@@ -10,7 +10,6 @@ import threading
 import time
 import weakref
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from enum import Enum
 from typing import Any, NamedTuple
@@ -54,8 +53,7 @@ class State(Enum):
     EXPIRED = "renew it first"
 
 
-@dataclass(frozen=True)
-class Held:
+class Held(NamedTuple):
     """A token in hand and its two moments; never changed, so that it is read without a lock."""
 
     token: Token
@@ -125,20 +123,22 @@ class _Flight:
 Request = Callable[..., Any] | None
 
 
-@dataclass
 class Errand:
     """The terms on which a token is fetched.
 
-    Attributes:
+    Args:
         ahead: Nobody waits for it yet, so nobody may be asked anything.
         deadline: Latest end, by the monotonic clock.
+
+    Attributes:
         not_before: When the server that refused wants to be asked again, if that is after the deadline.
     """
 
-    ahead: bool
-    deadline: float
-    not_before: float = 0.0
-    _resumed: bool = False
+    def __init__(self, *, ahead: bool, deadline: float) -> None:
+        self.ahead = ahead
+        self.deadline = deadline
+        self.not_before = 0.0
+        self._resumed = False
 
     def resume(self, now: float) -> None:
         """Starts its time anew after the process was suspended; once, for a server may only look like that."""

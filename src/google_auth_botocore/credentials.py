@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import dataclasses
 import os
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -178,7 +177,7 @@ class Credentials(
     def _stated(self) -> tuple[_config.Settings, str | None, str | None]:
         """What has a place in a file."""
         return (
-            dataclasses.replace(self._settings, scopes=()),
+            self._settings._replace(scopes=()),
             self._quota_project_id,
             self._project_id,
         )
@@ -247,7 +246,7 @@ class Credentials(
         return self._with_settings(token_url=token_uri)
 
     def _with_settings(self, **changes: Any) -> Credentials:
-        settings = _config.checked(dataclasses.replace(self._settings, **changes))
+        settings = _config.checked(self._settings._replace(**changes))
         return self._copy(_settings=settings, _source=self._federation.tokens(settings))
 
     @property
@@ -288,8 +287,8 @@ class Credentials(
 
     def __repr__(self) -> str:
         """Tells two different credentials apart (fsspec keys its file systems by it), and is the same after a refresh."""
-        settings = dataclasses.asdict(self._settings)
-        usual = dataclasses.asdict(_config.Settings(settings.pop("audience")))
+        settings = self._settings._asdict()
+        usual = _config.Settings(settings.pop("audience"))._asdict()
         parts = {name: value for name, value in settings.items() if value != usual[name]}
         parts.update(scopes=self._scopes, default_scopes=self._default_scopes)
         parts.update(quota_project_id=self._quota_project_id, project_id=self._project_id)

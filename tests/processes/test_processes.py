@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import concurrent.futures
-import dataclasses
 import multiprocessing
 import os
 import signal
@@ -148,7 +147,7 @@ def test_child_of_a_fork_while_a_background_refresh_runs_renews_its_token_itself
     first = token(credentials)
     held = credentials._source.held
     assert held is not None
-    credentials._source.held = dataclasses.replace(held, renew_at=held.renew_at._replace(wall=0.0))
+    credentials._source.held = held._replace(renew_at=held.renew_at._replace(wall=0.0))
     google.fail("/v1/token", Fault(delay=2))
     assert token(credentials) == first
     parents_thread = next(each for each in threading.enumerate() if each.name == "google-auth-botocore refresh")
@@ -191,7 +190,7 @@ def test_pool_of_processes_resolves_its_own_identity(
 
 
 PROGRAM = """
-import dataclasses, sys, threading
+import sys, threading
 from google_auth_botocore import Credentials
 credentials = Credentials({audience!r}, token_url={token_url!r})
 """
@@ -216,7 +215,7 @@ def test_interpreter_does_not_wait_for_a_background_refresh(google: Emulator, im
         """
         credentials.refresh(None)
         held = credentials._source.held
-        credentials._source.held = dataclasses.replace(held, renew_at=held.renew_at._replace(wall=0.0))
+        credentials._source.held = held._replace(renew_at=held.renew_at._replace(wall=0.0))
         print("ready", flush=True)
         sys.stdin.readline()
         credentials.before_request(None, "GET", "https://x", {})
