@@ -18,8 +18,8 @@ from google_auth_botocore.exceptions import FederationError
 
 # All that a federated token may do that is only there to impersonate.
 _IAM_SCOPE = "https://www.googleapis.com/auth/iam"
-# A federated token is used for a call to IAM Credentials as long as it outlives the call, so that a Security Token
-# Service that is down goes unnoticed while IAM Credentials is up.
+# A federated token is used for a call to IAM Credentials as long as it outlives the call, and in its last quarter
+# renewed meanwhile: while IAM Credentials is up, a Security Token Service that is down goes unnoticed.
 _LONG_ENOUGH = 60.0
 # How many token sources stay alive without a Credentials object that uses them: clients make short-lived copies.
 _KEPT = 64
@@ -81,11 +81,11 @@ class Federation:
             lambda sender, bearer: _google.sign_blob(sender, settings, bearer, self.identity.assumed_role, blob),
         )
 
-    def _source(self, key: Hashable, mint: Callable[..., Minted]) -> TokenSource:
+    def _source(self, key: Hashable, mint: Callable[..., Minted], *, widest: bool = False) -> TokenSource:
         with self._lock:
             source = self._sources.get(key)
             if source is None:
-                source = TokenSource(mint, _transport.in_background, self._clock)
+                source = TokenSource(mint, _transport.in_background, self._clock, widest=widest)
                 self._sources[key] = source
             if source not in self._recent:
                 self._recent.append(source)
@@ -99,7 +99,11 @@ class Federation:
             settings.verification_url,
             scopes,
         )
-        return self._source(key, lambda request, errand: self._exchanged(settings, scopes, request, errand))
+        return self._source(
+            key,
+            lambda request, errand: self._exchanged(settings, scopes, request, errand),
+            widest=scopes == (_IAM_SCOPE,),
+        )
 
     def _exchanged(self, settings: Settings, scopes: tuple[str, ...], request: Request, errand: Errand) -> Minted:
         sender = self._sender(request, errand)

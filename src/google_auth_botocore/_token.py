@@ -160,6 +160,8 @@ class TokenSource:
         mint: Brings a new token, or raises FederationError.
         in_background: Tells whether a request object may be used from a second thread.
         clock: Wall and elapsed time.
+        widest: The advisory window is not drawn: it is as long as one can be, so that a token from which others are
+            had is never younger in it than they are in theirs.
     """
 
     def __init__(
@@ -167,10 +169,13 @@ class TokenSource:
         mint: Callable[[Request, Errand], Minted],
         in_background: Callable[[Request], bool],
         clock: Clock,
+        *,
+        widest: bool,
     ) -> None:
         self._mint = mint
         self._in_background = in_background
         self._clock = clock
+        self._widest = widest
         self.held: Held | None = None
         self._failures = 0
         self._not_before = 0.0
@@ -219,6 +224,8 @@ class TokenSource:
     def with_life(self, request: Request, errand: Errand, seconds: float) -> Held:
         """A token that lives for at least so long; for a call that only needs it now.
 
+        In its advisory window a refresh in the background is started, too, so that the next call finds a new one.
+
         Raises:
             FederationError: None could be had.
         """
@@ -227,6 +234,8 @@ class TokenSource:
         later = Moment(now.wall + seconds, now.monotonic + seconds)
         if held is None or state(held, later) is State.EXPIRED:
             return self._renew(request, held, errand, remember=False)
+        if state(held, now) is State.ADVISORY:
+            self._renew_ahead(request, held, now.monotonic)
         return held
 
     def _renew(self, request: Request, seen: Held | None, errand: Errand | None = None, *, remember: bool) -> Held:
@@ -267,7 +276,8 @@ class TokenSource:
 
     def _lead(self, flight: _Flight, request: Request) -> Held:
         try:
-            held = hold(self._mint(request, flight.errand), random.random())  # noqa: S311 - spreads load, hides nothing
+            draw = 1.0 if self._widest else random.random()  # noqa: S311 - spreads load, hides nothing
+            held = hold(self._mint(request, flight.errand), draw)
         except BaseException as error:
             self._land(flight, None, error)
             raise

@@ -233,7 +233,7 @@ class Machine(RuleBasedStateMachine):
     def no_more_is_exchanged_than_time_and_events_ask_for(self) -> None:
         elapsed, extra = self.clock.monotonic() - self.google._begin, 1 + self.clock_set
         assert self.google.minted["iam"] <= 2 * (extra + elapsed // 2700) + self.explicit + self.late
-        assert self.google.minted["sts"] <= extra + elapsed // (HOUR - 61) + self.revoked
+        assert self.google.minted["sts"] <= extra + elapsed // 2700 + self.revoked
 
 
 TestMachine = Machine.TestCase

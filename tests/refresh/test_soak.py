@@ -124,3 +124,29 @@ def test_a_request_fails_only_while_nothing_can_be_had_and_says_why(
     assert min(world.harm.values()) > 5
     # At the least one token an hour; with windows of 7½ to 15 minutes at the most one in 45 minutes.
     assert world.minted["iam" if account else "sts"] <= WEEK / 2700
+
+
+@pytest.mark.parametrize("begin", range(0, 7200, 180))
+@pytest.mark.parametrize(
+    ("account", "minutes"), [(None, 6.5), (ACCOUNT, 45)], ids=["direct, 6.5 minutes", "impersonating, 45 minutes"]
+)
+def test_nobody_notices_that_the_security_token_service_is_down(
+    make: Make, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, account: str | None, minutes: float, begin: int
+) -> None:
+    """Whenever it begins: direct access lives on its token, and impersonation on the federated token it has as well."""
+    threads, google = Threads(clock), Google(clock)
+    monkeypatch.setattr(_token, "threading", threads)
+    monkeypatch.setattr(_token._LOGGER, "disabled", True)
+    random.seed(begin)
+    credentials = make(account)
+    start = clock.now
+    while clock.now < start + 12_000:
+        if start + begin < clock.now < start + begin + 60 * minutes:
+            google.trouble["sts"] = lambda: Answer({"error": "unavailable"}, 503)
+        else:
+            google.trouble.clear()
+        calls = len(google.calls)
+        assert google.ends[ask(credentials, google).removeprefix("Bearer ")] > google.now
+        assert len(google.calls) == calls or clock.now == start, "a request waited"
+        threads.run()
+        clock.advance(10)
