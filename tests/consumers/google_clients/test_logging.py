@@ -1,0 +1,60 @@
+"""google-cloud-logging: entries by hand over gRPC and over HTTP, and the handler whose thread sends what `logging` gets.
+
+The first entry of a process is preceded by one that says what the library is.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+
+from google.cloud import logging as cloud_logging  # type: ignore[attr-defined]  # a namespace without types
+from google.cloud.logging_v2.handlers import CloudLoggingHandler
+from google.cloud.logging_v2.types import WriteLogEntriesRequest, WriteLogEntriesResponse
+
+from consumers.google_clients.apis import GrpcApi, HttpApi
+from google_auth_botocore import Credentials
+
+
+def test_grpc(credentials: Credentials, grpc_api: GrpcApi) -> None:
+    """The exchange runs in the handler's own thread."""
+    written: list[str] = []
+
+    def write(requests: Iterator[bytes]) -> Iterator[WriteLogEntriesResponse]:
+        for request in map(WriteLogEntriesRequest.deserialize, requests):
+            written.extend(entry.text_payload for entry in request.entries if entry.text_payload)
+        yield WriteLogEntriesResponse()
+
+    grpc_api.replies["WriteLogEntries"] = write
+    options = {"api_endpoint": grpc_api.target}
+    client = cloud_logging.Client(credentials=credentials, client_options=options)
+    handler = CloudLoggingHandler(client)
+    logger = logging.getLogger("an application's")
+    logger.addHandler(handler)
+    logger.warning("it works")
+    logger.removeHandler(handler)
+    handler.close()
+    client.close()
+    assert written == ["it works"]
+    assert (grpc_api.exchanges, grpc_api.refused) == ((1, 1), 0)
+    assert grpc_api.callers == {credentials.service_account_email}
+
+
+def test_http(credentials: Credentials, api: HttpApi) -> None:
+    written: list[str] = []
+
+    def write(body: bytes) -> dict[str, str]:
+        written.extend(entry["textPayload"] for entry in json.loads(body)["entries"] if "textPayload" in entry)
+        return {}
+
+    api.replies["POST /v2/entries:write"] = write
+    options = {"api_endpoint": api.url}
+    client = cloud_logging.Client(credentials=credentials, client_options=options, _use_grpc=False)
+    client.logger("it").log_text("it works")
+    api.revoke()
+    client.logger("it").log_text("it still works")
+    client.close()
+    assert written == ["it works", "it still works"]
+    assert (api.exchanges, len(api.admitted), api.refused) == ((1, 2), 2, 1)
+    assert api.callers == {credentials.service_account_email}
