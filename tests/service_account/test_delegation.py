@@ -111,10 +111,11 @@ class TestSubject:
         assert token.expiry.timestamp() == pytest.approx(time.time() + 600, abs=20)
 
     def test_what_aws_said_of_a_clock_that_is_hours_off_counts_for_the_assertion_too(
-        self, google: Emulator, credentials: Credentials, monkeypatch: pytest.MonkeyPatch
+        self, google: Emulator, make: Make, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Google takes one of the last hour alone."""
         monkeypatch.setattr(SourceCredentials, "_clock", FakeClock(now=time.time() + 3 * 3600))
+        credentials = make()
         credentials.refresh(None)
 
         assert behind(google, credentials.with_subject(ANN)).principal == ANN
