@@ -1,0 +1,8 @@
+"""`python -m google_auth_botocore` is the command `google-auth-botocore`."""
+
+import sys
+
+from google_auth_botocore.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

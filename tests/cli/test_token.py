@@ -1,0 +1,189 @@
+"""`token` and `id-token`: what is printed, from which identity, and how they end."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import sys
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+from emulator.workload import Workload
+from google.auth.transport.requests import Request
+from google.oauth2 import id_token as google_id_token
+from kubernetes.client import ApiClient, Configuration
+from kubernetes.config.kube_config import KubeConfigLoader
+
+from cli.conftest import Run, command
+from google_auth_botocore import Credentials, __version__
+from google_auth_botocore.cli import _identity
+from google_auth_botocore.emulator import Fault
+
+AUDIENCE = "https://my-service.run.app"
+
+
+def principal(workload: Workload, token: str) -> str:
+    """Whose token it is, as Google's APIs see it."""
+    info = workload.google.check_access_token(token)
+    assert info is not None
+    return info.principal
+
+
+class TestToken:
+    def test_alone_it_is_all_that_is_printed(self, run: Run, flags: list[str], workload: Workload) -> None:
+        done = run("token", *flags)
+        assert (done.code, done.error) == (0, "")
+        assert principal(workload, done.out.removesuffix("\n")) == workload.account.email
+
+    def test_json_has_its_end(self, run: Run, flags: list[str], workload: Workload) -> None:
+        found = json.loads(run("token", "--json", "--lifetime=600", *flags).out)
+        assert set(found) == {"token", "expiry"}
+        life = datetime.fromisoformat(found["expiry"].replace("Z", "+00:00")) - datetime.now(timezone.utc)
+        assert timedelta(minutes=9) < life <= timedelta(minutes=10)
+        assert principal(workload, found["token"]) == workload.account.email
+
+    def test_header_is_one_for_curl(self, run: Run, flags: list[str], workload: Workload) -> None:
+        name, _, value = run("token", "--header", *flags).out.partition(": Bearer ")
+        assert name == "Authorization"
+        assert principal(workload, value.strip()) == workload.account.email
+
+    def test_kubectls_own_kind_of_client_takes_it(self, flags: list[str], workload: Workload) -> None:
+        """The Python client runs the plugin that a kubeconfig file names, as kubectl does."""
+        plugin = {
+            "apiVersion": "client.authentication.k8s.io/v1beta1",
+            "command": sys.executable,
+            "args": ["-m", "google_auth_botocore", "token", "--exec-credential", *flags],
+            "interactiveMode": "Never",
+        }
+        config = {
+            "current-context": "gke",
+            "contexts": [{"name": "gke", "context": {"cluster": "gke", "user": "workload"}}],
+            "clusters": [{"name": "gke", "cluster": {"server": "http://127.0.0.1:1"}}],
+            "users": [{"name": "workload", "user": {"exec": plugin}}],
+        }
+        configuration = Configuration()
+        KubeConfigLoader(config_dict=config).load_and_set(configuration)
+        headers: dict[str, str] = {}
+        ApiClient(configuration).update_params_for_auth(headers, [], ["BearerToken"], "/", "GET", None)
+        assert principal(workload, headers["authorization"].removeprefix("Bearer ")) == workload.account.email
+
+    @pytest.mark.parametrize(
+        ("asked", "version"),
+        [
+            ('{"apiVersion": "client.authentication.k8s.io/v1beta1"}', "client.authentication.k8s.io/v1beta1"),
+            ('{"apiVersion": "client.authentication.k8s.io/v9"}', "client.authentication.k8s.io/v1"),
+            ("[]", "client.authentication.k8s.io/v1"),
+            ("{", "client.authentication.k8s.io/v1"),
+            (None, "client.authentication.k8s.io/v1"),
+        ],
+    )
+    def test_kubectl_gets_the_version_that_it_asks_for(
+        self, run: Run, flags: list[str], monkeypatch: pytest.MonkeyPatch, asked: str | None, version: str
+    ) -> None:
+        if asked is not None:
+            monkeypatch.setenv("KUBERNETES_EXEC_INFO", asked)
+        found = json.loads(run("token", "--exec-credential", *flags).out)
+        assert (found["apiVersion"], found["kind"]) == (version, "ExecCredential")
+        assert set(found["status"]) == {"token", "expirationTimestamp"}
+
+    def test_one_form_at_a_time(self, run: Run, flags: list[str]) -> None:
+        assert run("token", "--json", "--header", *flags).code == 2
+
+
+class TestIDToken:
+    @pytest.mark.parametrize("with_email", [False, True])
+    def test_google_auths_verifier_takes_it(
+        self, run: Run, flags: list[str], workload: Workload, with_email: bool
+    ) -> None:
+        more = ["--include-email"] if with_email else []
+        done = run("id-token", AUDIENCE, *more, *flags)
+        assert (done.code, done.error) == (0, "")
+        claims = google_id_token.verify_token(
+            done.out.strip(), Request(), AUDIENCE, certs_url=f"{workload.google.url}/oauth2/v3/certs"
+        )
+        assert (claims["aud"], claims.get("email")) == (AUDIENCE, workload.account.email if with_email else None)
+
+    def test_without_a_service_account_there_is_none(self, run: Run, workload: Workload) -> None:
+        done = run("id-token", AUDIENCE, f"--audience={workload.provider.audience}")
+        assert (done.code, done.out) == (2, "")
+        assert "set service_account_email" in done.error
+
+
+class TestIdentity:
+    def test_every_argument_of_credentials_has_a_flag(self) -> None:
+        options = vars(_identity.flags().parse_args([]))
+        arguments = set(inspect.signature(Credentials).parameters) - {"session"}
+        assert set(options) == arguments | {"config"}
+
+    def test_flags_arrive_as_arguments(self) -> None:
+        flags = (
+            "--audience=//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/providers/q "
+            "--service-account-email=a@p.iam.gserviceaccount.com --scopes=a,b --lifetime=600 --region=eu-west-1 "
+            "--delegates=d@p.iam.gserviceaccount.com --quota-project=q --project=p"
+        )
+        role = '--assume-role={"RoleArn": "arn:aws:iam::123456789012:role/r", "ExternalId": "x"}'
+        made = _identity.credentials(_identity.flags().parse_args([*flags.split(), role]))
+        assert (made.scopes, made.quota_project_id, made.project_id) == (("a", "b"), "q", "p")
+        shown = repr(made)
+        for part in ("lifetime=600", "delegates=('d@p.iam.gserviceaccount.com',)", "region='eu-west-1'", "role/r as"):
+            assert part in shown
+
+    @pytest.mark.parametrize("by", ["--config", "GOOGLE_APPLICATION_CREDENTIALS"])
+    def test_a_flag_wins_over_the_file(
+        self, run: Run, flags: list[str], workload: Workload, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by: str
+    ) -> None:
+        path = tmp_path / "config.json"
+        path.write_text(json.dumps(Credentials(workload.provider.audience, "other@p.iam.gserviceaccount.com").info))
+        if by == "--config":
+            flags.append(f"--config={path}")
+        else:
+            monkeypatch.setenv(by, str(path))
+        done = run("token", *[flag for flag in flags if not flag.startswith("--audience")])
+        assert principal(workload, done.out.strip()) == workload.account.email
+
+    def test_none_at_all_is_one_clear_error(self, run: Run) -> None:
+        assert run("token") == (
+            2,
+            "",
+            (
+                "google-auth-botocore: No identity is named. Give --config FILE or --audience NAME, "
+                "or set GOOGLE_APPLICATION_CREDENTIALS.\n"
+            ),
+        )
+
+
+class TestEnds:
+    def test_a_refusal_is_told_with_what_to_do(self, run: Run, flags: list[str]) -> None:
+        done = run("token", *flags, "--service-account=nobody@p.iam.gserviceaccount.com")
+        assert (done.code, done.out) == (1, "")
+        assert done.error.startswith("google-auth-botocore: Google's IAM Credentials API refused")
+        assert "gcloud iam service-accounts add-iam-policy-binding" in done.error
+
+    def test_what_may_work_later_has_a_code_of_its_own(self, run: Run, flags: list[str], workload: Workload) -> None:
+        workload.google.fail("/v1/token", Fault(503, times=None, retry_after=60))
+        done = run("token", *flags)
+        assert (done.code, done.out) == (75, "")
+        assert "HTTP 503" in done.error
+
+    @pytest.mark.parametrize(
+        "wrong",
+        [["--audience=x"], ["--lifetime=ten"], ["--assume-role={"], ["--lifetime=0"], ["--config=/none.json"], ["-x"]],
+        ids=str,
+    )
+    def test_a_flag_that_can_not_be_right(self, run: Run, flags: list[str], wrong: list[str]) -> None:
+        done = run("token", *flags, *wrong)
+        assert (done.code, done.out) == (2, "")
+        assert "Traceback" not in done.error
+
+    def test_as_a_process_on_a_terminal_without_utf_8(self, flags: list[str], workload: Workload) -> None:
+        done = command("token", *flags, PYTHONIOENCODING="ascii")
+        assert (done.returncode, done.stderr) == (0, "")
+        assert principal(workload, done.stdout.strip()) == workload.account.email
+        for arguments in (["--help"], ["token", "--help"], ["id-token", "--help"]):
+            done = command(*arguments, PYTHONIOENCODING="ascii")
+            assert done.returncode == 0
+            assert "\\u" not in done.stdout
+
+    def test_version(self, run: Run) -> None:
+        assert run("--version").out == f"google-auth-botocore {__version__}\n"
