@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.server
 import ipaddress
 import json
+import ssl
 import threading
 from collections.abc import Iterator
 from concurrent import futures
@@ -71,12 +72,16 @@ class Gate:
 class HttpApi(Gate):
     """An API over HTTP.
 
+    Args:
+        google: knows the tokens.
+        certificate: for HTTPS; None: plain HTTP.
+
     Attributes:
         url: where it is.
         replies: by method and path, `GET /v1/things`, what it says: JSON, or bytes, or a function of the request's body.
     """
 
-    def __init__(self, google: Emulator) -> None:
+    def __init__(self, google: Emulator, certificate: Certificate | None = None) -> None:
         super().__init__(google)
         self.replies: dict[str, Any] = {}
         api = self
@@ -104,6 +109,9 @@ class HttpApi(Gate):
 
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        if certificate is not None:
+            self._server.socket = certificate.server_context().wrap_socket(self._server.socket, server_side=True)
+            self.url = self.url.replace("http:", "https:")
 
     def _reply(self, request: str, body: bytes, authorization: str | None) -> tuple[int, Any]:
         if not self.admits(authorization):
@@ -202,6 +210,14 @@ class Certificate:
         )
         self.path = folder / "certificate.pem"
         self.path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+
+    def server_context(self) -> ssl.SSLContext:
+        """What an HTTP server shows its clients."""
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        key = self.path.with_name("key.pem")
+        key.write_bytes(self._key)
+        context.load_cert_chain(self.path, key)
+        return context
 
     def server_credentials(self) -> Any:
         """What a gRPC server shows its clients."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import certifi
 import pytest
 
 from consumers.google_clients.apis import Certificate, GrpcApi, HttpApi
@@ -23,6 +24,15 @@ def _certificate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Certifica
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("GRPC_DEFAULT_SSL_ROOTS_FILE_PATH", str(certificate.path))
         yield certificate
+
+
+@pytest.fixture(name="https_api")
+def _https_api(sandbox: Sandbox, certificate: Certificate, monkeypatch: pytest.MonkeyPatch) -> Iterator[HttpApi]:
+    """Trusted by requests, and by who asks certifi."""
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate.path))
+    monkeypatch.setattr(certifi, "where", lambda: str(certificate.path))
+    with HttpApi(sandbox.google, certificate) as api:
+        yield api
 
 
 @pytest.fixture(name="grpc_api")

@@ -5,14 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import pytest
 from google.api_core.client_options import ClientOptions
 from google.api_core.exceptions import Unauthenticated
 from google.auth.transport.requests import Request
 from google.cloud import secretmanager  # type: ignore[attr-defined]  # a namespace without types
-from google.cloud.aiplatform_v1 import PredictionServiceAsyncClient
 
 from consumers.google_clients.apis import CLOUD_PLATFORM, GrpcApi, HttpApi
 from google_auth_botocore import Credentials
@@ -82,22 +80,3 @@ def test_a_token_refused_over_grpc_is_replaced_by_a_refresh_of_the_object(
         credentials.refresh(Request())
         assert client.access_secret_version(name=SECRET).payload.data == b"secret"
     assert (grpc_api.exchanges, len(grpc_api.admitted), grpc_api.refused) == ((1, 2), 2, 1)
-
-
-def test_rest_asyncio(credentials: Credentials, api: HttpApi) -> None:
-    """Only Vertex AI has this transport so far, and its annotations want an object for event loops, which it does not need."""
-    name = "projects/my-project/locations/europe-west1/endpoints/1"
-    api.replies[f"POST /v1/{name}:predict"] = {"predictions": [42]}
-
-    async def main() -> list[Any]:
-        options = ClientOptions(api_endpoint=api.url)
-        client = PredictionServiceAsyncClient(credentials=credentials, client_options=options, transport="rest_asyncio")
-        async with client:
-            first = await asyncio.gather(*(client.predict(endpoint=name, instances=[]) for _ in range(8)))
-            assert (api.exchanges, api.refused) == ((1, 1), 0)
-            api.revoke()
-            return [*first, await client.predict(endpoint=name, instances=[])]
-
-    assert [list(reply.predictions) for reply in asyncio.run(main())] == [[42]] * 9
-    assert (api.exchanges, len(api.admitted), api.refused) == ((1, 2), 9, 1)
-    assert api.callers == {credentials.service_account_email}
