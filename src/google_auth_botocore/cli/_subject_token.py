@@ -1,0 +1,32 @@
+"""The proof of identity that credentials would send to Google, without sending it."""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+from urllib.parse import parse_qs
+
+from google_auth_botocore import Credentials
+
+
+class _CaughtError(Exception):
+    def __init__(self, body: bytes) -> None:
+        super().__init__("caught on its way")
+        self.body = body
+
+
+def subject_token(credentials: Credentials) -> str:
+    """What the Security Token Service would be shown: a signed request, quoted, or AWS's JWT.
+
+    Raises:
+        FederationError: The AWS side gives none.
+    """
+    try:
+        # It is the first thing that credentials without a token send.
+        credentials.refresh(_catch)
+    except _CaughtError as caught:
+        return parse_qs(caught.body.decode())["subject_token"][0]
+    raise RuntimeError("credentials.refresh sent nothing")
+
+
+def _catch(*, body: bytes, **_: Any) -> NoReturn:
+    raise _CaughtError(body)
