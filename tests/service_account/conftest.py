@@ -57,3 +57,11 @@ def _credentials(workload: Workload, make: Make) -> Credentials:
     """Credentials of the workload's service account, as which it may also sign."""
     workload.google.grant(workload.account.email, CREATOR, workload.provider.principal_set("aws_role", ROLE_ARN))
     return make()
+
+
+@pytest.fixture(name="certificates")
+def _certificates(workload: Workload) -> dict[str, str]:
+    """The service account's page of public keys, as everybody can read it: certificates by the id of the key."""
+    page = f"{workload.google.url}/service_accounts/v1/metadata/x509/{workload.account.email}"
+    certificates: dict[str, str] = workload.session.get(page).json()
+    return certificates
