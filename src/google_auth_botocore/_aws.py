@@ -71,6 +71,10 @@ def source(profile: object, region: object, assume_role: object) -> Source:
     )
 
 
+def _regional(builtins: dict[str, Any], **_: object) -> None:
+    builtins["AWS::STS::UseGlobalEndpoint"] = False
+
+
 class AwsIdentity:
     """The keys of one AWS identity, resolved when they are needed and kept while they are fresh.
 
@@ -150,7 +154,7 @@ class AwsIdentity:
         def ask() -> str:
             session = self._session()
             credentials, region = self._from_session(ahead=ahead)
-            if region is None:
+            if region in (None, "aws-global"):
                 raise _aws_errors.failed(
                     "GetWebIdentityToken has regional endpoints only, and no AWS region is set.",
                     "NoRegionError",
@@ -171,6 +175,8 @@ class AwsIdentity:
                     "UnknownOperation",
                     "Upgrade it: pip install --upgrade botocore",
                 )
+            # Whatever sts_regional_endpoints says.
+            client.meta.events.register("before-endpoint-resolution.sts", _regional)
             reply = client.get_web_identity_token(Audience=[audience], SigningAlgorithm="RS256")
             return str(reply["WebIdentityToken"])
 

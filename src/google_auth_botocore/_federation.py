@@ -142,21 +142,22 @@ class Federation:
 
     def _delegated(self, settings: Settings, request: Request, errand: Errand) -> Minted:
         """A Workspace user's token: the service account signs that it acts for the user."""
-        now = int(self._clock.time() + self._offset)
-        claims: Mapping[str, Any] = {
-            "iss": settings.service_account,
-            "sub": settings.subject,
-            "aud": "https://oauth2.googleapis.com/token",
-            "scope": " ".join(settings.scopes),
-            "iat": now,
-            "exp": now + min(settings.lifetime, 3600),
-        }
 
-        def generate(sender: Sender, bearer: str) -> Minted:
-            assertion = _google.sign_jwt(sender, settings, bearer, self.identity.assumed_role, claims)
-            return _google.assertion_token(sender, settings, assertion)
+        def sign(sender: Sender, bearer: str) -> str:
+            now = int(self._clock.time() + self._offset)  # the exchange before this may have measured it
+            claims: Mapping[str, Any] = {
+                "iss": settings.service_account,
+                "sub": settings.subject,
+                "aud": "https://oauth2.googleapis.com/token",
+                "scope": " ".join(settings.scopes),
+                "iat": now,
+                "exp": now + min(settings.lifetime, 3600),
+            }
+            return _google.sign_jwt(sender, settings, bearer, self.identity.assumed_role, claims)
 
-        return self._with_federated_token(settings, request, errand, generate)
+        # The assertion is for another server, which knows nothing of the federated token.
+        assertion = self._with_federated_token(settings, request, errand, sign)
+        return _google.assertion_token(self._sender(request, errand), settings, assertion)
 
     def _with_federated_token(
         self,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
+import botocore.session
 import pytest
 
 from aws.conftest import Federation, Issue, environment, set_all
@@ -37,10 +39,14 @@ def test_a_new_one_is_asked_for_at_each_exchange(federation: Federation, issuer:
     assert [call.form()["Action"] for call in issuer.calls if call.method == "POST"] == ["GetWebIdentityToken"] * 2
 
 
+@pytest.mark.parametrize("region", [None, "aws-global"])
 def test_missing_region_is_an_error_of_this_form_alone(
-    federation: Federation, issuer: WebIdentityIssuer, monkeypatch: pytest.MonkeyPatch
+    federation: Federation, issuer: WebIdentityIssuer, monkeypatch: pytest.MonkeyPatch, region: str | None
 ) -> None:
-    monkeypatch.delenv("AWS_REGION")
+    if region is None:
+        monkeypatch.delenv("AWS_REGION")
+    else:
+        monkeypatch.setenv("AWS_REGION", region)
     credentials = federation.credentials(subject_token_type=JWT)
     with pytest.raises(FederationError) as caught:
         credentials.refresh(None)
@@ -71,3 +77,23 @@ def test_white_space_in_a_key_is_said_before_anybody_is_asked(
     with pytest.raises(FederationError, match=r"The AWS session token from env contains white space\."):
         federation.credentials(subject_token_type=JWT).refresh(None)
     assert issuer.calls == []
+
+
+def test_the_regional_endpoint_is_asked_whatever_the_setting_for_others(
+    federation: Federation, issuer: WebIdentityIssuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`legacy` sends the calls of an old client to sts.amazonaws.com, which does not have this one."""
+    monkeypatch.setenv("AWS_STS_REGIONAL_ENDPOINTS", "legacy")
+    for name in issuer.environment():
+        monkeypatch.delenv(name, raising=False)
+    session = botocore.session.Session()
+    asked: list[str] = []
+
+    def answer(**event: Any) -> None:
+        asked.append(event["request"].url)
+        raise ConnectionRefusedError
+
+    session.register("before-send.sts", answer)
+    with pytest.raises(FederationError):
+        federation.credentials(subject_token_type=JWT, session=session).refresh(None)
+    assert asked[0] == "https://sts.eu-west-1.amazonaws.com/"

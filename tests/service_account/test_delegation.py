@@ -115,10 +115,7 @@ class TestSubject:
     ) -> None:
         """Google takes one of the last hour alone."""
         monkeypatch.setattr(SourceCredentials, "_clock", FakeClock(now=time.time() + 3 * 3600))
-        credentials = make()
-        credentials.refresh(None)
-
-        assert behind(google, credentials.with_subject(ANN)).principal == ANN
+        assert behind(google, make(subject=ANN)).principal == ANN
 
     def test_one_failure_of_each_server_goes_unnoticed(
         self, google: Emulator, make: Make, monkeypatch: pytest.MonkeyPatch
@@ -176,6 +173,8 @@ class TestRefusal:
         error = caught.value
         assert (error.step, error.reason, error.status_code) == ("delegation", "unauthorized_client", 401)
         assert not error.retryable
+        # The federated token has no part in it, and is not renewed for it.
+        assert calls(google) == ["/token", "signJwt", "/token"]
         assert str(error) == (
             f"Google's OAuth token endpoint refused a token for {workload.account.email} to act for {ANN} (HTTP 401, "
             "unauthorized_client): Client is unauthorized to retrieve access tokens using this method, or client not "
