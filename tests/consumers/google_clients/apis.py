@@ -78,7 +78,8 @@ class HttpApi(Gate):
 
     Attributes:
         url: where it is.
-        replies: by method and path, `GET /v1/things`, what it says: JSON, or bytes, or a function of the request's body.
+        replies: by method and path, `GET /v1/things`, what it says: JSON, or a pair of a media type and
+            bytes, or a function of the request's body that gives one of these.
     """
 
     def __init__(self, google: Emulator, certificate: Certificate | None = None) -> None:
@@ -94,9 +95,8 @@ class HttpApi(Gate):
                 status, reply = api._reply(
                     f"{self.command} {self.path.partition('?')[0]}", body, self.headers.get("Authorization")
                 )
-                document = reply if isinstance(reply, bytes) else json.dumps(reply).encode()
+                kind, document = reply if isinstance(reply, tuple) else ("application/json", json.dumps(reply).encode())
                 self.send_response(status)
-                kind = "text/event-stream" if isinstance(reply, bytes) else "application/json"
                 self.send_header("Content-Type", kind)
                 self.send_header("Content-Length", str(len(document)))
                 self.end_headers()

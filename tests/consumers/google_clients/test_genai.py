@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -13,13 +14,16 @@ from google_auth_botocore import Credentials
 
 MODEL = "gemini-2.5-flash"
 METHOD = f"POST /v1beta1/projects/my-project/locations/europe-west1/publishers/google/models/{MODEL}"
-ANSWER = b'{"candidates": [{"content": {"role": "model", "parts": [{"text": "42"}]}}]}'
+ANSWER = {"candidates": [{"content": {"role": "model", "parts": [{"text": "42"}]}}]}
 
 
 @pytest.fixture(name="client")
 def _client(credentials: Credentials, api: HttpApi) -> genai.Client:
     api.replies[f"{METHOD}:generateContent"] = ANSWER
-    api.replies[f"{METHOD}:streamGenerateContent"] = b"data: " + ANSWER + b"\n\n"
+    api.replies[f"{METHOD}:streamGenerateContent"] = (
+        "text/event-stream",
+        b"data: %s\n\n" % json.dumps(ANSWER).encode(),
+    )
     return genai.Client(
         vertexai=True,
         credentials=credentials,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -10,11 +11,13 @@ import google_auth_httplib2
 import googleapiclient.discovery
 import grpc
 import httplib2
+import pytest
 import urllib3
 from google.auth.aio.transport.sessions import AsyncAuthorizedSession
 from google.auth.transport.grpc import AuthMetadataPlugin, secure_authorized_channel
 from google.auth.transport.requests import AuthorizedSession, Request
 from google.auth.transport.urllib3 import AuthorizedHttp
+from googleapiclient.http import BatchHttpRequest
 
 from consumers.google_clients.apis import CLOUD_PLATFORM, GrpcApi, HttpApi
 from google_auth_botocore import Credentials
@@ -79,6 +82,38 @@ def test_discovery_leaves_chosen_scopes_alone(credentials: Credentials, api: Htt
     with googleapiclient.discovery.build("sheets", "v4", credentials=chosen, client_options=options) as service:
         service.spreadsheets().get(spreadsheetId="it").execute()
     assert api.scopes == {("https://www.googleapis.com/auth/spreadsheets.readonly",)}
+
+
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")  # the library leaves open what it refreshes with
+def test_batch(credentials: Credentials, api: HttpApi) -> None:
+    """Each request in a batch has a header of its own, for which the library asks neither session nor transport."""
+
+    def reply(body: bytes) -> tuple[str, bytes]:
+        parts = []
+        for part in body.decode().split("Content-ID: <")[1:]:
+            [authorization] = re.findall("^authorization: (.*)$", part, re.MULTILINE)
+            status = "200 OK" if api.admits(authorization) else "401 Unauthorized"
+            head = f"--part\r\nContent-Type: application/http\r\nContent-ID: <{part.partition('>')[0]}>\r\n\r\n"
+            parts.append(f"{head}HTTP/1.1 {status}\r\nContent-Type: application/json\r\n\r\n{{}}\r\n")
+        return "multipart/mixed; boundary=part", f"{''.join(parts)}--part--".encode()
+
+    def execute() -> None:
+        batch = BatchHttpRequest(callback=lambda *reply: replies.append(reply), batch_uri=f"{api.url}/batch")
+        for _ in range(2):
+            batch.add(service.spreadsheets().get(spreadsheetId="it"))
+        batch.execute()
+
+    api.replies["POST /batch"] = reply
+    replies: list[tuple[str, Any, Any]] = []
+    options = {"api_endpoint": api.url}
+    with googleapiclient.discovery.build("sheets", "v4", credentials=credentials, client_options=options) as service:
+        execute()
+        assert (api.exchanges, len(api.admitted), api.refused) == ((1, 1), 3, 0)
+        api.revoke()
+        execute()
+    assert replies == [("1", {}, None), ("2", {}, None)] * 2
+    # The batch was refused, then both that were in it: for each of these it wants a new token.
+    assert (api.exchanges, len(api.admitted), api.refused) == ((1, 3), 7, 3)
 
 
 def test_aiohttp(credentials: Credentials, api: HttpApi) -> None:
