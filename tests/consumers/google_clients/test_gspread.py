@@ -55,3 +55,6 @@ def test_login(client: gspread.Client, credentials: Credentials, api: HttpApi) -
     assert api.exchanges == (1, 1)
     assert client.open_by_key("it").title == "It"
     assert (api.exchanges, len(api.admitted), api.refused) == ((1, 1), 1, 0)
+    api.revoke()
+    assert client.open_by_key("it").title == "It", "although the session keeps the header that the login gave it"
+    assert (api.exchanges, len(api.admitted), api.refused) == ((1, 2), 2, 1)
