@@ -26,6 +26,7 @@ CORE = sorted(path for path in SOURCE.glob("*.py") if path.name != "__main__.py"
 CLI = sorted((SOURCE / "cli").rglob("*.py"))
 ADAPTERS = sorted((SOURCE / "adapters").glob("*.py"))
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+RECIPES = README.split("\n## Recipes\n")[1].split("\n## ")[0]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 
@@ -52,12 +53,21 @@ def test_readmes_examples_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         json.dumps(Credentials("projects/1/locations/global/workloadIdentityPools/p/providers/q").info)
     )
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(configuration))
-    examples = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    examples = re.findall(r"```python\n(.*?)```", README.replace(RECIPES, ""), re.DOTALL)
     assert len(examples) == 3
     for example in examples:
         namespace: dict[str, object] = {}
         exec(compile(example, "README.md", "exec"), namespace)
         assert isinstance(namespace["credentials"], Credentials)
+
+
+def test_readmes_recipes_are_followed_by_tests_of_that_name() -> None:
+    """Which want libraries that are too many for these."""
+    titles = re.findall(r"```python\n# (\w+)", RECIPES)
+    assert len(titles) == RECIPES.count("```") / 2
+    for title in titles:
+        test = ROOT / "tests" / "consumers" / "recipes" / f"test_{title}.py"
+        assert f'("{title}"' in test.read_text(encoding="utf-8")
 
 
 def test_readmes_links_lead_somewhere() -> None:
