@@ -25,6 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         signal.signal(number, lambda *_: stop.set())
     google = Emulator(port=options.port, sts_verdict_url=options.sts_verdict_url)
     try:
+        google.add_project(options.project, options.project_number)
         provider = google.add_aws_provider(
             options.account,
             options.project_number,
@@ -102,6 +103,8 @@ def _instructions(
     """Gives a text that can be pasted into a shell."""
     target = accounts[0].email if accounts else None
     project = shlex.quote(project_id)
+    variables = google.gcloud_environment(project_id)
+    administrator = " \\\n    ".join(f"{name}={shlex.quote(value)}" for name, value in variables.items())
     source = json.dumps(_external_account(google, provider, target), indent=2)
     return f"""\
 # The emulator listens at {google.url}; Ctrl-C ends it.
@@ -115,10 +118,16 @@ JSON
 export GOOGLE_APPLICATION_CREDENTIALS="$PWD/external_account.json"
 export GOOGLE_CLOUD_PROJECT={project}
 
-# gcloud:
+# gcloud, as the workload:
 export CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE="$PWD/external_account.json"
 export CLOUDSDK_CORE_PROJECT={project}
 export CLOUDSDK_API_ENDPOINT_OVERRIDES_IAMCREDENTIALS={google.url}/
+
+# gcloud, as an administrator who sets up more, by gcloud iam, gcloud services and gcloud projects:
+#   as_admin gcloud iam workload-identity-pools list --location=global
+as_admin() {{
+  env {administrator} "$@"
+}}
 
 # google-auth-botocore, in Python:
 #   Credentials(

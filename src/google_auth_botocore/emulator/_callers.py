@@ -1,4 +1,4 @@
-"""Who calls a Google API: the bearer token of a request, checked."""
+"""Who calls a Google API: the bearer token of a request, checked; and how those who may not are told."""
 
 from __future__ import annotations
 
@@ -54,3 +54,14 @@ def authenticate(call: Call, tokens: Tokens, service: str) -> TokenInfo:
             metadata={"service": service},
         )
     return info
+
+
+def permission_denied(permission: str) -> RpcError:
+    """Says no to a caller: the same where there is no such resource, which is nobody's business."""
+    return RpcError(
+        403,
+        f"Permission '{permission}' denied on resource (or it may not exist).",
+        reason="IAM_PERMISSION_DENIED",
+        domain="iam.googleapis.com",
+        metadata={"permission": permission},
+    )

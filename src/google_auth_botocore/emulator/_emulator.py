@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, final
 
+from google_auth_botocore.emulator._administration import Administration
 from google_auth_botocore.emulator._aws_keys import AwsKeyRegistry
 from google_auth_botocore.emulator._aws_sts import EndpointVerdict, RegistryVerdict
 from google_auth_botocore.emulator._bindings import Policies
@@ -15,13 +16,21 @@ from google_auth_botocore.emulator._http import Call
 from google_auth_botocore.emulator._iam_credentials import IamCredentials
 from google_auth_botocore.emulator._oauth import ID_TOKEN_ISSUER, OAuth
 from google_auth_botocore.emulator._oidc import OidcProvider
-from google_auth_botocore.emulator._providers import AWS_ATTRIBUTE_MAPPING, AwsProvider, Providers
+from google_auth_botocore.emulator._pools import Pools
+from google_auth_botocore.emulator._pools_api import PoolsApi
+from google_auth_botocore.emulator._projects import ORGANIZATION, SERVICES, Projects
+from google_auth_botocore.emulator._providers import AWS_ATTRIBUTE_MAPPING, AwsProvider, Provider
+from google_auth_botocore.emulator._resource_manager import ResourceManager
 from google_auth_botocore.emulator._server import Server
 from google_auth_botocore.emulator._service_accounts import ServiceAccount, ServiceAccounts
+from google_auth_botocore.emulator._service_accounts_api import ServiceAccountsApi
+from google_auth_botocore.emulator._service_usage import ServiceUsage
 from google_auth_botocore.emulator._settings import Settings
 from google_auth_botocore.emulator._signing_keys import KeyRing
 from google_auth_botocore.emulator._sts import SecurityTokenService
 from google_auth_botocore.emulator._tokens import TokenInfo, Tokens
+
+_ADMINISTRATOR = "admin@example.com"
 
 
 @final
@@ -52,22 +61,33 @@ class Emulator(Settings):
         self._port = port
         self._server: Server | None = None
         self._faults = FaultScript()
-        self._providers = Providers()
+        self._pools = Pools(self._now)
         self._accounts = ServiceAccounts()
         self._policies = Policies()
+        self._projects = Projects()
+        self._projects.add("my-project", "123456789012")
         self._keys = KeyRing(self._now)
-        self._tokens = Tokens(self)
+        self._tokens = Tokens(self, self._pools.suspends)
         self.calls: list[Call] = []
         self.aws_keys = AwsKeyRegistry(self._now)
         self._sts = SecurityTokenService(
             self,
-            self._providers,
+            self._pools,
             self._tokens,
             EndpointVerdict(sts_verdict_url) if sts_verdict_url else RegistryVerdict(self.aws_keys, self._now),
         )
         self._oauth = OAuth(self, self._accounts, self._keys, self._tokens)
-        iam_credentials = IamCredentials(self, self._accounts, self._policies, self._keys, self._tokens)
-        self._routes = [*self._sts.routes(), *iam_credentials.routes(), *self._oauth.routes()]
+        administration = Administration(self._accounts, self._policies, self._projects, self._tokens)
+        apis = (
+            self._sts,
+            IamCredentials(self, self._accounts, self._policies, self._projects, self._keys, self._tokens),
+            self._oauth,
+            ServiceAccountsApi(administration),
+            PoolsApi(administration, self._pools),
+            ServiceUsage(administration),
+            ResourceManager(administration),
+        )
+        self._routes = [route for api in apis for route in api.routes()]
 
     def __enter__(self) -> Emulator:
         """Starts the server.
@@ -138,6 +158,47 @@ class Emulator(Settings):
         """The `iss` of ID tokens, which is Google's own."""
         return ID_TOKEN_ISSUER
 
+    def gcloud_environment(self, project_id: str = "my-project") -> dict[str, str]:
+        """The variables that let gcloud set up a project here, as its administrator: no file, no login, no question.
+
+        `CLOUDSDK_CONFIG`, gcloud's own directory, is left to the caller.
+
+        Args:
+            project_id: the project that gcloud works in.
+        """
+        apis = ("CLOUDRESOURCEMANAGER", "IAM", "IAMCREDENTIALS", "SERVICEUSAGE")
+        return {
+            "CLOUDSDK_AUTH_ACCESS_TOKEN": self.administrator_token(),
+            "CLOUDSDK_CORE_PROJECT": project_id,
+            **{f"CLOUDSDK_API_ENDPOINT_OVERRIDES_{api}": f"{self.url}/" for api in apis},
+            "CLOUDSDK_CORE_DISABLE_PROMPTS": "1",
+            "CLOUDSDK_CORE_DISABLE_USAGE_REPORTING": "1",
+            "CLOUDSDK_COMPONENT_MANAGER_DISABLE_UPDATE_CHECK": "1",
+        }
+
+    def administrator_token(self, lifetime: float = 43_200) -> str:
+        """Gives an access token of a user who is an owner of every project, and may set up everything by Google's APIs.
+
+        Args:
+            lifetime: in seconds.
+        """
+        self._policies.grant(ORGANIZATION, "roles/owner", f"user:{_ADMINISTRATOR}")
+        scopes = ("https://www.googleapis.com/auth/cloud-platform",)
+        return self._tokens.mint(_ADMINISTRATOR, {f"user:{_ADMINISTRATOR}"}, scopes, lifetime)[0]
+
+    def add_project(self, project_id: str, project_number: str, services: Iterable[str] = SERVICES) -> None:
+        """Makes a project, in place of one with the same id or number. `my-project`, 123456789012, is there from the start.
+
+        Args:
+            project_id: `my-project`, say.
+            project_number: what resource names hold.
+            services: the APIs that are enabled; none of the identity services are in a new project of Google's.
+
+        Raises:
+            ValueError: the id or the number is not one.
+        """
+        self._projects.add(project_id, project_number, services)
+
     def add_aws_provider(
         self,
         account_id: str = "123456789012",
@@ -172,7 +233,7 @@ class Emulator(Settings):
             disabled,
             account_id,
         )
-        self._providers.add(made)
+        self._add(made)
         return made
 
     def add_oidc_provider(
@@ -215,8 +276,12 @@ class Emulator(Settings):
             allowed_audiences,
             jwks,
         )
-        self._providers.add(made)
+        self._add(made)
         return made
+
+    def _add(self, provider: Provider) -> None:
+        self._projects.ensure(provider.project_number)
+        self._pools.add(provider)
 
     def add_service_account(self, email: str, *, lifetime_extension: bool = False) -> ServiceAccount:
         """Makes a service account.

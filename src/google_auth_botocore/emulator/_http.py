@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from re import Match, Pattern
 from typing import Any, NamedTuple
@@ -68,6 +68,18 @@ class Call:
         if not isinstance(value, dict):
             raise RpcError(400, "Invalid JSON payload received. Expected an object.")
         return value
+
+    def fields(self, known: Collection[str]) -> dict[str, Any]:
+        """Gives the fields of the JSON object in the body. A null field is an absent one, as in all of Google's JSON.
+
+        Raises:
+            RpcError: the body is not a JSON object, or has a field that is not known.
+        """
+        body = {name: value for name, value in self.json().items() if value is not None}
+        unknown = sorted(body.keys() - set(known))
+        if unknown:
+            raise RpcError(400, f'Invalid JSON payload received. Unknown name "{unknown[0]}": Cannot find field.')
+        return body
 
     def bearer(self) -> str | None:
         """Gives the bearer token of the Authorization header, None where there is none."""

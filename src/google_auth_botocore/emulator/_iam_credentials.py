@@ -15,10 +15,11 @@ from typing import Any
 
 from google_auth_botocore.emulator import _jwt
 from google_auth_botocore.emulator._bindings import Policies
-from google_auth_botocore.emulator._callers import authenticate
+from google_auth_botocore.emulator._callers import authenticate, permission_denied
 from google_auth_botocore.emulator._errors import RpcError
 from google_auth_botocore.emulator._http import Call, Response, Route
 from google_auth_botocore.emulator._oauth import ID_TOKEN_ISSUER, ID_TOKEN_SIGNER
+from google_auth_botocore.emulator._projects import IAM_CREDENTIALS, Projects
 from google_auth_botocore.emulator._service_accounts import ServiceAccount, ServiceAccounts
 from google_auth_botocore.emulator._settings import Settings
 from google_auth_botocore.emulator._signing_keys import KeyRing
@@ -37,12 +38,14 @@ class IamCredentials:
         settings: Settings,
         accounts: ServiceAccounts,
         policies: Policies,
+        projects: Projects,
         keys: KeyRing,
         tokens: Tokens,
     ) -> None:
         self._settings = settings
         self._accounts = accounts
         self._policies = policies
+        self._projects = projects
         self._keys = keys
         self._tokens = tokens
 
@@ -57,7 +60,7 @@ class IamCredentials:
         ]
 
     def _generate_access_token(self, call: Call, match: Match[str]) -> Response:
-        body = _body(call, {"delegates", "scope", "lifetime"})
+        body = call.fields({"delegates", "scope", "lifetime"})
         account = self._authorize(call, match, body, "getAccessToken")
         scopes = body.get("scope")
         if not isinstance(scopes, list) or not scopes or not all(isinstance(s, str) and s for s in scopes):
@@ -71,7 +74,7 @@ class IamCredentials:
         return Response({"accessToken": value, "expireTime": expiry})
 
     def _generate_id_token(self, call: Call, match: Match[str]) -> Response:
-        body = _body(call, {"delegates", "audience", "includeEmail", "useEmailAzp"})
+        body = call.fields({"delegates", "audience", "includeEmail", "useEmailAzp"})
         account = self._authorize(call, match, body, "getOpenIdToken")
         audience = _text(body, "audience")
         now = int(self._settings.clock())
@@ -88,7 +91,7 @@ class IamCredentials:
         return Response({"token": token})
 
     def _sign_blob(self, call: Call, match: Match[str]) -> Response:
-        body = _body(call, {"delegates", "payload"})
+        body = call.fields({"delegates", "payload"})
         account = self._authorize(call, match, body, "signBlob")
         try:
             message = base64.b64decode(_text(body, "payload"), validate=True)
@@ -99,7 +102,7 @@ class IamCredentials:
         return Response({"keyId": key.key_id, "signedBlob": signature})
 
     def _sign_jwt(self, call: Call, match: Match[str]) -> Response:
-        body = _body(call, {"delegates", "payload"})
+        body = call.fields({"delegates", "payload"})
         account = self._authorize(call, match, body, "signJwt")
         payload = _text(body, "payload")
         try:
@@ -122,7 +125,10 @@ class IamCredentials:
         uses the service account.
         Source: https://cloud.google.com/iam/docs/create-short-lived-credentials-delegated#sa-credentials-permissions
         """
-        caller = authenticate(call, self._tokens, "iamcredentials.googleapis.com")
+        caller = authenticate(call, self._tokens, IAM_CREDENTIALS)
+        consumer = self._projects.of(caller.principal)
+        if consumer is not None:
+            consumer.require(IAM_CREDENTIALS)
         if match["project"] != "-":
             raise RpcError(400, _INVALID_ARGUMENT)  # the wildcard is mandatory
         delegates = body.get("delegates", [])
@@ -143,24 +149,9 @@ class IamCredentials:
         permission = f"iam.serviceAccounts.{method}"
         account = self._accounts.find(name)
         # Whether it exists is nobody's business who has no permission on it.
-        if account is None or not self._policies.allows(account.email, permission, members):
-            raise RpcError(
-                403,
-                f"Permission '{permission}' denied on resource (or it may not exist).",
-                reason="IAM_PERMISSION_DENIED",
-                domain="iam.googleapis.com",
-                metadata={"permission": permission},
-            )
+        if account is None or not self._policies.allows(self._projects.above(account), permission, members):
+            raise permission_denied(permission)
         return account
-
-
-def _body(call: Call, fields: set[str]) -> dict[str, Any]:
-    # A null field is an absent one in Google's JSON; google-auth sends `delegates` so.
-    body = {name: value for name, value in call.json().items() if value is not None}
-    unknown = sorted(set(body) - fields)
-    if unknown:
-        raise RpcError(400, f'Invalid JSON payload received. Unknown name "{unknown[0]}": Cannot find field.')
-    return body
 
 
 def _text(body: Mapping[str, Any], field: str) -> str:

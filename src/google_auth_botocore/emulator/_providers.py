@@ -27,7 +27,7 @@ _MAX_MAPPING_CHARACTERS = 2048
 _MAX_CONDITION_CHARACTERS = 4096
 _ATTRIBUTE = re.compile(r"google\.(subject|groups)|attribute\.[a-z0-9_]{1,100}")
 
-_AUDIENCE = re.compile(
+AUDIENCE = re.compile(
     r"//iam\.googleapis\.com/projects/(?P<number>\d+)/locations/global"
     r"/workloadIdentityPools/(?P<pool>[a-z0-9-]+)/providers/(?P<provider>[a-z0-9-]+)"
 )
@@ -58,6 +58,9 @@ class Provider:
             expression over `assertion`.
         attribute_condition: a CEL expression over `assertion`, `google` and `attribute` that must be true.
         disabled: a disabled provider exchanges nothing; tokens it gave out stay good.
+        display_name: for people.
+        description: for people.
+        purge_time: set while it is deleted: when it can't be undeleted any more, in seconds since the epoch.
     """
 
     project_number: str
@@ -66,6 +69,9 @@ class Provider:
     attribute_mapping: Mapping[str, str]
     attribute_condition: str | None = None
     disabled: bool = False
+    display_name: str = field(default="", kw_only=True)
+    description: str = field(default="", kw_only=True)
+    purge_time: float | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         """Checks name, mapping and condition as Google does when a provider is made.
@@ -73,7 +79,7 @@ class Provider:
         Raises:
             ValueError: they break a rule or a limit.
         """
-        if not _AUDIENCE.fullmatch(self.audience):
+        if not AUDIENCE.fullmatch(self.audience):
             raise ValueError(f"{self.name!r} is not the name of a provider in a project given by its number")
         if "google.subject" not in self.attribute_mapping:
             raise ValueError("the attribute mapping has to map google.subject")
@@ -90,6 +96,11 @@ class Provider:
             if len(self.attribute_condition) > _MAX_CONDITION_CHARACTERS:
                 raise ValueError(f"the condition has more than {_MAX_CONDITION_CHARACTERS} characters")
             _cel.check(self.attribute_condition)
+
+    @property
+    def in_service(self) -> bool:
+        """Whether it is neither disabled nor deleted."""
+        return not self.disabled and self.purge_time is None
 
     @property
     def pool_name(self) -> str:
@@ -208,36 +219,3 @@ class AwsProvider(Provider):
         super().__post_init__()
         if not re.fullmatch(r"\d{12}", self.account_id):
             raise ValueError(f"the AWS account {self.account_id!r} has not 12 digits")
-
-
-class Providers:
-    """All providers, by audience."""
-
-    def __init__(self) -> None:
-        self._by_audience: dict[str, Provider] = {}
-
-    def add(self, provider: Provider) -> None:
-        """Adds a provider, or puts it in the place of the one with its name."""
-        self._by_audience[provider.audience] = provider
-
-    def for_audience(self, audience: str) -> Provider:
-        """Gives the provider that an exchange names.
-
-        Raises:
-            OAuthError: it is not the full resource name of a provider, or none that is in service.
-        """
-        if not _AUDIENCE.fullmatch(audience):
-            raise OAuthError(
-                "invalid_request",
-                'Invalid value for "audience". This value should be the full resource name of the Identity Provider.'
-                " See https://cloud.google.com/iam/docs/reference/sts/rest/v1/TopLevel/token"
-                " for the list of possible formats.",
-            )
-        provider = self._by_audience.get(audience)
-        if provider is None or provider.disabled:
-            raise OAuthError(
-                "invalid_target",
-                'The target service indicated by the "audience" parameters is invalid. This might either be because'
-                " the pool or provider is disabled or deleted or because it doesn't exist.",
-            )
-        return provider

@@ -15,18 +15,27 @@ class ServiceAccount:
 
     Attributes:
         email: `NAME@PROJECT.iam.gserviceaccount.com`.
-        unique_id: 21 digits, the same for the same e-mail address.
+        unique_id: 21 digits, the same for the same e-mail address unless it was deleted in between.
         lifetime_extension: whether the organisation lets its access tokens live up to 12 hours.
+        display_name: for people.
+        description: for people.
     """
 
     email: str
     unique_id: str
     lifetime_extension: bool
+    display_name: str = ""
+    description: str = ""
 
     @property
     def member(self) -> str:
         """Its name as an IAM member."""
         return f"serviceAccount:{self.email}"
+
+    @property
+    def project_id(self) -> str:
+        """The id of the project that it belongs to."""
+        return self.email.partition("@")[2].partition(".")[0]
 
 
 class ServiceAccounts:
@@ -34,6 +43,7 @@ class ServiceAccounts:
 
     def __init__(self) -> None:
         self._accounts: dict[str, ServiceAccount] = {}
+        self._deleted: dict[str, ServiceAccount] = {}
 
     def add(self, email: str, *, lifetime_extension: bool = False) -> ServiceAccount:
         """Makes a service account.
@@ -43,11 +53,37 @@ class ServiceAccounts:
         """
         if not _EMAIL.fullmatch(email):
             raise ValueError(f"{email!r} is not the e-mail address of a service account")
-        digest = int.from_bytes(hashlib.sha256(email.encode()).digest(), "big")
-        account = ServiceAccount(email, str(10**20 + digest % 10**20), lifetime_extension)
+        earlier = sum(account.email == email for account in self._deleted.values())
+        seed = f"{email}#{earlier}" if earlier else email
+        digest = int.from_bytes(hashlib.sha256(seed.encode()).digest(), "big")
+        return self.put(ServiceAccount(email, str(10**20 + digest % 10**20), lifetime_extension))
+
+    def put(self, account: ServiceAccount) -> ServiceAccount:
+        """Puts an account in the place of the one with its e-mail address."""
         self._accounts[account.email] = self._accounts[account.unique_id] = account
         return account
 
     def find(self, name: str) -> ServiceAccount | None:
         """Gives the account with this e-mail address or unique id."""
         return self._accounts.get(name)
+
+    def of_project(self, project_id: str) -> list[ServiceAccount]:
+        """Gives the accounts of a project."""
+        return [
+            account
+            for name, account in list(self._accounts.items())
+            if name == account.email and account.project_id == project_id
+        ]
+
+    def delete(self, account: ServiceAccount) -> None:
+        """Deletes an account."""
+        for name in (account.email, account.unique_id):
+            self._accounts.pop(name, None)
+        self._deleted[account.unique_id] = account
+
+    def undelete(self, unique_id: str) -> ServiceAccount | None:
+        """Gives a deleted account back; None: there is none, or another has its e-mail address now."""
+        account = self._deleted.get(unique_id)
+        if account is None or account.email in self._accounts:
+            return None
+        return self.put(self._deleted.pop(unique_id))

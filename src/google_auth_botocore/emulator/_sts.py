@@ -17,7 +17,8 @@ from google_auth_botocore.emulator._aws_sts import AwsError, Verdict
 from google_auth_botocore.emulator._errors import ApiError, OAuthError
 from google_auth_botocore.emulator._http import Call, Response, Route
 from google_auth_botocore.emulator._oidc import OidcProvider
-from google_auth_botocore.emulator._providers import AwsProvider, Providers
+from google_auth_botocore.emulator._pools import Pools
+from google_auth_botocore.emulator._providers import AwsProvider
 from google_auth_botocore.emulator._settings import Settings
 from google_auth_botocore.emulator._tokens import Tokens
 
@@ -43,9 +44,9 @@ _FIELDS = (
 class SecurityTokenService:
     """Exchanges a proof of identity for a federated access token, and tells whose a federated token is."""
 
-    def __init__(self, settings: Settings, providers: Providers, tokens: Tokens, aws: Verdict) -> None:
+    def __init__(self, settings: Settings, pools: Pools, tokens: Tokens, aws: Verdict) -> None:
         self._settings = settings
-        self._providers = providers
+        self._pools = pools
         self._tokens = tokens
         self._aws = aws
         self.oauth_clients: dict[str, str | None] = {}
@@ -69,7 +70,7 @@ class SecurityTokenService:
         options = _options(request["options"])
         if request["subject_token_type"] == _ACCESS_TOKEN_TYPE:
             return self._downscope(call, request, options)
-        provider = self._providers.for_audience(request["audience"])
+        provider = self._pools.for_audience(request["audience"])
         scopes = request["scope"].split()
         if not scopes:
             raise OAuthError("invalid_request", "Scope(s) must be provided.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 
@@ -32,8 +32,15 @@ class TokenInfo:
 class Tokens:
     """Mints access tokens and knows them again."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, suspends: Callable[[str], bool]) -> None:
+        """Starts with none.
+
+        Args:
+            settings: has the clock.
+            suspends: says whether a principal's tokens are good for nothing for the time being.
+        """
         self._settings = settings
+        self._suspends = suspends
         self._infos: dict[str, TokenInfo] = {}
 
     def mint(
@@ -47,9 +54,11 @@ class Tokens:
         return value, info
 
     def check(self, value: str) -> TokenInfo | None:
-        """Gives what a token stands for; None where it is unknown or expired."""
+        """Gives what a token stands for; None where it is unknown, expired or suspended."""
         info = self._infos.get(value)
-        return info if info is not None and self._now() < info.expiry else None
+        if info is None or self._now() >= info.expiry or self._suspends(info.principal):
+            return None
+        return info
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._settings.clock(), timezone.utc)
