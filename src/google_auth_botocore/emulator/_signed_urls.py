@@ -190,5 +190,5 @@ def _folded(value: str) -> str:
 
 def malformed(parameter: str, details: str) -> NoReturn:
     """Says that a part of a signature has not the form that it must have."""
-    details = f"Your request has a malformed header. {details}"
-    raise XmlError(400, "MalformedSecurityHeader", "Invalid argument.", details, ParameterName=parameter)
+    message = "Your request has a malformed header."
+    raise XmlError(400, "MalformedSecurityHeader", message, details, ParameterName=parameter)

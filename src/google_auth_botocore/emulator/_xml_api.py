@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from email.utils import format_datetime
 from typing import Any
+from urllib.parse import quote
 
 from gcp_storage_emulator.exceptions import NotFound
 from gcp_storage_emulator.handlers import objects
@@ -37,12 +38,14 @@ class XmlApi:
 
     Args:
         store: gcp-storage-emulator's store of objects.
+        url: where that is, for the links in what the JSON API tells of an object.
         signatures: tells who signed.
         clock: gives the time, in seconds since the epoch.
     """
 
-    def __init__(self, store: Any, signatures: Signatures, clock: Callable[[], float]) -> None:
+    def __init__(self, store: Any, url: str, signatures: Signatures, clock: Callable[[], float]) -> None:
         self._store = store
+        self._url = url
         self._signatures = signatures
         self._clock = clock
 
@@ -111,7 +114,7 @@ class XmlApi:
         kind = resource.get("contentType", "application/octet-stream")
         made = objects._make_object_resource("", bucket, name, kind, str(len(content)))
         made.update(resource, **({"metadata": metadata} if metadata else {}))
-        made = objects._checksums(content, made)
+        made = objects._checksums(content, {**made, "mediaLink": media_link(self._url, made)})
         self._store.create_file(bucket, name, content, made)
         return Response(status=200, headers=_identity(made))
 
@@ -135,6 +138,14 @@ class XmlApi:
         for each in prefixes:
             content += f"<CommonPrefixes>{element('Prefix', each)}</CommonPrefixes>"
         return document("ListBucketResult", content)
+
+
+def media_link(url: str, resource: Mapping[str, Any]) -> str:
+    """Gives where an object's content can be had of the JSON API at *url*."""
+    return (
+        f"{url}/download/storage/v1/b/{resource['bucket']}/o/{quote(resource['name'], safe='')}"
+        f"?generation={resource['generation']}&alt=media"
+    )
 
 
 def _identity(resource: Mapping[str, Any]) -> dict[str, str]:

@@ -9,19 +9,21 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from functools import partial
+from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any
-from urllib.parse import parse_qs, quote, unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from gcp_storage_emulator.exceptions import NotFound
-from gcp_storage_emulator.server import create_server
+from gcp_storage_emulator.server import RequestHandler
+from gcp_storage_emulator.storage import Storage as Store
 
 from google_auth_botocore.emulator._http import Response
 from google_auth_botocore.emulator._signed_urls import Signatures
 from google_auth_botocore.emulator._tokens import TokenInfo
 from google_auth_botocore.emulator._xml import XmlRequest
-from google_auth_botocore.emulator._xml_api import XmlApi
+from google_auth_botocore.emulator._xml_api import XmlApi, media_link
 
 _PIECE = 1 << 16
 _HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "host", "date", "server"}
@@ -61,25 +63,28 @@ class Storage:
         self._check = check
         self._signatures = Signatures(check_signature, clock)
         self._clock = clock
-        self._behind: Any = None
+        self._store: Any = None
+        self._behind: HTTPServer | None = None
         self._gate: _Gate | None = None
 
     def __enter__(self) -> Storage:
         """Starts it."""
-        self._behind = create_server("127.0.0.1", 0, in_memory=True)
-        self._behind.start()
+        # Not by gcp-storage-emulator's own starter, whose server takes half a second to stop and does not say where it is.
+        self._store = Store(use_memory_fs=True)
+        self._behind = HTTPServer(("127.0.0.1", 0), partial(RequestHandler, self._store))
         self._gate = _Gate(self, self.open_url)
-        threading.Thread(target=self._gate.serve_forever, args=(0.02,), name="storage-gate", daemon=True).start()
+        for name, server in (("storage", self._behind), ("storage-gate", self._gate)):
+            threading.Thread(target=server.serve_forever, args=(0.02,), name=name, daemon=True).start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Stops it."""
-        if self._gate is not None:
-            self._gate.shutdown()
-            self._gate.server_close()
-        self._behind.stop()
+        for server in (self._gate, self._behind):
+            if server is not None:
+                server.shutdown()
+                server.server_close()
 
     @property
     def url(self) -> str:
@@ -91,8 +96,9 @@ class Storage:
     @property
     def open_url(self) -> str:
         """Where nobody is asked for a token: for filling buckets and for looking into them."""
-        # gcp-storage-emulator does not say which port it was given.
-        return f"http://127.0.0.1:{self._behind._api._httpd.server_address[1]}"
+        if self._behind is None:
+            raise RuntimeError("it is not running: use it as a context manager")
+        return f"http://127.0.0.1:{self._behind.server_address[1]}"
 
     @property
     def refused(self) -> int:
@@ -112,7 +118,7 @@ class Storage:
 
     def signed(self, request: XmlRequest) -> Response | None:
         """The answer to a request whose URL or form is signed; None: it is not."""
-        answered = XmlApi(self._behind._storage, self._signatures, self._clock).answer(request)
+        answered = XmlApi(self._store, self.open_url, self._signatures, self._clock).answer(request)
         if answered is None:
             return None
         signer, response = answered
@@ -124,7 +130,7 @@ class Storage:
     def resource(self, bucket: str, name: str) -> dict[str, Any] | None:
         """An object's metadata; None: there is no such object."""
         try:
-            found: dict[str, Any] = self._behind._storage.get_file_obj(bucket, name)
+            found: dict[str, Any] = self._store.get_file_obj(bucket, name)
         except NotFound:
             return None
         return found
@@ -247,10 +253,7 @@ def _with_links_to(url: str, body: bytes) -> bytes:
 
     def mend(item: dict[str, Any]) -> dict[str, Any]:
         if "mediaLink" in item and "name" in item:
-            item["mediaLink"] = (
-                f"{url}/download/storage/v1/b/{item['bucket']}/o/{quote(item['name'], safe='')}"
-                f"?generation={item['generation']}&alt=media"
-            )
+            item["mediaLink"] = media_link(url, item)
         return item
 
     return json.dumps(json.loads(body, object_hook=mend)).encode() if body else body
