@@ -1,16 +1,15 @@
-"""Signed URLs and forms of Cloud Storage verified twice, so that neither their maker nor the emulator is its own witness.
+"""Signed URLs of Cloud Storage verified twice, so that neither their maker nor the emulator is its own witness.
 
-Once by hand, from Google's specification of a canonical request, and once by botocore, whose Signature Version 4 differs from
-Google's only in its names. https://cloud.google.com/storage/docs/authentication/canonical-requests
+Once by hand, from Google's specification of a canonical request, and once by botocore, whose Signature Version 4 differs
+from Google's only in its names. https://cloud.google.com/storage/docs/authentication/canonical-requests
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
-import urllib.parse
 from collections.abc import Mapping
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from botocore.auth import S3SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
@@ -25,70 +24,67 @@ UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012
 
 def encoded(text: str, keep: bytes = b"") -> str:
     """Percent-encodes as the specification has it."""
-    return "".join(chr(byte) if byte in UNRESERVED or byte in keep else f"%{byte:02X}" for byte in text.encode("utf-8"))
+    return "".join(chr(byte) if byte in UNRESERVED or byte in keep else f"%{byte:02X}" for byte in text.encode())
 
 
-def by_hand(method: str, path: str, query: list[tuple[str, str]], headers: Mapping[str, str]) -> str:
-    """The canonical request of a decoded path and query, and of the headers that are signed."""
-    folded = {name.lower(): " ".join(value.split()) for name, value in headers.items()}
-    lines = [method, encoded(path, b"/")]
-    lines.append("&".join(f"{name}={value}" for name, value in sorted((encoded(n), encoded(v)) for n, v in query)))
-    lines += [f"{name}:{folded[name]}" for name in sorted(folded)]
-    lines += ["", ";".join(sorted(folded)), folded.get("x-goog-content-sha256", "UNSIGNED-PAYLOAD")]
-    return "\n".join(lines)
+def by_hand(method: str, url: str, headers: Mapping[str, str]) -> str:
+    """The canonical request for a URL whose query lacks the signature, and the headers that are signed."""
+    parts = urlsplit(url)
+    pairs = parse_qsl(parts.query, keep_blank_values=True, strict_parsing=True)
+    folded = sorted((name.lower(), " ".join(value.split())) for name, value in headers.items())
+    return "\n".join(
+        [
+            method,
+            encoded(unquote(parts.path), keep=b"/"),
+            "&".join(sorted(f"{encoded(name)}={encoded(value)}" for name, value in pairs)),
+            *(f"{name}:{value}" for name, value in folded),
+            "",
+            ";".join(name for name, _ in folded),
+            payload_of(headers),
+        ]
+    )
 
 
-def by_botocore(method: str, path: str, query: list[tuple[str, str]], headers: Mapping[str, str]) -> str:
+def by_botocore(method: str, url: str, headers: Mapping[str, str]) -> str:
     """The same, by AWS's implementation."""
-    url = f"https://unused{encoded(path, b'/')}?{urllib.parse.urlencode(query, quote_via=urllib.parse.quote, safe='~')}"
-    request = AWSRequest(method, url, dict(headers))
-    payload = {name.lower(): value for name, value in headers.items()}.get("x-goog-content-sha256")
-    if payload is not None:
-        request.headers["X-Amz-Content-SHA256"] = payload
     auth = S3SigV4QueryAuth(ReadOnlyCredentials("", "", None), "s3", "auto")
-    signed = auth.headers_to_sign(request)
-    del signed["x-amz-content-sha256"]
-    text = [method, path_of(request.url), auth.canonical_query_string(request), auth.canonical_headers(signed), ""]
-    return "\n".join([*text, auth.signed_headers(signed), payload or "UNSIGNED-PAYLOAD"])
+    canonical: str = auth.canonical_request(AWSRequest(method, url, dict(headers)))
+    return canonical.removesuffix("UNSIGNED-PAYLOAD") + payload_of(headers)
 
 
-def path_of(url: str) -> str:
-    return urlsplit(url).path
-
-
-IMPLEMENTATIONS = {"by hand": by_hand, "botocore": by_botocore}
+def payload_of(headers: Mapping[str, str]) -> str:
+    return {name.lower(): value for name, value in headers.items()}.get("x-goog-content-sha256", "UNSIGNED-PAYLOAD")
 
 
 def verify_v4(
     certificates: Mapping[str, str], account: str, method: str, url: str, headers: Mapping[str, str] = {}
 ) -> None:
     """Raises InvalidSignature where the URL is not signed by one of the keys, for this method and with these headers."""
+    unsigned, signature = url.split("&X-Goog-Signature=")
     parts = urlsplit(url)
-    query = parse_qsl(parts.query, keep_blank_values=True, strict_parsing=True)
-    fields = dict(query)
+    fields = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=True))
     email, _, scope = fields["X-Goog-Credential"].partition("/")
     assert email == account
     assert fields["X-Goog-Algorithm"] == "GOOG4-RSA-SHA256"
     assert scope == f"{fields['X-Goog-Date'][:8]}/auto/storage/goog4_request"
-    sent = {"host": parts.netloc, **{name.lower(): value for name, value in headers.items()}}
-    signed = {name: sent[name] for name in fields["X-Goog-SignedHeaders"].split(";")}
-    rest = [(name, value) for name, value in query if name != "X-Goog-Signature"]
-    for canonical in IMPLEMENTATIONS.values():
-        request = canonical(method, urllib.parse.unquote(parts.path), rest, signed)
-        digest = hashlib.sha256(request.encode()).hexdigest()
+    signed = {"host": parts.netloc, **{name.lower(): value for name, value in headers.items()}}
+    assert fields["X-Goog-SignedHeaders"] == ";".join(sorted(signed))
+    for canonical in (by_hand, by_botocore):
+        digest = hashlib.sha256(canonical(method, unsigned, signed).encode()).hexdigest()
         text = f"GOOG4-RSA-SHA256\n{fields['X-Goog-Date']}\n{scope}\n{digest}"
-        verify(certificates, bytes.fromhex(fields["X-Goog-Signature"]), text.encode())
+        verify(certificates, bytes.fromhex(signature), text.encode())
 
 
-def verify_v2(certificates: Mapping[str, str], account: str, text: list[str], url: str) -> None:
-    """The same for V2, whose text to sign is so simple that the test knows it, but for the time."""
-    fields = dict(parse_qsl(urlsplit(url).query, strict_parsing=True))
+def verify_v2(certificates: Mapping[str, str], account: str, url: str, *before: str, extensions: str = "") -> None:
+    """The same for V2: *before* the time come the method, the MD5 and the type; *extensions* are header lines.
+
+    https://cloud.google.com/storage/docs/access-control/signed-urls-v2
+    """
+    parts = urlsplit(url)
+    fields = dict(parse_qsl(parts.query, strict_parsing=True))
     assert fields["GoogleAccessId"] == account
-    verify(
-        certificates,
-        base64.b64decode(fields["Signature"], validate=True),
-        "\n".join(text).replace("EXPIRES", fields["Expires"]).encode(),
-    )
+    text = "\n".join([*before, fields["Expires"], extensions + parts.path])
+    verify(certificates, base64.b64decode(fields["Signature"], validate=True), text.encode())
 
 
 def verify(certificates: Mapping[str, str], signature: bytes, message: bytes) -> None:

@@ -1,0 +1,457 @@
+"""Signed URLs and forms that google-cloud-storage makes with the credentials: verified, used, and refused when they are not as signed."""
+
+from __future__ import annotations
+
+import http.client
+import time
+from collections.abc import Callable, Iterator, Mapping
+from datetime import timedelta
+from typing import Any, NamedTuple
+from urllib.parse import quote, urlsplit
+from xml.etree import ElementTree as ET
+
+import pytest
+from core.stand_in import FakeClock
+from cryptography.exceptions import InvalidSignature
+from emulator.workload import ROLE_ARN, Workload
+from google.auth.credentials import AnonymousCredentials
+from google.cloud.storage import Blob, Client
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from google_auth_botocore import Credentials, FederationError
+from google_auth_botocore._base import SourceCredentials
+from google_auth_botocore.emulator import Emulator
+from google_auth_botocore.emulator.storage import Storage
+from service_account.conftest import CREATOR, PROJECT, Make
+from service_account.signed_urls import by_hand, verify_v2, verify_v4
+
+# A bucket that is named as a domain can be had at each kind of address.
+BUCKET = "files.example.com"
+NAME = "reports/Straße 100%.txt"
+CONTENT = b"\x00 the content \xff"
+STYLES: dict[str, dict[str, Any]] = {
+    "path": {},
+    "virtual-hosted": {"virtual_hosted_style": True},
+    "bucket-bound": {"bucket_bound_hostname": BUCKET},
+}
+
+
+class Reply(NamedTuple):
+    status: int
+    headers: http.client.HTTPMessage
+    body: bytes
+
+    @property
+    def error(self) -> dict[str, str]:
+        """The elements of Cloud Storage's document for an error."""
+        assert self.headers.get_content_type() == "application/xml"
+        root = ET.fromstring(self.body)
+        assert root.tag == "Error"
+        return {element.tag: element.text or "" for element in root}
+
+
+@pytest.fixture(autouse=True, name="clock")
+def _clock(google: Emulator, monkeypatch: pytest.MonkeyPatch) -> FakeClock:
+    """The clock of both sides; google-cloud-storage dates its signatures by the real one, which is as late."""
+    clock = FakeClock(now=time.time())
+    monkeypatch.setattr(SourceCredentials, "_clock", clock)
+    google.clock = clock.time
+    return clock
+
+
+@pytest.fixture(name="storage")
+def _storage(google: Emulator, clock: FakeClock) -> Iterator[Storage]:
+    """Cloud Storage with one object in one bucket."""
+    with Storage(google.check_access_token, google.check_signature, clock.time) as storage:
+        open_client(storage).create_bucket(BUCKET).blob(NAME).upload_from_string(CONTENT, "text/plain")
+        storage.downloads.clear()
+        yield storage
+
+
+def open_client(storage: Storage) -> Client:
+    """Looks into the buckets, and is asked for nothing."""
+    options = {"api_endpoint": storage.open_url}
+    return Client(project=PROJECT, credentials=AnonymousCredentials(), client_options=options)
+
+
+@pytest.fixture(name="blob")
+def _blob(credentials: Credentials, storage: Storage) -> Blob:
+    """The object, to a client that knows of no emulator: its URLs are those of Google."""
+    return Client(project=PROJECT, credentials=credentials).bucket(BUCKET).blob(NAME)
+
+
+def sent(storage: Storage, method: str, url: str, headers: Mapping[str, str] = {}, body: bytes | None = None) -> Reply:
+    """Sends a request to the stand-in, whatever host the URL names, and every byte of it as it is given.
+
+    HTTP libraries would resolve dots in the path, and quote it anew.
+    """
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection(urlsplit(storage.url).netloc)
+    try:
+        connection.request(
+            method, url[url.index(parts.netloc) + len(parts.netloc) :], body, {"Host": parts.netloc, **headers}
+        )
+        response = connection.getresponse()
+        return Reply(response.status, response.headers, response.read())
+    finally:
+        connection.close()
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_an_object_is_read(
+    blob: Blob, storage: Storage, workload: Workload, certificates: dict[str, str], style: str
+) -> None:
+    url = blob.generate_signed_url(version="v4", expiration=300, **STYLES[style])
+
+    reply = sent(storage, "GET", url)
+
+    assert (reply.status, reply.body) == (200, CONTENT)
+    assert storage.principals == [workload.account.email]
+    verify_v4(certificates, workload.account.email, "GET", url)
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_an_object_is_written_with_the_headers_that_are_signed(
+    blob: Blob, storage: Storage, workload: Workload, certificates: dict[str, str], style: str
+) -> None:
+    headers = {"Content-Type": "text/csv; charset=utf-8", "x-goog-meta-author": "Ann  of\tGreen Gables"}
+    url = blob.generate_signed_url(
+        version="v4", expiration=timedelta(hours=1), method="PUT", headers=dict(headers), **STYLES[style]
+    )
+
+    assert sent(storage, "PUT", url, headers, b"a,b").status == 200
+
+    written = open_client(storage).bucket(BUCKET).get_blob(NAME)
+    assert (written.content_type, written.metadata) == (headers["Content-Type"], {"author": "Ann  of\tGreen Gables"})
+    assert written.download_as_bytes() == b"a,b"
+    verify_v4(certificates, workload.account.email, "PUT", url, headers)
+
+
+def test_a_signed_digest_of_the_payload(
+    blob: Blob, storage: Storage, workload: Workload, certificates: dict[str, str]
+) -> None:
+    headers = {"X-Goog-Content-SHA256": "fb8e20fc2e4c3f248c60c39bd652f3c1347298bb977b8b4d5903b85055620603"}
+    url = blob.generate_signed_url(version="v4", expiration=300, method="PUT", headers=dict(headers))
+
+    assert sent(storage, "PUT", url, headers, b"ab").status == 200
+    verify_v4(certificates, workload.account.email, "PUT", url, headers)
+
+
+@pytest.mark.parametrize("version", ["v2", "v4"])
+def test_parameters_describe_the_reply(blob: Blob, storage: Storage, version: str) -> None:
+    disposition = 'attachment; filename="a & b + c=ü?.txt"'
+    url = blob.generate_signed_url(
+        version=version,
+        expiration=int(time.time()) + 300 if version == "v2" else 300,
+        response_disposition=quote(disposition, safe=' ;="&+?'),
+        response_type="text/x-Ünknown".encode("ascii", "replace").decode(),
+    )
+
+    reply = sent(storage, "GET", url)
+
+    assert reply.status == 200
+    assert reply.headers["Content-Type"] == "text/x-?nknown"
+    assert reply.headers["Content-Disposition"] == quote(disposition, safe=' ;="&+?')
+
+
+def test_a_generation_is_chosen(blob: Blob, storage: Storage, workload: Workload, certificates: dict[str, str]) -> None:
+    generation = open_client(storage).bucket(BUCKET).get_blob(NAME).generation
+    urls = [
+        blob.generate_signed_url(version="v4", expiration=300, generation=each, query_parameters={"userProject": "a b"})
+        for each in (generation, generation + 1)
+    ]
+
+    found, missing = (sent(storage, "GET", url) for url in urls)
+
+    assert (found.status, found.body) == (200, CONTENT)
+    assert (missing.status, missing.error["Code"]) == (404, "NoSuchKey")
+    for url in urls:
+        verify_v4(certificates, workload.account.email, "GET", url)
+
+
+def test_an_object_is_looked_at_and_deleted(
+    blob: Blob, storage: Storage, workload: Workload, certificates: dict[str, str]
+) -> None:
+    for method, status in (("HEAD", 200), ("DELETE", 204), ("HEAD", 404)):
+        url = blob.generate_signed_url(version="v4", expiration=300, method=method)
+        assert sent(storage, method, url).status == status
+        verify_v4(certificates, workload.account.email, method, url)
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_a_bucket_is_listed(
+    blob: Blob, storage: Storage, workload: Workload, certificates: dict[str, str], style: str
+) -> None:
+    url = blob.bucket.generate_signed_url(
+        version="v4", expiration=300, query_parameters={"prefix": "reports/"}, **STYLES[style]
+    )
+
+    reply = sent(storage, "GET", url)
+
+    assert [key.text for key in ET.fromstring(reply.body).iter("Key")] == [NAME]
+    verify_v4(certificates, workload.account.email, "GET", url)
+
+
+def test_the_start_of_a_resumable_upload_verifies(blob: Blob, workload: Workload, certificates: dict[str, str]) -> None:
+    url = blob.generate_signed_url(version="v4", expiration=300, method="RESUMABLE")
+
+    verify_v4(certificates, workload.account.email, "POST", url, {"x-goog-resumable": "start"})
+
+
+def test_v2(blob: Blob, storage: Storage, workload: Workload, certificates: dict[str, str]) -> None:
+    md5 = "qL6L4uJ9gtX7dj0tV8/tOw=="
+    headers = {"x-goog-meta-b": "2  3", "X-Goog-Meta-A": "1"}
+    put = blob.generate_signed_url(
+        version="v2",
+        expiration=timedelta(hours=1),
+        method="PUT",
+        content_type="text/csv",
+        content_md5=md5,
+        headers=headers,
+    )
+    get = blob.generate_signed_url(version="v2", expiration=timedelta(hours=1))
+
+    assert sent(storage, "PUT", put, {"Content-Type": "text/csv", "Content-MD5": md5, **headers}, b"a,b").status == 200
+    assert sent(storage, "GET", get).body == b"a,b"
+    extensions = "x-goog-meta-a:1\nx-goog-meta-b:2 3\n"
+    verify_v2(certificates, workload.account.email, put, "PUT", md5, "text/csv", extensions=extensions)
+    verify_v2(certificates, workload.account.email, get, "GET", "", "")
+
+
+# Of a name Cloud Storage forbids line breaks, and the stand-in's files can't leave their folder.
+SEGMENTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\n/\\"), min_size=1, max_size=12)
+NAMES = st.lists(SEGMENTS.filter(lambda segment: segment.strip("./")), min_size=1, max_size=4).map("/".join)
+META = st.dictionaries(
+    st.from_regex(r"x-goog-meta-[a-z0-9]{1,8}", fullmatch=True),
+    st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=20),
+    max_size=4,
+)
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    name=NAMES,
+    headers=META,
+    parameter=st.text(st.characters(exclude_categories=["Cs"]), max_size=12),
+    style=st.sampled_from(sorted(STYLES)),
+)
+@example("a b", {"x-goog-meta-a": " two  spaces "}, "a b+c/ü", "path")
+@example("100%", {}, "%", "virtual-hosted")
+@example("%2F%2f%", {}, "&=", "bucket-bound")
+@example("ünï/cödé/☃/𝄞", {"x-goog-meta-a": ""}, "𝄞", "path")
+@example("a+b&c=d?e#f;g:h@i~j!k'(l)*", {}, "~*'()", "path")
+@example("no ~ tilde%7E", {}, "%7E", "bucket-bound")
+def test_any_object_is_written_and_read(
+    credentials: Credentials,
+    storage: Storage,
+    workload: Workload,
+    certificates: dict[str, str],
+    name: str,
+    headers: dict[str, str],
+    parameter: str,
+    style: str,
+) -> None:
+    """Whatever it is called, and whatever is signed along with it."""
+    blob = Client(project=PROJECT, credentials=credentials).bucket(BUCKET).blob(name)
+    put = blob.generate_signed_url(version="v4", expiration=300, method="PUT", headers=dict(headers), **STYLES[style])
+    get = blob.generate_signed_url(
+        version="v4", expiration=300, query_parameters={"x-ignored": parameter}, **STYLES[style]
+    )
+    legacy = blob.generate_signed_url(version="v2", expiration=timedelta(hours=1))
+    content = name.encode()
+
+    assert sent(storage, "PUT", put, headers, content).status == 200
+    assert sent(storage, "GET", get).body == content
+    assert sent(storage, "GET", legacy).body == content
+    verify_v4(certificates, workload.account.email, "PUT", put, headers)
+    verify_v4(certificates, workload.account.email, "GET", get)
+    verify_v2(certificates, workload.account.email, legacy, "GET", "", "")
+    assert storage.refused == 0
+
+
+class Try(NamedTuple):
+    """A request that is not as it was signed."""
+
+    code: str
+    status: int
+    change: Callable[[str], str] = lambda url: url
+    method: str = "PUT"
+    headers: Mapping[str, str] = {"Content-Type": "text/csv"}
+    seen: Mapping[str, str] = {}
+
+
+def swapped(old: str, new: str) -> Callable[[str], str]:
+    def change(url: str) -> str:
+        assert old in url
+        return url.replace(old, new)
+
+    return change
+
+
+def with_other_digit(url: str) -> str:
+    return url[:-1] + ("0" if url[-1] != "0" else "1")
+
+
+MISMATCH, MALFORMED = "SignatureDoesNotMatch", "MalformedSecurityHeader"
+V4_REFUSALS = {
+    "signature": Try(MISMATCH, 403, with_other_digit),
+    "no hexadecimal signature": Try(
+        MALFORMED, 400, lambda url: url[:-1] + "g", seen={"ParameterName": "X-Goog-Signature"}
+    ),
+    "method": Try(MISMATCH, 403, method="DELETE"),
+    "name": Try(MISMATCH, 403, swapped("reports", "secrets")),
+    "bucket": Try(MISMATCH, 403, swapped(f"/{BUCKET}/", "/other/")),
+    "host": Try(MISMATCH, 403, swapped("//storage.googleapis.com", "//other.storage.googleapis.com")),
+    "parameter": Try(MISMATCH, 403, swapped("&X-Goog-Signature", "&generation=1&X-Goog-Signature")),
+    "longer life": Try(MISMATCH, 403, swapped("X-Goog-Expires=300", "X-Goog-Expires=3000")),
+    "too long a life": Try(
+        MALFORMED, 400, swapped("Expires=300", "Expires=604801"), seen={"ParameterName": "X-Goog-Expires"}
+    ),
+    "algorithm": Try(
+        MALFORMED, 400, swapped("GOOG4-RSA-SHA256", "GOOG4-HMAC-SHA256"), seen={"ParameterName": "X-Goog-Algorithm"}
+    ),
+    "no date": Try(MALFORMED, 400, swapped("X-Goog-Date", "X-Other"), seen={"ParameterName": "X-Goog-Date"}),
+    "scope": Try(MALFORMED, 400, swapped("goog4_request", "aws4_request"), seen={"ParameterName": "X-Goog-Credential"}),
+    "other signer": Try(MISMATCH, 403, swapped("copycat%40", "other%40")),
+    "unknown signer": Try("InvalidAccessKeyId", 403, swapped("copycat%40", "nobody%40")),
+    "header's value": Try(MISMATCH, 403, headers={"Content-Type": "text/html"}),
+    "header missing": Try(
+        MALFORMED,
+        400,
+        headers={},
+        seen={
+            "ParameterName": "content-type",
+            "Details": "Header was included in signedheaders, but not in the request.",
+        },
+    ),
+    "header more": Try(
+        MALFORMED,
+        400,
+        headers={"Content-Type": "text/csv", "x-goog-acl": "public-read"},
+        seen={"ParameterName": "x-goog-acl"},
+    ),
+}
+
+
+@pytest.mark.parametrize("what", V4_REFUSALS)
+def test_what_is_not_as_it_was_signed_is_refused(
+    google: Emulator, blob: Blob, storage: Storage, workload: Workload, certificates: dict[str, str], what: str
+) -> None:
+    """With the document that Google has for it; and by the verifiers, too."""
+    google.add_service_account(f"other@{PROJECT}.iam.gserviceaccount.com")
+    url = blob.generate_signed_url(version="v4", expiration=300, method="PUT", content_type="text/csv")
+    code, status, change, method, headers, seen = V4_REFUSALS[what]
+
+    reply = sent(storage, method, change(url), headers, b"" if method == "DELETE" else b"evil")
+
+    assert (reply.status, reply.error["Code"]) == (status, code)
+    assert seen.items() <= reply.error.items()
+    assert storage.principals == [None]
+    assert open_client(storage).bucket(BUCKET).blob(NAME).download_as_bytes() == CONTENT
+    with pytest.raises((InvalidSignature, AssertionError, ValueError, KeyError)):
+        verify_v4(certificates, workload.account.email, method, change(url), headers)
+
+
+def test_the_refusal_shows_what_should_have_been_signed(blob: Blob, storage: Storage) -> None:
+    url = blob.generate_signed_url(version="v4", expiration=300)
+
+    error = sent(storage, "DELETE", url).error
+
+    unsigned, _ = url.split("&X-Goog-Signature=")
+    assert error["CanonicalRequest"] == by_hand("DELETE", unsigned, {"host": "storage.googleapis.com"})
+    assert error["StringToSign"].startswith("GOOG4-RSA-SHA256\n")
+
+
+V2_REFUSALS = {
+    "signature": Try(MISMATCH, 403, lambda url: url.replace("Signature=", "Signature=AAAA", 1)),
+    "no base64": Try(MALFORMED, 400, lambda url: url + "!"),
+    "method": Try(MISMATCH, 403, method="DELETE"),
+    "name": Try(MISMATCH, 403, swapped("reports", "secrets")),
+    "longer life": Try(MISMATCH, 403, swapped("Expires=", "Expires=1")),
+    "other signer": Try(MISMATCH, 403, swapped("copycat%40", "other%40")),
+    "unknown signer": Try("InvalidAccessKeyId", 403, swapped("copycat%40", "nobody%40")),
+    "type": Try(MISMATCH, 403, headers={"Content-Type": "text/html"}),
+    "no type": Try(MISMATCH, 403, headers={}),
+    "header more": Try(MISMATCH, 403, headers={"Content-Type": "text/csv", "x-goog-acl": "public-read"}),
+}
+
+
+@pytest.mark.parametrize("what", V2_REFUSALS)
+def test_what_is_not_as_v2_signed_it_is_refused(google: Emulator, blob: Blob, storage: Storage, what: str) -> None:
+    google.add_service_account(f"other@{PROJECT}.iam.gserviceaccount.com")
+    url = blob.generate_signed_url(version="v2", expiration=timedelta(minutes=5), method="PUT", content_type="text/csv")
+    code, status, change, method, headers, _ = V2_REFUSALS[what]
+
+    reply = sent(storage, method, change(url), headers, b"" if method == "DELETE" else b"evil")
+
+    assert (reply.status, reply.error["Code"]) == (status, code)
+    assert storage.principals == [None]
+    assert open_client(storage).bucket(BUCKET).blob(NAME).download_as_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("version", ["v2", "v4"])
+def test_a_url_expires(blob: Blob, storage: Storage, clock: FakeClock, version: str) -> None:
+    url = blob.generate_signed_url(version=version, expiration=timedelta(seconds=300))
+
+    clock.advance(295)
+    assert sent(storage, "GET", url).status == 200
+    clock.advance(10)
+    reply = sent(storage, "GET", url)
+
+    assert (reply.status, reply.error["Code"]) == (400, "ExpiredToken")
+    assert storage.downloads == [NAME]
+
+
+def test_a_url_of_a_time_to_come_is_refused(blob: Blob, storage: Storage, clock: FakeClock) -> None:
+    url = blob.generate_signed_url(version="v4", expiration=300)
+
+    clock.advance(-1000)
+    reply = sent(storage, "GET", url)
+
+    assert (reply.status, reply.error["Code"]) == (403, "RequestTimeTooSkewed")
+
+
+def test_urls_cost_a_signature_each_and_no_access_token(blob: Blob, google: Emulator) -> None:
+    for version in ("v2", "v4") * 5:
+        blob.generate_signed_url(version=version, expiration=timedelta(minutes=5))
+
+    assert (google.count("/v1/token"), google.count(":signBlob"), google.count(":generate")) == (1, 10, 0)
+
+
+MAKERS: Mapping[str, Callable[[Client], object]] = {
+    "v2": lambda client: client.bucket(BUCKET).blob(NAME).generate_signed_url(version="v2", expiration=timedelta(1)),
+    "v4": lambda client: client.bucket(BUCKET).blob(NAME).generate_signed_url(version="v4", expiration=300),
+    "bucket": lambda client: client.bucket(BUCKET).generate_signed_url(version="v4", expiration=300),
+    "form": lambda client: client.generate_signed_post_policy_v4(BUCKET, NAME, timedelta(hours=1)),
+}
+
+
+@pytest.mark.parametrize("maker", MAKERS)
+def test_without_a_service_account_the_error_says_what_to_set(make: Make, google: Emulator, maker: str) -> None:
+    client = Client(project=PROJECT, credentials=make(service_account_email=None))
+
+    with pytest.raises(AttributeError) as caught:
+        MAKERS[maker](client)
+
+    for words in ("no key to sign with", "service_account_email", CREATOR):
+        assert words in str(caught.value)
+    assert google.calls == []
+
+
+@pytest.mark.parametrize("maker", MAKERS)
+def test_without_the_role_the_error_names_it(make: Make, workload: Workload, maker: str) -> None:
+    """The workload has workloadIdentityUser, which gives tokens; a signature takes more, and no grant to others helps."""
+    credentials = make()
+    assert credentials.get_token().value
+    client = Client(project=PROJECT, credentials=credentials)
+
+    with pytest.raises(FederationError) as caught:
+        MAKERS[maker](client)
+
+    assert (caught.value.step, caught.value.status_code) == ("signing", 403)
+    assert f"{workload.account.email} --role={CREATOR} --member=principalSet:" in str(caught.value)
+    assert "workloadIdentityUser" not in str(caught.value)
+
+    workload.google.grant(workload.account.email, CREATOR, workload.provider.principal_set("aws_role", ROLE_ARN))
+    assert MAKERS[maker](client)
