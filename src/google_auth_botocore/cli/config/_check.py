@@ -1,0 +1,85 @@
+"""`config check`: whether an `external_account` file is right, and what each of its fields is for. Asks nobody."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import os
+import textwrap
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from google_auth_botocore import ConfigurationError, Credentials
+from google_auth_botocore.cli.config._examination import Field, examined
+
+_WRONG = 2
+
+
+def add_to(commands: Any) -> None:
+    """Adds the command."""
+    parser = commands.add_parser(
+        "check",
+        help="find what is wrong with a configuration file, and explain its fields",
+        description="Finds what is wrong with an external_account file, and explains its fields. Asks nobody.",
+    )
+    parser.add_argument("file", nargs="?", metavar="FILE", help="the file; GOOGLE_APPLICATION_CREDENTIALS if not given")
+    parser.add_argument("--universe-domain", metavar="DOMAIN", help="the one that is given in code")
+    parser.add_argument("--json", action="store_true", help="print it for a program")
+    parser.set_defaults(run=_run)
+
+
+def _run(options: argparse.Namespace) -> int:
+    path = options.file or os.environ.get("GOOGLE_APPLICATION_CREDENTIALS")
+    if not path:
+        raise ConfigurationError("No file is named. Give FILE, or set GOOGLE_APPLICATION_CREDENTIALS.")
+    fields = examined(_read(path), options.universe_domain)
+    mistakes = sum(len(field.mistakes) for field in fields)
+    print(_as_json(path, fields) if options.json else _as_text(path, fields))  # noqa: T201 - a command speaks
+    return _WRONG if mistakes else 0
+
+
+def _read(path: str) -> Mapping[str, Any]:
+    """What is in the file.
+
+    Raises:
+        ConfigurationError: It holds no JSON object.
+    """
+    try:
+        info = json.loads(Path(path).read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError, RecursionError):
+        info = None
+    if not isinstance(info, Mapping):
+        Credentials.from_file(path)  # says so
+        raise ConfigurationError(f"The configuration file {path!r} changed while it was read.")
+    return info
+
+
+def _as_json(path: str, fields: Sequence[Field]) -> str:
+    valid = not any(field.mistakes for field in fields)
+    return json.dumps(
+        {"file": path, "valid": valid, "fields": [dataclasses.asdict(field) for field in fields]}, indent=2
+    )
+
+
+def _as_text(path: str, fields: Sequence[Field]) -> str:
+    mistakes = sum(len(field.mistakes) for field in fields)
+    verdict = {0: "nothing is wrong", 1: "1 mistake"}.get(mistakes, f"{mistakes} mistakes")
+    return "\n\n".join([f"{path}: {verdict}", *map(_paragraph, fields)])
+
+
+def _paragraph(field: Field) -> str:
+    lines = [f"{field.name}: {field.value}" if field.value is not None else field.name]
+    lines += _wrapped("", field.meaning)
+    for text in field.mistakes:
+        lines += _wrapped("MISTAKE: ", text)
+    for text in field.notes:
+        lines += _wrapped("Note: ", text)
+    return "\n".join(lines)
+
+
+def _wrapped(label: str, text: str) -> list[str]:
+    return textwrap.wrap(
+        label + text, 79, initial_indent="  ", subsequent_indent="    ", break_long_words=False, break_on_hyphens=False
+    )

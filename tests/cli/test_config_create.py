@@ -1,0 +1,175 @@
+"""`config create`: the same file as gcloud's, and never in the place of another."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from google.auth import aws, pluggable
+
+from cli.conftest import Run
+from google_auth_botocore import Credentials
+
+PROVIDER = "projects/123456789012/locations/global/workloadIdentityPools/aws/providers/prod"
+AUDIENCE = f"//iam.googleapis.com/{PROVIDER}"
+ACCOUNT = "copycat@my-project.iam.gserviceaccount.com"
+JWT = "urn:ietf:params:oauth:token-type:jwt"
+
+
+@pytest.mark.skipif(shutil.which("gcloud") is None, reason="gcloud is not on this machine")
+class TestBesideGcloud:
+    @pytest.mark.parametrize(
+        ("flags", "gclouds"),
+        [
+            ((), ()),
+            ((f"--service-account={ACCOUNT}",), (f"--service-account={ACCOUNT}",)),
+            (
+                (f"--service-account={ACCOUNT}", "--lifetime=7200"),
+                (f"--service-account={ACCOUNT}", "--service-account-token-lifetime-seconds=7200"),
+            ),
+        ],
+        ids=["direct", "service account", "lifetime"],
+    )
+    def test_the_file_is_the_same(
+        self, run: Run, tmp_path: Path, flags: tuple[str, ...], gclouds: tuple[str, ...]
+    ) -> None:
+        path = tmp_path / "gcloud.json"
+        create = ["gcloud", "iam", "workload-identity-pools", "create-cred-config", PROVIDER, "--aws"]
+        subprocess.run(
+            [*create, "--enable-imdsv2", f"--output-file={path}", *gclouds], check=True, capture_output=True, timeout=60
+        )
+        assert json.loads(run("config", "create", f"--audience={PROVIDER}", *flags).out) == json.loads(path.read_text())
+
+    def test_without_version_2_of_instance_metadata_it_lacks_that_alone(self, run: Run, tmp_path: Path) -> None:
+        """gcloud asks for it; an instance has it anyway, and many have no other."""
+        path = tmp_path / "gcloud.json"
+        create = ["gcloud", "iam", "workload-identity-pools", "create-cred-config", PROVIDER, "--aws"]
+        subprocess.run([*create, f"--output-file={path}"], check=True, capture_output=True, timeout=60)
+        ours = json.loads(run("config", "create", f"--audience={AUDIENCE}").out)
+        assert ours["credential_source"].pop("imdsv2_session_token_url")
+        assert ours == json.loads(path.read_text())
+
+    def test_an_executables_file_is_the_same(self, run: Run, tmp_path: Path) -> None:
+        path = tmp_path / "gcloud.json"
+        create = ["gcloud", "iam", "workload-identity-pools", "create-cred-config", PROVIDER]
+        command = "--executable-command=/opt/bin/google-auth-botocore executable"
+        subprocess.run(
+            [*create, command, "--executable-timeout-millis=30000", f"--output-file={path}"],
+            check=True,
+            capture_output=True,
+            timeout=60,
+        )
+        done = run("config", "create", f"--audience={PROVIDER}", "--executable=/opt/bin/google-auth-botocore")
+        assert json.loads(done.out) == json.loads(path.read_text())
+
+
+class TestFile:
+    def test_googles_library_and_this_one_read_it(self, run: Run, tmp_path: Path) -> None:
+        path = tmp_path / "config.json"
+        flags = [f"--audience={AUDIENCE}", f"--service-account={ACCOUNT}", "--quota-project=billing"]
+        assert run("config", "create", *flags, f"--output={path}") == (0, "", "")
+        ours, googles = Credentials.from_file(path), aws.Credentials.from_file(str(path))
+        assert ours.service_account_email == googles.service_account_email == ACCOUNT
+        assert ours.quota_project_id == googles.quota_project_id == "billing"
+
+    def test_a_file_that_is_there_stays(self, run: Run, tmp_path: Path) -> None:
+        path = tmp_path / "config.json"
+        path.write_text("precious")
+        flags = ["config", "create", f"--audience={AUDIENCE}", f"--output={path}"]
+        done = run(*flags)
+        assert (done.code, done.out) == (2, "")
+        assert done.error == f"google-auth-botocore: {str(path)!r} is there already; --force replaces it.\n"
+        assert path.read_text() == "precious"
+        assert run(*flags, "--force").code == 0
+        assert json.loads(path.read_text())["audience"] == AUDIENCE
+
+    def test_a_place_that_can_not_be_written(self, run: Run, tmp_path: Path) -> None:
+        done = run("config", "create", f"--audience={AUDIENCE}", f"--output={tmp_path / 'none' / 'config.json'}")
+        assert done.code == 2
+        assert "can't be written: No such file or directory." in done.error
+
+    def test_another_file_can_be_what_it_starts_from(self, run: Run, tmp_path: Path) -> None:
+        path = tmp_path / "config.json"
+        path.write_text(run("config", "create", f"--audience={AUDIENCE}").out)
+        made = json.loads(run("config", "create", f"--config={path}", f"--service-account={ACCOUNT}").out)
+        assert made == Credentials(AUDIENCE, ACCOUNT).info
+        assert run("config", "create", f"--config={path}").out == path.read_text()
+
+
+class TestNoPlace:
+    def test_what_the_format_has_no_place_for_is_refused(self, run: Run) -> None:
+        flags = [
+            "--subject=ann@example.com",
+            "--delegates=a@p.iam.gserviceaccount.com",
+            "--scopes=a",
+            "--default-scopes=b",
+            "--profile=p",
+            "--region=eu-west-1",
+            "--assume-role=arn:aws:iam::123456789012:role/r",
+            "--oauth-token-url=https://oauth2.example/token",
+        ]
+        done = run("config", "create", f"--audience={AUDIENCE}", f"--service-account={ACCOUNT}", *flags)
+        assert (done.code, done.out) == (2, "")
+        for flag in flags:
+            assert flag.partition("=")[0] in done.error
+
+    @pytest.mark.parametrize(("more", "refused"), [(["--scopes=a"], "--scopes"), ([], None)])
+    def test_an_executables_command_has_a_place_for_the_aws_side(
+        self, run: Run, more: list[str], refused: str | None
+    ) -> None:
+        role = '{"RoleArn": "arn:aws:iam::123456789012:role/r"}'
+        flags = ["--profile=p", "--region=eu-west-1", f"--assume-role={role}", "--executable=/bin/x"]
+        done = run("config", "create", f"--audience={AUDIENCE}", *flags, *more)
+        if refused is not None:
+            assert (done.code, done.out) == (2, "")
+            assert f"no place for {refused}." in done.error
+            return
+        command = json.loads(done.out)["credential_source"]["executable"]["command"]
+        assert command == (
+            "/bin/x executable --profile=p --region=eu-west-1 "
+            """'--assume-role={"RoleArn":"arn:aws:iam::123456789012:role/r"}'"""
+        )
+        assert "Go and Java split it at blanks alone" in done.error
+
+    def test_a_lifetime_is_a_service_accounts(self, run: Run) -> None:
+        done = run("config", "create", f"--audience={AUDIENCE}", "--lifetime=7200")
+        assert (done.code, done.out) == (2, "")
+        assert "give --service-account, too" in done.error
+
+    @pytest.mark.parametrize(
+        ("flag", "told"),
+        [
+            ("--token-url=https://sts.example/v1/token", "An endpoint of your own must be given in code."),
+            ("--universe-domain=apis.example", "universe_domain='apis.example'"),
+            (f"--subject-token-type={JWT}", "config create --executable"),
+        ],
+    )
+    def test_what_the_file_is_not_good_for_is_said_plainly(self, run: Run, flag: str, told: str) -> None:
+        done = run("config", "create", f"--audience={AUDIENCE}", flag)
+        assert done.code == 0
+        assert json.loads(done.out)["type"] == "external_account"
+        assert told in done.error
+
+    def test_without_a_provider_there_is_no_file(self, run: Run) -> None:
+        assert run("config", "create").code == 2
+        assert "names no workload identity pool provider" in run("config", "create", "--audience=x").error
+
+
+class TestExecutable:
+    def test_it_is_this_command_by_its_whole_path(self, run: Run) -> None:
+        made = json.loads(run("config", "create", f"--audience={AUDIENCE}", "--executable").out)
+        assert made["subject_token_type"] == JWT
+        command = made["credential_source"]["executable"]["command"].split()
+        assert Path(command[0]).is_absolute()
+        assert command[-1] == "executable"
+        done = subprocess.run([*command, "--help"], capture_output=True, text=True, check=True, timeout=60)
+        assert "google-auth-botocore executable" in done.stdout
+        assert isinstance(pluggable.Credentials.from_info(made), pluggable.Credentials)
+
+    def test_what_it_needs_besides_is_said(self, run: Run) -> None:
+        done = run("config", "create", f"--audience={AUDIENCE}", "--executable")
+        assert "aws iam enable-outbound-web-identity-federation" in done.error
+        assert "sts:GetWebIdentityToken" in done.error
