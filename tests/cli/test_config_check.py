@@ -1,0 +1,263 @@
+"""`config check`: every mistake of a file at once, and what each field is for."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Protocol
+
+import pytest
+
+from cli.conftest import Run
+from google_auth_botocore import Credentials
+from google_auth_botocore.cli.config._fields import MEANINGS
+
+AUDIENCE = "//iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/aws/providers/prod"
+ACCOUNT = "copycat@my-project.iam.gserviceaccount.com"
+JWT = "urn:ietf:params:oauth:token-type:jwt"
+
+
+class Check(Protocol):
+    """Checks a document, and gives what is printed with `--json`."""
+
+    def __call__(self, document: object, *flags: str) -> dict[str, Any]:
+        """The exit code is 2 where the file is not valid."""
+
+
+@pytest.fixture(name="check")
+def _check(run: Run, tmp_path: Path) -> Check:
+    path = tmp_path / "config.json"
+
+    def check(document: object, *flags: str) -> dict[str, Any]:
+        path.write_text(document if isinstance(document, str) else json.dumps(document))
+        done = run("config", "check", str(path), "--json", *flags)
+        assert done.error == ""
+        found: dict[str, Any] = json.loads(done.out)
+        assert done.code == (0 if found["valid"] else 2)
+        return found
+
+    return check
+
+
+def right(**changes: Any) -> dict[str, Any]:
+    """A file with a service account, but for the changes; None takes a field away."""
+    info = {**Credentials(AUDIENCE, ACCOUNT, lifetime=1800).info, **changes}
+    return {name: value for name, value in info.items() if value is not None}
+
+
+def source(**changes: Any) -> dict[str, Any]:
+    found = {**right()["credential_source"], **changes}
+    return right(credential_source={name: value for name, value in found.items() if value is not None})
+
+
+def executable(**changes: Any) -> dict[str, Any]:
+    found = {"command": "/bin/google-auth-botocore executable", "timeout_millis": 30000, **changes}
+    inner = {name: value for name, value in found.items() if value is not None}
+    return right(subject_token_type=JWT, credential_source={"executable": inner})
+
+
+def said(found: dict[str, Any], kind: str = "mistakes") -> dict[str, str]:
+    return {each["name"]: " ".join(each[kind]) for each in found["fields"] if each[kind]}
+
+
+class TestRight:
+    @pytest.mark.parametrize(
+        "document",
+        [right(), right(service_account_impersonation_url=None, service_account_impersonation=None), executable()],
+        ids=["service account", "direct", "executable"],
+    )
+    def test_every_field_is_explained(self, check: Check, document: dict[str, Any]) -> None:
+        found = check(document)
+        assert found["valid"]
+        assert said(found) == {}
+        for each in found["fields"]:
+            assert each["meaning"] == MEANINGS[each["name"]]
+        values = {each["name"]: json.loads(each["value"]) for each in found["fields"]}
+        assert values["audience"] == AUDIENCE
+        assert {name.partition(".")[0] for name in values} == set(document)
+
+    def test_where_botocores_chain_comes_instead_is_said(self, run: Run, tmp_path: Path) -> None:
+        path = tmp_path / "config.json"
+        path.write_text(json.dumps(right()))
+        done = run("config", "check", str(path))
+        assert (done.code, done.error) == (0, "")
+        assert done.out.startswith(f"{path}: nothing is wrong\n")
+        for name in ("url", "region_url", "imdsv2_session_token_url"):
+            paragraph = done.out.split(f"credential_source.{name}: ")[1].split("\n\n")[0]
+            assert "here botocore's chain" in paragraph
+
+    def test_text_fits_a_terminal_but_for_values(self, run: Run, tmp_path: Path) -> None:
+        path = tmp_path / "config.json"
+        path.write_text(json.dumps(right(token_url="https://evil.example/" + "x" * 100)))
+        done = run("config", "check", str(path))
+        assert done.out.isascii()
+        assert "x" * 100 in done.out
+        for line in done.out.splitlines()[1:]:  # the first names the file
+            assert len(line) < 80 or len(line.split()) <= 2, line
+
+
+class TestMistakes:
+    def test_all_are_named_at_once(self, run: Run, tmp_path: Path) -> None:
+        path = tmp_path / "config.json"
+        document = source(environment_id="azure1", regional_cred_verification_url="https://evil.example")
+        document |= {
+            "audience": "//iam.googleapis.com/projects/my-project/locations/global/workloadIdentityPools/p/providers/q",
+            "subject_token_type": "saml",
+            "token_url": "https://evil.example/v1/token",
+            "token_info_url": "https://evil.example/v1/introspect",
+            "service_account_impersonation_url": "https://evil.example/v1/projects/-/serviceAccounts/a:generateAccessToken",
+            "service_account_impersonation": {"token_lifetime_seconds": 86400},
+            "client_secret": "hush-hush",
+            "service_acount_impersonation_url": "x",
+        }
+        path.write_text(json.dumps(document))
+        done = run("config", "check", str(path), "--json")
+        assert done.code == 2
+        assert set(said(json.loads(done.out))) == {
+            "audience",
+            "subject_token_type",
+            "token_url",
+            "token_info_url",
+            "service_account_impersonation_url",
+            "service_account_impersonation.token_lifetime_seconds",
+            "client_secret",
+            "service_acount_impersonation_url",
+            "credential_source.environment_id",
+            "credential_source.regional_cred_verification_url",
+        }
+        text = run("config", "check", str(path))
+        assert text.code == 2
+        assert text.out.startswith(f"{path}: 10 mistakes\n")
+        assert text.out.count("MISTAKE: ") == 10
+        assert "hush-hush" not in done.out + text.out
+
+    @pytest.mark.parametrize(
+        ("document", "name", "words"),
+        [
+            (right(audience=None), "audience", "''"),
+            (right(audience=7), "audience", "non-empty string, not 7"),
+            (
+                right(audience=AUDIENCE.rpartition("/providers")[0]),
+                "audience",
+                "gcloud iam workload-identity-pools providers list",
+            ),
+            (right(type="service_account"), "type", "'service_account', not 'external_account'"),
+            (right(type=None), "type", "None, not 'external_account'"),
+            (right(workforce_pool_user_project="1"), "workforce_pool_user_project", "workforce identity"),
+            (right(quota_project_id=7), "quota_project_id", "non-empty string"),
+            (right(credential_source=[]), "credential_source", "must be a JSON object"),
+            (right(credential_source={"file": "/x"}), "credential_source.environment_id", "None, not 'aws1'"),
+            (right(service_account_impersonation=7), "service_account_impersonation", "must be a JSON object"),
+            (
+                right(universe_domain="apis.example", token_url=None, service_account_impersonation_url=None),
+                "universe_domain",
+                "must be given in code",
+            ),
+            (right(Token_Url="x"), "Token_Url", "token_url is probably meant"),
+            (right(token_info_url=7), "token_info_url", "not an endpoint of Google's"),
+            (
+                source(imdsv2_token_url="x"),
+                "credential_source.imdsv2_token_url",
+                "imdsv2_session_token_url is probably",
+            ),
+            (executable(command=None), "credential_source.executable.command", "whole path"),
+            (executable(command="google-auth-botocore"), "credential_source.executable.command", "whole path"),
+            (executable(command="/bin/x 'y"), "credential_source.executable.command", "whole path"),
+            (executable(timeout_millis=1000), "credential_source.executable.timeout_millis", "5000 to 120000"),
+            (executable(timeout_millis="30000"), "credential_source.executable.timeout_millis", "5000 to 120000"),
+            (executable(output_file=7), "credential_source.executable.output_file", "a path"),
+            (right(credential_source={"executable": "x"}), "credential_source.executable", "JSON object"),
+        ],
+    )
+    def test_one_is_found_where_it_is(self, check: Check, document: dict[str, Any], name: str, words: str) -> None:
+        found = said(check(document))
+        assert words in found.pop(name)
+        # The type of the proof comes after its source.
+        assert set(found) <= {"subject_token_type"}
+
+    def test_an_executable_gives_a_jwt(self, check: Check) -> None:
+        document = executable() | {"subject_token_type": right()["subject_token_type"]}
+        assert JWT in said(check(document))["subject_token_type"]
+
+    def test_another_kind_of_file_is_not_read_on(self, check: Check) -> None:
+        found = check({"type": "service_account", "private_key": "hush-hush", "client_id": "1"})
+        assert [each["name"] for each in found["fields"]] == ["type"]
+        assert "hush-hush" not in json.dumps(found)
+
+    def test_a_universe_that_is_given_in_code_is_right(self, check: Check) -> None:
+        document = Credentials(AUDIENCE, ACCOUNT, universe_domain="apis.example").info
+        assert set(said(check(document))) == {"universe_domain"}
+        assert check(document, "--universe-domain=apis.example")["valid"]
+
+    @pytest.mark.parametrize("text", ["{", "[]", "7", "", "\x00"])
+    def test_a_file_that_is_none(self, run: Run, tmp_path: Path, text: str) -> None:
+        path = tmp_path / "config.json"
+        path.write_text(text)
+        done = run("config", "check", str(path))
+        assert (done.code, done.out) == (2, "")
+        assert done.error.startswith("google-auth-botocore: The configuration ")
+
+    def test_what_the_library_refuses_is_never_called_valid(self, check: Check) -> None:
+        """Whatever one changes in a file that is right."""
+        for name in right():
+            for value in ("", "x", 7, -1, True, [], {}, {"x": 1}, "https://evil.example/v1/token", "\n"):
+                document = right(**{name: value})
+                try:
+                    Credentials.from_info(document)
+                except ValueError:
+                    assert not check(document)["valid"], (name, value)
+
+
+class TestNotes:
+    @pytest.mark.parametrize(
+        ("document", "name", "words"),
+        [
+            (right(token_url=None), "token_url", "Google's own libraries refuse the file"),
+            (right(subject_token_type=None), "subject_token_type", "Google's own libraries refuse the file"),
+            (right(credential_source=None), "credential_source", "Google's own libraries refuse the file"),
+            (
+                source(regional_cred_verification_url=None),
+                "credential_source.regional_cred_verification_url",
+                "Google's own libraries refuse the file",
+            ),
+            (source(url="http://127.0.0.1:8080/keys"), "credential_source.url", "not AWS's instance metadata"),
+            (source(region_url="http://[::1"), "credential_source.region_url", "not AWS's instance metadata"),
+            (right(subject_token_type=JWT), "subject_token_type", "config create --executable"),
+            (
+                right(service_account_impersonation_url=None),
+                "service_account_impersonation.token_lifetime_seconds",
+                "no effect",
+            ),
+            (
+                right(service_account_impersonation={"token_lifetime_seconds": 7200}),
+                "service_account_impersonation.token_lifetime_seconds",
+                "allowServiceAccountCredentialLifetimeExtension",
+            ),
+            (executable(command="/bin/x '--y=a b'"), "credential_source.executable.command", "Go and Java"),
+        ],
+    )
+    def test_what_may_not_be_meant_is_said_and_is_no_mistake(
+        self, check: Check, document: dict[str, Any], name: str, words: str
+    ) -> None:
+        found = check(document)
+        assert found["valid"]
+        assert words in said(found, "notes")[name]
+
+    def test_a_field_that_nothing_reads_is_none_either(self, check: Check) -> None:
+        found = check(right(comment="made by hand"))
+        assert found["valid"]
+        [unknown] = [each for each in found["fields"] if each["name"] == "comment"]
+        assert (unknown["value"], unknown["meaning"]) == (None, "Nothing reads it.")
+
+
+class TestWhichFile:
+    def test_the_environments_if_none_is_named(self, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        path = tmp_path / "config.json"
+        path.write_text(json.dumps(right()))
+        monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(path))
+        assert run("config", "check").out.startswith(f"{path}: nothing is wrong")
+
+    def test_none_at_all_is_one_clear_error(self, run: Run) -> None:
+        done = run("config", "check")
+        assert (done.code, done.out) == (2, "")
+        assert "No file is named." in done.error
