@@ -137,11 +137,13 @@ class GrpcApi(Gate, grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has n
         target: where it is, for a channel and for `client_options={"api_endpoint": …}`.
         replies: by method, `GetSecret`, what it says: a message, or a generator function of the
             requests, which are bytes.
+        quota_projects: the projects that the calls so far were to be charged to; None: the caller's own.
     """
 
     def __init__(self, google: Emulator, certificate: Certificate) -> None:
         super().__init__(google)
         self.replies: dict[str, Any] = {}
+        self.quota_projects: set[str | None] = set()
         self._pool = futures.ThreadPoolExecutor(16)
         self._server = grpc.server(self._pool, handlers=(self,))
         port = self._server.add_secure_port("localhost:0", certificate.server_credentials())
@@ -149,7 +151,9 @@ class GrpcApi(Gate, grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has n
 
     def service(self, details: Any) -> Any:
         """Serves every call as a stream both ways, which on the wire the others are as well."""
-        authorization = {pair.key: pair.value for pair in details.invocation_metadata}.get("authorization")
+        metadata = {pair.key: pair.value for pair in details.invocation_metadata}
+        authorization = metadata.get("authorization")
+        self.quota_projects.add(metadata.get("x-goog-user-project"))
         reply = self.replies.get(details.method.rpartition("/")[2])
 
         def answer(requests: Iterator[bytes], context: Any) -> Iterator[bytes]:

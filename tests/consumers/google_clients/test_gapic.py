@@ -65,6 +65,17 @@ def test_rest(credentials: Credentials, api: HttpApi) -> None:
     assert api.scopes == {(CLOUD_PLATFORM,)}
 
 
+def test_a_client_that_charges_another_project_uses_the_same_token(credentials: Credentials, grpc_api: GrpcApi) -> None:
+    grpc_api.replies["AccessSecretVersion"] = secretmanager.AccessSecretVersionResponse(payload={"data": b"secret"})
+    for options in ({}, {"quota_project_id": "another-project"}):
+        with secretmanager.SecretManagerServiceClient(
+            credentials=credentials, client_options={"api_endpoint": grpc_api.target, **options}
+        ) as client:
+            client.access_secret_version(name=SECRET)
+    assert grpc_api.quota_projects == {None, "another-project"}
+    assert (grpc_api.exchanges, len(grpc_api.admitted), grpc_api.refused) == ((1, 1), 2, 0)
+
+
 def test_a_token_refused_over_grpc_is_replaced_by_a_refresh_of_the_object(
     credentials: Credentials, grpc_api: GrpcApi
 ) -> None:
