@@ -17,6 +17,8 @@ import pytest
 from google_auth_botocore.emulator.sandbox import Sandbox
 
 SAMPLE = Path(__file__).parents[2] / "samples" / "gcp_copycat"
+# Google's libraries tell a Python that they no longer support so, on standard error.
+QUIET = {"PYTHONWARNINGS": "ignore:You are using a:FutureWarning"}
 sys.path.insert(0, str(SAMPLE))
 _number = itertools.count()
 
@@ -56,6 +58,7 @@ class Copycat:
         """All of it, for a process on the instance."""
         return {
             **self.sandbox.environment(),
+            **QUIET,
             "HOME": str(self.home),
             "GCP_COPYCAT_SOURCE": self.source,
             "GCP_COPYCAT_DESTINATION": self.destination,
