@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from email.message import Message
 from email.parser import BytesParser
 from typing import Any
 
@@ -52,7 +53,7 @@ def checked(request: XmlRequest, signatures: Signatures, clock: Callable[[], flo
     try:
         policy = json.loads(base64.b64decode(fields["policy"], validate=True))
         end = datetime.fromisoformat(policy["expiration"].replace("Z", "+00:00"))
-        conditions = list(policy["conditions"])
+        conditions = [each for condition in policy["conditions"] for each in _as_lists(condition)]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise _bad("The policy document is not valid.") from error
     if clock() >= end.replace(tzinfo=end.tzinfo or timezone.utc).timestamp():
@@ -62,15 +63,17 @@ def checked(request: XmlRequest, signatures: Signatures, clock: Callable[[], flo
 
 
 def _parsed(request: XmlRequest) -> tuple[dict[str, str], bytes]:
-    head = f"Content-Type: {request.headers['content-type']}\r\n\r\n".encode()
+    kind = Message()
+    kind["Content-Type"] = request.headers["content-type"]
     fields, content = {}, None
-    for part in BytesParser().parsebytes(head + request.body).walk():
-        name, value = part.get_param("name", header="content-disposition"), part.get_payload(decode=True)
-        if isinstance(name, str) and isinstance(value, bytes):
-            if name == "file":
-                content = value
-            else:
-                fields[name.lower()] = value.decode()
+    # Not by the parser of mails, which would look into a file that is a mail.
+    for part in (b"\r\n" + request.body).split(f"\r\n--{kind.get_boundary()}".encode())[1:-1]:
+        head, _, value = part.removeprefix(b"\r\n").partition(b"\r\n\r\n")
+        name = BytesParser().parsebytes(head, headersonly=True).get_param("name", header="content-disposition")
+        if name == "file":
+            content = value
+        elif isinstance(name, str):
+            fields[name.lower()] = value.decode(errors="replace")
     if content is None:
         raise XmlError(
             400, "InvalidArgument", "Invalid argument.", "POST requires exactly one file upload per request."
@@ -78,27 +81,28 @@ def _parsed(request: XmlRequest) -> tuple[dict[str, str], bytes]:
     return fields, content
 
 
-def _check_conditions(conditions: list[Any], fields: Mapping[str, str], size: int) -> None:
+def _as_lists(condition: Any) -> list[tuple[str, str, Any]]:
+    """Gives conditions as `(kind, field, value)`, or `("content-length-range", least, most)`."""
+    if isinstance(condition, dict):
+        return [("eq", f"${name}", value) for name, value in condition.items()]
+    kind, first, second = condition
+    return [(kind, *map(int, (first, second)))] if kind == "content-length-range" else [(kind, first, second)]
+
+
+def _check_conditions(conditions: list[tuple[str, Any, Any]], fields: Mapping[str, str], size: int) -> None:
     named = set(_FREE) | {"bucket"}
-    for condition in conditions:
-        each = (
-            [["eq", f"${name}", value] for name, value in condition.items()]
-            if isinstance(condition, dict)
-            else [condition]
-        )
-        for kind, first, second in each:
-            if kind == "content-length-range":
-                if not int(first) <= size <= int(second):
-                    code = "EntityTooSmall" if size < int(first) else "EntityTooLarge"
-                    raise XmlError(
-                        400, code, "Invalid argument.", f"Content-length {size} is not from {first} to {second}."
-                    )
-                continue
-            name = str(first)[1:].lower()
-            named.add(name)
-            value = fields.get(name, "")
-            if not (value.startswith(second) if kind == "starts-with" else value == second):
-                raise _bad(f"Failed condition: {json.dumps(condition)}")
+    for kind, first, second in conditions:
+        if kind == "content-length-range":
+            if not first <= size <= second:
+                code = "EntityTooSmall" if size < first else "EntityTooLarge"
+                details = f"Content-length {size} is not from {first} to {second}."
+                raise XmlError(400, code, "Invalid argument.", details)
+            continue
+        name = str(first)[1:].lower()
+        named.add(name)
+        value = fields.get(name, "")
+        if not (value.startswith(str(second)) if kind == "starts-with" else value == second):
+            raise _bad(f"Failed condition: {json.dumps([kind, first, second])}")
     unnamed = [name for name in fields if name not in named and not name.startswith("x-ignore-")]
     if unnamed:
         raise _bad(f"Policy did not reference these fields: {', '.join(unnamed)}")
