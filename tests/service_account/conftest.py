@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
 import requests
+from core.stand_in import FakeClock
 from emulator.workload import ROLE_ARN, Workload
 
 from google_auth_botocore import Credentials
+from google_auth_botocore._base import SourceCredentials
 from google_auth_botocore.emulator import Emulator
+from google_auth_botocore.emulator.storage import Storage
+from service_account.buckets import BUCKET, CONTENT, NAME, open_client
 
 CREATOR = "roles/iam.serviceAccountTokenCreator"
 PROJECT = "my-project"
@@ -65,3 +70,21 @@ def _certificates(workload: Workload) -> dict[str, str]:
     page = f"{workload.google.url}/service_accounts/v1/metadata/x509/{workload.account.email}"
     certificates: dict[str, str] = workload.session.get(page).json()
     return certificates
+
+
+@pytest.fixture(name="clock")
+def _clock(google: Emulator, monkeypatch: pytest.MonkeyPatch) -> FakeClock:
+    """Nobody waits: the clock of both sides, which stands still but for the sleeps. It starts now, as others sign with the real time."""
+    clock = FakeClock(now=time.time())
+    monkeypatch.setattr(SourceCredentials, "_clock", clock)
+    google.clock = clock.time
+    return clock
+
+
+@pytest.fixture(name="storage")
+def _storage(google: Emulator, clock: FakeClock) -> Iterator[Storage]:
+    """Cloud Storage with one object in one bucket."""
+    with Storage(google.check_access_token, google.check_signature, clock.time) as storage:
+        open_client(storage).create_bucket(BUCKET).blob(NAME).upload_from_string(CONTENT, "text/plain")
+        storage.downloads.clear()
+        yield storage

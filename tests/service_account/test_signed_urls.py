@@ -1,101 +1,36 @@
-"""Signed URLs and forms that google-cloud-storage makes with the credentials: verified, used, and refused when they are not as signed."""
+"""Signed URLs that google-cloud-storage makes with the credentials: verified, used, and refused when they are not as signed."""
 
 from __future__ import annotations
 
-import http.client
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
-from typing import Any, NamedTuple
-from urllib.parse import quote, urlsplit
+from typing import NamedTuple
+from urllib.parse import quote
 from xml.etree import ElementTree as ET
 
 import pytest
 from core.stand_in import FakeClock
 from cryptography.exceptions import InvalidSignature
 from emulator.workload import ROLE_ARN, Workload
-from google.auth.credentials import AnonymousCredentials
 from google.cloud.storage import Blob, Client
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from google_auth_botocore import Credentials, FederationError
-from google_auth_botocore._base import SourceCredentials
 from google_auth_botocore.emulator import Emulator
 from google_auth_botocore.emulator.storage import Storage
+from service_account.buckets import BUCKET, CONTENT, NAME, STYLES, open_client, sent
 from service_account.conftest import CREATOR, PROJECT, Make
 from service_account.signed_urls import by_hand, verify_v2, verify_v4
 
-# A bucket that is named as a domain can be had at each kind of address.
-BUCKET = "files.example.com"
-NAME = "reports/Straße 100%.txt"
-CONTENT = b"\x00 the content \xff"
-STYLES: dict[str, dict[str, Any]] = {
-    "path": {},
-    "virtual-hosted": {"virtual_hosted_style": True},
-    "bucket-bound": {"bucket_bound_hostname": BUCKET},
-}
-
-
-class Reply(NamedTuple):
-    status: int
-    headers: http.client.HTTPMessage
-    body: bytes
-
-    @property
-    def error(self) -> dict[str, str]:
-        """The elements of Cloud Storage's document for an error."""
-        assert self.headers.get_content_type() == "application/xml"
-        root = ET.fromstring(self.body)
-        assert root.tag == "Error"
-        return {element.tag: element.text or "" for element in root}
-
-
-@pytest.fixture(autouse=True, name="clock")
-def _clock(google: Emulator, monkeypatch: pytest.MonkeyPatch) -> FakeClock:
-    """The clock of both sides; google-cloud-storage dates its signatures by the real one, which is as late."""
-    clock = FakeClock(now=time.time())
-    monkeypatch.setattr(SourceCredentials, "_clock", clock)
-    google.clock = clock.time
-    return clock
-
-
-@pytest.fixture(name="storage")
-def _storage(google: Emulator, clock: FakeClock) -> Iterator[Storage]:
-    """Cloud Storage with one object in one bucket."""
-    with Storage(google.check_access_token, google.check_signature, clock.time) as storage:
-        open_client(storage).create_bucket(BUCKET).blob(NAME).upload_from_string(CONTENT, "text/plain")
-        storage.downloads.clear()
-        yield storage
-
-
-def open_client(storage: Storage) -> Client:
-    """Looks into the buckets, and is asked for nothing."""
-    options = {"api_endpoint": storage.open_url}
-    return Client(project=PROJECT, credentials=AnonymousCredentials(), client_options=options)
+pytestmark = pytest.mark.usefixtures("clock")
 
 
 @pytest.fixture(name="blob")
 def _blob(credentials: Credentials, storage: Storage) -> Blob:
     """The object, to a client that knows of no emulator: its URLs are those of Google."""
     return Client(project=PROJECT, credentials=credentials).bucket(BUCKET).blob(NAME)
-
-
-def sent(storage: Storage, method: str, url: str, headers: Mapping[str, str] = {}, body: bytes | None = None) -> Reply:
-    """Sends a request to the stand-in, whatever host the URL names, and every byte of it as it is given.
-
-    HTTP libraries would resolve dots in the path, and quote it anew.
-    """
-    parts = urlsplit(url)
-    connection = http.client.HTTPConnection(urlsplit(storage.url).netloc)
-    try:
-        connection.request(
-            method, url[url.index(parts.netloc) + len(parts.netloc) :], body, {"Host": parts.netloc, **headers}
-        )
-        response = connection.getresponse()
-        return Reply(response.status, response.headers, response.read())
-    finally:
-        connection.close()
 
 
 @pytest.mark.parametrize("style", STYLES)

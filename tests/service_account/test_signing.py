@@ -22,7 +22,6 @@ from emulator.workload import Workload
 from records import recording
 
 from google_auth_botocore import Credentials, IDTokenCredentials
-from google_auth_botocore._base import SourceCredentials
 from google_auth_botocore.emulator import Emulator, Fault
 from google_auth_botocore.exceptions import FederationError, TransientFederationError
 from service_account.conftest import CREATOR, PROJECT, Make
@@ -30,14 +29,7 @@ from service_account.signed_urls import verify
 
 MESSAGE = b"\x00 a message \xff"
 
-
-@pytest.fixture(autouse=True, name="clock")
-def _clock(google: Emulator, monkeypatch: pytest.MonkeyPatch) -> FakeClock:
-    """Nobody waits: the clock of both sides, which stands still but for the sleeps."""
-    clock = FakeClock(now=time.time())
-    monkeypatch.setattr(SourceCredentials, "_clock", clock)
-    google.clock = clock.time
-    return clock
+pytestmark = pytest.mark.usefixtures("clock")
 
 
 def test_the_signature_is_the_service_account_s(credentials: Credentials, certificates: dict[str, str]) -> None:
@@ -110,9 +102,12 @@ def test_an_access_token_and_signatures_share_the_exchange(credentials: Credenti
     assert google.count("/v1/token") == 1
 
 
-def test_threads_that_sign_at_once_cost_one_exchange(
-    credentials: Credentials, google: Emulator, certificates: dict[str, str]
+def test_threads_that_sign_when_the_token_has_ended_cost_one_exchange(
+    credentials: Credentials, google: Emulator, clock: FakeClock, certificates: dict[str, str]
 ) -> None:
+    google.token_lifetime = 600  # the AWS keys live on
+    credentials.sign_bytes(MESSAGE)
+    clock.advance(600)
     count = 32
     barrier = threading.Barrier(count)
     google.fail("/v1/token", Fault(delay=0.2))
@@ -126,7 +121,7 @@ def test_threads_that_sign_at_once_cost_one_exchange(
 
     for number, signature in enumerate(signatures):
         verify(certificates, signature, b"%d" % number)
-    assert (google.count("/v1/token"), google.count(":signBlob")) == (1, count)
+    assert (google.count("/v1/token"), google.count(":signBlob"), google.count(":generate")) == (2, 1 + count, 0)
 
 
 @pytest.mark.parametrize(
