@@ -200,7 +200,8 @@ class TestMistakes:
     def test_what_the_library_refuses_is_never_called_valid(self, check: Check) -> None:
         """Whatever one changes in a file that is right."""
         for name in right():
-            for value in ("", "x", 7, -1, True, [], {}, {"x": 1}, "https://evil.example/v1/token", "\n"):
+            values: list[Any] = ["", "x", 7, -1, True, [], {}, {"x": 1}, "https://evil.example/v1/token", "\n"]
+            for value in values:
                 document = right(**{name: value})
                 try:
                     Credentials.from_info(document)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from google_auth_botocore.cli.config import _check, _create
+from google_auth_botocore.cli.config import _check, _create, _setup
 
 
 def add_to(commands: Any) -> None:
@@ -15,5 +15,5 @@ def add_to(commands: Any) -> None:
         description="The configuration file, and what both clouds need for it.",
     )
     parts = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for part in (_create, _check):
+    for part in (_create, _check, _setup):
         part.add_to(parts)

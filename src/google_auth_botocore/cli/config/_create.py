@@ -18,6 +18,7 @@ from google_auth_botocore import ConfigurationError
 from google_auth_botocore.cli import _identity
 from google_auth_botocore.cli._executable import JWT
 from google_auth_botocore.cli.config._examination import examined
+from google_auth_botocore.cli.config._external_account import external_account
 
 # Arguments of `Credentials` that the format has no place for.
 _NOWHERE = {
@@ -96,11 +97,7 @@ def _info(options: argparse.Namespace, given: dict[str, Any]) -> dict[str, Any]:
     credentials = _identity.credentials(options)
     if "lifetime" in given and credentials.service_account_email is None:
         raise ConfigurationError("--lifetime is for tokens of a service account: give --service-account, too.")
-    info = credentials.info
-    introspection = str(info.get("token_url", "")).rpartition("/token")
-    if credentials.service_account_email is None and introspection[1:] == ("/token", ""):
-        # Where gcloud asks whose the token is; a service account's it knows.
-        info.setdefault("token_info_url", f"{introspection[0]}/introspect")
+    info = external_account(credentials)
     if options.executable is not None:
         command = shlex.join([*_program(options.executable), "executable", *said])
         info["credential_source"] = {"executable": {"command": command, "timeout_millis": _TIMEOUT_MILLIS}}
