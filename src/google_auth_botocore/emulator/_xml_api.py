@@ -140,6 +140,14 @@ class XmlApi:
         return document("ListBucketResult", content)
 
 
+def refused(authorization: str | None) -> Response:
+    """Gives the answer to a request that is neither signed nor has a token that is good."""
+    if authorization is not None:
+        return XmlError(401, "AuthenticationRequired", "Authentication required.", "Invalid credentials.").response
+    details = "Anonymous caller does not have storage.objects.get access to the Google Cloud Storage object."
+    return XmlError(403, "AccessDenied", "Access denied.", details).response
+
+
 def media_link(url: str, resource: Mapping[str, Any]) -> str:
     """Gives where an object's content can be had of the JSON API at *url*."""
     return (

@@ -23,11 +23,12 @@ from google_auth_botocore.emulator._http import Response
 from google_auth_botocore.emulator._signed_urls import Signatures
 from google_auth_botocore.emulator._tokens import TokenInfo
 from google_auth_botocore.emulator._xml import XmlRequest
-from google_auth_botocore.emulator._xml_api import XmlApi, media_link
+from google_auth_botocore.emulator._xml_api import XmlApi, media_link, refused
 
 _PIECE = 1 << 16
 _HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "host", "date", "server"}
 _MEDIA = re.compile(r"(?:/download)?/storage/v1/b/([^/]+)/o/([^/]+)")
+_JSON_API = re.compile(r"/(?:(?:resumable/)?upload/|download/)?storage/v1/|/batch/")
 _SCOPES = {
     f"https://www.googleapis.com/auth/{name}"
     for name in ("cloud-platform", "devstorage.full_control", "devstorage.read_write", "devstorage.read_only")
@@ -219,6 +220,9 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(piece)
 
     def _refuse(self) -> None:
+        if not _JSON_API.match(self.path):
+            self._send(refused(self.headers.get("Authorization")))
+            return
         message = (
             "Invalid Credentials" if self.headers.get("Authorization") else "Anonymous caller does not have access."
         )
