@@ -72,6 +72,16 @@ def _certificates(workload: Workload) -> dict[str, str]:
     return certificates
 
 
+@pytest.fixture(name="chain")
+def _chain(workload: Workload) -> list[str]:
+    """Addresses of five accounts, of which each may create tokens for the next, and the workload for the first."""
+    accounts = [workload.google.add_service_account(f"hop-{n}@{PROJECT}.iam.gserviceaccount.com") for n in range(5)]
+    members = [workload.provider.principal_set(), *(account.member for account in accounts)]
+    for account, member in zip(accounts, members, strict=False):
+        workload.google.grant(account.email, CREATOR, member)
+    return [account.email for account in accounts]
+
+
 @pytest.fixture(name="clock")
 def _clock(google: Emulator, monkeypatch: pytest.MonkeyPatch) -> FakeClock:
     """Nobody waits: the clock of both sides, which stands still but for the sleeps. It starts now, as others sign with the real time."""

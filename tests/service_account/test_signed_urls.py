@@ -10,6 +10,7 @@ from urllib.parse import quote
 from xml.etree import ElementTree as ET
 
 import pytest
+import requests
 from core.stand_in import FakeClock
 from cryptography.exceptions import InvalidSignature
 from emulator.workload import ROLE_ARN, Workload
@@ -44,6 +45,33 @@ def test_an_object_is_read(
     assert (reply.status, reply.body) == (200, CONTENT)
     assert storage.principals == [workload.account.email]
     verify_v4(certificates, workload.account.email, "GET", url)
+
+
+def test_whoever_has_the_url_needs_nothing_else(credentials: Credentials, storage: Storage) -> None:
+    """Not even a client of Google's."""
+    client = Client(project=PROJECT, credentials=credentials, client_options={"api_endpoint": storage.url})
+    blob = client.bucket(BUCKET).blob(NAME)
+    put = blob.generate_signed_url(version="v4", expiration=300, method="PUT", content_type="text/csv")
+    get = blob.generate_signed_url(version="v4", expiration=300)
+
+    with requests.Session() as session:
+        assert session.put(put, b"a,b", headers={"Content-Type": "text/csv"}).ok
+        assert session.get(get).text == "a,b"
+
+
+def test_delegates_sign_urls(make: Make, workload: Workload, storage: Storage, chain: list[str]) -> None:
+    credentials = make(service_account_email=chain[2], delegates=chain[:2])
+    url = (
+        Client(project=PROJECT, credentials=credentials)
+        .bucket(BUCKET)
+        .blob(NAME)
+        .generate_signed_url(version="v4", expiration=300)
+    )
+
+    assert sent(storage, "GET", url).body == CONTENT
+    assert storage.principals == [chain[2]]
+    page = workload.session.get(f"{workload.google.url}/service_accounts/v1/metadata/x509/{chain[2]}").json()
+    verify_v4(page, chain[2], "GET", url)
 
 
 @pytest.mark.parametrize("style", STYLES)
@@ -286,6 +314,17 @@ def test_what_is_not_as_it_was_signed_is_refused(
     assert open_client(storage).bucket(BUCKET).blob(NAME).download_as_bytes() == CONTENT
     with pytest.raises((InvalidSignature, AssertionError, ValueError, KeyError)):
         verify_v4(certificates, workload.account.email, method, change(url), headers)
+
+
+def test_without_the_signature_nobody_is_let_in(blob: Blob, storage: Storage) -> None:
+    bare = blob.generate_signed_url(version="v4", expiration=300).partition("?")[0]
+
+    anonymous = sent(storage, "GET", bare)
+    pretender = sent(storage, "GET", bare, {"Authorization": "Bearer none"})
+
+    assert (anonymous.status, anonymous.error["Code"]) == (403, "AccessDenied")
+    assert (pretender.status, pretender.error["Code"]) == (401, "AuthenticationRequired")
+    assert storage.principals == [None, None]
 
 
 def test_the_refusal_shows_what_should_have_been_signed(blob: Blob, storage: Storage) -> None:

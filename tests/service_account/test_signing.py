@@ -24,7 +24,7 @@ from records import recording
 from google_auth_botocore import Credentials, IDTokenCredentials
 from google_auth_botocore.emulator import Emulator, Fault
 from google_auth_botocore.exceptions import FederationError, TransientFederationError
-from service_account.conftest import CREATOR, PROJECT, Make
+from service_account.conftest import CREATOR, Make
 from service_account.signed_urls import verify
 
 MESSAGE = b"\x00 a message \xff"
@@ -131,12 +131,19 @@ def test_threads_that_sign_when_the_token_has_ended_cost_one_exchange(
 )
 @pytest.mark.parametrize("path", [":signBlob", "/v1/token"])
 def test_a_passing_failure_goes_unnoticed(
-    credentials: Credentials, google: Emulator, certificates: dict[str, str], fault: Fault, path: str
+    credentials: Credentials,
+    google: Emulator,
+    clock: FakeClock,
+    certificates: dict[str, str],
+    fault: Fault,
+    path: str,
 ) -> None:
     google.fail(path, fault)
 
     verify(certificates, credentials.sign_bytes(MESSAGE), MESSAGE)
     assert google.count(path) == (fault.times or 0) + 1
+    assert len(clock.slept) == fault.times
+    assert sum(clock.slept) >= float(fault.retry_after or 0)
 
 
 @pytest.mark.parametrize("fault", [Fault(503, times=None), Fault(drop=True, times=None)], ids=["503", "drop"])
@@ -224,16 +231,6 @@ def test_a_signer_can_be_pickled(credentials: Credentials, certificates: dict[st
     signer = pickle.loads(pickle.dumps(credentials.signer))
 
     verify(certificates, signer.sign(MESSAGE), MESSAGE)
-
-
-@pytest.fixture(name="chain")
-def _chain(workload: Workload) -> list[str]:
-    """Addresses of five accounts, of which each may create tokens for the next, and the workload for the first."""
-    accounts = [workload.google.add_service_account(f"hop-{n}@{PROJECT}.iam.gserviceaccount.com") for n in range(5)]
-    members = [workload.provider.principal_set(), *(account.member for account in accounts)]
-    for account, member in zip(accounts, members, strict=False):
-        workload.google.grant(account.email, CREATOR, member)
-    return [account.email for account in accounts]
 
 
 @pytest.mark.parametrize("hops", [1, 2, 3, 4])
