@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import nox
@@ -26,10 +27,11 @@ def install(
     session: nox.Session,
     *groups: str,
     project: str | None = "-e.[login,sandbox,copycat,gcloud-aio,httpx,kubernetes,obstore,polars]",
+    versions: Sequence[str] = (),
 ) -> None:
     """Installs dependency groups, and the project with its extras."""
     needed = nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), *groups)
-    session.install(*filter(None, (project, *needed)), env=INSTALL_ENV)
+    session.install(*filter(None, (project, *needed, *versions)), env=INSTALL_ENV)
 
 
 @nox.session
@@ -44,6 +46,14 @@ def consumers(session: nox.Session) -> None:
     """Drives the libraries that take credentials, a gigabyte of them, against Google's side on loopback."""
     install(session, "consumers")
     session.run("pytest", *(session.posargs or ["tests/consumers"]))
+
+
+@nox.session
+def minimums(session: nox.Session) -> None:
+    """Runs the core's tests on the lowest versions of what the package needs."""
+    needed = nox.project.load_toml("pyproject.toml")["project"]["dependencies"]
+    install(session, "minimums", project="-e.[emulator]", versions=[each.replace(">=", "==") for each in needed])
+    session.run("pytest", *(session.posargs or ["tests/core", "tests/refresh"]))
 
 
 @nox.session
