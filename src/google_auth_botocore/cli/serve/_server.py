@@ -77,11 +77,11 @@ class Server:
         """
         self._stopping = True
         self._loop.remove_reader(self._listening)
-        with contextlib.suppress(OSError):  # BlockingIOError: nobody stands at the door
-            while True:
-                self._welcome(*self._listening.accept())
-        self._listening.close()
         _cancel(self._idle)
+        last = self._loop.time() + patience
+        while self._let_in() and self._connections and self._loop.time() < last:
+            await asyncio.wait(set(self._connections), timeout=patience, return_when=asyncio.FIRST_COMPLETED)
+        self._listening.close()
         await _ended(self._connections, min(_GRACE, patience))
         _cancel(self._expecting)
         await _ended(self._connections, patience)
@@ -92,17 +92,19 @@ class Server:
         if not self._stopping:
             self._loop.add_reader(self._listening, self._let_in)
 
-    def _let_in(self) -> None:
+    def _let_in(self) -> bool:
+        """Lets in who is at the door; whether somebody may have to wait there."""
         try:
             while len(self._connections) < self._room:
                 self._welcome(*self._listening.accept())
         except (BlockingIOError, InterruptedError, ConnectionError):
-            return
+            return False
         except OSError:  # no file descriptor is left, or no memory
             self._loop.call_later(_PAUSE, self._open_door)
-        # Those who wait outside have a use for what idle connections hold.
+        # They have a use for what idle connections hold.
         self._loop.remove_reader(self._listening)
         _cancel(self._idle)
+        return True
 
     def _welcome(self, connection: socket.socket, client: Address) -> None:
         connection.settimeout(0)
