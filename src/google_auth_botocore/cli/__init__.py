@@ -8,9 +8,9 @@ import sys
 from collections.abc import Sequence
 
 from google_auth_botocore import ConfigurationError, FederationError, __version__
-from google_auth_botocore.cli import _executable, _token, config, serve
+from google_auth_botocore.cli import _executable, _token, config, doctor, serve
 
-_COMMANDS = (_token, config, _executable, serve)
+_COMMANDS = (_token, doctor, config, _executable, serve)
 
 # sysexits.h has the last but one: try again later. A shell has the last for what Ctrl-C ended.
 _REFUSED, _WRONG, _LATER, _INTERRUPTED = 1, 2, 75, 130

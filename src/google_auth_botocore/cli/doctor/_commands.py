@@ -1,0 +1,140 @@
+"""Commands and Terraform resources, filled in with the names that were seen."""
+
+from __future__ import annotations
+
+import json
+import shlex
+
+from google_auth_botocore.cli.doctor import _google
+from google_auth_botocore.cli.doctor._cause import Mend
+from google_auth_botocore.cli.doctor._seen import Seen
+
+USER = "roles/iam.workloadIdentityUser"
+CREATOR = "roles/iam.serviceAccountTokenCreator"
+OPEN_ID = "roles/iam.serviceAccountOpenIdTokenCreator"
+
+# What stands in the place of a name that is not known.
+_ACCOUNT = "arn:aws:sts::ACCOUNT_ID:assumed-role/ROLE_NAME"
+
+
+def provider(seen: Seen, verb: str, *more: str) -> str:
+    """`gcloud iam workload-identity-pools providers VERB`."""
+    number, location, pool, name = _parts(seen)
+    return command(
+        f"gcloud iam workload-identity-pools providers {verb} {name}",
+        f"--project={number}",
+        f"--location={location}",
+        f"--workload-identity-pool={pool}",
+        *more,
+    )
+
+
+def pool(seen: Seen, verb: str, *more: str) -> str:
+    """`gcloud iam workload-identity-pools VERB`."""
+    number, location, name, _ = _parts(seen)
+    return command(
+        f"gcloud iam workload-identity-pools {verb} {name}", f"--project={number}", f"--location={location}", *more
+    )
+
+
+def number(seen: Seen) -> str:
+    """The number of the pool's project."""
+    return _parts(seen)[0]
+
+
+def _parts(seen: Seen) -> tuple[str, str, str, str]:
+    _, _, _, _, number, _, location, _, pool, _, name = seen.audience.split("/")
+    return number, location, pool, name
+
+
+def command(words: str, *flags: str) -> str:
+    """A command whose last words may hold anything."""
+    return " ".join([words, *map(shlex.quote, flags)])
+
+
+def aws_provider(seen: Seen, lines: str) -> str:
+    """The Terraform resource of the provider, with these lines in it."""
+    _, _, pool, name = _parts(seen)
+    return _resource(
+        "google_iam_workload_identity_pool_provider",
+        "aws",
+        f'workload_identity_pool_id = "{pool}"\nworkload_identity_pool_provider_id = "{name}"\n{lines}',
+    )
+
+
+def member(seen: Seen) -> str:
+    """By which name to bind the AWS identity: its role in a pool of AWS's, its subject in one of JWTs."""
+    if seen.request is None and seen.arn:
+        return f"principal:{_google.pool(seen)}/subject/{seen.arn}"
+    return f"principalSet:{_google.pool(seen)}/attribute.aws_role/{seen.role_arn or _ACCOUNT}"
+
+
+def project_of(account: str) -> str:
+    """The id of the project that a service account is in."""
+    return account.partition("@")[2].partition(".")[0] or "PROJECT_ID"
+
+
+def bind(account: str, role: str, holder: str) -> str:
+    """`gcloud iam service-accounts add-iam-policy-binding`."""
+    return command(
+        f"gcloud iam service-accounts add-iam-policy-binding {shlex.quote(account)}",
+        f"--role={role}",
+        f"--member={holder}",
+    )
+
+
+def unbind(account: str, role: str, holder: str) -> str:
+    """`gcloud iam service-accounts remove-iam-policy-binding`."""
+    return bind(account, role, holder).replace("add-iam-policy-binding", "remove-iam-policy-binding")
+
+
+def binding(account: str, role: str, holder: str, name: str = "aws") -> str:
+    """The same as `bind` in Terraform."""
+    return _resource(
+        "google_service_account_iam_member",
+        name,
+        f'service_account_id = "projects/{project_of(account)}/serviceAccounts/{account}"\n'
+        f'role = "{role}"\nmember = "{holder}"',
+    )
+
+
+def grant(seen: Seen, role: str, *first: str, todo: str = "") -> Mend:
+    """Everything that lets the AWS identity use the service account."""
+    account, holder = seen.account or "", member(seen)
+    chain = [(account, holder)]
+    if seen.options.delegates:
+        role = CREATOR
+        via = [f"serviceAccount:{each}" for each in seen.options.delegates]
+        chain = list(zip([*seen.options.delegates, account], [holder, *via], strict=True))
+    return Mend(
+        [todo] if todo else [],
+        gcloud=[*first, *(bind(where, role, whom) for where, whom in chain)],
+        terraform="\n".join(
+            binding(where, role, whom, f"hop_{hop}" if chain[1:] else "aws")
+            for hop, (where, whom) in enumerate(chain, 1)
+        ),
+    )
+
+
+def service(api: str, project: str) -> Mend:
+    """Switches an API on."""
+    return Mend(
+        ["It takes some minutes to be seen."],
+        gcloud=[f"gcloud services enable {api} --project={shlex.quote(project)}"],
+        terraform=_resource("google_project_service", "api", f'project = "{project}"\nservice = "{api}"'),
+    )
+
+
+def resource(kind: str, body: str) -> str:
+    """A Terraform resource."""
+    return _resource(kind, "this", body)
+
+
+def text(value: str) -> str:
+    """A string of Terraform's."""
+    return json.dumps(value)
+
+
+def _resource(kind: str, name: str, body: str) -> str:
+    inside = "\n".join(f"  {line}" for line in body.splitlines())
+    return f'resource "{kind}" "{name}" {{\n{inside}\n}}'

@@ -1,0 +1,162 @@
+"""Google's side: the exchange, the principal, the service account, an ID token, the project, one real call."""
+
+from __future__ import annotations
+
+import base64
+import os
+import re
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+import requests
+
+from google_auth_botocore import ConfigurationError, FederationError, IDTokenCredentials
+from google_auth_botocore.cli import _identity
+from google_auth_botocore.cli.doctor._seen import Seen
+
+_LATER_STEPS = {"impersonation", "delegation"}
+_PROJECT_VARIABLES = ("GOOGLE_CLOUD_PROJECT", "GCLOUD_PROJECT")
+_CLIENT = ("CLOUDSDK_AUTH_CLIENT_ID", "CLOUDSDK_AUTH_CLIENT_SECRET")
+
+
+def configuration(seen: Seen) -> str:
+    """Builds the credentials, which asks nobody."""
+    seen.credentials = _identity.credentials(seen.options)
+    path = _identity.file(seen.options)
+    account = seen.account
+    whom = f"to impersonate {account}" if account else "for direct resource access, without a service account"
+    parts = seen.audience.split("/")
+    return f"{path or 'flags'}\nprovider {parts[-1]} of pool {parts[-3]} in project {parts[4]}\n{whom}"
+
+
+def clock(seen: Seen) -> str:
+    """Compares this machine's clock with the Date of the replies."""
+    if seen.ahead is None:
+        return "no reply so far says what time it is"
+    seconds = round(abs(seen.ahead))
+    if seconds < 2:
+        return "the same as theirs"
+    return f"{_duration(seconds)} {'behind' if seen.ahead > 0 else 'ahead of'} theirs"
+
+
+def _duration(seconds: int) -> str:
+    minutes, rest = divmod(seconds, 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def exchange(seen: Seen) -> str:
+    """Gets a token the way that every program does; what fails beyond the exchange is for later steps."""
+    credentials = seen.credentials
+    try:
+        credentials.refresh(seen.recorder)
+    except FederationError as error:
+        if error.step not in _LATER_STEPS:
+            raise
+        seen.pending = error
+    return f"Google's Security Token Service takes it\n({credentials.info['token_url']})"
+
+
+def principal(seen: Seen) -> str:
+    """Tells whom Google sees: the Security Token Service's own word where it may be asked, else the usual mapping."""
+    seen.principal = _introspected(seen)
+    origin = "as Google's introspection says"
+    if seen.principal is None:
+        origin = "by the usual mapping" if seen.arn else "AWS could not be asked who it is"
+        seen.principal = f"principal:{pool(seen)}/subject/{seen.arn}" if seen.arn else None
+    return "\n".join([origin, *members(seen)])
+
+
+def pool(seen: Seen) -> str:
+    """The full name of the pool, without its scheme."""
+    return seen.audience.partition("/providers/")[0]
+
+
+def members(seen: Seen) -> list[str]:
+    """The names by which a binding can mean this identity, the narrowest first."""
+    found = [] if seen.principal is None else [seen.principal]
+    if seen.request is not None and seen.role_arn:
+        found.append(f"principalSet:{pool(seen)}/attribute.aws_role/{seen.role_arn}")
+    return [*found, f"principalSet:{pool(seen)}/*"]
+
+
+def _introspected(seen: Seen) -> str | None:
+    client = [os.environ.get(name) for name in _CLIENT]
+    token = seen.recorder.federated_token
+    url = str(seen.credentials.info["token_url"])
+    if not all(client) or token is None or not url.endswith("/token"):
+        return None
+    secret = base64.b64encode(":".join(map(str, client)).encode()).decode()
+    try:
+        reply = seen.recorder.ask(
+            "POST",
+            f"{url.removesuffix('/token')}/introspect",
+            headers={"authorization": f"Basic {secret}", "content-type": "application/x-www-form-urlencoded"},
+            data=urlencode({"token": token, "token_type_hint": "urn:ietf:params:oauth:token-type:access_token"}),
+        )
+    except requests.RequestException:
+        return None
+    return reply.document.get("username")
+
+
+def service_account(seen: Seen) -> str:
+    """Tells what became of the second half of the refresh."""
+    if seen.pending is not None:
+        raise seen.pending
+    if seen.account is None:
+        return "none: the federated token is the access token"
+    credentials = seen.credentials
+    acting = f", acting for {seen.options.subject}" if seen.options.subject else ""
+    return f"{seen.account} gives an access token{acting}\nit ends at {credentials.expiry:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def id_token(seen: Seen) -> str:
+    """Gets an ID token of the service account."""
+    audience = seen.options.target_audience
+    _id_credentials(seen, audience).refresh(seen.recorder)
+    return f"made out to {audience}"
+
+
+def _id_credentials(seen: Seen, audience: str) -> IDTokenCredentials:
+    try:
+        return IDTokenCredentials(seen.credentials, audience)
+    except ConfigurationError as error:
+        raise FederationError(str(error), step="id_token", reason="ConfigurationError") from None
+
+
+def project(seen: Seen) -> str:
+    """Tells which project client libraries find."""
+    return project_of(seen) or "none is given"
+
+
+def project_of(seen: Seen) -> str | None:
+    """The project, and who names it."""
+    found = getattr(seen.credentials, "project_id", None)
+    if found:
+        return f"{found}, as given"
+    return next((f"{os.environ[name]}, by {name}" for name in _PROJECT_VARIABLES if os.environ.get(name)), None)
+
+
+def call(seen: Seen) -> str:
+    """Makes one real call."""
+    credentials: Any = seen.credentials
+    url = seen.options.call
+    if seen.options.target_audience:
+        credentials = _id_credentials(seen, seen.options.target_audience)
+    headers: dict[str, str] = {}
+    credentials.before_request(seen.recorder, "GET", url, headers)
+    try:
+        seen.called = seen.recorder.ask("GET", url, headers=headers)
+    except requests.RequestException as error:
+        seen.unreachable = type(error).__name__
+        return f"{urlsplit(url).netloc} can't be reached ({seen.unreachable})"
+    return f"HTTP {seen.called.status} {message(seen)}".strip()
+
+
+def message(seen: Seen) -> str:
+    """What the API said no with."""
+    reply = seen.called
+    if reply is None or reply.status < 400:
+        return ""
+    error = reply.document.get("error", {})
+    text = error.get("message", "") if isinstance(error, dict) else str(error)
+    return re.sub(r"\s+", " ", text or re.sub(r"<[^>]*>", " ", reply.text))[:300]

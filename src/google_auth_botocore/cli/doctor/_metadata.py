@@ -1,0 +1,80 @@
+"""Instance metadata and container credentials: where they are, whether a proxy stands before them, what they answer.
+
+https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html
+"""
+
+from __future__ import annotations
+
+import os
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+import requests
+
+_USUAL = "http://169.254.169.254"
+_ECS = "http://169.254.170.2"
+_TIMEOUT = 1.0
+
+
+class Answer(NamedTuple):
+    """What metadata said.
+
+    Attributes:
+        asked: which of its two questions.
+        status: HTTP status; None: nobody answered.
+        text: what happened.
+    """
+
+    asked: str
+    status: int | None
+    text: str
+
+
+def disabled() -> bool:
+    """Whether the environment says that it is not to be asked."""
+    return os.environ.get("AWS_EC2_METADATA_DISABLED", "").lower() == "true"
+
+
+def endpoint() -> str:
+    """Where it is."""
+    return os.environ.get("AWS_EC2_METADATA_SERVICE_ENDPOINT", _USUAL).rstrip("/")
+
+
+def container() -> str | None:
+    """Where a container's credentials are; None where this is none."""
+    if os.environ.get("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"):
+        return _ECS
+    return os.environ.get("AWS_CONTAINER_CREDENTIALS_FULL_URI")
+
+
+def proxied() -> str | None:
+    """The host that a proxy of the environment stands before, though none should."""
+    places = [place for place in (container(), None if disabled() else endpoint()) if place]
+    for place in places:
+        url = urlsplit(place)
+        if url.scheme in requests.utils.get_environ_proxies(place):
+            return url.hostname
+    return None
+
+
+def ask() -> Answer:
+    """Asks which role the instance has, in version 2's way."""
+    asked = "PUT /latest/api/token"
+    try:
+        with requests.Session() as session:
+            token = session.put(
+                f"{endpoint()}/latest/api/token",
+                headers={"x-aws-ec2-metadata-token-ttl-seconds": "60"},
+                timeout=_TIMEOUT,
+            )
+            if token.status_code != 200:
+                return Answer(asked, token.status_code, f"HTTP {token.status_code}")
+            asked = "GET /latest/meta-data/iam/security-credentials/"
+            role = session.get(
+                f"{endpoint()}/latest/meta-data/iam/security-credentials/",
+                headers={"x-aws-ec2-metadata-token": token.text},
+                timeout=_TIMEOUT,
+            )
+            return Answer(asked, role.status_code, f"HTTP {role.status_code}")
+    except requests.RequestException as error:
+        return Answer(asked, None, type(error).__name__)

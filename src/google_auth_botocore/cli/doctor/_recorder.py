@@ -1,0 +1,126 @@
+"""A transport that remembers what was answered, and what must never be shown."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+from typing import Any, NamedTuple
+from urllib.parse import parse_qs, unquote
+
+import requests
+from google.auth.transport.requests import Request
+
+_TIMEOUT = 10.0
+_TOKENS = ("access_token", "accessToken", "id_token", "token", "signedJwt", "signedBlob")
+_SIGNATURE = re.compile(r"Signature=([0-9a-f]+)")
+
+
+class Reply(NamedTuple):
+    """A server's answer.
+
+    Attributes:
+        url: who was asked.
+        status: HTTP status.
+        ahead: by how many seconds the server's clock is ahead of this machine's; None: it did not say.
+        text: the body.
+    """
+
+    url: str
+    status: int
+    ahead: float | None
+    text: str
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The JSON object in the body; an empty one where there is none."""
+        try:
+            found = json.loads(self.text)
+        except (ValueError, RecursionError):
+            return {}
+        return found if isinstance(found, dict) else {}
+
+
+class Recorder(Request):
+    """google-auth's own transport, with a memory.
+
+    Attributes:
+        replies: all so far.
+        secrets: keys, tokens and signatures that went over the wire.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.replies: list[Reply] = []
+        self.secrets: set[str] = set()
+
+    def __call__(self, url: str, *arguments: Any, **more: Any) -> Any:
+        """Sends what credentials have to send."""
+        self._keep_request(more.get("headers"), more.get("body"))
+        response = super().__call__(url, *arguments, **more)  # type: ignore[no-untyped-call]  # google-auth has no types here
+        self._keep(url, response.status, response.headers, response.data)
+        return response
+
+    def ask(self, method: str, url: str, *, headers: Mapping[str, str], data: Any = None) -> Reply:
+        """Sends what doctor itself wants to know; follows no redirect, and takes nothing from a netrc file.
+
+        Raises:
+            requests.RequestException: there is no answer.
+        """
+        self._keep_request(headers, None)
+        with requests.Session() as session:
+            response = session.request(
+                method,
+                url,
+                headers=dict(headers),
+                data=data,
+                auth=lambda prepared: prepared,
+                allow_redirects=False,
+                timeout=_TIMEOUT,
+            )
+        return self._keep(url, response.status_code, response.headers, response.content)
+
+    @property
+    def federated_token(self) -> str | None:
+        """What the first exchange that worked was for."""
+        return next((each.document["access_token"] for each in self.replies if "access_token" in each.document), None)
+
+    def keep_subject_token(self, subject_token: str) -> None:
+        """Remembers a proof of identity, and the parts of it, as secrets."""
+        text = unquote(subject_token)
+        self.secrets.update((subject_token, text, *_SIGNATURE.findall(text)))
+        try:
+            headers = json.loads(text).get("headers", [])
+        except (ValueError, AttributeError):
+            return  # AWS's JWT
+        self.secrets.update(each["value"] for each in headers if each["key"].lower() in _SECRET_HEADERS)
+
+    def hidden(self, text: str) -> str:
+        """The text without what must not be shown."""
+        for secret in sorted(self.secrets, key=len, reverse=True):
+            text = text.replace(secret, "[hidden]")
+        return text
+
+    def _keep_request(self, headers: Mapping[str, str] | None, body: bytes | None) -> None:
+        for name, value in (headers or {}).items():
+            if name.lower() in _SECRET_HEADERS:
+                self.secrets.update((value, value.partition(" ")[2] or value, *_SIGNATURE.findall(value)))
+        form = parse_qs(body.decode("utf-8", "replace")) if body else {}
+        for token in form.get("subject_token", []):
+            self.keep_subject_token(token)
+        self.secrets.update(form.get("assertion", []))
+
+    def _keep(self, url: str, status: int, headers: Mapping[str, str], body: bytes) -> Reply:
+        try:
+            ahead = parsedate_to_datetime(headers.get("date", "")).timestamp() - time.time()
+        except (TypeError, ValueError, OverflowError):
+            ahead = None
+        reply = Reply(url, status, ahead, body.decode("utf-8", "replace"))
+        self.secrets.update(value for name in _TOKENS if isinstance(value := reply.document.get(name), str) and value)
+        self.replies.append(reply)
+        return reply
+
+
+_SECRET_HEADERS = {"authorization", "x-amz-security-token"}

@@ -1,0 +1,297 @@
+"""Why the AWS identity may not use the service account: what its policy says, against what Google sees."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+
+from google_auth_botocore.cli.doctor import _commands, _google
+from google_auth_botocore.cli.doctor._administrator import TOKEN, Binding
+from google_auth_botocore.cli.doctor._cause import Cause, Mend
+from google_auth_botocore.cli.doctor._seen import Seen
+from google_auth_botocore.cli.doctor.causes._instances import wrong_role
+
+_STEPS = ("service account", "ID token")
+_LOOK = f"With {TOKEN}=$(gcloud auth print-access-token) doctor looks into the policy by itself."
+_OF_A_POOL = re.compile(
+    r"principal(?:Set)?://iam\.googleapis\.com/projects/([^/]+)/.*?/workloadIdentityPools/([^/]+)/(.*)"
+)
+_ASSUMED = re.compile(r"arn:aws[a-z-]*:sts::\d+:assumed-role/(.+)")
+
+Test = Callable[[Seen, Binding], str | None]
+
+
+def _denied(seen: Seen) -> bool:
+    return seen.status in (403, 404) and seen.step in ("impersonation", "id_token", "delegation")
+
+
+def _role(seen: Seen) -> str:
+    """The least role that allows the step."""
+    if seen.options.delegates or seen.step == "delegation":
+        return _commands.CREATOR
+    return _commands.OPEN_ID if seen.step == "id_token" else _commands.USER
+
+
+def _roles(seen: Seen) -> set[str]:
+    """All roles that allow the step."""
+    every = {_commands.USER, _commands.CREATOR, _commands.OPEN_ID}
+    if seen.options.delegates or seen.step == "delegation":
+        return {_commands.CREATOR}
+    return every if seen.step == "id_token" else every - {_commands.OPEN_ID}
+
+
+def _account(seen: Seen) -> str:
+    """Whose policy lets the AWS identity in."""
+    return next(iter(seen.options.delegates or ()), None) or seen.account or ""
+
+
+def _candidates(seen: Seen) -> list[Binding]:
+    """The bindings on the account that somebody may have meant for this identity."""
+    bindings = seen.administrator.bindings(_account(seen)) if _denied(seen) else None
+    return [each for each in bindings or [] if each.role in _roles(seen)]
+
+
+def _evidence(seen: Seen, binding: Binding, why: str) -> Iterator[str]:
+    yield f"Granted on {_account(seen)}: {binding.role}"
+    yield f"to: {binding.member}"
+    yield f"But {why}."
+    yield from _sees(seen)
+
+
+def _sees(seen: Seen) -> Iterator[str]:
+    for member in _google.members(seen):
+        yield f"Google sees: {member}"
+
+
+def _each_binding(test: Test) -> Callable[[Seen], Iterable[str]]:
+    def evidence(seen: Seen) -> Iterator[str]:
+        for binding in _candidates(seen):
+            why = test(seen, binding)
+            if why:
+                yield from _evidence(seen, binding, why)
+                return
+
+    return evidence
+
+
+def _replace(test: Test) -> Callable[[Seen], Mend]:
+    """The wrong bindings out, the right one in."""
+
+    def mend(seen: Seen) -> Mend:
+        wrong = [each for each in _candidates(seen) if test(seen, each)]
+        first = [_commands.unbind(_account(seen), each.role, each.member) for each in wrong]
+        return _commands.grant(seen, _role(seen), *first)
+
+    return mend
+
+
+def _value(member: str) -> str:
+    """What stands behind the attribute's name, or behind `subject`."""
+    match = _OF_A_POOL.fullmatch(member)
+    return match[3].partition("/")[2] if match else ""
+
+
+def _right(seen: Seen, binding: Binding) -> str | None:
+    return "that is this identity" if binding.member in _google.members(seen) else None
+
+
+def _on_itself(seen: Seen, binding: Binding) -> str | None:
+    return "the account itself" if binding.member == f"serviceAccount:{seen.account}" else None
+
+
+def _by_project_id(_: Seen, binding: Binding) -> str | None:
+    match = _OF_A_POOL.fullmatch(binding.member)
+    return f"{match[1]} is a project's id" if match and not match[1].isdigit() else None
+
+
+def _by_iam_arn(seen: Seen, binding: Binding) -> str | None:
+    wrong = seen.request is not None and re.match(r"arn:aws[a-z-]*:iam::\d+:role/", _value(binding.member))
+    return "that is the role's own ARN" if wrong else None
+
+
+def _with_path(_: Seen, binding: Binding) -> str | None:
+    match = _ASSUMED.fullmatch(_value(binding.member))
+    of_role = "/attribute.aws_role/" in binding.member
+    return "there is a path or a session in it" if match and of_role and "/" in match[1] else None
+
+
+def _by_letter_case(seen: Seen, binding: Binding) -> str | None:
+    same = {each.lower() for each in _google.members(seen)} - {binding.member}
+    return "the letters' case differs" if binding.member.lower() in same else None
+
+
+def _not_mapped(seen: Seen, binding: Binding) -> str | None:
+    match = re.search(r"/attribute\.([^/]+)/", binding.member)
+    provider = seen.administrator.provider(seen.audience) if match else None
+    mapping = (provider or {}).get("attributeMapping") or {"attribute.aws_role": ""}
+    if match is None or provider is None or f"attribute.{match[1]}" in mapping:
+        return None
+    return f"the provider maps no attribute.{match[1]}"
+
+
+def _of_another(seen: Seen, binding: Binding) -> str | None:
+    return None if _right(seen, binding) or not _OF_A_POOL.fullmatch(binding.member) else "that is somebody else"
+
+
+def _missing_account(seen: Seen) -> Iterator[str]:
+    if _denied(seen) and seen.administrator.account(_account(seen)) == {}:
+        yield seen.said
+        yield f"There is no service account {_account(seen)}."
+
+
+def _disabled_account(seen: Seen) -> Iterator[str]:
+    account = seen.administrator.account(_account(seen)) if _denied(seen) else None
+    if account and account.get("disabled"):
+        yield f"{_account(seen)} is disabled."
+
+
+def _another_role(seen: Seen) -> Iterator[str]:
+    """The right member, but a role that does not allow it."""
+    if not _denied(seen):
+        return
+    for each in seen.administrator.bindings(_account(seen)) or []:
+        if each.member in _google.members(seen) and each.role not in _roles(seen):
+            yield f"On {_account(seen)}, {each.member} has {each.role} alone."
+
+
+def _on_project(seen: Seen) -> Iterator[str]:
+    for each in seen.administrator.project_bindings(_account(seen)) if _denied(seen) else []:
+        if each.role in _roles(seen):
+            yield f"Granted on the project {_commands.project_of(_account(seen))}: {each.role}"
+            yield f"to: {each.member}"
+            yield from _sees(seen)
+
+
+def _off_project(seen: Seen) -> Mend:
+    project = _commands.project_of(_account(seen))
+    first = [
+        _commands.command(
+            f"gcloud projects remove-iam-policy-binding {project}", f"--role={each.role}", f"--member={each.member}"
+        )
+        for each in seen.administrator.project_bindings(_account(seen))
+        if each.role in _roles(seen)
+    ]
+    return _commands.grant(seen, _role(seen), *first)
+
+
+def _not_bound(seen: Seen) -> Iterator[str]:
+    if _denied(seen):
+        yield seen.said
+        yield from _sees(seen)
+        if seen.administrator.bindings(_account(seen)) == []:
+            yield f"The policy of {_account(seen)} is empty."
+
+
+def _bind(seen: Seen) -> Mend:
+    looks = [] if seen.administrator.there else [f"gcloud iam service-accounts get-iam-policy {_account(seen)}"]
+    todo = "A new grant takes up to 5 minutes to be seen."
+    return _commands.grant(seen, _role(seen), *looks, todo=todo if seen.administrator.there else f"{todo} {_LOOK}")
+
+
+_ROWS = (
+    (
+        "account-missing",
+        "There is no such service account.",
+        _missing_account,
+        lambda seen: Mend(
+            gcloud=[
+                f"gcloud iam service-accounts list --project={_commands.project_of(_account(seen))} --format='value(email)'",
+                f"gcloud iam service-accounts create {_account(seen).partition('@')[0]} --project={_commands.project_of(_account(seen))}",
+            ],
+            terraform=_commands.resource(
+                "google_service_account",
+                f'account_id = "{_account(seen).partition("@")[0]}"\nproject = "{_commands.project_of(_account(seen))}"',
+            ),
+        ),
+    ),
+    (
+        "account-disabled",
+        "The service account is disabled.",
+        _disabled_account,
+        lambda seen: Mend(
+            gcloud=[f"gcloud iam service-accounts enable {_account(seen)}"],
+            terraform=_commands.resource("google_service_account", "disabled = false"),
+        ),
+    ),
+    (
+        "grant-not-seen-yet",
+        "The policy is right, but Google does not go by it yet.",
+        _each_binding(_right),
+        lambda seen: Mend(
+            ["Try again in 5 minutes."], gcloud=[f"gcloud iam service-accounts get-iam-policy {_account(seen)}"]
+        ),
+    ),
+    (
+        "letter-case-in-binding",
+        "The binding differs from the identity in the case of letters.",
+        _each_binding(_by_letter_case),
+        _replace(_by_letter_case),
+    ),
+    (
+        "project-id-in-binding",
+        "The binding has the project's id, where its number belongs.",
+        _each_binding(_by_project_id),
+        _replace(_by_project_id),
+    ),
+    (
+        "wrong-role-arn-in-binding",
+        "The binding has the role's own ARN (iam), but Google sees the one of its session (sts).",
+        _each_binding(_by_iam_arn),
+        _replace(_by_iam_arn),
+    ),
+    (
+        "path-in-binding",
+        "The ARN in the binding has the role's path or a session in it; Google sees neither.",
+        _each_binding(_with_path),
+        _replace(_with_path),
+    ),
+    (
+        "attribute-not-mapped",
+        "The binding goes by an attribute that the provider does not map.",
+        _each_binding(_not_mapped),
+        _replace(_not_mapped),
+    ),
+    (
+        "granted-to-the-account",
+        "The role was granted to the service account itself; it belongs on it, to the AWS identity.",
+        _each_binding(_on_itself),
+        _replace(_on_itself),
+    ),
+    ("granted-on-the-project", "The role was granted on the project, not on the account.", _on_project, _off_project),
+    (
+        "wrong-role-in-binding",
+        "The AWS identity is bound, but to a role that does not allow this.",
+        _another_role,
+        _bind,
+    ),
+)
+
+CAUSES: tuple[Cause, ...] = tuple(
+    each
+    for step in _STEPS
+    for each in (
+        *(Cause(name, step, says, evidence, mend) for name, says, evidence, mend in _ROWS),
+        wrong_role(step, fatal=True),
+        Cause(
+            "another-identity-in-binding",
+            step,
+            "Another identity is bound to the account, not this one.",
+            _each_binding(_of_another),
+            _bind,
+        ),
+        Cause(
+            "not-bound",
+            step,
+            "The AWS identity has not the role on the service account, or there is no such account.",
+            _not_bound,
+            _bind,
+        ),
+        Cause(
+            "refused",
+            step,
+            "Google refuses.",
+            lambda seen: [seen.said] if seen.error is not None else [],
+            lambda seen: Mend([getattr(seen.error, "hint", None) or "The message is all that is known."]),
+        ),
+    )
+)

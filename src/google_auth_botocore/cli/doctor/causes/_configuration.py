@@ -1,0 +1,136 @@
+"""What is wrong with flags and files before anybody is asked."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from google_auth_botocore.cli.doctor._cause import Cause, Mend, do, said
+from google_auth_botocore.cli.doctor._seen import Seen
+
+_STEP = "configuration"
+_FORM = "//iam.googleapis.com/projects/NUMBER/locations/global/workloadIdentityPools/POOL/providers/PROVIDER"
+
+
+def _describe_project(seen: Seen) -> Mend:
+    match = re.search(r"has the project id '([^']+)'", seen.said)
+    name = match[1] if match else "PROJECT_ID"
+    return Mend(
+        ["Put the number in the place of the id."],
+        gcloud=[f"gcloud projects describe {name} --format='value(projectNumber)'"],
+        terraform=f'data "google_project" "this" {{\n  project_id = "{name}"\n}}\n# data.google_project.this.number',
+    )
+
+
+def _list_providers(seen: Seen) -> Mend:
+    match = re.search(r"--workload-identity-pool=(\S+)", seen.said)
+    pool = match[1] if match else "POOL"
+    number = re.search(r"projects/(\d+)/", seen.said)
+    return Mend(
+        ["Add /providers/PROVIDER to the audience."],
+        gcloud=[
+            f"gcloud iam workload-identity-pools providers list --location=global --workload-identity-pool={pool}"
+            + (f" --project={number[1]}" if number else "")
+        ],
+        terraform='"//iam.googleapis.com/${google_iam_workload_identity_pool_provider.aws.name}"',
+    )
+
+
+def _with_https(seen: Seen) -> Iterator[str]:
+    given = seen.options.audience
+    path = seen.options.config or os.environ.get("GOOGLE_APPLICATION_CREDENTIALS")
+    if given is None and path:
+        given = str(json.loads(Path(path).read_text(encoding="utf-8-sig")).get("audience"))
+    if str(given).startswith("https:"):
+        yield f"The audience is {given}; https: is taken off here, but other libraries send it."
+
+
+CAUSES: tuple[Cause, ...] = (
+    Cause(
+        "no-identity-named",
+        _STEP,
+        "Nothing says which identity to look at.",
+        said("No identity is named"),
+        do(
+            "Give --config FILE or --audience NAME.",
+            gcloud=[
+                (
+                    f"gcloud iam workload-identity-pools create-cred-config {_FORM.removeprefix('//iam.googleapis.com/')} --aws"
+                    " --enable-imdsv2 --service-account=EMAIL --output-file=config.json"
+                )
+            ],
+        ),
+    ),
+    Cause(
+        "pool-for-provider",
+        _STEP,
+        "The audience is the name of a pool, where a provider in it belongs.",
+        said("is a pool, not a provider"),
+        _list_providers,
+    ),
+    Cause(
+        "project-id-for-number",
+        _STEP,
+        "The audience has the project's id, where its number belongs.",
+        said("where the project number belongs"),
+        _describe_project,
+    ),
+    Cause(
+        "audience-malformed",
+        _STEP,
+        "The audience is not the full name of a provider.",
+        said("names no workload identity pool provider"),
+        do(
+            f"It looks like this: {_FORM}",
+            gcloud=[
+                (
+                    "gcloud iam workload-identity-pools providers describe PROVIDER --location=global "
+                    "--workload-identity-pool=POOL --format='value(name)'"
+                )
+            ],
+            terraform='"//iam.googleapis.com/${google_iam_workload_identity_pool_provider.aws.name}"',
+        ),
+    ),
+    Cause(
+        "not-a-service-account",
+        _STEP,
+        "The service account's name can't be one.",
+        said("neither a service account's e-mail"),
+        do(gcloud=["gcloud iam service-accounts list --format='value(email)'"]),
+    ),
+    Cause(
+        "foreign-endpoint",
+        _STEP,
+        "The file names an endpoint that is not the cloud's own, and would get the identity.",
+        lambda seen: (
+            [seen.said] if "is not an endpoint of Google's" in seen.said or "AWS STS endpoint" in seen.said else []
+        ),
+        do(
+            "Write the file anew; give an endpoint of your own by --token-url or --iam-credentials-endpoint.",
+            gcloud=[
+                (
+                    f"gcloud iam workload-identity-pools create-cred-config {_FORM.removeprefix('//iam.googleapis.com/')} --aws"
+                    " --enable-imdsv2 --service-account=EMAIL --output-file=config.json"
+                )
+            ],
+        ),
+    ),
+    Cause(
+        "configuration-wrong",
+        _STEP,
+        "A flag or the file can't be right.",
+        lambda seen: [seen.said] if seen.said else [],
+        do("Mend what the message names."),
+    ),
+    Cause(
+        "https-in-audience",
+        _STEP,
+        "The audience begins with https:.",
+        _with_https,
+        do("Write it from //iam.googleapis.com/ on."),
+        fatal=False,
+    ),
+)

@@ -1,0 +1,108 @@
+"""What is wrong with an instance's metadata, and with who takes keys from it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+from google_auth_botocore.cli.doctor import _metadata
+from google_auth_botocore.cli.doctor._cause import Cause, do
+from google_auth_botocore.cli.doctor._seen import Seen
+
+_KEYS = "AWS keys"
+_IDENTITY = "aws sts get-caller-identity"
+
+_OPTIONS = "aws ec2 modify-instance-metadata-options --instance-id INSTANCE --http-endpoint enabled"
+
+
+def _metadata_answer(seen: Seen, *statuses: int | None) -> Iterator[str]:
+    """Evidence: there are no keys, and metadata, which should have some, answers like this."""
+    if seen.reason != "NoCredentialsError" or _metadata.disabled():
+        return
+    # Nobody answers on a machine that is none of AWS's, either.
+    expected = seen.in_container or os.environ.get("AWS_EC2_METADATA_SERVICE_ENDPOINT")
+    if seen.metadata.status in statuses and (expected or seen.metadata.status is not None):
+        yield seen.said
+        yield f"Instance metadata at {_metadata.endpoint()}: {seen.metadata.asked}: {seen.metadata.text}"
+
+
+def _instance_role(seen: Seen) -> Iterator[str]:
+    """In a container, the instance's role is somebody else's."""
+    if seen.winner != "iam-role":
+        return
+    if seen.in_container:
+        yield f"{seen.in_container} says that this is a container, but its keys are from instance metadata: the node's."
+    elif os.environ.get("AWS_ROLE_ARN") and not os.environ.get("AWS_WEB_IDENTITY_TOKEN_FILE"):
+        yield (
+            f"AWS_ROLE_ARN is {os.environ['AWS_ROLE_ARN']}, but AWS_WEB_IDENTITY_TOKEN_FILE is not set, "
+            "so the keys are the instance's."
+        )
+
+
+def wrong_role(step: str, *, fatal: bool) -> Cause:
+    """The row of the node's role: it shows when it is used, and later where it has no rights."""
+    return Cause(
+        "role-of-the-instance",
+        step,
+        "The keys are of the instance's role, not of the container's own.",
+        lambda seen: [*_instance_role(seen), *([f"AWS says: {seen.arn}"] if _instance_role_at_all(seen) else [])],
+        do(
+            "Give the pod or the task its own role, and keep containers from the instance's metadata (hop limit 1).",
+            aws=[
+                "aws eks create-pod-identity-association --cluster-name CLUSTER --namespace NAMESPACE --service-account NAME --role-arn ROLE_ARN",
+                "aws ecs register-task-definition --task-role-arn ROLE_ARN --cli-input-json file://task.json",
+                _IDENTITY,
+            ],
+            terraform=(
+                'resource "aws_eks_pod_identity_association" "this" {\n  cluster_name = "CLUSTER"\n'
+                '  namespace = "NAMESPACE"\n  service_account = "NAME"\n  role_arn = "ROLE_ARN"\n}'
+            ),
+        ),
+        fatal=fatal,
+    )
+
+
+def _instance_role_at_all(seen: Seen) -> bool:
+    return bool(seen.arn) and any(True for _ in _instance_role(seen))
+
+
+_TERRAFORM_METADATA = (
+    'resource "aws_instance" "this" {\n  metadata_options {\n    http_endpoint = "enabled"\n'
+    '    http_tokens = "required"\n    http_put_response_hop_limit = 2\n  }\n}'
+)
+
+
+CAUSES: tuple[Cause, ...] = (
+    Cause(
+        "instance-has-no-role",
+        _KEYS,
+        "The instance has no role: its metadata has no keys to give.",
+        lambda seen: _metadata_answer(seen, 404),
+        do(
+            aws=[
+                "aws ec2 associate-iam-instance-profile --instance-id INSTANCE --iam-instance-profile Name=PROFILE",
+                _IDENTITY,
+            ],
+            terraform='resource "aws_instance" "this" {\n  iam_instance_profile = aws_iam_instance_profile.this.name\n}',
+        ),
+    ),
+    Cause(
+        "metadata-refused",
+        _KEYS,
+        "Instance metadata refuses the request: it is switched off, or wants another version of it.",
+        lambda seen: _metadata_answer(seen, 400, 401, 403, 405),
+        do(aws=[f"{_OPTIONS} --http-tokens required"], terraform=_TERRAFORM_METADATA),
+    ),
+    Cause(
+        "metadata-unreachable",
+        _KEYS,
+        "Instance metadata can't be reached: a container behind a hop limit of 1, Fargate, which has none, or a firewall.",
+        lambda seen: _metadata_answer(seen, None),
+        do(
+            "On Fargate and EKS, give the task or pod a role of its own instead.",
+            aws=[f"{_OPTIONS} --http-put-response-hop-limit 2"],
+            terraform=_TERRAFORM_METADATA,
+        ),
+    ),
+    wrong_role("AWS caller", fatal=False),
+)

@@ -1,0 +1,145 @@
+"""What is wrong with the provider that the audience names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from google_auth_botocore.cli.doctor import _commands
+from google_auth_botocore.cli.doctor._cause import Cause, Mend, said
+from google_auth_botocore.cli.doctor._seen import Seen
+
+_STEP = "exchange"
+
+
+def _out_of_service(seen: Seen) -> bool:
+    return seen.reason == "invalid_target"
+
+
+def _disabled(seen: Seen) -> Iterator[str]:
+    provider, pool = _looked_up(seen)
+    for each in (provider, pool):
+        if each and each.get("disabled"):
+            yield seen.said
+            yield f"{each['name']} is disabled."
+
+
+def _deleted(seen: Seen) -> Iterator[str]:
+    provider, pool = _looked_up(seen)
+    for each in (provider, pool):
+        if each and each.get("state") == "DELETED":
+            yield seen.said
+            yield f"{each['name']} is deleted, and kept for 30 days."
+
+
+def _missing(seen: Seen) -> Iterator[str]:
+    provider, pool = _looked_up(seen)
+    if provider == {} or pool == {}:
+        yield seen.said
+        yield f"There is no {'provider' if pool else 'pool'} of this name: {seen.audience}"
+
+
+def _looked_up(seen: Seen) -> tuple[dict[str, object] | None, dict[str, object] | None]:
+    if not _out_of_service(seen):
+        return None, None
+    return seen.administrator.provider(seen.audience), seen.administrator.pool(seen.audience)
+
+
+def _account_of(seen: Seen) -> str:
+    parts = (seen.arn or "").split(":")
+    return parts[4] if len(parts) > 4 else "ACCOUNT_ID"
+
+
+CAUSES: tuple[Cause, ...] = (
+    Cause(
+        "audience-malformed",
+        _STEP,
+        "Google does not take the audience for the full name of a provider.",
+        lambda seen: [seen.said] if 'Invalid value for "audience"' in seen.said else [],
+        lambda seen: Mend(
+            gcloud=[_commands.provider(seen, "describe", "--format=value(name)")],
+            terraform='"//iam.googleapis.com/${google_iam_workload_identity_pool_provider.aws.name}"',
+        ),
+    ),
+    Cause(
+        "provider-disabled",
+        _STEP,
+        "The provider or its pool is disabled.",
+        _disabled,
+        lambda seen: Mend(
+            gcloud=[
+                _commands.pool(seen, "update", "--no-disabled"),
+                _commands.provider(seen, "update-aws", "--no-disabled"),
+            ],
+            terraform=_commands.aws_provider(seen, "disabled = false"),
+        ),
+    ),
+    Cause(
+        "provider-deleted",
+        _STEP,
+        "The provider or its pool is deleted.",
+        _deleted,
+        lambda seen: Mend(
+            gcloud=[_commands.pool(seen, "undelete"), _commands.provider(seen, "undelete")],
+            terraform=(
+                "import {\n  to = google_iam_workload_identity_pool_provider.aws\n"
+                f'  id = "{seen.audience.removeprefix("//iam.googleapis.com/")}"\n}}'
+            ),
+        ),
+    ),
+    Cause(
+        "provider-missing",
+        _STEP,
+        "There is no such provider: its name, its pool's or the project's number is wrong.",
+        _missing,
+        lambda seen: Mend(
+            gcloud=[
+                f"gcloud iam workload-identity-pools list --location=global --project={_commands.number(seen)}",
+                _commands.provider(seen, "create-aws", f"--account-id={_account_of(seen)}"),
+            ],
+            terraform=_commands.aws_provider(seen, f'aws {{\n  account_id = "{_account_of(seen)}"\n}}'),
+        ),
+    ),
+    Cause(
+        "provider-out-of-service",
+        _STEP,
+        "The provider or its pool is disabled or deleted, or was never there; an administrator can tell which.",
+        lambda seen: [seen.said] if _out_of_service(seen) else [],
+        lambda seen: Mend(
+            ["With CLOUDSDK_AUTH_ACCESS_TOKEN=$(gcloud auth print-access-token) doctor looks by itself."],
+            gcloud=[
+                _commands.provider(seen, "describe"),
+                _commands.provider(seen, "undelete"),
+                _commands.provider(seen, "update-aws", "--no-disabled"),
+            ],
+            terraform=_commands.aws_provider(seen, "disabled = false"),
+        ),
+    ),
+    Cause(
+        "aws-account-not-trusted",
+        _STEP,
+        "The provider trusts another AWS account.",
+        lambda seen: (
+            [seen.said, *([f"AWS says: {seen.arn}"] if seen.arn else [])] if "AWS account" in seen.said else []
+        ),
+        lambda seen: Mend(
+            ["If this account is to be trusted, and not that one:"],
+            gcloud=[
+                _commands.provider(seen, "describe", "--format=value(aws.accountId)"),
+                _commands.provider(seen, "update-aws", f"--account-id={_account_of(seen)}"),
+            ],
+            aws=["aws sts get-caller-identity"],
+            terraform=_commands.aws_provider(seen, f'aws {{\n  account_id = "{_account_of(seen)}"\n}}'),
+        ),
+    ),
+    Cause(
+        "provider-of-another-kind",
+        _STEP,
+        "The provider is not one for this proof of identity: AWS's signed request is for an AWS provider, a JWT for OIDC.",
+        said('Invalid value for "subject_token_type"'),
+        lambda seen: Mend(
+            ["Name the other provider in the audience, or give --subject-token-type."],
+            gcloud=[_commands.provider(seen, "describe", "--format=yaml(aws,oidc)")],
+            terraform=_commands.aws_provider(seen, f'aws {{\n  account_id = "{_account_of(seen)}"\n}}'),
+        ),
+    ),
+)
