@@ -22,7 +22,7 @@ else:
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "google_auth_botocore"
-CORE = sorted(path for path in SOURCE.glob("*.py") if path.name != "__main__.py")
+CORE = sorted(path for path in SOURCE.glob("*.py") if path.name not in {"__main__.py", "pytest_plugin.py"})
 CLI = sorted((SOURCE / "cli").rglob("*.py"))
 ADAPTERS = sorted((SOURCE / "adapters").glob("*.py"))
 README = (ROOT / "README.md").read_text(encoding="utf-8")
