@@ -52,7 +52,8 @@ def main() -> int:
         title("What the two clouds saw of it")
         exchanges = [call for call in sandbox.google.calls if call.path == "/v1/token"]
         arns = {str(call.assertion["arn"]) if call.assertion else "nobody" for call in exchanges}
-        callers = set(sandbox.storage.principals)
+        # A token that ends on its way, on a busy machine, is refused and replaced.
+        callers = {principal for principal in sandbox.storage.principals if principal is not None}
         row("instance metadata", f"{len(sandbox.imds.calls)} calls")
         row("Google STS", f"{len(exchanges)} exchanges of a signed GetCallerIdentity")
         row("  as", ", ".join(sorted(arns)))
@@ -63,7 +64,7 @@ def main() -> int:
             f"{len(sandbox.storage.principals)} requests with {len(sandbox.storage.tokens)} tokens,"
             f" {sandbox.storage.refused} of them refused",
         )
-        row("  from", ", ".join(sorted(map(str, callers))))
+        row("  from", ", ".join(sorted(callers)))
         checks["Google saw the role of the instance, and nobody else."] = arns == {sandbox.arn}
         checks["Cloud Storage saw the service account, and nobody else."] = callers == {sandbox.service_account}
         checks["The token was renewed on the way, several times."] = len(sandbox.storage.tokens) >= 3
