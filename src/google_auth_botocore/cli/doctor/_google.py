@@ -5,16 +5,14 @@ from __future__ import annotations
 import base64
 import os
 import re
-from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import requests
 
-from google_auth_botocore import ConfigurationError, FederationError, IDTokenCredentials
+from google_auth_botocore import Credentials, FederationError, IDTokenCredentials
 from google_auth_botocore.cli import _identity
 from google_auth_botocore.cli.doctor._seen import Seen
 
-_LATER_STEPS = {"impersonation", "delegation"}
 _PROJECT_VARIABLES = ("GOOGLE_CLOUD_PROJECT", "GCLOUD_PROJECT")
 _CLIENT = ("CLOUDSDK_AUTH_CLIENT_ID", "CLOUDSDK_AUTH_CLIENT_SECRET")
 
@@ -22,6 +20,7 @@ _CLIENT = ("CLOUDSDK_AUTH_CLIENT_ID", "CLOUDSDK_AUTH_CLIENT_SECRET")
 def configuration(seen: Seen) -> str:
     """Builds the credentials, which asks nobody."""
     seen.credentials = _identity.credentials(seen.options)
+    _wanted(seen)
     path = _identity.file(seen.options)
     account = seen.account
     whom = f"to impersonate {account}" if account else "for direct resource access, without a service account"
@@ -45,15 +44,20 @@ def _duration(seconds: int) -> str:
 
 
 def exchange(seen: Seen) -> str:
-    """Gets a token the way that every program does; what fails beyond the exchange is for later steps."""
-    credentials = seen.credentials
+    """Gets a token the way that every program does; what fails beyond the exchange is for a later step."""
+    wanted = _wanted(seen)
     try:
-        credentials.refresh(seen.recorder)
+        wanted.refresh(seen.recorder)
     except FederationError as error:
-        if error.step not in _LATER_STEPS:
+        if error.step in ("exchange", "aws"):
             raise
         seen.pending = error
-    return f"Google's Security Token Service takes it\n({credentials.info['token_url']})"
+    return f"Google's Security Token Service takes it\n({seen.credentials.info['token_url']})"
+
+
+def _wanted(seen: Seen) -> Credentials | IDTokenCredentials:
+    audience = seen.options.target_audience
+    return seen.credentials if audience is None else IDTokenCredentials(seen.credentials, audience)
 
 
 def principal(seen: Seen) -> str:
@@ -99,28 +103,15 @@ def _introspected(seen: Seen) -> str | None:
 
 
 def service_account(seen: Seen) -> str:
-    """Tells what became of the second half of the refresh."""
+    """Tells what became of the rest of the way."""
     if seen.pending is not None:
         raise seen.pending
     if seen.account is None:
         return "none: the federated token is the access token"
-    credentials = seen.credentials
+    if seen.options.target_audience:
+        return f"{seen.account} gives an ID token\nmade out to {seen.options.target_audience}"
     acting = f", acting for {seen.options.subject}" if seen.options.subject else ""
-    return f"{seen.account} gives an access token{acting}\nit ends at {credentials.expiry:%Y-%m-%dT%H:%M:%SZ}"
-
-
-def id_token(seen: Seen) -> str:
-    """Gets an ID token of the service account."""
-    audience = seen.options.target_audience
-    _id_credentials(seen, audience).refresh(seen.recorder)
-    return f"made out to {audience}"
-
-
-def _id_credentials(seen: Seen, audience: str) -> IDTokenCredentials:
-    try:
-        return IDTokenCredentials(seen.credentials, audience)
-    except ConfigurationError as error:
-        raise FederationError(str(error), step="id_token", reason="ConfigurationError") from None
+    return f"{seen.account} gives an access token{acting}\nit ends at {seen.credentials.expiry:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def project(seen: Seen) -> str:
@@ -138,12 +129,9 @@ def project_of(seen: Seen) -> str | None:
 
 def call(seen: Seen) -> str:
     """Makes one real call."""
-    credentials: Any = seen.credentials
     url = seen.options.call
-    if seen.options.target_audience:
-        credentials = _id_credentials(seen, seen.options.target_audience)
     headers: dict[str, str] = {}
-    credentials.before_request(seen.recorder, "GET", url, headers)
+    _wanted(seen).before_request(seen.recorder, "GET", url, headers)
     try:
         seen.called = seen.recorder.ask("GET", url, headers=headers)
     except requests.RequestException as error:

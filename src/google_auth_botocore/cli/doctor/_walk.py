@@ -69,7 +69,6 @@ _WAY = (
     Look("clock", _google.clock, _never),
     Look("principal", _google.principal, _never),
     Look("service account", _google.service_account, _never),
-    Look("ID token", _google.id_token, _never),
     Look("project", _google.project, _always),
     Look("call", _google.call, _never),
 )
@@ -90,8 +89,7 @@ def walk(options: argparse.Namespace) -> tuple[Seen, list[Step]]:
 
 
 def _asked_for(options: argparse.Namespace) -> Iterable[Look]:
-    unwanted = {"ID token": options.target_audience is None, "call": options.call is None}
-    return (look for look in _WAY if not unwanted.get(look.step, False))
+    return (look for look in _WAY if look.at is not _google.call or options.call is not None)
 
 
 def _step(look: Look, seen: Seen) -> Step:

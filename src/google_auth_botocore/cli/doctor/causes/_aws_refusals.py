@@ -152,7 +152,7 @@ CAUSES: tuple[Cause, ...] = (
     Cause(
         "aws-unreachable",
         "AWS caller",
-        "AWS can't be asked from here who the keys belong to. No token takes that: Google asks by itself.",
+        "AWS can't be asked from here who the keys belong to. That keeps no token away: Google asks by itself.",
         _unreachable,
         do("Where AWS STS has another address here, give --aws-sts-endpoint.", aws=[_IDENTITY]),
         fatal=False,

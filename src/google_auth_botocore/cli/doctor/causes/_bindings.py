@@ -11,7 +11,7 @@ from google_auth_botocore.cli.doctor._cause import Cause, Mend
 from google_auth_botocore.cli.doctor._seen import Seen
 from google_auth_botocore.cli.doctor.causes._instances import wrong_role
 
-_STEPS = ("service account", "ID token")
+_STEP = "service account"
 _LOOK = f"With {TOKEN}=$(gcloud auth print-access-token) doctor looks into the policy by itself."
 _OF_A_POOL = re.compile(
     r"principal(?:Set)?://iam\.googleapis\.com/projects/([^/]+)/.*?/workloadIdentityPools/([^/]+)/(.*)"
@@ -188,9 +188,10 @@ def _bind(seen: Seen) -> Mend:
     return _commands.grant(seen, _role(seen), *looks, todo=todo if seen.administrator.there else f"{todo} {_LOOK}")
 
 
-_ROWS = (
-    (
+CAUSES: tuple[Cause, ...] = (
+    Cause(
         "account-missing",
+        _STEP,
         "There is no such service account.",
         _missing_account,
         lambda seen: Mend(
@@ -204,8 +205,9 @@ _ROWS = (
             ),
         ),
     ),
-    (
+    Cause(
         "account-disabled",
+        _STEP,
         "The service account is disabled.",
         _disabled_account,
         lambda seen: Mend(
@@ -213,85 +215,91 @@ _ROWS = (
             terraform=_commands.resource("google_service_account", "disabled = false"),
         ),
     ),
-    (
+    Cause(
         "grant-not-seen-yet",
+        _STEP,
         "The policy is right, but Google does not go by it yet.",
         _each_binding(_right),
         lambda seen: Mend(
             ["Try again in 5 minutes."], gcloud=[f"gcloud iam service-accounts get-iam-policy {_account(seen)}"]
         ),
     ),
-    (
+    Cause(
         "letter-case-in-binding",
+        _STEP,
         "The binding differs from the identity in the case of letters.",
         _each_binding(_by_letter_case),
         _replace(_by_letter_case),
     ),
-    (
+    Cause(
         "project-id-in-binding",
+        _STEP,
         "The binding has the project's id, where its number belongs.",
         _each_binding(_by_project_id),
         _replace(_by_project_id),
     ),
-    (
+    Cause(
         "wrong-role-arn-in-binding",
+        _STEP,
         "The binding has the role's own ARN (iam), but Google sees the one of its session (sts).",
         _each_binding(_by_iam_arn),
         _replace(_by_iam_arn),
     ),
-    (
+    Cause(
         "path-in-binding",
+        _STEP,
         "The ARN in the binding has the role's path or a session in it; Google sees neither.",
         _each_binding(_with_path),
         _replace(_with_path),
     ),
-    (
+    Cause(
         "attribute-not-mapped",
+        _STEP,
         "The binding goes by an attribute that the provider does not map.",
         _each_binding(_not_mapped),
         _replace(_not_mapped),
     ),
-    (
+    Cause(
         "granted-to-the-account",
+        _STEP,
         "The role was granted to the service account itself; it belongs on it, to the AWS identity.",
         _each_binding(_on_itself),
         _replace(_on_itself),
     ),
-    ("granted-on-the-project", "The role was granted on the project, not on the account.", _on_project, _off_project),
-    (
+    Cause(
+        "granted-on-the-project",
+        _STEP,
+        "The role was granted on the project, not on the account.",
+        _on_project,
+        _off_project,
+    ),
+    Cause(
         "wrong-role-in-binding",
+        _STEP,
         "The AWS identity is bound, but to a role that does not allow this.",
         _another_role,
         _bind,
     ),
-)
-
-CAUSES: tuple[Cause, ...] = tuple(
-    each
-    for step in _STEPS
-    for each in (
-        *(Cause(name, step, says, evidence, mend) for name, says, evidence, mend in _ROWS),
-        wrong_role(step, fatal=True),
-        Cause(
-            "another-identity-in-binding",
-            step,
-            "Another identity is bound to the account, not this one.",
-            _each_binding(_of_another),
-            _bind,
-        ),
-        Cause(
-            "not-bound",
-            step,
-            "The AWS identity has not the role on the service account, or there is no such account.",
-            _not_bound,
-            _bind,
-        ),
-        Cause(
-            "refused",
-            step,
-            "Google refuses.",
-            lambda seen: [seen.said] if seen.error is not None else [],
-            lambda seen: Mend([getattr(seen.error, "hint", None) or "The message is all that is known."]),
-        ),
-    )
+    wrong_role(_STEP, fatal=True),
+    Cause(
+        "another-identity-in-binding",
+        _STEP,
+        "Another identity is bound to the account, not this one.",
+        _each_binding(_of_another),
+        _bind,
+    ),
+    Cause(
+        "not-bound",
+        _STEP,
+        "The AWS identity has not the role on the service account, or there is no such account.",
+        _not_bound,
+        _bind,
+    ),
+    Cause(
+        "refused",
+        _STEP,
+        "Google refuses.",
+        lambda seen: [seen.said] if seen.error is not None else [],
+        lambda seen: Mend([getattr(seen.error, "hint", None) or "The message is all that is known."]),
+    ),
 )

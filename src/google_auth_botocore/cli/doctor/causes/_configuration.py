@@ -119,6 +119,13 @@ CAUSES: tuple[Cause, ...] = (
         ),
     ),
     Cause(
+        "no-service-account",
+        _STEP,
+        "An ID token is a service account's, and none is given.",
+        said("set service_account_email"),
+        do("Give --service-account.", gcloud=["gcloud iam service-accounts list --format='value(email)'"]),
+    ),
+    Cause(
         "configuration-wrong",
         _STEP,
         "A flag or the file can't be right.",

@@ -13,7 +13,7 @@ _LINK_LOCAL = "169.254.169.254,169.254.170.2,169.254.170.23"
 # AWS takes a date that is off by less than five minutes, and Google an assertion's by less than that.
 _SECONDS_OFF = 60
 # Where Google is asked.
-_STEPS = ("exchange", "service account", "ID token")
+_STEPS = ("exchange", "service account")
 # What botocore raises where it reaches nobody.
 _UNREACHED = ("NoCredentialsError", "ProxyConnectionError", "MetadataRetrievalError", "CredentialRetrievalError")
 _PERIMETER = ("vpcServiceControls", "VPC_SERVICE_CONTROLS")

@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator
 
 from google_auth_botocore.cli.doctor import _commands
-from google_auth_botocore.cli.doctor._cause import Cause, Mend, do, reason, said
+from google_auth_botocore.cli.doctor._cause import Cause, Mend, do, said
 from google_auth_botocore.cli.doctor._seen import Seen
 
-_STEPS = ("service account", "ID token")
+_STEP = "service account"
 _API = "iamcredentials.googleapis.com"
 _NUMBER = re.compile(r"in project (\S+)")
 
@@ -72,48 +72,43 @@ def _stripped(seen: Seen) -> Iterator[str]:
         yield seen.said
 
 
-CAUSES: tuple[Cause, ...] = tuple(
-    Cause(name, step, says, evidence, mend)
-    for step in _STEPS
-    for name, says, evidence, mend in (
-        (
-            "api-disabled",
-            "The IAM Credentials API is not enabled in the project that the message names.",
-            _api_off,
-            _switch_on,
+CAUSES: tuple[Cause, ...] = (
+    Cause(
+        "api-disabled",
+        _STEP,
+        "The IAM Credentials API is not enabled in the project that the message names.",
+        _api_off,
+        _switch_on,
+    ),
+    Cause(
+        "lifetime-too-long",
+        _STEP,
+        "The organization lets tokens of this account live an hour at most.",
+        _too_long,
+        _extend,
+    ),
+    Cause(
+        "delegation-not-allowed",
+        _STEP,
+        "Google Workspace does not let the service account act for the user with these scopes.",
+        _not_delegated,
+        _delegate,
+    ),
+    Cause(
+        "authorization-stripped",
+        _STEP,
+        "The Authorization header does not arrive: something on the way takes it off.",
+        _stripped,
+        do("Let the proxy pass it to iamcredentials.googleapis.com.", here=["env | grep -i _proxy"]),
+    ),
+    Cause(
+        "argument-refused",
+        _STEP,
+        "The request lacks something, such as scopes.",
+        said("Request contains an invalid argument"),
+        do(
+            "Check --scopes, --delegates and --target-audience.",
+            here=["google-auth-botocore doctor --scopes=https://www.googleapis.com/auth/cloud-platform"],
         ),
-        (
-            "lifetime-too-long",
-            "The organization lets tokens of this account live an hour at most.",
-            _too_long,
-            _extend,
-        ),
-        (
-            "delegation-not-allowed",
-            "Google Workspace does not let the service account act for the user with these scopes.",
-            _not_delegated,
-            _delegate,
-        ),
-        (
-            "authorization-stripped",
-            "The Authorization header does not arrive: something on the way takes it off.",
-            _stripped,
-            do("Let the proxy pass it to iamcredentials.googleapis.com.", here=["env | grep -i _proxy"]),
-        ),
-        (
-            "argument-refused",
-            "The request lacks something, such as scopes.",
-            said("Request contains an invalid argument"),
-            do(
-                "Check --scopes, --delegates and --target-audience.",
-                here=["google-auth-botocore doctor --scopes=https://www.googleapis.com/auth/cloud-platform"],
-            ),
-        ),
-        (
-            "no-service-account",
-            "An ID token is a service account's, and none is given.",
-            reason("ConfigurationError"),
-            do("Give --service-account.", gcloud=["gcloud iam service-accounts list --format='value(email)'"]),
-        ),
-    )
+    ),
 )

@@ -1,0 +1,43 @@
+"""AWS STS's GetCallerIdentity on loopback, which checks signatures as AWS does; moto's checks none."""
+
+from __future__ import annotations
+
+import re
+from re import Match
+
+from google_auth_botocore.emulator import Emulator
+from google_auth_botocore.emulator._aws_sts import AwsError, RegistryVerdict
+from google_auth_botocore.emulator._http import Call, Response, Route
+from google_auth_botocore.emulator._subject_token import SignedRequest, _aws_sts
+from google_auth_botocore.emulator.aws._counterpart import Counterpart
+
+
+class AwsSts(Counterpart):
+    """Answers for every host of AWS STS, by the Host header.
+
+    Attributes:
+        not_enabled: regions that no account has enabled.
+    """
+
+    def __init__(self, google: Emulator) -> None:
+        super().__init__()
+        self._verdict = RegistryVerdict(google.aws_keys, lambda: google.clock())
+        self.not_enabled: set[str] = set()
+
+    def routes(self) -> list[Route]:
+        return [Route("POST", re.compile("/"), self._get_caller_identity)]
+
+    def _get_caller_identity(self, call: Call, _: Match[str]) -> Response:
+        partition, region = _aws_sts(call.headers["host"])
+        request = SignedRequest(call.headers["host"], region, partition, call.query, call.headers)
+        try:
+            if region in self.not_enabled:
+                raise AwsError("InvalidClientTokenId", "The security token included in the request is invalid")
+            found = self._verdict(request)
+        except AwsError as refusal:
+            text = f"<Error><Type>Sender</Type><Code>{refusal.code}</Code><Message>{refusal.message}</Message></Error>"
+            return Response(f"<ErrorResponse>{text}</ErrorResponse>", 403)
+        fields = f"<Arn>{found.arn}</Arn><UserId>{found.user_id}</UserId><Account>{found.account}</Account>"
+        return Response(
+            f"<GetCallerIdentityResponse><GetCallerIdentityResult>{fields}</GetCallerIdentityResult></GetCallerIdentityResponse>"
+        )

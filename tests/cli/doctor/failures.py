@@ -1,0 +1,77 @@
+"""The failures of workload identity federation that users meet, by symptom; and those that are other software's own.
+
+Collected from Google's troubleshooting pages and users' reports. A: on AWS's side; B: in the exchange; C: with a service
+account; D: with the token in hand.
+"""
+
+from __future__ import annotations
+
+FAILURES = {
+    "A1": "no keys in the environment, and no instance metadata: a container, a pod, a function",
+    "A2": "instance metadata has no role",
+    "A3": "instance metadata refuses the token of version 2, or is off",
+    "A4": "no region can be determined",
+    "A5": "instance metadata can't be reached: Fargate, a hop limit of 1, a firewall",
+    "A6": "a proxy is asked for link-local addresses",
+    "A7": "the host sts..amazonaws.com: a variable of the region is empty",
+    "A8": "the host of a local zone",
+    "A9": "it works as the node's role, or fails later",
+    "A10": "it works for some hours, then ExpiredToken",
+    "A11": "invalid_grant with temporary keys and no session token",
+    "A12": "InvalidClientTokenId in a region that the account has not enabled",
+    "A13": "401 from instance metadata after an hour, in Node",
+    "B1": "Scope(s) must be provided",
+    "B2": 'Invalid value for "audience"',
+    "B3": "invalid_target",
+    "B4": "rejected by the attribute condition",
+    "B5": "google.subject exceeds the 127 bytes limit",
+    "B6": "SignatureDoesNotMatch",
+    "B7": "ExpiredToken or InvalidClientTokenId in Google's words",
+    "B8": "Invalid format of AWS credentials",
+    "B9": "quota_exceeded",
+    "B10": "upstream connect error, 5xx, reset, timeout",
+    "B11": "Error connecting to the given credential's issuer",
+    "B12": "FAILED_PRECONDITION by an organization policy, when the provider is made",
+    "B13": "403 by VPC Service Controls",
+    "B14": "a TypeError where expires_in is absent",
+    "C1": "403 iam.serviceAccounts.getAccessToken denied (or it may not exist)",
+    "C2": "400 Request contains an invalid argument",
+    "C3": "the lifetime can't exceed an hour, though it does not: the clock is off",
+    "C4": "the IAM Credentials API has not been used in the project",
+    "C5": "No access token or invalid expiration in response, around a 403",
+    "C6": "a lifetime over an hour is refused",
+    "C7": "Provided Credential must be impersonated_credentials",
+    "C8": "Cannot fetch ID token in this environment, in Node",
+    "C9": "401 CREDENTIALS_MISSING",
+    "C10": "calls run as the service account, and not as the Workspace user",
+    "C11": "ADC is not a service account",
+    "C12": "403 on signJwt, though generateAccessToken works",
+    "D1": "401 Expected OAuth 2 access token",
+    "D2": "403 of Cloud Storage with direct access",
+    "D3": "you need a private key to sign credentials",
+    "D4": "a signed URL that does not match",
+    "D5": "401 or 403 of Cloud Run with an access token",
+    "D6": "the API has not been used in gcloud's own project",
+    "D7": "an error in the constructor of a client, for want of a project",
+    "D8": "the asynchronous loader does not take an external_account",
+    "D9": "a tool's own parser does not know external_account",
+    "D10": "Regional Access Boundary HTTP request failed",
+    "D11": "cannot pickle '_thread.lock'",
+}
+
+# Why doctor can't meet them.
+ELSEWHERE = {
+    "A13": "a cache of Node's library",
+    "B12": "fails when the provider is made, before there is a token to look at",
+    "C5": "words of an older google-auth around any failure; doctor names the one inside",
+    "C7": "of google-auth's own classes",
+    "C8": "of Node's library",
+    "C10": "of google-auth's with_scopes",
+    "C11": "of an application's own check",
+    "D3": "of credentials that can't sign",
+    "D4": "of a signer that is another account than the one named",
+    "D8": "of google-auth's asynchronous loader",
+    "D9": "of that tool",
+    "D10": "of google-auth's own request in the background",
+    "D11": "of one release of google-auth",
+}

@@ -1,0 +1,894 @@
+"""One failure after another, made to happen in the sandbox; doctor names the true cause of each, and the command for it."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cli.doctor.failures import ELSEWHERE, FAILURES
+from cli.doctor.tls import Intercepted
+from cli.doctor.ward import KEYS, NOWHERE, ROLE, Ward
+from google_auth_botocore.cli.doctor._table import TABLE
+from google_auth_botocore.emulator import Fault
+from google_auth_botocore.emulator.aws import ContainerCredentials, InstanceMetadata, WebIdentityIssuer
+
+README = Path(__file__).parents[3] / "README.md"
+JWT = "urn:ietf:params:oauth:token-type:jwt"
+ACCOUNT = "copycat@my-project.iam.gserviceaccount.com"
+POOL = "//iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/aws"
+FLAGS = "--project=123456789012 --location=global --workload-identity-pool=aws"
+GRANT = (
+    f"gcloud iam service-accounts add-iam-policy-binding {ACCOUNT} --role=roles/iam.workloadIdentityUser "
+    f"--member=principalSet:{POOL}/attribute.aws_role/{ROLE}"
+)
+USER = "roles/iam.workloadIdentityUser"
+CREATOR = "roles/iam.serviceAccountTokenCreator"
+
+Make = Callable[[Ward], object]
+
+
+@dataclass
+class Case:
+    """Something that goes wrong.
+
+    Attributes:
+        failure: which of `FAILURES` it is; empty for one that is not among them.
+        happens: makes it happen.
+        cause: what doctor has to call it.
+        command: what has to be among what mends it.
+        step: where the way ends.
+        code: doctor's exit code; 0 for a warning.
+    """
+
+    failure: str
+    happens: Make
+    cause: str
+    command: str
+    step: str
+    code: int = 1
+
+
+CASES: dict[str, Case] = {}
+
+
+def case(failure: str, cause: str, command: str, step: str, code: int = 1) -> Callable[[Make], Make]:
+    """Adds what the function makes happen to the table."""
+
+    def add(happens: Make) -> Make:
+        name = happens.__name__.removeprefix("_").replace("_", " ")
+        assert name not in CASES
+        CASES[name] = Case(failure, happens, cause, command, step, code)
+        return happens
+
+    return add
+
+
+# The configuration
+
+
+@case(
+    "B2",
+    "pool-for-provider",
+    "gcloud iam workload-identity-pools providers list --location=global --workload-identity-pool=aws --project=123456789012",
+    "configuration",
+    2,
+)
+def _a_pool_for_an_audience(ward: Ward) -> None:
+    ward.flags["audience"] = POOL
+
+
+@case(
+    "B2",
+    "project-id-for-number",
+    "gcloud projects describe my-project --format='value(projectNumber)'",
+    "configuration",
+    2,
+)
+def _a_project_id_in_the_audience(ward: Ward) -> None:
+    ward.flags["audience"] = ward.flags["audience"].replace("123456789012", "my-project")
+
+
+@case(
+    "B2",
+    "audience-malformed",
+    "gcloud iam workload-identity-pools providers describe PROVIDER --location=global --workload-identity-pool=POOL --format='value(name)'",
+    "configuration",
+    2,
+)
+def _another_host_in_the_audience(ward: Ward) -> None:
+    ward.flags["audience"] = ward.flags["audience"].replace("googleapis.com", "apis-example.goog")
+
+
+@case(
+    "B2",
+    "audience-malformed",
+    "gcloud iam workload-identity-pools providers describe PROVIDER --location=global --workload-identity-pool=POOL --format='value(name)'",
+    "configuration",
+    2,
+)
+def _a_member_for_an_audience(ward: Ward) -> None:
+    ward.flags["audience"] = ward.member(ROLE)
+
+
+@case("B2", "https-in-audience", "Write it from //iam.googleapis.com/ on.", "configuration", 0)
+def _https_in_the_audience(ward: Ward) -> None:
+    ward.flags["audience"] = "https:" + ward.flags["audience"]
+
+
+@case(
+    "B2",
+    "audience-malformed",
+    f"gcloud iam workload-identity-pools providers describe prod {FLAGS} '--format=value(name)'",
+    "exchange",
+)
+def _an_audience_that_google_does_not_take(ward: Ward) -> None:
+    text = 'Invalid value for "audience". This value should be the full resource name of the Identity Provider.'
+    ward.fault("/v1/token", 400, {"error": "invalid_request", "error_description": text})
+
+
+@case("", "no-identity-named", "Give --config FILE or --audience NAME.", "configuration", 2)
+def _nobody_named(ward: Ward) -> None:
+    ward.flags.clear()
+
+
+@case("", "not-a-service-account", "gcloud iam service-accounts list --format='value(email)'", "configuration", 2)
+def _no_service_accounts_name(ward: Ward) -> None:
+    ward.flags["service-account"] = "copycat"
+
+
+@case("", "foreign-endpoint", "gcloud iam workload-identity-pools create-cred-config", "configuration", 2)
+def _an_endpoint_of_somebody_elses(ward: Ward) -> None:
+    path = ward.home / "config.json"
+    path.write_text(
+        f'{{"type": "external_account", "audience": "{ward.flags["audience"]}", "token_url": "https://evil.example/v1/token"}}'
+    )
+    ward.flags = {"config": str(path)}
+
+
+@case("", "no-service-account", "gcloud iam service-accounts list --format='value(email)'", "configuration", 2)
+def _an_id_token_of_nobody(ward: Ward) -> None:
+    del ward.flags["service-account"]
+    ward.flags["target-audience"] = "https://service.example"
+
+
+@case("", "configuration-wrong", "Mend what the message names.", "configuration", 2)
+def _an_endpoint_without_tls(ward: Ward) -> None:
+    ward.flags["token-url"] = "http://sts.example/v1/token"
+
+
+# AWS's side
+
+
+def _instance(ward: Ward, role: str = "app") -> InstanceMetadata:
+    ward.unset(*KEYS)
+    keys = lambda: ward.google.aws_keys.issue(f"arn:aws:sts::123456789012:assumed-role/{role}/i-0abc")  # noqa: E731
+    metadata = ward.start(InstanceMetadata(keys, role=role))
+    ward.set(**metadata.environment())
+    return metadata
+
+
+@case("A1", "no-aws-keys", "aws configure list", "AWS keys")
+def _no_keys_anywhere(ward: Ward) -> None:
+    ward.unset(*KEYS)
+
+
+@case(
+    "A2",
+    "instance-has-no-role",
+    "aws ec2 associate-iam-instance-profile --instance-id INSTANCE --iam-instance-profile Name=PROFILE",
+    "AWS keys",
+)
+def _an_instance_without_a_role(ward: Ward) -> None:
+    _instance(ward).fail("/security-credentials", Fault(404, times=None))
+
+
+@case(
+    "A3",
+    "metadata-refused",
+    "aws ec2 modify-instance-metadata-options --instance-id INSTANCE --http-endpoint enabled --http-tokens required",
+    "AWS keys",
+)
+def _metadata_that_refuses(ward: Ward) -> None:
+    _instance(ward).fail("/latest", Fault(403, times=None))
+
+
+@case("A4", "no-region", "export AWS_REGION=us-east-1", "signed request", 0)
+def _no_region(ward: Ward) -> None:
+    ward.unset("AWS_REGION")
+
+
+@case("A4", "no-region", "export AWS_REGION=us-east-1", "AWS keys")
+def _no_region_for_a_jwt(ward: Ward) -> None:
+    ward.unset("AWS_REGION")
+    ward.flags["subject-token-type"] = JWT
+
+
+@case(
+    "A5",
+    "metadata-unreachable",
+    "aws ec2 modify-instance-metadata-options --instance-id INSTANCE --http-endpoint enabled --http-put-response-hop-limit 2",
+    "AWS keys",
+)
+def _metadata_out_of_reach(ward: Ward) -> None:
+    ward.unset(*KEYS, "AWS_EC2_METADATA_DISABLED")
+    ward.set(AWS_EC2_METADATA_SERVICE_ENDPOINT=NOWHERE)
+
+
+@case("A6", "proxy-for-link-local", "export NO_PROXY=169.254.169.254,169.254.170.2,169.254.170.23", "AWS keys")
+def _a_proxy_before_metadata(ward: Ward) -> None:
+    _instance(ward)
+    ward.set(HTTP_PROXY=NOWHERE)
+
+
+@case("A6", "proxy-for-link-local", "export NO_PROXY=169.254.169.254,169.254.170.2,169.254.170.23", "AWS keys")
+def _a_proxy_before_a_containers_keys(ward: Ward) -> None:
+    ward.unset(*KEYS)
+    ward.set(**ward.start(ContainerCredentials(ward.google.aws_keys.issue)).environment(), HTTP_PROXY=NOWHERE)
+
+
+@case("A7", "empty-region", "unset AWS_REGION AWS_DEFAULT_REGION", "signed request", 0)
+def _an_empty_region(ward: Ward) -> None:
+    ward.set(AWS_REGION="", AWS_DEFAULT_REGION="eu-central-1")
+
+
+@case("A8", "zone-for-region", "export AWS_REGION=us-west-2", "signed request", 0)
+def _a_local_zone(ward: Ward) -> None:
+    ward.set(AWS_REGION="us-west-2-lax-1")
+
+
+@case("A9", "role-of-the-instance", "aws eks create-pod-identity-association", "service account")
+def _the_nodes_role_in_a_pod(ward: Ward) -> None:
+    _instance(ward, "node")
+    ward.set(KUBERNETES_SERVICE_HOST="10.0.0.1")
+
+
+@case("A9", "role-of-the-instance", "aws eks create-pod-identity-association", "AWS caller", 0)
+def _the_nodes_role_that_nobody_minds(ward: Ward) -> None:
+    _instance(ward, "node")
+    ward.set(AWS_ROLE_ARN="arn:aws:iam::123456789012:role/app")
+    del ward.flags["service-account"]
+
+
+@case("A10", "keys-frozen", "unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN", "AWS caller")
+def _keys_copied_long_ago(ward: Ward) -> None:
+    ward.set(**ward.start(ContainerCredentials(ward.google.aws_keys.issue)).environment())
+    ward.hold(ward.google.aws_keys.issue(f"{ROLE}/i-0abc", lifetime=-60))
+
+
+@case("A10", "keys-frozen", "unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN", "AWS keys", 0)
+def _keys_copied_just_now(ward: Ward) -> None:
+    ward.set(**ward.start(ContainerCredentials(ward.google.aws_keys.issue)).environment())
+
+
+@case("A11", "no-session-token", "aws configure export-credentials --format env", "AWS keys")
+def _no_session_token(ward: Ward) -> None:
+    ward.unset("AWS_SESSION_TOKEN")
+
+
+@case("A12", "region-not-enabled", "aws account enable-region --region-name ap-east-1", "AWS caller")
+def _a_region_that_is_not_enabled(ward: Ward) -> None:
+    ward.aws.not_enabled.add("ap-east-1")
+    ward.set(AWS_REGION="ap-east-1")
+
+
+@case("", "region-unknown", "aws ec2 describe-regions --query 'Regions[].RegionName'", "AWS keys")
+def _a_region_that_is_none(ward: Ward) -> None:
+    ward.set(AWS_REGION="frankfurt")
+
+
+@case("", "half-a-set-of-keys", "aws configure list", "AWS keys")
+def _half_a_set_of_keys(ward: Ward) -> None:
+    ward.unset("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+
+
+@case("", "white-space-in-a-key", "Set it again, without quotes and line breaks.", "AWS keys")
+def _a_line_break_in_a_key(ward: Ward) -> None:
+    ward.set(AWS_SECRET_ACCESS_KEY=f"{ward.workload.keys.secret_access_key}\n")
+
+
+@case("", "profile-missing", "aws configure list-profiles", "AWS keys")
+def _no_such_profile(ward: Ward) -> None:
+    ward.flags["profile"] = "nobody"
+
+
+@case("", "aws-file-broken", "Mend the file that the message names.", "AWS keys")
+def _a_broken_file(ward: Ward) -> None:
+    _write(ward, "config", "[default\nregion")
+
+
+@case("", "profile-incomplete", "aws configure list", "AWS keys")
+def _a_profile_without_a_source(ward: Ward) -> None:
+    _write(ward, "config", "[profile app]\nrole_arn = arn:aws:iam::123456789012:role/app\n")
+    ward.flags["profile"] = "app"
+
+
+@case("", "not-signed-in", "aws sso login", "AWS keys")
+def _nobody_signed_in(ward: Ward) -> None:
+    text = "[profile corp]\nsso_session = corp\nsso_account_id = 123456789012\nsso_role_name = Reader\nregion = eu-central-1\n"
+    _write(
+        ward,
+        "config",
+        f"[sso-session corp]\nsso_start_url = https://x.awsapps.com/start\nsso_region = eu-central-1\n{text}",
+    )
+    ward.flags["profile"] = "corp"
+
+
+@case("", "process-fails", "aws configure get credential_process", "AWS keys")
+def _a_process_that_fails(ward: Ward) -> None:
+    _write(ward, "config", "[profile p]\ncredential_process = false\n")
+    ward.flags["profile"] = "p"
+
+
+@case("", "container-refuses", "aws eks list-pod-identity-associations --cluster-name CLUSTER", "AWS keys")
+def _a_container_that_gets_no_keys(ward: Ward) -> None:
+    ward.unset(*KEYS)
+    container = ward.start(ContainerCredentials(ward.google.aws_keys.issue, token="right"))
+    ward.set(**{**container.environment(), "AWS_CONTAINER_AUTHORIZATION_TOKEN": "wrong"})
+
+
+@case("", "web-identity-refused", "ls -l $AWS_WEB_IDENTITY_TOKEN_FILE", "AWS keys")
+def _a_pods_token_that_is_not_there(ward: Ward) -> None:
+    ward.unset(*KEYS)
+    ward.set(AWS_ROLE_ARN="arn:aws:iam::123456789012:role/app", AWS_WEB_IDENTITY_TOKEN_FILE=str(ward.home / "none"))
+
+
+@case("", "outbound-identity-off", "aws iam enable-outbound-web-identity-federation", "AWS keys")
+def _an_account_that_issues_no_jwt(ward: Ward) -> None:
+    issuer = ward.start(WebIdentityIssuer(ward.google.aws_keys.find, enabled=False))
+    ward.set(**issuer.environment())
+    ward.flags["subject-token-type"] = JWT
+
+
+@case("", "aws-side-fails", "aws configure list", "AWS keys")
+def _a_timeout_that_is_no_number(ward: Ward) -> None:
+    ward.set(AWS_METADATA_SERVICE_TIMEOUT="soon")
+
+
+@case("", "aws-unreachable", "aws sts get-caller-identity", "AWS caller", 0)
+def _aws_out_of_reach(ward: Ward) -> None:
+    ward.flags["aws-sts-endpoint"] = NOWHERE
+
+
+# The exchange
+
+
+@case(
+    "B1", "no-scope", "google-auth-botocore doctor --scopes=https://www.googleapis.com/auth/cloud-platform", "exchange"
+)
+def _no_scope(ward: Ward) -> None:
+    ward.fault("/v1/token", 400, {"error": "invalid_request", "error_description": "Scope(s) must be provided."})
+
+
+@case(
+    "B3",
+    "provider-disabled",
+    f"gcloud iam workload-identity-pools providers update-aws prod {FLAGS} --no-disabled",
+    "exchange",
+)
+def _a_disabled_provider(ward: Ward) -> None:
+    ward.workload.provider.disabled = True
+    ward.administer()
+
+
+@case("B3", "provider-deleted", f"gcloud iam workload-identity-pools providers undelete prod {FLAGS}", "exchange")
+def _a_deleted_provider(ward: Ward) -> None:
+    ward.workload.provider.purge_time = time.time() + 86_400
+    ward.administer()
+
+
+@case(
+    "B3",
+    "provider-missing",
+    f"gcloud iam workload-identity-pools providers create-aws prod --project=123456789012 --location=global --workload-identity-pool=no-pool --account-id=123456789012",
+    "exchange",
+)
+def _a_pool_that_is_not_there(ward: Ward) -> None:
+    ward.flags["audience"] = ward.flags["audience"].replace("/aws/", "/no-pool/")
+    ward.administer()
+
+
+@case(
+    "B3",
+    "provider-missing",
+    f"gcloud iam workload-identity-pools providers create-aws test {FLAGS} --account-id=123456789012",
+    "exchange",
+)
+def _a_provider_that_is_not_there(ward: Ward) -> None:
+    ward.flags["audience"] = ward.flags["audience"].replace("/prod", "/test")
+    ward.administer()
+
+
+@case(
+    "B3", "provider-out-of-service", f"gcloud iam workload-identity-pools providers describe prod {FLAGS}", "exchange"
+)
+def _a_disabled_provider_that_nobody_may_look_at(ward: Ward) -> None:
+    ward.workload.provider.disabled = True
+
+
+@case(
+    "B4",
+    "condition-not-met",
+    f"gcloud iam workload-identity-pools providers update-aws prod {FLAGS} '--attribute-condition=attribute.aws_role == '\"'\"'{ROLE}'\"'\"''",
+    "exchange",
+)
+def _a_condition_that_is_not_met(ward: Ward) -> None:
+    ward.workload.provider.attribute_condition = "assertion.account == '999999999999'"
+
+
+@case("B4", "condition-on-iam-arn", f"gcloud iam workload-identity-pools providers describe prod {FLAGS}", "exchange")
+def _a_condition_on_the_roles_own_arn(ward: Ward) -> None:
+    ward.workload.provider.attribute_condition = "assertion.arn == 'arn:aws:iam::123456789012:role/app'"
+    ward.administer()
+
+
+@case("B5", "subject-too-long", "gcloud iam workload-identity-pools providers update-aws prod", "exchange")
+def _a_long_name(ward: Ward) -> None:
+    ward.hold(ward.google.aws_keys.issue(f"{ROLE}{'x' * 50}/{'y' * 60}"))
+
+
+@case("B6", "secret-key-wrong", "aws configure list", "AWS caller")
+def _a_wrong_secret(ward: Ward) -> None:
+    ward.set(AWS_SECRET_ACCESS_KEY="of-another-set")
+
+
+@case("B6", "secret-key-wrong", "aws configure list", "exchange")
+def _a_wrong_secret_that_google_hears_of(ward: Ward) -> None:
+    ward.set(AWS_SECRET_ACCESS_KEY="of-another-set")
+    ward.flags["aws-sts-endpoint"] = NOWHERE
+
+
+@case("B6", "clock-skew", "timedatectl set-ntp true", "clock", 0)
+def _a_clock_that_is_off(ward: Ward) -> None:
+    ward.google.clock = lambda: time.time() + 7200
+    ward.flags["aws-sts-endpoint"] = NOWHERE
+
+
+@case("B6", "clock-skew", "timedatectl set-ntp true", "exchange")
+def _a_clock_that_nobody_can_allow_for(ward: Ward) -> None:
+    text = "Received invalid AWS response of type SignatureDoesNotMatch with error message: Signature expired: 20260101T000000Z is now earlier"
+    ward.fault("/v1/token", 400, {"error": "invalid_grant", "error_description": text})
+
+
+@case("B7", "keys-unknown", "aws iam list-access-keys", "AWS caller")
+def _keys_that_are_deleted(ward: Ward) -> None:
+    ward.set(AWS_ACCESS_KEY_ID="AKIADELETED", AWS_SECRET_ACCESS_KEY="deleted")
+    ward.unset("AWS_SESSION_TOKEN")
+
+
+@case("B7", "keys-expired", "aws sts get-caller-identity", "AWS caller")
+def _an_instance_whose_keys_have_ended(ward: Ward) -> None:
+    keys = _instance(ward).keys
+    ward.google.aws_keys.add(
+        type(keys)(**{**vars(keys), "expiry": keys.expiry.replace(year=2020) if keys.expiry else None})
+    )
+
+
+@case("B8", "proof-rewritten", "env | grep -i _proxy", "exchange")
+def _a_proof_that_was_rewritten(ward: Ward) -> None:
+    text = "Invalid format of AWS credentials:Error at line 0:0: Unexpected end of stream : expected '{'"
+    ward.fault("/v1/token", 400, {"error": "invalid_request", "error_description": text})
+
+
+@case(
+    "B9",
+    "quota-exceeded",
+    "gcloud alpha services quota list --service=sts.googleapis.com --consumer=projects/123456789012",
+    "exchange",
+    75,
+)
+def _too_many_exchanges(ward: Ward) -> None:
+    ward.fault("/v1/token", 429)
+
+
+@case("B10", "google-unavailable", "Try again; it may be on https://status.cloud.google.com.", "exchange", 75)
+def _a_server_that_fails(ward: Ward) -> None:
+    ward.fault("/v1/token", 503)
+
+
+@case("B10", "unreachable", "curl -sv -d '' https://sts.googleapis.com/v1/token", "exchange", 75)
+def _a_connection_that_is_reset(ward: Ward) -> None:
+    ward.fault("/v1/token", None, drop=True)
+
+
+@case("B10", "google-unavailable", "Try again; it may be on https://status.cloud.google.com.", "service account", 75)
+def _a_server_that_fails_later(ward: Ward) -> None:
+    ward.fault(":generateAccessToken", 503)
+
+
+@case("B11", "issuer-unreachable", "gcloud iam workload-identity-pools providers describe oidc", "exchange")
+def _an_issuer_out_of_reach(ward: Ward) -> None:
+    issuer = ward.start(WebIdentityIssuer(ward.google.aws_keys.find))
+    provider = ward.google.add_oidc_provider(issuer.url)
+    issuer.fail("openid-configuration", Fault(503, times=None))
+    _with_jwt(ward, issuer, provider.audience)
+
+
+@case(
+    "",
+    "jwt-audience-refused",
+    f"gcloud iam workload-identity-pools providers update-oidc oidc {FLAGS} --allowed-audiences=https:{POOL}/providers/oidc",
+    "exchange",
+)
+def _a_jwt_for_somebody_else(ward: Ward) -> None:
+    issuer = ward.start(WebIdentityIssuer(ward.google.aws_keys.find))
+    provider = ward.google.add_oidc_provider(issuer.url, allowed_audiences=["sts.amazonaws.com"])
+    _with_jwt(ward, issuer, provider.audience)
+
+
+@case("", "jwt-issuer-wrong", "aws iam get-outbound-web-identity-federation-info", "exchange")
+def _a_jwt_of_somebody_else(ward: Ward) -> None:
+    issuer = ward.start(WebIdentityIssuer(ward.google.aws_keys.find))
+    provider = ward.google.add_oidc_provider("https://other.example", jwks={"keys": []})
+    _with_jwt(ward, issuer, provider.audience)
+
+
+@case("", "provider-of-another-kind", "gcloud iam workload-identity-pools providers describe oidc", "exchange")
+def _a_provider_of_the_other_kind(ward: Ward) -> None:
+    ward.flags["audience"] = ward.google.add_oidc_provider("https://issuer.example").audience
+
+
+@case(
+    "",
+    "aws-account-not-trusted",
+    f"gcloud iam workload-identity-pools providers update-aws prod {FLAGS} --account-id=210987654321",
+    "exchange",
+)
+def _an_account_that_is_not_trusted(ward: Ward) -> None:
+    ward.hold(ward.google.aws_keys.issue("arn:aws:sts::210987654321:assumed-role/app/i-0abc"))
+
+
+@case("B13", "perimeter", "gcloud access-context-manager perimeters update PERIMETER", "exchange")
+def _a_perimeter_before_the_exchange(ward: Ward) -> None:
+    ward.fault("/v1/token", 403, _PERIMETER)
+
+
+@case("B13", "perimeter", "gcloud access-context-manager perimeters update PERIMETER", "service account")
+def _a_perimeter_before_the_account(ward: Ward) -> None:
+    ward.fault(":generateAccessToken", 403, _PERIMETER)
+
+
+@case("B14", "reply-not-googles", "env | grep -i _proxy", "exchange", 75)
+def _a_token_without_a_life(ward: Ward) -> None:
+    ward.fault("/v1/token", 200, {"access_token": "ya29.x", "token_type": "Bearer"})
+
+
+@case("", "reply-not-googles", "env | grep -i _proxy", "exchange", 75)
+def _broken_json(ward: Ward) -> None:
+    ward.fault("/v1/token", 200, b'{"access_token": "ya29')
+
+
+@case("", "redirected", "curl -sI https://sts.googleapis.com/v1/token", "exchange")
+def _a_captive_portal(ward: Ward) -> None:
+    ward.fault("/v1/token", 302, "", headers={"Location": "https://portal.example/login"})
+
+
+@case("", "certificate-not-trusted", "export REQUESTS_CA_BUNDLE=/path/to/bundle.pem", "exchange")
+def _a_certificate_that_is_not_trusted(ward: Ward) -> None:
+    ward.flags["token-url"] = ward.start(Intercepted()).url
+
+
+@case("", "exchange-refused", f"gcloud iam workload-identity-pools providers describe prod {FLAGS}", "exchange")
+def _words_that_nobody_knows(ward: Ward) -> None:
+    ward.fault("/v1/token", 400, {"error": "something_new", "error_description": "Nobody\x1b[31m has seen this."})
+
+
+# The service account
+
+
+@case("C1", "not-bound", GRANT, "service account")
+def _no_binding(ward: Ward) -> None:
+    ward.bind()
+
+
+@case("C1", "not-bound", GRANT, "service account")
+def _no_binding_as_the_policy_says(ward: Ward) -> None:
+    ward.bind()
+    ward.administer()
+
+
+@case(
+    "C1",
+    "wrong-role-arn-in-binding",
+    f"gcloud iam service-accounts remove-iam-policy-binding {ACCOUNT} --role={USER} --member=principalSet:{POOL}/attribute.aws_role/arn:aws:iam::123456789012:role/app",
+    "service account",
+)
+def _the_roles_own_arn_in_the_binding(ward: Ward) -> None:
+    ward.bind(ward.member("arn:aws:iam::123456789012:role/app"))
+    ward.administer()
+
+
+@case("C1", "path-in-binding", GRANT, "service account")
+def _a_path_in_the_binding(ward: Ward) -> None:
+    ward.bind(ward.member("arn:aws:sts::123456789012:assumed-role/team/app"))
+    ward.administer()
+
+
+@case("C1", "project-id-in-binding", GRANT, "service account")
+def _a_project_id_in_the_binding(ward: Ward) -> None:
+    ward.bind(ward.member(ROLE, project="my-project"))
+    ward.administer()
+
+
+@case("C1", "letter-case-in-binding", GRANT, "service account")
+def _another_letter_case_in_the_binding(ward: Ward) -> None:
+    ward.bind(ward.member(f"{ROLE[:-3]}App"))
+    ward.administer()
+
+
+@case("C1", "attribute-not-mapped", GRANT, "service account")
+def _an_attribute_that_is_not_mapped(ward: Ward) -> None:
+    ward.bind(ward.member("123456789012", attribute="account"))
+    ward.administer()
+
+
+@case("C1", "granted-to-the-account", GRANT, "service account")
+def _a_grant_to_the_account_itself(ward: Ward) -> None:
+    ward.bind(f"serviceAccount:{ACCOUNT}")
+    ward.administer()
+
+
+@case("C1", "granted-on-the-project", GRANT, "service account")
+def _a_grant_on_the_project(ward: Ward) -> None:
+    ward.bind()
+    ward.set_policy("projects/my-project", USER, f"serviceAccount:{ACCOUNT}")
+    ward.administer()
+
+
+@case("C1", "wrong-role-in-binding", GRANT, "service account")
+def _another_role_in_the_binding(ward: Ward) -> None:
+    ward.bind(ward.member(ROLE), role="roles/iam.serviceAccountUser")
+    ward.administer()
+
+
+@case("C1", "another-identity-in-binding", GRANT, "service account")
+def _somebody_else_in_the_binding(ward: Ward) -> None:
+    ward.bind(ward.member("arn:aws:sts::123456789012:assumed-role/other"))
+    ward.administer()
+
+
+@case("C1", "grant-not-seen-yet", f"gcloud iam service-accounts get-iam-policy {ACCOUNT}", "service account")
+def _a_grant_of_this_minute(ward: Ward) -> None:
+    text = "Permission 'iam.serviceAccounts.getAccessToken' denied on resource (or it may not exist)."
+    ward.fault(":generateAccessToken", 403, {"error": {"code": 403, "message": text, "status": "PERMISSION_DENIED"}})
+    ward.administer()
+
+
+@case("C1", "account-missing", "gcloud iam service-accounts create typo --project=my-project", "service account")
+def _no_such_account(ward: Ward) -> None:
+    ward.flags["service-account"] = "typo@my-project.iam.gserviceaccount.com"
+    ward.administer()
+
+
+@case(
+    "C1",
+    "not-bound",
+    f"gcloud iam service-accounts add-iam-policy-binding {ACCOUNT} --role={CREATOR} --member=serviceAccount:hop@my-project.iam.gserviceaccount.com",
+    "service account",
+)
+def _a_delegate_that_may_not(ward: Ward) -> None:
+    hop = ward.google.add_service_account("hop@my-project.iam.gserviceaccount.com").email
+    ward.google.grant(hop, CREATOR, ward.member(ROLE))
+    ward.flags["delegates"] = hop
+
+
+@case(
+    "C1",
+    "not-bound",
+    f"gcloud iam service-accounts add-iam-policy-binding {ACCOUNT} --role=roles/iam.serviceAccountOpenIdTokenCreator",
+    "service account",
+)
+def _no_right_to_id_tokens(ward: Ward) -> None:
+    ward.bind()
+    ward.flags["target-audience"] = "https://service.example"
+
+
+@case("C2", "argument-refused", "Check --scopes, --delegates and --target-audience.", "service account")
+def _an_argument_that_is_refused(ward: Ward) -> None:
+    text = "Request contains an invalid argument."
+    ward.fault(":generateAccessToken", 400, {"error": {"code": 400, "message": text, "status": "INVALID_ARGUMENT"}})
+
+
+@case("C3", "clock-skew", "timedatectl set-ntp true", "service account")
+def _a_clock_that_makes_assertions_too_long(ward: Ward) -> None:
+    _delegated(ward)
+    text = "Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable timeframe."
+    ward.google.fail("/token", Fault(times=1))  # the exchange passes
+    ward.fault("/token", 400, {"error": "invalid_grant", "error_description": text})
+
+
+@case(
+    "C4",
+    "api-disabled",
+    "gcloud services enable iamcredentials.googleapis.com --project=123456789012",
+    "service account",
+)
+def _an_api_that_is_not_enabled(ward: Ward) -> None:
+    ward.google.add_project("my-project", "123456789012", ["iam.googleapis.com"])
+
+
+@case(
+    "C6",
+    "lifetime-too-long",
+    f"gcloud resource-manager org-policies allow iam.allowServiceAccountCredentialLifetimeExtension {ACCOUNT} --organization=ORGANIZATION_ID",
+    "service account",
+)
+def _two_hours(ward: Ward) -> None:
+    ward.flags["lifetime"] = "7200"
+
+
+@case("C9", "authorization-stripped", "env | grep -i _proxy", "service account")
+def _a_header_that_is_taken_off(ward: Ward) -> None:
+    text = "Request is missing required authentication credential. Expected OAuth 2 access token"
+    ward.fault(":generateAccessToken", 401, {"error": {"code": 401, "message": text, "status": "UNAUTHENTICATED"}})
+
+
+@case("C12", "not-bound", f"--role={CREATOR} --member=principalSet:{POOL}/attribute.aws_role/{ROLE}", "service account")
+def _no_right_to_sign(ward: Ward) -> None:
+    ward.flags["subject"] = "ann@example.com"
+
+
+@case(
+    "C12",
+    "wrong-role-in-binding",
+    f"--role={CREATOR} --member=principalSet:{POOL}/attribute.aws_role/{ROLE}",
+    "service account",
+)
+def _no_right_to_sign_as_the_policy_says(ward: Ward) -> None:
+    ward.flags["subject"] = "ann@example.com"
+    ward.administer()
+
+
+@case(
+    "",
+    "delegation-not-allowed",
+    f"gcloud iam service-accounts describe {ACCOUNT} --format='value(uniqueId)'",
+    "service account",
+)
+def _a_domain_that_does_not_allow_it(ward: Ward) -> None:
+    _delegated(ward)
+
+
+@case("", "refused", "The message is all that is known.", "service account")
+def _more_words_that_nobody_knows(ward: Ward) -> None:
+    ward.fault(":generateAccessToken", 409, {"error": {"code": 409, "message": "Nobody knows.", "status": "ABORTED"}})
+
+
+# The token in use
+
+
+@case(
+    "D1", "federated-token-refused", f"gcloud iam service-accounts add-iam-policy-binding EMAIL --role={USER}", "call"
+)
+def _an_api_that_takes_no_federated_token(ward: Ward) -> None:
+    del ward.flags["service-account"]
+    _call(ward, 401, "Request had invalid authentication credentials. Expected OAuth 2 access token")
+
+
+@case("D2", "bucket-with-acls", "gcloud storage buckets update gs://photos --uniform-bucket-level-access", "call")
+def _a_bucket_with_acls(ward: Ward) -> None:
+    del ward.flags["service-account"]
+    _call(ward, 403, "Access denied.", path="/storage/v1/b/photos/o")
+
+
+@case("D5", "wants-an-id-token", "gcloud run services add-iam-policy-binding SERVICE --role=roles/run.invoker", "call")
+def _cloud_run(ward: Ward) -> None:
+    _call(ward, 401, "The access token could not be verified")
+
+
+@case(
+    "D6",
+    "quota-project-missing",
+    "gcloud projects add-iam-policy-binding PROJECT_ID --role=roles/serviceusage.serviceUsageConsumer",
+    "call",
+)
+def _no_quota_project(ward: Ward) -> None:
+    _call(ward, 403, "Cloud Translation API has not been used in project 32555940559 before or it is disabled.")
+
+
+@case("D7", "no-project", "export GOOGLE_CLOUD_PROJECT=PROJECT_ID", "project", 0)
+def _no_project(ward: Ward) -> None:
+    del ward.flags["project"]
+
+
+@case(
+    "",
+    "quota-project-denied",
+    "gcloud projects add-iam-policy-binding payer --role=roles/serviceusage.serviceUsageConsumer",
+    "call",
+)
+def _a_quota_project_of_others(ward: Ward) -> None:
+    ward.flags["quota-project"] = "payer"
+    _call(ward, 403, "Caller does not have required permission to use project payer. Grant serviceusage.services.use.")
+
+
+@case("", "target-api-disabled", "gcloud services enable bigquery.googleapis.com --project=42", "call")
+def _an_api_that_is_off(ward: Ward) -> None:
+    text = "BigQuery API has not been used in project 42 before. Enable it by visiting https://x/apis/api/bigquery.googleapis.com/overview"
+    _call(ward, 403, text)
+
+
+@case(
+    "",
+    "not-allowed",
+    f"gcloud projects add-iam-policy-binding PROJECT_ID --role=ROLE --member=serviceAccount:{ACCOUNT}",
+    "call",
+)
+def _a_call_that_is_not_allowed(ward: Ward) -> None:
+    _call(ward, 403, "Permission denied.")
+
+
+@case("", "call-fails", "Check the URL.", "call")
+def _a_call_to_nowhere(ward: Ward) -> None:
+    ward.flags["call"] = f"{NOWHERE}/"
+
+
+_PERIMETER = {
+    "error": {
+        "code": 403,
+        "message": "Request is prohibited by organization's policy. vpcServiceControlsUniqueIdentifier: x",
+        "status": "PERMISSION_DENIED",
+    }
+}
+
+
+def _write(ward: Ward, name: str, text: str) -> None:
+    path = ward.home / ".aws" / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text)
+
+
+def _with_jwt(ward: Ward, issuer: WebIdentityIssuer, audience: str) -> None:
+    ward.set(**issuer.environment())
+    ward.flags.update({"audience": audience, "subject-token-type": JWT})
+
+
+def _delegated(ward: Ward) -> None:
+    ward.google.grant(ACCOUNT, CREATOR, ward.member(ROLE))
+    ward.flags["subject"] = "ann@example.com"
+
+
+def _call(ward: Ward, status: int, message: str, path: str = "/a-service/v1/things") -> None:
+    ward.flags["call"] = f"{ward.google.url}{path}"
+    ward.fault(path, status, {"error": {"code": status, "message": message}})
+
+
+@pytest.mark.parametrize("each", CASES.values(), ids=CASES.keys())
+def test_doctor_names_the_cause_and_what_mends_it(ward: Ward, each: Case) -> None:
+    each.happens(ward)
+
+    visit = ward.visit()
+
+    found = visit.cause(each.cause)
+    assert visit.code == each.code
+    assert visit.states[each.step] == ("failed" if each.code else "warning")
+    assert visit.document["cause"] == (each.cause if each.code else None)
+    assert f"{'Cause' if each.code else 'Warning'}: {each.cause}\n" in visit.text
+    mends = [command for commands in found["mend"].values() for command in commands]
+    assert any(each.command in command for command in mends), mends
+    assert found["evidence"]
+    assert squeezed(each.command) in squeezed(visit.text)
+
+
+def squeezed(text: str) -> str:
+    """Text without the breaks of its lines."""
+    return re.sub(r"[\s\\]+", " ", text)
+
+
+def test_every_row_of_the_table_of_causes_is_met() -> None:
+    met = {(each.cause, each.step) for each in CASES.values()}
+    rows = {(each.id, each.step) for each in TABLE}
+    # What AWS or a network does on one step, it does on the others that its rows are for.
+    assert {name for name, _ in rows} == {name for name, _ in met}
+    assert met <= rows
+
+
+def test_readme_says_how_many_of_the_known_failures_doctor_names() -> None:
+    named = {each.failure for each in CASES.values()} - {""}
+    assert named == FAILURES.keys() - ELSEWHERE.keys()
+    assert f"{len(named)} of {len(FAILURES)}" in README.read_text(encoding="utf-8")

@@ -1,0 +1,172 @@
+"""A workload in which all is good, to let one thing after another go wrong in; and what doctor says to it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+import pytest
+import requests
+from emulator.workload import ROLE_ARN, Workload
+
+from cli.conftest import Run
+from cli.doctor.aws_sts import AwsSts
+from google_auth_botocore.emulator import AwsKeys, Emulator, Fault
+
+KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+NOWHERE = "http://127.0.0.1:1"  # a port at which nobody listens
+
+Part = TypeVar("Part", bound=contextlib.AbstractContextManager[Any])
+
+
+class Impatient:
+    """A clock by which no wait takes any time."""
+
+    def __init__(self) -> None:
+        self._waited = 0.0
+
+    def time(self) -> float:
+        return time.time() + self._waited
+
+    def monotonic(self) -> float:
+        return time.monotonic() + self._waited
+
+    def sleep(self, seconds: float, /) -> None:
+        self._waited += seconds
+
+
+@dataclass
+class Visit:
+    """What doctor said, in both forms."""
+
+    code: int
+    text: str
+    document: dict[str, Any]
+
+    @property
+    def states(self) -> dict[str, str]:
+        """What became of each step."""
+        return {step["step"]: step["state"] for step in self.document["steps"]}
+
+    def cause(self, name: str) -> dict[str, Any]:
+        """The failure or warning of this name."""
+        found = [step["cause"] for step in self.document["steps"] if "cause" in step]
+        return next(each for each in found if each["id"] == name)
+
+
+@dataclass
+class Ward:
+    """A workload on AWS, and everything around it.
+
+    Attributes:
+        flags: of doctor, by name.
+        running: what was started on the way.
+    """
+
+    run: Run
+    workload: Workload
+    aws: AwsSts
+    monkeypatch: pytest.MonkeyPatch
+    home: Path
+    running: contextlib.ExitStack
+    flags: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def google(self) -> Emulator:
+        return self.workload.google
+
+    def start(self, part: Part) -> Part:
+        """Starts a part of the sandbox."""
+        self.running.enter_context(part)
+        return part
+
+    def set(self, **variables: str) -> None:
+        """Sets variables of the environment."""
+        for name, value in variables.items():
+            self.monkeypatch.setenv(name, value)
+
+    def unset(self, *names: str) -> None:
+        """Unsets variables of the environment."""
+        for name in names:
+            self.monkeypatch.delenv(name, raising=False)
+
+    def hold(self, keys: AwsKeys) -> None:
+        """Puts keys into the environment."""
+        self.unset(*KEYS)
+        self.set(AWS_ACCESS_KEY_ID=keys.access_key_id, AWS_SECRET_ACCESS_KEY=keys.secret_access_key)
+        if keys.session_token is not None:
+            self.set(AWS_SESSION_TOKEN=keys.session_token)
+
+    def fault(self, path: str, status: int | None, body: Any = None, **more: Any) -> None:
+        """Lets every request to a path fail."""
+        self.google.fail(path, Fault(status, times=None, body=body, **more))
+
+    def administer(self) -> None:
+        """Gives doctor an administrator's eyes."""
+        self.set(**self.google.gcloud_environment())
+
+    def bind(self, *members: str, role: str = "roles/iam.workloadIdentityUser") -> None:
+        """Leaves nothing in the policy of the service account but these."""
+        self.set_policy(f"projects/-/serviceAccounts/{self.workload.account.email}", role, *members)
+
+    def set_policy(self, resource: str, role: str, *members: str) -> None:
+        reply = self.workload.session.post(
+            f"{self.google.url}/v1/{resource}:setIamPolicy",
+            json={"policy": {"bindings": [{"role": role, "members": list(members)}]} if members else {}},
+            headers={"Authorization": f"Bearer {self.google.administrator_token()}"},
+        )
+        assert reply.ok, reply.text
+
+    def member(self, value: str, *, attribute: str = "aws_role", project: str = "123456789012") -> str:
+        """A member as somebody may have written it."""
+        pool = f"projects/{project}/locations/global/workloadIdentityPools/aws"
+        return f"principalSet://iam.googleapis.com/{pool}/attribute.{attribute}/{value}"
+
+    def visit(self, *more: str) -> Visit:
+        """Has doctor look twice, once in each form; neither holds a secret, and the text is for every terminal."""
+        flags = [f"--{name}={value}" if value else f"--{name}" for name, value in self.flags.items()]
+        shown, spoken = (self.run("doctor", *flags, *more, *form) for form in ([], ["--json"]))
+        assert (shown.error, spoken.error) == ("", "")
+        assert shown.code == spoken.code
+        for text in (shown.out, spoken.out):
+            assert text.isascii()
+            for secret in self.secrets():
+                assert secret not in text
+                assert quote(secret, safe="") not in text
+        document = json.loads(spoken.out)
+        assert document["exit_code"] == spoken.code
+        return Visit(shown.code, shown.out, document)
+
+    def secrets(self) -> Iterator[str]:
+        """Everything that must not be shown."""
+        for keys in self.google.aws_keys._keys.values():
+            yield from filter(None, (keys.secret_access_key, keys.session_token))
+        yield from self.google._tokens._infos
+        for call in self.google.calls:
+            proof = call.form().get("subject_token")
+            if proof:
+                yield proof
+                yield from (part.partition('"')[0] for part in requests.utils.unquote(proof).split("Signature=")[1:])
+
+
+def usual_flags(workload: Workload, aws: AwsSts) -> dict[str, str]:
+    """The flags of a healthy workload."""
+    google = workload.google
+    return {
+        "audience": workload.provider.audience,
+        "service-account": workload.account.email,
+        "token-url": google.token_url,
+        "iam-credentials-endpoint": google.iam_credentials_endpoint,
+        "oauth-token-url": google.oauth_token_url,
+        "aws-sts-endpoint": aws.url,
+        "project": "my-project",
+    }
+
+
+ROLE = ROLE_ARN
