@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Mapping
 from datetime import timedelta
@@ -89,6 +90,12 @@ def test_an_object_is_written_with_the_headers_that_are_signed(
     assert (written.content_type, written.metadata) == (headers["Content-Type"], {"author": "Ann  of\tGreen Gables"})
     assert written.download_as_bytes() == b"a,b"
     verify_v4(certificates, workload.account.email, "PUT", url, headers)
+
+
+def test_the_order_of_the_parameters_is_free(blob: Blob, storage: Storage) -> None:
+    address, _, query = blob.generate_signed_url(version="v4", expiration=300).partition("?")
+
+    assert sent(storage, "GET", f"{address}?{'&'.join(reversed(query.split('&')))}").body == CONTENT
 
 
 def test_a_signed_digest_of_the_payload(
@@ -276,6 +283,12 @@ V4_REFUSALS = {
     ),
     "no date": Try(MALFORMED, 400, swapped("X-Goog-Date", "X-Other"), seen={"ParameterName": "X-Goog-Date"}),
     "scope": Try(MALFORMED, 400, swapped("goog4_request", "aws4_request"), seen={"ParameterName": "X-Goog-Credential"}),
+    "scope of another day": Try(
+        MALFORMED,
+        400,
+        lambda url: re.sub(r"%2F\d{8}%2F", "%2F20200101%2F", url),
+        seen={"ParameterName": "X-Goog-Credential"},
+    ),
     "other signer": Try(MISMATCH, 403, swapped("copycat%40", "other%40")),
     "unknown signer": Try("InvalidAccessKeyId", 403, swapped("copycat%40", "nobody%40")),
     "header's value": Try(MISMATCH, 403, headers={"Content-Type": "text/html"}),

@@ -102,26 +102,47 @@ def test_an_access_token_and_signatures_share_the_exchange(credentials: Credenti
     assert google.count("/v1/token") == 1
 
 
-def test_threads_that_sign_when_the_token_has_ended_cost_one_exchange(
-    credentials: Credentials, google: Emulator, clock: FakeClock, certificates: dict[str, str]
-) -> None:
-    google.token_lifetime = 600  # the AWS keys live on
-    credentials.sign_bytes(MESSAGE)
-    clock.advance(600)
-    count = 32
-    barrier = threading.Barrier(count)
+CROWD = 32
+
+
+def crowd_signs(credentials: Credentials, google: Emulator, certificates: dict[str, str]) -> None:
+    """All at once, while the exchange takes its time."""
+    barrier = threading.Barrier(CROWD)
     google.fail("/v1/token", Fault(delay=0.2))
 
     def sign(number: int) -> bytes:
         barrier.wait()
         return credentials.sign_bytes(b"%d" % number)
 
-    with ThreadPoolExecutor(count) as pool:
-        signatures = list(pool.map(sign, range(count)))
+    with ThreadPoolExecutor(CROWD) as pool:
+        for number, signature in enumerate(pool.map(sign, range(CROWD))):
+            verify(certificates, signature, b"%d" % number)
 
-    for number, signature in enumerate(signatures):
-        verify(certificates, signature, b"%d" % number)
-    assert (google.count("/v1/token"), google.count(":signBlob"), google.count(":generate")) == (2, 1 + count, 0)
+
+def test_threads_that_sign_when_the_token_has_ended_cost_one_exchange(
+    credentials: Credentials, google: Emulator, clock: FakeClock, certificates: dict[str, str]
+) -> None:
+    google.token_lifetime = 600  # the AWS keys live on
+    credentials.sign_bytes(MESSAGE)
+    clock.advance(600)
+
+    crowd_signs(credentials, google, certificates)
+
+    assert (google.count("/v1/token"), google.count(":signBlob"), google.count(":generate")) == (2, 1 + CROWD, 0)
+
+
+def test_threads_whose_token_iam_refuses_cost_one_exchange(
+    credentials: Credentials, google: Emulator, clock: FakeClock, certificates: dict[str, str]
+) -> None:
+    """Each had a 401, for all of them the token was exchanged once more."""
+    google.token_lifetime = 200
+    credentials.sign_bytes(MESSAGE)
+    google.clock = lambda: clock.time() + 201  # it has ended there, and here nobody knows
+
+    crowd_signs(credentials, google, certificates)
+
+    assert google.count("/v1/token") == 2
+    assert 1 + CROWD < google.count(":signBlob") <= 1 + 2 * CROWD
 
 
 @pytest.mark.parametrize(
