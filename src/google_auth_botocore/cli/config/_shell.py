@@ -11,6 +11,7 @@ from google_auth_botocore.cli.config._plan import Plan
 from google_auth_botocore.cli.config._steps import Command, Step, steps
 
 _WIDTH = 79
+_FILL = 70  # a line of a command may be indented, and have something at its end
 
 _HEAD = """\
 #!/usr/bin/env bash
@@ -20,12 +21,13 @@ set -euo pipefail
 export AWS_PAGER='' CLOUDSDK_CORE_DISABLE_PROMPTS=1
 
 exists() {{ "$@" >/dev/null 2>&1; }}
-is() {{ [ "$2" = "$3" ] || {{ echo "The $1 is '$2', not $3." >&2; exit 1; }}; }}
+is() {{ [ "$1" = "$2" ] || {{ echo "The $3 is '$1', not $2." >&2; exit 1; }}; }}
 
-is 'AWS account' \\
-  "$(aws sts get-caller-identity --query Account --output text)" {account}
-is 'project number' \\
-  "$(gcloud projects describe {project} --format='value(projectNumber)')" {number}
+account=$(aws sts get-caller-identity --query Account --output text)
+is "$account" {account} 'AWS account'
+number=$(gcloud projects describe {project} \\
+  --format='value(projectNumber)')
+is "$number" {number} 'project number'
 """
 
 
@@ -52,9 +54,9 @@ def _text(step: Step, lines: Sequence[str]) -> str:
 
 def _again(command: Command) -> str:
     """A command that does no harm where its work is done."""
-    if command.there is None:
+    if not command.there:
         return _line(command.words)
-    there = f"exists {_line(command.there)}"
+    there = " ||\n".join(_indented(["exists", *each]) for each in command.there).lstrip()
     if command.update is None:
         return f"{there} ||\n{_indented(command.words)}"
     return f"if {there}; then\n{_indented(command.update)}\nelse\n{_indented(command.words)}\nfi"
@@ -68,7 +70,7 @@ def _line(words: Sequence[str]) -> str:
     """Words as a shell splits them again, in as many lines as it takes."""
     lines = [""]
     for word in map(_quoted, words):
-        if lines[-1] and len(lines[-1]) + len(word) > _WIDTH - 3:
+        if lines[-1] and len(lines[-1]) + len(word) > _FILL:
             lines.append(f"  {word}")
         else:
             lines[-1] += f" {word}" if lines[-1] else word

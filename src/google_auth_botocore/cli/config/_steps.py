@@ -8,18 +8,22 @@ from typing import NamedTuple
 
 from google_auth_botocore.cli.config._plan import Plan
 
+# Pools and providers are kept for 30 days after they are deleted, and no other can have their name.
+_THERE = ("undelete", "describe")
+_UNCONDITIONAL = "--condition=None"
+
 
 class Command(NamedTuple):
     """One command.
 
     Attributes:
         words: Program and arguments.
-        there: The command that succeeds where this one's work is done.
+        there: Commands of which one succeeds where this one's work is done already.
         update: What to run in its place then; None: nothing.
     """
 
     words: Sequence[str]
-    there: Sequence[str] | None = None
+    there: Sequence[Sequence[str]] = ()
     update: Sequence[str] | None = None
 
 
@@ -45,7 +49,7 @@ def _role(plan: Plan) -> Step:
     name = f"--role-name={plan.aws_role}"
     create = Command(
         ["aws", "iam", "create-role", name, f"--assume-role-policy-document={_json(plan.trust_policy)}"],
-        there=["aws", "iam", "get-role", name],
+        there=[["aws", "iam", "get-role", name]],
     )
     reason = "Google needs no permission of it."
     if plan.trust == "ec2.amazonaws.com":
@@ -62,9 +66,9 @@ def _account(plan: Plan) -> Step:
         return Step("3. No service account", "The role itself is granted access, in step 6.", [])
     create = Command(
         ["gcloud", "iam", "service-accounts", "create", str(plan.service_account), f"--project={plan.project}"],
-        there=["gcloud", "iam", "service-accounts", "describe", plan.email, f"--project={plan.project}"],
+        there=[["gcloud", "iam", "service-accounts", "describe", plan.email, f"--project={plan.project}"]],
     )
-    reason = f"It has no key. It takes some seconds to be found: then run it again. {_granted(plan)}"
+    reason = f"It has no key. If it is not found yet, wait some seconds and run it again. {_granted(plan)}"
     return Step("3. The service account, and what it may do", reason, [create, *_grants(plan)])
 
 
@@ -77,11 +81,19 @@ def _granted(plan: Plan) -> str:
 def _grants(plan: Plan) -> list[Command]:
     member = f"--member={plan.member}"
     on_buckets = [
-        ["gcloud", "storage", "buckets", "add-iam-policy-binding", f"gs://{name}", "--role=roles/storage.objectViewer"]
+        [
+            "gcloud",
+            "storage",
+            "buckets",
+            "add-iam-policy-binding",
+            f"gs://{name}",
+            "--role=roles/storage.objectViewer",
+            _UNCONDITIONAL,
+        ]
         for name in plan.bucket
     ]
     on_project = [
-        ["gcloud", "projects", "add-iam-policy-binding", plan.project, f"--role={role}", "--condition=None"]
+        ["gcloud", "projects", "add-iam-policy-binding", plan.project, f"--role={role}", _UNCONDITIONAL]
         for role in plan.grant
     ]
     return [Command([*words, member]) for words in (*on_buckets, *on_project)]
@@ -90,7 +102,7 @@ def _grants(plan: Plan) -> list[Command]:
 def _pool(plan: Plan) -> Step:
     pool = ["gcloud", "iam", "workload-identity-pools"]
     where = ["--location=global", f"--project={plan.project}"]
-    create = Command([*pool, "create", plan.pool, *where], there=[*pool, "describe", plan.pool, *where])
+    create = Command([*pool, "create", plan.pool, *where], there=[[*pool, verb, plan.pool, *where] for verb in _THERE])
     return Step("4. The workload identity pool", "One for each environment keeps their identities apart.", [create])
 
 
@@ -105,7 +117,7 @@ def _provider(plan: Plan) -> Step:
     ]
     create = Command(
         [*group, "create-aws", *which, *settings],
-        there=[*group, "describe", *which],
+        there=[[*group, verb, *which] for verb in _THERE],
         update=[*group, "update-aws", *which, *settings],
     )
     return Step("5. The provider", "It trusts the AWS account, and by its condition the role alone.", [create])
@@ -119,7 +131,7 @@ def _binding(plan: Plan) -> Step:
             _grants(plan),
         )
     words = ["gcloud", "iam", "service-accounts", "add-iam-policy-binding", plan.email, f"--project={plan.project}"]
-    bind = Command([*words, "--role=roles/iam.workloadIdentityUser", f"--member={plan.principal_set}"])
+    bind = Command([*words, "--role=roles/iam.workloadIdentityUser", _UNCONDITIONAL, f"--member={plan.principal_set}"])
     return Step("6. The role may impersonate the service account", "This takes up to 5 minutes to hold, too.", [bind])
 
 
