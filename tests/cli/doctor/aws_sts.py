@@ -21,23 +21,29 @@ class AwsSts(Counterpart):
 
     def __init__(self, google: Emulator) -> None:
         super().__init__()
-        self._verdict = RegistryVerdict(google.aws_keys, lambda: google.clock())
+        self._verdict = RegistryVerdict(google.aws_keys, lambda: google.clock())  # noqa: PLW0108 - it may be set anew
         self.not_enabled: set[str] = set()
 
     def routes(self) -> list[Route]:
         return [Route("POST", re.compile("/"), self._get_caller_identity)]
 
     def _get_caller_identity(self, call: Call, _: Match[str]) -> Response:
+        if call.form().get("Action") == "AssumeRole":
+            return Response(refusal("AccessDenied", "User: x is not authorized to perform: sts:AssumeRole on y"), 403)
         partition, region = _aws_sts(call.headers["host"])
         request = SignedRequest(call.headers["host"], region, partition, call.query, call.headers)
         try:
             if region in self.not_enabled:
                 raise AwsError("InvalidClientTokenId", "The security token included in the request is invalid")
             found = self._verdict(request)
-        except AwsError as refusal:
-            text = f"<Error><Type>Sender</Type><Code>{refusal.code}</Code><Message>{refusal.message}</Message></Error>"
-            return Response(f"<ErrorResponse>{text}</ErrorResponse>", 403)
+        except AwsError as error:
+            return Response(refusal(error.code, error.message), 403)
         fields = f"<Arn>{found.arn}</Arn><UserId>{found.user_id}</UserId><Account>{found.account}</Account>"
         return Response(
             f"<GetCallerIdentityResponse><GetCallerIdentityResult>{fields}</GetCallerIdentityResult></GetCallerIdentityResponse>"
         )
+
+
+def refusal(code: str, message: str) -> str:
+    """How AWS says no."""
+    return f"<ErrorResponse><Error><Code>{code}</Code><Message>{message}</Message></Error></ErrorResponse>"

@@ -7,10 +7,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from cli.doctor.aws_sts import refusal
 from cli.doctor.failures import ELSEWHERE, FAILURES
 from cli.doctor.tls import Intercepted
 from cli.doctor.ward import KEYS, NOWHERE, ROLE, Ward
@@ -226,12 +226,6 @@ def _a_proxy_before_metadata(ward: Ward) -> None:
     ward.set(HTTP_PROXY=NOWHERE)
 
 
-@case("A6", "proxy-for-link-local", "export NO_PROXY=169.254.169.254,169.254.170.2,169.254.170.23", "AWS keys")
-def _a_proxy_before_a_containers_keys(ward: Ward) -> None:
-    ward.unset(*KEYS)
-    ward.set(**ward.start(ContainerCredentials(ward.google.aws_keys.issue)).environment(), HTTP_PROXY=NOWHERE)
-
-
 @case("A7", "empty-region", "unset AWS_REGION AWS_DEFAULT_REGION", "signed request", 0)
 def _an_empty_region(ward: Ward) -> None:
     ward.set(AWS_REGION="", AWS_DEFAULT_REGION="eu-central-1")
@@ -350,6 +344,23 @@ def _a_timeout_that_is_no_number(ward: Ward) -> None:
     ward.set(AWS_METADATA_SERVICE_TIMEOUT="soon")
 
 
+@case("", "role-not-assumable", "aws iam update-assume-role-policy --role-name ROLE_NAME", "AWS keys")
+def _a_role_that_trusts_nobody(ward: Ward) -> None:
+    ward.set(AWS_ENDPOINT_URL_STS=ward.aws.url)
+    ward.flags["assume-role"] = "arn:aws:iam::123456789012:role/other"
+
+
+@case("", "caller-identity-denied", "aws ec2 describe-vpc-endpoints", "AWS caller")
+def _an_endpoint_policy(ward: Ward) -> None:
+    text = "User: x is not authorized to perform: sts:GetCallerIdentity with an explicit deny"
+    ward.aws.fail("/", Fault(403, times=None, body=refusal("AccessDenied", text)))
+
+
+@case("", "aws-refuses", "aws sts get-caller-identity", "AWS caller")
+def _words_of_awss_that_nobody_knows(ward: Ward) -> None:
+    ward.aws.fail("/", Fault(400, times=None, body=refusal("IncompleteSignature", "Something is missing.")))
+
+
 @case("", "aws-unreachable", "aws sts get-caller-identity", "AWS caller", 0)
 def _aws_out_of_reach(ward: Ward) -> None:
     ward.flags["aws-sts-endpoint"] = NOWHERE
@@ -385,7 +396,7 @@ def _a_deleted_provider(ward: Ward) -> None:
 @case(
     "B3",
     "provider-missing",
-    f"gcloud iam workload-identity-pools providers create-aws prod --project=123456789012 --location=global --workload-identity-pool=no-pool --account-id=123456789012",
+    "gcloud iam workload-identity-pools providers create-aws prod --project=123456789012 --location=global --workload-identity-pool=no-pool --account-id=123456789012",
     "exchange",
 )
 def _a_pool_that_is_not_there(ward: Ward) -> None:
@@ -445,6 +456,7 @@ def _a_wrong_secret_that_google_hears_of(ward: Ward) -> None:
 
 @case("B6", "clock-skew", "timedatectl set-ntp true", "clock", 0)
 def _a_clock_that_is_off(ward: Ward) -> None:
+    ward.hold(ward.google.aws_keys.issue(f"{ROLE}/i-0abc", lifetime=86_400))
     ward.google.clock = lambda: time.time() + 7200
     ward.flags["aws-sts-endpoint"] = NOWHERE
 
@@ -665,6 +677,13 @@ def _no_such_account(ward: Ward) -> None:
     ward.administer()
 
 
+@case("", "account-disabled", f"gcloud iam service-accounts enable {ACCOUNT}", "service account")
+def _a_disabled_account(ward: Ward) -> None:
+    ward.bind()
+    ward.fault(f"[/]v1/projects/my-project/serviceAccounts/{ACCOUNT}", 200, {"email": ACCOUNT, "disabled": True})
+    ward.administer()
+
+
 @case(
     "C1",
     "not-bound",
@@ -698,8 +717,7 @@ def _an_argument_that_is_refused(ward: Ward) -> None:
 def _a_clock_that_makes_assertions_too_long(ward: Ward) -> None:
     _delegated(ward)
     text = "Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable timeframe."
-    ward.google.fail("/token", Fault(times=1))  # the exchange passes
-    ward.fault("/token", 400, {"error": "invalid_grant", "error_description": text})
+    ward.fault("[/]token", 400, {"error": "invalid_grant", "error_description": text})
 
 
 @case(

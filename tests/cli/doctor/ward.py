@@ -9,10 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import pytest
-import requests
 from emulator.workload import ROLE_ARN, Workload
 
 from cli.conftest import Run
@@ -152,7 +151,7 @@ class Ward:
             proof = call.form().get("subject_token")
             if proof:
                 yield proof
-                yield from (part.partition('"')[0] for part in requests.utils.unquote(proof).split("Signature=")[1:])
+                yield from (part.partition('"')[0] for part in unquote(proof).split("Signature=")[1:])
 
 
 def usual_flags(workload: Workload, aws: AwsSts) -> dict[str, str]:

@@ -7,11 +7,15 @@ https://cloud.google.com/iam/docs/troubleshooting-workload-identity-federation.
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from google_auth_botocore import ConfigurationError, FederationError
 from google_auth_botocore.cli import _identity
+
+if TYPE_CHECKING:
+    from google_auth_botocore.cli.doctor._cause import Diagnosis
 
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _REFUSED, _WRONG, _LATER = 1, 2, 75
@@ -60,15 +64,16 @@ def _run(options: argparse.Namespace) -> int:
     from google_auth_botocore.cli.doctor import _report, _walk  # noqa: PLC0415
 
     seen, steps = _walk.walk(options)
-    code = _code(seen.error, failed=any(step.state == _walk.FAILED for step in steps))
+    code = _code(seen.error, [step.diagnosis for step in steps if step.state == _walk.FAILED])
     text = _report.as_json(seen, steps, code) if options.json else _report.as_text(steps)
     print(_report.printable(seen.recorder.hidden(text)))  # noqa: T201 - a command speaks
     return code
 
 
-def _code(error: Exception | None, *, failed: bool) -> int:
+def _code(error: Exception | None, failures: Sequence[Diagnosis | None]) -> int:
     if isinstance(error, ConfigurationError):
         return _WRONG
-    if isinstance(error, FederationError) and error.retryable:
+    lasting = any(each is not None and each.cause.lasting for each in failures)
+    if isinstance(error, FederationError) and error.retryable and not lasting:
         return _LATER
-    return _REFUSED if failed else 0
+    return _REFUSED if failures else 0

@@ -38,6 +38,7 @@ class Cause(NamedTuple):
         evidence: gives what was seen of it; nothing: it is not this one.
         mend: gives what to do.
         fatal: whether a token can't be had because of it.
+        lasting: whether it stays, though the error says that another try may work.
     """
 
     id: str
@@ -46,6 +47,7 @@ class Cause(NamedTuple):
     evidence: Callable[[Seen], Iterable[str]]
     mend: Callable[[Seen], Mend]
     fatal: bool = True
+    lasting: bool = False
 
 
 class Diagnosis(NamedTuple):

@@ -13,6 +13,10 @@ USER = "roles/iam.workloadIdentityUser"
 CREATOR = "roles/iam.serviceAccountTokenCreator"
 OPEN_ID = "roles/iam.serviceAccountOpenIdTokenCreator"
 
+AUDIENCE = (
+    'output "audience" {\n  value = "//iam.googleapis.com/${google_iam_workload_identity_pool_provider.aws.name}"\n}'
+)
+
 # What stands in the place of a name that is not known.
 _ACCOUNT = "arn:aws:sts::ACCOUNT_ID:assumed-role/ROLE_NAME"
 

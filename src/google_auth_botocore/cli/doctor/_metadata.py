@@ -1,4 +1,4 @@
-"""Instance metadata and container credentials: where they are, whether a proxy stands before them, what they answer.
+"""Instance metadata: where it is, whether a proxy stands before it, what it answers.
 
 https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html
 """
@@ -12,7 +12,6 @@ from urllib.parse import urlsplit
 import requests
 
 _USUAL = "http://169.254.169.254"
-_ECS = "http://169.254.170.2"
 _TIMEOUT = 1.0
 
 
@@ -40,21 +39,12 @@ def endpoint() -> str:
     return os.environ.get("AWS_EC2_METADATA_SERVICE_ENDPOINT", _USUAL).rstrip("/")
 
 
-def container() -> str | None:
-    """Where a container's credentials are; None where this is none."""
-    if os.environ.get("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"):
-        return _ECS
-    return os.environ.get("AWS_CONTAINER_CREDENTIALS_FULL_URI")
+def proxied() -> bool:
+    """Whether a proxy of the environment stands before it, which reaches its own instance's at best.
 
-
-def proxied() -> str | None:
-    """The host that a proxy of the environment stands before, though none should."""
-    places = [place for place in (container(), None if disabled() else endpoint()) if place]
-    for place in places:
-        url = urlsplit(place)
-        if url.scheme in requests.utils.get_environ_proxies(place):
-            return url.hostname
-    return None
+    botocore asks a container's endpoint directly, whatever the environment says.
+    """
+    return not disabled() and urlsplit(endpoint()).scheme in requests.utils.get_environ_proxies(endpoint())
 
 
 def ask() -> Answer:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from google_auth_botocore.cli.doctor import _commands
 from google_auth_botocore.cli.doctor._cause import Cause, Mend, do, said
 from google_auth_botocore.cli.doctor._seen import Seen
 
@@ -35,7 +36,7 @@ def _list_providers(seen: Seen) -> Mend:
             f"gcloud iam workload-identity-pools providers list --location=global --workload-identity-pool={pool}"
             + (f" --project={number[1]}" if number else "")
         ],
-        terraform='"//iam.googleapis.com/${google_iam_workload_identity_pool_provider.aws.name}"',
+        terraform=_commands.AUDIENCE,
     )
 
 
@@ -91,7 +92,7 @@ CAUSES: tuple[Cause, ...] = (
                     "--workload-identity-pool=POOL --format='value(name)'"
                 )
             ],
-            terraform='"//iam.googleapis.com/${google_iam_workload_identity_pool_provider.aws.name}"',
+            terraform=_commands.AUDIENCE,
         ),
     ),
     Cause(

@@ -28,15 +28,12 @@ def _metadata_answer(seen: Seen, *statuses: int | None) -> Iterator[str]:
 
 def _instance_role(seen: Seen) -> Iterator[str]:
     """In a container, the instance's role is somebody else's."""
-    if seen.winner != "iam-role":
-        return
-    if seen.in_container:
+    if seen.winner == "iam-role" and seen.in_container:
         yield f"{seen.in_container} says that this is a container, but its keys are from instance metadata: the node's."
-    elif os.environ.get("AWS_ROLE_ARN") and not os.environ.get("AWS_WEB_IDENTITY_TOKEN_FILE"):
-        yield (
-            f"AWS_ROLE_ARN is {os.environ['AWS_ROLE_ARN']}, but AWS_WEB_IDENTITY_TOKEN_FILE is not set, "
-            "so the keys are the instance's."
-        )
+        yield f"AWS says: {seen.arn}"
+    elif seen.winner == "iam-role" and os.environ.get("AWS_ROLE_ARN"):
+        yield f"AWS_ROLE_ARN is {os.environ['AWS_ROLE_ARN']}, but without AWS_WEB_IDENTITY_TOKEN_FILE nobody assumes it."
+        yield f"AWS says: {seen.arn}"
 
 
 def wrong_role(step: str, *, fatal: bool) -> Cause:
@@ -45,7 +42,7 @@ def wrong_role(step: str, *, fatal: bool) -> Cause:
         "role-of-the-instance",
         step,
         "The keys are of the instance's role, not of the container's own.",
-        lambda seen: [*_instance_role(seen), *([f"AWS says: {seen.arn}"] if _instance_role_at_all(seen) else [])],
+        lambda seen: _instance_role(seen) if not fatal or seen.error is not None else [],
         do(
             "Give the pod or the task its own role, and keep containers from the instance's metadata (hop limit 1).",
             aws=[
@@ -60,10 +57,6 @@ def wrong_role(step: str, *, fatal: bool) -> Cause:
         ),
         fatal=fatal,
     )
-
-
-def _instance_role_at_all(seen: Seen) -> bool:
-    return bool(seen.arn) and any(True for _ in _instance_role(seen))
 
 
 _TERRAFORM_METADATA = (

@@ -20,9 +20,8 @@ _PERIMETER = ("vpcServiceControls", "VPC_SERVICE_CONTROLS")
 
 
 def _proxied(seen: Seen) -> Iterator[str]:
-    host = _metadata.proxied()
-    if host and seen.step == "aws" and seen.reason in _UNREACHED:
-        yield f"The environment's proxy stands before {host}, which only this machine itself can reach."
+    if _metadata.proxied() and seen.step == "aws" and seen.reason in _UNREACHED:
+        yield f"The environment's proxy stands before {_metadata.endpoint()}, which only this machine can reach."
         yield seen.said
 
 
@@ -83,6 +82,7 @@ CAUSES: tuple[Cause, ...] = (
             "Except these hosts from the proxy, also in the unit, the container or the task definition.",
             here=[f"export NO_PROXY={_LINK_LOCAL} no_proxy={_LINK_LOCAL}"],
         ),
+        lasting=True,
     ),
     Cause(
         "clock-skew",

@@ -57,7 +57,7 @@ CAUSES: tuple[Cause, ...] = (
         lambda seen: [seen.said] if 'Invalid value for "audience"' in seen.said else [],
         lambda seen: Mend(
             gcloud=[_commands.provider(seen, "describe", "--format=value(name)")],
-            terraform='"//iam.googleapis.com/${google_iam_workload_identity_pool_provider.aws.name}"',
+            terraform=_commands.AUDIENCE,
         ),
     ),
     Cause(
