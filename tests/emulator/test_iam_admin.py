@@ -401,6 +401,15 @@ def test_a_pool_is_made_shown_and_changed(admin: Administrator) -> None:
     }
 
 
+def test_the_older_tracks_of_gcloud_make_the_same(admin: Administrator) -> None:
+    beta = POOLS.replace("/v1/", "/v1beta/")
+    headers = {"Authorization": f"Bearer {admin.token}"}
+    reply = admin.session.post(f"{admin.google.url}{beta}?workloadIdentityPoolId=new-pool", json={}, headers=headers)
+
+    assert reply.status_code == 200
+    assert admin.done("GET", POOLS) == {"workloadIdentityPools": [{"name": POOL, "state": "ACTIVE"}]}
+
+
 @pytest.mark.parametrize("mask", ["", "state", "description,mode"])
 def test_what_can_not_be_updated_is_not_in_a_mask(admin: Administrator, mask: str) -> None:
     admin.new_provider()

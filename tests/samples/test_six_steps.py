@@ -54,7 +54,7 @@ aws iam put-role-policy --role-name gcp-copycat --policy-name write-copies --pol
 # 3. The service account, which may read the bucket
 project=$(gcloud config get-value project)
 gcloud iam service-accounts create gcp-copycat --display-name='GCP CopyCat'
-gcloud projects add-iam-policy-binding "$project" --role=roles/storage.objectViewer \
+gcloud storage buckets add-iam-policy-binding gs://gcp-source --role=roles/storage.objectViewer \
   --member="serviceAccount:gcp-copycat@$project.iam.gserviceaccount.com"
 
 # 4. The pool
@@ -100,6 +100,7 @@ class World:
             **self.sandbox.google.gcloud_environment(_PROJECT),
             **self.sandbox.aws.environment(),
             "CLOUDSDK_CONFIG": str(self.home / "gcloud"),
+            "CLOUDSDK_API_ENDPOINT_OVERRIDES_STORAGE": f"{self.sandbox.storage.url}/storage/v1/",
             "AWS_ACCESS_KEY_ID": "AKIAADMINISTRATOR000",
             "AWS_SECRET_ACCESS_KEY": "not-checked-by-moto",
         }
@@ -176,6 +177,9 @@ def test_the_six_steps_lead_to_a_copy(world: World) -> None:
     exchange = next(call for call in reversed(world.sandbox.google.calls) if call.path == "/v1/token")
     assert exchange.principal == f"principal://iam.googleapis.com/{_POOL}/subject/{_ROLE}/session"
     assert set(storage.principals[before:]) == {_EMAIL}
+    policy = world.sandbox.storage_client().bucket(_SOURCE).get_iam_policy()
+    viewers = [binding["members"] for binding in policy.bindings if binding["role"] == "roles/storage.objectViewer"]
+    assert viewers == [{f"serviceAccount:{_EMAIL}"}]
 
 
 def test_a_role_that_does_not_meet_the_condition_is_refused_as_google_refuses_it(world: World) -> None:

@@ -16,6 +16,9 @@ own words::
         )
         ...  # point a client at google.token_url and google.iam_credentials_endpoint
 
+What can be made in Python can be made by gcloud, too, and by everything else that calls Google's IAM, Service Usage and
+Resource Manager APIs: `google.gcloud_environment()` points gcloud at it.
+
 It needs the extra `google-auth-botocore[emulator]`. `python -m google_auth_botocore.emulator` serves it
 from a terminal.
 """

@@ -37,7 +37,8 @@ class PoolsApi:
 
     def routes(self) -> list[Route]:
         """Gives what it serves."""
-        pools = r"/v1/projects/(?P<project>[^/]+)/locations/global/workloadIdentityPools"
+        # gcloud's older tracks, which older articles use, have v1beta; nothing in it is different here.
+        pools = r"/v1(?:beta)?/projects/(?P<project>[^/]+)/locations/global/workloadIdentityPools"
         pool = f"{pools}/(?P<pool>[^/:]+)"
         provider = f"{pool}/providers/(?P<provider>[^/:]+)"
         return [
