@@ -149,6 +149,18 @@ def test_an_object_is_looked_at_and_deleted(
         verify_v4(certificates, workload.account.email, method, url)
 
 
+@pytest.mark.parametrize("version", ["v2", "v4"])
+def test_a_url_for_reading_is_good_for_looking(blob: Blob, storage: Storage, version: str) -> None:
+    """But one for looking is not for reading."""
+    get, head, put = (
+        blob.generate_signed_url(version=version, expiration=timedelta(minutes=5), method=method)
+        for method in ("GET", "HEAD", "PUT")
+    )
+
+    assert [sent(storage, "HEAD", url).status for url in (get, head, put)] == [200, 200, 403]
+    assert sent(storage, "GET", head).error["Code"] == "SignatureDoesNotMatch"
+
+
 @pytest.mark.parametrize("style", STYLES)
 def test_a_bucket_is_listed(
     blob: Blob, storage: Storage, workload: Workload, certificates: dict[str, str], style: str

@@ -1,8 +1,9 @@
 """Signed URLs of Cloud Storage: whose signature it is, and whether it is good for this request and at this time.
 
 Sources: https://cloud.google.com/storage/docs/authentication/signatures,
-https://cloud.google.com/storage/docs/authentication/canonical-requests and
-https://cloud.google.com/storage/docs/access-control/signed-urls-v2
+https://cloud.google.com/storage/docs/authentication/canonical-requests,
+https://cloud.google.com/storage/docs/access-control/signed-urls-v2 and, that a URL for GET is good for HEAD,
+https://cloud.google.com/dotnet/docs/reference/Google.Cloud.Storage.V1/latest/Google.Cloud.Storage.V1.UrlSigner.RequestTemplate
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import base64
 import hashlib
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import NoReturn
 from urllib.parse import parse_qsl, quote
@@ -43,6 +45,15 @@ class Signatures:
         Raises:
             XmlError: it is signed, but not well, not for this request, or not for this time.
         """
+        try:
+            return self._of_url(request)
+        except XmlError:
+            if request.method != "HEAD":
+                raise
+        # What may be read may be looked at.
+        return self._of_url(replace(request, method="GET"))
+
+    def _of_url(self, request: XmlRequest) -> str | None:
         parameters = {name.lower(): value for name, value in request.parameters.items()}
         if "x-goog-signature" in parameters:
             return self._v4(request, parameters)
