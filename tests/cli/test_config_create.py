@@ -98,6 +98,20 @@ class TestFile:
         assert made == Credentials(AUDIENCE, ACCOUNT).info
         assert run("config", "create", f"--config={path}").out == path.read_text()
 
+    def test_a_bare_one_stays_bare(self, run: Run, tmp_path: Path) -> None:
+        """Google's own libraries would refuse it, which is said."""
+        path = tmp_path / "config.json"
+        path.write_text(json.dumps({"type": "external_account", "audience": AUDIENCE}))
+        done = run("config", "create", f"--config={path}")
+        assert json.loads(done.out) == json.loads(path.read_text())
+        assert "token_url: It is missing" in done.error
+
+    @pytest.mark.parametrize("command", ["config", "config create", "config check", "config setup", "executable"])
+    def test_help_is_for_any_terminal(self, run: Run, command: str) -> None:
+        done = run(*command.split(), "--help")
+        assert done.code == 0
+        assert done.out.isascii()
+
 
 class TestNoPlace:
     def test_what_the_format_has_no_place_for_is_refused(self, run: Run) -> None:

@@ -80,7 +80,7 @@ def _refuse(given: Collection[str], homeless: Collection[str]) -> None:
     flags = [_flag(name) for name in given if name in homeless]
     if flags:
         raise ConfigurationError(
-            f"An external_account file has no place for {', '.join(flags)}. Give it to what uses the file: "
+            f"An external_account file has no place for {', '.join(flags)}. Say it where the file is used: "
             "Credentials.from_file(path, ...), or the same flag beside --config."
         )
 
@@ -135,7 +135,7 @@ def _notes(info: dict[str, Any]) -> Iterator[str]:
     for field in examined(info):
         for text in (*field.mistakes, *field.notes):
             yield f"{field.name}: {text}"
-    if info["subject_token_type"] == JWT:
+    if info.get("subject_token_type") == JWT:
         yield (
             "The audience must be an OIDC provider that trusts the AWS account's issuer, which "
             "`aws iam enable-outbound-web-identity-federation` switches on, and the role needs sts:GetWebIdentityToken."
