@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from pathlib import Path
 from typing import Any, Protocol
@@ -9,12 +10,21 @@ from typing import Any, Protocol
 import pytest
 
 from cli.conftest import Run
-from google_auth_botocore import Credentials
+from google_auth_botocore import ConfigurationError, Credentials
+from google_auth_botocore.cli.config._examination import examined
 from google_auth_botocore.cli.config._fields import MEANINGS
 
 AUDIENCE = "//iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/aws/providers/prod"
 ACCOUNT = "copycat@my-project.iam.gserviceaccount.com"
 JWT = "urn:ietf:params:oauth:token-type:jwt"
+
+
+VALUES: list[Any] = [
+    *(None, "", "x", 0, 7, -1, 3600, 43201, True, 1.5, float("inf"), [], ["a"], {}, {"a": 1}),
+    *("\ud800", "\n", "https://[::1", "aws1", "googleapis.com", "apis.example", {"executable": {}}),
+    *("https://sts.googleapis.com/v1/token", "https://evil.example/v1/token"),
+    "https://sts.us-east-1.amazonaws.com?Action=GetCallerIdentity&Version=2011-06-15",
+]
 
 
 class Check(Protocol):
@@ -188,6 +198,18 @@ class TestMistakes:
         document = Credentials(AUDIENCE, ACCOUNT, universe_domain="apis.example").info
         assert set(said(check(document))) == {"universe_domain"}
         assert check(document, "--universe-domain=apis.example")["valid"]
+        # The one in code wins over the file's.
+        assert set(said(check(right(), "--universe-domain=apis.example"))) == {
+            "token_url",
+            "service_account_impersonation_url",
+        }
+
+    def test_a_universe_that_can_not_be_is_said_once(self, run: Run, tmp_path: Path) -> None:
+        path = tmp_path / "config.json"
+        path.write_text(json.dumps(right()))
+        done = run("config", "check", str(path), "--universe-domain=a b")
+        assert (done.code, done.out) == (2, "")
+        assert done.error.count("universe_domain") == 1
 
     @pytest.mark.parametrize("text", ["{", "[]", "7", "", "\x00"])
     def test_a_file_that_is_none(self, run: Run, tmp_path: Path, text: str) -> None:
@@ -197,16 +219,27 @@ class TestMistakes:
         assert (done.code, done.out) == (2, "")
         assert done.error.startswith("google-auth-botocore: The configuration ")
 
-    def test_what_the_library_refuses_is_never_called_valid(self, check: Check) -> None:
+    @pytest.mark.parametrize("universe", [None, "apis.example"])
+    def test_what_the_library_refuses_is_wrong_and_what_it_takes_is_right(self, universe: str | None) -> None:
         """Whatever one changes in a file that is right."""
-        for name in right():
-            values: list[Any] = ["", "x", 7, -1, True, [], {}, {"x": 1}, "https://evil.example/v1/token", "\n"]
-            for value in values:
-                document = right(**{name: value})
+        in_code = {} if universe is None else {"universe_domain": universe}
+        for path in [(name,) for name in right()] + [
+            ("credential_source", name) for name in source()["credential_source"]
+        ]:
+            for value in VALUES:
+                document = right()
+                outer = document if len(path) == 1 else document[path[0]]
+                outer[path[-1]] = copy.deepcopy(value)
                 try:
-                    Credentials.from_info(document)
-                except ValueError:
-                    assert not check(document)["valid"], (name, value)
+                    Credentials.from_info(document, **in_code)
+                except ConfigurationError:
+                    taken = False
+                else:
+                    taken = True
+                fields = examined(document, universe)
+                if isinstance(document["credential_source"], dict) and "executable" in document["credential_source"]:
+                    continue  # which is for others
+                assert taken == (not any(each.mistakes for each in fields)), (path, value)
 
 
 class TestNotes:

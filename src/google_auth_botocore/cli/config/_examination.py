@@ -53,7 +53,12 @@ def examined(info: Mapping[str, Any], universe: str | None = None) -> list[Field
     Args:
         info: The mapping in the file.
         universe: The universe domain that is given in code.
+
+    Raises:
+        ConfigurationError: There can be no such universe.
     """
+    if universe is not None:
+        Credentials.from_info(_RIGHT, universe_domain=universe)
     if info.get("type") != "external_account":  # then the rest means something else
         return [_Examination({"type": info.get("type")}, None).one("type")]
     return _Examination(info, universe).all()
@@ -97,9 +102,14 @@ class _Examination:
         return self.found[name]
 
     def _universe(self, name: str) -> str | None:
-        """The universe to look at a field in: the stated one, be it given in code or not."""
+        """The universe to look at a field in: the one in code; without it the stated one, which is a mistake of its own."""
         stated = self.info.get("universe_domain")
-        if name == "universe_domain" or not isinstance(stated, str) or _refusal(_RIGHT, stated):
+        if (
+            name == "universe_domain"
+            or self.universe is not None
+            or not isinstance(stated, str)
+            or _refusal(_RIGHT, stated)
+        ):
             return self.universe
         return stated
 
