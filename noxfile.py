@@ -104,10 +104,18 @@ def typing(session: nox.Session) -> None:
 
 @nox.session
 def build(session: nox.Session) -> None:
-    """Builds wheel and sdist, and imports the wheel in an environment with nothing else."""
+    """Builds wheel and sdist, into the directory after `--`, and runs the command of each in an environment of its own."""
     session.install("build", env=INSTALL_ENV)
-    out = Path(session.create_tmp())
+    out = Path(session.posargs[0]) if session.posargs else Path(session.create_tmp())
     session.run("python", "-m", "build", "--outdir", str(out))
-    wheel = max(out.glob("*.whl"), key=lambda path: path.stat().st_mtime)
-    session.install("--force-reinstall", str(wheel), env=INSTALL_ENV)
-    session.run("python", "-I", "-c", "import google_auth_botocore as g; print(g.__version__, g.Credentials)")
+    for number, kind in enumerate(("*.whl", "*.tar.gz")):
+        newest = max(out.glob(kind), key=lambda path: path.stat().st_mtime)
+        place = Path(session.create_tmp(), f"bare{number}")
+        session.run_install("python", "-m", "venv", "--clear", str(place), silent=True)
+        bare = place / ("Scripts" if os.name == "nt" else "bin")
+        session.run_install(str(bare / "pip"), "install", "--quiet", str(newest), env=INSTALL_ENV, external=True)
+        session.run(str(bare / "google-auth-botocore"), "--version", external=True)
+        installed = (
+            "from importlib.resources import files; assert files('google_auth_botocore').joinpath('py.typed').is_file()"
+        )
+        session.run(str(bare / "python"), "-I", "-c", installed, external=True)

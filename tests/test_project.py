@@ -93,6 +93,16 @@ def test_readme_has_every_public_name() -> None:
         assert re.search(rf"`{name}\b", README), name
 
 
+def test_workflows_pin_their_actions_and_hold_no_secret() -> None:
+    for path in (ROOT / ".github" / "workflows").glob("*.yml"):
+        text = path.read_text(encoding="utf-8")
+        actions = re.findall(r"uses: (\S+)", text)
+        assert actions
+        assert all(re.fullmatch(r"[\w/-]+@[0-9a-f]{40}", action) for action in actions)
+        assert "\npermissions: {}\n" in text
+        assert "secrets." not in text
+
+
 def test_run_time_dependencies_are_three() -> None:
     assert sorted(re.split(r"[<>=\[ ]", each)[0] for each in PROJECT["dependencies"]) == [
         "botocore",

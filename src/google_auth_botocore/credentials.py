@@ -44,8 +44,8 @@ class Credentials(
         audience: The workload identity pool provider:
             `//iam.googleapis.com/projects/NUMBER/locations/global/workloadIdentityPools/POOL/providers/PROVIDER`,
             also without the host, as gcloud prints it, or with `https:` before it.
-        service_account_email: The service account to impersonate, by e-mail address or unique id. None: direct
-            resource access, with the federated token.
+        service_account_email: The service account to impersonate, by e-mail address or unique id; signed URLs name
+            their signer by the address. None: direct resource access, with the federated token.
         scopes: OAuth scopes of the tokens.
         default_scopes: Scopes that a library asks for where its user gave none. Without either: cloud-platform.
         lifetime: Seconds that the access tokens of a service account live; over 3600 and to 43200 where the
