@@ -366,6 +366,9 @@ def test_what_python_grants_is_in_the_policy(admin: Administrator, workload: Wor
 
     member = workload.provider.principal_set("aws_role", ROLE_ARN)
     assert policy["bindings"] == [{"role": USER, "members": [member]}]
+    workload.google.grant(workload.account.email, USER, MEMBER)
+    resource = f"{ACCOUNTS}/{workload.account.email}"
+    assert admin.refused("POST", f"{resource}:setIamPolicy", {"policy": policy}) == (409, "ABORTED")
 
 
 def test_a_role_on_the_project_is_one_on_its_service_accounts(admin: Administrator, workload: Workload) -> None:
@@ -674,7 +677,7 @@ def test_a_project_that_can_not_be_is_refused(google: Emulator, project_id: str,
 
 
 def test_a_new_project_has_its_apis_to_be_enabled(admin: Administrator, workload: Workload) -> None:
-    """Without them neither a service account can be made, nor one be used."""
+    """Without them neither a service account nor a pool can be made, nor can an account be used."""
     google, services = admin.google, "/v1/projects/new-project/services"
     google.add_project("new-project", "42", services=[])
     provider = google.add_aws_provider(project_number="42")
@@ -684,6 +687,7 @@ def test_a_new_project_has_its_apis_to_be_enabled(admin: Administrator, workload
 
     for reply, service in (
         (admin.call("POST", "/v1/projects/42/serviceAccounts", {"accountId": "new-account"}), "iam.googleapis.com"),
+        (admin.call("GET", f"/v1/{provider.name}"), "iam.googleapis.com"),
         (workload.iam("generateAccessToken", SCOPE, token=token), "iamcredentials.googleapis.com"),
     ):
         assert reply.status_code == 403
