@@ -30,8 +30,12 @@ class TestBesideGcloud:
                 (f"--service-account={ACCOUNT}", "--lifetime=7200"),
                 (f"--service-account={ACCOUNT}", "--service-account-token-lifetime-seconds=7200"),
             ),
+            (
+                (f"--service-account={ACCOUNT}", "--lifetime=3600"),
+                (f"--service-account={ACCOUNT}", "--service-account-token-lifetime-seconds=3600"),
+            ),
         ],
-        ids=["direct", "service account", "lifetime"],
+        ids=["direct", "service account", "lifetime", "usual lifetime"],
     )
     def test_the_file_is_the_same(
         self, run: Run, tmp_path: Path, flags: tuple[str, ...], gclouds: tuple[str, ...]

@@ -98,6 +98,8 @@ def _info(options: argparse.Namespace, given: dict[str, Any]) -> dict[str, Any]:
     if "lifetime" in given and credentials.service_account_email is None:
         raise ConfigurationError("--lifetime is for tokens of a service account: give --service-account, too.")
     info = external_account(credentials)
+    if "lifetime" in given:  # also the usual one, as gcloud does
+        info["service_account_impersonation"] = {"token_lifetime_seconds": given["lifetime"]}
     if options.executable is not None:
         command = shlex.join([*_program(options.executable), "executable", *said])
         info["credential_source"] = {"executable": {"command": command, "timeout_millis": _TIMEOUT_MILLIS}}
