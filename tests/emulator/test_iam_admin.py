@@ -598,6 +598,17 @@ def test_a_deleted_pool_exchanges_nothing_and_can_come_back(admin: Administrator
     assert workload.iam("generateAccessToken", SCOPE, token=token, account=EMAIL).status_code == 200
 
 
+def test_a_subject_of_any_text_is_of_its_pool(admin: Administrator, workload: Workload) -> None:
+    """Whatever the mapping makes of it: its tokens are good for nothing while the pool is out of service."""
+    admin.new_provider(**AWS, attributeMapping={"google.subject": "'a/subject/\\n@b/' + assertion.account"})
+    token = exchanged(workload).json()["access_token"]
+    assert admin.google.check_access_token(token) is not None
+
+    admin.done("PATCH", f"{POOLS}/new-pool", {"disabled": True}, updateMask="disabled")
+
+    assert admin.google.check_access_token(token) is None
+
+
 def test_a_deleted_provider_exchanges_nothing_but_its_tokens_stay_good(
     admin: Administrator, workload: Workload
 ) -> None:

@@ -10,7 +10,9 @@ from google_auth_botocore.emulator._errors import OAuthError
 from google_auth_botocore.emulator._providers import AUDIENCE, Provider
 
 DAYS_TO_UNDELETE = 30
-_POOL_OF_PRINCIPAL = re.compile(r"principal://iam\.googleapis\.com/(?P<pool>projects/.+)/subject/.*", re.DOTALL)
+_POOL_OF_PRINCIPAL = re.compile(
+    r"principal://iam\.googleapis\.com/(?P<pool>projects/\d+/locations/global/workloadIdentityPools/[^/]+)/subject/"
+)
 
 
 @dataclass
@@ -115,7 +117,7 @@ class Pools:
 
         Source: https://cloud.google.com/iam/docs/reference/rest/v1/projects.locations.workloadIdentityPools
         """
-        match = _POOL_OF_PRINCIPAL.fullmatch(principal)
+        match = _POOL_OF_PRINCIPAL.match(principal)
         pool = self.pool(match["pool"]) if match else None
         return pool is not None and not pool.in_service
 

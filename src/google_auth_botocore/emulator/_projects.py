@@ -31,7 +31,7 @@ ORGANIZATION = "organizations/0"
 
 _ID = re.compile(r"[a-z][a-z0-9-]*[a-z0-9]")
 _OF_PRINCIPAL = re.compile(
-    r"principal://iam\.googleapis\.com/projects/(\d+)/.*|[^@]+@([^@]+)\.iam\.gserviceaccount\.com"
+    r"principal://iam\.googleapis\.com/projects/(\d+)/|[^@:]+@([^@]+)\.iam\.gserviceaccount\.com$"
 )
 
 
@@ -104,7 +104,7 @@ class Projects:
 
     def of(self, principal: str) -> Project | None:
         """Gives the project that a federated identity's pool, or a service account, is in."""
-        match = _OF_PRINCIPAL.fullmatch(principal)
+        match = _OF_PRINCIPAL.match(principal)
         return None if match is None else self.find(match[1] or match[2])
 
     def above(self, account: ServiceAccount) -> tuple[str, ...]:
