@@ -154,6 +154,9 @@ def to_info(settings: Settings, quota_project_id: str | None, project_id: str | 
         )
         if settings.lifetime != Settings(settings.audience).lifetime:
             info["service_account_impersonation"] = {"token_lifetime_seconds": settings.lifetime}
+    elif settings.sts_url.endswith("/token"):
+        # Where gcloud asks whose a federated token is; a service account's name it knows.
+        info["token_info_url"] = settings.sts_url.removesuffix("token") + "introspect"
     if quota_project_id is not None:
         info["quota_project_id"] = quota_project_id
     if project_id is not None:

@@ -72,6 +72,9 @@ def test_info_is_a_configuration_that_google_auth_takes_too(tmp_path: Path) -> N
     assert isinstance(theirs, aws.Credentials)
     assert theirs.service_account_email == ACCOUNT
     assert Credentials.from_file(path).info == made.info
+    path.write_text(json.dumps(Credentials(PROVIDER).info))
+    theirs = google.auth.aws.Credentials.from_file(str(path))
+    assert theirs.token_info_url == "https://sts.googleapis.com/v1/introspect"
 
 
 def test_info_can_not_be_changed_from_outside() -> None:

@@ -18,7 +18,6 @@ from google_auth_botocore import ConfigurationError
 from google_auth_botocore.cli import _identity
 from google_auth_botocore.cli._executable import JWT
 from google_auth_botocore.cli.config._examination import examined
-from google_auth_botocore.cli.config._external_account import external_account
 
 # Arguments of `Credentials` that the format has no place for.
 _NOWHERE = {
@@ -97,7 +96,7 @@ def _info(options: argparse.Namespace, given: dict[str, Any]) -> dict[str, Any]:
     credentials = _identity.credentials(options)
     if "lifetime" in given and credentials.service_account_email is None:
         raise ConfigurationError("--lifetime is for tokens of a service account: give --service-account, too.")
-    info = external_account(credentials)
+    info = credentials.info
     if "lifetime" in given:  # also the usual one, as gcloud does
         info["service_account_impersonation"] = {"token_lifetime_seconds": given["lifetime"]}
     if options.executable is not None:

@@ -5,7 +5,6 @@ https://registry.terraform.io/providers/hashicorp/google/latest/docs/resources/i
 
 from __future__ import annotations
 
-from google_auth_botocore.cli.config._external_account import external_account
 from google_auth_botocore.cli.config._hcl import Block, Call, Raw, document
 from google_auth_botocore.cli.config._plan import Plan
 
@@ -115,4 +114,4 @@ def _grants(plan: Plan) -> list[Block]:
 
 
 def _output(plan: Plan) -> Block:
-    return Block("output", ["external_account"], {"value": Call("jsonencode", external_account(plan.credentials))})
+    return Block("output", ["external_account"], {"value": Call("jsonencode", plan.credentials.info)})
