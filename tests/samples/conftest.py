@@ -5,18 +5,25 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import os
+import re
+import runpy
+import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
+from google_auth_botocore import cli
 from google_auth_botocore.emulator.sandbox import Sandbox
+from samples import addresses
 
-SAMPLE = Path(__file__).parents[2] / "samples" / "gcp_copycat"
+SAMPLES = Path(__file__).parents[2] / "samples"
+SAMPLE = SAMPLES / "gcp_copycat"
 # Google's libraries tell a Python that they no longer support so, on standard error.
 QUIET = {"PYTHONWARNINGS": "ignore:You are using a:FutureWarning"}
 sys.path.insert(0, str(SAMPLE))
@@ -135,3 +142,63 @@ def _function(copycat: Copycat, monkeypatch: pytest.MonkeyPatch) -> Any:
         monkeypatch.setenv(name, value)
     assert os.environ["AWS_EC2_METADATA_DISABLED"] == "false"
     return gcp_copycat
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    """The code of one language on a page."""
+    return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+
+
+def commands(text: str) -> list[list[str]]:
+    """The words of each command, as a shell splits them."""
+    lines = re.sub(r"\\\n", " ", text).splitlines()
+    return [words for words in (shlex.split(line, comments=True) for line in lines) if words]
+
+
+@pytest.fixture(name="led")
+def _led(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """Google's own addresses lead to the sandbox, in this process; more may be added."""
+    found = addresses.of(sandbox)
+    adapter = requests.adapters.HTTPAdapter
+    monkeypatch.setattr(adapter, "send", addresses.led(adapter.send, found))
+    return found
+
+
+@pytest.fixture(name="told")
+def _told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The samples are told who they are as their page says."""
+    monkeypatch.chdir(tmp_path)
+    [[_, *create], [_, *variables]] = commands(blocks(SAMPLES / "README.md", "sh")[0])
+    assert cli.main(create) == 0
+    for variable in variables:
+        name, _, value = variable.partition("=")
+        monkeypatch.setenv(name, value.replace("$PWD", str(tmp_path)))
+
+
+Run = Callable[..., str]
+
+
+@pytest.fixture(name="run")
+def _run(
+    sandbox: Sandbox,
+    led: dict[str, str],
+    told: None,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Run:
+    """Runs a sample on the instance as a command is run, in this process; gives what it prints."""
+    for name, value in sandbox.environment().items():
+        monkeypatch.setenv(name, value)
+
+    def run(sample: str, *arguments: str) -> str:
+        monkeypatch.setattr(sys, "argv", [sample, *arguments])
+        runpy.run_path(str(SAMPLES / sample), run_name="__main__")
+        return capsys.readouterr().out
+
+    return run
+
+
+def grant(sandbox: Sandbox, role: str) -> None:
+    """Lets the instance's role do more with the service account."""
+    role_arn = sandbox.arn.rpartition("/")[0]
+    sandbox.google.grant(sandbox.service_account, role, sandbox.provider.principal_set("aws_role", role_arn))

@@ -1,0 +1,21 @@
+"""Lists a bucket: `python quickstart.py my-bucket`.
+
+It needs google-cloud-storage. The names are those of `google-auth-botocore config setup`; put in your own.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from google.cloud.storage import Client
+
+from google_auth_botocore import Credentials
+
+credentials = Credentials(
+    "//iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/aws/providers/prod",
+    service_account_email="gcp-copycat@my-project.iam.gserviceaccount.com",
+)
+client = Client(project="my-project", credentials=credentials)
+
+for blob in client.list_blobs(sys.argv[1]):
+    print(f"{blob.size:>12,}  {blob.name}")

@@ -1,0 +1,59 @@
+"""Google's and AWS's own addresses on loopback, so that a sample runs as it is printed: no endpoint is in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from google_auth_botocore.emulator.sandbox import Sandbox
+
+_Send = Callable[..., requests.Response]
+
+
+def of(sandbox: Sandbox) -> dict[str, str]:
+    """What takes the place of each address in the sandbox, by the start of a URL."""
+    apis = ("sts", "iamcredentials", "oauth2", "www")
+    return {
+        **{f"https://{api}.googleapis.com/": f"{sandbox.google.url}/" for api in apis},
+        **{f"{scheme}://storage.googleapis.com/": f"{sandbox.storage.url}/" for scheme in ("http", "https")},
+        "http://169.254.169.254/": f"{sandbox.imds.url}/",
+    }
+
+
+def led(send: _Send, addresses: Mapping[str, str]) -> _Send:
+    """`requests.adapters.HTTPAdapter.send` as it is where a name server of one's own leads elsewhere.
+
+    Args:
+        send: the method as it was.
+        addresses: by the start of a URL, what takes its place.
+    """
+
+    def sent(self: Any, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
+        url = str(request.url)
+        for start, place in addresses.items():
+            if url.startswith(start):
+                # Whoever asked needs no change, and what was signed names the host.
+                request = request.copy()
+                request.headers["Host"] = start.split("/")[2]
+                request.url = place + url[len(start) :]
+        return send(self, request, *args, **kwargs)
+
+    return sent
+
+
+def for_children(addresses: Mapping[str, str], place: Path) -> dict[str, str]:
+    """Lets every Python that is started from now on do the same; gives the variable that makes it.
+
+    Args:
+        addresses: as `led` takes them.
+        place: a directory for the module that Python loads at its start.
+    """
+    (place / "sitecustomize.py").write_text(
+        "from requests.adapters import HTTPAdapter\n"
+        "from samples.addresses import led\n"
+        f"HTTPAdapter.send = led(HTTPAdapter.send, {dict(addresses)!r})\n"
+    )
+    return {"PYTHONPATH": f"{place}:{Path(__file__).parents[1]}"}
