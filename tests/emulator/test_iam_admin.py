@@ -11,11 +11,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 import requests
 from cryptography.hazmat.primitives.asymmetric import rsa
 from googleapiclient import discovery_cache
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from emulator import jose
 from emulator.test_cli import running, shell
@@ -666,6 +669,61 @@ def test_python_makes_a_pool_that_was_deleted_anew(admin: Administrator, workloa
     assert isinstance(workload.google.add_aws_provider(), AwsProvider)
 
     assert workload.exchange().status_code == 200
+
+
+# What clients may send
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=3),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=3), inner, max_size=2),
+    max_leaves=4,
+)
+_OIDC = {"oidc": {"issuerUri": "https://issuer.example", "allowedAudiences": ["a"], "jwksJson": "{}"}, **_MAPPED}
+_BINDINGS = [{"role": USER, "members": ["user:me@example.com"]}]
+_REQUESTS: list[tuple[str, str, Any]] = [
+    ("POST", ACCOUNTS, {"accountId": "new-account", "serviceAccount": {"displayName": "New"}}),
+    ("PATCH", f"{ACCOUNTS}/{EMAIL}", {"serviceAccount": {"displayName": "New"}, "updateMask": "displayName"}),
+    ("PUT", f"{ACCOUNTS}/{EMAIL}", {"displayName": "New"}),
+    ("POST", f"{ACCOUNTS}/{EMAIL}:setIamPolicy", {"policy": {"bindings": _BINDINGS, "etag": "ACAB"}}),
+    ("POST", f"{POOLS}?workloadIdentityPoolId=other-pool", {"displayName": "New", "disabled": True}),
+    ("PATCH", f"{POOLS}/new-pool?updateMask=displayName,disabled", {"displayName": "New", "disabled": False}),
+    ("POST", f"{PROVIDERS}?workloadIdentityPoolProviderId=other", {**AWS, **_MAPPED, "attributeCondition": "true"}),
+    ("POST", f"{PROVIDERS}?workloadIdentityPoolProviderId=oidc", _OIDC),
+    ("PATCH", f"{PROVIDERS}/new-provider?updateMask=aws.accountId,attributeMapping", {**AWS, **_MAPPED}),
+    ("POST", "/v1/projects/my-project/services:batchEnable", {"serviceIds": ["iam.googleapis.com"]}),
+]
+
+
+@st.composite
+def _spoiled(draw: st.DrawFn, body: Any) -> Any:
+    """A body with something else in the place of a part of it."""
+    if isinstance(body, dict) and body and draw(st.integers(0, 2)):
+        name = draw(st.sampled_from(sorted(body)))
+        return {**body, name: draw(_spoiled(body[name]))}
+    if isinstance(body, list) and body and draw(st.booleans()):
+        return [draw(_spoiled(body[0])), *body[1:]]
+    return draw(_JSON)
+
+
+@pytest.fixture(name="busy")
+def _busy(admin: Administrator) -> Administrator:
+    """One with an account and a provider to change."""
+    admin.new_account()
+    admin.new_provider()
+    return admin
+
+
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+@pytest.mark.parametrize(("method", "path", "body"), _REQUESTS, ids=[f"{verb} {path}" for verb, path, _ in _REQUESTS])
+def test_no_body_makes_it_stumble(busy: Administrator, method: str, path: str, body: Any, data: st.DataObject) -> None:
+    """It is taken, or it is refused as Google refuses."""
+    spoiled = data.draw(_spoiled(body))
+    path, _, query = path.partition("?")
+
+    reply = busy.call(method, path, spoiled, **dict(parse_qsl(query)))
+
+    assert reply.status_code in {200, 400, 403, 409}
 
 
 # Projects and their APIs

@@ -79,9 +79,12 @@ class Administration:
         policy = call.fields({"policy", "updateMask"}).get("policy")
         if not isinstance(policy, dict):
             raise RpcError(400, "Request contains an invalid argument.")
-        bindings = [self._binding(binding) for binding in policy.get("bindings") or []]
+        given, etag = policy.get("bindings") or [], policy.get("etag")
+        if not isinstance(given, list) or not isinstance(etag, str | None):
+            raise RpcError(400, "Invalid value at 'policy'.")
+        bindings = [self._binding(binding) for binding in given]
         try:
-            return self.policies.replace(resource, bindings, policy.get("etag"))
+            return self.policies.replace(resource, bindings, etag)
         except ValueError as error:
             raise RpcError(400, f"Invalid argument: {error}") from error
         except ConcurrentChangeError as error:
@@ -93,11 +96,11 @@ class Administration:
             ) from error
 
     def _binding(self, binding: object) -> tuple[str, list[str]]:
-        if not isinstance(binding, dict):
+        if not isinstance(binding, dict) or not isinstance(binding.get("members", []), list):
             raise RpcError(400, "Invalid value at 'policy.bindings'.")
         if binding.get("condition"):
             raise RpcError(501, "The emulator has no conditions of IAM bindings.")
-        role, members = binding.get("role"), binding.get("members") or []
+        role, members = binding.get("role"), binding.get("members", [])
         if not re.fullmatch(r"roles/[\w.]+|(projects|organizations)/[^/]+/roles/[\w.]+", str(role)):
             raise RpcError(400, f"Role ({role}) does not exist in the resource's hierarchy.")
         for member in members:
@@ -140,7 +143,10 @@ def masked(mask: str, old: Mapping[str, Any], new: Mapping[str, Any], known: Col
         if name not in known:
             raise RpcError(400, f"Invalid update mask: {path} can't be updated.")
         if rest:
-            inner = {**(old.get(name) or {}), rest: (new.get(name) or {}).get(rest)}
+            update = new.get(name, {})
+            if not isinstance(update, dict):
+                raise RpcError(400, f"Invalid value at '{name}'.")
+            inner = {**old.get(name, {}), rest: update.get(rest)}
             result[name] = {field: value for field, value in inner.items() if value is not None}
         elif name in new:
             result[name] = new[name]

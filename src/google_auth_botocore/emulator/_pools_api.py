@@ -224,6 +224,8 @@ def _provider(pool: Pool, identifier: str, fields: dict[str, Any]) -> Provider:
             issuer, audiences = _value(oidc, "issuerUri", str) or "", _value(oidc, "allowedAudiences", list) or []
             jwks = _value(oidc, "jwksJson", str)
             keys = json.loads(jwks) if jwks else None
+            if not isinstance(keys, dict | None):
+                raise ValueError("the keys of the issuer are no JSON Web Key Set")
             provider = OidcProvider(*names, mapping, condition, disabled, issuer, audiences, keys)
     except (TypeError, ValueError) as error:  # of mapping, condition, account, issuer or keys
         raise RpcError(400, f"Invalid argument: {error}") from error

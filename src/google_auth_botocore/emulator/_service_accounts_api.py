@@ -59,8 +59,7 @@ class ServiceAccountsApi:
         email = f"{name}@{project.project_id}.iam.gserviceaccount.com"
         if self._accounts.find(email) is not None:
             raise RpcError(409, f"Service account {name} already exists within project projects/{project.project_id}.")
-        described = body.get("serviceAccount") or {}
-        _check(described)
+        described = _checked(body.get("serviceAccount", {}))
         return Response(_document(self._accounts.put(_described(self._accounts.add(email), described))))
 
     def _list(self, call: Call, match: Match[str]) -> Response:
@@ -74,16 +73,15 @@ class ServiceAccountsApi:
     def _patch(self, call: Call, match: Match[str]) -> Response:
         account = self._account(call, match, "update")
         body = call.fields({"serviceAccount", "updateMask"})
-        return self._changed(account, body.get("serviceAccount") or {}, str(body.get("updateMask", "")))
+        return self._changed(account, _checked(body.get("serviceAccount", {})), str(body.get("updateMask", "")))
 
     def _update(self, call: Call, match: Match[str]) -> Response:
         account = self._account(call, match, "update")
-        body = call.fields(_FIELDS)
+        body = _checked(call.json())
         return self._changed(account, body, ",".join(_UPDATABLE & body.keys()))
 
     def _changed(self, account: ServiceAccount, update: dict[str, Any], mask: str) -> Response:
         changed = masked(mask, _document(account), update, _UPDATABLE)
-        _check(changed)
         return Response(_document(self._accounts.put(_described(account, changed))))
 
     def _delete(self, call: Call, match: Match[str]) -> Response:
@@ -130,19 +128,25 @@ class ServiceAccountsApi:
         return account
 
 
-def _check(body: dict[str, Any]) -> None:
-    """Checks what people have written about an account."""
+def _checked(body: object) -> dict[str, Any]:
+    """Gives what people have written about an account, a null field left out."""
+    if not isinstance(body, dict):
+        raise RpcError(400, "Invalid value at 'serviceAccount'.")
     unknown = sorted(body.keys() - _FIELDS)
     if unknown:
         raise RpcError(400, f'Invalid JSON payload received. Unknown name "{unknown[0]}": Cannot find field.')
+    body = {field: value for field, value in body.items() if value is not None}
     for field, longest in _MAX_BYTES.items():
-        if len(str(body.get(field, "")).encode()) > longest:
+        if not isinstance(body.get(field, ""), str):
+            raise RpcError(400, f"Invalid value at '{field}'.")
+        if len(body.get(field, "").encode()) > longest:
             raise RpcError(400, f"The {field} of a service account has at most {longest} bytes.")
+    return body
 
 
 def _described(account: ServiceAccount, body: dict[str, Any]) -> ServiceAccount:
     return dataclasses.replace(
-        account, display_name=str(body.get("displayName", "")), description=str(body.get("description", ""))
+        account, display_name=body.get("displayName", ""), description=body.get("description", "")
     )
 
 
