@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import hcl2
 import pytest
 
 from cli.doctor.aws_sts import refusal
@@ -22,7 +23,7 @@ README = Path(__file__).parents[3] / "README.md"
 JWT = "urn:ietf:params:oauth:token-type:jwt"
 ACCOUNT = "copycat@my-project.iam.gserviceaccount.com"
 POOL = "//iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/aws"
-FLAGS = "--project=123456789012 --location=global --workload-identity-pool=aws"
+PROVIDERS = f"{POOL.removeprefix('//iam.googleapis.com/')}/providers"
 GRANT = (
     f"gcloud iam service-accounts add-iam-policy-binding {ACCOUNT} --role=roles/iam.workloadIdentityUser "
     f"--member=principalSet:{POOL}/attribute.aws_role/{ROLE}"
@@ -75,7 +76,7 @@ def case(failure: str, cause: str, command: str, step: str, code: int = 1) -> Ca
 @case(
     "B2",
     "pool-for-provider",
-    "gcloud iam workload-identity-pools providers list --location=global --workload-identity-pool=aws --project=123456789012",
+    "gcloud iam workload-identity-pools providers list --location=global --workload-identity-pool=projects/123456789012/locations/global/workloadIdentityPools/aws",
     "configuration",
     2,
 )
@@ -124,7 +125,7 @@ def _https_in_the_audience(ward: Ward) -> None:
 @case(
     "B2",
     "audience-malformed",
-    f"gcloud iam workload-identity-pools providers describe prod {FLAGS} '--format=value(name)'",
+    f"gcloud iam workload-identity-pools providers describe {PROVIDERS}/prod '--format=value(name)'",
     "exchange",
 )
 def _an_audience_that_google_does_not_take(ward: Ward) -> None:
@@ -379,7 +380,7 @@ def _no_scope(ward: Ward) -> None:
 @case(
     "B3",
     "provider-disabled",
-    f"gcloud iam workload-identity-pools providers update-aws prod {FLAGS} --no-disabled",
+    f"gcloud iam workload-identity-pools providers update-aws {PROVIDERS}/prod --no-disabled",
     "exchange",
 )
 def _a_disabled_provider(ward: Ward) -> None:
@@ -387,7 +388,7 @@ def _a_disabled_provider(ward: Ward) -> None:
     ward.administer()
 
 
-@case("B3", "provider-deleted", f"gcloud iam workload-identity-pools providers undelete prod {FLAGS}", "exchange")
+@case("B3", "provider-deleted", f"gcloud iam workload-identity-pools providers undelete {PROVIDERS}/prod", "exchange")
 def _a_deleted_provider(ward: Ward) -> None:
     ward.workload.provider.purge_time = time.time() + 86_400
     ward.administer()
@@ -396,7 +397,7 @@ def _a_deleted_provider(ward: Ward) -> None:
 @case(
     "B3",
     "provider-missing",
-    "gcloud iam workload-identity-pools providers create-aws prod --project=123456789012 --location=global --workload-identity-pool=no-pool --account-id=123456789012",
+    "gcloud iam workload-identity-pools providers create-aws projects/123456789012/locations/global/workloadIdentityPools/no-pool/providers/prod --account-id=123456789012",
     "exchange",
 )
 def _a_pool_that_is_not_there(ward: Ward) -> None:
@@ -407,7 +408,7 @@ def _a_pool_that_is_not_there(ward: Ward) -> None:
 @case(
     "B3",
     "provider-missing",
-    f"gcloud iam workload-identity-pools providers create-aws test {FLAGS} --account-id=123456789012",
+    f"gcloud iam workload-identity-pools providers create-aws {PROVIDERS}/test --account-id=123456789012",
     "exchange",
 )
 def _a_provider_that_is_not_there(ward: Ward) -> None:
@@ -416,7 +417,10 @@ def _a_provider_that_is_not_there(ward: Ward) -> None:
 
 
 @case(
-    "B3", "provider-out-of-service", f"gcloud iam workload-identity-pools providers describe prod {FLAGS}", "exchange"
+    "B3",
+    "provider-out-of-service",
+    f"gcloud iam workload-identity-pools providers describe {PROVIDERS}/prod",
+    "exchange",
 )
 def _a_disabled_provider_that_nobody_may_look_at(ward: Ward) -> None:
     ward.workload.provider.disabled = True
@@ -425,22 +429,26 @@ def _a_disabled_provider_that_nobody_may_look_at(ward: Ward) -> None:
 @case(
     "B4",
     "condition-not-met",
-    f"gcloud iam workload-identity-pools providers update-aws prod {FLAGS} '--attribute-condition=attribute.aws_role == '\"'\"'{ROLE}'\"'\"''",
+    f"gcloud iam workload-identity-pools providers update-aws {PROVIDERS}/prod '--attribute-condition=attribute.aws_role == '\"'\"'{ROLE}'\"'\"''",
     "exchange",
 )
 def _a_condition_that_is_not_met(ward: Ward) -> None:
     ward.workload.provider.attribute_condition = "assertion.account == '999999999999'"
 
 
-@case("B4", "condition-on-iam-arn", f"gcloud iam workload-identity-pools providers describe prod {FLAGS}", "exchange")
+@case(
+    "B4", "condition-on-iam-arn", f"gcloud iam workload-identity-pools providers describe {PROVIDERS}/prod", "exchange"
+)
 def _a_condition_on_the_roles_own_arn(ward: Ward) -> None:
     ward.workload.provider.attribute_condition = "assertion.arn == 'arn:aws:iam::123456789012:role/app'"
     ward.administer()
 
 
-@case("B5", "subject-too-long", "gcloud iam workload-identity-pools providers update-aws prod", "exchange")
+@case("B5", "subject-too-long", f"gcloud iam workload-identity-pools providers update-aws {PROVIDERS}/prod", "exchange")
 def _a_long_name(ward: Ward) -> None:
-    ward.hold(ward.google.aws_keys.issue(f"{ROLE}{'x' * 50}/{'y' * 60}"))
+    role = f"{ROLE}{'x' * 50}"
+    ward.google.grant(ACCOUNT, USER, ward.member(role))
+    ward.hold(ward.google.aws_keys.issue(f"{role}/{'y' * 60}"))
 
 
 @case("B6", "secret-key-wrong", "aws configure list", "AWS caller")
@@ -513,7 +521,9 @@ def _a_server_that_fails_later(ward: Ward) -> None:
     ward.fault(":generateAccessToken", 503)
 
 
-@case("B11", "issuer-unreachable", "gcloud iam workload-identity-pools providers describe oidc", "exchange")
+@case(
+    "B11", "issuer-unreachable", f"gcloud iam workload-identity-pools providers describe {PROVIDERS}/oidc", "exchange"
+)
 def _an_issuer_out_of_reach(ward: Ward) -> None:
     issuer = ward.start(WebIdentityIssuer(ward.google.aws_keys.find))
     provider = ward.google.add_oidc_provider(issuer.url)
@@ -524,7 +534,7 @@ def _an_issuer_out_of_reach(ward: Ward) -> None:
 @case(
     "",
     "jwt-audience-refused",
-    f"gcloud iam workload-identity-pools providers update-oidc oidc {FLAGS} --allowed-audiences=https:{POOL}/providers/oidc",
+    f"gcloud iam workload-identity-pools providers update-oidc {PROVIDERS}/oidc --allowed-audiences=https:{POOL}/providers/oidc",
     "exchange",
 )
 def _a_jwt_for_somebody_else(ward: Ward) -> None:
@@ -540,7 +550,12 @@ def _a_jwt_of_somebody_else(ward: Ward) -> None:
     _with_jwt(ward, issuer, provider.audience)
 
 
-@case("", "provider-of-another-kind", "gcloud iam workload-identity-pools providers describe oidc", "exchange")
+@case(
+    "",
+    "provider-of-another-kind",
+    f"gcloud iam workload-identity-pools providers describe {PROVIDERS}/oidc",
+    "exchange",
+)
 def _a_provider_of_the_other_kind(ward: Ward) -> None:
     ward.flags["audience"] = ward.google.add_oidc_provider("https://issuer.example").audience
 
@@ -548,7 +563,7 @@ def _a_provider_of_the_other_kind(ward: Ward) -> None:
 @case(
     "",
     "aws-account-not-trusted",
-    f"gcloud iam workload-identity-pools providers update-aws prod {FLAGS} --account-id=210987654321",
+    f"gcloud iam workload-identity-pools providers update-aws {PROVIDERS}/prod --account-id=210987654321",
     "exchange",
 )
 def _an_account_that_is_not_trusted(ward: Ward) -> None:
@@ -585,7 +600,7 @@ def _a_certificate_that_is_not_trusted(ward: Ward) -> None:
     ward.flags["token-url"] = ward.start(Intercepted()).url
 
 
-@case("", "exchange-refused", f"gcloud iam workload-identity-pools providers describe prod {FLAGS}", "exchange")
+@case("", "exchange-refused", f"gcloud iam workload-identity-pools providers describe {PROVIDERS}/prod", "exchange")
 def _words_that_nobody_knows(ward: Ward) -> None:
     ward.fault("/v1/token", 400, {"error": "something_new", "error_description": "Nobody\x1b[31m has seen this."})
 
@@ -887,6 +902,7 @@ def test_doctor_names_the_cause_and_what_mends_it(ward: Ward, each: Case) -> Non
     assert visit.states[each.step] == ("failed" if each.code else "warning")
     assert visit.document["cause"] == (each.cause if each.code else None)
     assert f"{'Cause' if each.code else 'Warning'}: {each.cause}\n" in visit.text
+    hcl2.loads(found["mend"].get("terraform", "") + "\n")
     mends = [command for commands in found["mend"].values() for command in commands]
     assert any(each.command in command for command in mends), mends
     assert found["evidence"]

@@ -26,7 +26,7 @@ JWT = "urn:ietf:params:oauth:token-type:jwt"
 
 _NAMES = {
     "env": "environment variables",
-    "assume-role": "a role that the profile assumes",
+    "assume-role": "role of a profile",
     "assume-role-with-web-identity": "web identity (EKS IRSA)",
     "sso": "IAM Identity Center",
     "shared-credentials-file": "shared credentials file",
@@ -35,7 +35,7 @@ _NAMES = {
     "config-file": "config file",
     "ec2-credentials-file": "AWS_CREDENTIAL_FILE",
     "boto-config": "boto's own file",
-    "container-role": "container (ECS, Fargate, EKS Pod Identity)",
+    "container-role": "container (ECS, EKS)",
     "iam-role": "EC2 instance metadata",
 }
 # The setting of a profile that each of these sources needs.
@@ -52,6 +52,7 @@ _VARIABLES = {
     "ec2-credentials-file": ("AWS_CREDENTIAL_FILE",),
     "container-role": ("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI"),
 }
+_OBSOLETE = {"ec2-credentials-file", "boto-config"}
 _FILES = {"shared-credentials-file": "credentials_file", "config-file": "config_file"}
 _AUTHORIZATION = re.compile(r"Credential=([^/]+)/\d+/([^/]+)/.*SignedHeaders=([^,]+),")
 
@@ -72,7 +73,7 @@ def source(seen: Seen) -> str:
             seen.expires = f"{end:%Y-%m-%dT%H:%M:%SZ}" if end else None
     if seen.winner == "env":
         seen.expires = seen.expires or os.environ.get("AWS_CREDENTIAL_EXPIRATION")
-    return "\n".join(_tale(seen)) or "nothing states any AWS keys"
+    return "\n".join(_tale(seen))
 
 
 def _session(seen: Seen) -> Any:
@@ -93,7 +94,8 @@ def _tale(seen: Seen) -> Sequence[str]:
         else:
             verdict = "not asked: another came first"
         lines.append(f"{each.named}, by {each.stated_by}: {verdict}")
-    return lines
+    unset = [each.named for each in seen.sources if each not in stated and each.method not in _OBSOLETE]
+    return [*lines, *([f"not set: {', '.join(unset)}"] if unset else [])]
 
 
 def _chain(session: Any) -> list[Source]:

@@ -22,33 +22,29 @@ _ACCOUNT = "arn:aws:sts::ACCOUNT_ID:assumed-role/ROLE_NAME"
 
 
 def provider(seen: Seen, verb: str, *more: str) -> str:
-    """`gcloud iam workload-identity-pools providers VERB`."""
-    number, location, pool, name = _parts(seen)
-    return command(
-        f"gcloud iam workload-identity-pools providers {verb} {name}",
-        f"--project={number}",
-        f"--location={location}",
-        f"--workload-identity-pool={pool}",
-        *more,
-    )
+    """`gcloud iam workload-identity-pools providers VERB`, by the full name: gcloud takes no number for a project's id."""
+    return command(f"gcloud iam workload-identity-pools providers {verb} {_name(seen)}", *more)
 
 
 def pool(seen: Seen, verb: str, *more: str) -> str:
     """`gcloud iam workload-identity-pools VERB`."""
-    number, location, name, _ = _parts(seen)
-    return command(
-        f"gcloud iam workload-identity-pools {verb} {name}", f"--project={number}", f"--location={location}", *more
-    )
+    name = _name(seen).partition("/providers/")[0]
+    return command(f"gcloud iam workload-identity-pools {verb} {name}", *more)
+
+
+def pools(seen: Seen) -> str:
+    """`gcloud iam workload-identity-pools list`."""
+    project = f"$(gcloud projects describe {number(seen)} --format='value(projectId)')"
+    return f"gcloud iam workload-identity-pools list --location=global --project={project}"
+
+
+def _name(seen: Seen) -> str:
+    return seen.audience.removeprefix("//iam.googleapis.com/")
 
 
 def number(seen: Seen) -> str:
     """The number of the pool's project."""
-    return _parts(seen)[0]
-
-
-def _parts(seen: Seen) -> tuple[str, str, str, str]:
-    _, _, _, _, number, _, location, _, pool, _, name = seen.audience.split("/")
-    return number, location, pool, name
+    return _name(seen).split("/")[1]
 
 
 def command(words: str, *flags: str) -> str:
@@ -58,7 +54,7 @@ def command(words: str, *flags: str) -> str:
 
 def aws_provider(seen: Seen, lines: str) -> str:
     """The Terraform resource of the provider, with these lines in it."""
-    _, _, pool, name = _parts(seen)
+    _, _, _, _, _, pool, _, name = _name(seen).split("/")
     return _resource(
         "google_iam_workload_identity_pool_provider",
         "aws",

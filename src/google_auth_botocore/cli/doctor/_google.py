@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import os
 import re
 from urllib.parse import urlencode, urlsplit
@@ -14,6 +15,8 @@ from google_auth_botocore.cli import _identity
 from google_auth_botocore.cli.doctor._seen import Seen
 
 _PROJECT_VARIABLES = ("GOOGLE_CLOUD_PROJECT", "GCLOUD_PROJECT")
+# Of an AWS provider and of an OIDC one.
+_USUAL_SUBJECTS = ("assertion.arn", "assertion.sub")
 _CLIENT = ("CLOUDSDK_AUTH_CLIENT_ID", "CLOUDSDK_AUTH_CLIENT_SECRET")
 
 
@@ -31,7 +34,10 @@ def configuration(seen: Seen) -> str:
 def clock(seen: Seen) -> str:
     """Compares this machine's clock with the Date of the replies."""
     if seen.ahead is None:
-        return "no reply so far says what time it is"
+        with contextlib.suppress(requests.RequestException):
+            seen.recorder.ask("GET", str(seen.credentials.info["token_url"]), headers={})
+    if seen.ahead is None:
+        return "nobody says what time it is"
     seconds = round(abs(seen.ahead))
     if seconds < 2:
         return "the same as theirs"
@@ -63,10 +69,17 @@ def _wanted(seen: Seen) -> Credentials | IDTokenCredentials:
 def principal(seen: Seen) -> str:
     """Tells whom Google sees: the Security Token Service's own word where it may be asked, else the usual mapping."""
     seen.principal = _introspected(seen)
-    origin = "as Google's introspection says"
-    if seen.principal is None:
-        origin = "by the usual mapping" if seen.arn else "AWS could not be asked who it is"
-        seen.principal = f"principal:{pool(seen)}/subject/{seen.arn}" if seen.arn else None
+    mapping = (seen.administrator.provider(seen.audience) or {}).get("attributeMapping") or {}
+    subject = mapping.get("google.subject", _USUAL_SUBJECTS[0])
+    if seen.principal is not None:
+        origin = "as Google's introspection says"
+    elif seen.arn is None:
+        origin = "AWS could not be asked who it is"
+    elif subject not in _USUAL_SUBJECTS:
+        origin = f"the provider maps google.subject = {subject}"
+    else:
+        origin = "by the usual mapping"
+        seen.principal = f"principal:{pool(seen)}/subject/{seen.arn}"
     return "\n".join([origin, *members(seen)])
 
 

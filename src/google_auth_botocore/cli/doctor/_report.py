@@ -27,9 +27,13 @@ def as_text(steps: Sequence[Step]) -> str:
         head = f"  {_MARKS[step.state]:<8}{step.name:<{_MARGIN - 10}}"
         shown = [part for line in saw.splitlines() or [""] for part in _column(line)]
         lines += [head + shown[0].lstrip(), *shown[1:]]
-    for step in sorted(steps, key=lambda step: step.state == FAILED):
-        if step.diagnosis is not None:
-            lines += ["", *_diagnosis(step.state, step.diagnosis)]
+    found = [(step.state, step.diagnosis) for step in steps if step.diagnosis is not None]
+    cause = next((diagnosis.cause.id for state, diagnosis in found if state == FAILED), None)
+    for state, diagnosis in sorted(found, key=lambda each: each[0] != FAILED):
+        if state == WARNING and diagnosis.cause.id == cause:
+            continue
+        # What is no more than a warning is mended when the cause is.
+        lines += ["", *(_brief(diagnosis) if cause and state == WARNING else _diagnosis(state, diagnosis))]
     return "\n".join(line.rstrip() for line in [*lines, "", _end(steps)])
 
 
@@ -46,6 +50,11 @@ def _end(steps: Sequence[Step]) -> str:
         return f"The way ends at: {failed.name}."
     missing = any(step.state == NOT_REACHED for step in steps)
     return "Good as far as was looked, offline." if missing else "All is good: there is a token at the end of the way."
+
+
+def _brief(found: Diagnosis) -> Iterator[str]:
+    yield f"Warning: {found.cause.id}"
+    yield from _wrapped(found.cause.says, 2)
 
 
 def _diagnosis(state: str, found: Diagnosis) -> Iterator[str]:
@@ -70,7 +79,18 @@ def _mend(mend: Mend) -> Iterator[str]:
         yield from _command(command)
     if mend.terraform:
         yield "    Terraform:"
-        yield from (f"      {line}" for line in mend.terraform.splitlines())
+        yield from (f"      {line}" for line in _aligned(mend.terraform).splitlines())
+
+
+def _aligned(terraform: str) -> str:
+    """As `terraform fmt` has it: the values of neighbouring lines below each other."""
+
+    def align(block: re.Match[str]) -> str:
+        pairs = [line.split(" = ", 1) for line in block[0].splitlines()]
+        width = max(len(name) for name, _ in pairs)
+        return "".join(f"{name:<{width}} = {value}\n" for name, value in pairs)
+
+    return re.sub(r"^( *)\S+ = .*[^{\[\n]\n(?:\1\S+ = .*[^{\[\n]\n)+", align, terraform + "\n", flags=re.MULTILINE)
 
 
 def _wrapped(text: str, margin: int) -> list[str]:
@@ -93,7 +113,7 @@ def _command(command: str) -> Iterator[str]:
     parts: list[str] = []
     for part in command.split(" "):
         # A flag begins a line, unless a quoted value is not over yet.
-        if part.startswith("--") and not " ".join(parts).count("'") % 2:
+        if part.startswith(("--", "'--")) and not " ".join(parts).count("'") % 2:
             parts.append(f"\\\n        {part}")
         else:
             parts.append(part)

@@ -100,6 +100,12 @@ class Seen:
         return str(self.error or "").removesuffix(f" {hint}" if hint else "")
 
     @property
+    def short(self) -> str:
+        """The error in a few words, where its own are told elsewhere."""
+        status = f"HTTP {self.status}" if self.status else None
+        return ", ".join(filter(None, (status, self.reason))) or "it can't be right"
+
+    @property
     def reason(self) -> str | None:
         """The code of the error."""
         return getattr(self.error, "reason", None)

@@ -65,8 +65,8 @@ _WAY = (
     Look("AWS keys", _aws.keys, _keys_at_hand),
     Look("signed request", _aws.signed_request, lambda seen: seen.request is not None),
     Look("AWS caller", _aws.caller, _never),
-    Look("exchange", _google.exchange, _never),
     Look("clock", _google.clock, _never),
+    Look("exchange", _google.exchange, _never),
     Look("principal", _google.principal, _never),
     Look("service account", _google.service_account, _never),
     Look("project", _google.project, _always),
@@ -100,6 +100,6 @@ def _step(look: Look, seen: Seen) -> Step:
         saw = seen.said
     diagnosis = _cause.find(TABLE, look.step, seen, fatal=True)
     if diagnosis is not None:
-        return Step(look.step, FAILED, saw, diagnosis)
+        return Step(look.step, FAILED, seen.short if saw in diagnosis.evidence else saw, diagnosis)
     diagnosis = _cause.find(TABLE, look.step, seen, fatal=False)
     return Step(look.step, OK if diagnosis is None else WARNING, saw, diagnosis)

@@ -23,7 +23,9 @@ def _without_session_token(seen: Seen) -> Iterator[str]:
 
 def _frozen(seen: Seen) -> Iterator[str]:
     """Temporary keys where nobody renews them."""
-    if seen.request is not None and seen.request.has_session_token and seen.winner in _aws.AT_HAND:
+    # AWS Lambda puts them there itself, and they outlive the process.
+    renewed = os.environ.get("AWS_LAMBDA_FUNCTION_NAME")
+    if seen.request is not None and seen.request.has_session_token and seen.winner in _aws.AT_HAND and not renewed:
         rest = [each for each in seen.sources if each.stated_by and each.method not in _aws.AT_HAND]
         yield f"Temporary keys in {_named(seen)}: nobody renews them, and they end within hours."
         for each in rest:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import argparse
+import contextlib
 from collections.abc import Callable, Iterable, Iterator
 
-from google_auth_botocore import ConfigurationError, Credentials, FederationError
-from google_auth_botocore.cli import _subject_token
+from google_auth_botocore import Credentials, FederationError
 from google_auth_botocore.cli.doctor import _aws
 from google_auth_botocore.cli.doctor._cause import Cause, Mend, do
 from google_auth_botocore.cli.doctor._seen import Seen
@@ -52,23 +51,16 @@ def _frozen(seen: Seen) -> Iterator[str]:
 
 
 def _region_not_enabled(seen: Seen) -> Iterator[str]:
-    """The same keys are good in a region that every account has."""
+    """The same keys are good in a region that every account has: Google is asked to say so."""
     code, text = _refusal(seen)
-    request = seen.request
-    if code != "InvalidClientTokenId" or request is None or request.region == _USUAL:
+    if code != "InvalidClientTokenId" or seen.request is None or seen.request.region == _USUAL:
         return
-    given = argparse.Namespace(**{**vars(seen.options), "region": _USUAL})
-    try:
-        # The public way to another signature of the same keys.
-        elsewhere = Credentials(seen.audience, region=_USUAL, profile=given.profile, assume_role=given.assume_role)
-        signed = _subject_token.subject_token(elsewhere)
-    except (ConfigurationError, FederationError):
-        return
-    seen.recorder.keep_subject_token(signed)
-    arn, _, _ = _aws.ask(seen, _aws.signed(signed))
-    if arn is not None:
+    given = {name: getattr(seen.options, name) for name in ("profile", "assume_role")}
+    elsewhere = Credentials(seen.audience, region=_USUAL, token_url=seen.credentials.info["token_url"], **given)
+    with contextlib.suppress(FederationError):
+        elsewhere.refresh(seen.recorder)
         yield text
-        yield f"The same keys are good in {_USUAL}, where AWS says {arn}."
+        yield f"The same keys are good in {_USUAL}."
 
 
 def _unreachable(seen: Seen) -> Iterator[str]:

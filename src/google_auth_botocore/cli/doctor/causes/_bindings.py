@@ -78,11 +78,21 @@ def _replace(test: Test) -> Callable[[Seen], Mend]:
     """The wrong bindings out, the right one in."""
 
     def mend(seen: Seen) -> Mend:
-        wrong = [each for each in _candidates(seen) if test(seen, each)]
+        # Nothing is taken away from whoever may be somebody else.
+        wrong = [each for each in _candidates(seen) if test(seen, each)] if seen.role_arn else []
         first = [_commands.unbind(_account(seen), each.role, each.member) for each in wrong]
         return _commands.grant(seen, _role(seen), *first)
 
     return mend
+
+
+def _may_mean(seen: Seen, arn: str) -> bool:
+    """Whether an ARN that is written wrong may mean this identity's role; so it may where that is not known."""
+    account, _, path = arn.partition("::")[2].partition(":")
+    if seen.role_arn is None:
+        return True
+    right, _, role = seen.role_arn.partition("::")[2].partition(":")
+    return account == right and role.rpartition("/")[2] in path.split("/")
 
 
 def _value(member: str) -> str:
@@ -99,20 +109,24 @@ def _on_itself(seen: Seen, binding: Binding) -> str | None:
     return "the account itself" if binding.member == f"serviceAccount:{seen.account}" else None
 
 
-def _by_project_id(_: Seen, binding: Binding) -> str | None:
+def _by_project_id(seen: Seen, binding: Binding) -> str | None:
     match = _OF_A_POOL.fullmatch(binding.member)
-    return f"{match[1]} is a project's id" if match and not match[1].isdigit() else None
+    if match is None or match[1].isdigit():
+        return None
+    right = binding.member.replace(f"/projects/{match[1]}/", f"/projects/{_commands.number(seen)}/", 1)
+    return f"{match[1]} is a project's id" if right in _google.members(seen) or seen.role_arn is None else None
 
 
 def _by_iam_arn(seen: Seen, binding: Binding) -> str | None:
-    wrong = seen.request is not None and re.match(r"arn:aws[a-z-]*:iam::\d+:role/", _value(binding.member))
-    return "that is the role's own ARN" if wrong else None
+    arn = _value(binding.member)
+    wrong = seen.request is not None and re.match(r"arn:aws[a-z-]*:iam::\d+:role/", arn)
+    return "that is the role's own ARN" if wrong and _may_mean(seen, arn) else None
 
 
-def _with_path(_: Seen, binding: Binding) -> str | None:
-    match = _ASSUMED.fullmatch(_value(binding.member))
-    of_role = "/attribute.aws_role/" in binding.member
-    return "there is a path or a session in it" if match and of_role and "/" in match[1] else None
+def _with_path(seen: Seen, binding: Binding) -> str | None:
+    arn = _value(binding.member)
+    match = _ASSUMED.fullmatch(arn) if "/attribute.aws_role/" in binding.member else None
+    return "there is a path or a session in it" if match and "/" in match[1] and _may_mean(seen, arn) else None
 
 
 def _by_letter_case(seen: Seen, binding: Binding) -> str | None:
@@ -130,7 +144,10 @@ def _not_mapped(seen: Seen, binding: Binding) -> str | None:
 
 
 def _of_another(seen: Seen, binding: Binding) -> str | None:
-    return None if _right(seen, binding) or not _OF_A_POOL.fullmatch(binding.member) else "that is somebody else"
+    match = _OF_A_POOL.fullmatch(binding.member)
+    # What other attributes say of this identity is not known.
+    told = match is not None and seen.role_arn is not None and match[3].startswith(("subject/", "attribute.aws_role/"))
+    return "that is somebody else" if told else None
 
 
 def _missing_account(seen: Seen) -> Iterator[str]:
@@ -155,11 +172,22 @@ def _another_role(seen: Seen) -> Iterator[str]:
 
 
 def _on_project(seen: Seen) -> Iterator[str]:
-    for each in seen.administrator.project_bindings(_account(seen)) if _denied(seen) else []:
-        if each.role in _roles(seen):
-            yield f"Granted on the project {_commands.project_of(_account(seen))}: {each.role}"
-            yield f"to: {each.member}"
-            yield from _sees(seen)
+    for each in _project_grants(seen):
+        yield f"Granted on the project {_commands.project_of(_account(seen))}: {each.role}"
+        yield f"to: {each.member}"
+        yield from _sees(seen)
+
+
+def _project_grants(seen: Seen) -> list[Binding]:
+    """What was granted on the project, and was to let this identity use the account."""
+    if not _denied(seen):
+        return []
+    return [
+        each
+        for each in seen.administrator.project_bindings(_account(seen))
+        if each.role in _roles(seen)
+        and any(test(seen, each) for test in (_on_itself, _by_project_id, _by_iam_arn, _with_path, _by_letter_case))
+    ]
 
 
 def _off_project(seen: Seen) -> Mend:
@@ -168,8 +196,7 @@ def _off_project(seen: Seen) -> Mend:
         _commands.command(
             f"gcloud projects remove-iam-policy-binding {project}", f"--role={each.role}", f"--member={each.member}"
         )
-        for each in seen.administrator.project_bindings(_account(seen))
-        if each.role in _roles(seen)
+        for each in _project_grants(seen)
     ]
     return _commands.grant(seen, _role(seen), *first)
 

@@ -27,14 +27,12 @@ def _describe_project(seen: Seen) -> Mend:
 
 
 def _list_providers(seen: Seen) -> Mend:
-    match = re.search(r"--workload-identity-pool=(\S+)", seen.said)
-    pool = match[1] if match else "POOL"
-    number = re.search(r"projects/(\d+)/", seen.said)
+    match = re.search(r"projects/\d+/locations/global/workloadIdentityPools/[a-z0-9-]+", seen.said)
+    pool = match[0] if match else "projects/NUMBER/locations/global/workloadIdentityPools/POOL"
     return Mend(
         ["Add /providers/PROVIDER to the audience."],
         gcloud=[
-            f"gcloud iam workload-identity-pools providers list --location=global --workload-identity-pool={pool}"
-            + (f" --project={number[1]}" if number else "")
+            f"gcloud iam workload-identity-pools providers list --location=global --workload-identity-pool={pool}",
         ],
         terraform=_commands.AUDIENCE,
     )

@@ -54,7 +54,9 @@ def _set_condition(seen: Seen) -> Mend:
 
 def _shorter_subject(seen: Seen) -> Mend:
     return Mend(
-        ["Or give the role's session a shorter name (RoleSessionName); bindings to the subject change with it."],
+        [
+            "A shorter name of the role's session (RoleSessionName) does it, too. Bindings to the subject change with it."
+        ],
         gcloud=[
             _commands.provider(
                 seen,
@@ -71,7 +73,11 @@ def _shorter_subject(seen: Seen) -> Mend:
     )
 
 
-_AWS_ROLE = "assertion.arn.extract('{account_arn}assumed-role/') + 'assumed-role/' + assertion.arn.extract('assumed-role/{role_name}/')"
+# Google's own default, which has to be said where anything is.
+_AWS_ROLE = (
+    "assertion.arn.contains('assumed-role') ? assertion.arn.extract('{account_arn}assumed-role/') + 'assumed-role/'"
+    " + assertion.arn.extract('assumed-role/{role_name}/') : assertion.arn"
+)
 
 
 CAUSES: tuple[Cause, ...] = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from google_auth_botocore.cli.doctor import _commands
 from google_auth_botocore.cli.doctor._cause import Cause, Mend, said
@@ -15,33 +16,63 @@ def _out_of_service(seen: Seen) -> bool:
     return seen.reason == "invalid_target"
 
 
+def _looked_up(seen: Seen) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
+    """The pool and the provider."""
+    if not _out_of_service(seen):
+        return None, None
+    return seen.administrator.pool(seen.audience), seen.administrator.provider(seen.audience)
+
+
 def _disabled(seen: Seen) -> Iterator[str]:
-    provider, pool = _looked_up(seen)
-    for each in (provider, pool):
+    for each in _looked_up(seen):
         if each and each.get("disabled"):
             yield seen.said
             yield f"{each['name']} is disabled."
 
 
+def _enable(seen: Seen) -> Mend:
+    pool, provider = _looked_up(seen)
+    return Mend(
+        gcloud=[
+            *([_commands.pool(seen, "update", "--no-disabled")] if (pool or {}).get("disabled") else []),
+            *([_commands.provider(seen, _update(seen), "--no-disabled")] if (provider or {}).get("disabled") else []),
+        ],
+        terraform=_commands.aws_provider(seen, "disabled = false"),
+    )
+
+
 def _deleted(seen: Seen) -> Iterator[str]:
-    provider, pool = _looked_up(seen)
-    for each in (provider, pool):
+    for each in _looked_up(seen):
         if each and each.get("state") == "DELETED":
             yield seen.said
             yield f"{each['name']} is deleted, and kept for 30 days."
 
 
+def _undelete(seen: Seen) -> Mend:
+    pool, provider = _looked_up(seen)
+    of_pool, of_provider = ((each or {}).get("state") == "DELETED" for each in (pool, provider))
+    return Mend(
+        gcloud=[
+            *([_commands.pool(seen, "undelete")] if of_pool else []),
+            *([_commands.provider(seen, "undelete")] if of_provider else []),
+        ],
+        terraform=(
+            "import {\n  to = google_iam_workload_identity_pool_provider.aws\n"
+            f'  id = "{seen.audience.removeprefix("//iam.googleapis.com/")}"\n}}'
+        ),
+    )
+
+
 def _missing(seen: Seen) -> Iterator[str]:
-    provider, pool = _looked_up(seen)
-    if provider == {} or pool == {}:
+    pool, provider = _looked_up(seen)
+    if {} in (pool, provider):
         yield seen.said
         yield f"There is no {'provider' if pool else 'pool'} of this name: {seen.audience}"
 
 
-def _looked_up(seen: Seen) -> tuple[dict[str, object] | None, dict[str, object] | None]:
-    if not _out_of_service(seen):
-        return None, None
-    return seen.administrator.provider(seen.audience), seen.administrator.pool(seen.audience)
+def _update(seen: Seen) -> str:
+    """gcloud's verb for a provider of this kind."""
+    return "update-aws" if seen.request is not None else "update-oidc"
 
 
 def _account_of(seen: Seen) -> str:
@@ -65,26 +96,14 @@ CAUSES: tuple[Cause, ...] = (
         _STEP,
         "The provider or its pool is disabled.",
         _disabled,
-        lambda seen: Mend(
-            gcloud=[
-                _commands.pool(seen, "update", "--no-disabled"),
-                _commands.provider(seen, "update-aws", "--no-disabled"),
-            ],
-            terraform=_commands.aws_provider(seen, "disabled = false"),
-        ),
+        _enable,
     ),
     Cause(
         "provider-deleted",
         _STEP,
         "The provider or its pool is deleted.",
         _deleted,
-        lambda seen: Mend(
-            gcloud=[_commands.pool(seen, "undelete"), _commands.provider(seen, "undelete")],
-            terraform=(
-                "import {\n  to = google_iam_workload_identity_pool_provider.aws\n"
-                f'  id = "{seen.audience.removeprefix("//iam.googleapis.com/")}"\n}}'
-            ),
-        ),
+        _undelete,
     ),
     Cause(
         "provider-missing",
@@ -93,7 +112,7 @@ CAUSES: tuple[Cause, ...] = (
         _missing,
         lambda seen: Mend(
             gcloud=[
-                f"gcloud iam workload-identity-pools list --location=global --project={_commands.number(seen)}",
+                _commands.pools(seen),
                 _commands.provider(seen, "create-aws", f"--account-id={_account_of(seen)}"),
             ],
             terraform=_commands.aws_provider(seen, f'aws {{\n  account_id = "{_account_of(seen)}"\n}}'),
@@ -109,7 +128,7 @@ CAUSES: tuple[Cause, ...] = (
             gcloud=[
                 _commands.provider(seen, "describe"),
                 _commands.provider(seen, "undelete"),
-                _commands.provider(seen, "update-aws", "--no-disabled"),
+                _commands.provider(seen, _update(seen), "--no-disabled"),
             ],
             terraform=_commands.aws_provider(seen, "disabled = false"),
         ),

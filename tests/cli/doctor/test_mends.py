@@ -1,0 +1,48 @@
+"""What doctor says mends a cause: the real gcloud does it, and doctor finds nothing more."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from cli.doctor.test_causes import CASES
+from cli.doctor.ward import Ward
+
+MENDED = (
+    "a disabled provider",
+    "a deleted provider",
+    "a condition on the roles own arn",
+    "a long name",
+    "no binding",
+    "the roles own arn in the binding",
+    "a project id in the binding",
+    "a grant on the project",
+    "no right to sign as the policy says",
+    "a delegate that may not",
+    "an api that is not enabled",
+)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("gcloud") is None, reason="gcloud is not on this machine")
+@pytest.mark.parametrize("name", MENDED)
+def test_gcloud_mends_it(ward: Ward, tmp_path: Path, name: str) -> None:
+    each = CASES[name]
+    each.happens(ward)
+    found = ward.visit().cause(each.cause)
+    environment = {**os.environ, **ward.google.gcloud_environment(), "CLOUDSDK_CONFIG": str(tmp_path / "gcloud")}
+    if each.cause == "wrong-role-in-binding":
+        ward.google.allow_domain_wide_delegation(
+            ward.workload.account.email, ["https://www.googleapis.com/auth/cloud-platform"]
+        )
+
+    for command in found["mend"]["gcloud"]:
+        done = subprocess.run(command, shell=True, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, (command, done.stderr)
+
+    visit = ward.visit()
+    assert visit.code == 0, visit.text
