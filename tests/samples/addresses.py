@@ -28,17 +28,17 @@ def led(send: _Send, addresses: Mapping[str, str]) -> _Send:
 
     Args:
         send: the method as it was.
-        addresses: by the start of a URL, what takes its place.
+        addresses: by the start of a URL, what takes its place; the longest start wins.
     """
 
     def sent(self: Any, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
         url = str(request.url)
-        for start, place in addresses.items():
-            if url.startswith(start):
-                # Whoever asked needs no change, and what was signed names the host.
-                request = request.copy()
-                request.headers["Host"] = start.split("/")[2]
-                request.url = place + url[len(start) :]
+        start = max((start for start in addresses if url.startswith(start)), key=len, default=None)
+        if start is not None:
+            # Whoever asked needs no change, and what was signed names the host.
+            request = request.copy()
+            request.headers["Host"] = start.split("/")[2]
+            request.url = addresses[start] + url[len(start) :]
         return send(self, request, *args, **kwargs)
 
     return sent
