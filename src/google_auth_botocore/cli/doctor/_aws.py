@@ -199,7 +199,7 @@ def ask(seen: Seen, request: SignedRequest) -> tuple[str | None, AwsRefusal | No
         return part("Arn"), None, None
     if part("Code"):
         # What follows the first line is the request itself.
-        return None, AwsRefusal(part("Code"), part("Message").strip().splitlines()[0]), None
+        return None, AwsRefusal(part("Code"), seen.recorder.quotable(part("Message").strip().partition("\n")[0])), None
     return None, None, f"HTTP {reply.status} that is not AWS's"
 
 

@@ -160,4 +160,4 @@ def message(seen: Seen) -> str:
         return ""
     error = reply.document.get("error", {})
     text = error.get("message", "") if isinstance(error, dict) else str(error)
-    return re.sub(r"\s+", " ", text or re.sub(r"<[^>]*>", " ", reply.text))[:300]
+    return seen.recorder.quotable(text or re.sub(r"<[^>]*>", " ", reply.text))

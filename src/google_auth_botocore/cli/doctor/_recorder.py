@@ -8,13 +8,15 @@ import time
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
-from urllib.parse import parse_qs, unquote
+from urllib.parse import parse_qs, quote, unquote
 
 import requests
 from google.auth.transport.requests import Request
 
 _TIMEOUT = 10.0
 _TOKENS = ("access_token", "accessToken", "id_token", "token", "signedJwt", "signedBlob")
+_KEY_LIKE = re.compile(r"[A-Za-z0-9+=%_.~-]{40,}")
+_LONGEST = 300
 _SIGNATURE = re.compile(r"Signature=([0-9a-f]+)")
 
 
@@ -100,8 +102,14 @@ class Recorder(Request):
     def hidden(self, text: str) -> str:
         """The text without what must not be shown."""
         for secret in sorted(self.secrets, key=len, reverse=True):
-            text = text.replace(secret, "[hidden]")
+            for form in (secret, quote(secret, safe="")):
+                text = text.replace(form, "[hidden]")
         return text
+
+    def quotable(self, text: str) -> str:
+        """What a server wrote, in one line and not too long; without what looks like a key, whoever's it is."""
+        words = " ".join(_KEY_LIKE.sub("[hidden]", self.hidden(text)).split())
+        return words if len(words) <= _LONGEST else f"{words[:_LONGEST]}..."
 
     def _keep_request(self, headers: Mapping[str, str] | None, body: bytes | None) -> None:
         for name, value in (headers or {}).items():
