@@ -20,12 +20,14 @@ from google_auth_botocore.cli.serve import _child, _environment, _peer
 from google_auth_botocore.cli.serve._server import Server, listener
 from google_auth_botocore.cli.serve._tokens import Tokens
 
+_USAGE = "google-auth-botocore serve [flags] [-- COMMAND ...]"
 _DESCRIPTION = (
-    "Serves what Google's metadata server serves, on 127.0.0.1: access tokens by scope, ID tokens, the service account "
-    "and the project, to processes of the same user. It prints the variables that lead a process there: "
-    '`eval "$(google-auth-botocore serve &)"` sets them, and `kill` ends it. After `--` a command is run with them '
-    "and without GOOGLE_APPLICATION_CREDENTIALS; it gets the signals, and its exit code is the code: 128 and the number of "
-    "the signal that ended it, 127 where it is not found."
+    "Serves what Google's metadata server serves, on 127.0.0.1 and to processes of the same user: access tokens by scope, "
+    "ID tokens, service account and project. Alone, it prints the variables that lead a process there, for a shell's "
+    "eval, and ends with Ctrl-C or SIGTERM once those who have asked are answered, with code 0. With a command, it runs "
+    "that with these variables and without GOOGLE_APPLICATION_CREDENTIALS, passes signals to it, and ends with it and its "
+    "exit code: 128 and the number of the signal that ended it, 127 where it is not found. Where the system does not tell "
+    "whose a connection is, as on macOS and Windows, every user of the machine is answered, and a warning says so."
 )
 # An exchange takes half a minute at most.
 _UNTIL_ANSWERED = 35.0
@@ -38,6 +40,7 @@ def add_to(commands: Any) -> None:
     parser = commands.add_parser(
         "serve",
         help="serve Google's metadata server on loopback, and run a command with it",
+        usage=_USAGE,
         description=_DESCRIPTION,
         parents=[_identity.flags()],
         allow_abbrev=False,
@@ -61,7 +64,8 @@ def _run(options: argparse.Namespace) -> int:
     try:
         listening = listener(options.port)
     except OSError as error:
-        raise ConfigurationError(f"Port {options.port} of 127.0.0.1 can't be had: {error.strerror}.") from None
+        reason = os.strerror(error.errno or 0)
+        raise ConfigurationError(f"Port {options.port} of 127.0.0.1 can't be had: {reason}.") from None
     loop = asyncio.SelectorEventLoop()  # the one that can watch a listening socket, on Windows too
     with listening, contextlib.closing(loop):
         return loop.run_until_complete(_serve(credentials, listening, command, any_user=options.any_user))
@@ -96,8 +100,8 @@ def _told(listening: socket.socket) -> bool:
 
 def _announce(variables: Mapping[str, str]) -> None:
     print(  # noqa: T201 - a command speaks
-        f"# Google's metadata server on http://{variables['GCE_METADATA_HOST']}; Ctrl-C or `kill {os.getpid()}` ends it.\n"
-        f"{_environment.for_shell(variables)}",
+        f"# Google's metadata server on http://{variables['GCE_METADATA_HOST']}, to Ctrl-C or kill "
+        f"$GOOGLE_AUTH_BOTOCORE_PID\nGOOGLE_AUTH_BOTOCORE_PID={os.getpid()}\n{_environment.for_shell(variables)}",
         flush=True,
     )
     # Who reads it to its end, as `eval "$(... &)"` does, need not wait for ours.

@@ -1,0 +1,190 @@
+"""`serve` as a process of its own, and its server alone in a thread; clients that are sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import re
+import resource
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from typing import Any, NamedTuple
+
+import pytest
+from adapters.conftest import Held
+from core.stand_in import FakeClock
+from emulator.workload import Workload
+from service_account.conftest import Make
+from service_account.conftest import _make as _make  # noqa: PLC0414 - a fixture
+
+from google_auth_botocore import Credentials
+from google_auth_botocore._base import SourceCredentials
+from google_auth_botocore.cli.serve import _environment
+from google_auth_botocore.cli.serve._server import Server, listener
+from google_auth_botocore.cli.serve._tokens import Tokens
+
+ACCOUNT = "/computeMetadata/v1/instance/service-accounts/default"
+TOKEN = f"{ACCOUNT}/token"
+PATIENCE = 60
+
+
+class Answer(NamedTuple):
+    """What came back, once the server had closed the connection or said all."""
+
+    status: int
+    headers: dict[str, str]
+    body: str
+
+    @property
+    def token(self) -> str:
+        return str(json.loads(self.body)["access_token"])
+
+
+def exchange(connection: socket.socket, request: str) -> Answer:
+    """Sends a request as it is, and reads its answer."""
+    connection.sendall(request.encode("latin-1"))
+    with connection.makefile("rb") as reply:
+        status = int(reply.readline().split()[1])
+        lines = iter(reply.readline, b"\r\n")
+        pairs = (line.decode().strip().split(": ", 1) for line in lines)
+        headers = {name.lower(): value for name, value in pairs}
+        # Read to the end and no further: the connection may go on.
+        body = b"" if request.startswith("HEAD") else reply.read(int(headers["content-length"]))
+    return Answer(status, headers, body.decode())
+
+
+def connect(port: int) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
+
+
+def request(port: int, path: str, *more: str, method: str = "GET") -> str:
+    """A request as a client sends one; *more*: header lines, which win over its own."""
+    lines = {
+        line.partition(":")[0].lower(): line for line in (f"Host: 127.0.0.1:{port}", "Metadata-Flavor: Google", *more)
+    }
+    return "\r\n".join([f"{method} {path} HTTP/1.1", *(line for line in lines.values() if line), "", ""])
+
+
+def get(port: int, path: str, *more: str, method: str = "GET") -> Answer:
+    with connect(port) as connection:
+        return exchange(connection, request(port, path, *more, method=method))
+
+
+def server(credentials: Credentials, owner: int | None = None) -> AbstractContextManager[int]:
+    """The server alone, in a thread; the port."""
+    return _server(credentials, owner)
+
+
+@contextlib.contextmanager
+def _server(credentials: Credentials, owner: int | None) -> Iterator[int]:
+    listening = listener(0)
+    port = listening.getsockname()[1]
+    loop = asyncio.SelectorEventLoop()
+    end = asyncio.Event()
+
+    async def serve() -> None:
+        running = Server(listening, _environment.identity(credentials), Tokens(credentials), owner)
+        await end.wait()
+        await running.stop(PATIENCE)
+
+    thread = threading.Thread(target=loop.run_until_complete, args=(serve(),))
+    thread.start()
+    try:
+        yield port
+    finally:
+        loop.call_soon_threadsafe(end.set)
+        thread.join()
+        loop.close()
+
+
+@pytest.fixture(name="port")
+def _port(make: Make) -> Iterator[int]:
+    """The port of a server in this process, which answers its user."""
+    with server(make(), os.geteuid()) as port:
+        yield port
+
+
+class Serving(NamedTuple):
+    """`serve` as a process that stands by itself."""
+
+    process: subprocess.Popen[str]
+    printed: str
+
+    @property
+    def port(self) -> int:
+        found = re.search(r"^export GCE_METADATA_HOST=127\.0\.0\.1:(\d+)$", self.printed, re.MULTILINE)
+        assert found, self.printed
+        return int(found[1])
+
+
+Serve = Callable[..., AbstractContextManager[Serving]]
+
+
+def arguments(*flags: str) -> list[str]:
+    return [sys.executable, "-m", "google_auth_botocore", "serve", *flags]
+
+
+@pytest.fixture(name="serve")
+def _serve(flags: list[str]) -> Serve:
+    """Starts it, and sees that it ends well."""
+
+    @contextlib.contextmanager
+    def serve(*more: str) -> Iterator[Serving]:
+        process = subprocess.Popen(
+            arguments(*flags, *more), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+        )
+        with process:
+            assert process.stdout is not None
+            assert process.stderr is not None
+            try:
+                # To its end: whoever waits for that is not kept waiting.
+                yield Serving(process, process.stdout.read())
+                process.send_signal(signal.SIGTERM)
+                assert process.wait(PATIENCE) == 0
+                assert process.stderr.read() == ""
+            finally:
+                process.kill()
+
+    return serve
+
+
+def run(*all_arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    """Runs `serve -- COMMAND`, out of reach of the terminal that the tests run in."""
+    return subprocess.run(
+        arguments(*all_arguments),
+        check=False,
+        **{"capture_output": True, "text": True, "timeout": PATIENCE, "start_new_session": True, **options},
+    )
+
+
+@pytest.fixture(name="held")
+def _held(workload: Workload) -> Held:
+    """Google's side answers nothing until it is told to."""
+    return Held(workload.google)
+
+
+@pytest.fixture(name="clock")
+def _clock(workload: Workload, monkeypatch: pytest.MonkeyPatch) -> FakeClock:
+    """The time of Google's and ours. It starts now, for AWS's keys."""
+    clock = FakeClock(now=workload.google.clock())
+    monkeypatch.setattr(workload.google, "clock", clock.time)
+    monkeypatch.setattr(SourceCredentials, "_clock", clock)
+    return clock
+
+
+@pytest.fixture(name="crowd")
+def _crowd() -> Iterator[int]:
+    """A thousand, and a process that may have so many connections."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    enough = 4096
+    assert hard == resource.RLIM_INFINITY or hard >= enough, "this system lets a process have no thousand connections"
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, enough), hard))
+    yield 1000
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

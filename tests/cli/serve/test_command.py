@@ -1,0 +1,258 @@
+"""`serve -- COMMAND` and `serve` alone: environment, signals, exit codes."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pty
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+import pytest
+from emulator.workload import Workload
+
+from cli.conftest import Run
+from cli.serve.conftest import PATIENCE, TOKEN, Serve, arguments, connect, get, run
+
+SHOW = "import json, os, sys; print(json.dumps(dict(os.environ)))"
+# Says which signals arrive, to SIGUSR1.
+WAIT = """
+import signal, sys
+awaited = {getattr(signal, name) for name in sys.argv[1:]}
+signal.pthread_sigmask(signal.SIG_BLOCK, awaited)
+print("ready", flush=True)
+arrived = []
+while "SIGUSR1" not in arrived:
+    arrived.append(signal.Signals(signal.sigwait(awaited)).name)
+    print(arrived[-1], flush=True)
+sys.exit(len(arrived))
+"""
+FORWARDED = ["SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR2"]
+python = (sys.executable, "-c")
+
+
+class TestEnvironment:
+    def test_a_command_finds_the_server_in_every_language(self, flags: list[str], workload: Workload) -> None:
+        environment = {**os.environ, "GOOGLE_APPLICATION_CREDENTIALS": "/none", "NO_GCE_CHECK": "true", "OTHER": "kept"}
+        done = run(*flags, "--", *python, SHOW, env=environment)
+        assert (done.returncode, done.stderr) == (0, "")
+        found = json.loads(done.stdout)
+        address = found["GCE_METADATA_HOST"]
+        assert address.startswith("127.0.0.1:")
+        assert (found["GCE_METADATA_IP"], found["GCE_METADATA_ROOT"]) == (address, address)
+        assert found["METADATA_SERVER_DETECTION"] == "assume-present"
+        assert found["CLOUDSDK_CORE_ACCOUNT"] == workload.account.email
+        assert found["OTHER"] == "kept"
+        assert not found.keys() & {"GOOGLE_APPLICATION_CREDENTIALS", "NO_GCE_CHECK", "GOOGLE_CLOUD_PROJECT"}
+
+    def test_projects_are_those_that_were_named(self, flags: list[str]) -> None:
+        done = run(*flags, "--project=mine", "--quota-project=billed", "--", *python, SHOW)
+        found = json.loads(done.stdout)
+        assert (found["GOOGLE_CLOUD_PROJECT"], found["GOOGLE_CLOUD_QUOTA_PROJECT"]) == ("mine", "billed")
+
+    @pytest.mark.parametrize(
+        ("present", "then"),
+        [
+            ("", "127.0.0.1,localhost"),
+            ("a.example, localhost", "a.example,localhost,127.0.0.1"),
+            ("*", "*,127.0.0.1,localhost"),
+        ],
+    )
+    def test_no_proxy_stands_before_it(self, flags: list[str], present: str, then: str) -> None:
+        environment = {**os.environ, "HTTP_PROXY": "http://127.0.0.1:1", "no_proxy": present, "NO_PROXY": present}
+        found = json.loads(run(*flags, "--", *python, SHOW, env=environment).stdout)
+        assert (found["no_proxy"], found["NO_PROXY"]) == (then, then)
+
+    def test_a_shell_evaluates_what_is_printed(self, flags: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+        """The server goes on in the background; what it prints has an end all the same."""
+        monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", "/none")
+        script = f'eval "$({shlex.join(arguments(*flags))} &)"; {shlex.join([*python, SHOW])}; kill $GOOGLE_AUTH_BOTOCORE_PID'
+        done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, timeout=PATIENCE, check=True)
+        found = json.loads(done.stdout)
+        assert found["GCE_METADATA_HOST"].startswith("127.0.0.1:")
+        assert not found.keys() & {"GOOGLE_APPLICATION_CREDENTIALS", "GOOGLE_AUTH_BOTOCORE_PID"}
+
+    def test_what_is_printed_holds_no_secret(self, serve: Serve, workload: Workload) -> None:
+        with serve() as serving:
+            get(serving.port, TOKEN)
+            for secret in (workload.keys.secret_access_key, workload.keys.session_token or "", "ya29"):
+                assert secret not in serving.printed
+
+    def test_gcloud_looks_for_it_though_it_has_seen_none_before(self, flags: list[str]) -> None:
+        remembered = Path(os.environ["CLOUDSDK_CONFIG"], "gce")
+        remembered.parent.mkdir(parents=True)
+        for text, stays in (("True", True), ("False", False)):
+            remembered.write_text(text)
+            assert run(*flags, "--", "true").returncode == 0
+            assert remembered.exists() is stays
+
+    @pytest.mark.parametrize("place", ["{CLOUDSDK_CONFIG}", "{HOME}/.config/gcloud"])
+    def test_a_users_own_credentials_which_win_are_pointed_out(self, flags: list[str], place: str) -> None:
+        path = Path(place.format(**os.environ), "application_default_credentials.json")
+        path.parent.mkdir(parents=True)
+        path.write_text("{}")
+        done = run(*flags, "--", "true")
+        assert (done.returncode, done.stdout) == (0, "")
+        assert done.stderr == f"google-auth-botocore: {path} exists, and clients take it before any metadata server.\n"
+
+
+class TestExit:
+    @pytest.mark.parametrize(
+        ("program", "code"),
+        [("", 0), ("exit 7", 7), ("exit 127", 127), ("kill -TERM $$", 143), ("kill -KILL $$", 137)],
+    )
+    def test_its_code_is_ours(self, flags: list[str], program: str, code: int) -> None:
+        done = run(*flags, "--", "sh", "-c", program)
+        assert (done.returncode, done.stdout, done.stderr) == (code, "", "")
+
+    def test_a_command_that_is_not_there(self, flags: list[str], tmp_path: Path) -> None:
+        for name in ("no-such-command", str(tmp_path / "none")):
+            done = run(*flags, "--", name)
+            assert (done.returncode, done.stdout) == (127, "")
+            assert done.stderr == f"google-auth-botocore: {name}: No such file or directory\n"
+
+    def test_a_command_that_can_not_be_run(self, flags: list[str], tmp_path: Path) -> None:
+        done = run(*flags, "--", str(tmp_path))
+        assert (done.returncode, done.stderr) == (126, f"google-auth-botocore: {tmp_path}: Permission denied\n")
+
+    def test_its_arguments_and_streams_are_its_own(self, flags: list[str]) -> None:
+        program = "import sys; print(sys.argv[1:], sys.stdin.read())"
+        done = run(*flags, "--", *python, program, "--port", "x", "--", "-h", input="typed")
+        assert done.stdout == "['--port', 'x', '--', '-h'] typed\n"
+
+    def test_the_server_ends_with_it(self, flags: list[str]) -> None:
+        """Though what it has left behind still has a connection."""
+        program = (
+            "import os, socket, subprocess, sys\n"
+            "host, port = os.environ['GCE_METADATA_HOST'].split(':')\n"
+            "left = socket.create_connection((host, int(port)))\n"
+            "subprocess.Popen([sys.executable, '-c', 'import sys; sys.stdin.read()'],\n"
+            "                 stdin=left, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, pass_fds=[left.fileno()])\n"
+            "print(port)\n"
+        )
+        done = run(*flags, "--", *python, program)
+        assert (done.returncode, done.stderr) == (0, "")
+        with pytest.raises(ConnectionRefusedError):
+            connect(int(done.stdout))
+
+
+@contextlib.contextmanager
+def waiting(
+    flags: list[str], *names: str, start: tuple[str, ...] = (), stdin: int | None = None
+) -> Iterator[subprocess.Popen[str]]:
+    """A command that has said that it waits for signals."""
+    process = subprocess.Popen(
+        [*start, *arguments(*flags, "--", *python, WAIT, *names, "SIGUSR1")],
+        stdin=stdin,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=not start,
+    )
+    with process:
+        try:
+            assert out(process).readline() == "ready\n"
+            yield process
+        finally:
+            process.kill()
+
+
+def out(process: subprocess.Popen[str]) -> IO[str]:
+    assert process.stdout is not None
+    return process.stdout
+
+
+class TestSignals:
+    def test_the_command_gets_them(self, flags: list[str]) -> None:
+        with waiting(flags, *FORWARDED) as process:
+            for name in (*FORWARDED, "SIGUSR1"):
+                process.send_signal(getattr(signal, name))
+                assert out(process).readline() == f"{name}\n"
+            assert process.wait(PATIENCE) == len(FORWARDED) + 1
+
+    def test_it_is_served_until_its_own_end(self, flags: list[str]) -> None:
+        """A command may need a token to end well."""
+        program = (
+            "import os, signal, urllib.request\n"
+            f"url = 'http://' + os.environ['GCE_METADATA_HOST'] + '{TOKEN}'\n"
+            "signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})\n"
+            "print('ready', flush=True)\n"
+            "signal.sigwait({signal.SIGTERM})\n"
+            "request = urllib.request.Request(url, headers={'Metadata-Flavor': 'Google'})\n"
+            "print(urllib.request.urlopen(request).status)\n"
+        )
+        process = subprocess.Popen(
+            arguments(*flags, "--", *python, program), stdout=subprocess.PIPE, text=True, start_new_session=True
+        )
+        with process:
+            assert out(process).readline() == "ready\n"
+            process.send_signal(signal.SIGTERM)
+            assert out(process).read() == "200\n"
+            assert process.wait(PATIENCE) == 0
+
+    def test_a_command_that_a_signal_ends_ends_us_as_in_a_shell(self, flags: list[str]) -> None:
+        with waiting(flags) as process:
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(PATIENCE) == 128 + signal.SIGTERM
+
+    def test_ctrl_c_arrives_once(self, flags: list[str]) -> None:
+        """The terminal sends it to both; to many programs a second one means to give up cleaning up."""
+        terminal, ours = pty.openpty()
+        take_it = "import fcntl, os, sys, termios; os.setsid(); fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
+        try:
+            with waiting(flags, "SIGINT", "SIGQUIT", start=(*python, take_it), stdin=ours) as process:
+                os.write(terminal, b"\x03")
+                assert out(process).readline() == "SIGINT\n"
+                process.send_signal(signal.SIGUSR1)
+                assert out(process).read() == "SIGUSR1\n"
+        finally:
+            os.close(terminal)
+            os.close(ours)
+
+    def test_what_is_ignored_is_ignored(self, flags: list[str]) -> None:
+        """As under nohup."""
+        script = ("sh", "-c", 'trap "" HUP; exec "$@"', "sh")
+        with subprocess.Popen(
+            [*script, *arguments(*flags)], stdout=subprocess.PIPE, text=True, start_new_session=True
+        ) as process:
+            printed = out(process).read()
+            port = int(printed.split("GCE_METADATA_HOST=127.0.0.1:")[1].split("\n")[0])
+            process.send_signal(signal.SIGHUP)
+            assert get(port, TOKEN).status == 200
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(PATIENCE) == 0
+
+
+class TestFlags:
+    def test_a_port_of_ones_own(self, serve: Serve) -> None:
+        with serve() as first:
+            port = first.port
+        with serve(f"--port={port}") as second:
+            assert second.port == port
+
+    def test_a_port_that_is_taken(self, run: Run, serve: Serve, flags: list[str]) -> None:
+        with serve() as serving:
+            done = run("serve", *flags, f"--port={serving.port}")
+        assert (done.code, done.out) == (2, "")
+        assert done.error == (
+            f"google-auth-botocore: Port {serving.port} of 127.0.0.1 can't be had: Address already in use.\n"
+        )
+
+    @pytest.mark.parametrize("port", ["-1", "65536", "http"])
+    def test_a_port_that_is_none(self, run: Run, flags: list[str], port: str) -> None:
+        assert run("serve", *flags, f"--port={port}").code == 2
+
+    def test_no_identity_no_server(self, run: Run) -> None:
+        assert run("serve", "--", "true").code == 2
+
+    def test_help_reads_on_any_terminal(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("COLUMNS", "80")
+        text = run("serve", "--help").out
+        assert text.isascii()
+        assert max(map(len, text.splitlines())) <= 80
+        assert text.startswith("usage: google-auth-botocore serve [flags] [-- COMMAND ...]\n")

@@ -1,0 +1,169 @@
+"""A thousand clients at once, and an end in the midst of them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import resource
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+from adapters.conftest import Held
+from emulator.workload import Workload
+from service_account.conftest import Make
+
+from cli.serve.conftest import PATIENCE, TOKEN, Serve, connect, exchange, get, request, server
+from google_auth_botocore.cli.serve import _server
+from google_auth_botocore.cli.serve._server import Server
+
+
+class Crowd:
+    """Clients that ask for a token at once, each on a connection of its own, and wait for it."""
+
+    def __init__(self, port: int, size: int) -> None:
+        self._port = port
+        self._size = size
+        self.asked = 0
+
+    async def answers(self) -> list[str]:
+        return await asyncio.gather(*(self._ask() for _ in range(self._size)))
+
+    async def _ask(self) -> str:
+        reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
+        with contextlib.closing(writer):
+            writer.write(request(self._port, TOKEN).encode())
+            await writer.drain()
+            self.asked += 1
+            head = (await reader.readuntil(b"\r\n\r\n")).decode()
+            body = await reader.readexactly(int(head.lower().split("content-length: ")[1].split("\r\n")[0]))
+            return f"{head.split()[1]} {body.decode()}"
+
+
+async def until(happened: Callable[[], bool]) -> None:
+    """Lets the others go on until something has happened."""
+    last = time.monotonic() + PATIENCE
+    while not happened():
+        assert time.monotonic() < last
+        await asyncio.sleep(0.001)
+
+
+def closed(port: int) -> bool:
+    try:
+        connect(port).close()
+    except ConnectionRefusedError:
+        return True
+    return False
+
+
+def test_a_thousand_clients_cost_one_exchange(serve: Serve, workload: Workload, held: Held, crowd: int) -> None:
+    """All ask before Google has answered the first, and again afterwards."""
+    with serve() as serving:
+
+        async def rush() -> list[str]:
+            clients = Crowd(serving.port, crowd)
+            answers = asyncio.ensure_future(clients.answers())
+            await until(lambda: clients.asked == crowd)
+            held.answer.set()
+            return await answers + await Crowd(serving.port, crowd).answers()
+
+        answers = asyncio.run(rush())
+    tokens = {answer.partition(', "expires_in"')[0] for answer in answers}
+    assert len(tokens) == 1
+    assert tokens.pop().startswith('200 {"access_token": "ya29.')
+    assert (workload.google.count("/v1/token"), workload.google.count("generateAccessToken")) == (1, 1)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP], ids=str)
+def test_an_end_in_the_middle_is_no_loss(
+    serve: Serve, workload: Workload, held: Held, crowd: int, number: signal.Signals
+) -> None:
+    """Those who have connected get their answer; after that it ends with code 0, as `serve` sees."""
+    with serve() as serving:
+
+        async def rush() -> list[str]:
+            clients = Crowd(serving.port, crowd)
+            answers = asyncio.ensure_future(clients.answers())
+            await until(lambda: clients.asked == crowd)
+            serving.process.send_signal(number)
+            await until(lambda: closed(serving.port))
+            held.answer.set()
+            return await answers
+
+        answers = asyncio.run(rush())
+        assert serving.process.wait(PATIENCE) == 0
+    assert {answer[:20] for answer in answers} == {'200 {"access_token":'}
+    assert workload.google.count("generateAccessToken") == 1
+
+
+def test_who_asks_twice_for_an_end_has_it(serve: Serve, held: Held) -> None:
+    with serve() as serving, connect(serving.port) as connection:
+        connection.sendall(request(serving.port, TOKEN).encode())
+        assert held.asked.wait(PATIENCE)
+        serving.process.send_signal(signal.SIGTERM)
+        asyncio.run(until(lambda: closed(serving.port)))
+        serving.process.send_signal(signal.SIGTERM)
+        assert serving.process.wait(PATIENCE) == -signal.SIGTERM
+        held.answer.set()
+        serving.process.returncode = 0  # for the fixture, to which this is no good end
+
+
+def test_an_idle_connection_does_not_hold_up_the_end(serve: Serve) -> None:
+    with serve() as serving, connect(serving.port) as connection:
+        assert exchange(connection, request(serving.port, "/")).headers["connection"] == "keep-alive"
+        started = time.monotonic()
+        serving.process.send_signal(signal.SIGTERM)
+        assert serving.process.wait(PATIENCE) == 0
+        assert time.monotonic() - started < _server._IDLE / 4
+
+
+def test_more_clients_than_it_may_have_connections_wait_at_the_door(
+    make: Make, workload: Workload, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also at the end, and though idle clients keep theirs."""
+    monkeypatch.setattr(_server, "_room", lambda: 5)
+    with contextlib.ExitStack() as idle:
+        with server(make()) as port:
+            for _ in range(10):
+                kept = idle.enter_context(connect(port))
+                assert exchange(kept, request(port, "/")).status == 200
+
+            answers = asyncio.run(Crowd(port, 50).answers())
+            late = [idle.enter_context(connect(port)) for _ in range(20)]
+            for connection in late:
+                connection.sendall(request(port, TOKEN, "Connection: close").encode())
+        assert {answer[:3] for answer in answers} == {"200"}
+        assert {connection.recv(12) for connection in late} == {b"HTTP/1.1 200"}
+    assert workload.google.count("generateAccessToken") == 1
+
+
+def test_without_file_descriptors_it_lets_in_who_comes_once_there_are_some(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused = threading.Event()
+    monkeypatch.setattr(_server, "_PAUSE", 0.01)
+    let_in = Server._let_in
+
+    def tried(self: Server) -> bool:
+        outside = let_in(self)
+        if outside:
+            refused.set()
+        return outside
+
+    monkeypatch.setattr(Server, "_let_in", tried)
+    with server(make()) as port:
+        assert get(port, TOKEN).status == 200
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        with socket.socket() as connection:
+            connection.settimeout(PATIENCE)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+            try:
+                connection.connect(("127.0.0.1", port))
+                connection.sendall(request(port, "/").encode())
+                assert refused.wait(PATIENCE)
+            finally:
+                resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+            assert connection.recv(12) == b"HTTP/1.1 200"

@@ -1,0 +1,172 @@
+"""What each path says, in the forms in which clients read it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from service_account.conftest import Make
+
+from cli.serve.conftest import ACCOUNT, get, server
+from google_auth_botocore import Credentials
+from google_auth_botocore.cli.serve._environment import identity
+from google_auth_botocore.cli.serve._http import Reply
+from google_auth_botocore.cli.serve._metadata import AccessToken, Identity, IDToken, answer
+
+CLOUD_PLATFORM = "https://www.googleapis.com/auth/cloud-platform"
+PROVIDER = "projects/123456789012/locations/global/workloadIdentityPools/aws/providers/prod"
+EMAIL = "copycat@my-project.iam.gserviceaccount.com"
+US = Identity(EMAIL, ("scope-a", "scope-b"), "my-project", 123456789012, "googleapis.com")
+ACCOUNT_AS_JSON = {"aliases": ["default"], "email": EMAIL, "scopes": ["scope-a", "scope-b"]}
+
+
+def said(path: str, **query: str) -> str:
+    reply = answer(US, path, query)
+    assert isinstance(reply, Reply)
+    assert (reply.status, reply.content_type) == (200, "application/text")
+    return reply.body.decode()
+
+
+def recursive(path: str, flag: str = "true") -> Any:
+    reply = answer(US, path, {"recursive": flag})
+    assert isinstance(reply, Reply)
+    assert (reply.status, reply.content_type) == (200, "application/json")
+    return json.loads(reply.body)
+
+
+class TestPaths:
+    @pytest.mark.parametrize(
+        ("path", "value"),
+        [
+            ("/", "computeMetadata/\n"),
+            ("/computeMetadata/v1/", "instance/\nproject/\nuniverse/\n"),
+            ("/computeMetadata/v1/instance", "service-accounts/\n"),
+            ("/computeMetadata/v1/project/project-id", "my-project"),
+            ("/computeMetadata/v1/project/numeric-project-id", "123456789012"),
+            ("/computeMetadata/v1/universe/universe-domain", "googleapis.com"),
+            ("/computeMetadata/v1/universe/universe_domain", "googleapis.com"),
+            ("/computeMetadata/v1/instance/service-accounts", f"{EMAIL}/\ndefault/\n"),
+            ("/computeMetadata/v1/instance/service-accounts/", f"{EMAIL}/\ndefault/\n"),
+            (f"{ACCOUNT}/", "aliases\nemail\nidentity\nscopes\ntoken\n"),
+            (f"{ACCOUNT}/email", EMAIL),
+            (f"{ACCOUNT}/aliases", "default\n"),
+            (f"{ACCOUNT}/scopes", "scope-a\nscope-b\n"),
+            (f"/computeMetadata/v1/instance/service-accounts/{EMAIL}/email", EMAIL),
+        ],
+    )
+    def test_a_value_or_a_list_is_text(self, path: str, value: str) -> None:
+        assert said(path) == value
+
+    @pytest.mark.parametrize("account", ["default", EMAIL])
+    @pytest.mark.parametrize("flag", ["true", "True"])
+    def test_an_account_as_google_auth_asks_for_it(self, account: str, flag: str) -> None:
+        assert recursive(f"/computeMetadata/v1/instance/service-accounts/{account}/", flag) == ACCOUNT_AS_JSON
+
+    def test_all_of_it_has_no_token(self) -> None:
+        assert recursive("/computeMetadata/v1/") == {
+            "instance": {"serviceAccounts": {EMAIL: ACCOUNT_AS_JSON, "default": ACCOUNT_AS_JSON}},
+            "project": {"numericProjectId": 123456789012, "projectId": "my-project"},
+            "universe": {"universeDomain": "googleapis.com"},
+        }
+
+    @pytest.mark.parametrize(
+        "path",
+        [
+            "/computeMetadata/v1beta1/",
+            "/computeMetadata/v1/instance/zone",
+            "/computeMetadata/v1/instance/service-accounts/other@p.iam.gserviceaccount.com/token",
+            f"{ACCOUNT}/email/more",
+            "/computeMetadata/v1//project/project-id",
+            "/computeMetadata/v1/instance/../project/project-id",
+        ],
+    )
+    def test_there_is_no_more(self, path: str) -> None:
+        reply = answer(US, path, {})
+        assert isinstance(reply, Reply)
+        assert reply.status == 404
+
+    @pytest.mark.parametrize(
+        ("query", "scopes"),
+        [
+            ({}, ()),
+            ({"scopes": ""}, ()),
+            ({"scopes": "a,b"}, ("a", "b")),
+            ({"scopes": "a b,"}, ("a", "b")),
+            ({"audience": "x"}, ()),
+        ],
+        ids=str,
+    )
+    def test_a_token_has_the_scopes_that_are_asked_for(self, query: dict[str, str], scopes: tuple[str, ...]) -> None:
+        assert answer(US, f"{ACCOUNT}/token", query) == AccessToken(scopes)
+
+    @pytest.mark.parametrize(("form", "email"), [("full", True), ("standard", False), (None, False)])
+    def test_an_id_token_says_whose_it_is_in_its_full_form(self, form: str | None, email: bool) -> None:
+        query = {"audience": "https://a", "licenses": "FALSE", **({"format": form} if form else {})}
+        assert answer(US, f"{ACCOUNT}/identity", query) == IDToken("https://a", email)
+
+    @pytest.mark.parametrize("query", [{}, {"audience": ""}], ids=str)
+    def test_an_id_token_has_an_audience(self, query: dict[str, str]) -> None:
+        reply = answer(US, f"{ACCOUNT}/identity", query)
+        assert isinstance(reply, Reply)
+        assert (reply.status, reply.body) == (400, b"The parameter audience is missing.")
+
+
+class TestIdentity:
+    def test_it_is_the_service_accounts(self) -> None:
+        made = Credentials(PROVIDER, EMAIL, scopes=["a", "b"], project_id="other", universe_domain="example.goog")
+        assert identity(made) == Identity(EMAIL, ("a", "b"), "other", 123456789012, "example.goog")
+
+    def test_without_a_service_account_it_has_a_name_that_is_no_address(self) -> None:
+        """gcloud wants a name, and google-auth looks for a service account's limits where it is an address."""
+        assert identity(Credentials(PROVIDER)) == Identity(
+            "aws.global.123456789012.workload.id.goog",
+            (CLOUD_PLATFORM,),
+            "123456789012",
+            123456789012,
+            "googleapis.com",
+        )
+
+    def test_the_project_is_the_one_named_or_the_service_accounts_or_the_pools(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        assert identity(Credentials(PROVIDER, EMAIL)).project_id == "my-project"
+        assert identity(Credentials(PROVIDER, "123456789012345678901")).project_id == "123456789012"
+        monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "named")
+        assert identity(Credentials(PROVIDER, EMAIL)).project_id == "named"
+        assert identity(Credentials(PROVIDER, EMAIL, project_id="argument")).project_id == "argument"
+
+
+class TestOnTheWire:
+    def test_an_answer_is_a_metadata_servers(self, port: int) -> None:
+        answered = get(port, f"{ACCOUNT}/email")
+        assert answered.headers.pop("date").endswith(" GMT")
+        assert answered.headers == {
+            "metadata-flavor": "Google",
+            "content-type": "application/text",
+            "content-length": "42",
+            "cache-control": "no-store",
+            "server": "google-auth-botocore",
+            "connection": "keep-alive",
+        }
+        assert (answered.status, answered.body) == (200, EMAIL)
+
+    def test_the_address_may_be_percent_encoded(self, port: int) -> None:
+        path = f"/computeMetadata/v1/instance/service-accounts/{EMAIL.replace('@', '%40')}/email"
+        assert get(port, path).body == EMAIL
+
+    @pytest.mark.parametrize("path", ["/", f"{ACCOUNT}/email", f"{ACCOUNT}/token", "/none"])
+    def test_head_is_get_without_the_body(self, port: int, path: str) -> None:
+        whole, head = get(port, path), get(port, path, method="HEAD")
+        assert (head.status, head.body) == (whole.status, "")
+        assert {**head.headers, "date": ""} == {**whole.headers, "date": ""}
+
+    def test_a_token_is_for_the_scopes_of_the_query(self, make: Make, port: int) -> None:
+        read, whole = (get(port, f"{ACCOUNT}/token{query}").token for query in ("?scopes=a%2Cb", ""))
+        assert read != whole
+
+    def test_an_id_token_needs_a_service_account(self, make: Make) -> None:
+        with server(make(service_account_email=None)) as port:
+            answered = get(port, f"{ACCOUNT}/identity?audience=https://a")
+        assert answered.status == 404
+        assert "set service_account_email" in answered.body
