@@ -127,7 +127,8 @@ def exchange(refusal: Refusal, *, settings: Settings) -> str | None:
     if reason == "invalid_target":
         return (
             "Check the project number, the pool and the provider in the audience, and that both are enabled and not deleted. "
-            f"Run: gcloud iam workload-identity-pools providers describe {provider}"
+            f"Run: gcloud iam workload-identity-pools describe {provider.partition('/providers/')[0]}; "
+            f"gcloud iam workload-identity-pools providers describe {provider}"
         )
     if "audience" in text:
         return f"The audience must be the full name of a provider. Run: gcloud iam workload-identity-pools providers describe {provider}"
@@ -257,8 +258,8 @@ def _member(settings: Settings, assumed_role: str | None) -> tuple[str, str]:
 
 
 def _provider(settings: Settings) -> str:
-    _, _, _, _, number, _, location, _, pool, _, name = settings.audience.split("/")
-    return f"{name} --project={number} --location={location} --workload-identity-pool={pool}"
+    """Its name as an argument of gcloud's, whose --project wants an id, which is not known here."""
+    return settings.audience.removeprefix("//iam.googleapis.com/")
 
 
 def skewed(text: str) -> bool:

@@ -13,10 +13,8 @@ from core.conftest import Make
 from core.stand_in import ACCOUNT, PROVIDER, Answer, FakeClock, FakeGoogle, federated
 from google_auth_botocore import ConfigurationError, FederationError, TransientFederationError
 
-DESCRIBE = (
-    "gcloud iam workload-identity-pools providers describe prod --project=123456789012 --location=global "
-    "--workload-identity-pool=aws"
-)
+POOL = "projects/123456789012/locations/global/workloadIdentityPools/aws"
+DESCRIBE = f"gcloud iam workload-identity-pools providers describe {POOL}/providers/prod"
 AWS = "Received invalid AWS response of type {} with error message: {}"
 MEMBER = (
     "principalSet://iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/aws/attribute.aws_role/"
@@ -46,7 +44,7 @@ GRANT = (
             ),
             (
                 "Check the project number, the pool and the provider in the audience, and that both are enabled and not deleted. "
-                f"Run: {DESCRIBE}"
+                f"Run: gcloud iam workload-identity-pools describe {POOL}; {DESCRIBE}"
             ),
         ),
         (
@@ -62,7 +60,7 @@ GRANT = (
             "The size of mapped attribute google.subject exceeds the 127 bytes limit. Either modify your attribute mapping or x.",
             (
                 "Map a shorter subject, or shorten the role's session name. Run: gcloud iam workload-identity-pools providers update-aws "
-                "prod --project=123456789012 --location=global --workload-identity-pool=aws "
+                f"{POOL}/providers/prod "
                 "--attribute-mapping=\"google.subject=assertion.arn.extract('assumed-role/{role_and_session}')\""
             ),
         ),

@@ -218,7 +218,7 @@ class TestRefusal:
         return caught.value
 
     def flags(self, error: FederationError, command: str) -> dict[str, str]:
-        """The command at the end of the hint, as a shell splits it: provider, project, location, pool and its own flag."""
+        """The command at the end of the hint, as a shell splits it: provider, and its own flag."""
         assert error.hint is not None
         words = shlex.split(error.hint[error.hint.index(command) :])
         start = command.split()
@@ -228,10 +228,7 @@ class TestRefusal:
 
     UPDATE = "gcloud iam workload-identity-pools providers update-oidc"
     WHICH = {  # noqa: RUF012 - a table
-        "provider": "oidc",
-        "project": "123456789012",
-        "location": "global",
-        "workload-identity-pool": "aws",
+        "provider": "projects/123456789012/locations/global/workloadIdentityPools/aws/providers/oidc"
     }
 
     def test_a_provider_for_other_audiences(
