@@ -340,6 +340,20 @@ def _an_account_that_issues_no_jwt(ward: Ward) -> None:
     ward.flags["subject-token-type"] = JWT
 
 
+@case(
+    "",
+    "jwt-not-allowed",
+    "aws iam put-role-policy --role-name ROLE_NAME --policy-name get-web-identity-token",
+    "AWS keys",
+)
+def _a_role_that_may_have_no_jwt(ward: Ward) -> None:
+    issuer = ward.start(WebIdentityIssuer(ward.google.aws_keys.find))
+    text = "User: x is not authorized to perform: sts:GetWebIdentityToken on resource: y"
+    issuer.fail("/", Fault(403, times=None, body=refusal("AccessDenied", text)))
+    ward.set(**issuer.environment())
+    ward.flags["subject-token-type"] = JWT
+
+
 @case("", "aws-side-fails", "aws configure list", "AWS keys")
 def _a_timeout_that_is_no_number(ward: Ward) -> None:
     ward.set(AWS_METADATA_SERVICE_TIMEOUT="soon")
@@ -713,6 +727,19 @@ def _a_delegate_that_may_not(ward: Ward) -> None:
 
 @case(
     "C1",
+    "delegate-not-bound",
+    f"gcloud iam service-accounts add-iam-policy-binding {ACCOUNT} --role={CREATOR} --member=serviceAccount:hop@my-project.iam.gserviceaccount.com",
+    "service account",
+)
+def _a_delegate_that_may_not_as_the_policy_says(ward: Ward) -> None:
+    hop = ward.google.add_service_account("hop@my-project.iam.gserviceaccount.com").email
+    ward.google.grant(hop, CREATOR, ward.member(ROLE))
+    ward.flags["delegates"] = hop
+    ward.administer()
+
+
+@case(
+    "C1",
     "not-bound",
     f"gcloud iam service-accounts add-iam-policy-binding {ACCOUNT} --role=roles/iam.serviceAccountOpenIdTokenCreator",
     "service account",
@@ -743,6 +770,12 @@ def _a_clock_that_makes_assertions_too_long(ward: Ward) -> None:
 )
 def _an_api_that_is_not_enabled(ward: Ward) -> None:
     ward.google.add_project("my-project", "123456789012", ["iam.googleapis.com"])
+
+
+@case("C4", "api-disabled", "gcloud services enable sts.googleapis.com --project=123456789012", "exchange")
+def _another_api_that_is_not_enabled(ward: Ward) -> None:
+    text = "Security Token Service API has not been used in project 123456789012 before or it is disabled."
+    ward.fault("/v1/token", 403, {"error": {"code": 403, "message": text, "status": "PERMISSION_DENIED"}})
 
 
 @case(

@@ -23,6 +23,7 @@ MENDED = (
     "a grant on the project",
     "no right to sign as the policy says",
     "a delegate that may not",
+    "a delegate that may not as the policy says",
     "an api that is not enabled",
 )
 

@@ -15,14 +15,14 @@ class Mend:
 
     Attributes:
         todo: sentences, where no command does it.
-        here: commands of this machine.
+        local: commands of this machine.
         gcloud: commands of gcloud.
         aws: commands of aws.
         terraform: resources.
     """
 
     todo: Sequence[str] = ()
-    here: Sequence[str] = ()
+    local: Sequence[str] = ()
     gcloud: Sequence[str] = ()
     aws: Sequence[str] = ()
     terraform: str = ""

@@ -75,7 +75,7 @@ def _diagnosis(state: str, found: Diagnosis) -> Iterator[str]:
 def _mend(mend: Mend) -> Iterator[str]:
     for todo in mend.todo:
         yield from _wrapped(todo, 4)
-    for command in (*mend.here, *mend.gcloud, *mend.aws):
+    for command in (*mend.local, *mend.gcloud, *mend.aws):
         yield from _command(command)
     if mend.terraform:
         yield "    Terraform:"

@@ -23,9 +23,9 @@ TABLE = (
     *_regions.CAUSES,
     *_aws_keys.CAUSES,
     *_aws_refusals.CAUSES,
+    *_service_account.CAUSES,
     *_providers.CAUSES,
     *_exchange.CAUSES,
-    *_service_account.CAUSES,
     *_bindings.CAUSES,
     *_calls.CAUSES,
 )

@@ -12,6 +12,9 @@ from google_auth_botocore.cli.doctor._seen import Seen
 
 _KEYS = "AWS keys"
 _IDENTITY = "aws sts get-caller-identity"
+_POLICY = (
+    """{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sts:GetWebIdentityToken","Resource":"*"}]}"""
+)
 
 
 def _without_session_token(seen: Seen) -> Iterator[str]:
@@ -60,7 +63,7 @@ CAUSES: tuple[Cause, ...] = (
         ),
         do(
             "Set both, and AWS_SESSION_TOKEN for temporary keys; or unset all, for the next source to be asked.",
-            here=["unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN"],
+            local=["unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN"],
             aws=["aws configure list"],
         ),
     ),
@@ -76,7 +79,7 @@ CAUSES: tuple[Cause, ...] = (
         _KEYS,
         "There is no such profile.",
         reason("ProfileNotFound"),
-        do(aws=["aws configure list-profiles"], here=["unset AWS_PROFILE"]),
+        do(aws=["aws configure list-profiles"], local=["unset AWS_PROFILE"]),
     ),
     Cause(
         "profile-incomplete",
@@ -90,7 +93,7 @@ CAUSES: tuple[Cause, ...] = (
         _KEYS,
         "A file of AWS's can't be parsed.",
         reason("ConfigParseError"),
-        do("Mend the file that the message names.", here=["cat -A ~/.aws/config"]),
+        do("Mend the file that the message names.", local=["cat -A ~/.aws/config"]),
     ),
     Cause(
         "not-signed-in",
@@ -153,9 +156,24 @@ CAUSES: tuple[Cause, ...] = (
         reason("InvalidIdentityToken", "FileNotFoundError"),
         do(
             "The account must have the cluster's OIDC provider, and the role's trust policy name it.",
-            here=["ls -l $AWS_WEB_IDENTITY_TOKEN_FILE"],
+            local=["ls -l $AWS_WEB_IDENTITY_TOKEN_FILE"],
             aws=["aws iam list-open-id-connect-providers"],
             terraform='resource "aws_iam_openid_connect_provider" "cluster" {\n  url = "ISSUER"\n  client_id_list = ["sts.amazonaws.com"]\n}',
+        ),
+    ),
+    Cause(
+        "jwt-not-allowed",
+        _KEYS,
+        "The role may not have AWS issue JWTs for it.",
+        said("sts:GetWebIdentityToken"),
+        do(
+            aws=[
+                f"aws iam put-role-policy --role-name ROLE_NAME --policy-name get-web-identity-token --policy-document '{_POLICY}'"
+            ],
+            terraform=(
+                'resource "aws_iam_role_policy" "this" {\n  role   = "ROLE_NAME"\n'
+                f"  policy = jsonencode({_POLICY})\n}}"
+            ),
         ),
     ),
     Cause(
@@ -191,7 +209,7 @@ CAUSES: tuple[Cause, ...] = (
         _without_session_token,
         do(
             "Set all three of a set of keys, or unset them for the next source to be asked.",
-            here=["unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY"],
+            local=["unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY"],
             aws=["aws configure export-credentials --format env"],
         ),
     ),
@@ -202,7 +220,7 @@ CAUSES: tuple[Cause, ...] = (
         _frozen,
         do(
             "Let botocore find them at their source; to name it, set AWS_PROFILE.",
-            here=["unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN"],
+            local=["unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN"],
             aws=["aws configure list"],
         ),
         fatal=False,

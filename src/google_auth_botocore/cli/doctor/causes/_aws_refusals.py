@@ -83,7 +83,7 @@ CAUSES: tuple[Cause, ...] = (
         _code("SignatureDoesNotMatch"),
         do(
             "Set the three of a set of keys again; AWS remembers a wrong one for some seconds.",
-            here=["unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN"],
+            local=["unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN"],
             aws=["aws configure list", _IDENTITY],
         ),
     ),
@@ -93,7 +93,7 @@ CAUSES: tuple[Cause, ...] = (
         _frozen,
         do(
             "Let botocore find them at their source; to name it, set AWS_PROFILE.",
-            here=["unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN"],
+            local=["unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN"],
             aws=["aws configure list", _IDENTITY],
         ),
     ),
@@ -108,7 +108,7 @@ CAUSES: tuple[Cause, ...] = (
         "The account has not enabled the region, so AWS does not know the keys there.",
         _region_not_enabled,
         lambda seen: Mend(
-            here=[f"export AWS_REGION={_USUAL}"],
+            local=[f"export AWS_REGION={_USUAL}"],
             aws=[f"aws account enable-region --region-name {seen.request.region if seen.request else 'REGION'}"],
             terraform=(
                 'resource "aws_account_region" "this" {\n'
@@ -122,7 +122,7 @@ CAUSES: tuple[Cause, ...] = (
         _code("InvalidClientTokenId", "UnrecognizedClientException"),
         do(
             "Set the three of a set of keys again, or make new ones.",
-            here=["unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN"],
+            local=["unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN"],
             aws=["aws configure list", "aws iam list-access-keys"],
         ),
     ),

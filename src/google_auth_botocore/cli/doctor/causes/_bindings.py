@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator
 
 from google_auth_botocore.cli.doctor import _commands, _google
 from google_auth_botocore.cli.doctor._administrator import TOKEN, Binding
 from google_auth_botocore.cli.doctor._cause import Cause, Mend
 from google_auth_botocore.cli.doctor._seen import Seen
+from google_auth_botocore.cli.doctor.causes import _members
 from google_auth_botocore.cli.doctor.causes._instances import wrong_role
 
 _STEP = "service account"
 _LOOK = f"With {TOKEN}=$(gcloud auth print-access-token) doctor looks into the policy by itself."
-_OF_A_POOL = re.compile(
-    r"principal(?:Set)?://iam\.googleapis\.com/projects/([^/]+)/.*?/workloadIdentityPools/([^/]+)/(.*)"
-)
-_ASSUMED = re.compile(r"arn:aws[a-z-]*:sts::\d+:assumed-role/(.+)")
 
 Test = Callable[[Seen, Binding], str | None]
 
@@ -54,7 +50,7 @@ def _candidates(seen: Seen) -> list[Binding]:
 def _evidence(seen: Seen, binding: Binding, why: str) -> Iterator[str]:
     yield f"Granted on {_account(seen)}: {binding.role}"
     yield f"to: {binding.member}"
-    yield f"But {why}."
+    yield f"{why}."
     yield from _sees(seen)
 
 
@@ -86,70 +82,6 @@ def _replace(test: Test) -> Callable[[Seen], Mend]:
     return mend
 
 
-def _may_mean(seen: Seen, arn: str) -> bool:
-    """Whether an ARN that is written wrong may mean this identity's role; so it may where that is not known."""
-    account, _, path = arn.partition("::")[2].partition(":")
-    if seen.role_arn is None:
-        return True
-    right, _, role = seen.role_arn.partition("::")[2].partition(":")
-    return account == right and role.rpartition("/")[2] in path.split("/")
-
-
-def _value(member: str) -> str:
-    """What stands behind the attribute's name, or behind `subject`."""
-    match = _OF_A_POOL.fullmatch(member)
-    return match[3].partition("/")[2] if match else ""
-
-
-def _right(seen: Seen, binding: Binding) -> str | None:
-    return "that is this identity" if binding.member in _google.members(seen) else None
-
-
-def _on_itself(seen: Seen, binding: Binding) -> str | None:
-    return "the account itself" if binding.member == f"serviceAccount:{seen.account}" else None
-
-
-def _by_project_id(seen: Seen, binding: Binding) -> str | None:
-    match = _OF_A_POOL.fullmatch(binding.member)
-    if match is None or match[1].isdigit():
-        return None
-    right = binding.member.replace(f"/projects/{match[1]}/", f"/projects/{_commands.number(seen)}/", 1)
-    return f"{match[1]} is a project's id" if right in _google.members(seen) or seen.role_arn is None else None
-
-
-def _by_iam_arn(seen: Seen, binding: Binding) -> str | None:
-    arn = _value(binding.member)
-    wrong = seen.request is not None and re.match(r"arn:aws[a-z-]*:iam::\d+:role/", arn)
-    return "that is the role's own ARN" if wrong and _may_mean(seen, arn) else None
-
-
-def _with_path(seen: Seen, binding: Binding) -> str | None:
-    arn = _value(binding.member)
-    match = _ASSUMED.fullmatch(arn) if "/attribute.aws_role/" in binding.member else None
-    return "there is a path or a session in it" if match and "/" in match[1] and _may_mean(seen, arn) else None
-
-
-def _by_letter_case(seen: Seen, binding: Binding) -> str | None:
-    same = {each.lower() for each in _google.members(seen)} - {binding.member}
-    return "the letters' case differs" if binding.member.lower() in same else None
-
-
-def _not_mapped(seen: Seen, binding: Binding) -> str | None:
-    match = re.search(r"/attribute\.([^/]+)/", binding.member)
-    provider = seen.administrator.provider(seen.audience) if match else None
-    mapping = (provider or {}).get("attributeMapping") or {"attribute.aws_role": ""}
-    if match is None or provider is None or f"attribute.{match[1]}" in mapping:
-        return None
-    return f"the provider maps no attribute.{match[1]}"
-
-
-def _of_another(seen: Seen, binding: Binding) -> str | None:
-    match = _OF_A_POOL.fullmatch(binding.member)
-    # What other attributes say of this identity is not known.
-    told = match is not None and seen.role_arn is not None and match[3].startswith(("subject/", "attribute.aws_role/"))
-    return "that is somebody else" if told else None
-
-
 def _missing_account(seen: Seen) -> Iterator[str]:
     if _denied(seen) and seen.administrator.account(_account(seen)) == {}:
         yield seen.said
@@ -160,6 +92,16 @@ def _disabled_account(seen: Seen) -> Iterator[str]:
     account = seen.administrator.account(_account(seen)) if _denied(seen) else None
     if account and account.get("disabled"):
         yield f"{_account(seen)} is disabled."
+
+
+def _broken_chain(seen: Seen) -> Iterator[str]:
+    """A service account on the way that may not use the next."""
+    hops = list(seen.options.delegates or ()) if _denied(seen) else []
+    for hop, account in zip(hops, [*hops[1:], seen.account or ""], strict=False):
+        bindings = seen.administrator.bindings(account)
+        # A member goes by its address alone.
+        if bindings is not None and "@" in hop and Binding(_commands.CREATOR, f"serviceAccount:{hop}") not in bindings:
+            yield f"On {account}, {_commands.CREATOR} is not granted to serviceAccount:{hop}."
 
 
 def _another_role(seen: Seen) -> Iterator[str]:
@@ -186,7 +128,16 @@ def _project_grants(seen: Seen) -> list[Binding]:
         each
         for each in seen.administrator.project_bindings(_account(seen))
         if each.role in _roles(seen)
-        and any(test(seen, each) for test in (_on_itself, _by_project_id, _by_iam_arn, _with_path, _by_letter_case))
+        and any(
+            test(seen, each)
+            for test in (
+                _members.the_account,
+                _members.by_project_id,
+                _members.by_iam_arn,
+                _members.with_path,
+                _members.by_letter_case,
+            )
+        )
     ]
 
 
@@ -243,10 +194,17 @@ CAUSES: tuple[Cause, ...] = (
         ),
     ),
     Cause(
+        "delegate-not-bound",
+        _STEP,
+        "A service account on the way has not the role on the next.",
+        _broken_chain,
+        _bind,
+    ),
+    Cause(
         "grant-not-seen-yet",
         _STEP,
         "The policy is right, but Google does not go by it yet.",
-        _each_binding(_right),
+        _each_binding(_members.right),
         lambda seen: Mend(
             ["Try again in 5 minutes."], gcloud=[f"gcloud iam service-accounts get-iam-policy {_account(seen)}"]
         ),
@@ -255,43 +213,43 @@ CAUSES: tuple[Cause, ...] = (
         "letter-case-in-binding",
         _STEP,
         "The binding differs from the identity in the case of letters.",
-        _each_binding(_by_letter_case),
-        _replace(_by_letter_case),
+        _each_binding(_members.by_letter_case),
+        _replace(_members.by_letter_case),
     ),
     Cause(
         "project-id-in-binding",
         _STEP,
         "The binding has the project's id, where its number belongs.",
-        _each_binding(_by_project_id),
-        _replace(_by_project_id),
+        _each_binding(_members.by_project_id),
+        _replace(_members.by_project_id),
     ),
     Cause(
         "wrong-role-arn-in-binding",
         _STEP,
         "The binding has the role's own ARN (iam), but Google sees the one of its session (sts).",
-        _each_binding(_by_iam_arn),
-        _replace(_by_iam_arn),
+        _each_binding(_members.by_iam_arn),
+        _replace(_members.by_iam_arn),
     ),
     Cause(
         "path-in-binding",
         _STEP,
         "The ARN in the binding has the role's path or a session in it; Google sees neither.",
-        _each_binding(_with_path),
-        _replace(_with_path),
+        _each_binding(_members.with_path),
+        _replace(_members.with_path),
     ),
     Cause(
         "attribute-not-mapped",
         _STEP,
         "The binding goes by an attribute that the provider does not map.",
-        _each_binding(_not_mapped),
-        _replace(_not_mapped),
+        _each_binding(_members.not_mapped),
+        _replace(_members.not_mapped),
     ),
     Cause(
         "granted-to-the-account",
         _STEP,
         "The role was granted to the service account itself; it belongs on it, to the AWS identity.",
-        _each_binding(_on_itself),
-        _replace(_on_itself),
+        _each_binding(_members.the_account),
+        _replace(_members.the_account),
     ),
     Cause(
         "granted-on-the-project",
@@ -312,7 +270,7 @@ CAUSES: tuple[Cause, ...] = (
         "another-identity-in-binding",
         _STEP,
         "Another identity is bound to the account, not this one.",
-        _each_binding(_of_another),
+        _each_binding(_members.another),
         _bind,
     ),
     Cause(

@@ -43,7 +43,7 @@ def _bucket_with_acls(seen: Seen) -> Iterator[str]:
     of_storage = (url.hostname or "").endswith("storage.googleapis.com") or _BUCKET.search(url.path)
     if _failed(seen, 403, 412) and of_storage and seen.account is None:
         yield _text(seen)
-        yield f"Direct resource access works in buckets with uniform access alone, and {_bucket(seen)} is called so."
+        yield f"Direct resource access works in buckets with uniform access alone; {_bucket(seen)} is called without a service account."
 
 
 def _federated(seen: Seen) -> Iterator[str]:
@@ -113,7 +113,7 @@ CAUSES: tuple[Cause, ...] = (
         "project",
         "No project is given; client libraries that need one go and look for it, and may fail before the first call.",
         lambda seen: [] if _google.project_of(seen) else ["Neither --project nor GOOGLE_CLOUD_PROJECT is set."],
-        do("Give project= to the client.", here=["export GOOGLE_CLOUD_PROJECT=PROJECT_ID"]),
+        do("Give project= to the client.", local=["export GOOGLE_CLOUD_PROJECT=PROJECT_ID"]),
         fatal=False,
     ),
     Cause(
@@ -195,6 +195,6 @@ CAUSES: tuple[Cause, ...] = (
             if seen.called is None or not 200 <= seen.called.status < 300
             else []
         ),
-        lambda seen: Mend(["Check the URL."], here=[f"curl -sI {seen.options.call}"]),
+        lambda seen: Mend(["Check the URL."], local=[f"curl -sI {seen.options.call}"]),
     ),
 )

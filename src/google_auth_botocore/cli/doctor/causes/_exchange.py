@@ -144,7 +144,7 @@ CAUSES: tuple[Cause, ...] = (
         said("Scope(s) must be provided"),
         do(
             "Give scopes; a proxy that takes the form's fields away does the same.",
-            here=["google-auth-botocore doctor --scopes=https://www.googleapis.com/auth/cloud-platform"],
+            local=["google-auth-botocore doctor --scopes=https://www.googleapis.com/auth/cloud-platform"],
         ),
     ),
     Cause(
@@ -154,7 +154,7 @@ CAUSES: tuple[Cause, ...] = (
         said("Invalid format of AWS credentials"),
         do(
             "Look for what rewrites requests on the way: middleware that signs or encodes, a proxy.",
-            here=["env | grep -i _proxy"],
+            local=["env | grep -i _proxy"],
         ),
     ),
     Cause(

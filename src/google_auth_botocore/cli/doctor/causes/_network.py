@@ -64,7 +64,7 @@ def _too_far_off(seen: Seen) -> Iterator[str]:
 
 SET_CLOCK = do(
     "Let this machine's clock be set (chrony or systemd-timesyncd); on EC2, from 169.254.169.123.",
-    here=["timedatectl set-ntp true", "chronyc -a makestep"],
+    local=["timedatectl set-ntp true", "chronyc -a makestep"],
 )
 
 
@@ -80,7 +80,7 @@ CAUSES: tuple[Cause, ...] = (
         _proxied,
         do(
             "Except these hosts from the proxy, also in the unit, the container or the task definition.",
-            here=[f"export NO_PROXY={_LINK_LOCAL} no_proxy={_LINK_LOCAL}"],
+            local=[f"export NO_PROXY={_LINK_LOCAL} no_proxy={_LINK_LOCAL}"],
         ),
         lasting=True,
     ),
@@ -99,7 +99,7 @@ CAUSES: tuple[Cause, ...] = (
         reason("CERTIFICATE_VERIFY_FAILED"),
         do(
             "Add the proxy's CA to a bundle and name that; never switch verification off.",
-            here=["export REQUESTS_CA_BUNDLE=/path/to/bundle.pem"],
+            local=["export REQUESTS_CA_BUNDLE=/path/to/bundle.pem"],
         ),
     ),
     *_each(
@@ -108,7 +108,7 @@ CAUSES: tuple[Cause, ...] = (
         _redirected,
         do(
             "Let sts.googleapis.com and iamcredentials.googleapis.com pass.",
-            here=["curl -sI https://sts.googleapis.com/v1/token"],
+            local=["curl -sI https://sts.googleapis.com/v1/token"],
         ),
     ),
     *_each(
@@ -152,7 +152,7 @@ CAUSES: tuple[Cause, ...] = (
         _unusable,
         do(
             "Let the proxy pass replies of sts.googleapis.com and iamcredentials.googleapis.com as they are.",
-            here=["env | grep -i _proxy", "curl -s -d '' https://sts.googleapis.com/v1/token"],
+            local=["env | grep -i _proxy", "curl -s -d '' https://sts.googleapis.com/v1/token"],
         ),
     ),
     *_each(
@@ -161,7 +161,7 @@ CAUSES: tuple[Cause, ...] = (
         said("could not be reached"),
         do(
             "Check DNS, routes, the firewall and the proxy.",
-            here=["curl -sv -d '' https://sts.googleapis.com/v1/token", "env | grep -i _proxy"],
+            local=["curl -sv -d '' https://sts.googleapis.com/v1/token", "env | grep -i _proxy"],
         ),
     ),
     *_each(

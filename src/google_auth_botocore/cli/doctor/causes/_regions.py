@@ -46,7 +46,7 @@ CAUSES: tuple[Cause, ...] = (
         _KEYS,
         "AWS issues JWTs at regional endpoints alone, and no region is set.",
         reason("NoRegionError"),
-        do(here=["export AWS_REGION=us-east-1"]),
+        do(local=["export AWS_REGION=us-east-1"]),
     ),
     Cause(
         "region-unknown",
@@ -54,7 +54,7 @@ CAUSES: tuple[Cause, ...] = (
         "AWS has no such region.",
         reason("InvalidRegionError"),
         do(
-            here=["unset AWS_REGION AWS_DEFAULT_REGION"],
+            local=["unset AWS_REGION AWS_DEFAULT_REGION"],
             aws=["aws ec2 describe-regions --query 'Regions[].RegionName'"],
         ),
     ),
@@ -63,7 +63,7 @@ CAUSES: tuple[Cause, ...] = (
         "signed request",
         "A variable of the region is empty.",
         _empty_region,
-        do(here=["unset AWS_REGION AWS_DEFAULT_REGION"]),
+        do(local=["unset AWS_REGION AWS_DEFAULT_REGION"]),
         fatal=False,
     ),
     Cause(
@@ -71,7 +71,7 @@ CAUSES: tuple[Cause, ...] = (
         "signed request",
         "A zone stands where a region belongs.",
         _zone,
-        lambda seen: Mend(here=[f"export AWS_REGION={seen.request.region if seen.request else 'REGION'}"]),
+        lambda seen: Mend(local=[f"export AWS_REGION={seen.request.region if seen.request else 'REGION'}"]),
         fatal=False,
     ),
     Cause(
@@ -79,7 +79,7 @@ CAUSES: tuple[Cause, ...] = (
         "signed request",
         "No AWS region is known.",
         _no_region,
-        do(here=["export AWS_REGION=us-east-1"]),
+        do(local=["export AWS_REGION=us-east-1"]),
         fatal=False,
     ),
 )

@@ -10,7 +10,6 @@ from google_auth_botocore.cli.doctor._cause import Cause, Mend, do, said
 from google_auth_botocore.cli.doctor._seen import Seen
 
 _STEP = "service account"
-_API = "iamcredentials.googleapis.com"
 _NUMBER = re.compile(r"in project (\S+)")
 
 
@@ -21,7 +20,8 @@ def _api_off(seen: Seen) -> Iterator[str]:
 
 def _switch_on(seen: Seen) -> Mend:
     match = _NUMBER.search(seen.said)
-    return _commands.service(_API, match[1] if match else _commands.number(seen))
+    api = "sts.googleapis.com" if seen.step == "exchange" else "iamcredentials.googleapis.com"
+    return _commands.service(api, match[1] if match else _commands.number(seen))
 
 
 def _too_long(seen: Seen) -> Iterator[str]:
@@ -73,12 +73,15 @@ def _stripped(seen: Seen) -> Iterator[str]:
 
 
 CAUSES: tuple[Cause, ...] = (
-    Cause(
-        "api-disabled",
-        _STEP,
-        "The IAM Credentials API is not enabled in the project that the message names.",
-        _api_off,
-        _switch_on,
+    *(
+        Cause(
+            "api-disabled",
+            step,
+            "The API is not enabled in the project that the message names.",
+            _api_off,
+            _switch_on,
+        )
+        for step in ("exchange", _STEP)
     ),
     Cause(
         "lifetime-too-long",
@@ -99,7 +102,7 @@ CAUSES: tuple[Cause, ...] = (
         _STEP,
         "The Authorization header does not arrive: something on the way takes it off.",
         _stripped,
-        do("Let the proxy pass it to iamcredentials.googleapis.com.", here=["env | grep -i _proxy"]),
+        do("Let the proxy pass it to iamcredentials.googleapis.com.", local=["env | grep -i _proxy"]),
     ),
     Cause(
         "argument-refused",
@@ -108,7 +111,7 @@ CAUSES: tuple[Cause, ...] = (
         said("Request contains an invalid argument"),
         do(
             "Check --scopes, --delegates and --target-audience.",
-            here=["google-auth-botocore doctor --scopes=https://www.googleapis.com/auth/cloud-platform"],
+            local=["google-auth-botocore doctor --scopes=https://www.googleapis.com/auth/cloud-platform"],
         ),
     ),
 )
