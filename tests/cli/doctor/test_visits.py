@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Callable
 from re import Match
 
@@ -192,6 +193,16 @@ class TestOffline:
         ward.unset("AWS_SESSION_TOKEN")
         visit = ward.visit("--offline")
         assert (visit.code, visit.document["cause"]) == (1, "no-session-token")
+
+
+@pytest.mark.parametrize(
+    ("ahead", "words"), [(5, r"[456] s behind"), (-300, "5 min ahead of"), (7200, "2 h 0 min behind")]
+)
+def test_the_clock_is_compared_in_words_that_people_use(ward: Ward, ahead: float, words: str) -> None:
+    ward.hold(ward.google.aws_keys.issue(f"{ROLE}/i-0abc", lifetime=86_400))
+    ward.google.clock = lambda: time.time() + ahead + 0.5
+    ward.flags["aws-sts-endpoint"] = NOWHERE
+    assert re.match(words, saw(ward, "clock"))
 
 
 class Echo(Counterpart):

@@ -45,8 +45,8 @@ def clock(seen: Seen) -> str:
 
 
 def _duration(seconds: int) -> str:
-    minutes, rest = divmod(seconds, 60)
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min" if seconds > 90 else f"{seconds} s"
 
 
 def exchange(seen: Seen) -> str:

@@ -6,11 +6,14 @@ https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import requests
 
+# What the firmware of an instance says, also inside a container.
+_VENDOR = Path("/sys/devices/virtual/dmi/id/sys_vendor")
 _USUAL = "http://169.254.169.254"
 _TIMEOUT = 1.0
 
@@ -27,6 +30,16 @@ class Answer(NamedTuple):
     asked: str
     status: int | None
     text: str
+
+
+def expected() -> bool:
+    """Whether this machine is EC2's, or the environment says where it is to be asked."""
+    if os.environ.get("AWS_EC2_METADATA_SERVICE_ENDPOINT"):
+        return True
+    try:
+        return _VENDOR.read_text(encoding="utf-8").strip() == "Amazon EC2"
+    except OSError:
+        return False
 
 
 def disabled() -> bool:

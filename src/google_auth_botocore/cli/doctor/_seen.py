@@ -103,7 +103,8 @@ class Seen:
     def short(self) -> str:
         """The error in a few words, where its own are told elsewhere."""
         status = f"HTTP {self.status}" if self.status else None
-        return ", ".join(filter(None, (status, self.reason))) or "it can't be right"
+        nothing = "no answer" if isinstance(self.error, FederationError) else "it can't be right"
+        return ", ".join(filter(None, (status, self.reason))) or nothing
 
     @property
     def reason(self) -> str | None:

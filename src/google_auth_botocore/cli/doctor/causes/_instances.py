@@ -20,7 +20,7 @@ def _metadata_answer(seen: Seen, *statuses: int | None) -> Iterator[str]:
     if seen.reason != "NoCredentialsError" or _metadata.disabled():
         return
     # Nobody answers on a machine that is none of AWS's, either.
-    expected = seen.in_container or os.environ.get("AWS_EC2_METADATA_SERVICE_ENDPOINT")
+    expected = seen.in_container or _metadata.expected()
     if seen.metadata.status in statuses and (expected or seen.metadata.status is not None):
         yield seen.said
         yield f"Instance metadata at {_metadata.endpoint()}: {seen.metadata.asked}: {seen.metadata.text}"
