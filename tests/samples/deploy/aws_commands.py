@@ -1,0 +1,83 @@
+"""What a command of the AWS CLI asks for, judged by botocore's own models of the services."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import botocore.session
+from botocore import xform_name
+from botocore.validate import ParamValidator
+
+_SESSION = botocore.session.Session()
+# Commands that the CLI adds to what the services have.
+CUSTOM = {("s3", "cp"), ("ecr", "get-login-password")}
+# Flags that it adds, and what they say in a request's place.
+_FLAGS: dict[str, Any] = {
+    "zip-file": lambda _: {"Code": {"ZipFile": b""}},
+    "count": lambda value: {"MinCount": int(value), "MaxCount": int(value)},
+    "cli-binary-format": lambda _: {},
+    "query": lambda _: {},
+}
+
+
+def request(words: list[str], folder: Path) -> tuple[str, str, dict[str, Any]]:
+    """The service, the operation and its parameters; files are looked for in the folder.
+
+    Raises:
+        AssertionError: There is no such service, operation, parameter or file, or a value is not of its kind.
+    """
+    _, service, verb, *rest = words
+    assert service in _SESSION.get_available_services(), service
+    model = _SESSION.get_service_model(service)
+    [operation] = [name for name in model.operation_names if xform_name(name, "-") == verb]
+    shape = model.operation_model(operation).input_shape
+    assert shape is not None
+    members: dict[str, Any] = {xform_name(name, "-"): (name, member) for name, member in shape.members.items()}
+    parameters: dict[str, Any] = {}
+    while rest and rest[0].startswith("--"):
+        flag, text, *rest = rest
+        name = flag.removeprefix("--")
+        if name == "cli-input-json":
+            parameters |= json.loads(_read(text, folder))
+        elif name in _FLAGS:
+            parameters |= _FLAGS[name](text)
+        else:
+            assert name in members, flag
+            member_name, member = members[name]
+            parameters[member_name] = _value(_read(text, folder), member)
+    # What is left is where `aws lambda invoke` writes to.
+    assert len(rest) == (1 if operation == "Invoke" else 0), rest
+    check(service, operation, parameters)
+    return service, operation, parameters
+
+
+def check(service: str, operation: str, parameters: dict[str, Any]) -> None:
+    """Sees that a request has all that is required, nothing unknown, and values of the right kinds."""
+    shape = _SESSION.get_service_model(service).operation_model(operation).input_shape
+    assert shape is not None
+    report = ParamValidator().validate(parameters, shape)
+    assert not report.has_errors(), report.generate_report()
+    for name, value in parameters.items():
+        choices = getattr(shape.members[name], "enum", None)
+        assert not choices or value in choices, (name, value)
+
+
+def _read(text: str, folder: Path) -> str:
+    return (folder / text.removeprefix("file://")).read_text() if text.startswith("file://") else text
+
+
+def _value(text: str, member: Any) -> Any:
+    if member.type_name in {"structure", "list", "map"}:
+        if text.startswith(("{", "[")):
+            return json.loads(text)
+        found: dict[str, Any] = {}
+        for each in text.split(","):
+            name, _, value = each.partition("=")
+            assert name in member.members, name
+            found[name] = int(value) if member.members[name].type_name == "integer" else value
+        return found
+    if member.type_name == "blob":
+        return text.encode()
+    return int(text) if member.type_name in {"integer", "long"} else text

@@ -1,0 +1,137 @@
+"""What every page on deploying prints: commands that their programs would take, and files that are there."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from google_auth_botocore.emulator.sandbox import Sandbox
+from samples.conftest import SAMPLE, SAMPLES, blocks, commands
+from samples.deploy.aws_commands import CUSTOM, request
+from samples.deploy.conftest import ACCOUNT, DEPLOY, ROLE, Terraform
+
+PAGES = sorted(DEPLOY.glob("*/README.md"))
+TRUST = sorted(DEPLOY.glob("*/*trust-policy.json"))
+
+
+def of_page(path: Path) -> str:
+    return path.parent.name
+
+
+def printed(page: Path, program: str) -> list[list[str]]:
+    """The commands of one program, without what they are piped into."""
+    # A JSON document in quotes goes over several lines, which is one word to a shell.
+    text = re.sub(
+        r"'\{\n.*?\n\}'", lambda match: " ".join(match[0].split()), "\n".join(blocks(page, "sh")), flags=re.DOTALL
+    )
+    found = [words[: words.index("|")] if "|" in words else words for words in commands(text)]
+    return [words for words in found if words[0] == program]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=of_page)
+def test_aws_takes_the_commands(page: Path) -> None:
+    """By botocore's models: operations, parameters, what is required, and the files that they name."""
+    found = printed(page, "aws")
+    assert found
+    for words in found:
+        if (words[1], words[2]) not in CUSTOM:
+            request(words, page.parent)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=of_page)
+def test_terraform_is_told_what_it_asks_for(page: Path, terraform: Terraform) -> None:
+    wanted = {name for name, each in terraform.variables.items() if "default" not in each}
+    applied = [words for words in printed(page, "terraform") if "apply" in words]
+    assert applied
+    for words in applied:
+        home = page.parent / words[1].removeprefix("-chdir=")
+        assert home.resolve() == DEPLOY / "terraform"
+        given = dict(word.split("=", 1) for word in words if re.match(r"\w+=", word))
+        assert set(given) == wanted
+        assert (home / given["trust_policy"]).resolve() in TRUST
+
+
+@pytest.mark.parametrize("page", PAGES, ids=of_page)
+def test_the_shell_can_read_the_page(page: Path) -> None:
+    for script in blocks(page, "sh"):
+        subprocess.run(["sh", "-n"], input=script, text=True, check=True)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=of_page)
+def test_what_google_sees_is_the_role(page: Path) -> None:
+    seen = re.findall(r"Google sees `(\S+?)`", page.read_text())
+    assert seen
+    assert all(each.startswith(f"{ROLE}/") for each in seen)
+
+
+def test_the_values_that_terraform_puts_out_are_those_in_the_files(terraform: Terraform) -> None:
+    values = {terraform.value(text) for text in terraform.outputs.values()}
+    assert values == {
+        "//iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/aws/providers/prod",
+        "gcp-copycat@my-project.iam.gserviceaccount.com",
+    }
+    for name in ("ec2/user-data.sh", "ecs/task-definition.json", "eks/cron-job.yaml", "lambda/function.json"):
+        text = (DEPLOY / name).read_text()
+        assert all(value in text for value in values), name
+
+
+def test_terraform_refers_to_what_is_there(terraform: Terraform) -> None:
+    expressions = re.findall(r"\$\{([a-z_]+\.[a-z_]+)", json.dumps([terraform.resources, terraform.outputs]))
+    known = {
+        *terraform.resources,
+        "path.module",
+        "each.key",
+        *(name for name in terraform.values if name.count(".") == 1),
+    }
+    assert set(expressions) <= known | {"var.trust_policy"}
+
+
+@pytest.mark.parametrize("path", TRUST, ids=lambda path: f"{of_page(path)}-{path.stem}")
+def test_iam_takes_the_trust_policy(sandbox: Sandbox, path: Path) -> None:
+    """moto judges a policy by IAM's grammar; and nobody but AWS's own services may take the role."""
+    iam = iam_client(sandbox)
+    name = f"{of_page(path)}-{path.stem}"
+    iam.create_role(RoleName=name, AssumeRolePolicyDocument=path.read_text())
+    iam.update_assume_role_policy(RoleName=name, PolicyDocument=path.read_text())
+    [statement] = json.loads(path.read_text())["Statement"]
+    [[kind, who]] = statement["Principal"].items()
+    assert kind == "Federated" or who.endswith(".amazonaws.com")
+    assert set(re.findall(r"\d{12}", path.read_text())) <= {ACCOUNT}
+
+
+def test_iam_takes_the_roles_policy(sandbox: Sandbox) -> None:
+    """Which is the one that gcp_copycat's own page asks for."""
+    policy = (DEPLOY / "terraform" / "role-policy.json").read_text()
+    iam = iam_client(sandbox)
+    iam.create_role(RoleName="gcp-copycat", AssumeRolePolicyDocument=TRUST[0].read_text())
+    iam.put_role_policy(RoleName="gcp-copycat", PolicyName="write-to-s3", PolicyDocument=policy)
+    [asked] = blocks(SAMPLE / "README.md", "json")
+    assert json.loads(policy) == json.loads(asked)
+
+
+def iam_client(sandbox: Sandbox) -> Any:
+    import boto3
+
+    keys = {"aws_access_key_id": "x", "aws_secret_access_key": "x", "region_name": "us-east-1"}
+    return boto3.client("iam", endpoint_url=sandbox.aws.url, **keys)
+
+
+def test_every_number_and_name_is_nobodys() -> None:
+    for path in (path for path in SAMPLES.rglob("*") if path.is_file() and "__pycache__" not in path.parts):
+        text = path.read_text(encoding="utf-8")
+        numbers = set(re.findall(r"(?<![\w.-])\d{12}(?!\w)", text))
+        assert numbers <= {ACCOUNT, "123456789012"}, path
+        assert not re.search(r"AKIA|ASIA|PRIVATE KEY", text), path
+        accounts = set(re.findall(r"[\w-]+@([\w.-]+)", text))
+        assert accounts <= {"my-project.iam.gserviceaccount.com", "example.com"}, path
+
+
+def test_links_lead_somewhere() -> None:
+    for page in SAMPLES.rglob("*.md"):
+        for link in re.findall(r"\]\((?!https:)([^)#]*)", page.read_text(encoding="utf-8")):
+            assert (page.parent / link).exists(), (page, link)
