@@ -216,7 +216,9 @@ class Echo(Counterpart):
         return [Route(method, re.compile("/.*"), self._echo) for method in ("GET", "POST")]
 
     def _echo(self, call: Call, _: Match[str]) -> Response:
-        return Response(self._form(json.dumps(dict(call.headers)) + call.body.decode()), 403)
+        # What is secret comes first, because nobody shows the end of a long text.
+        told = [call.headers.get(name, "") for name in ("x-amz-security-token", "authorization")]
+        return Response(self._form(" ".join([*told[self.calls.index(call) % 2 :], call.body.decode()])), 403)
 
 
 class TestSecrets:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
 import pytest
 from emulator.workload import ROLE_ARN, Workload
@@ -19,6 +20,7 @@ from cli.doctor.aws_sts import AwsSts
 from google_auth_botocore.emulator import AwsKeys, Emulator, Fault
 
 KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+_PART = 16
 NOWHERE = "http://127.0.0.1:1"  # a port at which nobody listens
 
 Part = TypeVar("Part", bound=contextlib.AbstractContextManager[Any])
@@ -135,9 +137,10 @@ class Ward:
         assert shown.code == spoken.code
         for text in (shown.out, spoken.out):
             assert text.isascii()
+            whole = re.sub(r"\s", "", text)
             for secret in self.secrets():
-                assert secret not in text
-                assert quote(secret, safe="") not in text
+                for part in _parts(secret):
+                    assert part not in whole
         document = json.loads(spoken.out)
         assert document["exit_code"] == spoken.code
         return Visit(shown.code, shown.out, document)
@@ -148,10 +151,14 @@ class Ward:
             yield from filter(None, (keys.secret_access_key, keys.session_token))
         yield from self.google._tokens._infos
         for call in self.google.calls:
-            proof = call.form().get("subject_token")
-            if proof:
-                yield proof
-                yield from (part.partition('"')[0] for part in unquote(proof).split("Signature=")[1:])
+            # The rest of a proof, host and names of headers, is what doctor tells of.
+            proof = unquote(call.form().get("subject_token", ""))
+            yield from (part.partition('"')[0] for part in proof.split("Signature=")[1:])
+
+
+def _parts(secret: str) -> set[str]:
+    """What gives too much of a secret away; a short one as it is."""
+    return {secret[start : start + _PART] for start in range(max(1, len(secret) - _PART + 1))}
 
 
 def usual_flags(workload: Workload, aws: AwsSts) -> dict[str, str]:
