@@ -1,0 +1,50 @@
+"""The samples as their own tests run them, in the environment that has the libraries they need."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from samples.conftest import QUIET, SAMPLES
+from samples.conftest import _led as _led  # noqa: PLC0414 - fixtures
+from samples.conftest import _run as _run  # noqa: PLC0414
+from samples.conftest import _told as _told  # noqa: PLC0414
+
+from google_auth_botocore.emulator.sandbox import Sandbox
+from samples import addresses
+
+Started = Callable[..., str]
+
+
+@pytest.fixture(name="start")
+def _start(sandbox: Sandbox, led: dict[str, str], told: None, tmp_path: Path) -> Started:
+    """Runs a program in a process of its own, which may start others; gives what it prints."""
+
+    def start(*arguments: str, **environment: str) -> str:
+        known = {
+            **os.environ,
+            **QUIET,
+            **addresses.for_children(led, tmp_path),
+            # gcsfs does not send by requests, and asks Storage Control what kind of bucket it is.
+            "STORAGE_EMULATOR_HOST": sandbox.storage.url,
+            "GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT": "false",
+            **environment,
+        }
+        command = [sys.executable, *arguments]
+        done = subprocess.run(
+            command, env=known, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=300
+        )
+        assert done.returncode == 0, done.stderr
+        assert not any(token in done.stdout + done.stderr for token in sandbox.storage.tokens)
+        return done.stdout
+
+    return start
+
+
+def path(sample: str) -> str:
+    """Where a sample is."""
+    return str(SAMPLES / sample)
