@@ -176,6 +176,17 @@ class TestRust:
         assert (len(set(bearers.tokens)), bearers.refused) == (1, 0)
 
 
+PLUGIN = "gke-gcloud-auth-plugin"
+
+
+@pytest.mark.skipif(shutil.which(PLUGIN) is None, reason=f"{PLUGIN} is not on this machine")
+def test_go(flags: list[str], workload: Workload) -> None:
+    """What kubectl runs for GKE, by Go's own library."""
+    found = json.loads(done(flags, PLUGIN, "--use_application_default_credentials"))
+    scopes = (CLOUD_PLATFORM, "https://www.googleapis.com/auth/userinfo.email")
+    check_access_token(workload, found["status"]["token"], *scopes)
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("gcloud") is None, reason="gcloud is not on this machine")
 class TestGcloud:

@@ -111,9 +111,11 @@ def test_who_asks_twice_for_an_end_has_it(serve: Serve, held: Held) -> None:
         serving.process.returncode = 0  # for the fixture, to which this is no good end
 
 
-def test_an_idle_connection_does_not_hold_up_the_end(serve: Serve) -> None:
+@pytest.mark.parametrize("first", ["/", None], ids=["another request", "a first request"])
+def test_a_connection_that_waits_for_nothing_does_not_hold_up_the_end(serve: Serve, first: str | None) -> None:
     with serve() as serving, connect(serving.port) as connection:
-        assert exchange(connection, request(serving.port, "/")).headers["connection"] == "keep-alive"
+        if first is not None:
+            assert exchange(connection, request(serving.port, first)).headers["connection"] == "keep-alive"
         started = time.monotonic()
         serving.process.send_signal(signal.SIGTERM)
         assert serving.process.wait(PATIENCE) == 0
@@ -138,6 +140,21 @@ def test_more_clients_than_it_may_have_connections_wait_at_the_door(
         assert {answer[:3] for answer in answers} == {"200"}
         assert {connection.recv(12) for connection in late} == {b"HTTP/1.1 200"}
     assert workload.google.count("generateAccessToken") == 1
+
+
+def test_who_waits_at_the_door_gets_the_place_of_an_idle_client(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_server, "_room", lambda: 2)
+    with server(make()) as port, connect(port) as idle, connect(port) as silent:
+        assert exchange(idle, request(port, "/")).headers["connection"] == "close"
+        assert idle.recv(1) == b""
+        with connect(port) as third:
+            assert exchange(third, request(port, "/")).headers["connection"] == "close"
+        silent.close()
+    with server(make()) as port, connect(port) as idle:
+        assert exchange(idle, request(port, "/")).headers["connection"] == "keep-alive"
+        with connect(port):
+            assert idle.recv(1) == b""
+            assert get(port, "/").status == 200
 
 
 def test_without_file_descriptors_it_lets_in_who_comes_once_there_are_some(

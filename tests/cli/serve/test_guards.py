@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 import subprocess
 import sys
+import threading
 
 import pytest
 from emulator.workload import Workload
 from service_account.conftest import Make
 
-from cli.serve.conftest import ACCOUNT, TOKEN, Serve, connect, exchange, get, request, server
+from cli.serve.conftest import ACCOUNT, PATIENCE, TOKEN, Serve, connect, exchange, get, request, server
 from google_auth_botocore.cli import serve as command
 from google_auth_botocore.cli.serve import _peer
 
@@ -215,6 +217,29 @@ MAPPED = (
 
 
 class TestTable:
+    def test_a_crowd_costs_few_readings_and_each_is_later_than_its_connection(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        readings, reading, go_on = [], threading.Event(), threading.Event()
+
+        def read(server: _peer.Address) -> dict[_peer.Address, int]:
+            readings.append(server)
+            reading.set()
+            assert go_on.wait(PATIENCE)
+            return {("127.0.0.1", 1): len(readings)}
+
+        async def crowd() -> list[int | None]:
+            owners = _peer.Owners(("127.0.0.1", 8080))
+            first = [asyncio.ensure_future(owners.of(("127.0.0.1", 1))) for _ in range(100)]
+            await asyncio.to_thread(reading.wait, PATIENCE)
+            later = [asyncio.ensure_future(owners.of(("127.0.0.1", 1))) for _ in range(100)]
+            await asyncio.sleep(0)
+            go_on.set()
+            return await asyncio.gather(*first, *later)
+
+        monkeypatch.setattr(_peer, "read", read)
+        assert asyncio.run(crowd()) == [1] * 100 + [2] * 100
+
     @pytest.mark.skipif(sys.byteorder != "little", reason="the lines are of a machine that is")
     def test_only_what_leads_to_the_server_counts(self) -> None:
         lines = [

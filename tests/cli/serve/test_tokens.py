@@ -121,8 +121,8 @@ class Standing:
         return Token(self.token, datetime.fromtimestamp(end, timezone.utc))
 
     def refresh(self, request: None) -> None:
-        assert self.go_on.wait(60)
         self.refreshed += 1
+        assert self.go_on.wait(60)
         self.token = "new"
 
 
