@@ -42,6 +42,13 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session
+def samples(session: nox.Session) -> None:
+    """Runs the samples as they are printed; those that need what `consumers` installs are run there."""
+    install(session, "tests")
+    session.run("pytest", *(session.posargs or ["tests/samples"]))
+
+
+@nox.session
 def consumers(session: nox.Session) -> None:
     """Drives the libraries that take credentials, a gigabyte of them, against Google's side on loopback."""
     install(session, "consumers")

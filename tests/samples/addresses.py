@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import requests
 
-from google_auth_botocore.emulator.sandbox import Sandbox
+if TYPE_CHECKING:  # what is started needs requests alone
+    from google_auth_botocore.emulator.sandbox import Sandbox
 
 _Send = Callable[..., requests.Response]
 
