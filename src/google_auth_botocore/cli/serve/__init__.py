@@ -100,8 +100,9 @@ def _told(listening: socket.socket) -> bool:
 
 def _announce(variables: Mapping[str, str]) -> None:
     print(  # noqa: T201 - a command speaks
-        f"# Google's metadata server on http://{variables['GCE_METADATA_HOST']}, to Ctrl-C or kill "
-        f"$GOOGLE_AUTH_BOTOCORE_PID\nGOOGLE_AUTH_BOTOCORE_PID={os.getpid()}\n{_environment.for_shell(variables)}",
+        f"# Google's metadata server is at http://{variables['GCE_METADATA_HOST']}; Ctrl-C or "
+        f"`kill $GOOGLE_AUTH_BOTOCORE_PID` ends it.\nGOOGLE_AUTH_BOTOCORE_PID={os.getpid()}\n"
+        f"{_environment.for_shell(variables)}",
         flush=True,
     )
     # Who reads it to its end, as `eval "$(... &)"` does, need not wait for ours.

@@ -7,6 +7,7 @@ where it can't be run.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import subprocess
@@ -70,7 +71,10 @@ async def _pass_on(arriving: asyncio.Queue[int], child: subprocess.Popen[bytes])
     while True:
         number = await arriving.get()
         # Twice would be too often: to many programs the second one means to end at once.
-        if number not in _OF_THE_KEYBOARD or not _at_the_terminal():
+        if number in _OF_THE_KEYBOARD and _at_the_terminal():
+            continue
+        # Another user's it may have become, as sudo does; and Windows has few signals to send.
+        with contextlib.suppress(OSError, ValueError):
             child.send_signal(number)
 
 

@@ -129,6 +129,7 @@ class Server:
                     expecting = self._idle
             finally:
                 writer.close()
+                await writer.wait_closed()
 
     async def _stranger(self, client: Address) -> Reply | None:
         """What somebody is told whose process is another user's."""
