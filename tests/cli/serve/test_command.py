@@ -63,7 +63,7 @@ class TestEnvironment:
         [
             ("", "127.0.0.1,localhost"),
             ("a.example, localhost", "a.example,localhost,127.0.0.1"),
-            ("*", "*,127.0.0.1,localhost"),
+            ("*", "*"),
         ],
     )
     def test_no_proxy_stands_before_it(self, flags: list[str], present: str, then: str) -> None:

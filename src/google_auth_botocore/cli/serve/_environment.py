@@ -72,7 +72,8 @@ def variables(credentials: Credentials, port: int, present: Mapping[str, str]) -
         found["GOOGLE_CLOUD_QUOTA_PROJECT"] = credentials.quota_project_id
     for name in _NO_PROXY:
         hosts = [host.strip() for host in present.get(name, "").split(",") if host.strip()]
-        found[name] = ",".join([*hosts, *(host for host in _LOOPBACK if host not in hosts)])
+        more = [host for host in _LOOPBACK if host not in hosts and "*" not in hosts]
+        found[name] = ",".join([*hosts, *more])
     return found
 
 
