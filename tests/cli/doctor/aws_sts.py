@@ -23,6 +23,14 @@ class AwsSts(Counterpart):
         super().__init__()
         self._verdict = RegistryVerdict(google.aws_keys, lambda: google.clock())  # noqa: PLW0108 - it may be set anew
         self.not_enabled: set[str] = set()
+        self._google = google
+
+    def __enter__(self) -> AwsSts:
+        """Starts the server, by Google's clock."""
+        super().__enter__()
+        assert self._server is not None
+        self._server.clock = lambda: self._google.clock()  # noqa: PLW0108 - it may be set anew
+        return self
 
     def routes(self) -> list[Route]:
         return [Route("POST", re.compile("/"), self._get_caller_identity)]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import hcl2
 import pytest
+from emulator.workload import CLOUD_PLATFORM
 
 from cli.doctor.aws_sts import refusal
 from cli.doctor.failures import ELSEWHERE, FAILURES
@@ -17,13 +18,15 @@ from cli.doctor.tls import Intercepted
 from cli.doctor.ward import KEYS, NOWHERE, ROLE, Ward
 from google_auth_botocore.cli.doctor._table import TABLE
 from google_auth_botocore.emulator import Fault
+from google_auth_botocore.emulator._pools import Pool
 from google_auth_botocore.emulator.aws import ContainerCredentials, InstanceMetadata, WebIdentityIssuer
 
 README = Path(__file__).parents[3] / "README.md"
 JWT = "urn:ietf:params:oauth:token-type:jwt"
 ACCOUNT = "copycat@my-project.iam.gserviceaccount.com"
 POOL = "//iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/aws"
-PROVIDERS = f"{POOL.removeprefix('//iam.googleapis.com/')}/providers"
+POOL_NAME = POOL.removeprefix("//iam.googleapis.com/")
+PROVIDERS = f"{POOL_NAME}/providers"
 GRANT = (
     f"gcloud iam service-accounts add-iam-policy-binding {ACCOUNT} --role=roles/iam.workloadIdentityUser "
     f"--member=principalSet:{POOL}/attribute.aws_role/{ROLE}"
@@ -141,6 +144,14 @@ def _nobody_named(ward: Ward) -> None:
 @case("", "not-a-service-account", "gcloud iam service-accounts list --format='value(email)'", "configuration", 2)
 def _no_service_accounts_name(ward: Ward) -> None:
     ward.flags["service-account"] = "copycat"
+
+
+@case("", "file-of-another-kind", "gcloud iam workload-identity-pools create-cred-config", "configuration", 2)
+def _a_key_file(ward: Ward) -> None:
+    path = ward.home / "key.json"
+    path.write_text('{"type": "service_account", "private_key": "secret"}')
+    ward.flags.clear()
+    ward.set(GOOGLE_APPLICATION_CREDENTIALS=str(path))
 
 
 @case("", "foreign-endpoint", "gcloud iam workload-identity-pools create-cred-config", "configuration", 2)
@@ -402,6 +413,18 @@ def _a_disabled_provider(ward: Ward) -> None:
     ward.administer()
 
 
+@case("B3", "provider-disabled", f"gcloud iam workload-identity-pools update {POOL_NAME} --no-disabled", "exchange")
+def _a_disabled_pool(ward: Ward) -> None:
+    _pool(ward).disabled = True
+    ward.administer()
+
+
+@case("B3", "provider-deleted", f"gcloud iam workload-identity-pools undelete {POOL_NAME}", "exchange")
+def _a_deleted_pool(ward: Ward) -> None:
+    _pool(ward).purge_time = time.time() + 86_400
+    ward.administer()
+
+
 @case("B3", "provider-deleted", f"gcloud iam workload-identity-pools providers undelete {PROVIDERS}/prod", "exchange")
 def _a_deleted_provider(ward: Ward) -> None:
     ward.workload.provider.purge_time = time.time() + 86_400
@@ -481,6 +504,12 @@ def _a_clock_that_is_off(ward: Ward) -> None:
     ward.hold(ward.google.aws_keys.issue(f"{ROLE}/i-0abc", lifetime=86_400))
     ward.google.clock = lambda: time.time() + 7200
     ward.flags["aws-sts-endpoint"] = NOWHERE
+
+
+@case("B6", "clock-skew", "timedatectl set-ntp true", "AWS caller", 0)
+def _a_clock_that_aws_minds(ward: Ward) -> None:
+    ward.hold(ward.google.aws_keys.issue(f"{ROLE}/i-0abc", lifetime=86_400))
+    ward.google.clock = lambda: time.time() + 7200
 
 
 @case("B6", "clock-skew", "timedatectl set-ntp true", "exchange")
@@ -633,6 +662,12 @@ def _no_binding_as_the_policy_says(ward: Ward) -> None:
     ward.administer()
 
 
+@case("C1", "not-bound", f"--member=principal:{POOL}/subject/arn:aws:iam::123456789012:role/app", "service account")
+def _no_binding_of_a_jwt(ward: Ward) -> None:
+    issuer = ward.start(WebIdentityIssuer(ward.google.aws_keys.find))
+    _with_jwt(ward, issuer, ward.google.add_oidc_provider(issuer.url).audience)
+
+
 @case(
     "C1",
     "wrong-role-arn-in-binding",
@@ -753,6 +788,13 @@ def _no_right_to_id_tokens(ward: Ward) -> None:
 def _an_argument_that_is_refused(ward: Ward) -> None:
     text = "Request contains an invalid argument."
     ward.fault(":generateAccessToken", 400, {"error": {"code": 400, "message": text, "status": "INVALID_ARGUMENT"}})
+
+
+@case("C3", "clock-skew", "timedatectl set-ntp true", "service account")
+def _a_clock_that_aws_minds_less_than_google(ward: Ward) -> None:
+    _delegated(ward)
+    ward.google.allow_domain_wide_delegation(ACCOUNT, [CLOUD_PLATFORM])
+    ward.google.clock = lambda: time.time() - 600
 
 
 @case("C3", "clock-skew", "timedatectl set-ntp true", "service account")
@@ -901,6 +943,12 @@ _PERIMETER = {
         "status": "PERMISSION_DENIED",
     }
 }
+
+
+def _pool(ward: Ward) -> Pool:
+    pool = ward.google._pools.pool(ward.workload.provider.pool_name)
+    assert pool is not None
+    return pool
 
 
 def _write(ward: Ward, name: str, text: str) -> None:

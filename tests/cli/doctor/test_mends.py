@@ -15,9 +15,12 @@ from cli.doctor.ward import Ward
 MENDED = (
     "a disabled provider",
     "a deleted provider",
+    "a disabled pool",
+    "a deleted pool",
     "a condition on the roles own arn",
     "a long name",
     "no binding",
+    "no binding of a jwt",
     "the roles own arn in the binding",
     "a project id in the binding",
     "a grant on the project",

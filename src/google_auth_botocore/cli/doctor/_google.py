@@ -74,7 +74,7 @@ def principal(seen: Seen) -> str:
     if seen.principal is not None:
         origin = "as Google's introspection says"
     elif seen.arn is None:
-        origin = "AWS could not be asked who it is"
+        origin = "AWS has not said who it is"
     elif subject not in _USUAL_SUBJECTS:
         origin = f"the provider maps google.subject = {subject}"
     else:

@@ -17,10 +17,12 @@ _USUAL = "us-east-1"
 
 
 def _refusal(seen: Seen) -> tuple[str | None, str]:
-    """AWS's code and words, from whoever heard them."""
+    """AWS's code and words, from whoever heard them; not about the date, which is mended on the way to Google."""
     if seen.error is not None:
         return getattr(seen.error, "aws_reason", None), seen.said
-    return (None, "") if seen.aws is None else (seen.aws.code, f"AWS says {seen.aws.code}: {seen.aws.message}")
+    if seen.aws is None or skewed(seen.aws.message):
+        return None, ""
+    return seen.aws.code, f"AWS says {seen.aws.code}: {seen.aws.message}"
 
 
 def _code(*codes: str) -> Callable[[Seen], Iterable[str]]:
@@ -33,11 +35,8 @@ def _code(*codes: str) -> Callable[[Seen], Iterable[str]]:
 
 
 def _skewed(seen: Seen) -> Iterator[str]:
-    code, text = _refusal(seen)
-    if code and skewed(text):
-        yield text
-        if seen.ahead is not None:
-            yield f"By the replies this machine's clock is off by {abs(seen.ahead):.0f} s."
+    if seen.aws is not None and skewed(seen.aws.message):
+        yield f"AWS says {seen.aws.code}: {seen.aws.message}"
 
 
 def _frozen(seen: Seen) -> Iterator[str]:
@@ -76,7 +75,14 @@ def _both(
 
 
 CAUSES: tuple[Cause, ...] = (
-    *_both("clock-skew", "The clock of this machine is too far off for AWS.", _skewed, SET_CLOCK),
+    Cause(
+        "clock-skew",
+        "AWS caller",
+        "The clock of this machine is too far off for AWS. These credentials date their signature anew when they hear of it.",
+        _skewed,
+        SET_CLOCK,
+        fatal=False,
+    ),
     *_both(
         "secret-key-wrong",
         "The secret access key does not belong to the access key id, or a proxy changes signed headers.",

@@ -15,6 +15,11 @@ from google_auth_botocore.cli.doctor._seen import Seen
 _STEP = "configuration"
 _FORM = "//iam.googleapis.com/projects/NUMBER/locations/global/workloadIdentityPools/POOL/providers/PROVIDER"
 
+_CREATE = (
+    f"gcloud iam workload-identity-pools create-cred-config {_FORM.removeprefix('//iam.googleapis.com/')} "
+    "--aws --enable-imdsv2 --service-account=EMAIL --output-file=config.json"
+)
+
 
 def _describe_project(seen: Seen) -> Mend:
     match = re.search(r"has the project id '([^']+)'", seen.said)
@@ -55,12 +60,7 @@ CAUSES: tuple[Cause, ...] = (
         said("No identity is named"),
         do(
             "Give --config FILE or --audience NAME.",
-            gcloud=[
-                (
-                    f"gcloud iam workload-identity-pools create-cred-config {_FORM.removeprefix('//iam.googleapis.com/')} --aws"
-                    " --enable-imdsv2 --service-account=EMAIL --output-file=config.json"
-                )
-            ],
+            gcloud=[_CREATE],
         ),
     ),
     Cause(
@@ -101,6 +101,13 @@ CAUSES: tuple[Cause, ...] = (
         do(gcloud=["gcloud iam service-accounts list --format='value(email)'"]),
     ),
     Cause(
+        "file-of-another-kind",
+        _STEP,
+        "The file is not one for a workload on AWS.",
+        lambda seen: [seen.said] if re.search("has the (type|environment_id) ", seen.said) else [],
+        do("Write one that is, and name it by --config or GOOGLE_APPLICATION_CREDENTIALS.", gcloud=[_CREATE]),
+    ),
+    Cause(
         "foreign-endpoint",
         _STEP,
         "The file names an endpoint that is not the cloud's own, and would get the identity.",
@@ -109,12 +116,7 @@ CAUSES: tuple[Cause, ...] = (
         ),
         do(
             "Write the file anew; give an endpoint of your own by --token-url or --iam-credentials-endpoint.",
-            gcloud=[
-                (
-                    f"gcloud iam workload-identity-pools create-cred-config {_FORM.removeprefix('//iam.googleapis.com/')} --aws"
-                    " --enable-imdsv2 --service-account=EMAIL --output-file=config.json"
-                )
-            ],
+            gcloud=[_CREATE],
         ),
     ),
     Cause(

@@ -45,10 +45,7 @@ def _perimeter(seen: Seen) -> list[str]:
 
 def _off(seen: Seen) -> Iterator[str]:
     if seen.ahead is not None and abs(seen.ahead) > _SECONDS_OFF:
-        yield (
-            f"By their replies, this machine's clock is {abs(seen.ahead):.0f} s {'behind' if seen.ahead > 0 else 'ahead'}. "
-            "These credentials date their signatures by the reply; other programs' fail."
-        )
+        yield f"By their replies, this machine's clock is {abs(seen.ahead):.0f} s {'behind' if seen.ahead > 0 else 'ahead'}."
 
 
 def skewed(text: str) -> bool:
@@ -87,7 +84,7 @@ CAUSES: tuple[Cause, ...] = (
     Cause(
         "clock-skew",
         "clock",
-        "The clock of this machine is off.",
+        "The clock of this machine is off. These credentials date their signatures by the replies; other programs' fail.",
         _off,
         SET_CLOCK,
         fatal=False,
