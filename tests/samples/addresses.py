@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -57,4 +58,4 @@ def for_children(addresses: Mapping[str, str], place: Path) -> dict[str, str]:
         "from samples.addresses import led\n"
         f"HTTPAdapter.send = led(HTTPAdapter.send, {dict(addresses)!r})\n"
     )
-    return {"PYTHONPATH": f"{place}:{Path(__file__).parents[1]}"}
+    return {"PYTHONPATH": os.pathsep.join([str(place), str(Path(__file__).parents[1])])}

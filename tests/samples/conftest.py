@@ -1,4 +1,4 @@
-"""Both clouds on loopback, and the application as a process on an instance, or as a function."""
+"""Both clouds on loopback: gcp_copycat as a process on an instance, or as a function, and the samples as they are printed."""
 
 from __future__ import annotations
 

@@ -150,7 +150,7 @@ class TestFromTokenService:
     ROLE = "arn:aws:sts::111122223333:assumed-role/gcp-copycat"
 
     @pytest.fixture(name="role", autouse=True)
-    def _role(self, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    def _role(self, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         """Somebody with keys of an account whose role Google trusts."""
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIATESTTESTTESTTEST")
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "not-checked-by-moto")
@@ -159,6 +159,8 @@ class TestFromTokenService:
         provider = sandbox.google.add_aws_provider(account_id="111122223333")
         member = provider.principal_set("aws_role", self.ROLE)
         sandbox.google.grant(sandbox.service_account, "roles/iam.workloadIdentityUser", member)
+        yield
+        sandbox.google.add_aws_provider(account_id="123456789012")  # as it was
 
     @pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow:DeprecationWarning")  # TokenService's
     def test_the_same_identity_has_the_same_token(self, sandbox: Sandbox) -> None:

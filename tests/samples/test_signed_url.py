@@ -13,13 +13,10 @@ from google_auth_botocore.emulator.sandbox import Sandbox
 from samples.conftest import Run, grant
 
 
-def test_without_the_role_that_it_names_it_is_told_so(run: Run) -> None:
+def test_whoever_has_the_url_reads_the_object(sandbox: Sandbox, run: Run) -> None:
+    """The test has no credentials. Without the role that the sample asks for, the error says which."""
     with pytest.raises(FederationError, match=r"roles/iam\.serviceAccountTokenCreator"):
         run("signed_url.py", "my-bucket", "report.pdf")
-
-
-def test_whoever_has_the_url_reads_the_object(sandbox: Sandbox, run: Run) -> None:
-    """The test has no credentials."""
     grant(sandbox, "roles/iam.serviceAccountTokenCreator")
     sandbox.storage_client().create_bucket("my-bucket").blob("report.pdf").upload_from_string(b"%PDF")
 

@@ -56,7 +56,8 @@ resource "google_iam_workload_identity_pool" "aws" {
 resource "google_iam_workload_identity_pool_provider" "prod" {
   workload_identity_pool_id          = google_iam_workload_identity_pool.aws.workload_identity_pool_id
   workload_identity_pool_provider_id = "prod"
-  # The role is what is left of the ARN without the session; and of the account, that role alone may come.
+  # The role is what is left of the ARN without the session; and of the account, that role alone may come. A subject has
+  # 127 bytes at most, so that a role whose name is longer than 23 wants assertion.arn.extract('assumed-role/{role_and_session}').
   attribute_mapping = {
     "google.subject"     = "assertion.arn"
     "attribute.aws_role" = "assertion.arn.extract('{account_arn}assumed-role/') + 'assumed-role/' + assertion.arn.extract('assumed-role/{role_name}/')"

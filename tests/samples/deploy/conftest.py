@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -14,12 +15,22 @@ from hcl2 import SerializationOptions
 
 from google_auth_botocore.emulator import AwsKeys
 from google_auth_botocore.emulator.sandbox import Sandbox
-from samples.conftest import SAMPLES
+from samples.conftest import SAMPLES, blocks, commands
 
 DEPLOY = SAMPLES / "deploy"
 ACCOUNT, PROJECT, NUMBER = "111122223333", "my-project", "123456789012"
 ROLE = f"arn:aws:sts::{ACCOUNT}:assumed-role/gcp-copycat"
 SOURCE, DESTINATION = "my-gcs-bucket", "my-s3-bucket"
+
+
+def printed(page: Path, program: str) -> list[list[str]]:
+    """The commands of one program, without what they are piped into."""
+    # A JSON document in quotes goes over several lines, which is one word to a shell.
+    text = re.sub(
+        r"'\{\n.*?\n\}'", lambda match: " ".join(match[0].split()), "\n".join(blocks(page, "sh")), flags=re.DOTALL
+    )
+    found = [words[: words.index("|")] if "|" in words else words for words in commands(text)]
+    return [words for words in found if words[0] == program]
 
 
 class Terraform:

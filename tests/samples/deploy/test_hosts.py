@@ -16,8 +16,7 @@ import yaml
 from google_auth_botocore.emulator.aws import ContainerCredentials, InstanceMetadata
 from samples.conftest import SAMPLE, commands
 from samples.deploy.aws_commands import check
-from samples.deploy.conftest import ACCOUNT, DEPLOY, ROLE, World
-from samples.deploy.test_pages import printed
+from samples.deploy.conftest import ACCOUNT, DEPLOY, ROLE, World, printed
 
 EVERYTHING = ["b", "reports/a"]
 TASK = json.loads((DEPLOY / "ecs" / "task-definition.json").read_text())

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from google_auth_botocore.emulator.sandbox import Sandbox
-from samples.conftest import SAMPLE, blocks, commands
+from samples.conftest import SAMPLE, blocks
 from samples.deploy.aws_commands import CUSTOM, request
-from samples.deploy.conftest import ACCOUNT, DEPLOY, ROLE, Terraform
+from samples.deploy.conftest import ACCOUNT, DEPLOY, ROLE, Terraform, printed
 
 PAGES = sorted(DEPLOY.glob("*/README.md"))
 TRUST = sorted(DEPLOY.glob("*/*trust-policy.json"))
@@ -21,16 +21,6 @@ TRUST = sorted(DEPLOY.glob("*/*trust-policy.json"))
 
 def of_page(path: Path) -> str:
     return path.parent.name
-
-
-def printed(page: Path, program: str) -> list[list[str]]:
-    """The commands of one program, without what they are piped into."""
-    # A JSON document in quotes goes over several lines, which is one word to a shell.
-    text = re.sub(
-        r"'\{\n.*?\n\}'", lambda match: " ".join(match[0].split()), "\n".join(blocks(page, "sh")), flags=re.DOTALL
-    )
-    found = [words[: words.index("|")] if "|" in words else words for words in commands(text)]
-    return [words for words in found if words[0] == program]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=of_page)
