@@ -39,7 +39,7 @@ class Federation:
     def __init__(self, identity: _aws.AwsIdentity, clock: Clock) -> None:
         self.identity = identity
         self._clock = clock
-        # How far AWS's clock is ahead of ours, in seconds; measured when AWS refuses a date.
+        # How far AWS's and Google's clocks are ahead of ours, in seconds; measured when one of them refuses a date.
         self._offset = 0.0
         self._sources: weakref.WeakValueDictionary[Hashable, TokenSource] = weakref.WeakValueDictionary()
         self._recent: deque[TokenSource] = deque(maxlen=_KEPT)
@@ -155,9 +155,20 @@ class Federation:
             }
             return _google.sign_jwt(sender, settings, bearer, self.identity.assumed_role, claims)
 
-        # The assertion is for another server, which knows nothing of the federated token.
-        assertion = self._with_federated_token(settings, request, errand, sign)
-        return _google.assertion_token(self._sender(request, errand), settings, assertion)
+        def act() -> Minted:
+            # The assertion is for another server, which knows nothing of the federated token.
+            assertion = self._with_federated_token(settings, request, errand, sign)
+            return _google.assertion_token(sender, settings, assertion)
+
+        sender = self._sender(request, errand)
+        try:
+            return act()
+        except FederationError as error:
+            if not _hints.misdated(str(error)) or sender.date is None:
+                raise
+            # AWS takes a date that is some minutes off, and this server does not.
+            self._offset = sender.date - self._clock.time()
+        return act()
 
     def _with_federated_token(
         self,

@@ -104,6 +104,12 @@ _ROLES = {
     "signing": _TOKEN_CREATOR,
     "delegation": _TOKEN_CREATOR,
 }
+# All of a mapping is set at once: the role, which bindings name, is mapped as Google does by default.
+_SHORT_SUBJECT = (
+    "google.subject=assertion.arn.extract('assumed-role/{role_and_session}'),"
+    "attribute.aws_role=assertion.arn.contains('assumed-role') ? assertion.arn.extract('{account_arn}assumed-role/') + "
+    "'assumed-role/' + assertion.arn.extract('assumed-role/{role_name}/') : assertion.arn"
+)
 _CLOCK = "Set this machine's clock (chrony or systemd-timesyncd): it is too far off for {}."
 
 
@@ -154,7 +160,7 @@ def _exchange_of_request(refusal: Refusal, _: Settings, provider: str) -> str | 
     if "google.subject exceeds" in text:
         return (
             "Map a shorter subject, or shorten the role's session name. Run: gcloud iam workload-identity-pools providers update-aws "
-            f"{provider} --attribute-mapping=\"google.subject=assertion.arn.extract('assumed-role/{{role_and_session}}')\""
+            f"{provider} --attribute-mapping={shlex.quote(_SHORT_SUBJECT)}"
         )
     if "AWS account" in text or "account id" in text.lower():
         return f"Check which AWS account the provider trusts. Run: gcloud iam workload-identity-pools providers describe {provider}"
@@ -214,7 +220,7 @@ def delegation(refusal: Refusal, *, settings: Settings) -> str | None:
     """About a refusal to let the service account act for a Workspace user."""
     if refusal.reason not in ("unauthorized_client", "access_denied", "invalid_grant"):
         return None
-    if "short-lived token" in refusal.text:
+    if misdated(refusal.text):
         return _CLOCK.format("Google")
     return (
         "Allow the service account's client id these scopes in the Workspace admin console (Security, API controls, Domain-wide delegation): "
@@ -260,6 +266,11 @@ def _member(settings: Settings, assumed_role: str | None) -> tuple[str, str]:
 def _provider(settings: Settings) -> str:
     """Its name as an argument of gcloud's, whose --project wants an id, which is not known here."""
     return settings.audience.removeprefix("//iam.googleapis.com/")
+
+
+def misdated(text: str) -> bool:
+    """Whether Google's token endpoint found the date of an assertion too old or too new."""
+    return "short-lived token" in text
 
 
 def skewed(text: str) -> bool:

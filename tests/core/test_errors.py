@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+import shlex
 from typing import Any
 
 import pytest
@@ -61,7 +62,12 @@ GRANT = (
             (
                 "Map a shorter subject, or shorten the role's session name. Run: gcloud iam workload-identity-pools providers update-aws "
                 f"{POOL}/providers/prod "
-                "--attribute-mapping=\"google.subject=assertion.arn.extract('assumed-role/{role_and_session}')\""
+                "--attribute-mapping="
+                + shlex.quote(
+                    "google.subject=assertion.arn.extract('assumed-role/{role_and_session}'),"
+                    "attribute.aws_role=assertion.arn.contains('assumed-role') ? assertion.arn.extract('{account_arn}assumed-role/') + "
+                    "'assumed-role/' + assertion.arn.extract('assumed-role/{role_name}/') : assertion.arn"
+                )
             ),
         ),
         (

@@ -117,6 +117,16 @@ class TestSubject:
         monkeypatch.setattr(SourceCredentials, "_clock", FakeClock(now=time.time() + 3 * 3600))
         assert behind(google, make(subject=ANN)).principal == ANN
 
+    def test_googles_own_word_counts_where_aws_took_the_date(
+        self, google: Emulator, make: Make, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Ten minutes: AWS takes a signature of fifteen, and Google no assertion of the future."""
+        monkeypatch.setattr(SourceCredentials, "_clock", FakeClock(now=time.time() + 600))
+        made = make(subject=ANN)
+        assert behind(google, made).principal == ANN
+        made.refresh(None)
+        assert calls(google) == ["/token", *["signJwt", "/token"] * 3]
+
     def test_one_failure_of_each_server_goes_unnoticed(
         self, google: Emulator, make: Make, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -201,11 +211,12 @@ class TestRefusal:
 
     def test_a_clock_that_google_finds_wrong(self, google: Emulator, credentials: Credentials) -> None:
         words = "Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable timeframe."
-        google.fail(OAUTH, Fault(400, body={"error": "invalid_grant", "error_description": words}))
+        google.fail(OAUTH, Fault(400, times=2, body={"error": "invalid_grant", "error_description": words}))
 
         with pytest.raises(FederationError) as caught:
             credentials.with_subject(ANN).refresh(None)
 
+        assert calls(google) == ["/token", *["signJwt", "/token"] * 2]
         hint = "Set this machine's clock (chrony or systemd-timesyncd): it is too far off for Google."
         assert (caught.value.reason, caught.value.hint) == ("invalid_grant", hint)
 
