@@ -5,6 +5,9 @@ from __future__ import annotations
 import time
 from typing import NamedTuple, Protocol
 
+# The year 5138, in seconds since the epoch: what is later, whoever says it, is a mistake, and datetime ends soon after.
+LAST_SECOND = 1e11
+
 
 class Moment(NamedTuple):
     """One reading of both clocks, in seconds.

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple, NoReturn
 from urllib.parse import quote, urlencode
 
 from google_auth_botocore import _hints, _text
+from google_auth_botocore._clock import LAST_SECOND
 from google_auth_botocore._config import Settings
 from google_auth_botocore._hints import Refusal
 from google_auth_botocore._token import Minted
@@ -27,6 +28,7 @@ from google_auth_botocore.exceptions import FederationError, TransientFederation
 # Thirty years: beyond it a number is a mistake.
 _LONGEST_LIFE = 1e9
 _TOKEN_FIELDS = ("access_token", "refresh_token", "id_token", "accessToken", "token", "signedJwt", "signedBlob")
+_GIVEN = re.compile(rf'"(?:{"|".join(_TOKEN_FIELDS)})"\s*:\s*"([^"]+)')
 _TOKEN = re.compile(r"[!-~]+")
 _AWS_REASON = re.compile(r"AWS response of type (\w+)")
 _RFC3339 = re.compile(r"(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d:\d\d)(?:\.\d+)?([Zz]|[+-]\d\d:\d\d)")
@@ -94,6 +96,7 @@ def _refusal(document: object, body: bytes, secrets: list[str]) -> Refusal:
             reason = reason.get("status")
     else:
         text = body.decode(errors="replace")
+        secrets = [*secrets, *_GIVEN.findall(text)]  # also of a token's reply that was cut off on the way
     info = (
         next((each for each in details if isinstance(each, Mapping) and "reason" in each), {})
         if isinstance(details, list)
@@ -207,7 +210,13 @@ def generate_id_token(
     value = _token(call, document, reply, "token")
     claims = _claims(value)
     issued, ends = claims.get("iat"), claims.get("exp")
-    if not isinstance(issued, (int, float)) or not isinstance(ends, (int, float)) or ends <= issued:
+    # Compared before one is subtracted from the other: JSON has numbers that no float holds, and one that is none.
+    if (
+        not isinstance(issued, (int, float))
+        or not isinstance(ends, (int, float))
+        or not 0 <= issued < ends < LAST_SECOND
+        or ends - issued >= _LONGEST_LIFE
+    ):
         call.unusable("an ID token without a life ('iat' and 'exp')", reply)
     return Minted(value, float(ends - issued), reply.asked_at)
 
@@ -270,6 +279,6 @@ def _claims(jwt: str) -> Mapping[str, Any]:
     try:
         payload = jwt.split(".")[1]
         claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-    except (IndexError, ValueError):
+    except (IndexError, ValueError, RecursionError):
         return {}
     return claims if isinstance(claims, Mapping) else {}

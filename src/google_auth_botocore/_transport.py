@@ -16,7 +16,7 @@ import google.auth.transport.requests
 from google.auth import exceptions
 
 from google_auth_botocore import _clock, _quiet, _text
-from google_auth_botocore._clock import Clock, Moment
+from google_auth_botocore._clock import LAST_SECOND, Clock, Moment
 from google_auth_botocore._token import Errand, Request
 from google_auth_botocore._version import __version__
 from google_auth_botocore.exceptions import FederationError, TransientFederationError
@@ -61,9 +61,10 @@ class Reply(NamedTuple):
 
 def _timestamp(http_date: str | None) -> float | None:
     try:
-        return parsedate_to_datetime(http_date or "").timestamp()
+        seconds = parsedate_to_datetime(http_date or "").timestamp()
     except (TypeError, ValueError, OverflowError):
         return None
+    return seconds if 0 <= seconds < LAST_SECOND else None
 
 
 class Sender:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import hypothesis
 import pytest
 
 from core.stand_in import PROVIDER, FakeClock, FakeGoogle
@@ -12,6 +13,11 @@ from google_auth_botocore import Credentials
 from google_auth_botocore._base import SourceCredentials
 
 Make = Callable[..., Credentials]
+
+# For `nox -s fuzz`: other examples at each run, and a million of them over the tests of core.test_fuzz.
+hypothesis.settings.register_profile(
+    "fuzz", max_examples=100_000, deadline=None, database=None, suppress_health_check=list(hypothesis.HealthCheck)
+)
 
 
 @pytest.fixture(autouse=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import traceback
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -174,3 +175,8 @@ def check(subject_token: str, audience: str, secret_of: Callable[[str], str]) ->
     assert parts["Signature"] == hmac.digest(key, text.encode(), "sha256").hex()
     assert headers["x-amz-date"].startswith(date)
     return headers
+
+
+def shown(error: BaseException) -> str:
+    """Whatever a traceback, a log of it or a debugger shows."""
+    return "".join(traceback.format_exception(error)) + repr(error) + repr(vars(error)) + str(error.args)

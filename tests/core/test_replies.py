@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 import pytest
@@ -9,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.conftest import Make
-from core.stand_in import ACCOUNT, PROVIDER, Answer, FakeClock, FakeGoogle, federated, impersonated
-from google_auth_botocore import FederationError, Token, TransientFederationError
+from core.stand_in import ACCOUNT, PROVIDER, Answer, FakeClock, FakeGoogle, federated, impersonated, shown
+from google_auth_botocore import FederationError, IDTokenCredentials, Token, TransientFederationError
 
 EXCHANGE = [
     (b"not JSON", "a body that is no JSON object"),
@@ -171,3 +172,51 @@ def test_life_of_thousands_of_digits_is_no_life(make: Make, request_: FakeGoogle
     request_.script.append(federated("t", "9" * 5000))
     with pytest.raises(TransientFederationError, match="no life in seconds"):
         make().refresh(request_)
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        b'{"iat": 0, "exp": 1%s}' % (b"0" * 400),
+        b'{"exp": 1%s, "iat": 1.5}' % (b"0" * 400),
+        b'{"iat": 0, "exp": 1e308}',
+        b'{"iat": 0, "exp": NaN}',
+        b'{"iat": NaN, "exp": 1}',
+        b'{"iat": 0, "exp": Infinity}',
+        b'{"iat": -1e300, "exp": 1}',
+        b'{"iat": 5, "exp": 5}',
+        b'{"iat": 0, "exp": 1000000000}',
+        b'{"iat": "0", "exp": 3600}',
+        b'{"iat": 0}',
+        b"[" * 100_000,
+    ],
+    ids=lambda claims: claims[:30].decode(),
+)
+def test_id_token_whose_life_can_not_be_measured(make: Make, request_: FakeGoogle, claims: bytes) -> None:
+    payload = base64.urlsafe_b64encode(claims).decode().rstrip("=")
+    request_.script.extend([federated("federated-0"), Answer({"token": f"header.{payload}.signature"})])
+    with pytest.raises(TransientFederationError, match=r"an ID token without a life \('iat' and 'exp'\)"):
+        IDTokenCredentials(make(ACCOUNT), "https://x").refresh(request_)
+
+
+@pytest.mark.parametrize("date", ["Fri, 31 Dec 9999 23:59:59 GMT", "Mon, 01 Jan 1900 00:00:00 GMT"])
+def test_a_date_that_no_clock_can_show_does_not_move_the_signature(make: Make, request_: FakeGoogle, date: str) -> None:
+    text = "Received invalid AWS response of type SignatureDoesNotMatch with error message: Signature expired: x"
+    request_.script.append(Answer({"error": "invalid_grant", "error_description": text}, 400, {"Date": date}))
+    credentials = make()
+    with pytest.raises(FederationError, match="Set this machine's clock"):
+        credentials.refresh(request_)
+    credentials.refresh(request_)
+    assert "20270115T080000Z" in request_.calls[-1].form["subject_token"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b'{"access_token": "ya29.new-and-secret', b'[{"access_token" : "ya29.new-and-secret", "expires_in": 3600}]'],
+)
+def test_token_in_a_refusal_that_is_no_json_object_is_not_quoted(make: Make, request_: FakeGoogle, body: bytes) -> None:
+    request_.script.append(Answer(body, 400))
+    with pytest.raises(FederationError) as caught:
+        make().refresh(request_)
+    assert "[hidden]" in str(caught.value)
+    assert "ya29.new-and-secret" not in shown(caught.value)

@@ -25,7 +25,7 @@ from hypothesis import strategies as st
 from records import Records, recording
 
 from core.conftest import Make
-from core.stand_in import ACCOUNT, PROVIDER, Answer, FakeClock, FakeGoogle, Sent
+from core.stand_in import ACCOUNT, PROVIDER, Answer, FakeClock, FakeGoogle, Sent, shown
 from google_auth_botocore import Credentials, FederationError
 from google_auth_botocore.emulator import AwsKeys, AwsProvider, Emulator, Fault
 from google_auth_botocore.emulator.aws import ContainerCredentials, InstanceMetadata
@@ -133,12 +133,6 @@ def test_others_debug_records_are_theirs(records: Records, request_: FakeGoogle,
     assert "somebody else's signature" in records
 
 
-def _all_text(error: BaseException) -> str:
-    """Whatever a traceback, a log of it or a debugger shows."""
-    shown = "".join(traceback.format_exception(error))
-    return shown + repr(error) + repr(vars(error)) + str(error.args)
-
-
 @pytest.mark.parametrize("echo", ["description", "message", "body", "reason", "escaped"])
 @pytest.mark.parametrize("account", [None, ACCOUNT])
 def test_server_that_quotes_what_it_was_sent(
@@ -173,12 +167,12 @@ def test_server_that_quotes_what_it_was_sent(
         make(account).refresh(request_)
     signature = re.search(r"Signature=([0-9a-f]{64})", unquote(unquote(request_.calls[0].body.decode())))
     assert signature is not None
-    shown = _all_text(caught.value)
+    text = shown(caught.value)
     hidden = ["ya29.federated-and-long"] if account else [signature[1], session, quote(session, safe="")]
     if not account:
         hidden.append(secret_key)
     for secret in hidden:
-        assert secret not in shown
+        assert secret not in text
     assert not re.search(r"[\x00-\x08\x0b-\x1f]", str(caught.value))
 
 
