@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -36,9 +37,20 @@ def install(
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Runs the tests, or those that are named after `--`."""
+    """Runs the tests but for the slow ones, or those that are named after `--`."""
     install(session, "tests")
-    session.run("pytest", *(session.posargs or ["--ignore=tests/consumers"]))
+    session.run("pytest", *(session.posargs or ["--ignore=tests/consumers", "-m", "not slow"]))
+
+
+@nox.session
+def slow(session: nox.Session) -> None:
+    """Runs the slow tests: much is done by the real gcloud, aws and node, where these are."""
+    install(session, "tests")
+    if shutil.which("npm"):
+        session.run_install(
+            "npm", "install", "--no-audit", "--no-fund", "--prefix", "tests/cli/serve/node", external=True
+        )
+    session.run("pytest", "--ignore=tests/consumers", "-m", "slow", *session.posargs)
 
 
 @nox.session
@@ -50,9 +62,11 @@ def samples(session: nox.Session) -> None:
 
 @nox.session
 def consumers(session: nox.Session) -> None:
-    """Drives the libraries that take credentials, a gigabyte of them, against Google's side on loopback."""
+    """Drives the libraries that take credentials, a gigabyte of them; `-- --write-matrix`: writes the README's table."""
     install(session, "consumers")
-    session.run("pytest", *(session.posargs or ["tests/consumers"]))
+    session.run(
+        "pytest", *([] if any("tests/" in each for each in session.posargs) else ["tests/consumers"]), *session.posargs
+    )
 
 
 @nox.session
@@ -86,6 +100,13 @@ def bench(session: nox.Session) -> None:
         pythons.append(f"{peer}={python}")
     out = session.posargs[0] if session.posargs else session.create_tmp()
     session.run("python", "-m", "bench", out, *pythons, env={"PYTHONPATH": "tests"})
+
+
+@nox.session
+def fuzz(session: nox.Session) -> None:
+    """Tries a million configurations, arguments and replies; not in CI. Takes an hour of two cores."""
+    install(session, "tests")
+    session.run("pytest", "--hypothesis-profile=fuzz", "--dist=load", *(session.posargs or ["tests/core/test_fuzz.py"]))
 
 
 @nox.session

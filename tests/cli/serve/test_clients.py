@@ -231,6 +231,7 @@ def no_node() -> str | None:
     return None if found.returncode == 0 else f"npm install --prefix {NODE} has not been run"
 
 
+@pytest.mark.slow
 def test_node(flags: list[str], workload: Workload, storage: Storage) -> None:
     reason = no_node()
     if reason is not None:
