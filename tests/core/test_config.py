@@ -152,6 +152,62 @@ def test_argument_that_can_not_be_right(make: Make, arguments: dict[str, Any], m
     assert isinstance(caught.value, exceptions.GoogleAuthError)
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://sts.example.com/v1/token",
+        "https://sts.example.com:1/v1/token?a=b",
+        "http://localhost:8080/v1/token",
+        "http://127.0.0.1/v1/token",
+        "http://[::1]:1/v1/token",
+    ],
+)
+def test_endpoint_that_is_secure_is_asked_as_it_is_given(make: Make, url: str) -> None:
+    assert make(token_url=url).info["token_url"] == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://[bad",
+        "https://sts.example.com:99999/",
+        "https://sts.example.com:port/",
+        "https://sts.example.com:0/",
+        "https:///v1/token",
+        "https://sts.example.com/#x",
+        "https://sts.example.com/ä",
+        "https://@sts.example.com/",
+        "ftp://localhost/",
+        "HTTP:/localhost/",
+        "localhost",
+    ],
+)
+@pytest.mark.parametrize("name", ["token_url", "iam_credentials_endpoint", "oauth_token_url"])
+def test_endpoint_that_is_none_or_not_secure_is_refused(make: Make, name: str, url: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        make(**{name: url})
+    assert str(caught.value) == (
+        f"{name} must be an https URL, or http on loopback, without user part or fragment, not {url!r}."
+    )
+
+
+def test_empty_endpoint_is_named(make: Make) -> None:
+    with pytest.raises(ConfigurationError, match=r"^token_url must be a non-empty string, not ''\.$"):
+        make(token_url="")
+
+
+def test_host_of_iam_may_end_with_a_slash(make: Make) -> None:
+    credentials = make(ACCOUNT, iam_credentials_endpoint="https://iam.example.com/")
+    assert credentials.info["service_account_impersonation_url"].startswith("https://iam.example.com/v1/projects/")
+    assert make(ACCOUNT, iam_credentials_endpoint="https://iamcredentials.googleapis.com/").info == make(ACCOUNT).info
+
+
+@pytest.mark.parametrize("end", ["?x=y", "/v1", "/?", "//x"])
+def test_host_of_iam_has_nothing_behind_it(make: Make, end: str) -> None:
+    with pytest.raises(ConfigurationError, match="must be a scheme and a host without a path"):
+        make(iam_credentials_endpoint=f"https://iam.example.com{end}")
+
+
 @given(st.text())
 def test_any_text_is_an_audience_or_one_clear_error(text: str) -> None:
     error = None

@@ -96,6 +96,7 @@ def test_what_is_secret_is_named_and_shown_nowhere() -> None:
     assert set(token.secrets) == {"SECRET", "SESSION", signature}
     shown = repr(token) + repr(SIGNER)
     assert not any(secret in shown for secret in (*token.secrets, "AKID"))
+    assert repr(token) == "SubjectToken(<hidden>)"
 
 
 @given(st.text(max_size=80) | st.builds(lambda signer: sign(signer, PROVIDER, 0.0).value, signers))

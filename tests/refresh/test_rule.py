@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import random
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -53,6 +54,13 @@ class TestRule:
         assert state(held, Moment(life, 0.0)) is State.EXPIRED
         assert state(held, Moment(0.0, life)) is State.EXPIRED
         assert state(None, Moment(0.0, 0.0)) is State.EXPIRED
+
+    def test_either_clock_opens_the_window_at_its_moment(self) -> None:
+        held = hold(Minted("t", 3600.0, Moment(0.0, 0.0)), 1.0)
+        assert held.renew_at == Moment(2700.0, 2700.0)
+        assert state(held, Moment(2700.0, 0.0)) is State.ADVISORY
+        assert state(held, Moment(0.0, 2700.0)) is State.ADVISORY
+        assert state(held, Moment(2699.9, 2699.9)) is State.FRESH
 
 
 @pytest.fixture(name="background")
@@ -112,6 +120,96 @@ class TestAdvisory:
         assert 1.0 <= tries[2] - tries[1] <= 2.2
         assert ask(credentials, request_) == "Bearer federated-4"
         assert len(request_.calls) == 4
+
+    def test_the_warning_says_until_when_the_token_is_used_when_it_is_tried_again_and_why(
+        self,
+        credentials: Credentials,
+        request_: FakeGoogle,
+        background: Threads,
+        caplog: pytest.LogCaptureFixture,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        monkeypatch.setattr(random, "uniform", lambda _, most: most)
+        warning = (
+            "The Google token could not be renewed ahead of its end; it is used until {}, and the next try is in 1 s. "
+            "Google's Security Token Service refused a federated token for "
+        )
+        request_.script.append(Answer({"error": "invalid_target"}, 400))
+        ask(credentials, request_)
+        background.run()
+        assert caplog.messages[-1].startswith(warning.format("09:00:00 UTC"))
+
+    def test_a_token_that_is_forgotten_while_it_is_renewed_is_used_until_then(
+        self, credentials: Credentials, request_: FakeGoogle, background: Threads, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        request_.script.append(Answer({"error": "invalid_target"}, 400))
+        ask(credentials, request_)
+        credentials.token = None
+        background.run()
+        assert "it is used until then, and the next try is in" in caplog.messages[-1]
+
+    @pytest.mark.parametrize("transient", [False, True])
+    def test_who_waits_for_a_renewal_ahead_of_time_tries_himself_where_it_is_refused(
+        self,
+        credentials: Credentials,
+        request_: FakeGoogle,
+        background: Threads,
+        clock: FakeClock,
+        monkeypatch: pytest.MonkeyPatch,
+        transient: bool,
+    ) -> None:
+        """It was not allowed all that he is; but a server that is down is down for him, too."""
+        clock.advance(395)
+        ask(credentials, request_)
+        clock.advance(5)
+        flight = credentials._source._flight
+        assert flight is not None
+        refusal = Answer({}, 503, {"Retry-After": "100"}) if transient else Answer({"error": "invalid_target"}, 400)
+        request_.script.append(refusal)
+        monkeypatch.setattr(flight.done, "wait", lambda _: background.run())
+        if transient:
+            with pytest.raises(TransientFederationError):
+                ask(credentials, request_)
+        else:
+            assert ask(credentials, request_) == "Bearer federated-3"
+        assert len(request_.calls) == 3 - transient
+
+    def test_a_renewal_that_hangs_is_given_up_a_second_after_its_deadline(
+        self, credentials: Credentials, request_: FakeGoogle, background: Threads, clock: FakeClock
+    ) -> None:
+        for seconds, standing in ((0, 1), (30.9, 1), (0.1, 2)):
+            clock.advance(seconds)
+            assert ask(credentials, request_) == "Bearer federated-1"
+            assert len(background.standing) == standing
+
+    def test_a_server_that_asks_for_more_time_than_there_is_gets_half_of_it(
+        self,
+        credentials: Credentials,
+        request_: FakeGoogle,
+        background: Threads,
+        clock: FakeClock,
+    ) -> None:
+        request_.script.append(Answer({}, 429, {"Retry-After": "600"}))
+        ask(credentials, request_)
+        background.run()
+        for seconds, standing in ((199, 0), (1, 1)):
+            clock.advance(seconds)
+            assert ask(credentials, request_) == "Bearer federated-1"
+            assert len(background.standing) == standing
+
+    def test_a_federated_token_is_renewed_beside_the_call_that_still_uses_it(
+        self, make: Make, request_: FakeGoogle, background: Threads, clock: FakeClock
+    ) -> None:
+        """By the transport of that call."""
+        credentials = make(ACCOUNT)
+        credentials.refresh(request_)
+        clock.advance(3600 - 800)
+        credentials.refresh(request_)
+        assert (request_.count("/token"), len(background.standing)) == (1, 1)
+        background.run()
+        assert request_.count("/token") == 2
+        credentials.refresh(request_)
+        assert (request_.count("/token"), background.standing) == (2, [])
 
     def test_a_permanent_failure_ahead_of_time_does_not_speak_for_the_callers(
         self, credentials: Credentials, request_: FakeGoogle, background: Threads, clock: FakeClock
@@ -223,6 +321,51 @@ class TestServers:
             credentials.refresh(request_)
         assert caught.value.status_code == 401
         credentials.refresh(request_)
+
+    @pytest.mark.parametrize("clocks", ["now", "elapsed"])
+    def test_a_federated_token_that_ends_within_a_minute_by_either_clock_is_not_used(
+        self, make: Make, request_: FakeGoogle, clock: FakeClock, clocks: str
+    ) -> None:
+        credentials = make(ACCOUNT)
+        credentials.refresh(request_)
+        setattr(clock, clocks, getattr(clock, clocks) + 3600 - 59)
+        credentials.refresh(request_)
+        assert (request_.count("/token"), request_.count(":generateAccessToken")) == (2, 2)
+
+    def test_an_explicit_refresh_asks_each_server_again_whatever_it_said_last(
+        self, make: Make, request_: FakeGoogle
+    ) -> None:
+        credentials, no = make(ACCOUNT), Answer({"error": "invalid_target"}, 400)
+        request_.script.extend([no, no])
+        for asked in (1, 2):
+            with pytest.raises(FederationError, match="invalid_target"):
+                credentials.refresh(request_)
+            assert len(request_.calls) == asked
+        credentials.refresh(request_)
+        wrong = Answer({"error": {"code": 401, "message": "x", "status": "UNAUTHENTICATED"}}, 401)
+        request_.script.extend([wrong, no, wrong])
+        for asked in (6, 9):
+            if asked == 6:
+                with pytest.raises(FederationError, match="invalid_target"):
+                    credentials.refresh(request_)
+            else:
+                credentials.refresh(request_)
+            assert len(request_.calls) == asked
+
+    def test_all_that_a_token_takes_is_under_one_deadline_also_where_iam_refuses_the_federated_token(
+        self, make: Make, request_: FakeGoogle, clock: FakeClock
+    ) -> None:
+        def late(_: Sent) -> Answer:
+            clock.advance(9)
+            return Answer({"error": {"code": 401, "message": "x", "status": "UNAUTHENTICATED"}}, 401)
+
+        credentials = make(ACCOUNT)
+        credentials.refresh(request_)
+        start = clock.monotonic()
+        request_.script.extend([late, *[Answer({}, 503)] * 100])
+        with pytest.raises(TransientFederationError):
+            credentials.refresh(request_)
+        assert clock.monotonic() - start <= 30
 
     def test_retry_after_beyond_the_deadline_is_not_waited_for(
         self, make: Make, request_: FakeGoogle, clock: FakeClock

@@ -426,6 +426,8 @@ class TestExpirySetByALibrary:
         assert moved.ends_at.wall == pytest.approx(now.wall + life, abs=1e-3)
         if life > 1:
             assert state(moved, now) is State.FRESH
+            window = moved.ends_at.wall - moved.renew_at.wall
+            assert window == pytest.approx(min(life / 4, 900), abs=1e-3), "as long as one can be"
             assert state(moved, Moment(now.wall + life + 1e-3, now.monotonic)) is State.EXPIRED
         elif life < -1:
             assert state(moved, now) is State.EXPIRED
