@@ -17,15 +17,6 @@ def _api(sandbox: Sandbox) -> Iterator[HttpApi]:
         yield api
 
 
-@pytest.fixture(scope="session", name="certificate")
-def _certificate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Certificate]:
-    """Trusted by every channel of this process, because gRPC reads its roots once in a process."""
-    certificate = Certificate(tmp_path_factory.mktemp("certificate"))
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("GRPC_DEFAULT_SSL_ROOTS_FILE_PATH", str(certificate.path))
-        yield certificate
-
-
 @pytest.fixture(name="https_api")
 def _https_api(sandbox: Sandbox, certificate: Certificate, monkeypatch: pytest.MonkeyPatch) -> Iterator[HttpApi]:
     """Trusted by requests, and by who asks certifi."""

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import io
-import os
 from collections.abc import Iterator
 
 import pandas as pd
 import pytest
 
 from google_auth_botocore.emulator.sandbox import Sandbox
-
-# Else gcsfs asks Storage Control, which is not there, what kind of bucket it is. It looks when it is imported.
-os.environ["GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT"] = "false"
 
 
 @pytest.fixture(name="bucket")

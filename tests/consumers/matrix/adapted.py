@@ -1,0 +1,123 @@
+"""The libraries for which the package has an adapter."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import Any
+
+import httpx
+import kubernetes.client
+import obstore
+import polars as pl
+from adapters.bearers import Bearers, Objects
+from gcloud.aio.auth.token import BaseToken
+from gcloud.aio.storage import Storage
+from obstore.store import GCSStore
+
+from consumers.matrix.world import BUCKET, OBJECTS, TABLE, TABLE_NAME, Consumer, World
+from google_auth_botocore import Credentials
+from google_auth_botocore.adapters import gcloud_aio
+from google_auth_botocore.adapters import httpx as httpx_adapter
+from google_auth_botocore.adapters import kubernetes as kubernetes_adapter
+from google_auth_botocore.adapters import obstore as obstore_adapter
+from google_auth_botocore.adapters import polars as polars_adapter
+
+NAMESPACES = {"kind": "NamespaceList", "apiVersion": "v1", "items": [{"metadata": {"name": "default"}}]}
+
+
+class Obstore(Consumer):
+    name = "obstore"
+
+    def __init__(self, credentials: Credentials, world: World) -> None:
+        self._running = contextlib.ExitStack()
+        objects = Objects({f"/{BUCKET}/{name}": content for name, content in OBJECTS.items()})
+        url = self._running.enter_context(Bearers(world.sandbox.google).guard(objects))
+        self._store = GCSStore(
+            BUCKET,
+            base_url=url,
+            client_options={"allow_http": True},
+            credential_provider=obstore_adapter.CredentialProvider(credentials),
+        )
+
+    def job(self) -> None:
+        [name, *_] = OBJECTS
+        assert bytes(obstore.get(self._store, name).bytes()) == OBJECTS[name]
+
+    def close(self) -> None:
+        self._running.close()
+
+
+class Polars(Consumer):
+    name = "polars"
+    strict = True
+
+    def __init__(self, credentials: Credentials, world: World) -> None:
+        self._running = contextlib.ExitStack()
+        objects = Objects({f"/{BUCKET}/{name}": content for name, content in OBJECTS.items()})
+        self._url = self._running.enter_context(Bearers(world.sandbox.google).guard(objects))
+        self._provider = polars_adapter.CredentialProvider(credentials)
+
+    def job(self) -> None:
+        frame = pl.read_parquet(
+            f"gs://{BUCKET}/{TABLE_NAME}",
+            credential_provider=self._provider,
+            storage_options={"google_base_url": self._url, "allow_http": "true"},
+        )
+        assert frame.to_dict(as_series=False) == TABLE
+
+    def close(self) -> None:
+        self._running.close()
+
+
+class GcloudAio(Consumer):
+    name = "gcloud-aio"
+    waits = ("tenacity.wait.random",)
+
+    def __init__(self, credentials: Credentials, world: World) -> None:
+        world.patch.setattr(BaseToken.acquire_access_token.retry, "sleep", world.sleep)
+        self._loop = asyncio.new_event_loop()
+        self._client = self._loop.run_until_complete(self._made(credentials, world.sandbox.storage.url))
+
+    async def _made(self, credentials: Credentials, url: str) -> Storage:
+        return Storage(token=gcloud_aio.Token(credentials), api_root=url, api_is_dev=False)
+
+    def job(self) -> None:
+        [name, *_] = OBJECTS
+        assert self._loop.run_until_complete(self._client.download(BUCKET, name)) == OBJECTS[name]
+
+    def close(self) -> None:
+        self._loop.run_until_complete(self._client.close())
+        self._loop.close()
+
+
+class Httpx(Consumer):
+    name = "httpx"
+
+    def __init__(self, credentials: Credentials, world: World) -> None:
+        world.http.replies["GET /thing"] = {"it": "works"}
+        self._url = f"{world.http.url}/thing"
+        self._client = httpx.Client(auth=httpx_adapter.Auth(credentials), trust_env=False)
+
+    def job(self) -> None:
+        assert self._client.get(self._url).json() == {"it": "works"}
+
+    def close(self) -> None:
+        self._client.close()
+
+
+class Kubernetes(Consumer):
+    name = "kubernetes"
+
+    def __init__(self, credentials: Credentials, world: World) -> None:
+        world.http.replies["GET /api/v1/namespaces"] = NAMESPACES
+        configuration = kubernetes.client.Configuration(host=world.http.url)
+        kubernetes_adapter.authenticate(configuration, credentials)
+        self._client = kubernetes.client.ApiClient(configuration)
+
+    def job(self) -> None:
+        found: Any = kubernetes.client.CoreV1Api(self._client).list_namespace()
+        assert [each.metadata.name for each in found.items] == ["default"]
+
+    def close(self) -> None:
+        self._client.close()

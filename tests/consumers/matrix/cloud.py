@@ -1,0 +1,147 @@
+"""Google's clients that speak HTTP: Cloud Storage, BigQuery and pandas-gbq over it, Vertex AI, Cloud SQL."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from typing import Any
+
+import pandas_gbq
+import pytest
+from google import genai  # type: ignore[attr-defined]  # a namespace without types
+from google.cloud import bigquery, storage  # type: ignore[attr-defined]  # a namespace without types
+from google.cloud.sql.connector import Connector, IPTypes  # type: ignore[attr-defined]  # as above
+from google.cloud.sql.connector.exceptions import CloudSQLIPTypeError
+from google.cloud.storage import transfer_manager
+
+from consumers.matrix.world import BUCKET, OBJECTS, Consumer, World
+from google_auth_botocore import Credentials
+
+QUERIES = "POST /bigquery/v2/projects/my-project/queries"
+RESULT = {
+    "jobReference": {"projectId": "my-project", "jobId": "job", "location": "EU"},
+    "jobComplete": True,
+    "schema": {"fields": [{"name": "answer", "type": "INTEGER"}]},
+    "rows": [{"f": [{"v": "42"}]}],
+    "totalRows": "1",
+}
+MODEL = "gemini-2.5-flash"
+METHOD = f"POST /v1beta1/projects/my-project/locations/europe-west1/publishers/google/models/{MODEL}:generateContent"
+INSTANCE = "my-project:europe-west1:it"
+PATH = "/sql/v1beta4/projects/my-project/instances/it"
+
+
+class Storage(Consumer):
+    name = "google-cloud-storage (JSON)"
+
+    def __init__(self, credentials: Credentials, world: World) -> None:
+        self._client = storage.Client(
+            credentials=credentials, client_options={"api_endpoint": world.sandbox.storage.url}
+        )
+        self._client._bucket_metadata_cache = None  # it asks about the bucket in a thread of its own, for traces
+
+    def job(self) -> None:
+        [name, *_] = OBJECTS
+        assert self._client.bucket(BUCKET).blob(name).download_as_bytes() == OBJECTS[name]
+
+    def close(self) -> None:
+        self._client.close()
+
+
+class TransferManager(Storage):
+    """With a thread, for a process would have a clock of its own; `tests/processes` has it with processes.
+
+    One, for of several that are refused one after the other each has a new token.
+    """
+
+    name = "transfer_manager"
+
+    def job(self) -> None:
+        files = {name: io.BytesIO() for name in OBJECTS}
+        pairs = [(self._client.bucket(BUCKET).blob(name), file) for name, file in files.items()]
+        transfer_manager.download_many(pairs, worker_type=transfer_manager.THREAD, max_workers=1, raise_exception=True)
+        assert {name: file.getvalue() for name, file in files.items()} == OBJECTS
+
+
+class BigQuery(Consumer):
+    name = "google-cloud-bigquery"
+
+    def __init__(self, credentials: Credentials, world: World) -> None:
+        world.http.replies[QUERIES] = RESULT
+        self._client = bigquery.Client(credentials=credentials, client_options={"api_endpoint": world.http.url})
+
+    def job(self) -> None:
+        assert [row.answer for row in self._client.query_and_wait("SELECT 42 AS answer")] == [42]
+
+    def close(self) -> None:
+        self._client.close()  # type: ignore[no-untyped-call]  # the library has no types here
+
+
+class PandasGbq(Consumer):
+    """It keeps a client for the whole process, by its `context`."""
+
+    name = "pandas-gbq"
+
+    def __init__(self, credentials: Credentials, world: World) -> None:
+        world.http.replies[QUERIES] = RESULT
+        world.patch.setenv("BIGQUERY_EMULATOR_HOST", world.http.url)
+        world.patch.setattr(pandas_gbq, "context", pandas_gbq.gbq.Context())
+        self._credentials = credentials
+
+    def job(self) -> None:
+        frame: Any = pandas_gbq.read_gbq("SELECT 42 AS answer", credentials=self._credentials, progress_bar_type=None)
+        assert frame.to_dict("list") == {"answer": [42]}
+
+
+class Genai(Consumer):
+    name = "google-genai"
+
+    def __init__(self, credentials: Credentials, world: World) -> None:
+        world.http.replies[METHOD] = {"candidates": [{"content": {"role": "model", "parts": [{"text": "42"}]}}]}
+        self._client = genai.Client(
+            vertexai=True,
+            credentials=credentials,
+            project="my-project",
+            location="europe-west1",
+            http_options={"base_url": world.http.url},
+        )
+
+    def job(self) -> None:
+        assert self._client.models.generate_content(model=MODEL, contents="6 × 7?").text == "42"
+
+    def close(self) -> None:
+        self._client.close()
+
+
+class CloudSql(Consumer):
+    """As far as to the driver, for there is no database behind: the instance lacks the kind of address asked for."""
+
+    name = "Cloud SQL connector"
+    scopes = ("https://www.googleapis.com/auth/sqlservice.admin",)
+
+    def __init__(self, credentials: Credentials, world: World) -> None:
+        pem = world.certificate.path.read_text()
+        world.http.replies[f"GET {PATH}/connectSettings"] = {
+            "region": "europe-west1",
+            "databaseVersion": "POSTGRES_17",
+            "ipAddresses": [{"type": "PRIMARY", "ipAddress": "127.0.0.1"}],
+            "serverCaCert": {"cert": pem},
+        }
+        world.http.replies[f"POST {PATH}:generateEphemeralCert"] = {"ephemeralCert": {"cert": pem}}
+        self._loop = asyncio.new_event_loop()
+        self._connector = Connector(
+            credentials=credentials,
+            sqladmin_api_endpoint=world.http.url,
+            refresh_strategy="lazy",  # else the third question within a minute has to wait
+            loop=self._loop,
+        )
+
+    def job(self) -> None:
+        with pytest.raises(CloudSQLIPTypeError):
+            self._loop.run_until_complete(
+                self._connector.connect_async(INSTANCE, "pg8000", ip_type=IPTypes.PRIVATE, user="it")
+            )
+
+    def close(self) -> None:
+        self._loop.run_until_complete(self._connector.close_async())
+        self._loop.close()

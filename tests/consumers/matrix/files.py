@@ -1,0 +1,66 @@
+"""gcsfs, and what reads by it: DuckDB and Dask."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import duckdb
+import gcsfs
+from distributed import Client
+
+from consumers.matrix.world import BUCKET, OBJECTS, TABLE, TABLE_NAME, Consumer, World
+from google_auth_botocore import Credentials
+
+
+class Gcsfs(Consumer):
+    name = "gcsfs"
+    waits = ("gcsfs.retry.asyncio", "gcsfs.retry.random")
+
+    def __init__(self, credentials: Credentials, world: World) -> None:
+        world.patch.setenv("STORAGE_EMULATOR_HOST", world.sandbox.storage.url)
+        self._files = gcsfs.GCSFileSystem(project="my-project", token=credentials)
+
+    def job(self) -> None:
+        [name, *_] = OBJECTS
+        assert self._files.cat_file(f"{BUCKET}/{name}") == OBJECTS[name]
+
+    def close(self) -> None:
+        gcsfs.GCSFileSystem.clear_instance_cache()
+
+
+class DuckDb(Gcsfs):
+    name = "DuckDB over gcsfs"
+
+    def __init__(self, credentials: Credentials, world: World) -> None:
+        # Its reading ahead, for which a table of three rows is too small, may wait for ever for a read that failed.
+        world.patch.setattr("gcsfs.core._get_prefetcher_and_cache_config", lambda _: ("readahead", "explicit"))
+        super().__init__(credentials, world)
+        self._database = duckdb.connect()
+        self._database.register_filesystem(self._files)
+
+    def job(self) -> None:
+        rows = self._database.execute(f"SELECT sum(x) FROM 'gs://{BUCKET}/{TABLE_NAME}'").fetchall()
+        assert rows == [(sum(TABLE["x"]),)]
+
+    def close(self) -> None:
+        self._database.close()
+        super().close()
+
+
+class Dask(Gcsfs):
+    """A worker in a thread of this process, for one in another would have a clock of its own; the file system is pickled."""
+
+    name = "Dask over gcsfs"
+
+    def __init__(self, credentials: Credentials, world: World) -> None:
+        super().__init__(credentials, world)
+        self._client: Any = Client(processes=False, n_workers=1, threads_per_worker=1, dashboard_address=None)
+
+    def job(self) -> None:
+        [name, *_] = OBJECTS
+        read = self._client.submit(self._files.cat_file, f"{BUCKET}/{name}", pure=False)
+        assert read.result(timeout=30) == OBJECTS[name]
+
+    def close(self) -> None:
+        self._client.close()
+        super().close()

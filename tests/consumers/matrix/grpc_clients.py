@@ -1,0 +1,147 @@
+"""Google's clients that speak gRPC, with threads and with an event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime, timezone
+from typing import Any
+
+from google.api_core.client_options import ClientOptions
+from google.cloud import (  # type: ignore[attr-defined]  # a namespace without types
+    _storage_v2,
+    firestore,
+    pubsub_v1,
+    secretmanager,
+)
+from google.cloud._storage_v2.services.storage.transports.base import StorageTransport
+from google.cloud.firestore_v1.services.firestore.transports.base import FirestoreTransport
+from google.cloud.firestore_v1.types import BatchGetDocumentsResponse
+from google.cloud.storage.asyncio.async_grpc_client import AsyncGrpcClient
+from google.pubsub_v1.services.publisher.transports.base import PublisherTransport
+from google.pubsub_v1.types import PublishResponse
+
+from consumers.matrix.world import Consumer, World
+from google_auth_botocore import Credentials
+
+SECRET = "projects/my-project/secrets/it/versions/latest"
+WRITTEN = datetime(2026, 1, 2, tzinfo=timezone.utc)
+DOCUMENT = "projects/my-project/databases/(default)/documents/answers/it"
+_RETRY = "google.api_core.retry"
+_WAITS = tuple(
+    f"{_RETRY}.{name}" for name in ("retry_base.random", "retry_base.time", "retry_unary.time", "retry_streaming.time")
+)
+_ASYNC_WAITS = tuple(
+    f"{_RETRY}.{name}"
+    for name in ("retry_base.random", "retry_base.time", "retry_unary_async.time", "retry_unary_async.asyncio")
+)
+
+
+class SecretManager(Consumer):
+    name = "google-cloud-secret-manager"
+    waits = _WAITS
+
+    def __init__(self, credentials: Credentials, world: World) -> None:
+        world.grpc.replies["AccessSecretVersion"] = secretmanager.AccessSecretVersionResponse(payload={"data": b"it"})
+        self._client = secretmanager.SecretManagerServiceClient(
+            credentials=credentials, client_options={"api_endpoint": world.grpc.target}
+        )
+
+    def job(self) -> None:
+        assert self._client.access_secret_version(name=SECRET).payload.data == b"it"
+
+    def close(self) -> None:
+        self._client.transport.close()  # type: ignore[no-untyped-call]  # the library has no types here
+
+
+class PubSub(Consumer):
+    name = "google-cloud-pubsub"
+    scopes = PublisherTransport.AUTH_SCOPES
+    waits = _WAITS
+
+    def __init__(self, credentials: Credentials, world: World) -> None:
+        world.grpc.replies["Publish"] = PublishResponse(message_ids=["1"])
+        options = {"api_endpoint": world.grpc.target}
+        self._client = pubsub_v1.PublisherClient(credentials=credentials, client_options=options)
+
+    def job(self) -> None:
+        assert self._client.publish("projects/my-project/topics/it", b"news").result(30) == "1"
+
+    def close(self) -> None:
+        self._client.stop()
+        self._client.transport.close()
+
+
+class Firestore(Consumer):
+    name = "google-cloud-firestore"
+    scopes = FirestoreTransport.AUTH_SCOPES
+    waits = _WAITS
+
+    def __init__(self, credentials: Credentials, world: World) -> None:
+        found = {"name": DOCUMENT, "fields": {"answer": {"integer_value": 42}}, "create_time": WRITTEN}
+        world.grpc.replies["BatchGetDocuments"] = BatchGetDocumentsResponse(found=found, read_time=WRITTEN)
+        self._client = firestore.Client(credentials=credentials, client_options={"api_endpoint": world.grpc.target})
+
+    def job(self) -> None:
+        assert self._client.document("answers/it").get().to_dict() == {"answer": 42}
+
+    def close(self) -> None:
+        self._client._firestore_api.transport.close()
+
+
+class _OnALoop(Consumer):
+    """A client that stays with the event loop that it was made on."""
+
+    waits = _ASYNC_WAITS
+
+    def __init__(self, credentials: Credentials, world: World) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._client = self._loop.run_until_complete(self._made(credentials, world))
+
+    async def _made(self, credentials: Credentials, world: World) -> Any:
+        raise NotImplementedError
+
+    async def _ask(self) -> None:
+        raise NotImplementedError
+
+    async def _end(self) -> None:
+        raise NotImplementedError
+
+    def job(self) -> None:
+        self._loop.run_until_complete(self._ask())
+
+    def close(self) -> None:
+        self._loop.run_until_complete(self._end())
+        self._loop.close()
+
+
+class SecretManagerAsync(_OnALoop):
+    name = "its async client"
+
+    async def _made(self, credentials: Credentials, world: World) -> Any:
+        world.grpc.replies["AccessSecretVersion"] = secretmanager.AccessSecretVersionResponse(payload={"data": b"it"})
+        options = ClientOptions(api_endpoint=world.grpc.target)
+        return secretmanager.SecretManagerServiceAsyncClient(credentials=credentials, client_options=options)
+
+    async def _ask(self) -> None:
+        assert (await self._client.access_secret_version(name=SECRET)).payload.data == b"it"
+
+    async def _end(self) -> None:
+        await self._client.transport.close()
+
+
+class StorageAsync(_OnALoop):
+    """One of the client's calls that are plain ones: the emulator knows no bidirectional reads."""
+
+    name = "storage AsyncGrpcClient"
+    scopes = StorageTransport.AUTH_SCOPES
+
+    async def _made(self, credentials: Credentials, world: World) -> Any:
+        world.grpc.replies["GetObject"] = _storage_v2.Object(name="it", size=3)
+        options = ClientOptions(api_endpoint=world.grpc.target)
+        return AsyncGrpcClient(credentials=credentials, client_options=options, attempt_direct_path=False)
+
+    async def _ask(self) -> None:
+        assert (await self._client.get_object("bucket", "it")).size == 3
+
+    async def _end(self) -> None:
+        await self._client.grpc_client.transport.close()
