@@ -12,7 +12,7 @@ from google.cloud.storage import Client
 from google_auth_botocore import Credentials
 
 credentials = Credentials(
-    "//iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/aws/providers/prod",
+    "//iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/aws-pool/providers/prod",
     service_account_email="gcp-copycat@my-project.iam.gserviceaccount.com",
 )
 client = Client(project="my-project", credentials=credentials)

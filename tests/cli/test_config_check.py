@@ -14,7 +14,7 @@ from google_auth_botocore import ConfigurationError, Credentials
 from google_auth_botocore.cli.config._examination import examined
 from google_auth_botocore.cli.config._fields import MEANINGS
 
-AUDIENCE = "//iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/aws/providers/prod"
+AUDIENCE = "//iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/aws-pool/providers/prod"
 ACCOUNT = "copycat@my-project.iam.gserviceaccount.com"
 JWT = "urn:ietf:params:oauth:token-type:jwt"
 

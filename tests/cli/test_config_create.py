@@ -13,7 +13,7 @@ from google.auth import aws, pluggable
 from cli.conftest import Run
 from google_auth_botocore import Credentials
 
-PROVIDER = "projects/123456789012/locations/global/workloadIdentityPools/aws/providers/prod"
+PROVIDER = "projects/123456789012/locations/global/workloadIdentityPools/aws-pool/providers/prod"
 AUDIENCE = f"//iam.googleapis.com/{PROVIDER}"
 ACCOUNT = "copycat@my-project.iam.gserviceaccount.com"
 JWT = "urn:ietf:params:oauth:token-type:jwt"

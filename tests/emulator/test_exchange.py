@@ -14,7 +14,7 @@ import requests
 from emulator.workload import CLOUD_PLATFORM, ROLE_ARN, FakeClock, Workload
 from google_auth_botocore.emulator import AwsKeys
 
-AUDIENCE = "//iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/aws/providers/prod"
+AUDIENCE = "//iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/aws-pool/providers/prod"
 
 
 def refusal(reply: requests.Response) -> tuple[int, str, str]:

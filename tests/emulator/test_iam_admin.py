@@ -803,8 +803,8 @@ def test_gcloud_follows_the_instructions_as_an_administrator(tmp_path: Path) -> 
             instructions,
             "as_admin gcloud projects describe other-project --format='value(projectNumber)'\n"
             "as_admin gcloud iam workload-identity-pools providers list --location=global"
-            " --workload-identity-pool=aws --format='value(name)'",
+            " --workload-identity-pool=aws-pool --format='value(name)'",
             tmp_path,
         )
 
-    assert printed == "42\nprojects/42/locations/global/workloadIdentityPools/aws/providers/prod\n"
+    assert printed == "42\nprojects/42/locations/global/workloadIdentityPools/aws-pool/providers/prod\n"

@@ -25,9 +25,9 @@ def members(provider: AwsProvider, **assertion: str) -> frozenset[str]:
 
 
 def test_names_are_those_that_google_documents(google: Emulator) -> None:
-    names = provider(google, project_number="42", pool="aws", provider="prod")
+    names = provider(google, project_number="42", pool="aws-pool", provider="prod")
 
-    pool = "iam.googleapis.com/projects/42/locations/global/workloadIdentityPools/aws"
+    pool = "iam.googleapis.com/projects/42/locations/global/workloadIdentityPools/aws-pool"
     assert names.audience == f"//{pool}/providers/prod"
     assert names.principal("me") == f"principal://{pool}/subject/me"
     assert names.principal_set() == f"principalSet://{pool}/*"

@@ -228,7 +228,7 @@ class TestRefusal:
 
     UPDATE = "gcloud iam workload-identity-pools providers update-oidc"
     WHICH = {  # noqa: RUF012 - a table
-        "provider": "projects/123456789012/locations/global/workloadIdentityPools/aws/providers/oidc"
+        "provider": "projects/123456789012/locations/global/workloadIdentityPools/aws-pool/providers/oidc"
     }
 
     def test_a_provider_for_other_audiences(

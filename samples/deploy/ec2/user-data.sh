@@ -9,6 +9,6 @@ aws s3 cp --recursive s3://my-s3-bucket/gcp-copycat/ /opt/gcp-copycat/app/
 
 export GCP_COPYCAT_SOURCE=my-gcs-bucket
 export GCP_COPYCAT_DESTINATION=my-s3-bucket
-export GCP_COPYCAT_AUDIENCE=//iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/aws/providers/prod
+export GCP_COPYCAT_AUDIENCE=//iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/aws-pool/providers/prod
 export GCP_COPYCAT_SERVICE_ACCOUNT=gcp-copycat@my-project.iam.gserviceaccount.com
 /opt/gcp-copycat/bin/python /opt/gcp-copycat/app/gcp_copycat.py --no-progress

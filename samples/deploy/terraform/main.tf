@@ -49,7 +49,7 @@ resource "google_project_service" "api" {
 }
 
 resource "google_iam_workload_identity_pool" "aws" {
-  workload_identity_pool_id = "aws"
+  workload_identity_pool_id = "aws-pool"
   depends_on                = [google_project_service.api]
 }
 

@@ -62,7 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--port", type=int, default=8085, help="on 127.0.0.1; 0 takes any free one")
     add("--project", default="my-project", help="id of the project that clients work in")
     add("--project-number", default="123456789012", help="number of the pool's project")
-    add("--pool", default="aws", help="id of the workload identity pool")
+    add("--pool", default="aws-pool", help="id of the workload identity pool")
     add("--provider", default="prod", help="id of the AWS provider in it")
     add("--account", default="123456789012", help="AWS account that the provider trusts")
     add("--attribute-condition", metavar="CEL", help="condition of the provider")

@@ -24,7 +24,7 @@ from google_auth_botocore.emulator.aws import ContainerCredentials, InstanceMeta
 README = Path(__file__).parents[3] / "README.md"
 JWT = "urn:ietf:params:oauth:token-type:jwt"
 ACCOUNT = "copycat@my-project.iam.gserviceaccount.com"
-POOL = "//iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/aws"
+POOL = "//iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/aws-pool"
 POOL_NAME = POOL.removeprefix("//iam.googleapis.com/")
 PROVIDERS = f"{POOL_NAME}/providers"
 GRANT = (
@@ -79,7 +79,7 @@ def case(failure: str, cause: str, command: str, step: str, code: int = 1) -> Ca
 @case(
     "B2",
     "pool-for-provider",
-    "gcloud iam workload-identity-pools providers list --location=global --workload-identity-pool=projects/123456789012/locations/global/workloadIdentityPools/aws",
+    "gcloud iam workload-identity-pools providers list --location=global --workload-identity-pool=projects/123456789012/locations/global/workloadIdentityPools/aws-pool",
     "configuration",
     2,
 )
@@ -438,7 +438,7 @@ def _a_deleted_provider(ward: Ward) -> None:
     "exchange",
 )
 def _a_pool_that_is_not_there(ward: Ward) -> None:
-    ward.flags["audience"] = ward.flags["audience"].replace("/aws/", "/no-pool/")
+    ward.flags["audience"] = ward.flags["audience"].replace("/aws-pool/", "/no-pool/")
     ward.administer()
 
 
@@ -790,7 +790,7 @@ def _an_argument_that_is_refused(ward: Ward) -> None:
     ward.fault(":generateAccessToken", 400, {"error": {"code": 400, "message": text, "status": "INVALID_ARGUMENT"}})
 
 
-@case("C3", "clock-skew", "timedatectl set-ntp true", "service account")
+@case("C3", "clock-skew", "timedatectl set-ntp true", "clock", 0)
 def _a_clock_that_aws_minds_less_than_google(ward: Ward) -> None:
     _delegated(ward)
     ward.google.allow_domain_wide_delegation(ACCOUNT, [CLOUD_PLATFORM])

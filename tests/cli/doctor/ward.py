@@ -126,7 +126,7 @@ class Ward:
 
     def member(self, value: str, *, attribute: str = "aws_role", project: str = "123456789012") -> str:
         """A member as somebody may have written it."""
-        pool = f"projects/{project}/locations/global/workloadIdentityPools/aws"
+        pool = f"projects/{project}/locations/global/workloadIdentityPools/aws-pool"
         return f"principalSet://iam.googleapis.com/{pool}/attribute.{attribute}/{value}"
 
     def visit(self, *more: str) -> Visit:

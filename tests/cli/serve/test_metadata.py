@@ -15,7 +15,7 @@ from google_auth_botocore.cli.serve._http import Reply
 from google_auth_botocore.cli.serve._metadata import AccessToken, Identity, IDToken, answer
 
 CLOUD_PLATFORM = "https://www.googleapis.com/auth/cloud-platform"
-PROVIDER = "projects/123456789012/locations/global/workloadIdentityPools/aws/providers/prod"
+PROVIDER = "projects/123456789012/locations/global/workloadIdentityPools/aws-pool/providers/prod"
 EMAIL = "copycat@my-project.iam.gserviceaccount.com"
 US = Identity(EMAIL, ("scope-a", "scope-b"), "my-project", 123456789012, "googleapis.com")
 ACCOUNT_AS_JSON = {"aliases": ["default"], "email": EMAIL, "scopes": ["scope-a", "scope-b"]}
@@ -120,7 +120,7 @@ class TestIdentity:
     def test_without_a_service_account_it_has_a_name_that_is_no_address(self) -> None:
         """gcloud wants a name, and google-auth looks for a service account's limits where it is an address."""
         assert identity(Credentials(PROVIDER)) == Identity(
-            "aws.global.123456789012.workload.id.goog",
+            "aws-pool.global.123456789012.workload.id.goog",
             (CLOUD_PLATFORM,),
             "123456789012",
             123456789012,

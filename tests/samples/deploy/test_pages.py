@@ -62,7 +62,7 @@ def test_what_google_sees_is_the_role(page: Path) -> None:
 def test_the_values_that_terraform_puts_out_are_those_in_the_files(terraform: Terraform) -> None:
     values = {terraform.value(text) for text in terraform.outputs.values()}
     assert values == {
-        "//iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/aws/providers/prod",
+        "//iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/aws-pool/providers/prod",
         "gcp-copycat@my-project.iam.gserviceaccount.com",
     }
     for name in ("ec2/user-data.sh", "ecs/task-definition.json", "eks/cron-job.yaml", "lambda/function.json"):
