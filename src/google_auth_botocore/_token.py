@@ -136,8 +136,8 @@ class Errand:
 
     def __init__(self, *, ahead: bool, deadline: float) -> None:
         self.ahead = ahead
-        self.deadline = deadline
-        self.not_before = 0.0
+        self.deadline: float = deadline
+        self.not_before: float = 0.0
         self._resumed = False
 
     def resume(self, now: float) -> None:

@@ -101,4 +101,4 @@ class TransientFederationError(FederationError, exceptions.TransportError):
             retryable=True,
         )
         if isinstance(message, str):
-            self.args = (ConnectionError(self.args[0]),)
+            self.args: tuple[object, ...] = (ConnectionError(self.args[0]),)

@@ -69,7 +69,7 @@ class Emulator(Settings):
         self._keys = KeyRing(self._now)
         self._tokens = Tokens(self, self._pools.suspends)
         self.calls: list[Call] = []
-        self.aws_keys = AwsKeyRegistry(self._now)
+        self.aws_keys: AwsKeyRegistry = AwsKeyRegistry(self._now)
         self._sts = SecurityTokenService(
             self,
             self._pools,

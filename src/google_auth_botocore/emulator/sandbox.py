@@ -14,6 +14,7 @@ from google.auth.credentials import AnonymousCredentials
 from google.cloud import storage  # type: ignore[attr-defined]  # a namespace without types
 
 from google_auth_botocore.emulator._emulator import Emulator
+from google_auth_botocore.emulator._providers import AwsProvider
 from google_auth_botocore.emulator.aws.metadata import InstanceMetadata
 from google_auth_botocore.emulator.aws.moto import Moto
 from google_auth_botocore.emulator.storage import Storage
@@ -41,15 +42,15 @@ class Sandbox:
     """
 
     def __init__(self, *, token_lifetime: int = 3600, role: str = _ROLE) -> None:
-        self.google = Emulator()
+        self.google: Emulator = Emulator()
         self.google.token_lifetime = token_lifetime
         self.google.max_access_token_lifetime = token_lifetime
-        self.arn = f"arn:aws:sts::{_ACCOUNT}:assumed-role/{role}/{_SESSION}"
-        self.imds = InstanceMetadata(lambda: self.google.aws_keys.issue(self.arn), role=role)
-        self.aws = Moto()
-        self.storage = Storage(self.google.check_access_token, self.google.check_signature, self.google._now)
+        self.arn: str = f"arn:aws:sts::{_ACCOUNT}:assumed-role/{role}/{_SESSION}"
+        self.imds: InstanceMetadata = InstanceMetadata(lambda: self.google.aws_keys.issue(self.arn), role=role)
+        self.aws: Moto = Moto()
+        self.storage: Storage = Storage(self.google.check_access_token, self.google.check_signature, self.google._now)
         self.google.aws_keys.add_lookup(self.aws.lookup)
-        self.provider = self.google.add_aws_provider(account_id=_ACCOUNT)
+        self.provider: AwsProvider = self.google.add_aws_provider(account_id=_ACCOUNT)
         self.service_account = f"{_ROLE}@{_PROJECT}.iam.gserviceaccount.com"
         self.google.add_service_account(self.service_account)
         self.google.grant(

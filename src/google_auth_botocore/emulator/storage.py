@@ -60,7 +60,7 @@ class Storage:
         self.principals: list[str | None] = []
         self.tokens: set[str] = set()
         self.downloads: list[str] = []
-        self.latency = 0.0
+        self.latency: float = 0.0
         self._check = check
         self._signatures = Signatures(check_signature, clock)
         self._clock = clock

@@ -41,7 +41,7 @@ class InstanceMetadata(Counterpart):
         super().__init__(address)
         self.role = role
         self.region = region
-        self.zone = zone or f"{region}a"
+        self.zone: str = zone or f"{region}a"
         self._issue = issue
         self._keys: AwsKeys | None = None
         self._tokens: set[str] = set()
