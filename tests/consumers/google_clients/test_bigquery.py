@@ -1,37 +1,15 @@
-"""BigQuery: queries, the Storage API, and pandas-gbq over them."""
+"""BigQuery's Storage API."""
 
 from __future__ import annotations
 
-from typing import Any
-
-import pandas_gbq
 import pyarrow as pa
 import pytest
-from google.cloud import bigquery, bigquery_storage  # type: ignore[attr-defined]  # a namespace without types
+from google.cloud import bigquery_storage  # type: ignore[attr-defined]  # a namespace without types
 
-from consumers.google_clients.apis import CLOUD_PLATFORM, GrpcApi, HttpApi
+from consumers.google_clients.apis import CLOUD_PLATFORM, GrpcApi
 from google_auth_botocore import Credentials
 
 SCOPES = {"https://www.googleapis.com/auth/bigquery", CLOUD_PLATFORM}
-JOB = {"projectId": "my-project", "jobId": "job", "location": "EU"}
-RESULT = {
-    "jobReference": JOB,
-    "jobComplete": True,
-    "schema": {"fields": [{"name": "answer", "type": "INTEGER"}]},
-    "rows": [{"f": [{"v": "42"}]}],
-    "totalRows": "1",
-}
-
-
-def test_query(credentials: Credentials, api: HttpApi) -> None:
-    """The client takes its project from the object, too."""
-    api.replies["POST /bigquery/v2/projects/my-project/queries"] = RESULT
-    with bigquery.Client(credentials=credentials, client_options={"api_endpoint": api.url}) as client:
-        assert [row.answer for row in client.query_and_wait("SELECT 42 AS answer")] == [42]
-        api.revoke()
-        assert [row.answer for row in client.query_and_wait("SELECT 42 AS answer")] == [42]
-    assert (api.exchanges, len(api.admitted), api.refused) == ((1, 2), 2, 1)
-    assert api.callers == {credentials.service_account_email}
 
 
 @pytest.mark.filterwarnings("ignore:Retrieving Arrow record batches:PendingDeprecationWarning")
@@ -55,14 +33,3 @@ def test_storage_api(credentials: Credentials, grpc_api: GrpcApi) -> None:
     assert grpc_api.callers == {credentials.service_account_email}
     [scopes] = grpc_api.scopes
     assert set(scopes) == SCOPES
-
-
-@pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")  # Google's libraries warn each other
-def test_pandas_gbq(credentials: Credentials, api: HttpApi, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", api.url)
-    monkeypatch.setattr(pandas_gbq, "context", pandas_gbq.gbq.Context())
-    api.replies["POST /bigquery/v2/projects/my-project/queries"] = RESULT
-    frame: Any = pandas_gbq.read_gbq("SELECT 42 AS answer", credentials=credentials, progress_bar_type=None)
-    assert frame.to_dict("list") == {"answer": [42]}
-    assert api.exchanges == (1, 1)
-    assert api.callers == {credentials.service_account_email}

@@ -8,24 +8,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timezone
 
 import pytest
 from google.cloud import firestore  # type: ignore[attr-defined]  # a namespace without types
-from google.cloud.firestore_v1.types import BatchGetDocumentsResponse, CommitResponse
+from google.cloud.firestore_v1.types import CommitResponse
 
 from consumers.google_clients.apis import GrpcApi
+from consumers.matrix.grpc_clients import DOCUMENT, WRITTEN
 from google_auth_botocore import Credentials
-
-WRITTEN = datetime(2026, 1, 2, tzinfo=timezone.utc)
-DOCUMENT = "projects/my-project/databases/(default)/documents/answers/it"
 
 
 @pytest.fixture(name="options")
 def _options(grpc_api: GrpcApi) -> dict[str, str]:
     grpc_api.replies["Commit"] = CommitResponse(write_results=[{"update_time": WRITTEN}], commit_time=WRITTEN)
-    found = {"name": DOCUMENT, "fields": {"answer": {"integer_value": 42}}, "create_time": WRITTEN}
-    grpc_api.replies["BatchGetDocuments"] = BatchGetDocumentsResponse(found=found, read_time=WRITTEN)
+    grpc_api.replies["BatchGetDocuments"] = DOCUMENT
     return {"api_endpoint": grpc_api.target}
 
 

@@ -13,9 +13,8 @@ from google.auth.transport.requests import Request
 from google.cloud import secretmanager  # type: ignore[attr-defined]  # a namespace without types
 
 from consumers.google_clients.apis import CLOUD_PLATFORM, GrpcApi, HttpApi
+from consumers.matrix.grpc_clients import SECRET
 from google_auth_botocore import Credentials
-
-SECRET = "projects/my-project/secrets/it/versions/latest"
 
 
 def test_grpc(credentials: Credentials, grpc_api: GrpcApi) -> None:

@@ -10,11 +10,8 @@ import pytest
 from google import genai  # type: ignore[attr-defined]  # a namespace without types
 
 from consumers.google_clients.apis import CLOUD_PLATFORM, HttpApi
+from consumers.matrix.cloud import ANSWER, METHOD, MODEL
 from google_auth_botocore import Credentials
-
-MODEL = "gemini-2.5-flash"
-METHOD = f"POST /v1beta1/projects/my-project/locations/europe-west1/publishers/google/models/{MODEL}"
-ANSWER = {"candidates": [{"content": {"role": "model", "parts": [{"text": "42"}]}}]}
 
 
 @pytest.fixture(name="client")

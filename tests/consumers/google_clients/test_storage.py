@@ -12,7 +12,7 @@ from google.cloud import _storage_v2, storage  # type: ignore[attr-defined]  # a
 from google.cloud.storage.asyncio.async_grpc_client import AsyncGrpcClient
 from google.cloud.storage.grpc_client import GrpcClient
 
-from consumers.google_clients.apis import GrpcApi, HttpApi
+from consumers.google_clients.apis import GrpcApi
 from google_auth_botocore import Credentials
 from google_auth_botocore.emulator.sandbox import Sandbox
 
@@ -35,16 +35,6 @@ def test_json(credentials: Credentials, sandbox: Sandbox) -> None:
         if (info := sandbox.google.check_access_token(token)) is not None
     }
     assert scopes == storage.Client.SCOPE
-
-
-def test_a_refused_token_is_replaced(credentials: Credentials, api: HttpApi) -> None:
-    api.replies["GET /storage/v1/b/bucket"] = {"name": "bucket"}
-    with storage.Client(credentials=credentials, client_options={"api_endpoint": api.url}) as client:
-        assert client.get_bucket("bucket").exists()
-        api.revoke()
-        assert client.get_bucket("bucket").exists()
-    assert (api.exchanges, len(api.admitted), api.refused) == ((1, 2), 4, 1)
-    assert api.callers == {credentials.service_account_email}
 
 
 def test_grpc(credentials: Credentials, grpc_api: GrpcApi) -> None:

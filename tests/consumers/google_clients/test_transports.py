@@ -7,16 +7,12 @@ import re
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import google_auth_httplib2
 import googleapiclient.discovery
 import grpc
-import httplib2
 import pytest
-import urllib3
 from google.auth.aio.transport.sessions import AsyncAuthorizedSession
 from google.auth.transport.grpc import AuthMetadataPlugin, secure_authorized_channel
 from google.auth.transport.requests import AuthorizedSession, Request
-from google.auth.transport.urllib3 import AuthorizedHttp
 from googleapiclient.http import BatchHttpRequest
 
 from consumers.google_clients.apis import CLOUD_PLATFORM, GrpcApi, HttpApi
@@ -34,28 +30,6 @@ def test_requests(credentials: Credentials, api: HttpApi) -> None:
     assert (api.exchanges, api.refused) == ((1, 2), 1)
     assert api.callers == {credentials.service_account_email}
     assert api.scopes == {(CLOUD_PLATFORM,)}
-
-
-def test_urllib3(credentials: Credentials, api: HttpApi) -> None:
-    api.replies["GET /thing"] = {"it": "works"}
-    with urllib3.PoolManager() as pool:
-        http = AuthorizedHttp(credentials, pool)  # whose own context is the pool, without credentials
-        assert http.request("GET", f"{api.url}/thing").json() == {"it": "works"}
-        api.revoke()
-        assert http.request("GET", f"{api.url}/thing").json() == {"it": "works"}
-    assert (api.exchanges, api.refused) == ((1, 2), 1)
-    assert api.callers == {credentials.service_account_email}
-
-
-def test_httplib2(credentials: Credentials, api: HttpApi) -> None:
-    api.replies["GET /thing"] = {"it": "works"}
-    http = google_auth_httplib2.AuthorizedHttp(credentials, http=httplib2.Http())
-    assert http.request(f"{api.url}/thing")[1] == b'{"it": "works"}'
-    api.revoke()
-    assert http.request(f"{api.url}/thing")[1] == b'{"it": "works"}'
-    http.close()
-    assert (api.exchanges, api.refused) == ((1, 2), 1)
-    assert api.callers == {credentials.service_account_email}
 
 
 def test_discovery(credentials: Credentials, api: HttpApi) -> None:

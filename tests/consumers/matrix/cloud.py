@@ -14,6 +14,7 @@ from google.cloud.sql.connector import Connector, IPTypes  # type: ignore[attr-d
 from google.cloud.sql.connector.exceptions import CloudSQLIPTypeError
 from google.cloud.storage import transfer_manager
 
+from consumers.google_clients.apis import Certificate
 from consumers.matrix.world import BUCKET, OBJECTS, Consumer, World
 from google_auth_botocore import Credentials
 
@@ -26,7 +27,8 @@ RESULT = {
     "totalRows": "1",
 }
 MODEL = "gemini-2.5-flash"
-METHOD = f"POST /v1beta1/projects/my-project/locations/europe-west1/publishers/google/models/{MODEL}:generateContent"
+METHOD = f"POST /v1beta1/projects/my-project/locations/europe-west1/publishers/google/models/{MODEL}"
+ANSWER = {"candidates": [{"content": {"role": "model", "parts": [{"text": "42"}]}}]}
 INSTANCE = "my-project:europe-west1:it"
 PATH = "/sql/v1beta4/projects/my-project/instances/it"
 
@@ -97,7 +99,7 @@ class Genai(Consumer):
     name = "google-genai"
 
     def __init__(self, credentials: Credentials, world: World) -> None:
-        world.http.replies[METHOD] = {"candidates": [{"content": {"role": "model", "parts": [{"text": "42"}]}}]}
+        world.http.replies[f"{METHOD}:generateContent"] = ANSWER
         self._client = genai.Client(
             vertexai=True,
             credentials=credentials,
@@ -113,6 +115,20 @@ class Genai(Consumer):
         self._client.close()
 
 
+def sql_instance(certificate: Certificate) -> dict[str, Any]:
+    """What the API says of an instance with a public address alone, and the certificate that it gives a client."""
+    pem = {"cert": certificate.path.read_text()}
+    return {
+        f"GET {PATH}/connectSettings": {
+            "region": "europe-west1",
+            "databaseVersion": "POSTGRES_17",
+            "ipAddresses": [{"type": "PRIMARY", "ipAddress": "127.0.0.1"}],
+            "serverCaCert": pem,
+        },
+        f"POST {PATH}:generateEphemeralCert": {"ephemeralCert": pem},
+    }
+
+
 class CloudSql(Consumer):
     """As far as to the driver, for there is no database behind: the instance lacks the kind of address asked for."""
 
@@ -120,14 +136,7 @@ class CloudSql(Consumer):
     scopes = ("https://www.googleapis.com/auth/sqlservice.admin",)
 
     def __init__(self, credentials: Credentials, world: World) -> None:
-        pem = world.certificate.path.read_text()
-        world.http.replies[f"GET {PATH}/connectSettings"] = {
-            "region": "europe-west1",
-            "databaseVersion": "POSTGRES_17",
-            "ipAddresses": [{"type": "PRIMARY", "ipAddress": "127.0.0.1"}],
-            "serverCaCert": {"cert": pem},
-        }
-        world.http.replies[f"POST {PATH}:generateEphemeralCert"] = {"ephemeralCert": {"cert": pem}}
+        world.http.replies.update(sql_instance(world.certificate))
         self._loop = asyncio.new_event_loop()
         self._connector = Connector(
             credentials=credentials,

@@ -54,7 +54,7 @@ class Dask(Gcsfs):
 
     def __init__(self, credentials: Credentials, world: World) -> None:
         super().__init__(credentials, world)
-        self._client: Any = Client(processes=False, n_workers=1, threads_per_worker=1, dashboard_address=None)
+        self._client: Any = Client(processes=False, n_workers=1, threads_per_worker=1, dashboard_address=":0")
 
     def job(self) -> None:
         [name, *_] = OBJECTS

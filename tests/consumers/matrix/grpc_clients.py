@@ -25,7 +25,14 @@ from google_auth_botocore import Credentials
 
 SECRET = "projects/my-project/secrets/it/versions/latest"
 WRITTEN = datetime(2026, 1, 2, tzinfo=timezone.utc)
-DOCUMENT = "projects/my-project/databases/(default)/documents/answers/it"
+DOCUMENT = BatchGetDocumentsResponse(
+    found={
+        "name": "projects/my-project/databases/(default)/documents/answers/it",
+        "fields": {"answer": {"integer_value": 42}},
+        "create_time": WRITTEN,
+    },
+    read_time=WRITTEN,
+)
 _RETRY = "google.api_core.retry"
 _WAITS = tuple(
     f"{_RETRY}.{name}" for name in ("retry_base.random", "retry_base.time", "retry_unary.time", "retry_streaming.time")
@@ -77,8 +84,7 @@ class Firestore(Consumer):
     waits = _WAITS
 
     def __init__(self, credentials: Credentials, world: World) -> None:
-        found = {"name": DOCUMENT, "fields": {"answer": {"integer_value": 42}}, "create_time": WRITTEN}
-        world.grpc.replies["BatchGetDocuments"] = BatchGetDocumentsResponse(found=found, read_time=WRITTEN)
+        world.grpc.replies["BatchGetDocuments"] = DOCUMENT
         self._client = firestore.Client(credentials=credentials, client_options={"api_endpoint": world.grpc.target})
 
     def job(self) -> None:

@@ -8,19 +8,12 @@ import pytest
 import sqlalchemy
 
 from consumers.google_clients.apis import HttpApi
+from consumers.matrix.cloud import QUERIES, RESULT
 from consumers.recipes.readme import follow
 from google_auth_botocore import Credentials
 from google_auth_botocore.emulator.sandbox import Sandbox
 
-QUERIES = "POST /bigquery/v2/projects/my-project/queries"
 DATASETS = "GET /bigquery/v2/projects/my-project/datasets"
-RESULT = {
-    "jobReference": {"projectId": "my-project", "jobId": "job", "location": "EU"},
-    "jobComplete": True,
-    "schema": {"fields": [{"name": "answer", "type": "INTEGER"}]},
-    "rows": [{"f": [{"v": "42"}]}],
-    "totalRows": "1",
-}
 
 
 @pytest.fixture(name="bigquery")
