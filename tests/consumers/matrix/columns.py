@@ -47,7 +47,7 @@ def refresh(world: World, consumer: type[Consumer]) -> str:
         ended = set(world.doors.admitted)
         client.job()
     assert world.doors.admitted[-1] not in ended
-    return ("renewed after a 401" if world.doors.refused else "renewed") + _cost(world.exchanges - before)
+    return ("renewed, seen after a 401" if world.doors.refused else "renewed") + _cost(world.exchanges - before)
 
 
 def refused(world: World, consumer: type[Consumer]) -> str:

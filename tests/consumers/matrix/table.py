@@ -16,7 +16,7 @@ class Row(NamedTuple):
     What the words mean:
 
     - works, renewed, replaced: the user notices nothing.
-    - renewed after a 401: nor here, but the API does.
+    - renewed, seen after a 401: nor here, but the API does.
     - ERROR, user refreshes: the library raises its own, until `credentials.refresh(None)`.
     - ERROR, user refreshes its scopes: until the same of a copy with the scopes that the client asks for.
     - ERROR to its end: the library keeps the token, whatever the user does.
@@ -74,18 +74,14 @@ EXPECTED: dict[type[Consumer], Row] = {
     files.DuckDb: _GCSFS._replace(
         refused="Error, user refreshes", late_outage="lost: Error, 6 min", failure="lost: Error, 12 exchanges, 1½ min"
     ),
-    # It keeps a token to its last four minutes and asks at each request from then on; by the clock on the wall, so
-    # that no late outage that is over in no time can be seen from here.
+    # These three keep a token: obstore to its last minutes, in which it asks at each request; polars to its last five,
+    # and then for 15 s at a time, by a clock that can't be reached, so that a 401 alone makes it ask again here;
+    # gcloud-aio for half of what is left of its life.
     adapted.Obstore: Row(
-        refused="UnauthenticatedError to its end",
-        outage="unasked",
-        late_outage="unasked",
-        failure="our message in UnauthenticatedError",
+        refused="UnauthenticatedError to its end", outage="unasked", failure="our message in UnauthenticatedError"
     ),
-    # It keeps a token to its last five minutes, and 15 s at a time from then on; so that a refusal alone makes it ask
-    # again here.
     adapted.Polars: Row(
-        refresh="renewed after a 401",
+        refresh="renewed, seen after a 401",
         refused="PermissionError, user refreshes",
         outage="unasked",
         late_outage="unasked",
