@@ -158,16 +158,19 @@ class Federation:
         def act() -> Minted:
             # The assertion is for another server, which knows nothing of the federated token.
             assertion = self._with_federated_token(settings, request, errand, sign)
-            return _google.assertion_token(sender, settings, assertion)
+            # Not made before: it knows what must not be quoted, and that is what the assertion was had for, too.
+            senders.append(self._sender(request, errand))
+            return _google.assertion_token(senders[-1], settings, assertion)
 
-        sender = self._sender(request, errand)
+        senders: list[Sender] = []
         try:
             return act()
         except FederationError as error:
-            if not _hints.misdated(str(error)) or sender.date is None:
+            date = senders[-1].date if senders else None
+            if not _hints.misdated(str(error)) or date is None:
                 raise
             # AWS takes a date that is some minutes off, and this server does not.
-            self._offset = sender.date - self._clock.time()
+            self._offset = date - self._clock.time()
         return act()
 
     def _with_federated_token(

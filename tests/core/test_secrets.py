@@ -176,6 +176,30 @@ def test_server_that_quotes_what_it_was_sent(
     assert not re.search(r"[\x00-\x08\x0b-\x1f]", str(caught.value))
 
 
+def test_the_server_that_takes_the_assertion_quotes_nothing_that_it_was_had_for(
+    make: Make, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also in the first refresh, in which that comes to be."""
+    secret_key, session = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "FwoGZXIvYXdzE+/=" * 8
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", secret_key)
+    monkeypatch.setenv("AWS_SESSION_TOKEN", session)
+    request_ = FakeGoogle({"AKID": secret_key}.__getitem__)
+    federated, assertion = "ya29.federated-and-long", "header.assertion-and-long.signature"
+    text = f"before {secret_key} {session} {federated} {assertion} after"
+    request_.script.extend(
+        [
+            Answer({"access_token": federated, "expires_in": 3600}),
+            Answer({"signedJwt": assertion}),
+            Answer({"error": "invalid_request", "error_description": text}, 400),
+        ]
+    )
+    with pytest.raises(FederationError) as caught:
+        make(ACCOUNT, subject="user@example.com").refresh(request_)
+    assert caught.value.step == "delegation"
+    assert re.search(r": before (\[hidden\] ?)+ after", str(caught.value))
+    assert not any(secret in shown(caught.value) for secret in (secret_key, session, federated, assertion))
+
+
 @given(st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=8, max_size=60), st.text(max_size=40))
 def test_no_secret_survives_in_an_error(secret: str, around: str) -> None:
     with pytest.MonkeyPatch.context() as patch:
