@@ -110,6 +110,14 @@ def fuzz(session: nox.Session) -> None:
 
 
 @nox.session
+def mutation(session: nox.Session) -> None:
+    """Changes the token source, the settings and the signature in 800 ways that tests are to notice; not in CI."""
+    install(session, "mutation", project="-e.[emulator]")
+    session.run("mutmut", "run", *session.posargs)
+    session.run("mutmut", "results")
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Looks for mistakes."""
     install(session, "lint", project=None)

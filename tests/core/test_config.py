@@ -98,6 +98,7 @@ def test_audience_that_is_none(audience: Any, message: str) -> None:
         ({"subject": "u@example.com"}, "delegates and subject need a service account: set service_account_email."),
         ({"scopes": "a b"}, "scopes must be a sequence of strings, not 'a b'."),
         ({"scopes": [1]}, "scopes must be a non-empty string, not 1."),
+        ({"lifetime": 0}, "lifetime must be a whole number of seconds from 1 to 43200, not 0."),
         ({"lifetime": 43201}, "lifetime must be a whole number of seconds from 1 to 43200, not 43201."),
         ({"lifetime": True}, "lifetime must be a whole number of seconds from 1 to 43200, not True."),
         ({"lifetime": "3600s"}, "lifetime must be a whole number of seconds from 1 to 43200, not '3600s'."),
@@ -189,6 +190,11 @@ def test_endpoint_that_is_none_or_not_secure_is_refused(make: Make, name: str, u
     assert str(caught.value) == (
         f"{name} must be an https URL, or http on loopback, without user part or fragment, not {url!r}."
     )
+
+
+@pytest.mark.parametrize("seconds", [1, 43200])
+def test_lifetime_that_google_takes_is_taken(make: Make, seconds: int) -> None:
+    assert make(ACCOUNT, lifetime=seconds).info["service_account_impersonation"] == {"token_lifetime_seconds": seconds}
 
 
 def test_empty_endpoint_is_named(make: Make) -> None:

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import google.auth
 import pytest
@@ -160,6 +161,17 @@ def test_verification_url_that_is_not_aws_is_refused(url: str) -> None:
         ConfigurationError, match=r"regional_cred_verification_url .* is not GetCallerIdentity at an AWS STS"
     ):
         Credentials.from_info(info(source={"regional_cred_verification_url": url}))
+
+
+def test_another_endpoint_of_awss_is_the_one_that_google_asks_for_every_copy(request_: FakeGoogle) -> None:
+    url = "https://sts.us-east-2.amazonaws.com?Action=GetCallerIdentity&Version=2011-06-15"
+    credentials = Credentials.from_info(info(source={"regional_cred_verification_url": url}))
+    for each in (credentials, credentials.with_scopes(["openid"]), credentials.with_quota_project("q")):
+        each.refresh(request_)
+        assert each.info["credential_source"]["regional_cred_verification_url"] == url
+    asked = [sent.form["subject_token"] for sent in request_.calls if "subject_token" in sent.body.decode()]
+    assert asked
+    assert all(quote(f'"url":"{url}"', safe="") in subject_token for subject_token in asked)
 
 
 @pytest.mark.parametrize(
