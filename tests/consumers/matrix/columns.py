@@ -130,7 +130,7 @@ def _cost(exchanges: int) -> str:
 
 def _time(seconds: float) -> str:
     """In minutes, up to the next half one, for parts of it are drawn."""
-    whole, half = divmod(math.ceil(seconds / 30), 2)
+    whole, half = divmod(math.ceil(round(seconds) / 30), 2)
     return f", {whole or ''}{'½' * half} min" if seconds else ""
 
 
