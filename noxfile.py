@@ -106,7 +106,8 @@ def bench(session: nox.Session) -> None:
 def fuzz(session: nox.Session) -> None:
     """Tries a million configurations, arguments and replies; not in CI. Takes an hour of two cores."""
     install(session, "tests")
-    session.run("pytest", "--hypothesis-profile=fuzz", "--dist=load", *(session.posargs or ["tests/core/test_fuzz.py"]))
+    tests = ["tests/core/test_fuzz.py", "tests/core/test_fuzz_aws.py"]
+    session.run("pytest", "--hypothesis-profile=fuzz", "--dist=load", *(session.posargs or tests))
 
 
 @nox.session

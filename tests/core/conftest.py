@@ -14,7 +14,7 @@ from google_auth_botocore._base import SourceCredentials
 
 Make = Callable[..., Credentials]
 
-# For `nox -s fuzz`: other examples at each run, and a million of them over the tests of core.test_fuzz.
+# For `nox -s fuzz`: other examples at each run, and a million of them over all the tests of core.test_fuzz*.
 hypothesis.settings.register_profile(
     "fuzz", max_examples=100_000, deadline=None, database=None, suppress_health_check=list(hypothesis.HealthCheck)
 )
