@@ -96,6 +96,8 @@ def test_audience_that_is_none(audience: Any, message: str) -> None:
         ),
         ({"delegates": [ACCOUNT]}, "delegates and subject need a service account: set service_account_email."),
         ({"subject": "u@example.com"}, "delegates and subject need a service account: set service_account_email."),
+        ({"service_account_email": ACCOUNT, "subject": ""}, "subject must be a non-empty string, not ''."),
+        ({"universe_domain": ""}, "universe_domain must be a non-empty string, not ''."),
         ({"scopes": "a b"}, "scopes must be a sequence of strings, not 'a b'."),
         ({"scopes": [1]}, "scopes must be a non-empty string, not 1."),
         ({"lifetime": 0}, "lifetime must be a whole number of seconds from 1 to 43200, not 0."),
@@ -195,6 +197,24 @@ def test_endpoint_that_is_none_or_not_secure_is_refused(make: Make, name: str, u
 @pytest.mark.parametrize("seconds", [1, 43200])
 def test_lifetime_that_google_takes_is_taken(make: Make, seconds: int) -> None:
     assert make(ACCOUNT, lifetime=seconds).info["service_account_impersonation"] == {"token_lifetime_seconds": seconds}
+
+
+ENDPOINTS = ("token_url", "iam_credentials_endpoint", "oauth_token_url")
+
+
+def test_endpoint_that_is_the_universes_own_moves_with_it_and_another_stays(make: Make) -> None:
+    own = ("https://sts.{}/v1/token", "https://iamcredentials.{}", "https://oauth2.{}/token")
+    here, elsewhere = (
+        dict(zip(ENDPOINTS, (url.format(domain) for url in own), strict=True))
+        for domain in ("googleapis.com", "apis.example")
+    )
+    assert repr(make(ACCOUNT, **here)) == repr(make(ACCOUNT))
+    moved = make(ACCOUNT, **here).with_universe_domain("apis.example")
+    assert repr(moved) == repr(make(ACCOUNT, universe_domain="apis.example"))
+    assert repr(moved) == repr(make(ACCOUNT, universe_domain="apis.example", **elsewhere))
+    for name, url in elsewhere.items():
+        assert f"{name}={url!r}" in repr(make(ACCOUNT, **elsewhere))
+        assert f"{name}={url!r}" in repr(make(ACCOUNT, **elsewhere).with_universe_domain("apis.test"))
 
 
 def test_empty_endpoint_is_named(make: Make) -> None:

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from google_auth_botocore import Credentials, FederationError, TransientFederationError, _token, _transport
+from google_auth_botocore import Credentials, FederationError, TransientFederationError, _clock, _token, _transport
 from google_auth_botocore._base import SourceCredentials
 from google_auth_botocore._clock import Moment
 from google_auth_botocore._token import Minted, State, hold, state
@@ -198,12 +198,21 @@ class TestAdvisory:
             assert len(background.standing) == standing
 
     def test_a_federated_token_is_renewed_beside_the_call_that_still_uses_it(
-        self, make: Make, request_: FakeGoogle, background: Threads, clock: FakeClock
+        self,
+        make: Make,
+        request_: FakeGoogle,
+        background: Threads,
+        clock: FakeClock,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        """By the transport of that call."""
+        """By the transport of that call; and always in its last quarter of an hour, whatever is drawn for others."""
+        monkeypatch.setattr(random, "random", lambda: 0.0)
         credentials = make(ACCOUNT)
         credentials.refresh(request_)
-        clock.advance(3600 - 800)
+        clock.advance(3600 - 901)
+        credentials.refresh(request_)
+        assert (request_.count("/token"), background.standing) == (1, [])
+        clock.advance(2)
         credentials.refresh(request_)
         assert (request_.count("/token"), len(background.standing)) == (1, 1)
         background.run()
@@ -395,6 +404,34 @@ class TestServers:
             make(ACCOUNT).refresh(request_)
         assert clock.monotonic() - start <= 31
         assert max(sent.timeout for sent in request_.calls) == 10.0  # type: ignore[type-var]
+
+    def test_a_refusal_is_remembered_for_ten_seconds(self, make: Make, request_: FakeGoogle, clock: FakeClock) -> None:
+        credentials = make()
+        request_.script.append(Answer({"error": "invalid_target"}, 400))
+        for seconds in (0, 5, 4.9):
+            clock.advance(seconds)
+            with pytest.raises(FederationError, match="invalid_target"):
+                ask(credentials, request_)
+        assert len(request_.calls) == 1
+        clock.advance(0.2)
+        assert ask(credentials, request_) == "Bearer federated-2"
+
+    def test_a_token_that_comes_while_a_request_looks_at_the_old_one_is_taken(
+        self, make: Make, request_: FakeGoogle, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        credentials = make()
+        ask(credentials, request_)
+        clock.advance(3600)
+        read = _clock.read
+
+        def late(of: FakeClock) -> Moment:
+            monkeypatch.setattr(_clock, "read", read)
+            credentials.refresh(request_)
+            return read(of)
+
+        monkeypatch.setattr(_clock, "read", late)
+        assert credentials._source.current(request_).token.value == "federated-2"
+        assert len(request_.calls) == 2
 
 
 class TestFlights:

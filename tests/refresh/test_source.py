@@ -201,8 +201,9 @@ class TestAdvisory:
         credentials = make(ACCOUNT)
         header = advisory(credentials, request_, clock)
         other = credentials.with_scopes(["other"])
-        assert ask(other, request_) == "Bearer access-3"
-        assert ask(other, request_) == "Bearer access-3"
+        renewed = ask(other, request_)
+        assert renewed != header
+        assert ask(other, request_) == renewed
         assert ask(credentials.with_quota_project("q"), request_) == header
 
 
@@ -237,6 +238,23 @@ class TestExpired:
             gate.open()
             dead.result(PATIENCE)
         assert credentials.token == "federated-2"
+
+    def test_who_waits_for_a_thread_that_is_interrupted_tries_himself(
+        self, make: Make, request_: FakeGoogle, clock: FakeClock
+    ) -> None:
+        credentials = make()
+        with ThreadPoolExecutor(1) as pool:
+            waiting = []
+
+            def interrupt(_: Sent) -> Answer:
+                waiting.append(pool.submit(ask, credentials, request_))
+                waits_for(credentials._source, 1)
+                raise KeyboardInterrupt
+
+            request_.script.append(interrupt)
+            with pytest.raises(KeyboardInterrupt):
+                ask(credentials, request_)
+            assert waiting[0].result(PATIENCE) == "Bearer federated-2"
 
     def test_a_failure_ends_when_the_servers_recover(self, make: Make, request_: FakeGoogle, clock: FakeClock) -> None:
         """Transient, it is remembered by nobody; permanent, for ten seconds."""
