@@ -310,3 +310,16 @@ def test_the_tree() -> None:
     assert issubclass(TransientFederationError, exceptions.TransportError)
     assert issubclass(ConfigurationError, ValueError)
     assert not issubclass(ConfigurationError, exceptions.RefreshError)
+
+
+def test_api_that_is_off_in_a_project_that_google_does_not_name_is_enabled_in_the_pools(
+    make: Make, request_: FakeGoogle
+) -> None:
+    details = [{"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "SERVICE_DISABLED"}]
+    error = {"code": 403, "message": "It is off.", "status": "PERMISSION_DENIED", "details": details}
+    request_.script.extend([federated("federated-0"), Answer({"error": error}, 403)])
+    with pytest.raises(FederationError) as caught:
+        make(ACCOUNT).refresh(request_)
+    assert caught.value.hint == (
+        "Enable the API: gcloud services enable iamcredentials.googleapis.com --project=123456789012"
+    )

@@ -333,13 +333,14 @@ class TestServers:
 
     @pytest.mark.parametrize("clocks", ["now", "elapsed"])
     def test_a_federated_token_that_ends_within_a_minute_by_either_clock_is_not_used(
-        self, make: Make, request_: FakeGoogle, clock: FakeClock, clocks: str
+        self, make: Make, request_: FakeGoogle, background: Threads, clock: FakeClock, clocks: str
     ) -> None:
         credentials = make(ACCOUNT)
         credentials.refresh(request_)
         setattr(clock, clocks, getattr(clock, clocks) + 3600 - 59)
         credentials.refresh(request_)
         assert (request_.count("/token"), request_.count(":generateAccessToken")) == (2, 2)
+        assert background.standing == []
 
     def test_an_explicit_refresh_asks_each_server_again_whatever_it_said_last(
         self, make: Make, request_: FakeGoogle
