@@ -137,7 +137,7 @@ def typing(session: nox.Session) -> None:
     """Checks the types, strictly; and as a user's checker sees them: that each public one is known, and what it is."""
     install(session, "typing")
     session.run("mypy")
-    session.run("pyright")
+    session.run("pyright", "--project", "pyproject.toml")
     session.run("pyright", "--verifytypes", "google_auth_botocore", "--ignoreexternal")
 
 
