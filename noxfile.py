@@ -143,7 +143,7 @@ def typing(session: nox.Session) -> None:
 
 @nox.session
 def build(session: nox.Session) -> None:
-    """Builds wheel and sdist, into the directory after `--`, and runs the command of each in an environment of its own."""
+    """Builds wheel and sdist, into the directory after `--`; runs the command of each where nothing else is, and the core's tests on the wheel."""
     session.install("build", env=INSTALL_ENV)
     out = Path(session.posargs[0]) if session.posargs else Path(session.create_tmp())
     session.run("python", "-m", "build", "--outdir", str(out))
@@ -158,3 +158,6 @@ def build(session: nox.Session) -> None:
             "from importlib.resources import files; assert files('google_auth_botocore').joinpath('py.typed').is_file()"
         )
         session.run(str(bare / "python"), "-I", "-c", installed, external=True)
+    wheel = max(out.glob("*.whl"), key=lambda path: path.stat().st_mtime)
+    install(session, "minimums", project=f"{wheel}[emulator]")
+    session.run("pytest", "-o", "pythonpath=tests", "tests/core")  # without src: what is installed is imported
