@@ -70,10 +70,20 @@ class Bearers:
                 except ConnectionError:
                     self.close_connection = True  # the client is gone
 
+            def _read(self, size: str, base: int = 10) -> bytes:
+                return self.rfile.read(int(size, base))
+
+            def _chunk(self) -> bytes:
+                chunk = self._read(self.rfile.readline().decode(), 16)
+                self.rfile.readline()
+                return chunk
+
             def _serve(self) -> None:
                 url = urlsplit(self.path)
                 headers = {name.lower(): value for name, value in self.headers.items()}
-                body = self.rfile.read(int(headers.get("content-length", 0)))
+                chunked = headers.get("transfer-encoding") == "chunked"
+                # To its end, also where it is refused: a connection that is closed before resets what is under way.
+                body = b"".join(iter(self._chunk, b"")) if chunked else self._read(headers.get("content-length", "0"))
                 sent = Sent(self.command, unquote(url.path), parse_qs(url.query, True), headers, body)
                 reply = serve(sent) if bearers.admit(sent) else Reply(b"Invalid Credentials", 401)
                 self.send_response(reply.status)
