@@ -58,7 +58,11 @@ def source(profile: object, region: object, assume_role: object) -> Source:
     """
     arguments = {"RoleArn": assume_role} if isinstance(assume_role, str) else assume_role
     if arguments is not None:
-        if not isinstance(arguments, Mapping) or not _ROLE_ARN.fullmatch(str(arguments.get("RoleArn"))):
+        if (
+            not isinstance(arguments, Mapping)
+            or not all(isinstance(name, str) for name in arguments)
+            or not _ROLE_ARN.fullmatch(str(arguments.get("RoleArn")))
+        ):
             raise ConfigurationError(
                 "assume_role must be a role's ARN (arn:aws:iam::123456789012:role/NAME), or a mapping of AssumeRole's "
                 f"arguments with such a RoleArn, not {assume_role!r}."

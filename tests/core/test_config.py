@@ -139,6 +139,13 @@ def test_audience_that_is_none(audience: Any, message: str) -> None:
         ({"project_id": 42}, "project_id must be a non-empty string, not 42."),
         ({"session": object()}, "session must be a botocore or boto3 Session, not object."),
         (
+            {"assume_role": {"RoleArn": "arn:aws:iam::123456789012:role/r", 7: "x"}},
+            (
+                "assume_role must be a role's ARN (arn:aws:iam::123456789012:role/NAME), or a mapping of AssumeRole's arguments "
+                "with such a RoleArn, not {'RoleArn': 'arn:aws:iam::123456789012:role/r', 7: 'x'}."
+            ),
+        ),
+        (
             {"assume_role": "reader"},
             (
                 "assume_role must be a role's ARN (arn:aws:iam::123456789012:role/NAME), or a mapping of AssumeRole's arguments "
