@@ -6,7 +6,8 @@ https://cloud.google.com/docs/authentication/application-default-credentials
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import google.auth
@@ -18,6 +19,8 @@ from google.auth import credentials as google_credentials
 from google_auth_botocore import _external_account
 from google_auth_botocore.credentials import Credentials
 from google_auth_botocore.exceptions import ConfigurationError
+
+Found = tuple[google_credentials.Credentials, str | None]
 
 
 def default(
@@ -52,15 +55,14 @@ def default(
     """
     # google-auth looks at gcloud's file where the variable is empty, too.
     path = os.environ.get(environment_vars.CREDENTIALS) or _cloud_sdk.get_application_default_credentials_path()
-    arguments: dict[str, Any] = {
-        "scopes": scopes,
-        "default_scopes": default_scopes,
-        "quota_project_id": quota_project_id,
-    }
-    if _is_aws(path):
-        return _load(path, **arguments, **overrides)
-    credentials, project_id = google.auth.default(request=request, **arguments)
-    return credentials, overrides.get("project_id") or project_id
+    return _found(
+        path,
+        partial(google.auth.default, request=request),
+        overrides,
+        scopes=scopes,
+        default_scopes=default_scopes,
+        quota_project_id=quota_project_id,
+    )
 
 
 def load_credentials_from_file(
@@ -87,31 +89,32 @@ def load_credentials_from_file(
     Raises:
         google.auth.exceptions.DefaultCredentialsError: The file can't be read or used. A ConfigurationError is one.
     """
-    arguments: dict[str, Any] = {
-        "scopes": scopes,
-        "default_scopes": default_scopes,
-        "quota_project_id": quota_project_id,
-    }
-    if _is_aws(filename):
-        return _load(filename, **arguments, **overrides)
-    credentials, project_id = google.auth.load_credentials_from_file(filename, request=request, **arguments)
+    return _found(
+        filename,
+        partial(google.auth.load_credentials_from_file, filename, request=request),
+        overrides,
+        scopes=scopes,
+        default_scopes=default_scopes,
+        quota_project_id=quota_project_id,
+    )
+
+
+def _found(
+    filename: str | os.PathLike[str], otherwise: Callable[..., Found], overrides: Mapping[str, Any], **arguments: Any
+) -> Found:
+    try:
+        info = _external_account.read(filename)
+    except ConfigurationError:
+        info = None
+    if _external_account.is_aws(info):
+        return _ours(info, os.fspath(filename), **arguments, **overrides)
+    credentials, project_id = otherwise(**arguments)
     return credentials, overrides.get("project_id") or project_id
 
 
-def _is_aws(filename: str | os.PathLike[str]) -> bool:
-    try:
-        return _external_account.is_aws(_external_account.read(filename))
-    except ConfigurationError:
-        return False
-
-
-def _load(
-    filename: str | os.PathLike[str],
-    *,
-    project_id: str | None = None,
-    quota_project_id: str | None = None,
-    **arguments: Any,
-) -> tuple[Credentials, str | None]:
+def _ours(
+    info: Any, path: str, *, project_id: str | None = None, quota_project_id: str | None = None, **arguments: Any
+) -> Found:
     environment = os.environ.get
     winning = {
         "project_id": project_id
@@ -120,5 +123,5 @@ def _load(
         "quota_project_id": quota_project_id or environment(environment_vars.GOOGLE_CLOUD_QUOTA_PROJECT),
     }
     arguments.update({name: value for name, value in winning.items() if value})
-    credentials = Credentials.from_file(filename, **arguments)
+    credentials = Credentials._from(info, path, arguments)
     return credentials, getattr(credentials, "project_id", None)
