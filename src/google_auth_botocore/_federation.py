@@ -155,23 +155,20 @@ class Federation:
             }
             return _google.sign_jwt(sender, settings, bearer, self.identity.assumed_role, claims)
 
-        def act() -> Minted:
+        dated_again = False
+        while True:
             # The assertion is for another server, which knows nothing of the federated token.
             assertion = self._with_federated_token(settings, request, errand, sign)
             # Not made before: it knows what must not be quoted, and that is what the assertion was had for, too.
-            senders.append(self._sender(request, errand))
-            return _google.assertion_token(senders[-1], settings, assertion)
-
-        senders: list[Sender] = []
-        try:
-            return act()
-        except FederationError as error:
-            date = senders[-1].date if senders else None
-            if not _hints.misdated(str(error)) or date is None:
-                raise
-            # AWS takes a date that is some minutes off, and this server does not.
-            self._offset = date - self._clock.time()
-        return act()
+            sender = self._sender(request, errand)
+            try:
+                return _google.assertion_token(sender, settings, assertion)
+            except FederationError as error:
+                if dated_again or not _hints.misdated(str(error)) or sender.date is None:
+                    raise
+                # AWS takes a date that is some minutes off, and this server does not.
+                dated_again = True
+                self._offset = sender.date - self._clock.time()
 
     def _with_federated_token(
         self,
