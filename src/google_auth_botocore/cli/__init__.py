@@ -8,12 +8,9 @@ import sys
 from collections.abc import Sequence
 
 from google_auth_botocore import ConfigurationError, FederationError, __version__
-from google_auth_botocore.cli import _executable, _token, config, doctor, serve
+from google_auth_botocore.cli import _executable, _exit, _token, config, doctor, serve
 
 _COMMANDS = (_token, doctor, config, _executable, serve)
-
-# sysexits.h has the last but one: try again later. A shell has the last for what Ctrl-C ended.
-_REFUSED, _WRONG, _LATER, _INTERRUPTED = 1, 2, 75, 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,14 +26,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         code: int = options.run(options)
     except ConfigurationError as error:
-        return _failed(error, _WRONG)
+        return _failed(error, _exit.WRONG)
     except FederationError as error:
-        return _failed(error, _LATER if error.retryable else _REFUSED)
+        return _failed(error, _exit.LATER if error.retryable else _exit.REFUSED)
     except BrokenPipeError:  # whoever read it has seen enough
         sys.stderr.close()
         return 0
     except KeyboardInterrupt:
-        return _INTERRUPTED
+        return _exit.INTERRUPTED
     return code
 
 

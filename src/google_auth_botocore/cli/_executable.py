@@ -6,7 +6,6 @@ https://google.aip.dev/auth/4117#determining-the-subject-token-in-executable-sou
 from __future__ import annotations
 
 import argparse
-import base64
 import contextlib
 import io
 import json
@@ -17,8 +16,8 @@ from typing import Any
 
 from google_auth_botocore import ConfigurationError, Credentials, FederationError
 from google_auth_botocore.cli import _identity, _subject_token
+from google_auth_botocore.cli._subject_token import JWT
 
-JWT = "urn:ietf:params:oauth:token-type:jwt"
 # Both are a JWT to Google; the answer has to call it what the file calls it.
 _TYPES = (JWT, "urn:ietf:params:oauth:token-type:id_token")
 
@@ -77,19 +76,13 @@ def _proof(options: argparse.Namespace) -> dict[str, Any]:
         "success": True,
         "token_type": kind,
         "id_token": token,
-        "expiration_time": _expiry(token),
+        "expiration_time": int(_subject_token.claims(token)["exp"]),
     }
 
 
 def _credentials(options: argparse.Namespace) -> Credentials:
     options.subject_token_type = JWT
     return _identity.credentials(options)
-
-
-def _expiry(token: str) -> int:
-    """When the token ends, in seconds since the epoch."""
-    claims = token.split(".")[1]
-    return int(json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))["exp"])
 
 
 def _keep(text: str) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 
 from google_auth_botocore import ConfigurationError
 from google_auth_botocore.cli import _identity
-from google_auth_botocore.cli._executable import JWT
+from google_auth_botocore.cli._subject_token import JWT
 from google_auth_botocore.cli.config._examination import examined
 
 # Arguments of `Credentials` that the format has no place for.

@@ -12,7 +12,7 @@ from typing import Any, TypeGuard
 from urllib.parse import urlsplit
 
 from google_auth_botocore import ConfigurationError, Credentials
-from google_auth_botocore.cli._executable import JWT
+from google_auth_botocore.cli._subject_token import JWT
 from google_auth_botocore.cli.config._fields import MEANINGS, NEEDED_ELSEWHERE, NOT_SHOWN
 
 # A file in which nothing is wrong, to put a field of another into.

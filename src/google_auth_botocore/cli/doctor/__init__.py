@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from google_auth_botocore import ConfigurationError, FederationError
-from google_auth_botocore.cli import _identity
+from google_auth_botocore.cli import _exit, _identity
 
 if TYPE_CHECKING:
     from google_auth_botocore.cli.doctor._cause import Diagnosis
 
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
-_REFUSED, _WRONG, _LATER = 1, 2, 75
 
 
 def add_to(commands: Any) -> None:
@@ -72,8 +71,8 @@ def _run(options: argparse.Namespace) -> int:
 
 def _code(error: Exception | None, failures: Sequence[Diagnosis | None]) -> int:
     if isinstance(error, ConfigurationError):
-        return _WRONG
+        return _exit.WRONG
     lasting = any(each is not None and each.cause.lasting for each in failures)
     if isinstance(error, FederationError) and error.retryable and not lasting:
-        return _LATER
-    return _REFUSED if failures else 0
+        return _exit.LATER
+    return _exit.REFUSED if failures else 0

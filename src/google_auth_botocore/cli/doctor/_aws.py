@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import json
 import os
@@ -17,12 +16,12 @@ import botocore.session
 import requests
 
 from google_auth_botocore.cli import _subject_token
+from google_auth_botocore.cli._subject_token import JWT
 from google_auth_botocore.cli.doctor import _metadata
 from google_auth_botocore.cli.doctor._seen import AwsRefusal, Seen, SignedRequest, Source
 
 # Whose keys are at hand; the others have to be asked for.
 AT_HAND = {"env", "shared-credentials-file", "config-file"}
-JWT = "urn:ietf:params:oauth:token-type:jwt"
 
 _NAMES = {
     "env": "environment variables",
@@ -141,7 +140,7 @@ def keys(seen: Seen) -> str:
     subject_token = _subject_token.subject_token(seen.credentials)
     seen.recorder.keep_subject_token(subject_token)
     if seen.options.subject_token_type == JWT or seen.credentials.info["subject_token_type"] == JWT:
-        claims = _claims(subject_token)
+        claims = _subject_token.claims(subject_token)
         seen.arn = str(claims.get("sub"))
         return f"a JWT of AWS's, issued by {claims.get('iss')} for {claims.get('aud')}"
     seen.request = signed(subject_token)
@@ -149,12 +148,6 @@ def keys(seen: Seen) -> str:
     end = f", which end at {seen.expires}" if seen.expires else ""
     token = "with" if seen.request.has_session_token else "without"
     return f"{kind} keys ({seen.request.key_id[:4]}...{seen.request.key_id[-4:]}) {token} a session token{end}"
-
-
-def _claims(jwt: str) -> dict[str, Any]:
-    payload = jwt.split(".")[1]
-    claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-    return claims if isinstance(claims, dict) else {}
 
 
 def signed(subject_token: str) -> SignedRequest:

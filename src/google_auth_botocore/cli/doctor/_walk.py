@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from google_auth_botocore import ConfigurationError, FederationError
+from google_auth_botocore.cli._subject_token import JWT
 from google_auth_botocore.cli.doctor import _aws, _cause, _google
 from google_auth_botocore.cli.doctor._cause import Diagnosis
 from google_auth_botocore.cli.doctor._seen import Seen
@@ -55,7 +56,7 @@ def _never(_: Seen) -> bool:
 
 def _keys_at_hand(seen: Seen) -> bool:
     """Whether signing asks nobody."""
-    asks = seen.options.assume_role or seen.credentials.info["subject_token_type"] == _aws.JWT
+    asks = seen.options.assume_role or seen.credentials.info["subject_token_type"] == JWT
     return not asks and (seen.winner in _aws.AT_HAND or not any(each.stated_by for each in seen.sources))
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from google_auth_botocore.cli._mapping import AWS_ROLE, SHORT_SUBJECT
 from google_auth_botocore.cli.doctor import _commands
 from google_auth_botocore.cli.doctor._cause import Cause, Mend, do, said
 from google_auth_botocore.cli.doctor._seen import Seen
 
 _STEP = "exchange"
-_SHORT_SUBJECT = "google.subject=assertion.arn.extract('assumed-role/{role_and_session}')"
 _IAM_ARN = re.compile(r"arn:aws[a-z-]*:iam::\d+:role/")
 
 
@@ -61,23 +61,16 @@ def _shorter_subject(seen: Seen) -> Mend:
             _commands.provider(
                 seen,
                 "update-aws",
-                f"--attribute-mapping={_SHORT_SUBJECT},attribute.aws_role={_AWS_ROLE}",
+                f"--attribute-mapping=google.subject={SHORT_SUBJECT},attribute.aws_role={AWS_ROLE}",
             )
         ],
         terraform=_commands.aws_provider(
             seen,
             "attribute_mapping = {\n"
-            f'  "google.subject" = {_commands.text(_SHORT_SUBJECT.partition("=")[2])}\n'
-            f'  "attribute.aws_role" = {_commands.text(_AWS_ROLE)}\n}}',
+            f'  "google.subject" = {_commands.text(SHORT_SUBJECT)}\n'
+            f'  "attribute.aws_role" = {_commands.text(AWS_ROLE)}\n}}',
         ),
     )
-
-
-# Google's own default, which has to be said where anything is.
-_AWS_ROLE = (
-    "assertion.arn.contains('assumed-role') ? assertion.arn.extract('{account_arn}assumed-role/') + 'assumed-role/'"
-    " + assertion.arn.extract('assumed-role/{role_name}/') : assertion.arn"
-)
 
 
 CAUSES: tuple[Cause, ...] = (

@@ -1,0 +1,8 @@
+"""How the command ends, in codes that a shell tells apart."""
+
+REFUSED = 1
+WRONG = 2
+# sysexits.h's for: try again later.
+LATER = 75
+# A shell's for what Ctrl-C ended.
+INTERRUPTED = 130
