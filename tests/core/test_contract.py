@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import functools
 import json
 import pickle
@@ -12,13 +11,13 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
 from typing import Any, ClassVar
 
-import cloudpickle
 import google.auth.credentials as base
 import pytest
 import requests.structures
 from google.auth import exceptions
 
 from core.conftest import Make
+from core.copies import COPIES
 from core.stand_in import ACCOUNT, IAM_URL, PROVIDER, STS_URL, Answer, FakeClock, FakeGoogle
 from google_auth_botocore import ConfigurationError, Credentials, FederationError, TransientFederationError
 
@@ -342,18 +341,7 @@ class TestCopies:
         "assume_role": {"RoleArn": "arn:aws:iam::123456789012:role/r", "ExternalId": "hidden-from-view"},
     }
 
-    @pytest.mark.parametrize(
-        "act",
-        [
-            copy.copy,
-            copy.deepcopy,
-            pytest.param(lambda c: pickle.loads(cloudpickle.dumps(c)), id="cloudpickle"),
-            *(
-                pytest.param(lambda c, p=p: pickle.loads(pickle.dumps(c, p)), id=f"pickle {p}")
-                for p in range(pickle.HIGHEST_PROTOCOL + 1)
-            ),
-        ],
-    )
+    @pytest.mark.parametrize("act", COPIES.values(), ids=COPIES)
     def test_they_keep_every_field(self, make: Make, act: Any) -> None:
         credentials = make(ACCOUNT, **self.FULL)
         copied = act(credentials)

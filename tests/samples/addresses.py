@@ -10,16 +10,21 @@ from typing import TYPE_CHECKING, Any
 import requests
 
 if TYPE_CHECKING:  # what is started needs requests alone
+    from google_auth_botocore.emulator import Emulator
     from google_auth_botocore.emulator.sandbox import Sandbox
 
 _Send = Callable[..., requests.Response]
 
 
+def google_apis(google: Emulator) -> dict[str, str]:
+    """The emulator in the place of the APIs that it stands in for, by the start of a URL."""
+    return {f"https://{api}.googleapis.com/": f"{google.url}/" for api in ("sts", "iamcredentials", "oauth2", "www")}
+
+
 def of(sandbox: Sandbox) -> dict[str, str]:
     """What takes the place of each address in the sandbox, by the start of a URL."""
-    apis = ("sts", "iamcredentials", "oauth2", "www")
     return {
-        **{f"https://{api}.googleapis.com/": f"{sandbox.google.url}/" for api in apis},
+        **google_apis(sandbox.google),
         **{f"{scheme}://storage.googleapis.com/": f"{sandbox.storage.url}/" for scheme in ("http", "https")},
         "http://169.254.169.254/": f"{sandbox.imds.url}/",
     }

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import requests
+from samples.addresses import google_apis, led
 
 from google_auth_botocore.emulator import Emulator
-
-_GOOGLE = re.compile(r"https://((?:sts|iamcredentials|oauth2|www)\.googleapis\.com)(?=/)")
 
 
 @pytest.fixture(name="google_hosts")
@@ -19,16 +18,14 @@ def _google_hosts(google: Emulator, monkeypatch: pytest.MonkeyPatch) -> list[str
 
     Gives the hosts that were asked so far, and whoever asked needs no change.
     """
-    send = requests.adapters.HTTPAdapter.send
+    addresses = google_apis(google)
+    send = led(requests.adapters.HTTPAdapter.send, addresses)
     asked: list[str] = []
 
-    def led(self: requests.adapters.HTTPAdapter, request: requests.PreparedRequest, **more: Any) -> requests.Response:
-        match = _GOOGLE.match(str(request.url))
-        if match is not None:
-            asked.append(match[1])
-            request = request.copy()
-            request.url = google.url + str(request.url)[match.end() :]
+    def noted(self: requests.adapters.HTTPAdapter, request: requests.PreparedRequest, **more: Any) -> requests.Response:
+        if str(request.url).startswith(tuple(addresses)):
+            asked.append(str(urlsplit(str(request.url)).hostname))
         return send(self, request, **more)
 
-    monkeypatch.setattr(requests.adapters.HTTPAdapter, "send", led)
+    monkeypatch.setattr(requests.adapters.HTTPAdapter, "send", noted)
     return asked

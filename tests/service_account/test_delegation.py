@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import copy
-import pickle
 import time
 from collections.abc import Callable
 from typing import Any
 
-import cloudpickle
 import google.auth.credentials as google_credentials
 import jwt
 import pytest
+from core.copies import COPIES
 from core.stand_in import FakeClock
 from emulator.workload import CLOUD_PLATFORM, ROLE_ARN, Workload
 
@@ -79,13 +77,7 @@ class TestSubject:
         "with_quota_project": lambda c: c.with_quota_project("q"),
         "with_universe_domain": lambda c: c.with_universe_domain("googleapis.com"),
         "with_token_uri": lambda c: c.with_token_uri(str(c.info["token_url"])),
-        "copy": copy.copy,
-        "deepcopy": copy.deepcopy,
-        "cloudpickle": lambda c: pickle.loads(cloudpickle.dumps(c)),
-        **{
-            f"pickle {protocol}": lambda c, protocol=protocol: pickle.loads(pickle.dumps(c, protocol))  # type: ignore[misc]  # a default
-            for protocol in range(pickle.HIGHEST_PROTOCOL + 1)
-        },
+        **COPIES,
     }
 
     @pytest.mark.parametrize("name", COPIES)

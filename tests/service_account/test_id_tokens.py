@@ -12,12 +12,12 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timezone
 from typing import Any
 
-import cloudpickle
 import dask.base
 import grpc
 import jwt
 import pytest
 import requests
+from core.copies import COPIES
 from core.stand_in import FakeClock
 from emulator.workload import ROLE_ARN, Workload
 from google.auth import credentials as google_credentials
@@ -222,18 +222,7 @@ class TestObject:
         assert copied.quota_project_id == "q"
         assert repr(changed) == before
 
-    @pytest.mark.parametrize(
-        "act",
-        [
-            copy.copy,
-            copy.deepcopy,
-            pytest.param(lambda c: pickle.loads(cloudpickle.dumps(c)), id="cloudpickle"),
-            *(
-                pytest.param(lambda c, p=p: pickle.loads(pickle.dumps(c, p)), id=f"pickle {p}")
-                for p in range(pickle.HIGHEST_PROTOCOL + 1)
-            ),
-        ],
-    )
+    @pytest.mark.parametrize("act", COPIES.values(), ids=COPIES)
     def test_copies_and_pickles_keep_every_field(
         self, google: Emulator, credentials: Credentials, act: Callable[[IDTokenCredentials], IDTokenCredentials]
     ) -> None:
