@@ -268,6 +268,17 @@ def whole_request(connection: socket.socket) -> None:
         assert len(stream.read(length)) == length > 0
 
 
+@pytest.fixture(name="no_fork_server")
+def _no_fork_server() -> Iterator[None]:
+    """A fork server, the usual way from Python 3.14 on, would have the environment of the test that started it."""
+    usual = multiprocessing.get_start_method()
+    if usual == "forkserver":
+        multiprocessing.set_start_method("spawn", force=True)
+    yield
+    multiprocessing.set_start_method(usual, force=True)
+
+
+@pytest.mark.usefixtures("no_fork_server")
 def test_transfer_manager_copies_in_processes_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It pickles the client's credentials into a pool of processes, each of which resolves its own identity."""
     with Sandbox() as sandbox:
