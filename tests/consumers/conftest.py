@@ -21,6 +21,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--write-matrix", action="store_true", help="write the table of consumers into the README")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    # What a library of somebody else's uses that a Python, or another library, newer than it is gives up.
+    for category in ("DeprecationWarning", "FutureWarning"):
+        config.addinivalue_line("filterwarnings", f"ignore::{category}")
+
+
 @pytest.fixture(name="sandbox")
 def _sandbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
     """Both clouds on loopback; this process has the instance's environment."""

@@ -22,6 +22,7 @@ class Row(NamedTuple):
     - ERROR to its end: the library keeps the token, whatever the user does.
     - unnoticed: while a refresh is tried in the background; unasked: it asks for nothing yet.
     - our error, our message in …: what the user sees is ours, or says what ours does; lost: does not.
+    - … or …: one of the two, by how the library was built.
 
     Unless a cell says otherwise, Google is asked for one token, and nobody waits.
     """
@@ -72,7 +73,10 @@ EXPECTED: dict[type[Consumer], Row] = {
     files.Gcsfs: _GCSFS,
     files.Dask: _GCSFS,
     files.DuckDb: _GCSFS._replace(
-        refused="Error, user refreshes", late_outage="lost: Error, 6 min", failure="lost: Error, 12 exchanges, 1½ min"
+        refused="Error, user refreshes",
+        # Its wheels for Python 3.12 and later show what the error of a file system says.
+        late_outage="lost: Error, 6 min or our message in Error, 6 min",
+        failure="lost: Error, 12 exchanges, 1½ min or our message in Error, 12 exchanges, 1½ min",
     ),
     # These three keep a token: obstore to its last minutes, in which it asks at each request; polars to its last five,
     # and then for 15 s at a time, by a clock that can't be reached, so that a 401 alone makes it ask again here;

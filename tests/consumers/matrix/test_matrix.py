@@ -25,7 +25,7 @@ pytestmark = [
 def test_a_library_does_what_is_expected_of_it(world: World, consumer: type[Consumer], column: str) -> None:
     for name in consumer.waits:
         world.wait_by_the_clock(name)
-    assert COLUMNS[column](world, consumer) == getattr(EXPECTED[consumer], column)
+    assert COLUMNS[column](world, consumer) in getattr(EXPECTED[consumer], column).split(" or ")
 
 
 def test_the_readme_has_the_table(pytestconfig: pytest.Config) -> None:
