@@ -71,10 +71,14 @@ def consumers(session: nox.Session) -> None:
 
 @nox.session
 def minimums(session: nox.Session) -> None:
-    """Runs the core's tests on the lowest versions of what the package needs."""
-    needed = nox.project.load_toml("pyproject.toml")["project"]["dependencies"]
-    install(session, "minimums", project="-e.[emulator]", versions=[each.replace(">=", "==") for each in needed])
-    session.run("pytest", *(session.posargs or ["tests/core", "tests/refresh"]))
+    """Runs the tests of the core and of the adapters on the lowest versions of what the package and its extras need."""
+    project = nox.project.load_toml("pyproject.toml")["project"]
+    # `login` and `copycat` want a newer botocore than the package itself.
+    extras = ("emulator", "gcloud-aio", "httpx", "kubernetes", "obstore", "polars", "sandbox")
+    needed = [*project["dependencies"], *(each for extra in extras for each in project["optional-dependencies"][extra])]
+    versions = [each.replace(">=", "==") for each in needed if ">=" in each]
+    install(session, "minimums", project=f"-e.[{','.join(extras)}]", versions=versions)
+    session.run("pytest", *(session.posargs or ["tests/core", "tests/refresh", "tests/adapters"]))
 
 
 @nox.session

@@ -112,8 +112,14 @@ class Objects(dict[str, bytes]):
     https://cloud.google.com/storage/docs/xml-api/reference-methods
     """
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._uploads: dict[str, dict[int, bytes]] = {}
+
     def __call__(self, sent: Sent) -> Reply:
         identity = {"ETag": '"1"', "Last-Modified": "Tue, 24 Nov 2026 12:00:00 GMT"}
+        if "uploads" in sent.query or "uploadId" in sent.query:
+            return Reply(self._upload(sent).encode(), headers={"Content-Type": "application/xml", **identity})
         if "list-type" in sent.query:
             return Reply(self._listing(sent).encode(), headers={"Content-Type": "application/xml"})
         if sent.method == "PUT":
@@ -127,6 +133,20 @@ class Objects(dict[str, bytes]):
             return Reply(content, headers=identity)
         start, end = int(part[1]), min(len(content), int(part[2] or len(content)) + 1)
         return Reply(content[start:end], 206, {**identity, "Content-Range": f"bytes {start}-{end - 1}/{len(content)}"})
+
+    def _upload(self, sent: Sent) -> str:
+        """One step of an upload in parts: its begin, a part, its end."""
+        if "uploads" in sent.query:
+            upload = f"{len(self._uploads)}"
+            self._uploads[upload] = {}
+            return f"<InitiateMultipartUploadResult><UploadId>{upload}</UploadId></InitiateMultipartUploadResult>"
+        [upload] = sent.query["uploadId"]
+        parts = self._uploads[upload]
+        if sent.method == "PUT":
+            parts[int(sent.query["partNumber"][0])] = sent.body
+            return ""
+        self[sent.path] = b"".join(parts[number] for number in sorted(parts))
+        return '<CompleteMultipartUploadResult><ETag>"1"</ETag></CompleteMultipartUploadResult>'
 
     def _listing(self, sent: Sent) -> str:
         start = f"{sent.path}/"

@@ -18,7 +18,7 @@ from google_auth_botocore.emulator import Emulator
 async def fetch(credentials: Credentials, url: str) -> Any:
     session = AsyncAuthorizedSession(google_auth_aio.Credentials(credentials))
     try:
-        response = await session.request("GET", url)
+        response = await session.request("GET", url, headers={})  # the first releases with such a session pass None on
         return response.status_code, await response.read()
     finally:
         await session.close()

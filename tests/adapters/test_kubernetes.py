@@ -7,7 +7,6 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-import kubernetes.aio.client
 import kubernetes.client
 import pytest
 from core.stand_in import FakeClock
@@ -115,11 +114,13 @@ def test_a_refusal_of_googles_reaches_the_user(credentials: Credentials, refusal
 def test_the_event_loop_goes_on_while_a_token_is_fetched(
     held: Held, credentials: Credentials, bearers: Bearers, cluster: str
 ) -> None:
+    aio = pytest.importorskip("kubernetes.aio.client", reason="came with release 36")
+
     async def job() -> list[str]:
-        configuration: Any = kubernetes.aio.client.Configuration(host=cluster)
+        configuration = aio.Configuration(host=cluster)
         authenticate(configuration, credentials)
-        async with kubernetes.aio.client.ApiClient(configuration) as client:
-            found: Any = await kubernetes.aio.client.CoreV1Api(client).list_namespace()
+        async with aio.ApiClient(configuration) as client:
+            found = await aio.CoreV1Api(client).list_namespace()
         return [each.metadata.name for each in found.items]
 
     assert asyncio.run(held.during(job())) == ["default"]

@@ -45,10 +45,10 @@ async def _async_hook(configuration: Any, credentials: Credentials) -> None:
 
 
 def _put(configuration: Any, token: str) -> None:
-    # The name that every release knows; a newer one, which the loaders of files use, would win over it.
-    configuration.api_key.pop("BearerToken", None)
-    configuration.api_key["authorization"] = token
-    configuration.api_key_prefix["authorization"] = "Bearer"
+    # The name until release 35, and the one since; 36 finds a prefix under the latter alone.
+    for name in ("authorization", "BearerToken"):
+        configuration.api_key[name] = token
+        configuration.api_key_prefix[name] = "Bearer"
 
 
 def get_google_credentials(credentials: Credentials) -> Callable[[], GoogleCredentials]:
