@@ -112,8 +112,8 @@ class Objects(dict[str, bytes]):
     https://cloud.google.com/storage/docs/xml-api/reference-methods
     """
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, objects: Mapping[str, bytes] = MappingProxyType({})) -> None:
+        super().__init__(objects)
         self._uploads: dict[str, dict[int, bytes]] = {}
 
     def __call__(self, sent: Sent) -> Reply:
