@@ -33,7 +33,9 @@ class DuckDb(Gcsfs):
 
     def __init__(self, credentials: Credentials, world: World) -> None:
         # Its reading ahead, for which a table of three rows is too small, may wait for ever for a read that failed.
-        world.patch.setattr("gcsfs.core._get_prefetcher_and_cache_config", lambda _: ("readahead", "explicit"))
+        world.patch.setattr(
+            "gcsfs.core._get_prefetcher_and_cache_config", lambda *_: ("readahead", "explicit"), raising=False
+        )
         super().__init__(credentials, world)
         self._database = duckdb.connect()
         self._database.register_filesystem(self._files)
