@@ -65,7 +65,7 @@ def source(profile: object, region: object, assume_role: object) -> Source:
         ):
             raise ConfigurationError(
                 "assume_role must be a role's ARN (arn:aws:iam::123456789012:role/NAME), or a mapping of AssumeRole's "
-                f"arguments with such a RoleArn, not {assume_role!r}."
+                f"arguments with such a RoleArn, not {_text.quoted(assume_role)}."
             )
         arguments = {"RoleSessionName": _ROLE_SESSION_NAME, **arguments}
     return Source(

@@ -33,9 +33,11 @@ def usable(credentials: Any) -> ReadOnlyCredentials:
         )
     names = ("access key id", "secret access key", "session token")
     for name, value in zip(names, keys, strict=False):
-        if value is not None and re.search(r"\s", value):
+        odd = re.search("[^!-~]", value or "")
+        if odd:
+            what = "white space" if odd[0].isspace() else "a letter that no key has"
             raise _aws_errors.failed(
-                f"The AWS {name} from {_session.method(credentials)} contains white space.",
+                f"The AWS {name} from {_session.method(credentials)} contains {what}.",
                 "InvalidCredentials",
                 _hints.AWS_WHITE_SPACE,
             )

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from google_auth_botocore._text import quoted
 from google_auth_botocore.exceptions import ConfigurationError
 
 AWS4_REQUEST = "urn:ietf:params:aws:token-type:aws4_request"
@@ -25,6 +26,7 @@ _AUDIENCE = re.compile(
 _SERVICE_ACCOUNT = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._-]*@[a-zA-Z0-9][a-zA-Z0-9.:-]*\.[a-zA-Z]+|[0-9]{6,32}")
 _HOST = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+")
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+_NETLOC = re.compile(r"([a-zA-Z0-9._-]+|\[[0-9a-fA-F:.]+\])(:[0-9]*)?")
 _LONGEST_LIFETIME = 43200
 _LONGEST_DELEGATED = 3600
 
@@ -149,7 +151,7 @@ def _service_account(name: str, value: object) -> str:
 def strings(name: str, value: object) -> tuple[str, ...]:
     """A sequence of non-empty strings, as a tuple."""
     if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
-        raise ConfigurationError(f"{name} must be a sequence of strings, not {value!r}.")
+        raise ConfigurationError(f"{name} must be a sequence of strings, not {quoted(value)}.")
     return tuple(text(name, item) for item in value)
 
 
@@ -157,7 +159,7 @@ def _lifetime(value: object) -> int:
     """Seconds that an access token is asked to live."""
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= _LONGEST_LIFETIME:
         raise ConfigurationError(
-            f"lifetime must be a whole number of seconds from 1 to {_LONGEST_LIFETIME}, not {value!r}."
+            f"lifetime must be a whole number of seconds from 1 to {_LONGEST_LIFETIME}, not {quoted(value)}."
         )
     return value
 
@@ -165,7 +167,7 @@ def _lifetime(value: object) -> int:
 def _subject_token_type(value: object) -> str:
     """One of the two proofs of identity that AWS gives."""
     if value not in (AWS4_REQUEST, JWT):
-        raise ConfigurationError(f"subject_token_type must be {AWS4_REQUEST!r} or {JWT!r}, not {value!r}.")
+        raise ConfigurationError(f"subject_token_type must be {AWS4_REQUEST!r} or {JWT!r}, not {quoted(value)}.")
     return str(value)
 
 
@@ -188,9 +190,9 @@ def _endpoint(name: str, value: object, *, path: bool = True) -> str:
         url = urlsplit("")
     secure = url.scheme == "https" or (url.scheme == "http" and url.hostname in _LOOPBACK)
     printable = re.fullmatch(r"[!-~]+", given)
-    if not (printable and secure and port_is_number and url.hostname and not url.fragment and "@" not in url.netloc):
+    if not (printable and secure and port_is_number and _NETLOC.fullmatch(url.netloc) and not url.fragment):
         raise ConfigurationError(
-            f"{name} must be an https URL, or http on loopback, without user part or fragment, not {given!r}."
+            f"{name} must be an https URL, or http on loopback, without user part or fragment, not {quoted(given)}."
         )
     if not path:
         given = given.rstrip("/")
@@ -209,5 +211,5 @@ def optional_text(name: str, value: object) -> str | None:
 def text(name: str, value: object) -> str:
     """A non-empty string without control characters: it may become part of a header."""
     if not isinstance(value, str) or not value.strip() or not value.isprintable():
-        raise ConfigurationError(f"{name} must be a non-empty string, not {value!r}.")
+        raise ConfigurationError(f"{name} must be a non-empty string, not {quoted(value)}.")
     return value

@@ -14,6 +14,7 @@ from typing import Any
 
 from google_auth_botocore import _config
 from google_auth_botocore._config import GOOGLEAPIS, Settings
+from google_auth_botocore._text import quoted
 from google_auth_botocore.exceptions import ConfigurationError
 
 # What gcloud writes for every partition alike.
@@ -63,7 +64,7 @@ def from_info(info: object, universe_in_code: object = None) -> dict[str, Any]:
     kind = info.get("type")
     if kind != "external_account":
         raise ConfigurationError(
-            f"The configuration has the type {kind!r}, not 'external_account'. "
+            f"The configuration has the type {quoted(kind)}, not 'external_account'. "
             "Write one with: gcloud iam workload-identity-pools create-cred-config … --aws"
         )
     for name in ("client_id", "client_secret", "workforce_pool_user_project"):
@@ -77,8 +78,8 @@ def from_info(info: object, universe_in_code: object = None) -> dict[str, Any]:
     stated = info.get("universe_domain")
     if stated not in (None, GOOGLEAPIS, universe):
         raise ConfigurationError(
-            f"The configuration names the universe domain {stated!r}. "
-            f"A universe other than {GOOGLEAPIS} must be given in code: universe_domain={stated!r}."
+            f"The configuration names the universe domain {quoted(stated)}. "
+            f"A universe other than {GOOGLEAPIS} must be given in code: universe_domain={quoted(stated)}."
         )
     arguments: dict[str, Any] = {"audience": info["audience"], "universe_domain": universe}
     arguments.update(_token_url(info, universe), **_impersonation(info, universe), **_credential_source(info))
@@ -125,7 +126,7 @@ def _credential_source(info: Mapping[str, Any]) -> dict[str, Any]:
     environment = source.get("environment_id")
     if environment != "aws1":
         raise ConfigurationError(
-            f"credential_source has the environment_id {environment!r}, not 'aws1': the configuration is not for AWS. "
+            f"credential_source has the environment_id {quoted(environment)}, not 'aws1': the configuration is not for AWS. "
             "google.auth.load_credentials_from_file takes it."
         )
     return {"verification_url": source.get("regional_cred_verification_url")}
@@ -175,7 +176,7 @@ def _google_url(name: str, url: object, service: str, universe: str, path: str) 
     match = re.fullmatch(rf"https://{host}(?::443)?{path}", url) if isinstance(url, str) else None
     if match is None:
         raise ConfigurationError(
-            f"The configuration's {name} {url!r} is not an endpoint of Google's ({service}.{universe} and its forms). "
+            f"The configuration's {name} {quoted(url)} is not an endpoint of Google's ({service}.{universe} and its forms). "
             "An endpoint of your own must be given in code."
         )
     return match

@@ -11,6 +11,7 @@ from botocore.utils import InstanceMetadataRegionFetcher
 
 from google_auth_botocore import _hints
 from google_auth_botocore._external_account import USUAL_VERIFICATION_URL
+from google_auth_botocore._text import quoted
 from google_auth_botocore.exceptions import ConfigurationError, FederationError
 
 # Where a region has to be named and none is known.
@@ -56,7 +57,9 @@ def from_metadata(session: Any) -> str | None:
         num_attempts=session.get_config_variable("metadata_service_num_attempts"),
         config={name: session.get_config_variable(name) for name in names},
     )
-    return fetcher.retrieve_region()  # type: ignore[no-any-return]
+    name = fetcher.retrieve_region()
+    # Something else may answer in its place, with anything; a missing region is no error, and this is none.
+    return name if name and re.fullmatch(r"[a-z0-9-]+", name.strip()) else None
 
 
 _Fetcher: Any = InstanceMetadataRegionFetcher  # its private names, used below, are not in the stubs
@@ -120,7 +123,7 @@ def _verification_host(url: object) -> tuple[str, str | None]:
     names = ("dnsSuffix", "dualStackDnsSuffix")
     if host is None or host["suffix"] not in {each["outputs"][name] for each in _partitions() for name in names}:
         raise ConfigurationError(
-            f"The configuration's regional_cred_verification_url {url!r} is not GetCallerIdentity at an AWS STS endpoint, "
+            f"The configuration's regional_cred_verification_url {quoted(url)} is not GetCallerIdentity at an AWS STS endpoint, "
             f"such as {USUAL_VERIFICATION_URL}"
         )
     return host[0], host["region"]

@@ -35,6 +35,16 @@ def cleaned(text: str, secrets: Iterable[str] = (), *, hide: re.Pattern[str] = N
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
+def quoted(value: object) -> str:
+    """A value that somebody passed, for the error that says what was seen; of a URL not the user part."""
+    try:
+        shown = repr(value)
+    except Exception:  # noqa: BLE001 - a number of more digits than Python writes, or what a class of somebody's raises
+        shown = f"<{type(value).__name__}>"
+    shown = re.sub(r"(?<=//)[^/\s]*@", f"{_HIDDEN}@", shown)
+    return shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}…"
+
+
 def harmless(
     error: BaseException | None, secrets: Iterable[str] = (), *, hide: re.Pattern[str] = NOTHING
 ) -> BaseException | None:

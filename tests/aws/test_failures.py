@@ -114,6 +114,11 @@ CAUSES = {
     "white space in the secret": Cause(
         _WHITE.format("secret access key"), {**_KEYS, "AWS_SECRET_ACCESS_KEY": " secret"}
     ),
+    "a letter that no key has": Cause(
+        "The AWS session token from env contains a letter that no key has. "
+        "Set it again without quotes, blanks or a line break at its end.",
+        {**_KEYS, "AWS_SESSION_TOKEN": "t\N{LATIN SMALL LETTER O WITH DIAERESIS}ken"},
+    ),
     "white space in the session token": Cause(_WHITE.format("session token"), {**_KEYS, "AWS_SESSION_TOKEN": "to ken"}),
     "an expiry that is no date": Cause(
         f"(ParserError): Unknown string format: soon. {_EXPIRY}", {**_KEYS, "AWS_CREDENTIAL_EXPIRATION": "soon"}
@@ -412,6 +417,16 @@ def test_role_that_sts_refuses(
             f"operation: {message.rstrip('.')}. {hint}"
         )
         assert (error.reason, error.status_code, error.retryable) == (code, status, False)
+
+
+def test_reason_that_sts_gives_is_one_word(
+    federation: Federation, issue: Issue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with _Refusing("\n  AccessDenied\n", "no", 403) as sts:
+        set_all(monkeypatch, {**environment(issue("app")), "AWS_ENDPOINT_URL_STS": sts.url})
+        error = failure(federation.credentials(assume_role=ROLE))
+    assert error.reason == "AccessDenied"
+    assert str(error).isprintable()
 
 
 def test_session_token_that_sts_echoes_is_in_no_log(

@@ -126,6 +126,14 @@ class TestOnAnInstance:
             assert federation.seen().region == "us-west-2"
             assert imds.count("placement/region") == 1
 
+    def test_what_is_no_region_counts_for_none(
+        self, federation: Federation, issue: Issue, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Something else may answer for the metadata service, with the same to every question: keys, too."""
+        with InstanceMetadata(lambda: issue("node"), region='{"SecretAccessKey": "secret"}') as imds:
+            set_all(monkeypatch, imds.environment())
+            assert endpoint(federation.seen()) == GLOBAL
+
     def test_metadata_is_not_asked_where_the_keys_come_from_elsewhere(
         self, federation: Federation, issue: Issue, shared: Write, monkeypatch: pytest.MonkeyPatch
     ) -> None:

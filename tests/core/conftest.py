@@ -16,7 +16,13 @@ Make = Callable[..., Credentials]
 
 # For `nox -s fuzz`: other examples at each run, and a million of them over all the tests of core.test_fuzz*.
 hypothesis.settings.register_profile(
-    "fuzz", max_examples=100_000, deadline=None, database=None, suppress_health_check=list(hypothesis.HealthCheck)
+    "fuzz",
+    max_examples=106_000,
+    derandomize=False,
+    deadline=None,
+    database=None,
+    print_blob=True,
+    suppress_health_check=list(hypothesis.HealthCheck),
 )
 
 

@@ -103,6 +103,12 @@ def test_audience_that_is_none(audience: Any, message: str) -> None:
         ({"lifetime": 0}, "lifetime must be a whole number of seconds from 1 to 43200, not 0."),
         ({"lifetime": 43201}, "lifetime must be a whole number of seconds from 1 to 43200, not 43201."),
         ({"lifetime": True}, "lifetime must be a whole number of seconds from 1 to 43200, not True."),
+        # More digits than Python writes.
+        ({"lifetime": 10**5000}, "lifetime must be a whole number of seconds from 1 to 43200, not <int>."),
+        (
+            {"quota_project_id": "\n" + 1000 * "x"},
+            f"quota_project_id must be a non-empty string, not '\\n{597 * 'x'}….",
+        ),
         ({"lifetime": "3600s"}, "lifetime must be a whole number of seconds from 1 to 43200, not '3600s'."),
         (
             {"token_url": "http://sts.example.com/v1/token"},
@@ -113,7 +119,7 @@ def test_audience_that_is_none(audience: Any, message: str) -> None:
         ),
         (
             {"token_url": "https://u:p@example.com/"},
-            "token_url must be an https URL, or http on loopback, without user part or fragment, not 'https://u:p@example.com/'.",
+            "token_url must be an https URL, or http on loopback, without user part or fragment, not 'https://[hidden]@example.com/'.",
         ),
         (
             {"iam_credentials_endpoint": "https://iamcredentials.googleapis.com/v1"},
@@ -186,7 +192,8 @@ def test_endpoint_that_is_secure_is_asked_as_it_is_given(make: Make, url: str) -
         "https:///v1/token",
         "https://sts.example.com/#x",
         "https://sts.example.com/ä",
-        "https://@sts.example.com/",
+        "https://%00sts.example.com/",
+        "https://sts.example.com%2e/",
         "ftp://localhost/",
         "HTTP:/localhost/",
         "localhost",

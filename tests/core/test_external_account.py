@@ -121,8 +121,9 @@ FOREIGN = [
 def test_foreign_token_url_is_refused(url: object) -> None:
     with pytest.raises(ConfigurationError) as caught:
         Credentials.from_info(info(token_url=url))
+    seen = repr(url).replace("//sts.googleapis.com@", "//[hidden]@")
     assert str(caught.value) == (
-        f"The configuration's token_url {url!r} is not an endpoint of Google's (sts.googleapis.com and its forms). "
+        f"The configuration's token_url {seen} is not an endpoint of Google's (sts.googleapis.com and its forms). "
         "An endpoint of your own must be given in code."
     )
 
