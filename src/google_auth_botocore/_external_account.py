@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from google_auth_botocore import _config
@@ -20,6 +21,7 @@ from google_auth_botocore.exceptions import ConfigurationError
 # What gcloud writes for every partition alike.
 USUAL_VERIFICATION_URL = "https://sts.{region}.amazonaws.com?Action=GetCallerIdentity&Version=2011-06-15"
 
+_IAM = "iam_credentials_endpoint"
 # Arguments of `Credentials` that an external_account file has a place for.
 IN_A_FILE = {
     "audience",
@@ -30,7 +32,7 @@ IN_A_FILE = {
     "subject_token_type",
     "universe_domain",
     "token_url",
-    "iam_credentials_endpoint",
+    _IAM,
 }
 
 
@@ -39,6 +41,8 @@ def read(filename: str | os.PathLike[str]) -> Any:
     path = os.fspath(filename)
     try:
         return json.loads(Path(path).read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        raise ConfigurationError(f"There is no configuration file {path!r}.") from None
     except (OSError, ValueError, RecursionError) as error:
         raise ConfigurationError(f"The configuration file {path!r} can't be read as JSON: {error}.") from error
 
@@ -52,12 +56,13 @@ def is_aws(info: object) -> bool:
     return info.get("subject_token_type") == _config.AWS4_REQUEST or str(environment).startswith("aws")
 
 
-def from_info(info: object, universe_in_code: object = None) -> dict[str, Any]:
+def from_info(info: object, in_code: Mapping[str, Any] = MappingProxyType({})) -> dict[str, Any]:
     """The arguments of `Credentials` that an `external_account` mapping holds.
 
     Args:
         info: The mapping that `gcloud iam workload-identity-pools create-cred-config --aws` wrote.
-        universe_in_code: The universe domain given beside it; the file's must be this or googleapis.com.
+        in_code: Arguments given beside it. The file's universe domain must be the one of them, or googleapis.com; an
+            endpoint in whose place one of them comes may be anybody's.
     """
     if not isinstance(info, Mapping):
         raise ConfigurationError(f"The configuration must be a JSON object, not {type(info).__name__}.")
@@ -74,7 +79,7 @@ def from_info(info: object, universe_in_code: object = None) -> dict[str, Any]:
             )
     if "audience" not in info:
         raise ConfigurationError(f"The configuration lacks 'audience'. Expected {_config.AUDIENCE_FORM}.")
-    universe = _config.universe_domain(GOOGLEAPIS if universe_in_code is None else universe_in_code)
+    universe = _config.universe_domain(in_code.get("universe_domain", GOOGLEAPIS))
     stated = info.get("universe_domain")
     if stated not in (None, GOOGLEAPIS, universe):
         raise ConfigurationError(
@@ -82,32 +87,31 @@ def from_info(info: object, universe_in_code: object = None) -> dict[str, Any]:
             f"A universe other than {GOOGLEAPIS} must be given in code: universe_domain={quoted(stated)}."
         )
     arguments: dict[str, Any] = {"audience": info["audience"], "universe_domain": universe}
-    arguments.update(_token_url(info, universe), **_impersonation(info, universe), **_credential_source(info))
+    arguments.update(_token_url(info, universe, in_code))
+    arguments.update(_impersonation(info, universe, in_code))
+    arguments.update(_credential_source(info))
     as_they_are = ("subject_token_type", "quota_project_id", "project_id")
     return {**arguments, **{name: info[name] for name in as_they_are if info.get(name) is not None}}
 
 
-def _token_url(info: Mapping[str, Any], universe: str) -> dict[str, Any]:
+def _token_url(info: Mapping[str, Any], universe: str, in_code: Mapping[str, Any]) -> dict[str, Any]:
     url = info.get("token_url")
-    if url is None:
+    if url is None or in_code.get("token_url") is not None:
         return {}
     _google_url("token_url", url, "sts", universe, r"/v1/token")
     return {"token_url": url}
 
 
-def _impersonation(info: Mapping[str, Any], universe: str) -> dict[str, Any]:
+def _impersonation(info: Mapping[str, Any], universe: str, in_code: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     url = info.get("service_account_impersonation_url")
     if url is not None:
-        match = _google_url(
-            "service_account_impersonation_url",
-            url,
-            "iamcredentials",
-            universe,
-            r"/v1/projects/-/serviceAccounts/([^/?#]+):generateAccessToken",
-        )
+        path = r"/v1/projects/-/serviceAccounts/([^/?#]+):generateAccessToken"
+        # Of another's endpoint, in whose place one in code comes, only whom it is about is used.
+        elsewhere = re.fullmatch(rf"https?://[^/]+{path}", str(url)) if in_code.get(_IAM) is not None else None
+        match = elsewhere or _google_url("service_account_impersonation_url", url, "iamcredentials", universe, path)
         found["service_account_email"] = match[1].replace("%40", "@")
-        found["iam_credentials_endpoint"] = url[: url.index("/v1/")]
+        found[_IAM] = url[: url.index("/v1/")]
     options = info.get("service_account_impersonation")
     if options is not None and not isinstance(options, Mapping):
         raise ConfigurationError("service_account_impersonation must be a JSON object.")

@@ -146,13 +146,13 @@ class Credentials(
         """As `from_file`, from the mapping that is in such a file.
 
         Its AWS sources (`url`, `region_url`, `imdsv2_session_token_url`) are not used: botocore's chain knows them, and more.
-        Endpoints in it must be Google's and AWS's own.
+        Endpoints in it must be Google's and AWS's own, but where an override takes their place.
         """
         return cls._from(info, None, overrides)
 
     @classmethod
     def _from(cls, info: Any, path: str | None, overrides: Mapping[str, Any]) -> Credentials:
-        arguments = _external_account.from_info(info, overrides.get("universe_domain"))
+        arguments = _external_account.from_info(info, overrides)
         url = arguments.pop("verification_url", None)
         credentials = cls(**{**arguments, **overrides})
         from google_auth_botocore import _region  # noqa: PLC0415 - loaded by now

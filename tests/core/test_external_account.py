@@ -84,6 +84,23 @@ def test_info_can_not_be_changed_from_outside() -> None:
     assert credentials.info == info()
 
 
+def test_endpoint_in_code_wins_over_anybodys_in_the_file() -> None:
+    """An emulator's file, say, with its endpoints in code: what the file has of them is not used, and may be anything."""
+    elsewhere = info(
+        token_url="http://127.0.0.1:8085/v1/token",
+        service_account_impersonation_url=f"http://127.0.0.1:8085/v1/projects/-/serviceAccounts/{ACCOUNT}:generateAccessToken",
+    )
+    in_code = {"token_url": "https://sts.example.com/v1/token", "iam_credentials_endpoint": "https://iam.example.com"}
+    credentials = Credentials.from_info(elsewhere, **in_code)
+    assert credentials.service_account_email == ACCOUNT
+    assert credentials._settings.sts_url == "https://sts.example.com/v1/token"
+    assert credentials._settings.iam_url == "https://iam.example.com"
+    for lacking in in_code:
+        others = {name: url for name, url in in_code.items() if name != lacking}
+        with pytest.raises(ConfigurationError, match="is not an endpoint of Google's"):
+            Credentials.from_info(elsewhere, **others)
+
+
 def test_overrides_win_over_the_file() -> None:
     credentials = Credentials.from_info(info(), service_account_email=None, project_id="p", quota_project_id="q")
     assert (credentials.service_account_email, credentials.project_id) == (None, "p")
@@ -252,5 +269,5 @@ def test_truncated_file_is_one_error_that_names_it(tmp_path: Path, text: str) ->
 
 
 def test_file_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match=r"can't be read as JSON: .*No such file"):
+    with pytest.raises(ConfigurationError, match=r"There is no configuration file '.*none\.json'\."):
         Credentials.from_file(tmp_path / "none.json")
