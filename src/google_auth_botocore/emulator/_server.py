@@ -22,32 +22,21 @@ _logger = logging.getLogger(__name__)
 
 
 # Not http.server's own server class: that one asks DNS for the name of the address it binds.
-class Server(socketserver.ThreadingTCPServer):
-    """Serves routes in threads of its own, records every request, and lets faults happen."""
+class Listener(socketserver.ThreadingTCPServer):
+    """Serves each connection in a thread of its own, and hangs up on all of them when it stops."""
 
     allow_reuse_address = True
     daemon_threads = True
     request_queue_size = 1024  # hundreds of clients may connect in the same moment
 
-    def __init__(
-        self,
-        port: int,
-        routes: Sequence[Route],
-        faults: FaultScript,
-        calls: list[Call],
-        clock: Callable[[], float],
-    ) -> None:
-        """Binds 127.0.0.1:`port` (0: any free one) and listens; `start` serves."""
-        super().__init__(("127.0.0.1", port), _Handler)
-        self.routes = routes
-        self.faults = faults
-        self.calls = calls
-        self.clock = clock
+    def __init__(self, port: int, handler: type[BaseHTTPRequestHandler], name: str) -> None:
+        """Binds 127.0.0.1:`port` (0: any free one) and listens; `start` serves, in a thread called `name`."""
+        super().__init__(("127.0.0.1", port), handler)
         self.stopping = threading.Event()
         self._connections: set[socket.socket] = set()
         self._connections_lock = threading.Lock()
         # A short poll, because `shutdown` waits for it.
-        self._thread = threading.Thread(target=self.serve_forever, args=(0.02,), name="google-emulator", daemon=True)
+        self._thread = threading.Thread(target=self.serve_forever, args=(0.02,), name=name, daemon=True)
 
     @property
     def port(self) -> int:
@@ -85,6 +74,25 @@ class Server(socketserver.ThreadingTCPServer):
             _logger.debug("a client hung up")
         else:
             _logger.error("a connection ended with an error", exc_info=error)
+
+
+class Server(Listener):
+    """Serves routes, records every request, and lets faults happen."""
+
+    def __init__(
+        self,
+        port: int,
+        routes: Sequence[Route],
+        faults: FaultScript,
+        calls: list[Call],
+        clock: Callable[[], float],
+    ) -> None:
+        """Listens on 127.0.0.1:`port` (0: any free one); `start` serves."""
+        super().__init__(port, _Handler, "google-emulator")
+        self.routes = routes
+        self.faults = faults
+        self.calls = calls
+        self.clock = clock
 
     def answer(self, call: Call) -> Response:
         """Gives the answer to a request, whatever happens while it is made."""

@@ -5,12 +5,11 @@ from __future__ import annotations
 import http.client
 import json
 import re
-import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
-from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from types import TracebackType
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -20,6 +19,7 @@ from gcp_storage_emulator.server import RequestHandler
 from gcp_storage_emulator.storage import Storage as Store
 
 from google_auth_botocore.emulator._http import Response
+from google_auth_botocore.emulator._server import Listener
 from google_auth_botocore.emulator._signed_urls import Signatures
 from google_auth_botocore.emulator._tokens import TokenInfo
 from google_auth_botocore.emulator._xml import XmlRequest
@@ -69,30 +69,39 @@ class Storage:
         self._gate: _Gate | None = None
 
     def __enter__(self) -> Storage:
-        """Starts it."""
+        """Starts it.
+
+        Raises:
+            RuntimeError: it is running already.
+        """
+        if self._gate is not None:
+            raise RuntimeError("it is running already")
         # Not by gcp-storage-emulator's own starter, whose server takes half a second to stop and does not say where it is.
         self._store = Store(use_memory_fs=True)
         self._behind = HTTPServer(("127.0.0.1", 0), partial(RequestHandler, self._store))
+        threading.Thread(target=self._behind.serve_forever, args=(0.02,), name="storage", daemon=True).start()
         self._gate = _Gate(self, self.open_url)
-        for name, server in (("storage", self._behind), ("storage-gate", self._gate)):
-            threading.Thread(target=server.serve_forever, args=(0.02,), name=name, daemon=True).start()
+        self._gate.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Stops it."""
-        for server in (self._gate, self._behind):
-            if server is not None:
-                server.shutdown()
-                server.server_close()
+        """Stops it and hangs up on its clients."""
+        gate, self._gate = self._gate, None
+        behind, self._behind = self._behind, None
+        if gate is not None:
+            gate.stop()
+        if behind is not None:
+            behind.shutdown()
+            behind.server_close()
 
     @property
     def url(self) -> str:
         """Where a client with a token goes: its `client_options={"api_endpoint": …}`."""
         if self._gate is None:
             raise RuntimeError("it is not running: use it as a context manager")
-        return f"http://127.0.0.1:{self._gate.server_address[1]}"
+        return f"http://127.0.0.1:{self._gate.port}"
 
     @property
     def open_url(self) -> str:
@@ -137,19 +146,11 @@ class Storage:
         return found
 
 
-class _Gate(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 512
-
+class _Gate(Listener):
     def __init__(self, storage: Storage, behind: str) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+        super().__init__(0, _Handler, "storage-gate")
         self.storage = storage
         self.behind = behind.removeprefix("http://")
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that is gone, as one that was interrupted, is nobody's business."""
-        if not isinstance(sys.exc_info()[1], ConnectionError):
-            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -52,7 +52,13 @@ class Counterpart(abc.ABC):
         """Which requests it answers."""
 
     def __enter__(self: Self) -> Self:
-        """Starts the server."""
+        """Starts the server.
+
+        Raises:
+            RuntimeError: it is running already.
+        """
+        if self._server is not None:
+            raise RuntimeError("it is running already")
         self._server = _ServerAt(self.address, self.routes(), self._faults, self.calls)
         self._server.start()
         return self

@@ -1,0 +1,73 @@
+"""Cloud Storage's own HTTP side: how it begins, how it ends, and which requests it can read."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+
+import pytest
+import requests
+
+from google_auth_botocore.emulator import Emulator
+from google_auth_botocore.emulator.aws.metadata import InstanceMetadata
+from google_auth_botocore.emulator.storage import Storage
+
+Make = Callable[[Emulator], "Storage | InstanceMetadata"]
+
+
+def _storage(google: Emulator) -> Storage:
+    return Storage(google.check_access_token, google.check_signature)
+
+
+def _metadata(google: Emulator) -> InstanceMetadata:
+    return InstanceMetadata(google.aws_keys.issue)
+
+
+both = pytest.mark.parametrize("make", [_storage, _metadata])
+
+
+@both
+def test_it_answers_only_while_its_context_is_open(make: Make, google: Emulator) -> None:
+    service = make(google)
+    with service:
+        url = service.url
+        assert requests.get(url, timeout=5).status_code >= 400
+    with pytest.raises(RuntimeError, match="not running"):
+        _ = service.url
+    with pytest.raises(requests.ConnectionError):
+        requests.get(url, timeout=5)
+
+
+@both
+def test_it_is_entered_once_at_a_time_and_may_be_entered_again(make: Make, google: Emulator) -> None:
+    service = make(google)
+    with service:
+        url = service.url
+        with pytest.raises(RuntimeError, match="running already"):
+            service.__enter__()
+        assert url == service.url
+    with service:
+        assert requests.get(service.url, timeout=5).status_code >= 400
+
+
+@both
+def test_a_client_that_keeps_its_connection_is_hung_up_on(make: Make, google: Emulator) -> None:
+    with (
+        make(google) as service,
+        socket.create_connection(("127.0.0.1", int(service.url.rpartition(":")[2]))) as client,
+    ):
+        client.settimeout(10)
+        client.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert client.recv(4096).startswith(b"HTTP/1.1 4")
+        service.__exit__(None, None, None)
+        assert client.recv(4096) == b""
+
+
+def test_nobody_looks_into_storage_that_is_closed(google: Emulator) -> None:
+    storage = _storage(google)
+    with storage:
+        url = storage.open_url
+    with pytest.raises(RuntimeError, match="not running"):
+        _ = storage.open_url
+    with pytest.raises(requests.ConnectionError):
+        requests.get(url, timeout=5)
