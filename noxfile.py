@@ -20,6 +20,15 @@ nox.options.error_on_external_run = True
 nox.options.default_venv_backend = "uv|virtualenv"
 
 CODE = ("src", "tests", "samples", "noxfile.py")
+# What holds where the package is all there is.
+INSTALLED = r"""
+import re
+from importlib import metadata, resources
+
+assert resources.files("google_auth_botocore").joinpath("py.typed").is_file()
+page = metadata.metadata("google-auth-botocore").get_payload()
+assert "](https://raw.githubusercontent.com/" in page and not re.search(r"\]\((?!https?:|#)", page), "a link that PyPI can't follow"
+"""
 # A registry that stumbles once must not fail a run.
 INSTALL_ENV = {"PIP_RETRIES": "10", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
 
@@ -158,10 +167,7 @@ def build(session: nox.Session) -> None:
         bare = place / ("Scripts" if os.name == "nt" else "bin")
         session.run_install(str(bare / "pip"), "install", "--quiet", str(newest), env=INSTALL_ENV, external=True)
         session.run(str(bare / "google-auth-botocore"), "--version", external=True)
-        installed = (
-            "from importlib.resources import files; assert files('google_auth_botocore').joinpath('py.typed').is_file()"
-        )
-        session.run(str(bare / "python"), "-I", "-c", installed, external=True)
+        session.run(str(bare / "python"), "-I", "-c", INSTALLED, external=True)
     wheel = max(out.glob("*.whl"), key=lambda path: path.stat().st_mtime)
     install(session, "minimums", project=f"{wheel}[emulator]")
     session.run("pytest", "-o", "pythonpath=tests", "tests/core")  # without src: what is installed is imported

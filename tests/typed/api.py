@@ -137,12 +137,14 @@ def errors(credentials: Credentials) -> None:
 
 def adapters(credentials: Credentials) -> None:
     import httpx
+    import kubernetes.client
     import obstore.store
     import polars as pl
 
     import google_auth_botocore.adapters.gcloud_aio
     import google_auth_botocore.adapters.google_auth_aio
     import google_auth_botocore.adapters.httpx
+    import google_auth_botocore.adapters.kubernetes
     import google_auth_botocore.adapters.obstore
     import google_auth_botocore.adapters.polars
 
@@ -154,6 +156,7 @@ def adapters(credentials: Credentials) -> None:
     pl.scan_parquet("gs://bucket/*", credential_provider=of.polars.CredentialProvider(credentials))
     of.google_auth_aio.Credentials(credentials)
     of.gcloud_aio.Token(credentials)
+    of.kubernetes.authenticate(kubernetes.client.Configuration(), credentials)
 
 
 def emulating() -> Iterator[Emulator]:
