@@ -37,10 +37,22 @@ def test_nothing_of_another_test_is_left(google_credentials, google_emulator):
 """
 
 
-def test_fixtures_serve_a_project_that_names_them_in_its_conftest(
-    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("AWS_PROFILE", "somebody"),
+        ("AWS_DEFAULT_PROFILE", "somebody"),
+        ("AWS_SECURITY_TOKEN", "of other keys"),
+        ("AWS_CONFIG_FILE", "test_it.py"),
+        ("AWS_SHARED_CREDENTIALS_FILE", "test_it.py"),
+        ("HTTP_PROXY", "http://127.0.0.1:1"),
+        ("http_proxy", "http://127.0.0.1:1"),
+    ],
+)
+def test_fixtures_serve_a_project_that_names_them_in_its_conftest_whatever_is_in_the_environment(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
-    monkeypatch.setenv("AWS_PROFILE", "somebody")
+    monkeypatch.setenv(name, value)
     pytester.makeconftest('pytest_plugins = ["google_auth_botocore.pytest_plugin"]')
-    pytester.makepyfile(TESTS)
+    pytester.makepyfile(test_it=TESTS)
     pytester.runpytest("-p", "no:cacheprovider").assert_outcomes(passed=4)

@@ -9,7 +9,9 @@ It needs the extra `google-auth-botocore[emulator]`.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -21,8 +23,13 @@ _PROJECT = "my-project"
 
 
 @pytest.fixture
-def google_emulator() -> Iterator[Emulator]:
-    """Google's Security Token Service and IAM Credentials API: what it was asked, and what it is to get wrong."""
+def google_emulator(monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
+    """Google's Security Token Service and IAM Credentials API: what it was asked, and what it is to get wrong.
+
+    It is asked directly: the environment's proxies are not there, as none of them reaches this machine's loopback.
+    """
+    for name in [name for name in os.environ if name.upper().endswith("_PROXY")]:
+        monkeypatch.delenv(name)
     with Emulator() as emulator:
         yield emulator
 
@@ -43,10 +50,13 @@ def google_service_account(google_emulator: Emulator, google_provider: AwsProvid
 
 
 @pytest.fixture
-def aws_keys(google_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> AwsKeys:
+def aws_keys(google_emulator: Emulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> AwsKeys:
     """Temporary keys of the role `app`, in the environment; nothing else of AWS's is there."""
     keys = google_emulator.aws_keys.issue(f"{_ROLE}/test")
-    monkeypatch.delenv("AWS_PROFILE", raising=False)
+    for name in [name for name in os.environ if name.upper().startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):  # without them it is the home directory's
+        monkeypatch.setenv(name, str(tmp_path / "no-such-directory" / "config"))
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", keys.access_key_id)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", keys.secret_access_key)
     monkeypatch.setenv("AWS_SESSION_TOKEN", keys.session_token or "")
