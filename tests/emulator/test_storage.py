@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 import requests
 
+from emulator.workload import CLOUD_PLATFORM, Workload
 from google_auth_botocore.emulator import Emulator
 from google_auth_botocore.emulator.aws.metadata import InstanceMetadata
 from google_auth_botocore.emulator.storage import Storage
@@ -71,3 +72,20 @@ def test_nobody_looks_into_storage_that_is_closed(google: Emulator) -> None:
         _ = storage.open_url
     with pytest.raises(requests.ConnectionError):
         requests.get(url, timeout=5)
+
+
+def test_an_upload_in_chunks_is_read_to_its_end(workload: Workload) -> None:
+    """What follows on the connection is the next request, whether this one was let in or not."""
+    token = workload.iam("generateAccessToken", {"scope": [CLOUD_PLATFORM]}).json()["accessToken"]
+    session = workload.session
+    with _storage(workload.google) as storage:
+        session.post(f"{storage.open_url}/storage/v1/b", json={"name": "bucket"}).raise_for_status()
+        upload = f"{storage.url}/upload/storage/v1/b/bucket/o?uploadType=media&name=streamed"
+
+        answers = [
+            session.post(upload, data=iter([b"one, ", b"two" * 100]), headers={"Authorization": f"Bearer {bearer}"})
+            for bearer in ("none", token, token)
+        ]
+
+        assert [answer.status_code for answer in answers] == [401, 200, 200]
+        assert session.get(f"{storage.open_url}/bucket/streamed").content == b"one, " + b"two" * 100

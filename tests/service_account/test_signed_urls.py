@@ -149,6 +149,27 @@ def test_an_object_is_looked_at_and_deleted(
         verify_v4(certificates, workload.account.email, method, url)
 
 
+def test_an_object_is_read_with_what_no_header_can_hold(blob: Blob, storage: Storage) -> None:
+    """Its metadata came as JSON, and the parameter percent-encoded: neither breaks the reply."""
+    copy = open_client(storage).bucket(BUCKET).blob("copy")
+    copy.metadata = {"city": "日本 100%", "town": "Köln", "lines": "1\r\nx-goog-meta-more: 2", "名": "x"}
+    copy.upload_from_string(CONTENT)
+    url = blob.bucket.blob("copy").generate_signed_url(
+        version="v4", expiration=300, response_disposition='attachment; filename="日本.txt"'
+    )
+
+    reply = sent(storage, "GET", url)
+
+    assert (reply.status, reply.body) == (200, CONTENT)
+    assert reply.headers["Content-Disposition"] == 'attachment; filename="%E6%97%A5%E6%9C%AC.txt"'
+    assert {name: value for name, value in reply.headers.items() if name.startswith("x-goog-meta-")} == {
+        "x-goog-meta-city": "%E6%97%A5%E6%9C%AC 100%",
+        "x-goog-meta-town": "Köln",
+        "x-goog-meta-lines": "1%0D%0Ax-goog-meta-more: 2",
+        "x-goog-meta-%E5%90%8D": "x",
+    }
+
+
 @pytest.mark.parametrize("version", ["v2", "v4"])
 def test_a_url_for_reading_is_good_for_looking(blob: Blob, storage: Storage, version: str) -> None:
     """But one for looking is not for reading."""

@@ -30,6 +30,7 @@ _DESCRIBED = {
     "content-type": "contentType",
 }
 _META = "x-goog-meta-"
+_NOT_IN_HEADER = re.compile(r"[^\t\x20-\x7e\x80-\xff]+")
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 
 
@@ -97,6 +98,7 @@ class XmlApi:
             if value:
                 headers[header.title()] = value
         headers.update({f"{_META}{key}": value for key, value in (found.get("metadata") or {}).items()})
+        headers = {_in_header(name): _in_header(value) for name, value in headers.items()}
         part = _RANGE.fullmatch(request.headers.get("range", ""))
         if part is None or part[0] == "bytes=-":
             return Response(content, 200, headers)
@@ -154,6 +156,11 @@ def media_link(url: str, resource: Mapping[str, Any]) -> str:
         f"{url}/download/storage/v1/b/{resource['bucket']}/o/{quote(resource['name'], safe='')}"
         f"?generation={resource['generation']}&alt=media"
     )
+
+
+def _in_header(text: str) -> str:
+    """Percent-encodes what no header can hold, as gsutil does; bytes that came in a header go out as they are."""
+    return _NOT_IN_HEADER.sub(lambda match: quote(match[0]), text)
 
 
 def _identity(resource: Mapping[str, Any]) -> dict[str, str]:

@@ -160,7 +160,7 @@ class _Handler(BaseHTTPRequestHandler):
     wbufsize = -1
 
     def _serve(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        body = self._body()
         signed = self.server.storage.signed(self._xml_request(body))
         if signed is not None:
             time.sleep(self.server.storage.latency)
@@ -192,6 +192,17 @@ class _Handler(BaseHTTPRequestHandler):
             self._pass_on(upstream.getresponse(), encoding)
         finally:
             upstream.close()
+
+    def _body(self) -> bytes:
+        """Reads the body, also one that comes in chunks, as Cloud Storage takes it from who streams an upload."""
+        if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
+            return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        body = b""
+        while size := int(self.rfile.readline().partition(b";")[0], 16):
+            body += self.rfile.read(size)
+            self.rfile.readline()
+        http.client.parse_headers(self.rfile)  # which may follow, and say nothing here
+        return body
 
     def _xml_request(self, body: bytes) -> XmlRequest:
         path, _, query = self.requestline.split()[1].partition("?")  # `self.path` has lost slashes
