@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import time
 from collections.abc import Callable
 from re import Match
@@ -12,9 +13,10 @@ import pytest
 
 from cli.conftest import command
 from cli.doctor.test_causes import JWT, POOL
-from cli.doctor.ward import KEYS, NOWHERE, ROLE, Ward
+from cli.doctor.ward import KEYS, NOWHERE, ROLE, Impatient, Ward
 from google_auth_botocore import Credentials
-from google_auth_botocore.emulator import Fault
+from google_auth_botocore._base import SourceCredentials
+from google_auth_botocore.emulator import Emulator, Fault
 from google_auth_botocore.emulator._http import Call, Response, Route
 from google_auth_botocore.emulator.aws import ContainerCredentials, InstanceMetadata, WebIdentityIssuer
 from google_auth_botocore.emulator.aws._counterpart import Counterpart
@@ -123,6 +125,67 @@ class TestHealthy:
         path.write_text(json.dumps(Credentials(ward.flags.pop("audience"), ward.flags.pop("service-account")).info))
         ward.set(GOOGLE_APPLICATION_CREDENTIALS=str(path))
         assert saw(ward, "configuration").startswith(str(path))
+
+
+class Answering(Counterpart):
+    """A server that has one answer to everything."""
+
+    def __init__(self, response: Response) -> None:
+        super().__init__()
+        self._response = response
+
+    def routes(self) -> list[Route]:
+        return [Route("GET", re.compile("/.*"), lambda _, __: self._response)]
+
+
+class Sleepy(Impatient):
+    """The clock of a machine that sleeps for two hours after every other access token."""
+
+    def __init__(self, google: Emulator) -> None:
+        super().__init__()
+        self._google = google
+
+    def monotonic(self) -> float:
+        return super().monotonic() + 7200 * ((self._google.count(":generateAccessToken") + 1) // 2)
+
+
+class TestCalls:
+    @pytest.mark.parametrize(
+        ("path", "status", "cause"),
+        [(":generateAccessToken", 403, "not-bound"), ("/v1/token", 400, "exchange-refused")],
+    )
+    def test_for_want_of_a_token_no_call_is_made(
+        self, ward: Ward, monkeypatch: pytest.MonkeyPatch, path: str, status: int, cause: str
+    ) -> None:
+        """It ended before the call, and there is no other; the cause is the token's."""
+        monkeypatch.setattr(SourceCredentials, "_clock", Sleepy(ward.google))
+        ward.google.fail(path, Fault(None))
+        ward.google.fail(path, Fault(status, times=None))
+        done = ward.run("doctor", *(f"--{name}={value}" for name, value in ward.flags.items()), f"--call={NOWHERE}/")
+        assert done.code == 1
+        assert f"Cause: {cause}\n" in done.out
+        assert "The way ends at: call." in done.out
+
+    @pytest.mark.parametrize(
+        ("cause", "status", "path", "words"),
+        [
+            ("call-fails", 404, "/?a=1&b=2;reboot", "Not found."),
+            ("bucket-with-acls", 403, "/storage/v1/b/a;reboot/o", "No."),
+            ("quota-project-denied", 403, "/", "Grant serviceusage.services.use."),
+            ("target-api-disabled", 403, "/", "It has not been used in project a;reboot before: apis/api/b;reboot/"),
+        ],
+    )
+    def test_what_is_copied_is_one_command_whatever_is_called(
+        self, ward: Ward, cause: str, status: int, path: str, words: str
+    ) -> None:
+        if cause == "bucket-with-acls":
+            del ward.flags["service-account"]
+        ward.flags["quota-project"] = "a;reboot"
+        refusing = ward.start(Answering(Response({"error": {"message": words}}, status)))
+        found = ward.visit(f"--call={refusing.url}{path}").cause(cause)["mend"]
+        for each in [*found.get("gcloud", ()), *found.get("local", ())]:
+            read = list(shlex.shlex(each, posix=True, punctuation_chars=True))
+            assert not {";", "&", "&&", "|", "("} & set(read), each
 
 
 class TestSources:

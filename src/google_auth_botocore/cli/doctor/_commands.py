@@ -47,9 +47,9 @@ def number(seen: Seen) -> str:
     return _name(seen).split("/")[1]
 
 
-def command(words: str, *flags: str) -> str:
+def command(words: str, *more: str) -> str:
     """A command whose last words may hold anything."""
-    return " ".join([words, *map(shlex.quote, flags)])
+    return " ".join([words, *map(shlex.quote, more)])
 
 
 def aws_provider(seen: Seen, lines: str) -> str:
@@ -120,7 +120,7 @@ def service(api: str, project: str) -> Mend:
     """Switches an API on."""
     return Mend(
         ["It takes some minutes to be seen."],
-        gcloud=[f"gcloud services enable {api} --project={shlex.quote(project)}"],
+        gcloud=[command("gcloud services enable", api, f"--project={project}")],
         terraform=_resource("google_project_service", "api", f'project = "{project}"\nservice = "{api}"'),
     )
 

@@ -94,12 +94,15 @@ def _asked_for(options: argparse.Namespace) -> Iterable[Look]:
 
 
 def _step(look: Look, seen: Seen) -> Step:
+    where = look.step
     try:
         saw = look.at(seen)
     except (ConfigurationError, FederationError) as error:
         seen.error = error
         saw = seen.said
-    diagnosis = _cause.find(TABLE, look.step, seen, fatal=True)
+        if look.at is _google.call:  # a token had to be had anew: it's not the call that failed
+            where = {"aws": "AWS keys", "exchange": "exchange"}.get(seen.step or "", "service account")
+    diagnosis = _cause.find(TABLE, where, seen, fatal=True)
     if diagnosis is not None:
         return Step(look.step, FAILED, seen.short if saw in diagnosis.evidence else saw, diagnosis)
     diagnosis = _cause.find(TABLE, look.step, seen, fatal=False)

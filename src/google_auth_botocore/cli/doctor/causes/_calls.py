@@ -70,9 +70,7 @@ def _use_project(seen: Seen) -> Mend:
     return Mend(
         ["Name a quota project: --quota-project, or quota_project_id in the file."],
         gcloud=[
-            _commands.command(
-                f"gcloud projects add-iam-policy-binding {project}", f"--role={role}", f"--member={holder}"
-            )
+            _commands.command("gcloud projects add-iam-policy-binding", project, f"--role={role}", f"--member={holder}")
         ],
         terraform=_commands.resource(
             "google_project_iam_member", f'project = "{project}"\nrole = "{role}"\nmember = "{holder}"'
@@ -156,9 +154,12 @@ CAUSES: tuple[Cause, ...] = (
         lambda seen: Mend(
             ["Or impersonate: --service-account."],
             gcloud=[
-                f"gcloud storage buckets update gs://{_bucket(seen)} --uniform-bucket-level-access",
                 _commands.command(
-                    f"gcloud storage buckets add-iam-policy-binding gs://{_bucket(seen)}",
+                    "gcloud storage buckets update", f"gs://{_bucket(seen)}", "--uniform-bucket-level-access"
+                ),
+                _commands.command(
+                    "gcloud storage buckets add-iam-policy-binding",
+                    f"gs://{_bucket(seen)}",
                     "--role=roles/storage.objectViewer",
                     f"--member={_commands.member(seen)}",
                 ),
@@ -195,6 +196,6 @@ CAUSES: tuple[Cause, ...] = (
             if seen.called is None or not 200 <= seen.called.status < 300
             else []
         ),
-        lambda seen: Mend(["Check the URL."], local=[f"curl -sI {seen.options.call}"]),
+        lambda seen: Mend(["Check the URL."], local=[_commands.command("curl -sI", seen.options.call)]),
     ),
 )

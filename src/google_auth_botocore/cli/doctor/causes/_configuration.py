@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,7 +27,7 @@ def _describe_project(seen: Seen) -> Mend:
     name = match[1] if match else "PROJECT_ID"
     return Mend(
         ["Put the number in the place of the id."],
-        gcloud=[f"gcloud projects describe {name} --format='value(projectNumber)'"],
+        gcloud=[f"gcloud projects describe {shlex.quote(name)} --format='value(projectNumber)'"],
         terraform=f'data "google_project" "this" {{\n  project_id = "{name}"\n}}\n# data.google_project.this.number',
     )
 
