@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 import json
+import os
+import subprocess
 import sys
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -21,6 +23,7 @@ from google_auth_botocore.cli import _identity
 from google_auth_botocore.emulator import Fault
 
 AUDIENCE = "https://my-service.run.app"
+PROVIDER = "//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/pool/providers/provider"
 
 
 def principal(workload: Workload, token: str) -> str:
@@ -118,7 +121,7 @@ class TestIdentity:
 
     def test_flags_arrive_as_arguments(self) -> None:
         flags = (
-            "--audience=//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/providers/q "
+            f"--audience={PROVIDER} "
             "--service-account-email=a@p.iam.gserviceaccount.com --scopes=a,b --lifetime=600 --region=eu-west-1 "
             "--delegates=d@p.iam.gserviceaccount.com --quota-project=q --project=p"
         )
@@ -184,6 +187,32 @@ class TestEnds:
             done = command(*arguments, PYTHONIOENCODING="ascii")
             assert done.returncode == 0
             assert "\\u" not in done.stdout
+
+    @pytest.mark.parametrize(
+        ("arguments", "unbuffered"),
+        [
+            (["--version"], ""),  # with 1, argparse of some Pythons hides that nobody reads it
+            (["config", "setup", "--help"], ""),
+            (["config", "create", f"--audience={PROVIDER}"], ""),
+            (["config", "create", f"--audience={PROVIDER}"], "1"),
+            (["token", "--audience=x"], ""),
+        ],
+        ids=["version", "help", "file", "file at once", "error"],
+    )
+    def test_a_reader_who_has_seen_enough_ends_it_as_others_end(self, arguments: list[str], unbuffered: str) -> None:
+        """Without a word, which nobody reads either where both streams are one."""
+        end, pipe = os.pipe()
+        os.close(end)
+        with os.fdopen(pipe, "wb") as unread:
+            done = subprocess.run(
+                [sys.executable, "-m", "google_auth_botocore", *arguments],
+                stdout=unread,
+                stderr=unread if arguments[0] == "token" else subprocess.PIPE,
+                env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+                check=False,
+                timeout=60,
+            )
+        assert (done.returncode, done.stderr or b"") == (141, b"")
 
     def test_version(self, run: Run) -> None:
         assert run("--version").out == f"google-auth-botocore {__version__}\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import os
 import sys
 from collections.abc import Sequence
 
@@ -18,10 +19,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Returns:
         0: it did what was asked; 1: somebody refused; 2: an argument or a file is wrong; 75: it may work later;
-        130: interrupted.
+        130: interrupted; 141: nobody read it to its end.
     """
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # for terminals that know no UTF-8
+    try:
+        try:
+            return _run(arguments)
+        finally:  # argparse, too, which ends the process itself
+            print(end="", flush=True)  # noqa: T201 - what waits until the interpreter ends fails where nobody catches it
+    except BrokenPipeError:
+        null = os.open(os.devnull, os.O_WRONLY)
+        for stream in (sys.stdout, sys.stderr):  # which may still hold what can't be written
+            os.dup2(null, stream.fileno())
+        return _exit.UNREAD
+    except KeyboardInterrupt:
+        return _exit.INTERRUPTED
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     options = _parser().parse_args(arguments)
     try:
         code: int = options.run(options)
@@ -29,11 +45,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _failed(error, _exit.WRONG)
     except FederationError as error:
         return _failed(error, _exit.LATER if error.retryable else _exit.REFUSED)
-    except BrokenPipeError:  # whoever read it has seen enough
-        sys.stderr.close()
-        return 0
-    except KeyboardInterrupt:
-        return _exit.INTERRUPTED
     return code
 
 

@@ -6,3 +6,5 @@ WRONG = 2
 LATER = 75
 # A shell's for what Ctrl-C ended.
 INTERRUPTED = 130
+# And for what SIGPIPE ended, as it ends others that write to a reader who has seen enough.
+UNREAD = 141
