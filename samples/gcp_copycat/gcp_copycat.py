@@ -61,11 +61,15 @@ def lambda_handler(event: Mapping[str, Any] | None, context: object) -> dict[str
     """The function: settings from its environment, and from the event where that has some.
 
     Raises:
+        ConfigurationError: A setting is missing, or is none that the command would take.
         RuntimeError: Some objects could not be copied. It says which; those that could are there.
     """
-    settings = _parser(os.environ).parse_args([])
-    for name in _OF_AN_EVENT & set(event or ()):
-        setattr(settings, name, (event or {})[name])
+    parser = _parser(os.environ)
+    parser.exit_on_error = False  # Lambda shows an exception's words, and of an exit its number alone
+    try:
+        settings = parser.parse_args(_arguments(event or {}))
+    except argparse.ArgumentError as error:
+        raise ConfigurationError(str(error)) from error
     summary = Summary()
     run(*_prepared(settings), summary)
     if summary.failures:
@@ -74,6 +78,12 @@ def lambda_handler(event: Mapping[str, Any] | None, context: object) -> dict[str
     return {
         outcome.value: {"objects": summary.objects[outcome], "bytes": summary.bytes[outcome]} for outcome in Outcome
     }
+
+
+def _arguments(event: Mapping[str, Any]) -> list[str]:
+    """An event's settings as the command has them, so that they are checked in one place."""
+    given = {name: event[name] for name in _OF_AN_EVENT if event.get(name) is not None}
+    return [f"--{name.replace('_', '-')}={value}" for name, value in given.items()]
 
 
 def _prepared(settings: argparse.Namespace) -> tuple[Job, storage.Client, Any]:

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from google_auth_botocore import ConfigurationError
 from google_auth_botocore.emulator import Fault
 from samples.conftest import SAMPLE, Copycat
 
@@ -301,6 +302,31 @@ def test_the_function_takes_its_settings_from_environment_and_event(copycat: Cop
     assert expected == function.lambda_handler({"prefix": "in/"}, None)
     assert {"in/object"} == copycat.copied().keys()
     assert function.lambda_handler(None, None)["skipped"]["objects"] == 1
+
+
+def test_the_function_takes_an_event_as_the_command_takes_arguments(copycat: Copycat, function: Any) -> None:
+    """A number may be text, and null is nothing."""
+    copycat.put("object", b"content")
+
+    event = {"workers": "4", "prefix": None, "destination_prefix": "--copy/", "detail-type": "Scheduled Event"}
+
+    assert function.lambda_handler(event, None)["copied"]["objects"] == 1
+    assert {"--copy/object"} == copycat.copied().keys()
+
+
+@pytest.mark.parametrize("workers", [0, "0", "many", 1.5, True], ids=repr)
+def test_the_function_refuses_what_the_command_refuses(
+    copycat: Copycat, function: Any, monkeypatch: pytest.MonkeyPatch, workers: object
+) -> None:
+    """With an exception that names the setting, as Lambda shows no more of an exit than its number."""
+    copycat.put("object")
+
+    with pytest.raises(ConfigurationError, match=r"^argument --workers: invalid .* value: "):
+        function.lambda_handler({"workers": workers}, None)
+    monkeypatch.setenv("GCP_COPYCAT_WORKERS", str(workers))
+    with pytest.raises(ConfigurationError, match=r"^argument --workers: invalid .* value: "):
+        function.lambda_handler({}, None)
+    assert copycat.copied() == {}
 
 
 def test_the_function_raises_when_an_object_was_not_copied(copycat: Copycat, function: Any) -> None:
