@@ -150,6 +150,16 @@ class TestResponse:
         assert (done.returncode, done.stderr) == (0, "")
         assert json.loads(done.stdout)["success"] is True
 
+    def test_an_answer_that_can_not_be_kept_is_left_nowhere(
+        self, run: Run, provider: OidcProvider, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A directory has its name."""
+        (tmp_path / "kept" / "directory").mkdir(parents=True)
+        monkeypatch.setenv("GOOGLE_EXTERNAL_ACCOUNT_OUTPUT_FILE", str(tmp_path / "kept" / "directory"))
+        done = run("executable", f"--audience={provider.audience}")
+        assert (done.code, json.loads(done.out)["success"]) == (0, True)
+        assert [path.name for path in (tmp_path / "kept").rglob("*")] == ["directory"]
+
     def test_without_keys_it_is_an_error_of_aws_side(
         self, run: Run, provider: OidcProvider, monkeypatch: pytest.MonkeyPatch
     ) -> None:

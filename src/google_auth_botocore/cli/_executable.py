@@ -93,6 +93,9 @@ def _keep(text: str) -> None:
     # Without it the library runs the command again: no reason to fail.
     with contextlib.suppress(OSError):
         handle, name = tempfile.mkstemp(dir=Path(path).parent)
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        Path(name).replace(path)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.write(text)
+            Path(name).replace(path)
+        finally:
+            Path(name).unlink(missing_ok=True)  # it is there where that failed, and whoever finds it has the proof
