@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from google_auth_botocore import ConfigurationError, Credentials
+from google_auth_botocore.cli import _exit
 from google_auth_botocore.cli.config._examination import Field, examined
-
-_WRONG = 2
 
 
 def add_to(commands: Any) -> None:
@@ -37,7 +36,7 @@ def _run(options: argparse.Namespace) -> int:
     fields = examined(_read(path), options.universe_domain)
     mistakes = sum(len(field.mistakes) for field in fields)
     print(_as_json(path, fields) if options.json else _as_text(path, fields))  # noqa: T201 - a command speaks
-    return _WRONG if mistakes else 0
+    return _exit.WRONG if mistakes else 0
 
 
 def _read(path: str) -> Mapping[str, Any]:
