@@ -172,7 +172,7 @@ def check(subject_token: str, audience: str, secret_of: Callable[[str], str]) ->
     key = b"AWS4" + secret_of(key_id).encode()
     for part in (date, region, service, terminator):
         key = hmac.digest(key, part.encode(), "sha256")
-    assert parts["Signature"] == hmac.digest(key, text.encode(), "sha256").hex()
+    assert parts["Signature"] == hmac.digest(key, text.encode(), "sha256").hex(), "the signature is of something else"
     assert headers["x-amz-date"].startswith(date)
     return headers
 
