@@ -165,6 +165,17 @@ class TestMistakes:
             ),
             (right(Token_Url="x"), "Token_Url", "token_url is probably meant"),
             (right(token_info_url=7), "token_info_url", "not an endpoint of Google's"),
+            (right(token_info_url="https://sts.googleapis.com/v1/"), "token_info_url", "not an endpoint of Google's"),
+            (
+                right(token_info_url="https://sts.googleapis.com/v1/token"),
+                "token_info_url",
+                "not an endpoint of Google's",
+            ),
+            (
+                right(token_info_url="https://evil.example/v1/introspect"),
+                "token_info_url",
+                "not an endpoint of Google's",
+            ),
             (
                 source(imdsv2_token_url="x"),
                 "credential_source.imdsv2_token_url",

@@ -89,7 +89,9 @@ class _Examination:
         """Looks at a field as if the others were right."""
         value, universe = self.values[name], self._universe(name)
         if name == "token_info_url":
-            exchange = value.removesuffix("introspect") + "token" if isinstance(value, str) else value
+            exchange = value
+            if isinstance(value, str):  # right where the endpoint beside it would be
+                exchange = value.removesuffix("introspect") + "token" if value.endswith("/introspect") else ""
             if _refusal({**_RIGHT, "token_url": exchange}, universe):
                 self.found[name].mistakes.append(
                     f"{value!r} is not an endpoint of Google's (https://sts.googleapis.com/v1/introspect and its forms)."
