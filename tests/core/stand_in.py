@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -41,6 +42,14 @@ class FakeClock:
     def advance(self, seconds: float) -> None:
         self.now += seconds
         self.elapsed += seconds
+
+
+def until(happened: Callable[[], bool]) -> None:
+    """Lets other threads go on until something has happened that tells nobody."""
+    last = time.monotonic() + 20
+    while not happened():
+        assert time.monotonic() < last
+        time.sleep(0.001)
 
 
 class Answer(google.auth.transport.Response):

@@ -18,7 +18,7 @@ from google.auth import exceptions
 
 from core.conftest import Make
 from core.copies import COPIES
-from core.stand_in import ACCOUNT, IAM_URL, PROVIDER, STS_URL, Answer, FakeClock, FakeGoogle
+from core.stand_in import ACCOUNT, IAM_URL, PROVIDER, STS_URL, Answer, FakeClock, FakeGoogle, until
 from google_auth_botocore import ConfigurationError, Credentials, FederationError, TransientFederationError
 
 CLOUD_PLATFORM = "https://www.googleapis.com/auth/cloud-platform"
@@ -223,8 +223,7 @@ class TestTokens:
 
         with ThreadPoolExecutor(threads) as pool:
             results = pool.map(work, range(threads))
-            while threads - 1 > _waiting(credentials):
-                pass
+            until(lambda: _waiting(credentials) == threads - 1)
             sent.set()
             assert len(set(results)) == 1
         assert (request_.count("/token"), request_.count(":generateAccessToken")) == (1, 1)
@@ -242,8 +241,7 @@ class TestTokens:
 
         with ThreadPoolExecutor(8) as pool:
             results = pool.map(work, range(8))
-            while _waiting(credentials) < 7:
-                pass
+            until(lambda: _waiting(credentials) == 7)
             sent.set()
             errors = list(results)
         assert len({id(error) for error in errors}) == 8

@@ -13,6 +13,7 @@ from time import perf_counter
 
 import pytest
 import requests
+from core.stand_in import until
 
 from emulator.workload import CLOUD_PLATFORM, FakeClock, Workload
 from google_auth_botocore.emulator import Emulator, Fault
@@ -202,8 +203,7 @@ def test_a_delay_does_not_hold_up_the_end(clock: FakeClock) -> None:
         google.fail("/v1/token", Fault(503, delay=3600))
         client = threading.Thread(target=_post_and_ignore, args=(google.token_url,))
         client.start()
-        while not google.calls:
-            pass
+        until(lambda: bool(google.calls))
     client.join(timeout=10)
     assert not client.is_alive()
 
