@@ -17,6 +17,8 @@ from google_auth_botocore.cli.doctor._seen import Seen
 _PROJECT_VARIABLES = ("GOOGLE_CLOUD_PROJECT", "GCLOUD_PROJECT")
 # Of an AWS provider and of an OIDC one.
 _USUAL_SUBJECTS = ("assertion.arn", "assertion.sub")
+# What an error is told in; a good reply may be a whole object of Cloud Storage.
+_OF_A_CALL = 1 << 16
 _CLIENT = ("CLOUDSDK_AUTH_CLIENT_ID", "CLOUDSDK_AUTH_CLIENT_SECRET")
 
 
@@ -146,7 +148,7 @@ def call(seen: Seen) -> str:
     headers: dict[str, str] = {}
     _wanted(seen).before_request(seen.recorder, "GET", url, headers)
     try:
-        seen.called = seen.recorder.ask("GET", url, headers=headers)
+        seen.called = seen.recorder.ask("GET", url, headers=headers, at_most=_OF_A_CALL)
     except requests.RequestException as error:
         seen.unreachable = type(error).__name__
         return f"{urlsplit(url).netloc} can't be reached ({seen.unreachable})"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, quote, unquote
@@ -14,6 +14,10 @@ import requests
 from google.auth.transport.requests import Request
 
 _TIMEOUT = 10.0
+# Nobody is listened to for longer, however slowly it speaks.
+_DEADLINE = 30.0
+# More than a policy of IAM's takes, with its 1500 members: https://cloud.google.com/iam/quotas.
+_LONGEST_BODY = 1 << 20
 _TOKENS = ("access_token", "accessToken", "id_token", "token", "signedJwt", "signedBlob")
 _KEY_LIKE = re.compile(r"[A-Za-z0-9+=%_.~-]{40,}")
 _LONGEST = 300
@@ -48,13 +52,17 @@ class Reply(NamedTuple):
 class Recorder(Request):
     """google-auth's own transport, with a memory.
 
+    Args:
+        clock: seconds, for how long somebody speaks.
+
     Attributes:
         replies: all so far.
         secrets: keys, tokens and signatures that went over the wire.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
+        self._clock = clock
         self.replies: list[Reply] = []
         self.secrets: set[str] = set()
 
@@ -65,15 +73,22 @@ class Recorder(Request):
         self._keep(url, response.status, response.headers, response.data)
         return response
 
-    def ask(self, method: str, url: str, *, headers: Mapping[str, str], data: Any = None) -> Reply:
+    def ask(
+        self, method: str, url: str, *, headers: Mapping[str, str], data: Any = None, at_most: int = _LONGEST_BODY
+    ) -> Reply:
         """Sends what doctor itself wants to know; follows no redirect, and takes nothing from a netrc file.
+
+        The body may be an endless one: no more than its first *at_most* bytes are kept, and what comes in half a minute.
 
         Raises:
             requests.RequestException: there is no answer.
         """
         self._keep_request(headers, None)
-        with requests.Session() as session:
-            response = session.request(
+        end = self._clock() + _DEADLINE
+        body = bytearray()
+        with (
+            requests.Session() as session,
+            session.request(
                 method,
                 url,
                 headers=dict(headers),
@@ -81,8 +96,15 @@ class Recorder(Request):
                 auth=lambda prepared: prepared,
                 allow_redirects=False,
                 timeout=_TIMEOUT,
-            )
-        return self._keep(url, response.status_code, response.headers, response.content)
+                stream=True,
+            ) as response,
+        ):
+            # By single bytes: more of them would be waited for until all have come.
+            for byte in response.iter_content(1):
+                body += byte
+                if len(body) >= at_most or self._clock() >= end:
+                    break
+        return self._keep(url, response.status_code, response.headers, bytes(body))
 
     @property
     def federated_token(self) -> str | None:
