@@ -111,7 +111,7 @@ def command(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_a_port_in_use_and_a_bad_condition_are_said_in_one_line() -> None:
+def test_a_port_in_use_is_said_in_one_line() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         result = command("-m", MODULE, "--port", port)
@@ -119,9 +119,27 @@ def test_a_port_in_use_and_a_bad_condition_are_said_in_one_line() -> None:
     assert result.stderr.startswith("The emulator can't be started: ")
     assert len(result.stderr.splitlines()) == 1
 
-    result = command("-m", MODULE, "--port", "0", "--service-account", "not an address")
-    assert result.returncode == 1
-    assert "is not the e-mail address of a service account" in result.stderr
+
+@pytest.mark.parametrize("port", ["65536", "-1", "x", "9" * 5000])
+def test_a_number_that_is_no_port_is_an_argument_that_is_wrong(port: str) -> None:
+    result = command("-m", MODULE, f"--port={port}")
+    assert result.returncode == 2
+    assert result.stderr.endswith(f"error: argument --port: {port!r} is no port, which is 0 to 65535\n")
+
+
+@pytest.mark.parametrize(
+    ("argument", "said"),
+    [
+        ("--service-account=not an address", "'not an address' is not the e-mail address of a service account."),
+        ("--attribute-condition=x ==", "not a CEL expression: line 1, column 3, in 'x =='."),
+        ("--attribute-condition=true &&\n$", "not a CEL expression: line 2, column 1, in '$'."),
+        ("--attribute-condition= ", "not a CEL expression: line 1, column 1, in ' '."),
+    ],
+    ids=["address", "condition", "of two lines", "empty"],
+)
+def test_what_is_wrong_is_said_in_one_line(argument: str, said: str) -> None:
+    result = command("-m", MODULE, "--port=0", argument)
+    assert (result.returncode, result.stderr) == (1, f"The emulator can't be started: {said}\n")
 
 
 def test_a_missing_extra_is_named() -> None:

@@ -59,7 +59,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     add = parser.add_argument
-    add("--port", type=int, default=8085, help="on 127.0.0.1; 0 takes any free one")
+    add("--port", type=_port, default=8085, help="on 127.0.0.1; 0 takes any free one")
     add("--project", default="my-project", help="id of the project that clients work in")
     add("--project-number", default="123456789012", help="number of the pool's project")
     add("--pool", default="aws-pool", help="id of the workload identity pool")
@@ -80,6 +80,12 @@ def _parser() -> argparse.ArgumentParser:
         help="AWS STS endpoint that judges the signatures, in place of the keys issued here",
     )
     return parser
+
+
+def _port(text: str) -> int:
+    if not (text.isdecimal() and len(text) <= 5 and int(text) < 1 << 16):
+        raise argparse.ArgumentTypeError(f"{text!r} is no port, which is 0 to 65535")
+    return int(text)
 
 
 def _exports(keys: AwsKeys) -> str:

@@ -59,7 +59,8 @@ def _program(expression: str) -> Runner:
         try:
             syntax_tree = environment.compile(expression)
         except CELParseError as error:
-            raise CelError(f"not a CEL expression:\n{error}") from error
+            near, *_ = str(error).splitlines()  # the rest is a mark below the place
+            raise CelError(f"not a CEL expression: line {error.line}, column {error.column}, in {near!r}") from error
         return environment.program(syntax_tree, functions={"extract": _extract})
 
 
