@@ -16,6 +16,7 @@ import pytest
 
 from cli.conftest import Run
 from google_auth_botocore.cli.config._hcl import Block, Call, document
+from google_auth_botocore.cli.config._plan import _FORMS
 
 ACCOUNT, PROJECT, NUMBER = "123456789012", "copycat-project", "210987654321"
 POOL = f"projects/{NUMBER}/locations/global/workloadIdentityPools/aws-pool"
@@ -161,8 +162,19 @@ class TestNames:
     @pytest.mark.parametrize("form", ["gcloud", "script", "terraform"])
     @pytest.mark.parametrize("evil", ["a$(id)", "a'b", 'a"b', "a;b", "a\nb", "a`b", "${a}b", "%{b}"])
     def test_none_is_code(self, run: Run, evil: str, form: str) -> None:
-        for flag in ("aws-account", "aws-role", "project", "project-number", "pool", "provider", "bucket", "grant"):
-            assert run("config", "setup", f"--format={form}", *IMPERSONATING, f"--{flag}={evil}").code == 2
+        """Nor what begins with one that is right."""
+        right = [
+            *IMPERSONATING,
+            "--pool=aws-pool",
+            "--provider=aws-provider",
+            f"--trust=arn:aws:iam::{ACCOUNT}:role/ci",
+        ]
+        assert {flag.partition("=")[0] for flag in right} == {f"--{name.replace('_', '-')}" for name in _FORMS}
+        assert run("config", "setup", f"--format={form}", *right).code == 0
+        for flag in right:
+            done = run("config", "setup", f"--format={form}", *right, f"{flag}{evil}")
+            assert (done.code, done.out) == (2, "")
+            assert done.error.startswith(f"google-auth-botocore: {flag.partition('=')[0]} must be ")
 
     def test_whom_is_asked_for(self, run: Run) -> None:
         assert run("config", "setup", *NAMES).code == 2
