@@ -120,6 +120,15 @@ class TestHealthy:
         assert written == []
         assert [call for call in ward.google.calls if "setIamPolicy" in call.path][1:] == []
 
+    def test_the_project_of_a_default_account_is_the_one_in_its_name(self, ward: Ward) -> None:
+        account = "my-project@appspot.gserviceaccount.com"
+        ward.flags["service-account"] = account
+        ward.fault(":generateAccessToken", 403)
+        ward.fault("[/]v1/projects/my-project/serviceAccounts/*", 404)
+        ward.administer()
+        mend = ward.visit().cause("account-missing")["mend"]
+        assert mend["gcloud"][0].startswith("gcloud iam service-accounts list --project=my-project ")
+
     def test_the_file_of_the_environment_is_looked_at(self, ward: Ward) -> None:
         path = ward.home / "config.json"
         path.write_text(json.dumps(Credentials(ward.flags.pop("audience"), ward.flags.pop("service-account")).info))

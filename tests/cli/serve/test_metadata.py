@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from emulator.workload import Workload
 from service_account.conftest import Make
 
 from cli.serve.conftest import ACCOUNT, get, server
@@ -131,6 +132,7 @@ class TestIdentity:
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         assert identity(Credentials(PROVIDER, EMAIL)).project_id == "my-project"
+        assert identity(Credentials(PROVIDER, "other@appspot.gserviceaccount.com")).project_id == "other"
         assert identity(Credentials(PROVIDER, "123456789012345678901")).project_id == "123456789012"
         monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "named")
         assert identity(Credentials(PROVIDER, EMAIL)).project_id == "named"
@@ -161,9 +163,13 @@ class TestOnTheWire:
         assert (head.status, head.body) == (whole.status, "")
         assert {**head.headers, "date": ""} == {**whole.headers, "date": ""}
 
-    def test_a_token_is_for_the_scopes_of_the_query(self, make: Make, port: int) -> None:
-        read, whole = (get(port, f"{ACCOUNT}/token{query}").token for query in ("?scopes=a%2Cb", ""))
-        assert read != whole
+    @pytest.mark.parametrize(("query", "scopes"), [("?scopes=a%2Cb", ("a", "b")), ("", (CLOUD_PLATFORM,))])
+    def test_a_token_is_for_the_scopes_of_the_query(
+        self, workload: Workload, port: int, query: str, scopes: tuple[str, ...]
+    ) -> None:
+        known = workload.google.check_access_token(get(port, f"{ACCOUNT}/token{query}").token)
+        assert known is not None
+        assert known.scopes == scopes
 
     def test_an_id_token_needs_a_service_account(self, make: Make) -> None:
         with server(make(service_account_email=None)) as port:

@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 import requests
 
+from google_auth_botocore.cli import _service_account
 from google_auth_botocore.cli.doctor._recorder import Recorder, Reply
 
 TOKEN = "CLOUDSDK_AUTH_ACCESS_TOKEN"
@@ -48,7 +49,7 @@ class Administrator:
 
     def account(self, name: str) -> dict[str, Any] | None:
         """The service account, as `provider`."""
-        project = name.partition("@")[2].partition(".")[0] or "-"
+        project = _service_account.project_of(name) or "-"
         return _found(self._get("iam", f"projects/{project}/serviceAccounts/{quote(name)}"))
 
     def bindings(self, account: str) -> list[Binding] | None:
@@ -57,7 +58,7 @@ class Administrator:
 
     def project_bindings(self, account: str) -> list[Binding]:
         """Who has which role on the service account's project."""
-        project = account.partition("@")[2].partition(".")[0]
+        project = _service_account.project_of(account)
         reply = self._post("cloudresourcemanager", f"projects/{project}:getIamPolicy") if project else None
         return _bindings(reply) or []
 

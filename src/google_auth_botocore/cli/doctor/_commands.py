@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 
+from google_auth_botocore.cli import _service_account
 from google_auth_botocore.cli.doctor import _google
 from google_auth_botocore.cli.doctor._cause import Mend
 from google_auth_botocore.cli.doctor._seen import Seen
@@ -71,7 +72,7 @@ def member(seen: Seen) -> str:
 
 def project_of(account: str) -> str:
     """The id of the project that a service account is in."""
-    return account.partition("@")[2].partition(".")[0] or "PROJECT_ID"
+    return _service_account.project_of(account) or "PROJECT_ID"
 
 
 def bind(account: str, role: str, holder: str) -> str:

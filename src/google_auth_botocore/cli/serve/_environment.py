@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from google_auth_botocore import Credentials
+from google_auth_botocore.cli import _service_account
 from google_auth_botocore.cli.serve._metadata import Identity
 
 CLOUD_PLATFORM = "https://www.googleapis.com/auth/cloud-platform"
@@ -37,12 +38,10 @@ def identity(credentials: Credentials) -> Identity:
     number, pool = parts[parts.index("projects") + 1], parts[parts.index("workloadIdentityPools") + 1]
     # Without a service account: the pool as a trust domain, which no client takes for an address.
     email = credentials.service_account_email or f"{pool}.global.{number}.workload.id.goog"
-    _, _, domain = email.partition("@")
-    owner, _, kind = domain.partition(".")
     return Identity(
         email=email,
         scopes=tuple(credentials.scopes or credentials.default_scopes or (CLOUD_PLATFORM,)),
-        project_id=project(credentials) or (owner if kind == "iam.gserviceaccount.com" else number),
+        project_id=project(credentials) or _service_account.project_of(email) or number,
         project_number=int(number),
         universe_domain=credentials.universe_domain,
     )
