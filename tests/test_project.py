@@ -147,12 +147,16 @@ def test_import_loads_neither_botocore_nor_requests() -> None:
     assert done.stdout.strip() == "[]"
 
 
-@pytest.mark.parametrize("arguments", ["", ", profile='p'"])
+@pytest.mark.parametrize(
+    "arguments", ["", ", profile='p'", ", subject_token_type='urn:ietf:params:oauth:token-type:jwt'"]
+)
 def test_building_an_object_loads_all_that_a_token_takes(arguments: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Never later: an import that a fork catches half done hangs the child."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKID")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "SECRET")
     monkeypatch.setenv("AWS_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:1")
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     program = (
         "import sys, types, google_auth_botocore as g\n"
         "c = g.Credentials('projects/1/locations/global/workloadIdentityPools/p/providers/q'"

@@ -63,6 +63,8 @@ def source(profile: object, region: object, assume_role: object) -> Source:
             or not all(isinstance(name, str) for name in arguments)
             or not _ROLE_ARN.fullmatch(str(arguments.get("RoleArn")))
         ):
+            if isinstance(assume_role, Mapping):  # an ExternalId is nobody else's business
+                assume_role = {name: value if name == "RoleArn" else "…" for name, value in assume_role.items()}
             raise ConfigurationError(
                 "assume_role must be a role's ARN (arn:aws:iam::123456789012:role/NAME), or a mapping of AssumeRole's "
                 f"arguments with such a RoleArn, not {_text.quoted(assume_role)}."
@@ -85,9 +87,10 @@ class AwsIdentity:
     Args:
         origin: Profile, region and role.
         session: A botocore or boto3 session; None for one of our own.
+        asks_aws: AWS will be asked for a JWT, which takes a session wherever the keys are.
     """
 
-    def __init__(self, origin: Source, session: Any = None) -> None:
+    def __init__(self, origin: Source, session: Any = None, *, asks_aws: bool = False) -> None:
         self.origin = origin
         # boto3 keeps the session that it wraps in a private attribute; all of boto3's own extensions read it there.
         self.session = self._given = getattr(session, "_session", session)
@@ -102,7 +105,7 @@ class AwsIdentity:
                 "profile belongs to the session made here; a session that is given has its own. Give one of the two."
             )
         self._start_afresh()
-        if not self._environment_decides():
+        if asks_aws or not self._environment_decides():
             # Now, and not at the first request: an import that a fork catches half done hangs the child. Where the
             # environment decides it is left out, because it would cost a cold start a fifth more.
             _session.load()
@@ -125,6 +128,9 @@ class AwsIdentity:
 
     def forget(self) -> None:
         """Drops keys that AWS no longer takes; the next call resolves them again."""
+        self._guarded(self._forget)
+
+    def _forget(self) -> None:
         self._credentials = None
         self._own = None
         self._configured = None
@@ -196,18 +202,25 @@ class AwsIdentity:
             with _quiet.working():
                 return work()
         except FederationError:
-            self.forget()
+            self._forget()
             raise
         except Exception as error:  # noqa: BLE001 - botocore lets RuntimeError, ValueError and dateutil's errors through
             failure = error
+            # What was resolved may be half of it, or out of date: the next call looks again.
+            self._forget()
+            if (
+                self.session is not None
+                and isinstance(error, _aws_errors.OF_A_FILE)
+                and _session.by_chain(self.session)
+            ):
+                # A session reads its files once; where it could not, another one may by now.
+                self.session = _session.anew(self.session)
         finally:
             self._lock.release()
-        # What was resolved may be half of it, or out of date: the next call looks again.
-        self.forget()
-        if self.session is not None and isinstance(failure, _aws_errors.OF_A_FILE):
-            # A session reads its files once; where it could not, another one may by now.
-            self.session = _session.anew(self.session)
-        raise _aws_errors.translated(failure) from _text.harmless(failure, hide=_aws_errors.SECRET)
+        try:
+            raise _aws_errors.translated(failure) from _text.harmless(failure, hide=_aws_errors.SECRET)
+        finally:
+            del failure  # whose traceback has this frame
 
     def _signer(self, verification_url: str | None, *, ahead: bool) -> Signer:
         credentials: Any
@@ -318,16 +331,20 @@ class AwsIdentity:
         """What another process needs to resolve the identity by itself.
 
         Raises:
-            pickle.PicklingError: The session holds keys that were set in code.
+            pickle.PicklingError: The session holds keys that were set in code, or can't use its files.
         """
         if self.session is None:
             return self.origin
-        if not _session.carryable(self.session):
-            import pickle  # noqa: PLC0415 - loaded by whoever pickles
+        import pickle  # noqa: PLC0415 - loaded by whoever pickles
 
+        remedy = "Give profile=, region= or assume_role= instead of session=, so that the other process resolves its own identity."
+        try:
+            carryable = self._guarded(lambda: _session.carryable(self.session))
+        except FederationError as error:
+            raise pickle.PicklingError(f"What session these credentials have can't be told: {error} {remedy}") from None
+        if not carryable:
             raise pickle.PicklingError(
-                "This Credentials object has a session with keys of its own, and keys are never pickled. "
-                "Give profile=, region= or assume_role= instead of session=, so that the other process resolves its own identity."
+                f"This Credentials object has a session with keys of its own, and keys are never pickled. {remedy}"
             )
         region = self.origin.region or self.session.get_config_variable("region")
         return Source(self.session.profile, region, self.origin.assume_role)

@@ -161,14 +161,14 @@ def _lifetime(value: object) -> int:
         raise ConfigurationError(
             f"lifetime must be a whole number of seconds from 1 to {_LONGEST_LIFETIME}, not {quoted(value)}."
         )
-    return value
+    return int(value)  # what an enumeration of numbers is worth
 
 
 def _subject_token_type(value: object) -> str:
     """One of the two proofs of identity that AWS gives."""
     if value not in (AWS4_REQUEST, JWT):
         raise ConfigurationError(f"subject_token_type must be {AWS4_REQUEST!r} or {JWT!r}, not {quoted(value)}.")
-    return str(value)
+    return AWS4_REQUEST if value == AWS4_REQUEST else JWT
 
 
 def universe_domain(value: object) -> str:
@@ -212,4 +212,4 @@ def text(name: str, value: object) -> str:
     """A non-empty string without control characters: it may become part of a header."""
     if not isinstance(value, str) or not value.strip() or not value.isprintable():
         raise ConfigurationError(f"{name} must be a non-empty string, not {quoted(value)}.")
-    return value
+    return str.__str__(value)  # of an enumeration of texts the value, and not the name

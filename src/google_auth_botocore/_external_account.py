@@ -36,15 +36,26 @@ IN_A_FILE = {
 }
 
 
-def read(filename: str | os.PathLike[str]) -> Any:
+def read(filename: str | bytes | os.PathLike[str]) -> Any:
     """The JSON document that a configuration file holds."""
-    path = os.fspath(filename)
+    path = os.fsdecode(filename)
     try:
         return json.loads(Path(path).read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise ConfigurationError(f"There is no configuration file {path!r}.") from None
     except (OSError, ValueError, RecursionError) as error:
         raise ConfigurationError(f"The configuration file {path!r} can't be read as JSON: {error}.") from error
+
+
+def copied(info: Mapping[str, Any]) -> dict[str, Any]:
+    """A document of one's own, of whatever kinds of mappings."""
+    return {name: _copied(each) for name, each in info.items()}
+
+
+def _copied(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return copied(value)
+    return [_copied(each) for each in value] if isinstance(value, list) else value
 
 
 def is_aws(info: object) -> bool:

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any, TypeVar
 
-from google_auth_botocore import _aws, _google, _hints, _subject_token, _transport
+from google_auth_botocore import _aws, _google, _hints, _quiet, _subject_token, _transport
 from google_auth_botocore._clock import Clock
 from google_auth_botocore._config import JWT, Settings
 from google_auth_botocore._token import DEADLINE, Errand, Minted, Request, TokenSource
@@ -74,7 +74,7 @@ class Federation:
 
     def sign(self, settings: Settings, request: Request, blob: bytes) -> tuple[str, bytes]:
         """The id of the service account's key and its signature of the blob."""
-        return self._with_federated_token(
+        return _quiet.quietly(self._with_federated_token)(
             settings,
             request,
             Errand(ahead=False, deadline=self._clock.monotonic() + DEADLINE),
@@ -85,7 +85,7 @@ class Federation:
         with self._lock:
             source = self._sources.get(key)
             if source is None:
-                source = TokenSource(mint, _transport.in_background, self._clock, widest=widest)
+                source = TokenSource(_quiet.quietly(mint), _transport.in_background, self._clock, widest=widest)
                 self._sources[key] = source
             if source not in self._recent:
                 self._recent.append(source)
@@ -106,14 +106,16 @@ class Federation:
         )
 
     def _exchanged(self, settings: Settings, scopes: tuple[str, ...], request: Request, errand: Errand) -> Minted:
-        sender = self._sender(request, errand)
         resolved_again = dated_again = False
         while True:
-            subject_token = self._subject_token(settings, sender, ahead=errand.ahead)
+            sender = self._sender(request, errand)
             try:
+                subject_token = self._subject_token(settings, sender, ahead=errand.ahead)
                 return _google.exchange(sender, settings, subject_token, scopes)
             except FederationError as error:
-                if error.aws_reason in _EXPIRED and not resolved_again:
+                # AWS says so to Google of a signed request, and to us where we ask it for a JWT.
+                expired = error.aws_reason or (error.reason if settings.subject_token_type == JWT else None)
+                if expired in _EXPIRED and not resolved_again:
                     resolved_again = True
                     self.identity.forget()
                 elif _hints.skewed(str(error)) and not dated_again and sender.date is not None:

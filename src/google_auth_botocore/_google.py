@@ -75,8 +75,7 @@ class _Call(NamedTuple):
         refusal = _refusal(document, reply.body, sender.secrets)
         seen = ", ".join(filter(None, (f"HTTP {reply.status}", refusal.reason)))
         said = f": {refusal.text}" if refusal.text else ""
-        transient = reply.status in (408, 429) or reply.status >= 500
-        raise (TransientFederationError if transient else FederationError)(
+        raise (TransientFederationError if reply.transient else FederationError)(
             f"{self.server} refused {self.wanted} ({seen}){said.rstrip('.')}.",
             step=self.step,
             reason=refusal.reason,
@@ -210,7 +209,7 @@ def generate_id_token(
     value = _token(call, document, reply, "token")
     claims = _claims(value)
     issued, ends = claims.get("iat"), claims.get("exp")
-    # Compared before one is subtracted from the other: JSON has numbers that no float holds, and one that is none.
+    # Compared before one is subtracted from another: JSON has numbers that no float holds, and one that is none.
     if (
         not isinstance(issued, (int, float))
         or not isinstance(ends, (int, float))
@@ -218,7 +217,11 @@ def generate_id_token(
         or ends - issued >= _LONGEST_LIFE
     ):
         call.unusable("an ID token without a life ('iat' and 'exp')", reply)
-    return Minted(value, float(ends - issued), reply.asked_at)
+    # By the server's clock both, and its own time where it says so.
+    life = float(ends - (issued if reply.date is None else reply.date))
+    if not 0 < life < _LONGEST_LIFE:
+        call.unusable("an ID token that has expired already, or never does", reply)
+    return Minted(value, life, reply.asked_at)
 
 
 def sign_blob(

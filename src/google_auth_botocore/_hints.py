@@ -46,6 +46,8 @@ _WEB_IDENTITY = (
 )
 
 _EXPIRY = "Write the time at which the keys expire (AWS_CREDENTIAL_EXPIRATION, or what their source says) like 2030-01-31T12:00:00Z."
+_RENEW_KEYS = "Renew the keys: they are temporary, and were probably copied into the environment or a file once."
+_OUTBOUND = "Switch it on for the account: aws iam enable-outbound-web-identity-federation"
 
 _AWS = {
     "ProfileNotFound": "Check AWS_PROFILE or profile=. To list the profiles, run: aws configure list-profiles",
@@ -73,13 +75,13 @@ _AWS = {
     "MissingDependencyException": "Install what botocore needs for this source: pip install 'google-auth-botocore[login]'",
     "AccessDenied": "Allow the calling identity sts:AssumeRole on the role, and name it in the role's trust policy.",
     "AccessDeniedException": "Allow the calling identity what the message names.",
-    "OutboundWebIdentityFederationDisabledException": "Switch it on for the account: aws iam enable-outbound-web-identity-federation",
-    "OutboundWebIdentityFederationDisabled": "Switch it on for the account: aws iam enable-outbound-web-identity-federation",
+    "OutboundWebIdentityFederationDisabledException": _OUTBOUND,
+    "OutboundWebIdentityFederationDisabled": _OUTBOUND,
     "InvalidClientTokenId": "Check the keys, and that the account has the region enabled.",
     "RegionDisabledException": "Set AWS_REGION to a region that the account has enabled, or enable this one: aws account enable-region --region-name REGION",
     "InvalidIdentityToken": "The role's account must have the cluster's OIDC provider, for the audience sts.amazonaws.com; the role's trust policy must name it.",
-    "ExpiredToken": "Renew the keys: they are temporary, and were probably copied into the environment or a file once.",
-    "ExpiredTokenException": "Renew the keys: they are temporary, and were probably copied into the environment or a file once.",
+    "ExpiredToken": _RENEW_KEYS,
+    "ExpiredTokenException": _RENEW_KEYS,
     "MetadataRetrievalError": (
         "Check that the endpoint can be reached from here: NO_PROXY must hold 169.254.169.254,169.254.170.2,169.254.170.23, and a container needs a hop limit of 2."
     ),
@@ -93,7 +95,7 @@ _EXCHANGE_OF_AWS = {
     "InvalidClientTokenId": (
         "Check that the keys exist, that AWS_SESSION_TOKEN is set if they are temporary, and that the account has the region enabled."
     ),
-    "ExpiredToken": "Renew the keys: they are temporary, and were probably copied into the environment or a file once.",
+    "ExpiredToken": _RENEW_KEYS,
     "AccessDenied": "Look for a service control policy or a VPC endpoint policy that denies sts:GetCallerIdentity.",
 }
 _TOKEN_CREATOR = "roles/iam.serviceAccountTokenCreator"

@@ -8,12 +8,18 @@ carries our credentials itself (gspread's login does) neither deadlocks nor send
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
+from typing import ParamSpec, TypeVar
 
-# Whether this thread is on the way to a token.
-at_work: ContextVar[bool] = ContextVar("google_auth_botocore_at_work", default=False)
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
+
+# Holds something while this thread is on the way to a token. What was copied of its context meanwhile, for a task that
+# goes on longer, holds the same list, and finds it empty afterwards.
+at_work: ContextVar[Sequence[bool]] = ContextVar("google_auth_botocore_at_work", default=())
 
 _TALKATIVE = (
     "google.auth.transport.requests",
@@ -34,11 +40,24 @@ _TALKATIVE = (
 @contextlib.contextmanager
 def working() -> Iterator[None]:
     """Marks this thread as being on the way to a token."""
-    reset = at_work.set(True)
+    work = [True]
+    reset = at_work.set(work)
     try:
         yield
     finally:
+        work.clear()
         at_work.reset(reset)
+
+
+def quietly(work: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+    """The function, done as one that is on the way to a token."""
+
+    @functools.wraps(work)
+    def done(*arguments: Parameters.args, **more: Parameters.kwargs) -> Result:
+        with working():
+            return work(*arguments, **more)
+
+    return done
 
 
 class _HoldBack(logging.Filter):

@@ -88,20 +88,24 @@ def endpoint(region: str | None, verification_url: str | None) -> tuple[str, str
     """The region of the signature, and the host that Google asks.
 
     Raises:
-        FederationError: No partition has such a region.
+        FederationError: No partition has such a region, or another than the verification URL's.
     """
-    if verification_url is not None:
-        host, named = _verification_host(verification_url)
-        signed = {None: USUAL, "{region}": region or USUAL}.get(named, named)
-        return str(signed), host.replace("{region}", str(signed))
-    if region is None or region == "aws-global":
+    host, named = (None, "{region}") if verification_url is None else _verification_host(verification_url)
+    if host is not None and named != "{region}":
+        return named or USUAL, host
+    if host is None and region in (None, "aws-global"):
         return USUAL, _GLOBAL_HOST
+    region = region or USUAL
     for partition in _partitions():
         outputs = partition["outputs"]
         if region in partition["regions"] or re.fullmatch(partition["regionRegex"], region, re.ASCII):
             name = outputs["implicitGlobalRegion"] if region.endswith("-global") else region
-            return name, f"sts.{name}.{outputs['dnsSuffix']}"
-    message = f"The AWS region {region!r} belongs to no partition that botocore knows."
+            if host is None:
+                return name, f"sts.{name}.{outputs['dnsSuffix']}"
+            if host.partition(".{region}.")[2] in (outputs["dnsSuffix"], outputs["dualStackDnsSuffix"]):
+                return name, host.replace("{region}", name)
+    place = "no partition that botocore knows" if host is None else f"no partition that has {host}"
+    message = f"The AWS region {region!r} belongs to {place}."
     raise FederationError(message, step="aws", reason="InvalidRegionError", hint=_hints.AWS_REGION)
 
 

@@ -17,6 +17,13 @@ _FILES = {"AWS_CONFIG_FILE": "~/.aws/config", "AWS_SHARED_CREDENTIALS_FILE": "~/
 # What else a session looks at, and may find wrong, before it asks the first link of its chain.
 _SETTINGS = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_METADATA_SERVICE_", "AWS_EC2_METADATA_SERVICE_")
 
+# What the links of botocore's chain are called.
+_CHAIN = {
+    each.METHOD
+    for each in vars(botocore.credentials).values()
+    if isinstance(each, type) and issubclass(each, botocore.credentials.CredentialProvider) and each.METHOD
+}
+
 
 class _WithoutTraceback(logging.Filter):
     """Keeps the cause out of botocore's warnings of a failed refresh: AWS echoes the session token; our error tells it cleaned."""
@@ -80,8 +87,18 @@ def carryable(session: Any) -> bool:
     found = method(credentials)
     if found == "assume-role":  # also a common choice of those who assume roles in code
         return "role_arn" in session.get_scoped_config()
-    chain = botocore.credentials.create_credential_resolver(new(None, None))
-    return credentials is None or found in {provider.METHOD for provider in chain.providers}
+    return credentials is None or found in _CHAIN
+
+
+def by_chain(session: Any) -> bool:
+    """Whether a session whose files are broken has neither keys that were set in code nor a provider of somebody's."""
+    if getattr(session, "_credentials", None) is not None:  # private to botocore: its getter would look for some
+        return False
+    try:
+        providers = session.get_component("credential_provider").providers
+    except Exception:  # noqa: BLE001 - of its files; so nobody has put a provider into the chain yet
+        return True
+    return {provider.METHOD for provider in providers} <= _CHAIN
 
 
 def method(credentials: Any) -> str | None:

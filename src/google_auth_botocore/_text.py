@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 
 # Keys and tokens whose values are not at hand: AWS's own errors quote the request that it could not verify.
-KEY_LIKE = re.compile(r"[A-Za-z0-9/+=%]{40,}")
+KEY_LIKE = re.compile(r"eyJ[\w-]+\.[\w.-]+|[A-Za-z0-9/+=%]{40,}")
 NOTHING = re.compile(r"(?!)")
 
 _HIDDEN = "[hidden]"

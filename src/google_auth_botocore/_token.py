@@ -12,11 +12,13 @@ import weakref
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from enum import Enum
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from google_auth_botocore import _clock
 from google_auth_botocore._clock import Clock, Moment
-from google_auth_botocore.exceptions import FederationError
+from google_auth_botocore.exceptions import FederationError, TransientFederationError
+
+ErrorT = TypeVar("ErrorT", bound=Exception)
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -147,6 +149,13 @@ class Errand:
             self.deadline = now + DEADLINE
 
 
+def _twin(error: ErrorT) -> ErrorT:
+    """The same error without its traceback, which belongs to one thread, and keeps all of its stack alive."""
+    twin = copy.copy(error)
+    twin.__cause__ = error.__cause__
+    return twin
+
+
 def _ahead_in_vain(flight: _Flight) -> bool:
     """Whether a flight failed that was not allowed all that a caller is, such as asking for an MFA code."""
     error = flight.error
@@ -240,13 +249,19 @@ class TokenSource:
 
     def _renew(self, request: Request, seen: Held | None, errand: Errand | None = None, *, remember: bool) -> Held:
         flight, leads = self._board(seen, errand, remember=remember)
+        overdue = 0
         while flight is not None and not leads:
             # The deadline of the flight, not of the wait: whoever comes late to a flight that died with a
             # suspended process takes it over at once.
-            flight.done.wait(max(0.0, flight.errand.deadline + 1 - self._clock.monotonic()))
+            overdue += not flight.done.wait(max(0.0, flight.errand.deadline + 1 - self._clock.monotonic()))
+            if overdue > 1:  # the next to take it over would get no further
+                raise TransientFederationError(
+                    f"Another thread has asked for a token for more than {DEADLINE:.0f} s, and has got no answer.",
+                    step="exchange",
+                    hint="Check the network, and that the transport passed to refresh() has a timeout.",
+                )
             if flight.error is not None and not _ahead_in_vain(flight):
-                # Each caller gets an exception of its own: a traceback belongs to one thread.
-                raise copy.copy(flight.error) from flight.error.__cause__
+                raise _twin(flight.error)
             if flight.held is not None:
                 return flight.held
             flight, leads = self._board(seen, errand, remember=remember)
@@ -263,7 +278,7 @@ class TokenSource:
             if remember and self._refused is not None:
                 error, until = self._refused
                 if now < until:
-                    raise copy.copy(error) from error.__cause__
+                    raise _twin(error)
             if self._flight is not None and not self._overdue(self._flight, now):
                 return self._flight, False
             self._flight = _Flight(errand or Errand(ahead=False, deadline=now + DEADLINE))
@@ -288,7 +303,7 @@ class TokenSource:
         with self._lock:
             flight.held = held
             # An interrupt is for the thread it hit; the others try again.
-            flight.error = error if isinstance(error, Exception) else None
+            flight.error = _twin(error) if isinstance(error, Exception) else None
             if self._flight is flight:  # else it was taken over, and its late result is dropped
                 self._flight = None
                 if held is not None:
@@ -296,9 +311,10 @@ class TokenSource:
                     self._failures, self._not_before = 0, 0.0
                 elif flight.errand.ahead and flight.error is not None:
                     self._back_off(flight.errand)
-                elif isinstance(error, FederationError):
+                elif isinstance(flight.error, FederationError):
                     until = self._clock.monotonic() + _FAILURE_REMEMBERED
-                    self._refused = error, min(until, flight.errand.not_before) if error.retryable else until
+                    until = min(until, flight.errand.not_before) if flight.error.retryable else until
+                    self._refused = flight.error, until
         flight.done.set()
 
     def _back_off(self, errand: Errand) -> None:
@@ -345,7 +361,7 @@ class TokenSource:
                 "The Google token could not be renewed ahead of its end; it is used until %s, and the next try is in %.0f s. %s",
                 "then" if held is None else f"{held.token.expiry:%H:%M:%S} UTC",
                 max(0.0, self._not_before - self._clock.monotonic()),
-                error,
+                error if isinstance(error, FederationError) else type(error).__name__,
             )
 
 

@@ -7,15 +7,17 @@ import http.client
 import inspect
 import logging
 import random
+import re
 import sys
-from collections.abc import Mapping
+import urllib.request
+from collections.abc import Iterator, Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 
 import google.auth.transport.requests
 from google.auth import exceptions
 
-from google_auth_botocore import _clock, _quiet, _text
+from google_auth_botocore import _clock, _text
 from google_auth_botocore._clock import LAST_SECOND, Clock, Moment
 from google_auth_botocore._token import Errand, Request
 from google_auth_botocore._version import __version__
@@ -24,9 +26,10 @@ from google_auth_botocore.exceptions import FederationError, TransientFederation
 _LOGGER = logging.getLogger(__name__)
 
 _ATTEMPT_TIMEOUT = 10.0
+# Of each address that a name has, and a firewall may drop packets to all of them; a little more than TCP takes for a second try.
+_CONNECT_TIMEOUT = 3.05
 # 0.25 s, 0.5 s, 1 s … between two attempts, each times a jitter.
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 8.0
-_RETRIED = {408, 429}
 
 
 class Reply(NamedTuple):
@@ -43,6 +46,14 @@ class Reply(NamedTuple):
     headers: Mapping[str, str]
     body: bytes
     asked_at: Moment
+
+    def __repr__(self) -> str:
+        return f"Reply(status={self.status!r}, body=<hidden>)"
+
+    @property
+    def transient(self) -> bool:
+        """Whether the same request may have another answer the next time."""
+        return self.status in (408, 429) or self.status >= 500
 
     @property
     def date(self) -> float | None:
@@ -80,7 +91,7 @@ class Sender:
     """
 
     def __init__(self, request: Request, clock: Clock, errand: Errand) -> None:
-        self._call = _Call(_own.request if request is None else request)
+        self._call = _Transport(_own.request if request is None else request)
         self._clock = clock
         self._errand = errand
         self.secrets: list[str] = []
@@ -113,11 +124,11 @@ class Sender:
             reply, error = self._attempt(step, url, headers, body, timeout, asked_at)
             now = self._clock.monotonic()
             if now - asked_at.monotonic > 3 * _ATTEMPT_TIMEOUT:
-                self._errand.resume(now)  # no attempt takes so long: the process was suspended
+                self._errand.resume(now)  # hardly an attempt takes so long: the process was suspended
             _LOGGER.debug("%s: %s", url, type(error).__name__ if reply is None else f"HTTP {reply.status}")
             if reply is not None:
                 self._last = reply
-            if reply is not None and not _worth_another_try(reply):
+            if reply is not None and not reply.transient:
                 if 300 <= reply.status < 400:
                     raise FederationError(
                         f"{server} answered with a redirect (HTTP {reply.status}), which is not followed because it would take the AWS identity elsewhere.",
@@ -137,10 +148,13 @@ class Sender:
             self._clock.sleep(wait)
             pause = min(2 * pause, _LONGEST_PAUSE)
         raise TransientFederationError(
-            f"{server} could not be reached at {url}: {_text.cleaned(str(error), self.secrets).rstrip('.')}.",
+            f"{server} could not be reached at {url}: {self._cleaned(error)}.",
             step=step,
             hint="Check the network, the proxy (HTTPS_PROXY, NO_PROXY) and the firewall.",
         ) from _text.harmless(error, self.secrets)
+
+    def _cleaned(self, error: object) -> str:
+        return _text.cleaned(str(error), [*self.secrets, *_proxy_secrets()]).rstrip(".")
 
     def _attempt(
         self,
@@ -152,20 +166,19 @@ class Sender:
         asked_at: Moment,
     ) -> tuple[Reply | None, Exception | None]:
         try:
-            with _quiet.working():
-                response = self._call(url, headers, body, timeout)
-                answered = {str(name).lower(): str(value) for name, value in response.headers.items()}
-                data = response.data
+            response = self._call(url, headers, body, timeout)
+            answered = {str(name).lower(): str(value) for name, value in response.headers.items()}
+            data = response.data
         except (OSError, http.client.HTTPException, exceptions.TransportError) as caught:
             redirect = _refused_redirect(caught)
             if redirect is not None:
                 return Reply(redirect, {}, b"", asked_at), None
             error: Exception = caught
-        except ValueError as caught:  # requests reads the address of a redirect that it does not follow
+        except Exception as caught:  # noqa: BLE001 - ValueError for an answer or a proxy's URL; a callable's own, and all it says
             raise FederationError(
-                f"The answer of {url} can't be read: {_text.cleaned(str(caught), self.secrets).rstrip('.')}.",
+                f"The transport got no answer of {url} that it can read ({type(caught).__name__}): {self._cleaned(caught)}.",
                 step=step,
-                hint="Check what stands between this machine and Google: a proxy, a captive portal, or a wrong endpoint.",
+                hint="Check the proxy's URL (HTTPS_PROXY), and what stands between this machine and Google.",
             ) from None
         else:
             return Reply(
@@ -176,12 +189,19 @@ class Sender:
             ), None
         if "CERTIFICATE_VERIFY_FAILED" in str(error):
             raise FederationError(
-                f"The certificate of {url} is not trusted: {_text.cleaned(str(error), self.secrets).rstrip('.')}.",
+                f"The certificate of {url} is not trusted: {self._cleaned(error)}.",
                 step=step,
                 reason="CERTIFICATE_VERIFY_FAILED",
                 hint="Give the transport the right CA bundle (REQUESTS_CA_BUNDLE), or ask who intercepts TLS.",
             ) from _text.harmless(error, self.secrets)
         return None, error
+
+
+def _proxy_secrets() -> Iterator[str]:
+    """Passwords of proxies, also the part of one that a URL's reader takes for the host."""
+    for proxy in urllib.request.getproxies().values():
+        found = re.search("//[^:]*:(.*)@", proxy)
+        yield from re.split("[/#?]", found[1]) if found else ()
 
 
 def _refused_redirect(error: BaseException) -> int | None:
@@ -193,11 +213,7 @@ def _refused_redirect(error: BaseException) -> int | None:
     return None
 
 
-def _worth_another_try(reply: Reply) -> bool:
-    return reply.status in _RETRIED or reply.status >= 500
-
-
-class _Call:
+class _Transport:
     """A transport and the arguments that this one understands beyond google-auth's four."""
 
     def __init__(self, request: Any) -> None:
@@ -226,14 +242,18 @@ class _Call:
 
     def _shortened(self, timeout: float) -> Any:
         bound = self._bound_timeout
+        connect = min(timeout, _CONNECT_TIMEOUT)
         if isinstance(bound, tuple):
-            return tuple(timeout if part is None else min(part, timeout) for part in bound)
-        return min(bound, timeout) if isinstance(bound, (int, float)) else timeout
+            limits = (connect, timeout)
+            return tuple(limit if part is None else min(part, limit) for part, limit in zip(bound, limits, strict=True))
+        if isinstance(bound, (int, float)):
+            timeout = min(bound, timeout)
+        return (min(connect, timeout), timeout) if self.kind == "requests" else timeout
 
 
 def in_background(request: Request) -> bool:
     """Whether a second thread may use the transport meanwhile. httplib2 mixes up the answers of two threads."""
-    return request is None or _Call(request).kind in ("requests", "urllib3")
+    return request is None or _Transport(request).kind in ("requests", "urllib3")
 
 
 def _kind(target: Any) -> str | None:

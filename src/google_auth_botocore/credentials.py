@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import os
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -17,7 +16,7 @@ from google_auth_botocore._token import Token, TokenSource
 if TYPE_CHECKING:
     import botocore.session
 
-    from google_auth_botocore._aws import AwsIdentity
+    from google_auth_botocore._aws import Source
 
 
 # What a pickle holds beside the settings and the origin of the AWS identity; None where an older one lacks it.
@@ -111,7 +110,7 @@ class Credentials(
         # botocore is loaded here, and never later: an import that a fork catches half done hangs the child.
         from google_auth_botocore import _aws  # noqa: PLC0415
 
-        self._build(settings, _aws.AwsIdentity(_aws.source(profile, region, assume_role), session))
+        self._build(settings, _aws.source(profile, region, assume_role), session)
         self._scopes, self._default_scopes = chosen, fallback
         self._quota_project_id = _config.optional_text("quota_project_id", quota_project_id)
         self._project_id = _config.optional_text("project_id", project_id)
@@ -119,15 +118,16 @@ class Credentials(
         self._given: tuple[dict[str, Any], tuple[Any, ...]] | None = None
         self._path: str | None = None
 
-    def _build(self, settings: _config.Settings, identity: AwsIdentity) -> None:
-        from google_auth_botocore import _federation  # noqa: PLC0415 - see __init__
+    def _build(self, settings: _config.Settings, origin: Source, session: Any = None) -> None:
+        from google_auth_botocore import _aws, _federation  # noqa: PLC0415 - see __init__
 
         self._settings = settings
+        identity = _aws.AwsIdentity(origin, session, asks_aws=settings.subject_token_type == _config.JWT)
         self._federation = _federation.Federation(identity, self._clock)
         super().__init__(self._federation.tokens(settings))
 
     @classmethod
-    def from_file(cls, filename: str | os.PathLike[str], **overrides: Any) -> Credentials:
+    def from_file(cls, filename: str | bytes | os.PathLike[str], **overrides: Any) -> Credentials:
         """Credentials from the `external_account` file that gcloud's `create-cred-config --aws` wrote.
 
         https://cloud.google.com/sdk/gcloud/reference/iam/workload-identity-pools/create-cred-config
@@ -139,7 +139,7 @@ class Credentials(
         Raises:
             ConfigurationError: The file can't be read or used.
         """
-        return cls._from(_external_account.read(filename), os.fspath(filename), overrides)
+        return cls._from(_external_account.read(filename), os.fsdecode(filename), overrides)
 
     @classmethod
     def from_info(cls, info: Mapping[str, Any], **overrides: Any) -> Credentials:
@@ -159,7 +159,7 @@ class Credentials(
 
         credentials = credentials._with_settings(verification_url=_region.verification_url(url))
         if not overrides.keys() & _external_account.IN_A_FILE:
-            credentials._given = copy.deepcopy(dict(info)), credentials._stated
+            credentials._given = _external_account.copied(info), credentials._stated
         credentials._path = path
         return credentials
 
@@ -170,7 +170,7 @@ class Credentials(
         A role to assume, delegates, a subject and scopes have no place in that format.
         """
         if self._given is not None and self._given[1] == self._stated:
-            return copy.deepcopy(self._given[0])
+            return _external_account.copied(self._given[0])
         return _external_account.to_info(*self._stated)
 
     @property
@@ -307,7 +307,7 @@ class Credentials(
 
         # A pickle of another release may lack what this one has.
         state = {**dict.fromkeys(_PICKLED), **state}
-        self._build(state.pop("_settings"), _aws.AwsIdentity(state.pop("_identity", _aws.Source())))
+        self._build(state.pop("_settings"), state.pop("_identity", _aws.Source()))
         self.__dict__.update(state)
 
 

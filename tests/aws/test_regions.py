@@ -166,6 +166,27 @@ def test_verification_url_of_a_file(
     assert endpoint(federation.last_seen()) == (host, signed)
 
 
+@pytest.mark.parametrize("region", ["cn-north-1", "evil.test/x"])
+def test_verification_url_of_a_file_is_filled_in_with_a_region_of_its_partition_alone(
+    federation: Federation, issue: Issue, monkeypatch: pytest.MonkeyPatch, region: str
+) -> None:
+    set_all(monkeypatch, {**environment(issue("app")), "AWS_REGION": region})
+    info = federation.credentials().info
+    info["token_url"] = "https://sts.googleapis.com/v1/token"
+    info["credential_source"]["regional_cred_verification_url"] = (
+        "https://sts-fips.{region}.amazonaws.com?Action=GetCallerIdentity&Version=2011-06-15"
+    )
+    credentials = Credentials.from_info(info, token_url=federation.google.token_url)
+    with pytest.raises(
+        FederationError, match=r"belongs to no partition that has sts-fips\.\{region\}\.amazonaws\.com\."
+    ):
+        credentials.get_token()
+    assert federation.google.calls == []
+    monkeypatch.setenv("AWS_REGION", "aws-global")
+    credentials.refresh(None)
+    assert endpoint(federation.last_seen()) == ("sts-fips.us-east-1.amazonaws.com", "us-east-1")
+
+
 class TestOfAnAssumedRole:
     """AssumeRole has to go to the partition of the role, so the session made here gets the region that is found."""
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import getpass
+import pickle
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
 from functools import partialmethod
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import boto3
+import botocore.credentials
 import botocore.session
 import google.auth.transport.requests
 import pytest
@@ -313,3 +316,62 @@ def test_session_whose_profile_was_not_there_works_once_it_is(
     shared(ini("team", issue("team")))
     credentials.refresh(None)
     assert federation.last_seen().arn == arn("team")
+
+
+def test_session_with_keys_of_its_own_is_never_another_identity(
+    federation: Federation, issue: Issue, shared: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that is broken for a while has nothing to do with them."""
+    config = tmp_path / "broken"
+    config.write_text("no section")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+    shared(ini("default", issue("of-the-file")))
+    session, keys = botocore.session.Session(), issue("of-the-code")
+    session.set_credentials(keys.access_key_id, keys.secret_access_key, keys.session_token)
+    credentials = federation.credentials(session=session)
+    with pytest.raises(FederationError, match="ConfigParseError"):
+        credentials.refresh(None)
+    config.write_text("")
+    credentials.refresh(None)
+    assert federation.last_seen().arn == arn("of-the-code")
+
+
+def test_pickle_depends_on_no_profile_but_the_sessions_own(
+    federation: Federation, issue: Issue, shared: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared(ini("team", issue("team")))
+    credentials = federation.credentials(session=botocore.session.Session(profile="team"))
+    monkeypatch.setenv("AWS_PROFILE", "typo")
+    pickle.loads(pickle.dumps(credentials)).refresh(None)
+    assert federation.last_seen().arn == arn("team")
+
+
+def test_pickle_of_a_session_whose_profile_is_not_there_says_so(federation: Federation) -> None:
+    credentials = federation.credentials(session=botocore.session.Session(profile="none"))
+    with pytest.raises(pickle.PicklingError, match=r"\(ProfileNotFound\).* Give profile=, region= or assume_role="):
+        pickle.dumps(credentials)
+
+
+def test_keys_are_dropped_by_nobody_while_another_reads_them(federation: Federation, issue: Issue) -> None:
+    """A refusal of AWS's on one thread has them resolved again; on another they are being resolved just then."""
+    reading, dropped = threading.Event(), threading.Event()
+    keys = issue("app")
+
+    class Slow(botocore.credentials.CredentialProvider):
+        METHOD = "slow"
+
+        def load(self) -> Any:
+            reading.set()
+            assert not dropped.wait(0.1)
+            return botocore.credentials.Credentials(keys.access_key_id, keys.secret_access_key, keys.session_token)
+
+    session = botocore.session.Session()
+    session.get_component("credential_provider").insert_before("env", Slow())
+    credentials = federation.credentials(session=session)
+    with ThreadPoolExecutor(2) as pool:
+        token = pool.submit(credentials.get_token)
+        assert reading.wait(60)
+        forgotten = pool.submit(credentials._federation.identity.forget)
+        forgotten.add_done_callback(lambda _: dropped.set())
+        assert token.result(60).value
+        forgotten.result(60)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from typing import Any
 
 import botocore.session
 import pytest
+from botocore.awsrequest import AWSResponse
 
 from aws.conftest import Federation, Issue, environment, set_all
 from google_auth_botocore import FederationError
@@ -57,6 +59,28 @@ def test_missing_region_is_an_error_of_this_form_alone(
     assert (caught.value.step, issuer.calls) == ("aws", [])
     monkeypatch.setenv("AWS_REGION", "eu-west-1")
     credentials.refresh(None)
+
+
+@pytest.mark.usefixtures("issuer")
+def test_keys_that_aws_finds_expired_are_resolved_again_once(federation: Federation) -> None:
+    session = botocore.session.Session()
+    refusals = [
+        b"<ErrorResponse><Error><Code>ExpiredTokenException</Code><Message>over</Message></Error></ErrorResponse>"
+    ]
+
+    def answer(request: Any, **_: Any) -> Any:
+        no_headers: Any = {}
+        return AWSResponse(request.url, 400, no_headers, _Raw(refusals.pop())) if refusals else None
+
+    handler: Any = answer
+    session.register("before-send.sts", handler)
+    federation.credentials(subject_token_type=JWT, session=session).refresh(None)
+    assert refusals == []
+
+
+class _Raw(io.BytesIO):
+    def stream(self) -> Iterator[bytes]:
+        yield self.read()
 
 
 def test_account_that_has_it_switched_off(federation: Federation, issuer: WebIdentityIssuer) -> None:

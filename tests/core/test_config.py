@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import Any
 
 import pytest
@@ -148,7 +149,7 @@ def test_audience_that_is_none(audience: Any, message: str) -> None:
             {"assume_role": {"RoleArn": "arn:aws:iam::123456789012:role/r", 7: "x"}},
             (
                 "assume_role must be a role's ARN (arn:aws:iam::123456789012:role/NAME), or a mapping of AssumeRole's arguments "
-                "with such a RoleArn, not {'RoleArn': 'arn:aws:iam::123456789012:role/r', 7: 'x'}."
+                "with such a RoleArn, not {'RoleArn': 'arn:aws:iam::123456789012:role/r', 7: '…'}."
             ),
         ),
         (
@@ -206,6 +207,24 @@ def test_endpoint_that_is_none_or_not_secure_is_refused(make: Make, name: str, u
     assert str(caught.value) == (
         f"{name} must be an https URL, or http on loopback, without user part or fragment, not {url!r}."
     )
+
+
+def test_members_of_enumerations_count_for_their_values(make: Make) -> None:
+    class Name(str, Enum):
+        ACCOUNT = ACCOUNT
+        SCOPE = "https://www.googleapis.com/auth/devstorage.read_only"
+        PROOF = "urn:ietf:params:oauth:token-type:jwt"
+
+    class Hours(int, Enum):
+        HALF = 1800
+
+    settings = make(
+        Name.ACCOUNT, scopes=[Name.SCOPE], lifetime=Hours.HALF, subject_token_type=Name.PROOF, region="eu-west-1"
+    )._settings
+    for value in (settings.service_account, *settings.scopes, settings.lifetime, settings.subject_token_type):
+        assert type(value) in (str, int)
+    assert f"{settings.scopes[0]} {settings.lifetime}" == "https://www.googleapis.com/auth/devstorage.read_only 1800"
+    assert settings.subject_token_type == "urn:ietf:params:oauth:token-type:jwt"
 
 
 @pytest.mark.parametrize("seconds", [1, 43200])

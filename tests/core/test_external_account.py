@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import pickle
 import shutil
 import subprocess
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
 
@@ -76,6 +79,22 @@ def test_info_is_a_configuration_that_google_auth_takes_too(tmp_path: Path) -> N
     path.write_text(json.dumps(Credentials(PROVIDER).info))
     theirs = google.auth.aws.Credentials.from_file(str(path))
     assert theirs.token_info_url == "https://sts.googleapis.com/v1/introspect"
+
+
+def test_mappings_of_any_kind_are_an_info() -> None:
+    of_others = MappingProxyType(
+        {name: MappingProxyType(value) if isinstance(value, dict) else value for name, value in info().items()}
+    )
+    credentials = Credentials.from_info(of_others)
+    assert credentials.info == info()
+    assert pickle.loads(pickle.dumps(credentials)).info == info()
+
+
+def test_path_may_be_bytes(tmp_path: Path) -> None:
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(info()))
+    credentials = Credentials.from_file(os.fsencode(path))
+    assert credentials.get_cred_info()["credential_source"] == str(path)
 
 
 def test_info_can_not_be_changed_from_outside() -> None:

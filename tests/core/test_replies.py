@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.conftest import Make
-from core.stand_in import ACCOUNT, PROVIDER, Answer, FakeClock, FakeGoogle, federated, impersonated, shown
+from core.stand_in import ACCOUNT, PROVIDER, Answer, FakeClock, FakeGoogle, Sent, federated, impersonated, shown
 from google_auth_botocore import FederationError, IDTokenCredentials, Token, TransientFederationError
 
 EXCHANGE = [
@@ -164,8 +164,43 @@ def test_redirect_whose_address_can_not_be_read_is_an_error_of_the_tree(
     request_.script.append(ValueError(f"Invalid URL {location}"))
     with pytest.raises(FederationError) as caught:
         make().refresh(request_)
-    assert str(caught.value).startswith("The answer of https://sts.googleapis.com/v1/token can't be read: Invalid URL")
+    assert str(caught.value).startswith(
+        "The transport got no answer of https://sts.googleapis.com/v1/token that it can read (ValueError): Invalid URL"
+    )
     make().refresh(request_)
+
+
+class _OfTheirOwn(Exception):
+    """As httpx has them: no OSError, and not to be copied by its text alone."""
+
+    def __init__(self, text: str, *, request: object) -> None:
+        super().__init__(text)
+        self.request = request
+
+
+def test_a_callable_may_raise_what_it_likes(make: Make, request_: FakeGoogle) -> None:
+    def fail(sent: Sent) -> Answer:
+        raise _OfTheirOwn(f"could not post {sent.body!r}", request=sent)
+
+    request_.script.append(fail)
+    with pytest.raises(FederationError, match=r"got no answer of .* that it can read \(_OfTheirOwn\)") as caught:
+        make().refresh(request_)
+    signature = request_.calls[0].form["subject_token"].partition("Signature%3D")[2][:64]
+    assert len(signature) == 64
+    assert signature not in shown(caught.value)
+    assert "SESSION" not in shown(caught.value)
+    make().refresh(request_)
+
+
+def test_password_of_a_proxy_whose_url_can_not_be_read_is_in_no_error(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """requests takes a part of it for the host."""
+    monkeypatch.setenv("HTTPS_PROXY", "http://user:hunter2/x@proxy.example:3128")
+    with pytest.raises(FederationError) as caught:
+        make().refresh(None)
+    assert "hunter2" not in shown(caught.value)
+    assert "hunter2" not in str(caught.value)
 
 
 def test_life_of_thousands_of_digits_is_no_life(make: Make, request_: FakeGoogle) -> None:
@@ -197,6 +232,16 @@ def test_id_token_whose_life_can_not_be_measured(make: Make, request_: FakeGoogl
     request_.script.extend([federated("federated-0"), Answer({"token": f"header.{payload}.signature"})])
     with pytest.raises(TransientFederationError, match=r"an ID token without a life \('iat' and 'exp'\)"):
         IDTokenCredentials(make(ACCOUNT), "https://x").refresh(request_)
+
+
+def test_life_of_an_id_token_is_what_is_left_of_it_by_the_servers_clock(make: Make, request_: FakeGoogle) -> None:
+    """It may be one that the server has had for a while."""
+    claims = base64.urlsafe_b64encode(b'{"iat": 1799999400, "exp": 1800003000}').decode().rstrip("=")
+    headers = {"Date": "Fri, 15 Jan 2027 08:00:00 GMT"}  # 1,800,000,000
+    request_.script.extend([federated("federated-0"), Answer({"token": f"header.{claims}.signature"}, 200, headers)])
+    credentials = IDTokenCredentials(make(ACCOUNT), "https://x")
+    credentials.refresh(request_)
+    assert credentials.get_token().expiry.timestamp() == 1_800_003_000
 
 
 @pytest.mark.parametrize("date", ["Fri, 31 Dec 9999 23:59:59 GMT", "Mon, 01 Jan 1900 00:00:00 GMT"])

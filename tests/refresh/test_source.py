@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import random
 import sys
 import threading
+import weakref
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
@@ -20,7 +22,7 @@ from hypothesis import strategies as st
 
 from google_auth_botocore import Credentials, FederationError, TransientFederationError, _aws, _federation
 from google_auth_botocore._clock import Moment
-from google_auth_botocore._token import Minted, State, TokenSource, hold, redated, state
+from google_auth_botocore._token import Errand, Minted, State, TokenSource, _Flight, hold, redated, state
 from refresh.threads import ask
 
 PATIENCE = 60
@@ -238,6 +240,46 @@ class TestExpired:
             gate.open()
             dead.result(PATIENCE)
         assert credentials.token == "federated-2"
+
+    def test_nobody_waits_for_a_third_who_hangs(
+        self, make: Make, request_: FakeGoogle, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Each would take the flight over from the one before, and hang like him: sixty threads for half an hour."""
+        credentials, start = make(), clock.monotonic()
+
+        def others(*_: object, **__: object) -> tuple[_Flight, bool]:
+            flight = _Flight(Errand(ahead=False, deadline=clock.monotonic() + 30))
+            monkeypatch.setattr(flight.done, "wait", clock.advance)  # in vain
+            return flight, False
+
+        monkeypatch.setattr(TokenSource, "_board", others)
+        with pytest.raises(TransientFederationError, match="Another thread has asked for a token for more than 30 s"):
+            ask(credentials, request_)
+        assert clock.monotonic() - start == 62
+
+    def test_a_failure_keeps_nobodys_stack_alive(self, make: Make, request_: FakeGoogle, clock: FakeClock) -> None:
+        class Local:
+            """What a caller has on its stack."""
+
+        credentials = make()
+
+        def fail() -> weakref.ref[Local]:
+            local = Local()
+            request_.script.append(Answer({"error": "invalid_target"}, 400))
+            try:
+                ask(credentials, request_)
+            except FederationError:
+                return weakref.ref(local)
+            raise AssertionError
+
+        gc.collect()
+        gc.disable()
+        try:
+            assert fail()() is None
+        finally:
+            gc.enable()
+        with pytest.raises(FederationError, match="invalid_target"):  # it is remembered all the same
+            ask(credentials, request_)
 
     def test_who_waits_for_a_thread_that_is_interrupted_tries_himself(
         self, make: Make, request_: FakeGoogle, clock: FakeClock
