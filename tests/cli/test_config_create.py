@@ -16,6 +16,7 @@ from google_auth_botocore import Credentials
 PROVIDER = "projects/123456789012/locations/global/workloadIdentityPools/aws-pool/providers/prod"
 AUDIENCE = f"//iam.googleapis.com/{PROVIDER}"
 ACCOUNT = "copycat@my-project.iam.gserviceaccount.com"
+AWS = "urn:ietf:params:aws:token-type:aws4_request"
 JWT = "urn:ietf:params:oauth:token-type:jwt"
 
 
@@ -186,6 +187,23 @@ class TestExecutable:
         done = subprocess.run([*command, "--help"], capture_output=True, text=True, check=True, timeout=60)
         assert "google-auth-botocore executable" in done.stdout
         assert isinstance(pluggable.Credentials.from_info(made), pluggable.Credentials)
+
+    def test_a_flag_may_say_the_proof_and_no_other(self, run: Run) -> None:
+        flags = ["config", "create", f"--audience={AUDIENCE}", "--executable=/bin/x", "--subject-token-type"]
+        assert json.loads(run(*flags, JWT).out)["subject_token_type"] == JWT
+        done = run(*flags, AWS)
+        assert (done.code, done.out) == (2, "")
+        assert done.error == (
+            f"google-auth-botocore: An executable's proof of identity is {JWT}, not '{AWS}': "
+            "leave --subject-token-type out.\n"
+        )
+
+    def test_a_file_with_another_proof_can_be_what_it_starts_from(self, run: Run, tmp_path: Path) -> None:
+        path = tmp_path / "config.json"
+        assert run("config", "create", f"--audience={AUDIENCE}", f"--output={path}").code == 0
+        assert json.loads(path.read_text())["subject_token_type"] == AWS
+        made = json.loads(run("config", "create", f"--config={path}", "--executable").out)
+        assert made["subject_token_type"] == JWT
 
     def test_what_it_needs_besides_is_said(self, run: Run) -> None:
         done = run("config", "create", f"--audience={AUDIENCE}", "--executable")

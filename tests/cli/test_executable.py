@@ -20,6 +20,7 @@ from google_auth_botocore.emulator import OidcProvider
 from google_auth_botocore.emulator.aws import WebIdentityIssuer
 
 JWT = "urn:ietf:params:oauth:token-type:jwt"
+AWS = "urn:ietf:params:aws:token-type:aws4_request"
 ROLE = "arn:aws:iam::123456789012:role/app"
 
 
@@ -149,6 +150,13 @@ class TestResponse:
         )
         assert (done.returncode, done.stderr) == (0, "")
         assert json.loads(done.stdout)["success"] is True
+
+    def test_a_flag_may_say_the_proof_and_no_other(self, run: Run, provider: OidcProvider) -> None:
+        flags = [f"--audience={provider.audience}", "--subject-token-type"]
+        assert json.loads(run("executable", *flags, JWT).out)["success"] is True
+        response = json.loads(run("executable", *flags, AWS).out)
+        assert (response["success"], response["code"]) == (False, "ConfigurationError")
+        assert response["message"].endswith(f"{JWT}, not '{AWS}': leave --subject-token-type out.")
 
     def test_an_answer_that_can_not_be_kept_is_left_nowhere(
         self, run: Run, provider: OidcProvider, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from google_auth_botocore import ConfigurationError, Credentials, FederationError
+from google_auth_botocore import ConfigurationError, FederationError
 from google_auth_botocore.cli import _identity, _subject_token
 from google_auth_botocore.cli._subject_token import JWT
 
@@ -35,6 +35,20 @@ def add_to(commands: Any) -> None:
         parents=[_identity.flags()],
     )
     parser.set_defaults(run=_run)
+
+
+def prove_with_jwt(options: argparse.Namespace) -> None:
+    """Chooses the only proof that an executable may give.
+
+    Raises:
+        ConfigurationError: A flag chooses another.
+    """
+    if options.subject_token_type not in (None, JWT):
+        raise ConfigurationError(
+            f"An executable's proof of identity is {JWT}, not {options.subject_token_type!r}: "
+            "leave --subject-token-type out."
+        )
+    options.subject_token_type = JWT
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -70,7 +84,8 @@ def _proof(options: argparse.Namespace) -> dict[str, Any]:
         )
     if options.config is None and options.audience is None:
         options.audience = os.environ.get("GOOGLE_EXTERNAL_ACCOUNT_AUDIENCE")
-    token = _subject_token.subject_token(_credentials(options))
+    prove_with_jwt(options)
+    token = _subject_token.subject_token(_identity.credentials(options))
     return {
         "version": 1,
         "success": True,
@@ -78,11 +93,6 @@ def _proof(options: argparse.Namespace) -> dict[str, Any]:
         "id_token": token,
         "expiration_time": int(_subject_token.claims(token)["exp"]),
     }
-
-
-def _credentials(options: argparse.Namespace) -> Credentials:
-    options.subject_token_type = JWT
-    return _identity.credentials(options)
 
 
 def _keep(text: str) -> None:

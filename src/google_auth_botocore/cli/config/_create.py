@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from google_auth_botocore import ConfigurationError
-from google_auth_botocore.cli import _identity
+from google_auth_botocore.cli import _executable, _identity
 from google_auth_botocore.cli._subject_token import JWT
 from google_auth_botocore.cli.config._examination import examined
 
@@ -90,7 +90,7 @@ def _info(options: argparse.Namespace, given: dict[str, Any]) -> dict[str, Any]:
         role = given["assume_role"]
         said.append(f"--assume-role={role if isinstance(role, str) else json.dumps(role, separators=(',', ':'))}")
     if options.executable is not None:
-        options.subject_token_type = JWT
+        _executable.prove_with_jwt(options)
     for name in _SAID_BY_COMMAND:
         setattr(options, name, None)
     credentials = _identity.credentials(options)
