@@ -1,17 +1,18 @@
-"""What `config setup` prints, run by the real gcloud and aws; then the command, with what they made."""
+"""What `config setup` prints, run by the real gcloud and aws; then the command, with what they made.
+
+The commands for a service account are run in samples/test_six_steps.py, where the application follows.
+"""
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from administrator import Administrator, is_here
 
 from cli.conftest import Run
 from cli.test_config_setup import (
@@ -29,53 +30,15 @@ from cli.test_config_setup import (
 from google_auth_botocore import Credentials
 from google_auth_botocore.emulator.sandbox import Sandbox
 
-_MISSING = [name for name in ("gcloud", "aws") if shutil.which(name) is None]
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(bool(_MISSING), reason=f"not on this machine: {', '.join(_MISSING)}"),
-]
+pytestmark = [pytest.mark.slow, is_here]
 TRUST = f"--trust=arn:aws:iam::{ACCOUNT}:root"
 
 
-@dataclass
-class World:
-    """Both clouds, their administrator's shell, and a machine where roles are assumed."""
-
-    sandbox: Sandbox
-    home: Path
-
-    def bash(self, text: str) -> str:
-        google = self.sandbox.google
-        environment = {
-            "PATH": os.environ["PATH"],
-            "HOME": str(self.home),
-            **google.gcloud_environment("another-project"),
-            **self.sandbox.aws.environment(),
-            "CLOUDSDK_CONFIG": str(self.home / "gcloud"),
-            "CLOUDSDK_API_ENDPOINT_OVERRIDES_STORAGE": f"{self.sandbox.storage.open_url}/storage/v1/",
-            "AWS_DEFAULT_REGION": "eu-central-1",
-            "AWS_ACCESS_KEY_ID": "AKIAADMINISTRATOR000",
-            "AWS_SECRET_ACCESS_KEY": "not-checked-by-moto",
-        }
-        done = subprocess.run(
-            ["bash", "-euo", "pipefail"],
-            input=text,
-            cwd=self.home,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+class World(Administrator):
+    """The administrator's shell, and the command on a machine where roles are assumed."""
 
     def token(self, role: str) -> subprocess.CompletedProcess[str]:
         """A session of a role asks for a token, with the file that was made."""
-        config = self.home / "config"
-        config.write_text(
-            f"[profile work]\nrole_arn = arn:aws:iam::{ACCOUNT}:role/{role}\nsource_profile = someone\n"
-            "[profile someone]\naws_access_key_id = AKIASOMEONE000000000\naws_secret_access_key = not-checked-by-moto\n"
-        )
         google = self.sandbox.google
         return subprocess.run(
             [
@@ -84,7 +47,7 @@ class World:
                 f"--iam-credentials-endpoint={google.iam_credentials_endpoint}",
             ],
             cwd=self.home,
-            env={**os.environ, **self.sandbox.aws.environment(), "AWS_CONFIG_FILE": str(config)},
+            env=self.machine(role),
             capture_output=True,
             text=True,
             check=False,
@@ -108,34 +71,23 @@ def _world(tmp_path: Path) -> Iterator[World]:
     with Sandbox() as sandbox:
         sandbox.google.add_project(PROJECT, NUMBER, ["serviceusage.googleapis.com", "storage.googleapis.com"])
         sandbox.storage_client().create_bucket("gcp-source")
-        yield World(sandbox, tmp_path)
-
-
-def test_the_commands_make_the_role_the_service_account_and_nobody_else(run: Run, world: World) -> None:
-    world.bash(printed(run, *IMPERSONATING, TRUST))
-
-    assert world.principal("copycat-role") == EMAIL
-    assert world.bucket_policy()["roles/storage.objectViewer"] == {f"serviceAccount:{EMAIL}"}
-    world.bash("aws iam create-role --role-name other-role --assume-role-policy-document='{}'")
-    refused = world.token("other-role")
-    assert (refused.returncode, refused.stdout) == (1, "")
-    assert "unauthorized_client" in refused.stderr
+        yield World(sandbox, tmp_path, "another-project")
 
 
 def test_the_script_can_be_run_again(run: Run, world: World) -> None:
     """It mends what was changed, and brings back what was deleted."""
     script = printed(run, *IMPERSONATING, TRUST, "--format=script")
-    world.bash(script)
+    world.shell(script)
     assert world.principal("copycat-role") == EMAIL
     where = f"--location=global --project={PROJECT}"
-    world.bash(
+    world.shell(
         "gcloud iam workload-identity-pools providers update-aws aws-provider --workload-identity-pool=aws-pool "
         f"{where} --attribute-condition=false\n"
         f"gcloud iam workload-identity-pools delete aws-pool {where}"
     )
     assert world.token("copycat-role").returncode == 1
 
-    world.bash(script)
+    world.shell(script)
 
     assert world.principal("copycat-role") == EMAIL
 
@@ -150,12 +102,12 @@ def test_the_script_can_be_run_again(run: Run, world: World) -> None:
 def test_the_script_is_for_one_account_and_one_project(run: Run, world: World, wrong: str, words: str) -> None:
     script = printed(run, *IMPERSONATING, wrong, "--format=script")
     with pytest.raises(AssertionError, match=re.escape(words)):
-        world.bash(script)
-    assert "copycat-role" not in world.bash("aws iam list-roles")
+        world.shell(script)
+    assert "copycat-role" not in world.shell("aws iam list-roles")
 
 
 def test_without_a_service_account_the_role_itself_has_access(run: Run, world: World) -> None:
-    world.bash(printed(run, *DIRECT, TRUST))
+    world.shell(printed(run, *DIRECT, TRUST))
     principal = world.principal("copycat-role")
     assert principal.startswith(f"principal://iam.googleapis.com/{POOL}/subject/{ROLE}/")
     assert world.bucket_policy()["roles/storage.objectViewer"] == {EVERY_SESSION}
