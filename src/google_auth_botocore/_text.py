@@ -16,6 +16,8 @@ _LONGEST = 600
 _READ = 60_000
 # A part of a secret this long gives too much away; shorter ones occur by chance.
 _WINDOW = 12
+# Who has a key of fewer letters has none; hidden, it would take the letters of every other word along.
+_SHORTEST = 4
 # One letter, escaped as in a URL, in JSON or in HTML; servers quote a request in any of them, and twice.
 _ESCAPED = re.compile(
     r"%[0-9a-f]{2}|\\u00[0-9a-f]{2}|\\[/\"\\]|&(?:#\d{1,3}|#x[0-9a-f]{1,2}|amp|quot|lt|gt|apos);", re.IGNORECASE
@@ -72,6 +74,8 @@ def _without(text: str, secrets: Iterable[str]) -> str:
     windows: set[str] = set()
     for secret in secrets:
         form = "".join(letter for letter, _, _ in _plain(secret))
+        if len(form) < _SHORTEST:
+            continue
         windows.update(form[start : start + _WINDOW] for start in range(max(1, len(form) - _WINDOW + 1)))
     windows.discard("")
     letters = _plain(text) if windows else []

@@ -218,6 +218,15 @@ def test_no_secret_survives_in_an_error(secret: str, around: str) -> None:
         assert secret not in said
 
 
+def test_what_is_too_short_for_a_secret_is_left_in_words(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a key of one letter, somebody's placeholder, took that letter out of every sentence."""
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
+    request = FakeGoogle({"AKID": "x"}.__getitem__)
+    request.script.append(Answer({"error": "invalid_target", "error_description": "exactly exchanged"}, 400))
+    with pytest.raises(FederationError, match="exactly exchanged"):
+        make().refresh(request)
+
+
 def test_netrc_file_changes_no_header(make: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
     netrc = tmp_path / "netrc"
     netrc.write_text("machine 127.0.0.1 login thief password stolen\n")

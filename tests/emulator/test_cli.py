@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -85,6 +86,15 @@ def test_gcloud_follows_the_instructions(tmp_path: Path, arguments: tuple[str, .
     """With direct resource access gcloud also introspects its token, as a client of its own."""
     with running(*arguments, end=signal.SIGINT) as instructions:
         assert shell(instructions, "gcloud auth print-access-token", tmp_path).startswith("ya29.")
+
+
+def test_this_command_follows_the_instructions(tmp_path: Path) -> None:
+    with running() as instructions:
+        [command] = re.findall("^#   (google-auth-botocore token .*)$", instructions, re.MULTILINE)
+        printed = shell(
+            instructions, command.replace("google-auth-botocore", f"{sys.executable} -m google_auth_botocore"), tmp_path
+        )
+    assert printed.startswith("ya29.")
 
 
 def test_it_prints_how_to_use_this_library() -> None:

@@ -261,3 +261,8 @@ def test_five_hundred_clients_may_come_at_once(workload: Workload) -> None:
 
     assert all(answer.startswith(b"HTTP/1.1 404") for answer in answers)
     assert workload.google.count("/") == count
+
+
+def test_what_is_no_fault_is_said_where_it_is_given(google: Emulator) -> None:
+    with pytest.raises(TypeError, match=r"it must be a Fault, such as Fault\(503\), not 403"):
+        google.fail("/v1/token", 403)  # type: ignore[arg-type]

@@ -19,16 +19,16 @@ _EXEC_VERSIONS = ("client.authentication.k8s.io/v1", "client.authentication.k8s.
 
 def add_to(commands: Any) -> None:
     """Adds both commands."""
-    parents = [_identity.flags(), _form()]
+    identity = _identity.flags()
     token = commands.add_parser(
-        "token", help="print an access token", description="Prints an access token.", parents=parents
+        "token", help="print an access token", description="Prints an access token.", parents=[identity, _form("token")]
     )
     token.set_defaults(run=_token)
     id_token = commands.add_parser(
         "id-token",
         help="print an ID token of the service account",
         description="Prints an ID token of the service account.",
-        parents=parents,
+        parents=[identity, _form("id-token AUDIENCE")],
     )
     id_token.add_argument("target_audience", metavar="AUDIENCE", help="whom it is for: the URL of a Cloud Run service")
     id_token.add_argument(
@@ -37,7 +37,7 @@ def add_to(commands: Any) -> None:
     id_token.set_defaults(run=_id_token)
 
 
-def _form() -> argparse.ArgumentParser:
+def _form(command: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(add_help=False)
     group = parser.add_mutually_exclusive_group()
     group.add_argument(
@@ -48,7 +48,7 @@ def _form() -> argparse.ArgumentParser:
         dest="form",
         action="store_const",
         const=_header,
-        help='as a header: for curl -H "$(google-auth-botocore token --header)"',
+        help=f'as a header: for curl -H "$(google-auth-botocore {command} --header)"',
     )
     group.add_argument(
         "--exec-credential", dest="form", action="store_const", const=_exec_credential, help="as kubectl wants it"

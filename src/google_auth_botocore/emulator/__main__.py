@@ -117,6 +117,9 @@ def _instructions(
 
 {aws}
 
+# No proxy on the way to it:
+export NO_PROXY=127.0.0.1,localhost no_proxy=127.0.0.1,localhost
+
 # google-auth:
 cat > external_account.json <<'JSON'
 {source}
@@ -135,7 +138,9 @@ as_admin() {{
   env {administrator} "$@"
 }}
 
-# google-auth-botocore, in Python:
+# google-auth-botocore, which takes no endpoints but Google's from a file, on the command line:
+#   google-auth-botocore token --token-url={google.token_url} --iam-credentials-endpoint={google.iam_credentials_endpoint}
+# and in Python:
 #   Credentials(
 #       {provider.audience!r},
 #       service_account_email={target!r},

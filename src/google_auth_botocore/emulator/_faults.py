@@ -91,6 +91,8 @@ class FaultScript:
 
     def add(self, path: str, fault: Fault) -> None:
         """Lets `fault` hit the next requests whose path contains or, as a glob, matches `path`."""
+        if not isinstance(fault, Fault):
+            raise TypeError(f"it must be a Fault, such as Fault(503), not {fault!r}")
         with self._lock:
             self._pending.append(_Pending(path, fault, fault.times))
 

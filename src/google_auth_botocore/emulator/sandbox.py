@@ -75,8 +75,9 @@ class Sandbox:
         self._running.close()
 
     def environment(self) -> dict[str, str]:
-        """The variables that make a process one on the instance: no key, and S3 where moto is."""
-        return {**self.imds.environment(), **self.aws.environment()}
+        """The variables that make a process one on the instance: no key, S3 where moto is, and no proxy on the way to either."""
+        directly = dict.fromkeys(("NO_PROXY", "no_proxy"), "127.0.0.1,localhost")
+        return {**self.imds.environment(), **self.aws.environment(), **directly}
 
     def credentials_arguments(self) -> dict[str, Any]:
         """The arguments of `google_auth_botocore.Credentials` for the application on the instance."""
