@@ -174,7 +174,7 @@ def test_an_object_replaced_after_it_was_listed_is_not_copied_in_its_place(copyc
         (["--source", ""], "No source bucket is named: --source or GCP_COPYCAT_SOURCE."),
         (["--audience", ""], "No identity is named"),
         (["--audience", "nonsense"], "nonsense"),
-        (["--config", "missing.json"], "The configuration file 'missing.json' can't be read"),
+        (["--config", "missing.json"], "There is no configuration file 'missing.json'."),
         (["--service-account", "other@my-project.iam.gserviceaccount.com"], "other@my-project"),
         (["--source", "no-such-bucket"], "404"),
         (["--destination", "no-such-bucket"], "404"),
