@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from re import Match
 
+import hcl2
 import pytest
 
 from cli.conftest import command
@@ -195,6 +196,14 @@ class TestCalls:
         for each in [*found.get("gcloud", ()), *found.get("local", ())]:
             read = list(shlex.shlex(each, posix=True, punctuation_chars=True))
             assert not {";", "&", "&&", "|", "("} & set(read), each
+
+    @pytest.mark.parametrize(("name", "kept"), [("a${file(x)}", "a$${file(x)}"), ("%{if x}", "%%{if x}"), ('"', '\\"')])
+    def test_what_is_called_is_no_expression_of_terraforms(self, ward: Ward, name: str, kept: str) -> None:
+        del ward.flags["service-account"]
+        refusing = ward.start(Answering(Response({}, 403)))
+        found = ward.visit(f"--call={refusing.url}/storage/v1/b/{name}/o").cause("bucket-with-acls")
+        hcl2.loads(found["mend"]["terraform"] + "\n")
+        assert f'name                        = "{kept}"\n' in found["mend"]["terraform"]
 
 
 class TestSources:

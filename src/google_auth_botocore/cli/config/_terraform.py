@@ -5,7 +5,7 @@ https://registry.terraform.io/providers/hashicorp/google/latest/docs/resources/i
 
 from __future__ import annotations
 
-from google_auth_botocore.cli.config._hcl import Block, Call, Raw, document
+from google_auth_botocore.cli._hcl import Block, Call, Raw, document
 from google_auth_botocore.cli.config._plan import Plan
 
 _HEAD = """\

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from google_auth_botocore.cli._hcl import Block
 from google_auth_botocore.cli.doctor._seen import Seen
 
 
@@ -18,14 +19,14 @@ class Mend:
         local: commands of this machine.
         gcloud: commands of gcloud.
         aws: commands of aws.
-        terraform: resources.
+        terraform: resources, in most cases.
     """
 
     todo: Sequence[str] = ()
     local: Sequence[str] = ()
     gcloud: Sequence[str] = ()
     aws: Sequence[str] = ()
-    terraform: str = ""
+    terraform: Sequence[Block] = ()
 
 
 class Cause(NamedTuple):
@@ -84,7 +85,7 @@ def reason(*names: str) -> Callable[[Seen], Iterable[str]]:
     return lambda seen: [seen.said] if seen.error is not None and seen.reason in names else []
 
 
-def do(*todo: str, **more: Sequence[str] | str) -> Callable[[Seen], Mend]:
+def do(*todo: str, terraform: Sequence[Block] = (), **more: Sequence[str]) -> Callable[[Seen], Mend]:
     """What mends, where that does not depend on what was seen."""
-    mend = Mend(todo, **more)  # type: ignore[arg-type]  # a sequence for each but `terraform`
+    mend = Mend(todo, terraform=terraform, **more)
     return lambda _: mend

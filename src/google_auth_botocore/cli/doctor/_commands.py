@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 
 from google_auth_botocore.cli import _service_account
+from google_auth_botocore.cli._hcl import Block, Raw
 from google_auth_botocore.cli.doctor import _google
 from google_auth_botocore.cli.doctor._cause import Mend
 from google_auth_botocore.cli.doctor._seen import Seen
@@ -14,9 +14,8 @@ USER = "roles/iam.workloadIdentityUser"
 CREATOR = "roles/iam.serviceAccountTokenCreator"
 OPEN_ID = "roles/iam.serviceAccountOpenIdTokenCreator"
 
-AUDIENCE = (
-    'output "audience" {\n  value = "//iam.googleapis.com/${google_iam_workload_identity_pool_provider.aws.name}"\n}'
-)
+_PROVIDER = "google_iam_workload_identity_pool_provider"
+AUDIENCE = Block("output", ["audience"], {"value": Raw(f'"//iam.googleapis.com/${{{_PROVIDER}.aws.name}}"')})
 
 # What stands in the place of a name that is not known.
 _ACCOUNT = "arn:aws:sts::ACCOUNT_ID:assumed-role/ROLE_NAME"
@@ -53,14 +52,11 @@ def command(words: str, *more: str) -> str:
     return " ".join([words, *map(shlex.quote, more)])
 
 
-def aws_provider(seen: Seen, lines: str) -> str:
-    """The Terraform resource of the provider, with these lines in it."""
+def aws_provider(seen: Seen, *blocks: Block, **attributes: object) -> Block:
+    """The Terraform resource of the provider, with these in it."""
     _, _, _, _, _, pool, _, name = _name(seen).split("/")
-    return _resource(
-        "google_iam_workload_identity_pool_provider",
-        "aws",
-        f'workload_identity_pool_id = "{pool}"\nworkload_identity_pool_provider_id = "{name}"\n{lines}',
-    )
+    ids = {"workload_identity_pool_id": pool, "workload_identity_pool_provider_id": name}
+    return resource(_PROVIDER, *blocks, label="aws", **ids, **attributes)
 
 
 def member(seen: Seen) -> str:
@@ -89,13 +85,14 @@ def unbind(account: str, role: str, holder: str) -> str:
     return bind(account, role, holder).replace("add-iam-policy-binding", "remove-iam-policy-binding")
 
 
-def binding(account: str, role: str, holder: str, name: str = "aws") -> str:
+def binding(account: str, role: str, holder: str, label: str = "aws") -> Block:
     """The same as `bind` in Terraform."""
-    return _resource(
+    return resource(
         "google_service_account_iam_member",
-        name,
-        f'service_account_id = "projects/{project_of(account)}/serviceAccounts/{account}"\n'
-        f'role = "{role}"\nmember = "{holder}"',
+        label=label,
+        service_account_id=f"projects/{project_of(account)}/serviceAccounts/{account}",
+        role=role,
+        member=holder,
     )
 
 
@@ -110,10 +107,10 @@ def grant(seen: Seen, role: str, *first: str, todo: str = "") -> Mend:
     return Mend(
         [todo] if todo else [],
         gcloud=[*first, *(bind(where, role, whom) for where, whom in chain)],
-        terraform="\n".join(
+        terraform=[
             binding(where, role, whom, f"hop_{hop}" if chain[1:] else "aws")
             for hop, (where, whom) in enumerate(chain, 1)
-        ),
+        ],
     )
 
 
@@ -122,20 +119,15 @@ def service(api: str, project: str) -> Mend:
     return Mend(
         ["It takes some minutes to be seen."],
         gcloud=[command("gcloud services enable", api, f"--project={project}")],
-        terraform=_resource("google_project_service", "api", f'project = "{project}"\nservice = "{api}"'),
+        terraform=[resource("google_project_service", label="api", project=project, service=api)],
     )
 
 
-def resource(kind: str, body: str) -> str:
+def resource(kind: str, *blocks: Block, label: str = "this", **attributes: object) -> Block:
     """A Terraform resource."""
-    return _resource(kind, "this", body)
+    return Block("resource", [kind, label], attributes, blocks)
 
 
-def text(value: str) -> str:
-    """A string of Terraform's."""
-    return json.dumps(value)
-
-
-def _resource(kind: str, name: str, body: str) -> str:
-    inside = "\n".join(f"  {line}" for line in body.splitlines())
-    return f'resource "{kind}" "{name}" {{\n{inside}\n}}'
+def inner(kind: str, *blocks: Block, **attributes: object) -> Block:
+    """A block in a resource."""
+    return Block(kind, [], attributes, blocks)

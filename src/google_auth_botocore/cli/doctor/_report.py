@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from google_auth_botocore import __version__
+from google_auth_botocore.cli._hcl import document
 from google_auth_botocore.cli.doctor._cause import Diagnosis, Mend
 from google_auth_botocore.cli.doctor._seen import Seen
 from google_auth_botocore.cli.doctor._walk import FAILED, NOT_REACHED, OK, WARNING, Step
@@ -79,18 +80,12 @@ def _mend(mend: Mend) -> Iterator[str]:
         yield from _command(command)
     if mend.terraform:
         yield "    Terraform:"
-        yield from (f"      {line}" for line in _aligned(mend.terraform).splitlines())
+        yield from (f"      {line}" for line in _terraform(mend))
 
 
-def _aligned(terraform: str) -> str:
-    """As `terraform fmt` has it: the values of neighbouring lines below each other."""
-
-    def align(block: re.Match[str]) -> str:
-        pairs = [line.split(" = ", 1) for line in block[0].splitlines()]
-        width = max(len(name) for name, _ in pairs)
-        return "".join(f"{name:<{width}} = {value}\n" for name, value in pairs)
-
-    return re.sub(r"^( *)\S+ = .*[^{\[\n]\n(?:\1\S+ = .*[^{\[\n]\n)+", align, terraform + "\n", flags=re.MULTILINE)
+def _terraform(mend: Mend) -> list[str]:
+    """Lines of Terraform's; without those that are empty, for it's not much."""
+    return [line for line in document(mend.terraform).splitlines() if line]
 
 
 def _wrapped(text: str, margin: int) -> list[str]:
@@ -143,7 +138,10 @@ def _as_document(step: Step) -> dict[str, Any]:
             "id": found.cause.id,
             "says": found.cause.says,
             "evidence": list(found.evidence),
-            "mend": {name: value for name, value in vars(mend).items() if value},
+            "mend": {
+                **{name: value for name, value in vars(mend).items() if value},
+                **({"terraform": "\n".join(_terraform(mend))} if mend.terraform else {}),
+            },
         }
     return document
 

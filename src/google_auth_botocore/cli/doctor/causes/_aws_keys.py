@@ -6,7 +6,8 @@ import os
 import re
 from collections.abc import Iterator
 
-from google_auth_botocore.cli.doctor import _aws
+from google_auth_botocore.cli._hcl import Block, Raw
+from google_auth_botocore.cli.doctor import _aws, _commands
 from google_auth_botocore.cli.doctor._cause import Cause, Mend, do, reason, said
 from google_auth_botocore.cli.doctor._seen import Seen
 
@@ -14,6 +15,12 @@ _KEYS = "AWS keys"
 _IDENTITY = "aws sts get-caller-identity"
 _POLICY = (
     """{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sts:GetWebIdentityToken","Resource":"*"}]}"""
+)
+_TASK_DEFINITION = _commands.resource("aws_ecs_task_definition", task_role_arn=Raw("aws_iam_role.this.arn"))
+_TRUST = _commands.inner(
+    "statement",
+    _commands.inner("principals", type="AWS", identifiers=["CALLER_ARN"]),
+    actions=["sts:AssumeRole"],
 )
 
 
@@ -48,10 +55,10 @@ CAUSES: tuple[Cause, ...] = (
         do(
             "Give the workload a role: an instance profile, a task role, IRSA or Pod Identity; or set AWS_PROFILE.",
             aws=["aws configure list", _IDENTITY],
-            terraform=(
-                'resource "aws_iam_instance_profile" "this" {\n  role = aws_iam_role.this.name\n}\n'
-                'resource "aws_ecs_task_definition" "this" {\n  task_role_arn = aws_iam_role.this.arn\n}'
-            ),
+            terraform=[
+                _commands.resource("aws_iam_instance_profile", role=Raw("aws_iam_role.this.name")),
+                _TASK_DEFINITION,
+            ],
         ),
     ),
     Cause(
@@ -117,10 +124,7 @@ CAUSES: tuple[Cause, ...] = (
                 "aws iam update-assume-role-policy --role-name ROLE_NAME --policy-document file://trust.json",
                 _IDENTITY,
             ],
-            terraform=(
-                'data "aws_iam_policy_document" "trust" {\n  statement {\n    actions = ["sts:AssumeRole"]\n'
-                '    principals {\n      type = "AWS"\n      identifiers = ["CALLER_ARN"]\n    }\n  }\n}'
-            ),
+            terraform=[Block("data", ["aws_iam_policy_document", "trust"], {}, [_TRUST])],
         ),
     ),
     Cause(
@@ -139,7 +143,7 @@ CAUSES: tuple[Cause, ...] = (
                 "aws ecs describe-task-definition --task-definition TASK --query taskDefinition.taskRoleArn",
                 "aws eks list-pod-identity-associations --cluster-name CLUSTER",
             ],
-            terraform='resource "aws_ecs_task_definition" "this" {\n  task_role_arn = aws_iam_role.this.arn\n}',
+            terraform=[_TASK_DEFINITION],
         ),
     ),
     Cause(
@@ -158,7 +162,14 @@ CAUSES: tuple[Cause, ...] = (
             "The account must have the cluster's OIDC provider, and the role's trust policy name it.",
             local=["ls -l $AWS_WEB_IDENTITY_TOKEN_FILE"],
             aws=["aws iam list-open-id-connect-providers"],
-            terraform='resource "aws_iam_openid_connect_provider" "cluster" {\n  url = "ISSUER"\n  client_id_list = ["sts.amazonaws.com"]\n}',
+            terraform=[
+                _commands.resource(
+                    "aws_iam_openid_connect_provider",
+                    label="cluster",
+                    url="ISSUER",
+                    client_id_list=["sts.amazonaws.com"],
+                )
+            ],
         ),
     ),
     Cause(
@@ -170,10 +181,9 @@ CAUSES: tuple[Cause, ...] = (
             aws=[
                 f"aws iam put-role-policy --role-name ROLE_NAME --policy-name get-web-identity-token --policy-document '{_POLICY}'"
             ],
-            terraform=(
-                'resource "aws_iam_role_policy" "this" {\n  role   = "ROLE_NAME"\n'
-                f"  policy = jsonencode({_POLICY})\n}}"
-            ),
+            terraform=[
+                _commands.resource("aws_iam_role_policy", role="ROLE_NAME", policy=Raw(f"jsonencode({_POLICY})"))
+            ],
         ),
     ),
     Cause(
@@ -183,7 +193,7 @@ CAUSES: tuple[Cause, ...] = (
         said("OutboundWebIdentityFederationDisabled"),
         do(
             aws=["aws iam enable-outbound-web-identity-federation"],
-            terraform='resource "aws_iam_outbound_web_identity_federation" "this" {}',
+            terraform=[_commands.resource("aws_iam_outbound_web_identity_federation")],
         ),
     ),
     Cause(

@@ -6,7 +6,8 @@ import contextlib
 from collections.abc import Callable, Iterable, Iterator
 
 from google_auth_botocore import Credentials, FederationError
-from google_auth_botocore.cli.doctor import _aws
+from google_auth_botocore.cli._hcl import Raw
+from google_auth_botocore.cli.doctor import _aws, _commands
 from google_auth_botocore.cli.doctor._cause import Cause, Mend, do
 from google_auth_botocore.cli.doctor._seen import Seen
 from google_auth_botocore.cli.doctor.causes._network import SET_CLOCK, skewed
@@ -116,10 +117,13 @@ CAUSES: tuple[Cause, ...] = (
         lambda seen: Mend(
             local=[f"export AWS_REGION={_USUAL}"],
             aws=[f"aws account enable-region --region-name {seen.request.region if seen.request else 'REGION'}"],
-            terraform=(
-                'resource "aws_account_region" "this" {\n'
-                f'  region_name = "{seen.request.region if seen.request else "REGION"}"\n  enabled = true\n}}'
-            ),
+            terraform=[
+                _commands.resource(
+                    "aws_account_region",
+                    region_name=seen.request.region if seen.request else "REGION",
+                    enabled=True,
+                )
+            ],
         ),
     ),
     *_both(
@@ -138,7 +142,13 @@ CAUSES: tuple[Cause, ...] = (
         _code("AccessDenied", "AccessDeniedException"),
         do(
             aws=["aws ec2 describe-vpc-endpoints --filters Name=service-name,Values=com.amazonaws.REGION.sts"],
-            terraform='resource "aws_vpc_endpoint" "sts" {\n  policy = data.aws_iam_policy_document.allow_get_caller_identity.json\n}',
+            terraform=[
+                _commands.resource(
+                    "aws_vpc_endpoint",
+                    label="sts",
+                    policy=Raw("data.aws_iam_policy_document.allow_get_caller_identity.json"),
+                )
+            ],
         ),
     ),
     *_both(

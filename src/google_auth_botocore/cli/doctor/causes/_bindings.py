@@ -177,10 +177,13 @@ CAUSES: tuple[Cause, ...] = (
                 f"gcloud iam service-accounts list --project={_commands.project_of(_account(seen))} --format='value(email)'",
                 f"gcloud iam service-accounts create {_account(seen).partition('@')[0]} --project={_commands.project_of(_account(seen))}",
             ],
-            terraform=_commands.resource(
-                "google_service_account",
-                f'account_id = "{_account(seen).partition("@")[0]}"\nproject = "{_commands.project_of(_account(seen))}"',
-            ),
+            terraform=[
+                _commands.resource(
+                    "google_service_account",
+                    account_id=_account(seen).partition("@")[0],
+                    project=_commands.project_of(_account(seen)),
+                )
+            ],
         ),
     ),
     Cause(
@@ -190,7 +193,7 @@ CAUSES: tuple[Cause, ...] = (
         _disabled_account,
         lambda seen: Mend(
             gcloud=[f"gcloud iam service-accounts enable {_account(seen)}"],
-            terraform=_commands.resource("google_service_account", "disabled = false"),
+            terraform=[_commands.resource("google_service_account", disabled=False)],
         ),
     ),
     Cause(

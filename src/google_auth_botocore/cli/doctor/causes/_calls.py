@@ -72,9 +72,7 @@ def _use_project(seen: Seen) -> Mend:
         gcloud=[
             _commands.command("gcloud projects add-iam-policy-binding", project, f"--role={role}", f"--member={holder}")
         ],
-        terraform=_commands.resource(
-            "google_project_iam_member", f'project = "{project}"\nrole = "{role}"\nmember = "{holder}"'
-        ),
+        terraform=[_commands.resource("google_project_iam_member", project=project, role=role, member=holder)],
     )
 
 
@@ -99,9 +97,7 @@ def _allow(seen: Seen) -> Mend:
         gcloud=[
             _commands.command("gcloud projects add-iam-policy-binding PROJECT_ID", "--role=ROLE", f"--member={holder}")
         ],
-        terraform=_commands.resource(
-            "google_project_iam_member", f'project = "PROJECT_ID"\nrole = "ROLE"\nmember = "{holder}"'
-        ),
+        terraform=[_commands.resource("google_project_iam_member", project="PROJECT_ID", role="ROLE", member=holder)],
     )
 
 
@@ -125,10 +121,14 @@ CAUSES: tuple[Cause, ...] = (
                 _commands.bind(seen.account or "EMAIL", _commands.OPEN_ID, _commands.member(seen)),
                 f"gcloud run services add-iam-policy-binding SERVICE --role=roles/run.invoker --member=serviceAccount:{seen.account or 'EMAIL'}",
             ],
-            terraform=_commands.resource(
-                "google_cloud_run_v2_service_iam_member",
-                f'name = "SERVICE"\nrole = "roles/run.invoker"\nmember = "serviceAccount:{seen.account or "EMAIL"}"',
-            ),
+            terraform=[
+                _commands.resource(
+                    "google_cloud_run_v2_service_iam_member",
+                    name="SERVICE",
+                    role="roles/run.invoker",
+                    member=f"serviceAccount:{seen.account or 'EMAIL'}",
+                )
+            ],
         ),
     ),
     Cause(
@@ -164,9 +164,9 @@ CAUSES: tuple[Cause, ...] = (
                     f"--member={_commands.member(seen)}",
                 ),
             ],
-            terraform=_commands.resource(
-                "google_storage_bucket", f'name = "{_bucket(seen)}"\nuniform_bucket_level_access = true'
-            ),
+            terraform=[
+                _commands.resource("google_storage_bucket", name=_bucket(seen), uniform_bucket_level_access=True)
+            ],
         ),
     ),
     Cause(
@@ -177,7 +177,7 @@ CAUSES: tuple[Cause, ...] = (
         lambda seen: Mend(
             ["Impersonate a service account: --service-account."],
             gcloud=[_commands.bind("EMAIL", _commands.USER, _commands.member(seen))],
-            terraform=_commands.binding("EMAIL", _commands.USER, _commands.member(seen)),
+            terraform=[_commands.binding("EMAIL", _commands.USER, _commands.member(seen))],
         ),
     ),
     Cause(

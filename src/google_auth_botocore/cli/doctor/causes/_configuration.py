@@ -9,6 +9,7 @@ import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
+from google_auth_botocore.cli._hcl import Block, Raw
 from google_auth_botocore.cli.doctor import _commands
 from google_auth_botocore.cli.doctor._cause import Cause, Mend, do, said
 from google_auth_botocore.cli.doctor._seen import Seen
@@ -28,7 +29,10 @@ def _describe_project(seen: Seen) -> Mend:
     return Mend(
         ["Put the number in the place of the id."],
         gcloud=[f"gcloud projects describe {shlex.quote(name)} --format='value(projectNumber)'"],
-        terraform=f'data "google_project" "this" {{\n  project_id = "{name}"\n}}\n# data.google_project.this.number',
+        terraform=[
+            Block("data", ["google_project", "this"], {"project_id": name}),
+            Block("output", ["number"], {"value": Raw("data.google_project.this.number")}),
+        ],
     )
 
 
@@ -40,7 +44,7 @@ def _list_providers(seen: Seen) -> Mend:
         gcloud=[
             f"gcloud iam workload-identity-pools providers list --location=global --workload-identity-pool={pool}",
         ],
-        terraform=_commands.AUDIENCE,
+        terraform=[_commands.AUDIENCE],
     )
 
 
@@ -91,7 +95,7 @@ CAUSES: tuple[Cause, ...] = (
                     "--workload-identity-pool=POOL --format='value(name)'"
                 )
             ],
-            terraform=_commands.AUDIENCE,
+            terraform=[_commands.AUDIENCE],
         ),
     ),
     Cause(

@@ -48,7 +48,7 @@ def _set_condition(seen: Seen) -> Mend:
             _commands.provider(seen, kind, f"--attribute-condition={condition}"),
         ],
         aws=["aws sts get-caller-identity"],
-        terraform=_commands.aws_provider(seen, f"attribute_condition = {_commands.text(condition)}"),
+        terraform=[_commands.aws_provider(seen, attribute_condition=condition)],
     )
 
 
@@ -64,12 +64,11 @@ def _shorter_subject(seen: Seen) -> Mend:
                 f"--attribute-mapping=google.subject={SHORT_SUBJECT},attribute.aws_role={AWS_ROLE}",
             )
         ],
-        terraform=_commands.aws_provider(
-            seen,
-            "attribute_mapping = {\n"
-            f'  "google.subject" = {_commands.text(SHORT_SUBJECT)}\n'
-            f'  "attribute.aws_role" = {_commands.text(AWS_ROLE)}\n}}',
-        ),
+        terraform=[
+            _commands.aws_provider(
+                seen, attribute_mapping={"google.subject": SHORT_SUBJECT, "attribute.aws_role": AWS_ROLE}
+            )
+        ],
     )
 
 
@@ -116,7 +115,9 @@ CAUSES: tuple[Cause, ...] = (
         said("audience in ID Token"),
         lambda seen: Mend(
             gcloud=[_commands.provider(seen, "update-oidc", f"--allowed-audiences=https:{seen.audience}")],
-            terraform=_commands.aws_provider(seen, f'oidc {{\n  allowed_audiences = ["https:{seen.audience}"]\n}}'),
+            terraform=[
+                _commands.aws_provider(seen, _commands.inner("oidc", allowed_audiences=[f"https:{seen.audience}"]))
+            ],
         ),
     ),
     Cause(
@@ -127,7 +128,7 @@ CAUSES: tuple[Cause, ...] = (
         lambda seen: Mend(
             gcloud=[_commands.provider(seen, "update-oidc", "--issuer-uri=ISSUER")],
             aws=["aws iam get-outbound-web-identity-federation-info"],
-            terraform=_commands.aws_provider(seen, 'oidc {\n  issuer_uri = "ISSUER"\n}'),
+            terraform=[_commands.aws_provider(seen, _commands.inner("oidc", issuer_uri="ISSUER"))],
         ),
     ),
     Cause(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
-from google_auth_botocore.cli.doctor import _metadata
+from google_auth_botocore.cli._hcl import Raw
+from google_auth_botocore.cli.doctor import _commands, _metadata
 from google_auth_botocore.cli.doctor._cause import Cause, do
 from google_auth_botocore.cli.doctor._seen import Seen
 
@@ -50,19 +51,24 @@ def wrong_role(step: str, *, fatal: bool) -> Cause:
                 "aws ecs register-task-definition --task-role-arn ROLE_ARN --cli-input-json file://task.json",
                 _IDENTITY,
             ],
-            terraform=(
-                'resource "aws_eks_pod_identity_association" "this" {\n  cluster_name = "CLUSTER"\n'
-                '  namespace = "NAMESPACE"\n  service_account = "NAME"\n  role_arn = "ROLE_ARN"\n}'
-            ),
+            terraform=[
+                _commands.resource(
+                    "aws_eks_pod_identity_association",
+                    cluster_name="CLUSTER",
+                    namespace="NAMESPACE",
+                    service_account="NAME",
+                    role_arn="ROLE_ARN",
+                )
+            ],
         ),
         fatal=fatal,
     )
 
 
-_TERRAFORM_METADATA = (
-    'resource "aws_instance" "this" {\n  metadata_options {\n    http_endpoint = "enabled"\n'
-    '    http_tokens = "required"\n    http_put_response_hop_limit = 2\n  }\n}'
+_METADATA_OPTIONS = _commands.inner(
+    "metadata_options", http_endpoint="enabled", http_tokens="required", http_put_response_hop_limit=2
 )
+_TERRAFORM_METADATA = [_commands.resource("aws_instance", _METADATA_OPTIONS)]
 
 
 CAUSES: tuple[Cause, ...] = (
@@ -76,7 +82,9 @@ CAUSES: tuple[Cause, ...] = (
                 "aws ec2 associate-iam-instance-profile --instance-id INSTANCE --iam-instance-profile Name=PROFILE",
                 _IDENTITY,
             ],
-            terraform='resource "aws_instance" "this" {\n  iam_instance_profile = aws_iam_instance_profile.this.name\n}',
+            terraform=[
+                _commands.resource("aws_instance", iam_instance_profile=Raw("aws_iam_instance_profile.this.name"))
+            ],
         ),
     ),
     Cause(

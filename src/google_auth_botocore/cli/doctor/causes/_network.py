@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from google_auth_botocore import FederationError
-from google_auth_botocore.cli.doctor import _metadata
+from google_auth_botocore.cli.doctor import _commands, _metadata
 from google_auth_botocore.cli.doctor._cause import Cause, Mend, do, reason, said
 from google_auth_botocore.cli.doctor._seen import Seen
 
@@ -117,11 +117,16 @@ CAUSES: tuple[Cause, ...] = (
             gcloud=[
                 f"gcloud alpha services quota list --service=sts.googleapis.com --consumer=projects/{_number(seen)}"
             ],
-            terraform=(
-                'resource "google_cloud_quotas_quota_preference" "sts" {\n'
-                f'  parent = "projects/{_number(seen)}"\n  service = "sts.googleapis.com"\n'
-                '  quota_id = "QUOTA_ID"\n  quota_config {\n    preferred_value = 12000\n  }\n}'
-            ),
+            terraform=[
+                _commands.resource(
+                    "google_cloud_quotas_quota_preference",
+                    _commands.inner("quota_config", preferred_value=12000),
+                    label="sts",
+                    parent=f"projects/{_number(seen)}",
+                    service="sts.googleapis.com",
+                    quota_id="QUOTA_ID",
+                )
+            ],
         ),
     ),
     *_each(
@@ -133,14 +138,24 @@ CAUSES: tuple[Cause, ...] = (
             gcloud=[
                 "gcloud access-context-manager perimeters update PERIMETER --set-ingress-policies=ingress.yaml --policy=POLICY"
             ],
-            terraform=(
-                'resource "google_access_context_manager_service_perimeter_ingress_policy" "aws" {\n'
-                '  perimeter = "accessPolicies/POLICY/servicePerimeters/PERIMETER"\n'
-                '  ingress_from {\n    identity_type = "ANY_IDENTITY"\n    sources {\n      access_level = "*"\n    }\n  }\n'
-                f'  ingress_to {{\n    resources = ["projects/{_number(seen)}"]\n'
-                '    operations {\n      service_name = "sts.googleapis.com"\n    }\n'
-                '    operations {\n      service_name = "iamcredentials.googleapis.com"\n    }\n  }\n}'
-            ),
+            terraform=[
+                _commands.resource(
+                    "google_access_context_manager_service_perimeter_ingress_policy",
+                    _commands.inner(
+                        "ingress_from", _commands.inner("sources", access_level="*"), identity_type="ANY_IDENTITY"
+                    ),
+                    _commands.inner(
+                        "ingress_to",
+                        *(
+                            _commands.inner("operations", service_name=f"{each}.googleapis.com")
+                            for each in ("sts", "iamcredentials")
+                        ),
+                        resources=[f"projects/{_number(seen)}"],
+                    ),
+                    label="aws",
+                    perimeter="accessPolicies/POLICY/servicePerimeters/PERIMETER",
+                )
+            ],
         ),
     ),
     *_each(

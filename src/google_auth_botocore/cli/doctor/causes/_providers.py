@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from google_auth_botocore.cli._hcl import Block, Raw
 from google_auth_botocore.cli.doctor import _commands
 from google_auth_botocore.cli.doctor._cause import Cause, Mend, said
 from google_auth_botocore.cli.doctor._seen import Seen
@@ -37,7 +38,7 @@ def _enable(seen: Seen) -> Mend:
             *([_commands.pool(seen, "update", "--no-disabled")] if (pool or {}).get("disabled") else []),
             *([_commands.provider(seen, _update(seen), "--no-disabled")] if (provider or {}).get("disabled") else []),
         ],
-        terraform=_commands.aws_provider(seen, "disabled = false"),
+        terraform=[_commands.aws_provider(seen, disabled=False)],
     )
 
 
@@ -56,10 +57,13 @@ def _undelete(seen: Seen) -> Mend:
             *([_commands.pool(seen, "undelete")] if of_pool else []),
             *([_commands.provider(seen, "undelete")] if of_provider else []),
         ],
-        terraform=(
-            "import {\n  to = google_iam_workload_identity_pool_provider.aws\n"
-            f'  id = "{seen.audience.removeprefix("//iam.googleapis.com/")}"\n}}'
-        ),
+        terraform=[
+            _commands.inner(
+                "import",
+                to=Raw("google_iam_workload_identity_pool_provider.aws"),
+                id=seen.audience.removeprefix("//iam.googleapis.com/"),
+            )
+        ],
     )
 
 
@@ -80,6 +84,11 @@ def _account_of(seen: Seen) -> str:
     return parts[4] if len(parts) > 4 else "ACCOUNT_ID"
 
 
+def _trusting(seen: Seen) -> Block:
+    """The provider, which trusts the account of the AWS identity."""
+    return _commands.aws_provider(seen, _commands.inner("aws", account_id=_account_of(seen)))
+
+
 CAUSES: tuple[Cause, ...] = (
     Cause(
         "audience-malformed",
@@ -88,7 +97,7 @@ CAUSES: tuple[Cause, ...] = (
         lambda seen: [seen.said] if 'Invalid value for "audience"' in seen.said else [],
         lambda seen: Mend(
             gcloud=[_commands.provider(seen, "describe", "--format=value(name)")],
-            terraform=_commands.AUDIENCE,
+            terraform=[_commands.AUDIENCE],
         ),
     ),
     Cause(
@@ -115,7 +124,7 @@ CAUSES: tuple[Cause, ...] = (
                 _commands.pools(seen),
                 _commands.provider(seen, "create-aws", f"--account-id={_account_of(seen)}"),
             ],
-            terraform=_commands.aws_provider(seen, f'aws {{\n  account_id = "{_account_of(seen)}"\n}}'),
+            terraform=[_trusting(seen)],
         ),
     ),
     Cause(
@@ -130,7 +139,7 @@ CAUSES: tuple[Cause, ...] = (
                 _commands.provider(seen, "undelete"),
                 _commands.provider(seen, _update(seen), "--no-disabled"),
             ],
-            terraform=_commands.aws_provider(seen, "disabled = false"),
+            terraform=[_commands.aws_provider(seen, disabled=False)],
         ),
     ),
     Cause(
@@ -147,7 +156,7 @@ CAUSES: tuple[Cause, ...] = (
                 _commands.provider(seen, "update-aws", f"--account-id={_account_of(seen)}"),
             ],
             aws=["aws sts get-caller-identity"],
-            terraform=_commands.aws_provider(seen, f'aws {{\n  account_id = "{_account_of(seen)}"\n}}'),
+            terraform=[_trusting(seen)],
         ),
     ),
     Cause(
@@ -158,7 +167,7 @@ CAUSES: tuple[Cause, ...] = (
         lambda seen: Mend(
             ["Name the other provider in the audience, or give --subject-token-type."],
             gcloud=[_commands.provider(seen, "describe", "--format=yaml(aws,oidc)")],
-            terraform=_commands.aws_provider(seen, f'aws {{\n  account_id = "{_account_of(seen)}"\n}}'),
+            terraform=[_trusting(seen)],
         ),
     ),
 )

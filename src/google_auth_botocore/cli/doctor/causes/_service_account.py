@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from google_auth_botocore.cli._hcl import Block, Raw
 from google_auth_botocore.cli.doctor import _commands
 from google_auth_botocore.cli.doctor._cause import Cause, Mend, do, said
 from google_auth_botocore.cli.doctor._seen import Seen
@@ -37,11 +38,16 @@ def _extend(seen: Seen) -> Mend:
         gcloud=[
             f"gcloud resource-manager org-policies allow {constraint} {seen.account} --organization=ORGANIZATION_ID",
         ],
-        terraform=_commands.resource(
-            "google_org_policy_policy",
-            f'name = "organizations/ORGANIZATION_ID/policies/{constraint}"\nparent = "organizations/ORGANIZATION_ID"\n'
-            f'spec {{\n  rules {{\n    values {{\n      allowed_values = ["{seen.account}"]\n    }}\n  }}\n}}',
-        ),
+        terraform=[
+            _commands.resource(
+                "google_org_policy_policy",
+                _commands.inner(
+                    "spec", _commands.inner("rules", _commands.inner("values", allowed_values=[seen.account]))
+                ),
+                name=f"organizations/ORGANIZATION_ID/policies/{constraint}",
+                parent="organizations/ORGANIZATION_ID",
+            )
+        ],
     )
 
 
@@ -63,7 +69,11 @@ def _delegate(seen: Seen) -> Mend:
             f"Check that {seen.options.subject} is a user of that domain.",
         ],
         gcloud=[f"gcloud iam service-accounts describe {seen.account} --format='value(uniqueId)'"],
-        terraform=f'output "client_id" {{\n  value = data.google_service_account.this.unique_id # {seen.account}\n}}',
+        terraform=[
+            Block(
+                "output", ["client_id"], {"value": Raw(f"data.google_service_account.this.unique_id # {seen.account}")}
+            )
+        ],
     )
 
 

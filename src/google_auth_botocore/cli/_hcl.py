@@ -43,7 +43,7 @@ def _block(block: Block) -> list[str]:
     for each in block.blocks:
         inside += [*([""] if inside else []), *_block(each)]
     head = " ".join([block.kind, *(json.dumps(label) for label in block.labels)])
-    return [f"{head} {{", *_indented(inside), "}"]
+    return [f"{head} {{", *_indented(inside), "}"] if inside else [f"{head} {{}}"]
 
 
 def _attributes(attributes: Mapping[str, Any]) -> list[str]:
