@@ -51,7 +51,7 @@ def translated(error: Exception) -> FederationError:
     transient = isinstance(error, _TRANSIENT) and not re.search(r"non 200 response 4(?!08|29)", str(error))
     if isinstance(error, botocore.exceptions.ClientError):
         response: Mapping[str, Any] = error.response
-        reason = _text.cleaned(str(response.get("Error", {}).get("Code") or ""), hide=SECRET) or reason
+        reason = _text.cleaned(str(response.get("Error", {}).get("Code") or "")) or reason
         status = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
         transient = reason in _THROTTLED or (status or 0) >= 500
     make = TransientFederationError if transient else FederationError
