@@ -7,16 +7,10 @@ import json
 from typing import Any, NoReturn
 from urllib.parse import parse_qs
 
-from google_auth_botocore import Credentials
+from google_auth_botocore import Credentials, FederationError
 
 # The type of the second form, AWS's own JWT.
 JWT = "urn:ietf:params:oauth:token-type:jwt"
-
-
-class _CaughtError(Exception):
-    def __init__(self, body: bytes) -> None:
-        super().__init__("caught on its way")
-        self.body = body
 
 
 def subject_token(credentials: Credentials) -> str:
@@ -25,12 +19,19 @@ def subject_token(credentials: Credentials) -> str:
     Raises:
         FederationError: The AWS side gives none.
     """
+    sent: list[str] = []
+
+    def catch(*, body: bytes, **_: Any) -> NoReturn:
+        sent.append(body.decode())
+        raise RuntimeError("caught on its way")
+
     try:
-        # It is the first thing that credentials without a token send.
-        credentials.refresh(_catch)
-    except _CaughtError as caught:
-        return parse_qs(caught.body.decode())["subject_token"][0]
-    raise RuntimeError("credentials.refresh sent nothing")
+        credentials.refresh(catch)
+    except FederationError:
+        if not sent:
+            raise
+    # It is the first thing that credentials without a token send.
+    return parse_qs(sent[0])["subject_token"][0]
 
 
 def claims(jwt: str) -> dict[str, Any]:
@@ -38,7 +39,3 @@ def claims(jwt: str) -> dict[str, Any]:
     payload = jwt.split(".")[1]
     found = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
     return found if isinstance(found, dict) else {}
-
-
-def _catch(*, body: bytes, **_: Any) -> NoReturn:
-    raise _CaughtError(body)
