@@ -148,5 +148,5 @@ def _as_document(step: Step) -> dict[str, Any]:
 
 def printable(text: str) -> str:
     """ASCII without control characters, whatever a server wrote."""
-    kept = re.sub(r"[^\n -~]", lambda found: found[0].encode("unicode_escape").decode(), text)
+    kept = re.sub(r"[^\n -~]", lambda found: found[0].encode("unicode_escape").decode(), text.replace("…", "..."))
     return kept.encode("ascii", "backslashreplace").decode()

@@ -160,7 +160,7 @@ CAUSES: tuple[Cause, ...] = (
     Cause(
         "aws-unreachable",
         "AWS caller",
-        "AWS can't be asked from here who the keys belong to. That keeps no token away: Google asks by itself.",
+        "AWS can't be asked from here who the keys belong to. A token can be had all the same: Google asks AWS itself.",
         _unreachable,
         do("Where AWS STS has another address here, give --aws-sts-endpoint.", aws=[_IDENTITY]),
         fatal=False,
