@@ -82,6 +82,8 @@ def lambda_handler(event: Mapping[str, Any] | None, context: object) -> dict[str
 
 def _arguments(event: Mapping[str, Any]) -> list[str]:
     """An event's settings as the command has them, so that they are checked in one place."""
+    if "detail-type" in event:  # of EventBridge, whose `source` is whoever sent it
+        event = event.get("detail") or {}
     given = {name: event[name] for name in _OF_AN_EVENT if event.get(name) is not None}
     return [f"--{name.replace('_', '-')}={value}" for name, value in given.items()]
 

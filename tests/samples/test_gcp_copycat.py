@@ -308,10 +308,19 @@ def test_the_function_takes_an_event_as_the_command_takes_arguments(copycat: Cop
     """A number may be text, and null is nothing."""
     copycat.put("object", b"content")
 
-    event = {"workers": "4", "prefix": None, "destination_prefix": "--copy/", "detail-type": "Scheduled Event"}
+    event = {"workers": "4", "prefix": None, "destination_prefix": "--copy/", "version": "0"}
 
     assert function.lambda_handler(event, None)["copied"]["objects"] == 1
     assert {"--copy/object"} == copycat.copied().keys()
+
+
+def test_the_function_runs_on_a_schedule(copycat: Copycat, function: Any) -> None:
+    """Whose events name AWS as their source, and have settings in their detail, if any."""
+    copycat.put("in/object", b"content")
+    event = {"detail-type": "Scheduled Event", "source": "aws.events", "detail": {}}
+
+    assert function.lambda_handler(event, None)["copied"]["objects"] == 1
+    assert function.lambda_handler({**event, "detail": {"prefix": "none/"}}, None)["skipped"]["objects"] == 0
 
 
 @pytest.mark.parametrize("workers", [0, "0", "many", 1.5, True], ids=repr)
