@@ -25,6 +25,8 @@ class Moto:
 
     def __enter__(self) -> Moto:
         """Starts the server."""
+        if self._server is not None:
+            raise RuntimeError("it is running already")
         logging.getLogger("werkzeug").setLevel(logging.WARNING)  # else each request is a line on the terminal
         self._server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
         self._server.start()
