@@ -151,7 +151,7 @@ class Errand:
 
 def _twin(error: ErrorT) -> ErrorT:
     """The same error without its traceback, which belongs to one thread, and keeps all of its stack alive."""
-    twin = copy.copy(error)
+    twin = copy.copy(error).with_traceback(None)  # which tblib, Dask's way to pickle errors, has copies keep
     twin.__cause__ = error.__cause__
     return twin
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copyreg
 import gc
 import itertools
 import random
@@ -257,10 +258,28 @@ class TestExpired:
             ask(credentials, request_)
         assert clock.monotonic() - start == 62
 
-    def test_a_failure_keeps_nobodys_stack_alive(self, make: Make, request_: FakeGoogle, clock: FakeClock) -> None:
+    @pytest.mark.parametrize("reduced", [False, True], ids=["as it is", "as tblib pickles errors"])
+    def test_a_failure_keeps_nobodys_stack_alive(
+        self, make: Make, request_: FakeGoogle, monkeypatch: pytest.MonkeyPatch, reduced: bool
+    ) -> None:
         class Local:
             """What a caller has on its stack."""
 
+        def reduce(error: FederationError) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+            usual: Any = error.__reduce__()
+            (make, arguments, state), traceback = usual, error.__traceback__
+
+            def again() -> FederationError:
+                made = make(*arguments).with_traceback(traceback)
+                made.__dict__.update(state)
+                return made  # type: ignore[no-any-return]
+
+            return again, ()
+
+        if reduced:
+            monkeypatch.setitem(copyreg.dispatch_table, FederationError, reduce)
+        else:
+            monkeypatch.delitem(copyreg.dispatch_table, FederationError, raising=False)
         credentials = make()
 
         def fail() -> weakref.ref[Local]:
