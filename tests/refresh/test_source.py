@@ -180,6 +180,22 @@ class TestAdvisory:
         first.open()
         assert credentials.token == "federated-3", "a late result is dropped"
 
+    def test_of_an_error_that_is_none_of_ours_the_log_has_no_more_than_the_name(
+        self, make: Make, request_: FakeGoogle, clock: FakeClock, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """Nobody has looked what its text holds."""
+
+        def fail(_: object, __: Errand) -> Minted:
+            raise LookupError("a secret")
+
+        credentials = make()
+        header = advisory(credentials, request_, clock)
+        credentials._source._mint = fail
+        credentials._source._in_background = lambda _: False
+        assert ask(credentials, request_) == header
+        assert "LookupError" in caplog.text
+        assert "a secret" not in caplog.text
+
     def test_no_request_slips_in_between_a_failure_and_its_back_off(
         self, make: Make, request_: FakeGoogle, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -241,6 +257,16 @@ class TestExpired:
             gate.open()
             dead.result(PATIENCE)
         assert credentials.token == "federated-2"
+
+    def test_each_gets_the_cause_too(self, make: Make, request_: FakeGoogle) -> None:
+        """Of a failure that is remembered, that is."""
+        credentials, untrusted = make(), ConnectionError("CERTIFICATE_VERIFY_FAILED")
+        request_.script.append(untrusted)
+        for _ in range(2):
+            with pytest.raises(FederationError) as caught:
+                ask(credentials, request_)
+            assert caught.value.__cause__ is untrusted
+        assert len(request_.calls) == 1
 
     def test_nobody_waits_for_a_third_who_hangs(
         self, make: Make, request_: FakeGoogle, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
