@@ -98,6 +98,14 @@ def test_audience_that_is_none(audience: Any, message: str) -> None:
         ({"delegates": [ACCOUNT]}, "delegates and subject need a service account: set service_account_email."),
         ({"subject": "u@example.com"}, "delegates and subject need a service account: set service_account_email."),
         ({"service_account_email": ACCOUNT, "subject": ""}, "subject must be a non-empty string, not ''."),
+        (
+            {"service_account_email": ACCOUNT, "subject": "u@example.com", "lifetime": 3601},
+            "A token that acts for a subject lives at most 3600 s, not lifetime=3601.",
+        ),
+        (
+            {"service_account_email": ACCOUNT, "subject": "u@example.com", "universe_domain": "apis.example"},
+            "subject (domain-wide delegation) is not available in the universe 'apis.example'.",
+        ),
         ({"universe_domain": ""}, "universe_domain must be a non-empty string, not ''."),
         ({"scopes": "a b"}, "scopes must be a sequence of strings, not 'a b'."),
         ({"scopes": [1]}, "scopes must be a non-empty string, not 1."),

@@ -54,7 +54,7 @@ async def until(happened: Callable[[], bool]) -> None:
 def closed(port: int) -> bool:
     try:
         connect(port).close()
-    except ConnectionRefusedError:
+    except (ConnectionRefusedError, ConnectionResetError):  # reset: it closed while this one came
         return True
     return False
 
