@@ -138,6 +138,10 @@ class TestCommands:
         text = printed(run, *IMPERSONATING, "--project=example.com:my-project")
         assert "gcp-copycat@my-project.example.com.iam.gserviceaccount.com" in text
 
+    def test_a_service_account_may_be_named_by_its_address(self, run: Run) -> None:
+        by_id, by_address = (printed(run, *NAMES, f"--service-account={name}") for name in ("gcp-copycat", EMAIL))
+        assert by_address == by_id
+
 
 class TestNames:
     def test_all_that_are_wrong_are_named_at_once(self, run: Run) -> None:

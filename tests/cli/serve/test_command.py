@@ -269,7 +269,9 @@ class TestFlags:
 
     @pytest.mark.parametrize("port", ["-1", "65536", "http"])
     def test_a_port_that_is_none(self, run: Run, flags: list[str], port: str) -> None:
-        assert run("serve", *flags, f"--port={port}").code == 2
+        done = run("serve", *flags, f"--port={port}")
+        assert done.code == 2
+        assert done.error.endswith(f"error: argument --port: {port!r} is no port, which is 0 to 65535\n")
 
     def test_no_identity_no_server(self, run: Run) -> None:
         assert run("serve", "--", "true").code == 2

@@ -26,13 +26,22 @@ _FORMS = {
         r"(?!gcp-)[a-z0-9-]{4,32}",
         "4 to 32 lower-case letters, digits and hyphens, and must not start with gcp-",
     ),
-    "service_account": (_NAME, "the part of a service account's e-mail address before the @, of 6 to 30 characters"),
-    "bucket": (r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]", "the name of a Cloud Storage bucket"),
+    "service_account": (
+        _NAME,
+        "a service account of the project, by its e-mail address or the part before the @, of 6 to 30 characters",
+    ),
+    "bucket": (
+        r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]",
+        "the name of a Cloud Storage bucket, of 3 characters or more and without gs://",
+    ),
     "grant": (
         r"((projects|organizations)/[a-z0-9.:-]+/)?roles/(?!(owner|editor|viewer)$)[A-Za-z0-9_.]+",
         "a role such as roles/bigquery.dataViewer, and none of owner, editor and viewer, which open everything",
     ),
-    "s3_bucket": (r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", "the name of an S3 bucket"),
+    "s3_bucket": (
+        r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]",
+        "the name of an S3 bucket, of 3 to 63 characters and without s3://",
+    ),
     "trust": (
         r"[a-z0-9.-]+\.amazonaws\.com|arn:aws:(iam|sts)::\d{12}:[A-Za-z0-9+=,.@_/-]+",
         "an AWS service such as ecs-tasks.amazonaws.com, or the ARN of who may assume the role",
@@ -40,6 +49,12 @@ _FORMS = {
 }
 _SUBJECT_LIMIT = 127  # bytes, of google.subject
 _SESSION_LIMIT = 64
+
+
+def account_domain(project: str) -> str:
+    """What stands after the @ in the addresses of a project's service accounts."""
+    domain = ".".join(reversed(project.split(":")))  # of a project in a domain: example.com:my-project
+    return f"{domain}.iam.gserviceaccount.com"
 
 
 @dataclass(frozen=True)
@@ -102,8 +117,7 @@ class Plan:
         """The service account's address."""
         if self.service_account is None:
             return None
-        domain = ".".join(reversed(self.project.split(":")))  # of a project in a domain: example.com:my-project
-        return f"{self.service_account}@{domain}.iam.gserviceaccount.com"
+        return f"{self.service_account}@{account_domain(self.project)}"
 
     @property
     def pool_name(self) -> str:

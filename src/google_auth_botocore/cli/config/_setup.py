@@ -6,7 +6,7 @@ import argparse
 from typing import Any
 
 from google_auth_botocore.cli.config import _shell, _terraform
-from google_auth_botocore.cli.config._plan import Plan
+from google_auth_botocore.cli.config._plan import Plan, account_domain
 
 _FORMATS = {"gcloud": _shell.commands, "script": _shell.script, "terraform": _terraform.configuration}
 
@@ -33,7 +33,7 @@ def add_to(commands: Any) -> None:
     add("--provider", "provider in the pool; %(default)s if not given", metavar="ID", default="aws-provider")
     whom = parser.add_mutually_exclusive_group(required=True)
     whom.add_argument(
-        "--service-account", metavar="ID", help="service account to impersonate: its address before the @"
+        "--service-account", metavar="ID", help="service account to impersonate: its address, or what is before the @"
     )
     whom.add_argument(
         "--direct", action="store_true", help="no service account: the role itself is granted access to resources"
@@ -58,6 +58,7 @@ def add_to(commands: Any) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
+    account = options.service_account
     plan = Plan(
         aws_account=options.aws_account,
         aws_role=options.aws_role,
@@ -65,7 +66,7 @@ def _run(options: argparse.Namespace) -> int:
         project_number=options.project_number,
         pool=options.pool,
         provider=options.provider,
-        service_account=options.service_account,
+        service_account=account and account.removesuffix(f"@{account_domain(options.project)}"),
         bucket=tuple(options.bucket),
         grant=tuple(options.grant),
         s3_bucket=tuple(options.s3_bucket),

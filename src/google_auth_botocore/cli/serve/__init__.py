@@ -52,10 +52,9 @@ def add_to(commands: Any) -> None:
 
 
 def _port(text: str) -> int:
-    number = int(text)
-    if not 0 <= number < 1 << 16:
-        raise ValueError(text)
-    return number
+    if not (text.isdecimal() and len(text) <= 5 and int(text) < 1 << 16):
+        raise argparse.ArgumentTypeError(f"{text!r} is no port, which is 0 to 65535")
+    return int(text)
 
 
 def _run(options: argparse.Namespace) -> int:
