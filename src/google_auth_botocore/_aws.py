@@ -94,8 +94,9 @@ class AwsIdentity:
         self.origin = origin
         # boto3 keeps the session that it wraps in a private attribute; all of boto3's own extensions read it there.
         self.session = self._given = getattr(session, "_session", session)
-        if session is not None and not hasattr(self.session, "get_scoped_config"):
-            raise ConfigurationError(f"session must be a botocore or boto3 Session, not {type(session).__name__}.")
+        if session is not None and (isinstance(session, type) or not hasattr(self.session, "get_scoped_config")):
+            seen = f"the class {session.__name__}" if isinstance(session, type) else type(session).__name__
+            raise ConfigurationError(f"session must be a botocore or boto3 Session, not {seen}.")
         if any(base.__module__.startswith("aiobotocore") for base in type(self.session).__mro__):
             raise ConfigurationError(
                 "session is an aiobotocore session, whose credentials can only be awaited. Pass a botocore or boto3 Session."

@@ -33,7 +33,7 @@ def usable(credentials: Any) -> ReadOnlyCredentials:
         )
     names = ("access key id", "secret access key", "session token")
     for name, value in zip(names, keys, strict=False):
-        odd = re.search("[^!-~]", value or "")
+        odd = re.search("[^!-~]", value or "") or re.fullmatch(r"([\"']).*\1", value or "")
         if odd:
             what = "white space" if odd[0].isspace() else "a letter that no key has"
             raise _aws_errors.failed(

@@ -100,7 +100,7 @@ class SourceCredentials(google_credentials.CredentialsWithQuotaProject):
 
     def with_quota_project(self: Self, quota_project_id: str | None) -> Self:
         """A copy that charges another project."""
-        return self._copy(_quota_project_id=_config.optional_text("quota_project_id", quota_project_id))
+        return self._copy(_quota_project_id=_config.quota_project_id(quota_project_id))
 
     def _copy(self: Self, **changes: Any) -> Self:
         copy = object.__new__(type(self))

@@ -76,7 +76,7 @@ def checked(given: Settings) -> Settings:
         if given.service_account is None
         else _service_account("service_account_email", given.service_account),
         scopes=strings("scopes", given.scopes),
-        lifetime=_lifetime(given.lifetime),
+        lifetime=lifetime("lifetime", given.lifetime),
         delegates=tuple(_service_account("delegate", each) for each in given.delegates),
         subject=optional_text("subject", given.subject),
         subject_token_type=_subject_token_type(given.subject_token_type),
@@ -155,11 +155,11 @@ def strings(name: str, value: object) -> tuple[str, ...]:
     return tuple(text(name, item) for item in value)
 
 
-def _lifetime(value: object) -> int:
+def lifetime(name: str, value: object) -> int:
     """Seconds that an access token is asked to live."""
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= _LONGEST_LIFETIME:
         raise ConfigurationError(
-            f"lifetime must be a whole number of seconds from 1 to {_LONGEST_LIFETIME}, not {quoted(value)}."
+            f"{name} must be a whole number of seconds from 1 to {_LONGEST_LIFETIME}, not {quoted(value)}."
         )
     return int(value)  # what an enumeration of numbers is worth
 
@@ -203,6 +203,14 @@ def _endpoint(name: str, value: object, *, path: bool = True) -> str:
     return given
 
 
+def quota_project_id(value: object) -> str | None:
+    """A project that goes into a header, or None."""
+    given = optional_text("quota_project_id", value)
+    if given is not None and not given.isascii():
+        raise ConfigurationError(f"quota_project_id must be the id or number of a project, not {given!r}.")
+    return given
+
+
 def optional_text(name: str, value: object) -> str | None:
     """A non-empty string, or None."""
     return None if value is None else text(name, value)
@@ -211,5 +219,6 @@ def optional_text(name: str, value: object) -> str | None:
 def text(name: str, value: object) -> str:
     """A non-empty string without control characters: it may become part of a header."""
     if not isinstance(value, str) or not value.strip() or not value.isprintable():
-        raise ConfigurationError(f"{name} must be a non-empty string, not {quoted(value)}.")
+        kind = "non-empty string" if not isinstance(value, str) or not value.strip() else "single line of text"
+        raise ConfigurationError(f"{name} must be a {kind}, not {quoted(value)}.")
     return str.__str__(value)  # of an enumeration of texts the value, and not the name

@@ -13,7 +13,7 @@ from typing import Any
 import google.auth
 
 # Private, and google-auth's only name for the place; a test sees that it is there.
-from google.auth import _cloud_sdk, environment_vars
+from google.auth import _cloud_sdk, environment_vars, exceptions
 from google.auth import credentials as google_credentials
 
 from google_auth_botocore import _external_account
@@ -102,13 +102,20 @@ def load_credentials_from_file(
 def _found(
     filename: str | os.PathLike[str], otherwise: Callable[..., Found], overrides: Mapping[str, Any], **arguments: Any
 ) -> Found:
-    try:
-        info = _external_account.read(filename)
-    except ConfigurationError:
-        info = None
+    info, wrong = None, None
+    if os.path.exists(filename):  # noqa: PTH110 - a path of any kind
+        try:
+            info = _external_account.read(filename)
+        except ConfigurationError as error:
+            wrong = error
     if _external_account.is_aws(info):
         return _ours(info, os.fspath(filename), **arguments, **overrides)
-    credentials, project_id = otherwise(**arguments)
+    try:
+        credentials, project_id = otherwise(**arguments)
+    except Exception as error:
+        if wrong is None or isinstance(error, exceptions.GoogleAuthError):
+            raise
+        raise wrong from error  # google-auth falls over a file that is a directory, or holds no object
     return credentials, overrides.get("project_id") or project_id
 
 

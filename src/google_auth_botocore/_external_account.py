@@ -36,15 +36,23 @@ IN_A_FILE = {
 }
 
 
-def read(filename: str | bytes | os.PathLike[str]) -> Any:
-    """The JSON document that a configuration file holds."""
-    path = os.fsdecode(filename)
+def read(filename: str | bytes | os.PathLike[str]) -> Mapping[str, Any]:
+    """The JSON object that a configuration file holds."""
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8-sig"))
+        path = os.fsdecode(filename)
+    except TypeError:
+        path = ""
+    if not path:
+        raise ConfigurationError(f"The configuration file must be a path, not {quoted(filename)}.")
+    try:
+        info = json.loads(Path(path).read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise ConfigurationError(f"There is no configuration file {path!r}.") from None
     except (OSError, ValueError, RecursionError) as error:
         raise ConfigurationError(f"The configuration file {path!r} can't be read as JSON: {error}.") from error
+    if not isinstance(info, Mapping):
+        raise ConfigurationError(f"The configuration file {path!r} must hold a JSON object, not {quoted(info)}.")
+    return info
 
 
 def copied(info: Mapping[str, Any]) -> dict[str, Any]:
@@ -127,7 +135,8 @@ def _impersonation(info: Mapping[str, Any], universe: str, in_code: Mapping[str,
     if options is not None and not isinstance(options, Mapping):
         raise ConfigurationError("service_account_impersonation must be a JSON object.")
     if options and options.get("token_lifetime_seconds") is not None:
-        found["lifetime"] = options["token_lifetime_seconds"]
+        name = "token_lifetime_seconds"
+        found["lifetime"] = _config.lifetime(f"service_account_impersonation's {name}", options[name])
     return found
 
 
@@ -190,8 +199,9 @@ def _google_url(name: str, url: object, service: str, universe: str, path: str) 
     host = rf"(?:{service}(?:\.mtls|\.{label}\.rep)?\.{domain}|{service}-{label}\.p\.{domain})"
     match = re.fullmatch(rf"https://{host}(?::443)?{path}", url) if isinstance(url, str) else None
     if match is None:
+        argument = name if name == "token_url" else _IAM
         raise ConfigurationError(
             f"The configuration's {name} {quoted(url)} is not an endpoint of Google's ({service}.{universe} and its forms). "
-            "An endpoint of your own must be given in code."
+            f"An endpoint of your own must be given in code, {argument}=, or on the command line, --{argument.replace('_', '-')}."
         )
     return match

@@ -75,12 +75,17 @@ class _Call(NamedTuple):
         refusal = _refusal(document, reply.body, sender.secrets)
         seen = ", ".join(filter(None, (f"HTTP {reply.status}", refusal.reason)))
         said = f": {refusal.text}" if refusal.text else ""
+        usual = None
+        if reply.transient:
+            usual = "The next try may have an answer: nothing is wrong with the request."
+        elif not isinstance(document, Mapping):
+            usual = f"Check that {self.url} is Google's, and what stands between: a proxy, a captive portal."
         raise (TransientFederationError if reply.transient else FederationError)(
-            f"{self.server} refused {self.wanted} ({seen}){said.rstrip('.')}.",
+            f"{self.server} {'could not give' if reply.transient else 'refused'} {self.wanted} ({seen}){said.rstrip('.')}.",
             step=self.step,
             reason=refusal.reason,
             status_code=reply.status,
-            hint=self.hint(refusal),
+            hint=self.hint(refusal) or usual,
             aws_reason=refusal.aws_reason,
         )
 

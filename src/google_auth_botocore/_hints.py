@@ -36,7 +36,8 @@ AWS_NONE = (
 )
 AWS_WHITE_SPACE = "Set it again without quotes, blanks or a line break at its end."
 AWS_HALF = (
-    "Set both AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and AWS_SESSION_TOKEN for temporary keys; or unset them all."
+    "Set both AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and AWS_SESSION_TOKEN for temporary keys, or unset them all; "
+    "in a file, the settings of these names in lower case."
 )
 AWS_MFA = "The next request that finds no valid token asks for it; call refresh() to be asked now."
 AWS_REGION = "Set AWS_REGION, region= or the profile's region to a region such as eu-central-1; for a local zone, to its parent region."
@@ -57,12 +58,11 @@ _AWS = {
     "CredentialRetrievalError": "Run the profile's credential_process by hand to see what it says.",
     "JSONDecodeError": "Run the profile's credential_process by hand: it must print one JSON object.",
     "KeyError": "Ask the source by hand: its answer lacks the field in the message.",
-    "FileNotFoundError": "Check AWS_WEB_IDENTITY_TOKEN_FILE, AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE and the profile's settings of this kind.",
+    "FileNotFoundError": "Check who names the file in the message: credential_process or another setting of the profile, AWS_WEB_IDENTITY_TOKEN_FILE, AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE.",
     "ProxyConnectionError": "Check HTTP_PROXY and HTTPS_PROXY; where the keys come from instance metadata, NO_PROXY must hold 169.254.169.254.",
     "InvalidIMDSEndpointError": "Check AWS_EC2_METADATA_SERVICE_ENDPOINT.",
     "InvalidIMDSEndpointModeError": "Set AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE to IPv4 or IPv6, or unset it.",
     "ParserError": _EXPIRY,
-    "TypeError": _EXPIRY,  # a date without a time zone
     "ValueError": "Check the profile's settings and the variables AWS_METADATA_SERVICE_… and AWS_CONTAINER_…: botocore can't use the value in the message.",
     "EOFError": "The role wants an MFA code, and there is no terminal to type it at: pass a session whose keys were made with one.",
     "UnauthorizedSSOTokenError": "Sign in again: aws sso login",
@@ -121,6 +121,8 @@ def aws(reason: str, text: str) -> str | None:
         reason = "InvalidConfigError"  # what botocore calls partial credentials is a profile that lacks a line
     if "sts:GetWebIdentityToken" in text:
         return _WEB_IDENTITY
+    if "offset-naive" in text:
+        return _EXPIRY  # has no time zone
     return _CLOCK.format("AWS") if skewed(text) else _AWS.get(reason, _EXCHANGE_OF_AWS.get(reason))
 
 
@@ -159,6 +161,8 @@ def _exchange_of_request(refusal: Refusal, _: Settings, provider: str) -> str | 
             "Compare the provider's attribute condition with the ARN that AWS gives (arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION, not the role's own ARN). "
             f"To see both, run: aws sts get-caller-identity; gcloud iam workload-identity-pools providers describe {provider}"
         )
+    if "is not an AWS STS endpoint" in text:
+        return AWS_REGION
     if "google.subject exceeds" in text:
         return (
             "Map a shorter subject, or shorten the role's session name. Run: gcloud iam workload-identity-pools providers update-aws "

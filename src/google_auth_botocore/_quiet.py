@@ -1,4 +1,4 @@
-"""What our own work keeps away from: the logs that print bodies, headers and keys, and our own credentials' hooks.
+"""What our own work keeps away from: logs and tracebacks with bodies, headers and keys, and our own credentials' hooks.
 
 While a thread signs or exchanges, a context variable says so. Filters hold the DEBUG records of the loggers below
 back as long as it is set, and `before_request` and `refresh` of that thread do nothing, so that a transport that
@@ -13,6 +13,8 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
 from typing import ParamSpec, TypeVar
+
+from google_auth_botocore.exceptions import FederationError
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
@@ -50,12 +52,19 @@ def working() -> Iterator[None]:
 
 
 def quietly(work: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
-    """The function, done as one that is on the way to a token."""
+    """The function, done as one that is on the way to a token.
+
+    Its errors leave without their frames, whose locals are keys and tokens: what reports crashes often records them.
+    """
 
     @functools.wraps(work)
     def done(*arguments: Parameters.args, **more: Parameters.kwargs) -> Result:
         with working():
-            return work(*arguments, **more)
+            try:
+                return work(*arguments, **more)
+            except FederationError as error:
+                error.__context__ = None  # what the cause leaves out, on purpose
+                raise error.with_traceback(None)  # noqa: B904 - the same error
 
     return done
 

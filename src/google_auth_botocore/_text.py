@@ -50,13 +50,14 @@ def quoted(value: object) -> str:
 def harmless(
     error: BaseException | None, secrets: Iterable[str] = (), *, hide: re.Pattern[str] = NOTHING
 ) -> BaseException | None:
-    """The error itself as the cause of another, if nothing that hangs on it can hold a secret; else None."""
+    """The error itself, without its frames, as the cause of another, if nothing that hangs on it can hold a secret; else None."""
     secrets, pending, seen = tuple(secrets), [error], set[int]()
     while pending:
         each = pending.pop()
         if each is None or id(each) in seen:
             continue
         seen.add(id(each))
+        each.__traceback__ = None  # whose frames have all that was sent
         text = str(each)
         # requests hangs the whole request on its errors.
         if hasattr(each, "request") or len(text) > _READ or _HIDDEN in _hidden(text, secrets, hide):

@@ -178,7 +178,9 @@ class Sender:
             raise FederationError(
                 f"The transport got no answer of {url} that it can read ({type(caught).__name__}): {self._cleaned(caught)}.",
                 step=step,
-                hint="Check the proxy's URL (HTTPS_PROXY), and what stands between this machine and Google.",
+                hint="Check that the transport passed to refresh() is a google.auth.transport.Request, and no class."
+                if isinstance(caught, TypeError)
+                else "Check the proxy's URL (HTTPS_PROXY), and what stands between this machine and Google.",
             ) from None
         else:
             return Reply(

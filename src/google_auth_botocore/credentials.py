@@ -12,6 +12,7 @@ from google.auth import crypt
 from google_auth_botocore import _config, _external_account
 from google_auth_botocore._base import SourceCredentials
 from google_auth_botocore._token import Token, TokenSource
+from google_auth_botocore.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
     import botocore.session
@@ -112,7 +113,7 @@ class Credentials(
 
         self._build(settings, _aws.source(profile, region, assume_role), session)
         self._scopes, self._default_scopes = chosen, fallback
-        self._quota_project_id = _config.optional_text("quota_project_id", quota_project_id)
+        self._quota_project_id = _config.quota_project_id(quota_project_id)
         self._project_id = _config.optional_text("project_id", project_id)
         # The mapping that the object was made from, and what it said; the file that it was in.
         self._given: tuple[dict[str, Any], tuple[Any, ...]] | None = None
@@ -152,12 +153,17 @@ class Credentials(
 
     @classmethod
     def _from(cls, info: Any, path: str | None, overrides: Mapping[str, Any]) -> Credentials:
-        arguments = _external_account.from_info(info, overrides)
-        url = arguments.pop("verification_url", None)
-        credentials = cls(**{**arguments, **overrides})
-        from google_auth_botocore import _region  # noqa: PLC0415 - loaded by now
+        try:
+            arguments = _external_account.from_info(info, overrides)
+            url = arguments.pop("verification_url", None)
+            credentials = cls(**{**arguments, **overrides})
+            from google_auth_botocore import _region  # noqa: PLC0415 - loaded by now
 
-        credentials = credentials._with_settings(verification_url=_region.verification_url(url))
+            credentials = credentials._with_settings(verification_url=_region.verification_url(url))
+        except ConfigurationError as error:
+            if path is None:
+                raise
+            raise ConfigurationError(f"{error} The configuration file is {path!r}.") from None
         if not overrides.keys() & _external_account.IN_A_FILE:
             credentials._given = _external_account.copied(info), credentials._stated
         credentials._path = path

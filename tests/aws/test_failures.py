@@ -31,7 +31,8 @@ NOBODY = (
     "To see what AWS's own tools find here, run: aws sts get-caller-identity"
 )
 _BOTH = (
-    "Set both AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and AWS_SESSION_TOKEN for temporary keys; or unset them all."
+    "Set both AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and AWS_SESSION_TOKEN for temporary keys, or unset them all; "
+    "in a file, the settings of these names in lower case."
 )
 _NO_SECRET = f"(PartialCredentialsError): Partial credentials found in env, missing: AWS_SECRET_ACCESS_KEY. {_BOTH}"
 _NO_PROFILE = (
@@ -119,6 +120,11 @@ CAUSES = {
         "Set it again without quotes, blanks or a line break at its end.",
         {**_KEYS, "AWS_SESSION_TOKEN": "t\N{LATIN SMALL LETTER O WITH DIAERESIS}ken"},
     ),
+    "quotes, as a file for Docker keeps them": Cause(
+        "The AWS secret access key from env contains a letter that no key has. "
+        "Set it again without quotes, blanks or a line break at its end.",
+        {**_KEYS, "AWS_SECRET_ACCESS_KEY": '"secret"'},
+    ),
     "white space in the session token": Cause(_WHITE.format("session token"), {**_KEYS, "AWS_SESSION_TOKEN": "to ken"}),
     "an expiry that is no date": Cause(
         f"(ParserError): Unknown string format: soon. {_EXPIRY}", {**_KEYS, "AWS_CREDENTIAL_EXPIRATION": "soon"}
@@ -146,7 +152,7 @@ CAUSES = {
         config=ini("default", credential_process=f'{sys.executable} -c "print(dict())"'),
     ),
     "a web identity without its file": Cause(
-        "(FileNotFoundError): [Errno 2] No such file or directory: '/nowhere/token'. Check AWS_WEB_IDENTITY_TOKEN_FILE, AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE and the profile's settings of this kind.",
+        "(FileNotFoundError): [Errno 2] No such file or directory: '/nowhere/token'. Check who names the file in the message: credential_process or another setting of the profile, AWS_WEB_IDENTITY_TOKEN_FILE, AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE.",
         {"AWS_WEB_IDENTITY_TOKEN_FILE": "/nowhere/token", "AWS_ROLE_ARN": ROLE},
     ),
     "a web identity without a role": Cause(

@@ -77,7 +77,9 @@ class Bench:
             yield measure()
 
     def _threads(self) -> Row:
-        row = Row("STS / IAM calls of 64 threads that meet an expired token", "one of each, with 512 threads too", "calls")
+        row = Row(
+            "STS / IAM calls of 64 threads that meet an expired token", "one of each, with 512 threads too", "calls"
+        )
         with contestants(self._pythons, self._urls, self._env) as running:
 
             def calls(name: str, count: int) -> tuple[int, int]:

@@ -214,5 +214,19 @@ class TestEnds:
             )
         assert (done.returncode, done.stderr or b"") == (141, b"")
 
+    @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no disk that is always full")
+    @pytest.mark.parametrize("unbuffered", ["", "1"])
+    def test_a_full_disk_is_one_line(self, unbuffered: str) -> None:
+        with Path("/dev/full").open("wb") as full:
+            done = subprocess.run(
+                [sys.executable, "-m", "google_auth_botocore", "config", "create", f"--audience={PROVIDER}"],
+                stdout=full,
+                stderr=subprocess.PIPE,
+                env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+                check=False,
+                timeout=60,
+            )
+        assert (done.returncode, done.stderr) == (74, b"google-auth-botocore: [Errno 28] No space left on device\n")
+
     def test_version(self, run: Run) -> None:
         assert run("--version").out == f"google-auth-botocore {__version__}\n"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import Any
 
+import botocore.session
 import pytest
 from google.auth import exceptions
 from hypothesis import given
@@ -116,7 +117,7 @@ def test_audience_that_is_none(audience: Any, message: str) -> None:
         ({"lifetime": 10**5000}, "lifetime must be a whole number of seconds from 1 to 43200, not <int>."),
         (
             {"quota_project_id": "\n" + 1000 * "x"},
-            f"quota_project_id must be a non-empty string, not '\\n{597 * 'x'}….",
+            f"quota_project_id must be a single line of text, not '\\n{597 * 'x'}….",
         ),
         ({"lifetime": "3600s"}, "lifetime must be a whole number of seconds from 1 to 43200, not '3600s'."),
         (
@@ -148,11 +149,13 @@ def test_audience_that_is_none(audience: Any, message: str) -> None:
                 "'urn:ietf:params:oauth:token-type:jwt', not 'urn:x'."
             ),
         ),
-        ({"quota_project_id": "a\r\nx: y"}, "quota_project_id must be a non-empty string, not 'a\\r\\nx: y'."),
-        ({"scopes": ["a\nb"]}, "scopes must be a non-empty string, not 'a\\nb'."),
+        ({"quota_project_id": "a\r\nx: y"}, "quota_project_id must be a single line of text, not 'a\\r\\nx: y'."),
+        ({"scopes": ["a\nb"]}, "scopes must be a single line of text, not 'a\\nb'."),
+        ({"quota_project_id": "日本"}, "quota_project_id must be the id or number of a project, not '日本'."),
         ({"quota_project_id": ""}, "quota_project_id must be a non-empty string, not ''."),
         ({"project_id": 42}, "project_id must be a non-empty string, not 42."),
         ({"session": object()}, "session must be a botocore or boto3 Session, not object."),
+        ({"session": botocore.session.Session}, "session must be a botocore or boto3 Session, not the class Session."),
         (
             {"assume_role": {"RoleArn": "arn:aws:iam::123456789012:role/r", 7: "x"}},
             (

@@ -156,8 +156,6 @@ ELSEWHERE: dict[str, Any] = {
     ),
     "unknown type": {"type": "external_acount"},
     "no type": {},
-    "a list": [],
-    "a string": '"aws"',
     "not JSON": "{",
     "a broken source": info(subject_token_type="urn:ietf:params:oauth:token-type:jwt", credential_source=None),
 }
@@ -183,6 +181,20 @@ def test_everything_else_is_google_auths_business(put: Put, monkeypatch: pytest.
     arguments["request"] = FakeGoogle()
     theirs = outcome(lambda: google.auth.load_credentials_from_file(str(path), **arguments))
     assert outcome(lambda: google_auth_botocore.load_credentials_from_file(str(path), **arguments)) == theirs
+
+
+@pytest.mark.parametrize("document", ["[]", '"aws"', "null", None], ids=["a list", "a string", "null", "a directory"])
+@pytest.mark.filterwarnings("ignore:The load_credentials_from_file method is deprecated:DeprecationWarning")
+def test_file_over_which_google_auth_falls_is_a_clear_error(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, document: str | None
+) -> None:
+    path = tmp_path / "config.json"
+    path.mkdir() if document is None else path.write_text(document)
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(path))
+    with pytest.raises(ConfigurationError, match=f"^The configuration file {str(path)!r} "):
+        google_auth_botocore.default()
+    with pytest.raises(ConfigurationError, match=f"^The configuration file {str(path)!r} "):
+        google_auth_botocore.load_credentials_from_file(path)
 
 
 def test_project_given_wins_for_other_credentials_too(put: Put) -> None:

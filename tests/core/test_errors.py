@@ -7,6 +7,7 @@ import pickle
 import shlex
 from typing import Any
 
+import google.auth.transport.requests
 import pytest
 from google.auth import exceptions
 
@@ -152,13 +153,38 @@ def test_failure_that_lasts_is_transient_for_every_library(
     assert isinstance(error, exceptions.RefreshError)
     assert isinstance(error, exceptions.TransportError)
     assert isinstance(error.args[0], ConnectionError)
-    assert str(error).startswith("Google's Security Token Service refused a federated token for //iam.googleapis.com")
+    assert str(error).startswith("Google's Security Token Service could not give a federated token for //iam.google")
     assert sum(clock.slept) <= 30
     if reason == "quota_exceeded":
         assert error.hint == (
             "The project of the pool has used up its token exchanges for this minute. Share one Credentials object in a process, "
             "or raise the quota."
         )
+    else:
+        assert error.hint == "The next try may have an answer: nothing is wrong with the request."
+
+
+def test_refusal_that_is_not_googles(make: Make, request_: FakeGoogle) -> None:
+    request_.script.append(Answer(b"<html>Not Found</html>", 404))
+    with pytest.raises(FederationError) as caught:
+        make().refresh(request_)
+    assert caught.value.hint == (
+        "Check that https://sts.googleapis.com/v1/token is Google's, and what stands between: a proxy, a captive portal."
+    )
+
+
+def test_region_that_google_does_not_take(make: Make, request_: FakeGoogle) -> None:
+    text = "Invalid format of AWS credentials:the host of the url is not an AWS STS endpoint"
+    request_.script.append(Answer({"error": "invalid_request", "error_description": text}, 400))
+    with pytest.raises(FederationError, match="Set AWS_REGION, region= or the profile's region to a region such as"):
+        make().refresh(request_)
+
+
+def test_request_that_is_a_class(make: Make) -> None:
+    with pytest.raises(
+        FederationError, match=r"\(TypeError\).* is a google\.auth\.transport\.Request, and no class\.$"
+    ):
+        make().refresh(google.auth.transport.requests.Request)
 
 
 def rpc(code: int, message: str, status: str, **info: Any) -> Answer:

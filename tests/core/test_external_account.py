@@ -160,7 +160,7 @@ def test_foreign_token_url_is_refused(url: object) -> None:
     seen = repr(url).replace("//sts.googleapis.com@", "//[hidden]@")
     assert str(caught.value) == (
         f"The configuration's token_url {seen} is not an endpoint of Google's (sts.googleapis.com and its forms). "
-        "An endpoint of your own must be given in code."
+        "An endpoint of your own must be given in code, token_url=, or on the command line, --token-url."
     )
 
 
@@ -257,7 +257,7 @@ def test_universe_of_a_file_must_be_the_one_in_code() -> None:
         ({"service_account_impersonation": 1}, "service_account_impersonation must be a JSON object."),
         (
             {"service_account_impersonation": {"token_lifetime_seconds": "x"}},
-            "lifetime must be a whole number of seconds",
+            "service_account_impersonation's token_lifetime_seconds must be a whole number of seconds from 1 to 43200, not 'x'.",
         ),
         ({"subject_token_type": "saml"}, "subject_token_type must be"),
     ],
@@ -285,6 +285,32 @@ def test_truncated_file_is_one_error_that_names_it(tmp_path: Path, text: str) ->
     assert str(caught.value).startswith(f"The configuration file {str(path)!r} can't be read as JSON: ")
     path.write_text(json.dumps(info()))
     assert Credentials.from_file(path).info == info()
+
+
+@pytest.mark.parametrize(("text", "seen"), [("null", "None"), ("[]", "[]"), ('"aws"', "'aws'"), ("NaN", "nan")])
+def test_file_that_holds_no_object(tmp_path: Path, text: str, seen: str) -> None:
+    path = tmp_path / "config.json"
+    path.write_text(text)
+    with pytest.raises(ConfigurationError) as caught:
+        Credentials.from_file(path)
+    assert str(caught.value) == f"The configuration file {str(path)!r} must hold a JSON object, not {seen}."
+
+
+@pytest.mark.parametrize("name", ["", None, 7])
+def test_file_without_a_name(name: Any) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        Credentials.from_file(name)
+    assert str(caught.value) == f"The configuration file must be a path, not {name!r}."
+
+
+def test_file_in_which_something_is_wrong_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(info(quota_project_id="")))
+    with pytest.raises(ConfigurationError) as caught:
+        Credentials.from_file(path)
+    assert str(caught.value) == (
+        f"quota_project_id must be a non-empty string, not ''. The configuration file is {str(path)!r}."
+    )
 
 
 def test_file_that_is_not_there(tmp_path: Path) -> None:

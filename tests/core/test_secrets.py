@@ -8,6 +8,7 @@ import pickle
 import re
 import traceback
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -225,6 +226,43 @@ def test_what_is_too_short_for_a_secret_is_left_in_words(make: Make, monkeypatch
     request.script.append(Answer({"error": "invalid_target", "error_description": "exactly exchanged"}, 400))
     with pytest.raises(FederationError, match="exactly exchanged"):
         make().refresh(request)
+
+
+@pytest.mark.usefixtures("clock")
+@pytest.mark.parametrize("refused", ["keys", "exchange", "connection", "answer", "impersonation", "signature"])
+def test_no_frame_of_an_error_has_a_secret(make: Make, monkeypatch: pytest.MonkeyPatch, refused: str) -> None:
+    """For what reports crashes with the locals of each frame."""
+    secret_key, session = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "FwoGZXIvYXdzE+/=" * 8
+    federated = "ya29.federated-and-long"
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", f"{secret_key}\n" if refused == "keys" else secret_key)
+    monkeypatch.setenv("AWS_SESSION_TOKEN", session)
+    request = FakeGoogle({"AKID": secret_key}.__getitem__)
+    no = Answer({"error": {"code": 403, "message": "no", "status": "PERMISSION_DENIED"}}, 403)
+    if refused == "connection":
+        request.script.extend([OSError("no")] * 100)
+    elif refused == "answer":
+        request.script.append(ValueError("no"))
+    elif refused == "exchange":
+        request.script.append(no)
+    else:
+        request.script.extend([Answer({"access_token": federated, "expires_in": 3600}), no])
+    credentials = make(ACCOUNT)
+    sign = partial(credentials._federation.sign, credentials._settings, request, b"message")
+    with pytest.raises(FederationError) as caught:
+        sign() if refused == "signature" else credentials.refresh(request)
+    found = " ".join(_locals(caught.value))
+    assert PROVIDER in found, "nothing was looked at"
+    for secret in (secret_key, session, federated):
+        assert secret not in unquote(unquote(found))
+
+
+def _locals(error: BaseException | None) -> Iterator[str]:
+    """Of all frames but those of tests."""
+    while error is not None:
+        for frame, _ in traceback.walk_tb(error.__traceback__):
+            if "tests" not in frame.f_code.co_filename:
+                yield from map(repr, frame.f_locals.values())
+        error = error.__cause__ or error.__context__
 
 
 def test_netrc_file_changes_no_header(make: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:

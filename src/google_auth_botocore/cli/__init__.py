@@ -7,6 +7,7 @@ import io
 import os
 import sys
 from collections.abc import Sequence
+from typing import TextIO
 
 from google_auth_botocore import ConfigurationError, FederationError, __version__
 from google_auth_botocore.cli import _executable, _exit, _token, config, doctor, serve
@@ -18,8 +19,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command.
 
     Returns:
-        0: it did what was asked; 1: somebody refused; 2: an argument or a file is wrong; 75: it may work later;
-        130: interrupted; 141: nobody read it to its end.
+        0: it did what was asked; 1: somebody refused; 2: an argument or a file is wrong; 74: what it says can't be
+        written; 75: it may work later; 130: interrupted; 141: nobody read it to its end.
     """
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # for terminals that know no UTF-8
@@ -29,12 +30,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         finally:  # argparse, too, which ends the process itself
             print(end="", flush=True)  # noqa: T201 - what waits until the interpreter ends fails where nobody catches it
     except BrokenPipeError:
-        null = os.open(os.devnull, os.O_WRONLY)
-        for stream in (sys.stdout, sys.stderr):  # which may still hold what can't be written
-            os.dup2(null, stream.fileno())
+        _drop(sys.stdout, sys.stderr)
         return _exit.UNREAD
+    except OSError as error:  # a disk that is full, where the output goes
+        _drop(sys.stdout)
+        return _failed(error, _exit.UNWRITTEN)
     except KeyboardInterrupt:
         return _exit.INTERRUPTED
+
+
+def _drop(*streams: TextIO) -> None:
+    """Leaves what they still hold, and nobody can write, to nobody."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    for stream in streams:
+        os.dup2(null, stream.fileno())
 
 
 def _run(arguments: Sequence[str] | None) -> int:

@@ -2,7 +2,8 @@
 
 REFUSED = 1
 WRONG = 2
-# sysexits.h's for: try again later.
+# sysexits.h's for an error of input or output, and for: try again later.
+UNWRITTEN = 74
 LATER = 75
 # A shell's for what Ctrl-C ended.
 INTERRUPTED = 130

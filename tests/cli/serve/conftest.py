@@ -90,7 +90,7 @@ def _server(credentials: Credentials, owner: int | None) -> Iterator[int]:
     end = asyncio.Event()
 
     async def serve() -> None:
-        running = Server(listening, _environment.identity(credentials), Tokens(credentials), owner)
+        running = Server(listening, _environment.identity(credentials), Tokens(credentials, print), owner)
         await end.wait()
         await running.stop(PATIENCE)
 

@@ -273,6 +273,16 @@ class TestFlags:
         assert done.code == 2
         assert done.error.endswith(f"error: argument --port: {port!r} is no port, which is 0 to 65535\n")
 
+    @pytest.mark.parametrize("words", [["gcloud", "storage", "ls"], ["gcloud", "--", "true"], ["--"]])
+    def test_a_command_that_does_not_follow_its_dashes(self, run: Run, words: list[str]) -> None:
+        """Flags before the dashes are the server's, so a command without them might lose its own."""
+        done = run("serve", *words)
+        assert (done.code, done.out) == (2, "")
+        assert done.error == (
+            "google-auth-botocore: A command must follow --, as in: serve --config FILE -- gcloud storage ls; "
+            f"not {' '.join(words)}\n"
+        )
+
     def test_no_identity_no_server(self, run: Run) -> None:
         assert run("serve", "--", "true").code == 2
 

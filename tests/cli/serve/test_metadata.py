@@ -64,6 +64,10 @@ class TestPaths:
     def test_an_account_as_google_auth_asks_for_it(self, account: str, flag: str) -> None:
         assert recursive(f"/computeMetadata/v1/instance/service-accounts/{account}/", flag) == ACCOUNT_AS_JSON
 
+    def test_accounts_keep_their_names(self) -> None:
+        accounts = {EMAIL: ACCOUNT_AS_JSON, "default": ACCOUNT_AS_JSON}
+        assert recursive("/computeMetadata/v1/instance/service-accounts/") == accounts
+
     def test_all_of_it_has_no_token(self) -> None:
         assert recursive("/computeMetadata/v1/") == {
             "instance": {"serviceAccounts": {EMAIL: ACCOUNT_AS_JSON, "default": ACCOUNT_AS_JSON}},

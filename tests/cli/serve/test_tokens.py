@@ -41,7 +41,7 @@ class TestLife:
         self, make: Make, workload: Workload, clock: FakeClock
     ) -> None:
         """Nobody asks while its advisory window goes by; whoever asks then still gets a good one."""
-        tokens = Tokens(make(), clock.time)
+        tokens = Tokens(make(), print, clock.time)
         assert left(tokens) >= 3599
         clock.advance(3600 - 250)
         assert left(tokens) >= 3599
@@ -51,7 +51,7 @@ class TestLife:
     def test_a_short_token_always_has_over_five_minutes(
         self, make: Make, workload: Workload, clock: FakeClock, life: int
     ) -> None:
-        tokens = Tokens(make(lifetime=life), clock.time)
+        tokens = Tokens(make(lifetime=life), print, clock.time)
         for _ in range(100):
             assert left(tokens) > 300
             clock.advance(20)
@@ -61,7 +61,7 @@ class TestLife:
     def test_where_none_lives_so_long_there_is_no_exchange_for_each_request(
         self, make: Make, workload: Workload, clock: FakeClock, life: int
     ) -> None:
-        tokens = Tokens(make(lifetime=life), clock.time)
+        tokens = Tokens(make(lifetime=life), print, clock.time)
         for _ in range(100):
             assert left(tokens) >= life // 2 - 1
         assert workload.google.count(GENERATED) == 1
@@ -72,7 +72,7 @@ class TestLife:
 
     def test_the_federated_token_of_direct_access_too(self, make: Make, workload: Workload, clock: FakeClock) -> None:
         workload.google.token_lifetime = 600
-        tokens = Tokens(make(service_account_email=None), clock.time)
+        tokens = Tokens(make(service_account_email=None), print, clock.time)
         for _ in range(60):
             assert left(tokens) > 300
             clock.advance(20)
@@ -81,7 +81,7 @@ class TestLife:
     def test_while_none_can_be_had_the_one_in_hand_goes_on(
         self, make: Make, workload: Workload, clock: FakeClock
     ) -> None:
-        tokens = Tokens(make(lifetime=600), clock.time)
+        tokens = Tokens(make(lifetime=600), print, clock.time)
         first = document(tokens.reply(ANY))
         clock.advance(320)
         workload.google.fail(GENERATED, Fault(503, times=None, retry_after=60))
@@ -130,7 +130,7 @@ class TestScopes:
     def test_each_set_of_scopes_has_a_token_of_its_own_from_one_federated_token(
         self, make: Make, workload: Workload, clock: FakeClock
     ) -> None:
-        tokens = Tokens(make(), clock.time)
+        tokens = Tokens(make(), print, clock.time)
         scoped = {
             scopes: {document(tokens.reply(AccessToken(scopes)))["access_token"] for _ in range(3)}
             for scopes in [("https://a", "https://b"), ("https://a",), ()]
@@ -145,12 +145,12 @@ class TestScopes:
         self, make: Make, workload: Workload, clock: FakeClock
     ) -> None:
         """google-auth reads them from the server, and asks for them."""
-        tokens = Tokens(make(scopes=["https://a"]), clock.time)
+        tokens = Tokens(make(scopes=["https://a"]), print, clock.time)
         assert tokens.reply(ANY) == tokens.reply(AccessToken(("https://a",)))
         assert workload.google.count(GENERATED) == 1
 
     def test_what_is_kept_has_a_bound(self, make: Make, workload: Workload, clock: FakeClock) -> None:
-        tokens = Tokens(make(service_account_email=None), clock.time)
+        tokens = Tokens(make(service_account_email=None), print, clock.time)
         for number in range(80):
             document(tokens.reply(AccessToken((f"https://{number}",))))
         assert tokens._source.cache_info().currsize == 64
@@ -158,7 +158,7 @@ class TestScopes:
 
 class TestIDTokens:
     def test_each_audience_has_one(self, make: Make, workload: Workload, clock: FakeClock) -> None:
-        tokens = Tokens(make(), clock.time)
+        tokens = Tokens(make(), print, clock.time)
         for wanted in (IDToken("https://a", True), IDToken("https://b", False)):
             bodies = {tokens.reply(wanted).body for _ in range(3)}
             assert len(bodies) == 1
@@ -172,17 +172,27 @@ class TestErrors:
     """What Google says is what the client gets; it retries a 503 alone."""
 
     def test_a_refusal(self, make: Make, clock: FakeClock) -> None:
-        reply = Tokens(make(service_account_email="nobody@p.iam.gserviceaccount.com"), clock.time).reply(ANY)
+        reply = Tokens(make(service_account_email="nobody@p.iam.gserviceaccount.com"), print, clock.time).reply(ANY)
         assert reply.status == 403
         assert b"Google's IAM Credentials API refused" in reply.body
         assert b"gcloud iam service-accounts add-iam-policy-binding" in reply.body
 
+    def test_why_there_is_no_token_is_told_once(self, make: Make, workload: Workload, clock: FakeClock) -> None:
+        """gcloud, for one, keeps what the server says to itself."""
+        told: list[str] = []
+        tokens = Tokens(make(), told.append, clock.time)
+        workload.google.fail(GENERATED, Fault(404, times=None))
+        bodies = {tokens.reply(ANY).body for _ in range(3)}
+        assert told == [body.decode() for body in bodies]
+        without_account = Tokens(make(service_account_email=None), told.append, clock.time)
+        assert without_account.reply(IDToken("https://a", False)).body.decode() == told[1]
+
     def test_an_account_that_is_not_there(self, make: Make, workload: Workload, clock: FakeClock) -> None:
         workload.google.fail(GENERATED, Fault(404))
-        assert Tokens(make(), clock.time).reply(ANY).status == 404
+        assert Tokens(make(), print, clock.time).reply(ANY).status == 404
 
     def test_no_aws_identity(self, make: Make, clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
-        tokens = Tokens(make(), clock.time)
+        tokens = Tokens(make(), print, clock.time)
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
             monkeypatch.delenv(name)
         reply = tokens.reply(ANY)
@@ -191,7 +201,7 @@ class TestErrors:
 
     def test_what_may_work_later(self, make: Make, workload: Workload, clock: FakeClock) -> None:
         workload.google.fail("/v1/token", Fault(503, times=None))
-        reply = Tokens(make(), clock.time).reply(ANY)
+        reply = Tokens(make(), print, clock.time).reply(ANY)
         assert reply.status == 503
         assert b"HTTP 503" in reply.body
 
@@ -202,14 +212,14 @@ class TestErrors:
             raise KeyError("secret")
 
         monkeypatch.setattr(Credentials, "get_token", broken)
-        reply = Tokens(make(), clock.time).reply(ANY)
+        reply = Tokens(make(), print, clock.time).reply(ANY)
         assert (reply.status, reply.body) == (500, b"This metadata server failed: KeyError.")
 
     def test_no_secret_is_in_an_error(self, make: Make, workload: Workload, clock: FakeClock) -> None:
         """A server that quotes what it was sent."""
         quoted = f"{workload.keys.secret_access_key} {workload.keys.session_token}"
         workload.google.fail("/v1/token", Fault(400, body={"error": "invalid_grant", "error_description": quoted}))
-        reply = Tokens(make(), clock.time).reply(ANY)
+        reply = Tokens(make(), print, clock.time).reply(ANY)
         assert reply.status == 403
         for secret in quoted.split():
             assert secret.encode() not in reply.body

@@ -9,6 +9,7 @@ import argparse
 import asyncio
 import contextlib
 import os
+import shlex
 import socket
 import sys
 from collections.abc import Mapping, Sequence
@@ -58,8 +59,13 @@ def _port(text: str) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
+    command = options.command[1:]
+    if options.command and (options.command[0] != "--" or not command):
+        seen = shlex.join(options.command)
+        raise ConfigurationError(
+            f"A command must follow --, as in: serve --config FILE -- gcloud storage ls; not {seen}"
+        )
     credentials = _identity.credentials(options)
-    command = options.command[1:] if options.command[:1] == ["--"] else options.command
     try:
         listening = listener(options.port)
     except OSError as error:
@@ -73,7 +79,7 @@ def _run(options: argparse.Namespace) -> int:
 async def _serve(credentials: Credentials, listening: socket.socket, command: Sequence[str], *, any_user: bool) -> int:
     arriving = _child.signals()
     owner = None if any_user or not _told(listening) else os.geteuid()
-    server = Server(listening, _environment.identity(credentials), Tokens(credentials), owner)
+    server = Server(listening, _environment.identity(credentials), Tokens(credentials, _warn), owner)
     variables = _environment.variables(credentials, listening.getsockname()[1], os.environ)
     rival = _environment.rival(os.environ)
     if rival is not None:

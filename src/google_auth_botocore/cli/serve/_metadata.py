@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from google_auth_botocore.cli.serve._http import Reply, document, text
 
 _ROOT = ("computeMetadata", "v1")
+_ACCOUNTS = "service-accounts"
 # A directory is a mapping, a value is text, a number or a list; a token is its own kind of value.
 _Node = Mapping[str, Any]
 
@@ -74,7 +75,8 @@ def answer(identity: Identity, path: str, query: Mapping[str, str]) -> Reply | W
         return IDToken(audience, query.get("format") == "full")
     if isinstance(node, Mapping):
         recursive = query.get("recursive", "").lower() == "true"
-        return document(_recursive(node)) if recursive else text(200, _listing(node))
+        of_accounts = segments[-1:] == [_ACCOUNTS]
+        return document(_recursive(node, named=of_accounts)) if recursive else text(200, _listing(node))
     return text(200, "".join(f"{each}\n" for each in node) if isinstance(node, list) else str(node))
 
 
@@ -87,7 +89,7 @@ def _tree(identity: Identity) -> _Node:
         "token": AccessToken,
     }
     return {
-        "instance": {"service-accounts": {identity.email: account, "default": account}},
+        "instance": {_ACCOUNTS: {identity.email: account, "default": account}},
         "project": {"numeric-project-id": identity.project_number, "project-id": identity.project_id},
         # The second as older clients spell it.
         "universe": dict.fromkeys(("universe-domain", "universe_domain"), identity.universe_domain),
@@ -104,7 +106,7 @@ def _recursive(node: _Node, *, named: bool = False) -> dict[str, Any]:
     for name, value in node.items():
         key = name if named else re.sub(r"[-_](\w)", lambda match: match[1].upper(), name)
         if isinstance(value, Mapping):
-            found[key] = _recursive(value, named=name == "service-accounts")
+            found[key] = _recursive(value, named=name == _ACCOUNTS)
         elif not isinstance(value, type):
             found[key] = value
     return found

@@ -27,11 +27,15 @@ class Tokens:
 
     Args:
         credentials: The identity.
+        tell: Says why there is no token, once for each reason: clients keep it to themselves.
         clock: Gives the time in seconds since the epoch.
     """
 
-    def __init__(self, credentials: Credentials, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, credentials: Credentials, tell: Callable[[str], None], clock: Callable[[], float] = time.time
+    ) -> None:
         self._credentials = credentials
+        self._tell = lru_cache(_KEPT)(tell)
         self._clock = clock
         self._source = lru_cache(_KEPT)(self._make_source)
 
@@ -40,8 +44,10 @@ class Tokens:
         try:
             value, expiry = self._source(wanted).token()
         except FederationError as error:
+            self._tell(str(error))
             return text(_status(error), str(error))
         except ConfigurationError as error:  # no ID token without a service account; a scope that can't be one
+            self._tell(str(error))
             return text(404, str(error))
         except Exception as error:  # noqa: BLE001 - a client waits for an answer
             # What its text may hold is not known.
