@@ -161,7 +161,10 @@ class TestNoPlace:
     @pytest.mark.parametrize(
         ("flag", "told"),
         [
-            ("--token-url=https://sts.example/v1/token", "An endpoint of your own must be given in code, token_url=, or on"),
+            (
+                "--token-url=https://sts.example/v1/token",
+                "An endpoint of your own must be given in code, token_url=, or on",
+            ),
             ("--universe-domain=apis.example", "universe_domain='apis.example'"),
             (f"--subject-token-type={JWT}", "config create --executable"),
         ],

@@ -206,6 +206,20 @@ def test_keys_are_issued_to_an_identity(workload: Workload, arn: str) -> None:
         workload.google.aws_keys.issue(arn)
 
 
+def test_a_role_calls_nobody_but_in_a_session(workload: Workload) -> None:
+    with pytest.raises(ValueError, match="is a role, and who calls AWS is a session of one: arn:aws:sts::ACCOUNT:"):
+        workload.google.aws_keys.issue("arn:aws:iam::123456789012:role/app")
+
+
+def test_a_binding_is_of_a_role_and_a_whole_attribute(workload: Workload) -> None:
+    provider = workload.google.add_aws_provider()
+    with pytest.raises(ValueError, match="'workloadIdentityUser' is not a role: its name is like roles/"):
+        workload.google.grant(workload.account.email, "workloadIdentityUser", provider.principal_set())
+    for given in (("aws_role",), (None, "arn:aws:sts::123456789012:assumed-role/app")):
+        with pytest.raises(ValueError, match="give an attribute and its value"):
+            provider.principal_set(*given)
+
+
 def test_the_keys_show_no_secret(workload: Workload) -> None:
     keys = workload.keys
 

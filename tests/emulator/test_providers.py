@@ -180,6 +180,7 @@ def test_a_subject_that_is_no_text_is_refused(workload: Workload, expression: st
             }
         },
         {"account_id": "1234"},
+        {"account_id": 123456789012},
         {"project_number": "my-project"},
         {"pool": "Aws"},
         {"provider": "prod/other"},

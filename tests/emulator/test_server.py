@@ -264,5 +264,7 @@ def test_five_hundred_clients_may_come_at_once(workload: Workload) -> None:
 
 
 def test_what_is_no_fault_is_said_where_it_is_given(google: Emulator) -> None:
+    with pytest.raises(TypeError, match="the status of a Fault must be a number such as 503, not '503'"):
+        Fault("503")  # type: ignore[arg-type]
     with pytest.raises(TypeError, match=r"it must be a Fault, such as Fault\(503\), not 403"):
         google.fail("/v1/token", 403)  # type: ignore[arg-type]

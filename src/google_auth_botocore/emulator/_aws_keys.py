@@ -63,10 +63,14 @@ class AwsKeyRegistry:
             lifetime: of temporary keys, in seconds from now on the emulator's clock.
 
         Raises:
-            ValueError: the ARN is none.
+            ValueError: the ARN is none of a caller's.
         """
         if not re.fullmatch(r"arn:[^:]+:(sts|iam)::\d{12}:.+", arn):
             raise ValueError(f"{arn!r} is not the ARN of an AWS identity")
+        if ":role/" in arn:
+            raise ValueError(
+                f"{arn!r} is a role, and who calls AWS is a session of one: arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION"
+            )
         now = datetime.fromtimestamp(self._clock(), timezone.utc)
         keys = AwsKeys(
             access_key_id=("ASIA" if temporary else "AKIA") + _letters(secrets.SystemRandom()),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ _PERMISSIONS: Mapping[str, frozenset[str]] = {
     ),
 }
 _OWNER = "roles/owner"
+_ROLE = re.compile(r"((projects|organizations)/[^/]+/)?roles/[A-Za-z0-9_.]+")
 # Owners set up everything, and impersonate nobody.
 _IMPERSONATION = frozenset().union(*_PERMISSIONS.values())
 
@@ -68,9 +70,11 @@ class Policies:
         """Adds one member to one role.
 
         Raises:
-            ValueError: the member is of no kind that IAM knows.
+            ValueError: the member is of no kind that IAM knows, or the role's name is none.
         """
         _check(member)
+        if not _ROLE.fullmatch(role):
+            raise ValueError(f"{role!r} is not a role: its name is like roles/iam.workloadIdentityUser")
         with self._lock:
             policy = self._policies.setdefault(resource, _Policy())
             policy.bindings.setdefault(role, {})[member] = None

@@ -43,6 +43,11 @@ class Fault:
     drop: bool = False
     headers: Mapping[str, str] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        """Raises a TypeError for a status that is no number."""
+        if self.status is not None and type(self.status) is not int:
+            raise TypeError(f"the status of a Fault must be a number such as 503, not {self.status!r}")
+
     @property
     def extra_headers(self) -> dict[str, str]:
         """The headers that this fault adds to an answer, Retry-After included."""

@@ -127,7 +127,12 @@ class Provider:
         Args:
             attribute: the name without its `attribute.` prefix; `groups` with the group as value is `google.groups`.
             value: of the attribute.
+
+        Raises:
+            ValueError: there is an attribute without a value, or a value alone.
         """
+        if (attribute is None) != (value is None):
+            raise ValueError("give an attribute and its value, such as 'aws_role' and a role's ARN, or neither")
         base = f"principalSet://iam.googleapis.com/{self.pool_name}"
         if attribute is None:
             return f"{base}/*"
@@ -214,8 +219,8 @@ class AwsProvider(Provider):
         """Checks the account too.
 
         Raises:
-            ValueError: it has not 12 digits.
+            ValueError: it is no string of 12 digits.
         """
         super().__post_init__()
-        if not re.fullmatch(r"\d{12}", self.account_id):
-            raise ValueError(f"the AWS account {self.account_id!r} has not 12 digits")
+        if not re.fullmatch(r"'\d{12}'", repr(self.account_id)):  # whose quotes a number lacks
+            raise ValueError(f"the AWS account must be a string of 12 digits, not {self.account_id!r}")
