@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from datetime import datetime, timezone
 from pathlib import Path
 from urllib.parse import parse_qsl, quote, unquote
@@ -88,6 +89,18 @@ def test_token_for_one_audience_can_not_be_aimed_at_another(
 
 def test_golden_file() -> None:
     assert sign(SIGNER, PROVIDER, MOMENT.timestamp()).value == GOLDEN.read_text().strip()
+
+
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="Windows takes no time zone from the environment")
+def test_date_is_in_utc_wherever_the_machine_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "America/New_York")
+    time.tzset()
+    try:
+        token = sign(SIGNER, PROVIDER, MOMENT.timestamp())
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert token.value == GOLDEN.read_text().strip()
 
 
 def test_what_is_secret_is_named_and_shown_nowhere() -> None:
