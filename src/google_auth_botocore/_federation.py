@@ -153,7 +153,7 @@ class Federation:
                 "aud": "https://oauth2.googleapis.com/token",
                 "scope": " ".join(settings.scopes),
                 "iat": now,
-                "exp": now + min(settings.lifetime, 3600),
+                "exp": now + settings.lifetime,
             }
             return _google.sign_jwt(sender, settings, bearer, self.identity.assumed_role, claims)
 

@@ -220,12 +220,9 @@ class _Transport:
 
     def __init__(self, request: Any) -> None:
         self._request = request
-        target = request
-        bound: dict[str, Any] = {}
-        while isinstance(target, functools.partial):  # AuthorizedSession binds its own timeout
-            bound = {**target.keywords, **bound}
-            target = target.func
-        self._bound_timeout = bound.get("timeout")
+        target, self._bound_timeout = request, None
+        if isinstance(request, functools.partial):  # AuthorizedSession binds its own timeout
+            target, self._bound_timeout = request.func, request.keywords.get("timeout")
         self.kind = _kind(target)
         self._extra: dict[str, Any] = {}
         if self.kind == "requests":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import pickle
+import random
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +13,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any, ClassVar
 
 import google.auth.credentials as base
+import google.auth.transport.requests
 import pytest
 import requests.structures
 from google.auth import exceptions
@@ -259,6 +261,30 @@ class TestTransport:
     def test_authorized_session_gives_its_own_partial(self, make: Make, request_: FakeGoogle) -> None:
         make().refresh(functools.partial(request_, timeout=(3.0, 120)))
         assert request_.calls[0].timeout == (3.0, 10.0)
+
+    @pytest.mark.usefixtures("clock")
+    def test_an_address_that_does_not_answer_leaves_time_for_the_next(
+        self, make: Make, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """requests tries each address of a name, and a firewall may drop packets to some."""
+        seen: list[object] = []
+
+        def send(*_: object, timeout: object, **__: object) -> None:
+            seen.append(timeout)
+            raise requests.exceptions.ConnectTimeout
+
+        monkeypatch.setattr(requests.Session, "send", send)
+        with requests.Session() as session, pytest.raises(FederationError):
+            make().refresh(google.auth.transport.requests.Request(session))
+        assert seen[0] == (3.05, 10.0)
+
+    def test_processes_that_fail_together_do_not_try_again_together(
+        self, make: Make, request_: FakeGoogle, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(random, "uniform", lambda low, high: low + (high - low) / 4)
+        request_.script.extend([Answer(b"", 503)] * 3)
+        make().refresh(request_)
+        assert clock.slept == [0.25 * 0.625, 0.5 * 0.625, 1.0 * 0.625]
 
     def test_callable_without_a_timeout_gets_googles_four_arguments(self, make: Make, request_: FakeGoogle) -> None:
         def plain(url: str, method: str, body: bytes, headers: dict[str, str]) -> Answer:

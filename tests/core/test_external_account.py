@@ -227,6 +227,12 @@ def test_googles_other_forms_are_taken(host: str, request_: FakeGoogle) -> None:
     assert request_.calls[0].url == url
 
 
+def test_address_in_a_url_may_be_escaped() -> None:
+    url = IMPERSONATION.replace("@", "%40")
+    assert "%40" in url
+    assert Credentials.from_info(info(service_account_impersonation_url=url)).service_account_email == ACCOUNT
+
+
 def test_universe_of_a_file_must_be_the_one_in_code() -> None:
     foreign = info(
         universe_domain="apis.example",

@@ -21,7 +21,7 @@ import pytest
 from google.cloud import storage  # type: ignore[attr-defined]  # a namespace without types
 from google.cloud.storage import transfer_manager
 
-from google_auth_botocore import Credentials
+from google_auth_botocore import Credentials, _transport
 from google_auth_botocore.emulator import Emulator, Fault
 from google_auth_botocore.emulator.aws import InstanceMetadata
 from google_auth_botocore.emulator.sandbox import Sandbox
@@ -83,6 +83,14 @@ def test_child_uses_the_parents_token_and_gets_its_next_one_itself(credentials: 
     second = in_child(lambda: renewed(credentials))
     assert second.startswith("ya29.")
     assert token(credentials) == first != second
+
+
+def test_child_has_connections_of_its_own(credentials: Credentials) -> None:
+    """Two processes that write into one would mix up their requests."""
+    token(credentials)
+    parents = _transport._own.request.session
+    assert in_child(lambda: str(_transport._own.request.session is parents)) == "False"
+    assert _transport._own.request.session is parents
 
 
 @pytest.mark.parametrize("lock", ["source", "identity", "federation"])

@@ -11,10 +11,11 @@ from consumers.matrix.world import LIFE, Consumer, World
 
 # So many seconds past its end a token is over by every clock; some libraries know whole seconds alone.
 _PAST = 10
-# How our errors begin, and what to do about the one that another try would not change.
-_OURS = ("Google's ", " refused a")
-_WHOLE = (
-    *_OURS,
+# What our errors say of Google while it is down; and of a refusal, along with what to do about it.
+_DOWN = ("Google's ", " could not give a")
+_REFUSED = (
+    "Google's ",
+    " refused a",
     "Permission 'iam.serviceAccounts.getAccessToken' denied",
     "gcloud iam service-accounts add-iam-policy-",
 )
@@ -87,7 +88,7 @@ def _outage(world: World, consumer: type[Consumer], left: float) -> str:
                 world.threads.run()
                 client.job()
             except Exception as error:
-                return _shown(error, *_OURS) + _time(world.clock.now - start)
+                return _shown(error, *_DOWN) + _time(world.clock.now - start)
     assert (len(set(world.doors.admitted)), world.doors.refused) == (1, 0)
     if waited:
         return "calls wait" + _time(waited)
@@ -108,7 +109,7 @@ def failure(world: World, consumer: type[Consumer]) -> str:
             client.job()
             shown = "unnoticed"
         except Exception as error:
-            shown = _shown(error, *_WHOLE)
+            shown = _shown(error, *_REFUSED)
         return shown + _cost(world.exchanges - before) + _time(world.clock.now - start)
 
 
