@@ -156,7 +156,7 @@ def typing(session: nox.Session) -> None:
 
 @nox.session
 def build(session: nox.Session) -> None:
-    """Builds wheel and sdist, into the directory after `--`; runs the command of each where nothing else is, and the core's tests on the wheel."""
+    """Builds wheel and sdist, into the directory after `--`; runs the command of each where nothing else is, and tests of the sdist on the wheel."""
     session.install("build", env=INSTALL_ENV)
     out = Path(session.posargs[0]) if session.posargs else Path(session.create_tmp())
     session.run("python", "-m", "build", "--outdir", str(out))
@@ -170,4 +170,10 @@ def build(session: nox.Session) -> None:
         session.run(str(bare / "python"), "-I", "-c", INSTALLED, external=True)
     wheel = max(out.glob("*.whl"), key=lambda path: path.stat().st_mtime)
     install(session, "minimums", project=f"{wheel}[emulator]")
-    session.run("pytest", "-o", "pythonpath=tests", "tests/core")  # without src: what is installed is imported
+    sdist = max(out.glob("*.tar.gz"), key=lambda path: path.stat().st_mtime)
+    place = Path(session.create_tmp(), "sdist")
+    shutil.rmtree(place, ignore_errors=True)
+    shutil.unpack_archive(sdist, place)
+    session.chdir(place / sdist.name.removesuffix(".tar.gz"))
+    # Without src: what is installed is imported.
+    session.run("pytest", "-o", "pythonpath=tests", "tests/core", "tests/test_project.py")

@@ -25,6 +25,7 @@ SOURCE = ROOT / "src" / "google_auth_botocore"
 CORE = sorted(path for path in SOURCE.glob("*.py") if path.name not in {"__main__.py", "pytest_plugin.py"})
 CLI = sorted((SOURCE / "cli").rglob("*.py"))
 ADAPTERS = sorted((SOURCE / "adapters").glob("*.py"))
+TESTS = ROOT / "tests"
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 RECIPES = README.split("\n## Recipes\n")[1].split("\n## ")[0]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -132,6 +133,26 @@ def test_every_adapter_is_in_the_readme_and_has_an_extra() -> None:
     assert set(re.findall(r"`adapters\.(\w+)`", README)) == names
     # google-auth itself is always there.
     assert names - {"google_auth_aio"} <= {name.replace("-", "_") for name in PROJECT["optional-dependencies"]}
+
+
+@pytest.mark.parametrize("path", [path for path in ADAPTERS if path.stem != "__init__"], ids=lambda path: path.stem)
+def test_every_adapter_is_tested_typed_and_driven(path: Path) -> None:
+    """By a module of tests, by type checkers, and as one of the README's table."""
+    assert (TESTS / "adapters" / f"test_{path.stem}.py").is_file()
+    assert f"google_auth_botocore.adapters.{path.stem}\n" in (TESTS / "typed" / "api.py").read_text(encoding="utf-8")
+    assert f"google_auth_botocore.adapters.{path.stem}" in imported(TESTS / "consumers" / "matrix" / "adapted.py")
+
+
+def test_every_extra_of_an_adapter_is_installed_for_its_tests() -> None:
+    sessions = (ROOT / "noxfile.py").read_text(encoding="utf-8")
+    for name in PROJECT["optional-dependencies"]:
+        if name.replace("-", "_") in {path.stem for path in ADAPTERS}:
+            assert re.search(rf'"-e\.\[[^]]*\b{name}\b', sessions), name
+            assert re.search(rf'extras = \([^)]*"{name}"', sessions), name
+
+
+def test_readme_is_short() -> None:
+    assert len(README.splitlines()) < 300
 
 
 def test_botocore_sessions_are_one_modules_business() -> None:

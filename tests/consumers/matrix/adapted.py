@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import datetime as dt
+import json
 import time
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -12,13 +15,15 @@ import kubernetes.client
 import obstore
 import polars as pl
 from adapters.bearers import Bearers, Objects
+from gcloud.aio.auth import token
 from gcloud.aio.auth.token import BaseToken
 from gcloud.aio.storage import Storage
+from google.auth.aio.transport.sessions import AsyncAuthorizedSession
 from obstore.store import GCSStore
 
 from consumers.matrix.world import BUCKET, OBJECTS, TABLE, TABLE_NAME, Consumer, World
 from google_auth_botocore import Credentials
-from google_auth_botocore.adapters import gcloud_aio
+from google_auth_botocore.adapters import gcloud_aio, google_auth_aio
 from google_auth_botocore.adapters import httpx as httpx_adapter
 from google_auth_botocore.adapters import kubernetes as kubernetes_adapter
 from google_auth_botocore.adapters import obstore as obstore_adapter
@@ -52,9 +57,11 @@ class Obstore(Consumer):
 
 class Polars(Consumer):
     name = "polars"
-    strict = True
+    keeps = 8
+    caught = OSError
 
     def __init__(self, credentials: Credentials, world: World) -> None:
+        world.patch.setattr(polars_adapter, "_SHORTLY", 7)  # for a test to wait for its end
         self._running = contextlib.ExitStack()
         objects = Objects({f"/{BUCKET}/{name}": content for name, content in OBJECTS.items()})
         self._url = self._running.enter_context(Bearers(world.sandbox.google).guard(objects))
@@ -72,12 +79,25 @@ class Polars(Consumer):
         self._running.close()
 
 
+def _dated(found: Any, world: World) -> Any:
+    """The module `datetime`, or the class of that name, with the time of this world."""
+
+    class Dated(dt.datetime):
+        @classmethod
+        def now(cls, tz: dt.tzinfo | None = None) -> Any:
+            return cls.fromtimestamp(world.clock.time(), tz)
+
+    return SimpleNamespace(**{**vars(found), "datetime": Dated}) if found is dt else Dated
+
+
 class GcloudAio(Consumer):
     name = "gcloud-aio"
     waits = ("tenacity.wait.random",)
 
     def __init__(self, credentials: Credentials, world: World) -> None:
         world.patch.setattr(BaseToken.acquire_access_token.retry, "sleep", world.sleep)
+        for module in (token, gcloud_aio):
+            world.patch.setattr(module, "datetime", _dated(module.datetime, world))
         self._loop = asyncio.new_event_loop()
         self._client = self._loop.run_until_complete(self._made(credentials, world.sandbox.storage.url))
 
@@ -108,8 +128,32 @@ class Httpx(Consumer):
         self._client.close()
 
 
+class GoogleAuthAio(Consumer):
+    name = "google.auth.aio"
+
+    def __init__(self, credentials: Credentials, world: World) -> None:
+        world.http.replies["GET /thing"] = {"it": "works"}
+        self._url = f"{world.http.url}/thing"
+        self._loop = asyncio.new_event_loop()
+        self._session = AsyncAuthorizedSession(google_auth_aio.Credentials(credentials))
+
+    def job(self) -> None:
+        assert json.loads(self._loop.run_until_complete(self._body())) == {"it": "works"}
+
+    async def _body(self) -> bytes:
+        response = await self._session.request("GET", self._url, headers={})
+        assert response.status_code == 200
+        return await response.read()
+
+    def close(self) -> None:
+        self._loop.run_until_complete(self._session.close())
+        self._loop.close()
+
+
 class Kubernetes(Consumer):
     name = "kubernetes"
+
+    caught = kubernetes.client.ApiException
 
     def __init__(self, credentials: Credentials, world: World) -> None:
         world.http.replies["GET /api/v1/namespaces"] = NAMESPACES

@@ -112,7 +112,8 @@ class Genai(Consumer):
         assert self._client.models.generate_content(model=MODEL, contents="6 × 7?").text == "42"
 
     def close(self) -> None:
-        self._client.close()
+        if hasattr(self._client, "close"):  # as its older releases have not
+            self._client.close()
 
 
 def sql_instance(certificate: Certificate) -> dict[str, Any]:

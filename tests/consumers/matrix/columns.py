@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import time
 from collections.abc import Callable, Iterator
 from functools import partial
 
@@ -61,7 +62,7 @@ def refused(world: World, consumer: type[Consumer]) -> str:
             client.job()
             return "replaced" + _cost(world.exchanges - before)
         except Exception as error:
-            refusal = type(error)
+            refusal = consumer.caught or type(error)
         mine, scoped = world.credentials, world.credentials.with_scopes(consumer.scopes)
         for credentials, done in ((mine, "user refreshes"), (scoped, "user refreshes its scopes")):
             credentials.refresh(None)
@@ -80,6 +81,7 @@ def _outage(world: World, consumer: type[Consumer], left: float) -> str:
         client.job()
         world.catch_up()
         start = world.clock.now
+        time.sleep(client.keeps)
         with world.outage():
             try:
                 client.job()
@@ -115,13 +117,13 @@ def failure(world: World, consumer: type[Consumer]) -> str:
 
 def _first(world: World, client: Consumer) -> int:
     """Does the first job and lets its token end; gives how often Google was asked until then."""
-    if not client.strict:
-        world.run_late(LIFE + _PAST)
+    world.run_late(LIFE - client.keeps if client.keeps else LIFE + _PAST)
     client.job()
     asked = world.exchanges
     world.catch_up()
-    if client.strict:
-        world.clock.advance(LIFE + _PAST)
+    if client.keeps:
+        time.sleep(client.keeps)
+        world.clock.advance(client.keeps + _PAST)
     return asked
 
 

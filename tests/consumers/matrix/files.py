@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import duckdb
@@ -32,11 +33,9 @@ class DuckDb(Gcsfs):
     name = "DuckDB over gcsfs"
 
     def __init__(self, credentials: Credentials, world: World) -> None:
-        # Its reading ahead, for which a table of three rows is too small, may wait for ever for a read that failed.
-        world.patch.setattr(
-            "gcsfs.core._get_prefetcher_and_cache_config", lambda *_: ("readahead", "explicit"), raising=False
-        )
         super().__init__(credentials, world)
+        # Its reading ahead, for which a table of three rows is too small, may wait for ever for a read that failed.
+        world.patch.setattr(self._files, "_open", partial(self._files._open, cache_type="readahead"))
         self._database = duckdb.connect()
         self._database.register_filesystem(self._files)
 

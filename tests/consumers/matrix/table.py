@@ -16,7 +16,6 @@ class Row(NamedTuple):
     What the words mean:
 
     - works, renewed, replaced: the user notices nothing.
-    - renewed, seen after a 401: nor here, but the API does.
     - ERROR, user refreshes: the library raises its own, until `credentials.refresh(None)`.
     - ERROR, user refreshes its scopes: until the same of a copy with the scopes that the client asks for.
     - ERROR to its end: the library keeps the token, whatever the user does.
@@ -79,25 +78,21 @@ EXPECTED: dict[type[Consumer], Row] = {
         failure="lost: Error, 12 exchanges, 1½ min or our message in Error, 12 exchanges, 1½ min",
     ),
     # These three keep a token: obstore to its last minutes, in which it asks at each request; polars to its last five,
-    # and then for 15 s at a time, by a clock that can't be reached, so that a 401 alone makes it ask again here;
-    # gcloud-aio for half of what is left of its life.
+    # and then for 15 s at a time; gcloud-aio for half of what is left of its life.
     adapted.Obstore: Row(
         refused="UnauthenticatedError to its end", outage="unasked", failure="our message in UnauthenticatedError"
     ),
     adapted.Polars: Row(
-        refresh="renewed, seen after a 401",
-        refused="PermissionError, user refreshes",
+        refused="OSError, user refreshes",
         outage="unasked",
-        late_outage="unasked",
     ),
     adapted.GcloudAio: Row(
         refused="ClientResponseError to its end",
-        outage="unasked",
-        late_outage="unasked",
         failure="our error, 2 exchanges, ½ min",
     ),
     adapted.Httpx: Row(),
-    adapted.Kubernetes: Row(refused="UnauthorizedException, user refreshes"),
+    adapted.GoogleAuthAio: Row(),
+    adapted.Kubernetes: Row(refused="ApiException, user refreshes"),
 }
 
 _HEAD = (

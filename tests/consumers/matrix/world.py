@@ -183,8 +183,10 @@ class Consumer:
 
     # What the README calls it.
     name: ClassVar[str]
-    # Whether it takes no token that is over by the clock on the wall, and keeps one that is not.
-    strict: ClassVar[bool] = False
+    # For how many seconds, by a clock that can't be reached, it keeps a token that ends then; it takes none that is over.
+    keeps: ClassVar[float] = 0.0
+    # What its users catch where Google refuses a token; None: the very class that it raises.
+    caught: ClassVar[type[Exception] | None] = None
     # What it asks for where nobody has chosen scopes.
     scopes: ClassVar[Sequence[str] | None] = None
     # Where it waits between two tries: `time`, `asyncio` and `random`, as modules of its own see them.
