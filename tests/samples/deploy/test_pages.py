@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -109,3 +110,14 @@ def iam_client(sandbox: Sandbox) -> Any:
 
     keys = {"aws_access_key_id": "x", "aws_secret_access_key": "x", "region_name": "us-east-1"}
     return boto3.client("iam", endpoint_url=sandbox.aws.url, **keys)
+
+
+@pytest.mark.skipif(shutil.which("terraform") is None, reason="terraform is not on this machine")
+def test_terraform_would_lay_it_out_so() -> None:
+    done = subprocess.run(
+        ["terraform", f"-chdir={DEPLOY / 'terraform'}", "fmt", "-check", "-diff", "-recursive"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
