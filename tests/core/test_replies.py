@@ -192,6 +192,7 @@ def test_a_callable_may_raise_what_it_likes(make: Make, request_: FakeGoogle) ->
     make().refresh(request_)
 
 
+@pytest.mark.usefixtures("clock")
 def test_password_of_a_proxy_whose_url_can_not_be_read_is_in_no_error(
     make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
