@@ -218,7 +218,8 @@ def optional_text(name: str, value: object) -> str | None:
 
 def text(name: str, value: object) -> str:
     """A non-empty string without control characters: it may become part of a header."""
-    if not isinstance(value, str) or not value.strip() or not value.isprintable():
-        kind = "non-empty string" if not isinstance(value, str) or not value.strip() else "single line of text"
-        raise ConfigurationError(f"{name} must be a {kind}, not {quoted(value)}.")
+    if not isinstance(value, str) or not value.strip():
+        raise ConfigurationError(f"{name} must be a non-empty string, not {quoted(value)}.")
+    if not value.isprintable():
+        raise ConfigurationError(f"{name} must be a single line of text, not {quoted(value)}.")
     return str.__str__(value)  # of an enumeration of texts the value, and not the name

@@ -134,9 +134,9 @@ def _impersonation(info: Mapping[str, Any], universe: str, in_code: Mapping[str,
     options = info.get("service_account_impersonation")
     if options is not None and not isinstance(options, Mapping):
         raise ConfigurationError("service_account_impersonation must be a JSON object.")
-    if options and options.get("token_lifetime_seconds") is not None:
-        name = "token_lifetime_seconds"
-        found["lifetime"] = _config.lifetime(f"service_account_impersonation's {name}", options[name])
+    seconds = options.get("token_lifetime_seconds") if options else None
+    if seconds is not None:
+        found["lifetime"] = _config.lifetime("service_account_impersonation's token_lifetime_seconds", seconds)
     return found
 
 

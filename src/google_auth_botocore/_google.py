@@ -75,13 +75,15 @@ class _Call(NamedTuple):
         refusal = _refusal(document, reply.body, sender.secrets)
         seen = ", ".join(filter(None, (f"HTTP {reply.status}", refusal.reason)))
         said = f": {refusal.text}" if refusal.text else ""
-        usual = None
+        make: type[FederationError] = FederationError
+        did, usual = "refused", None
         if reply.transient:
+            make, did = TransientFederationError, "could not give"
             usual = "The next try may have an answer: nothing is wrong with the request."
         elif not isinstance(document, Mapping):
             usual = f"Check that {self.url} is Google's, and what stands between: a proxy, a captive portal."
-        raise (TransientFederationError if reply.transient else FederationError)(
-            f"{self.server} {'could not give' if reply.transient else 'refused'} {self.wanted} ({seen}){said.rstrip('.')}.",
+        raise make(
+            f"{self.server} {did} {self.wanted} ({seen}){said.rstrip('.')}.",
             step=self.step,
             reason=refusal.reason,
             status_code=reply.status,

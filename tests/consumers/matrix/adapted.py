@@ -152,7 +152,6 @@ class GoogleAuthAio(Consumer):
 
 class Kubernetes(Consumer):
     name = "kubernetes"
-
     caught = kubernetes.client.ApiException
 
     def __init__(self, credentials: Credentials, world: World) -> None:

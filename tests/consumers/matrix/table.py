@@ -82,14 +82,8 @@ EXPECTED: dict[type[Consumer], Row] = {
     adapted.Obstore: Row(
         refused="UnauthenticatedError to its end", outage="unasked", failure="our message in UnauthenticatedError"
     ),
-    adapted.Polars: Row(
-        refused="OSError, user refreshes",
-        outage="unasked",
-    ),
-    adapted.GcloudAio: Row(
-        refused="ClientResponseError to its end",
-        failure="our error, 2 exchanges, ½ min",
-    ),
+    adapted.Polars: Row(refused="OSError, user refreshes", outage="unasked"),
+    adapted.GcloudAio: Row(refused="ClientResponseError to its end", failure="our error, 2 exchanges, ½ min"),
     adapted.Httpx: Row(),
     adapted.GoogleAuthAio: Row(),
     adapted.Kubernetes: Row(refused="ApiException, user refreshes"),

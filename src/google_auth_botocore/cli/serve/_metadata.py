@@ -75,8 +75,8 @@ def answer(identity: Identity, path: str, query: Mapping[str, str]) -> Reply | W
         return IDToken(audience, query.get("format") == "full")
     if isinstance(node, Mapping):
         recursive = query.get("recursive", "").lower() == "true"
-        of_accounts = segments[-1:] == [_ACCOUNTS]
-        return document(_recursive(node, named=of_accounts)) if recursive else text(200, _listing(node))
+        name = segments[-1] if segments else ""
+        return document(_recursive(name, node)) if recursive else text(200, _listing(node))
     return text(200, "".join(f"{each}\n" for each in node) if isinstance(node, list) else str(node))
 
 
@@ -100,13 +100,13 @@ def _listing(node: _Node) -> str:
     return "".join(f"{name}/\n" if isinstance(value, Mapping) else f"{name}\n" for name, value in node.items())
 
 
-def _recursive(node: _Node, *, named: bool = False) -> dict[str, Any]:
+def _recursive(directory: str, node: _Node) -> dict[str, Any]:
     """A directory as JSON: keys in camel case, but for names of accounts; no tokens."""
     found: dict[str, Any] = {}
     for name, value in node.items():
-        key = name if named else re.sub(r"[-_](\w)", lambda match: match[1].upper(), name)
+        key = name if directory == _ACCOUNTS else re.sub(r"[-_](\w)", lambda match: match[1].upper(), name)
         if isinstance(value, Mapping):
-            found[key] = _recursive(value, named=name == _ACCOUNTS)
+            found[key] = _recursive(name, value)
         elif not isinstance(value, type):
             found[key] = value
     return found

@@ -43,12 +43,9 @@ class Tokens:
         """The answer of a metadata server: a token, or why there is none. Blocks until it is there."""
         try:
             value, expiry = self._source(wanted).token()
-        except FederationError as error:
+        except (ConfigurationError, FederationError) as error:
             self._tell(str(error))
             return text(_status(error), str(error))
-        except ConfigurationError as error:  # no ID token without a service account; a scope that can't be one
-            self._tell(str(error))
-            return text(404, str(error))
         except Exception as error:  # noqa: BLE001 - a client waits for an answer
             # What its text may hold is not known.
             return text(500, f"This metadata server failed: {type(error).__name__}.")
@@ -106,8 +103,10 @@ class _Source:
         return token.expiry.timestamp() - self._clock()
 
 
-def _status(error: FederationError) -> int:
+def _status(error: ConfigurationError | FederationError) -> int:
     """Clients retry 503, and give up at once on the others."""
+    if isinstance(error, ConfigurationError):  # no ID token without a service account; a scope that can't be one
+        return 404
     if error.retryable:
         return 503
     return 404 if error.status_code == 404 else 403
