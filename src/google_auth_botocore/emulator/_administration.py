@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from google_auth_botocore.emulator._bindings import ConcurrentChangeError, Policies
+from google_auth_botocore.emulator._bindings import ROLE, ConcurrentChangeError, Policies
 from google_auth_botocore.emulator._callers import authenticate, permission_denied
 from google_auth_botocore.emulator._errors import RpcError
 from google_auth_botocore.emulator._http import Call
@@ -101,7 +101,7 @@ class Administration:
         if binding.get("condition"):
             raise RpcError(501, "The emulator has no conditions of IAM bindings.")
         role, members = binding.get("role"), binding.get("members", [])
-        if not re.fullmatch(r"roles/[\w.]+|(projects|organizations)/[^/]+/roles/[\w.]+", str(role)):
+        if not ROLE.fullmatch(str(role)):
             raise RpcError(400, f"Role ({role}) does not exist in the resource's hierarchy.")
         for member in members:
             email = str(member).removeprefix("serviceAccount:")

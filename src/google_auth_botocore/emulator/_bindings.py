@@ -27,7 +27,7 @@ _PERMISSIONS: Mapping[str, frozenset[str]] = {
     ),
 }
 _OWNER = "roles/owner"
-_ROLE = re.compile(r"((projects|organizations)/[^/]+/)?roles/[A-Za-z0-9_.]+")
+ROLE = re.compile(r"((projects|organizations)/[^/]+/)?roles/[A-Za-z0-9_.]+")
 # Owners set up everything, and impersonate nobody.
 _IMPERSONATION = frozenset().union(*_PERMISSIONS.values())
 
@@ -73,7 +73,7 @@ class Policies:
             ValueError: the member is of no kind that IAM knows, or the role's name is none.
         """
         _check(member)
-        if not _ROLE.fullmatch(role):
+        if not ROLE.fullmatch(role):
             raise ValueError(f"{role!r} is not a role: its name is like roles/iam.workloadIdentityUser")
         with self._lock:
             policy = self._policies.setdefault(resource, _Policy())
