@@ -18,6 +18,7 @@ import botocore.credentials
 from botocore.credentials import AssumeRoleCredentialFetcher, EnvProvider
 
 from google_auth_botocore import _aws_errors, _aws_keys, _config, _hints, _quiet, _region, _session, _text
+from google_auth_botocore._exchange import ExchangeContext
 from google_auth_botocore._subject_token import Signer
 from google_auth_botocore.exceptions import (
     ConfigurationError,
@@ -137,26 +138,26 @@ class AwsIdentity:
         self._configured = None
         self._look_again = self.session is not None
 
-    def signer(self, verification_url: str | None, *, ahead: bool) -> Signer:
+    def signer(self, verification_url: str | None, context: ExchangeContext) -> Signer:
         """The keys as they are now, and the endpoint they are verified at.
 
         Args:
             verification_url: The file's `regional_cred_verification_url`; None: by the region's partition.
-            ahead: Nobody waits for the keys, so nobody is asked for an MFA code.
+            context: The terms of the exchange that the keys are for.
 
         Raises:
             FederationError: botocore finds no keys, half a set, or its source fails.
         """
-        return self._guarded(lambda: self._signer(verification_url, ahead=ahead))
+        return self._guarded(lambda: self._signer(verification_url, context))
 
-    def web_identity_token(self, audience: str, *, ahead: bool) -> str:
+    def web_identity_token(self, audience: str, context: ExchangeContext) -> str:
         """A JWT in which AWS says who the caller is: GetWebIdentityToken, signed with RS256, which Google takes too.
 
         https://docs.aws.amazon.com/STS/latest/APIReference/API_GetWebIdentityToken.html
 
         Args:
             audience: Who is to trust it.
-            ahead: As for `signer`.
+            context: As for `signer`.
 
         Raises:
             FederationError: As `signer`; or the account has it switched off, or the region is not known.
@@ -164,7 +165,7 @@ class AwsIdentity:
 
         def ask() -> str:
             session = self._session()
-            credentials, region = self._from_session(ahead=ahead)
+            credentials, region = self._from_session(context)
             if region in (None, "aws-global"):
                 raise _aws_errors.failed(
                     "GetWebIdentityToken has regional endpoints only, and no AWS region is set.",
@@ -223,12 +224,12 @@ class AwsIdentity:
         finally:
             del failure  # whose traceback has this frame
 
-    def _signer(self, verification_url: str | None, *, ahead: bool) -> Signer:
+    def _signer(self, verification_url: str | None, context: ExchangeContext) -> Signer:
         credentials: Any
         if self._environment_decides():
             credentials, region = EnvProvider().load(), self._stated_region()
         else:
-            credentials, region = self._from_session(ahead=ahead)
+            credentials, region = self._from_session(context)
         keys = _aws_keys.usable(credentials)
         region, host = _region.endpoint(region, verification_url)
         _LOGGER.debug("AWS keys from %s, to be verified at %s in %s", _session.method(credentials), host, region)
@@ -248,7 +249,7 @@ class AwsIdentity:
         stated = (self.origin.region, os.environ.get("AWS_REGION"), os.environ.get("AWS_DEFAULT_REGION"))
         return next(filter(None, map(_region.parent, stated)), None)
 
-    def _from_session(self, *, ahead: bool) -> tuple[Any, str | None]:
+    def _from_session(self, context: ExchangeContext) -> tuple[Any, str | None]:
         session = self._session()
         region = self._region(session)
         if self._credentials is None:
@@ -257,7 +258,7 @@ class AwsIdentity:
                 self._credentials, session, dict(self.origin.assume_role).get("RoleArn")
             )
         credentials = self._credentials
-        if ahead and self._prompts(session) and _aws_keys.refresh_needed(credentials):
+        if context.background and self._prompts(session) and _aws_keys.refresh_needed(credentials):
             raise _aws_errors.failed(
                 "The AWS role wants an MFA code, and nobody is asked for one in the background.",
                 "MfaRequired",

@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 from google.auth import credentials as google_credentials
 
 from google_auth_botocore import _clock, _config, _quiet, _token
-from google_auth_botocore._token import Request, TokenSource
+from google_auth_botocore._exchange import Request
+from google_auth_botocore._token import TokenSource
 
 Self = TypeVar("Self", bound="SourceCredentials")
 

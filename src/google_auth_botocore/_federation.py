@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 from google_auth_botocore import _aws, _google, _hints, _quiet, _subject_token, _transport
 from google_auth_botocore._clock import Clock
 from google_auth_botocore._config import JWT, Settings
-from google_auth_botocore._token import DEADLINE, Errand, Minted, Request, TokenSource
+from google_auth_botocore._exchange import DEADLINE, ExchangeContext, Request
+from google_auth_botocore._token import Minted, TokenSource
 from google_auth_botocore._transport import Sender
 from google_auth_botocore.exceptions import FederationError
 
@@ -58,17 +59,17 @@ class Federation:
         if settings.service_account is None:
             return self._federated(settings, settings.scopes)
         mint = self._delegated if settings.subject is not None else self._impersonated
-        return self._source(settings, lambda request, errand: mint(settings, request, errand))
+        return self._source(settings, lambda request, context: mint(settings, request, context))
 
     def id_tokens(self, settings: Settings, audience: str, include_email: bool) -> TokenSource:
         """The source of ID tokens for an audience."""
 
-        def mint(request: Request, errand: Errand) -> Minted:
+        def mint(request: Request, context: ExchangeContext) -> Minted:
             def generate(sender: Sender, bearer: str) -> Minted:
                 role = self.identity.assumed_role
                 return _google.generate_id_token(sender, settings, bearer, role, audience, include_email)
 
-            return self._with_federated_token(settings, request, errand, generate)
+            return self._with_federated_token(settings, request, context, generate)
 
         return self._source((settings, audience, include_email), mint)
 
@@ -77,7 +78,7 @@ class Federation:
         return _quiet.quietly(self._with_federated_token)(
             settings,
             request,
-            Errand(ahead=False, deadline=self._clock.monotonic() + DEADLINE),
+            ExchangeContext(background=False, deadline=self._clock.monotonic() + DEADLINE),
             lambda sender, bearer: _google.sign_blob(sender, settings, bearer, self.identity.assumed_role, blob),
         )
 
@@ -101,16 +102,18 @@ class Federation:
         )
         return self._source(
             key,
-            lambda request, errand: self._exchanged(settings, scopes, request, errand),
+            lambda request, context: self._exchanged(settings, scopes, request, context),
             widest=scopes == (_IAM_SCOPE,),
         )
 
-    def _exchanged(self, settings: Settings, scopes: tuple[str, ...], request: Request, errand: Errand) -> Minted:
+    def _exchanged(
+        self, settings: Settings, scopes: tuple[str, ...], request: Request, context: ExchangeContext
+    ) -> Minted:
         resolved_again = dated_again = False
         while True:
-            sender = self._sender(request, errand)
+            sender = self._sender(request, context)
             try:
-                subject_token = self._subject_token(settings, sender, ahead=errand.ahead)
+                subject_token = self._subject_token(settings, sender, context)
                 return _google.exchange(sender, settings, subject_token, scopes)
             except FederationError as error:
                 # AWS says so to Google of a signed request, and to us where we ask it for a JWT.
@@ -124,25 +127,25 @@ class Federation:
                 else:
                     raise
 
-    def _subject_token(self, settings: Settings, sender: Sender, *, ahead: bool) -> str:
+    def _subject_token(self, settings: Settings, sender: Sender, context: ExchangeContext) -> str:
         if settings.subject_token_type == JWT:
-            value = self.identity.web_identity_token(f"https:{settings.audience}", ahead=ahead)
+            value = self.identity.web_identity_token(f"https:{settings.audience}", context)
             secrets: tuple[str, ...] = (value,)
         else:
-            signer = self.identity.signer(settings.verification_url, ahead=ahead)
+            signer = self.identity.signer(settings.verification_url, context)
             signed = _subject_token.sign(signer, settings.audience, self._clock.time() + self._offset)
             value, secrets = signed.value, signed.secrets
         sender.secrets.extend(secrets)
         self._shown = secrets
         return value
 
-    def _impersonated(self, settings: Settings, request: Request, errand: Errand) -> Minted:
+    def _impersonated(self, settings: Settings, request: Request, context: ExchangeContext) -> Minted:
         def generate(sender: Sender, bearer: str) -> Minted:
             return _google.generate_access_token(sender, settings, bearer, self.identity.assumed_role)
 
-        return self._with_federated_token(settings, request, errand, generate)
+        return self._with_federated_token(settings, request, context, generate)
 
-    def _delegated(self, settings: Settings, request: Request, errand: Errand) -> Minted:
+    def _delegated(self, settings: Settings, request: Request, context: ExchangeContext) -> Minted:
         """A Workspace user's token: the service account signs that it acts for the user."""
 
         def sign(sender: Sender, bearer: str) -> str:
@@ -160,9 +163,9 @@ class Federation:
         dated_again = False
         while True:
             # The assertion is for another server, which knows nothing of the federated token.
-            assertion = self._with_federated_token(settings, request, errand, sign)
+            assertion = self._with_federated_token(settings, request, context, sign)
             # Not made before: it knows what must not be quoted, and that is what the assertion was had for, too.
-            sender = self._sender(request, errand)
+            sender = self._sender(request, context)
             try:
                 return _google.assertion_token(sender, settings, assertion)
             except FederationError as error:
@@ -176,23 +179,23 @@ class Federation:
         self,
         settings: Settings,
         request: Request,
-        errand: Errand,
+        context: ExchangeContext,
         work: Callable[[Sender, str], Result],
     ) -> Result:
         """Calls IAM Credentials; when it finds the federated token wrong, once more with another."""
         source = self._federated(settings, (_IAM_SCOPE,))
-        held = source.with_life(request, errand, _LONG_ENOUGH)
+        held = source.with_life(request, context, _LONG_ENOUGH)
         try:
-            return work(self._sender(request, errand), held.token.value)
+            return work(self._sender(request, context), held.token.value)
         except FederationError as error:
             if error.status_code != 401:
                 raise
-        held = source.replaced(request, errand, held)
-        return work(self._sender(request, errand), held.token.value)
+        held = source.replaced(request, context, held)
+        return work(self._sender(request, context), held.token.value)
 
-    def _sender(self, request: Request, errand: Errand) -> Sender:
+    def _sender(self, request: Request, context: ExchangeContext) -> Sender:
         """For one new token; a server that knows an older one, or what it was had for, must not quote it."""
-        sender = Sender(request, self._clock, errand)
+        sender = Sender(request, self._clock, context)
         sender.secrets.extend(self._shown)
         with self._lock:
             held = [source.held for source in self._sources.values()]

@@ -12,18 +12,17 @@ import weakref
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from enum import Enum
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 from google_auth_botocore import _clock
 from google_auth_botocore._clock import Clock, Moment
+from google_auth_botocore._exchange import DEADLINE, ExchangeContext, Request
 from google_auth_botocore.exceptions import FederationError, TransientFederationError
 
 ErrorT = TypeVar("ErrorT", bound=Exception)
 
 _LOGGER = logging.getLogger(__name__)
 
-# Longest time from the first byte sent to the last retry given up; nobody waits longer for a token.
-DEADLINE = 30.0
 # The advisory window is at most this long, and drawn from its upper half.
 _LONGEST_WINDOW = 15 * 60.0
 # A failure that another try would not change answers requests for this long: gRPC retries it many times a second.
@@ -114,39 +113,11 @@ def _datetime(timestamp: float) -> datetime:
 class _Flight:
     """One exchange on its way, and those who wait for it."""
 
-    def __init__(self, errand: Errand) -> None:
-        self.errand = errand
+    def __init__(self, context: ExchangeContext) -> None:
+        self.context = context
         self.done = threading.Event()
         self.held: Held | None = None
         self.error: Exception | None = None
-
-
-# google.auth.transport.Request, or what users pass for one; None for a transport of our own.
-Request = Callable[..., Any] | None
-
-
-class Errand:
-    """The terms on which a token is fetched.
-
-    Args:
-        ahead: Nobody waits for it yet, so nobody may be asked anything.
-        deadline: Latest end, by the monotonic clock.
-
-    Attributes:
-        not_before: When the server that refused wants to be asked again, if that is after the deadline.
-    """
-
-    def __init__(self, *, ahead: bool, deadline: float) -> None:
-        self.ahead = ahead
-        self.deadline: float = deadline
-        self.not_before: float = 0.0
-        self._resumed = False
-
-    def resume(self, now: float) -> None:
-        """Starts its time anew after the process was suspended; once, for a server may only look like that."""
-        if not self._resumed:
-            self._resumed = True
-            self.deadline = now + DEADLINE
 
 
 def _twin(error: ErrorT) -> ErrorT:
@@ -159,7 +130,7 @@ def _twin(error: ErrorT) -> ErrorT:
 def _ahead_in_vain(flight: _Flight) -> bool:
     """Whether a flight failed that was not allowed all that a caller is, such as asking for an MFA code."""
     error = flight.error
-    return flight.errand.ahead and isinstance(error, FederationError) and not error.retryable
+    return flight.context.background and isinstance(error, FederationError) and not error.retryable
 
 
 class TokenSource:
@@ -175,7 +146,7 @@ class TokenSource:
 
     def __init__(
         self,
-        mint: Callable[[Request, Errand], Minted],
+        mint: Callable[[Request, ExchangeContext], Minted],
         in_background: Callable[[Request], bool],
         clock: Clock,
         *,
@@ -222,15 +193,15 @@ class TokenSource:
         """
         return self._renew(request, self.held, remember=False)
 
-    def replaced(self, request: Request, errand: Errand, seen: Held) -> Held:
+    def replaced(self, request: Request, context: ExchangeContext, seen: Held) -> Held:
         """A token other than *seen*, which a server has just refused.
 
         Raises:
             FederationError: None could be had.
         """
-        return self._renew(request, seen, errand, remember=False)
+        return self._renew(request, seen, context, remember=False)
 
-    def with_life(self, request: Request, errand: Errand, seconds: float) -> Held:
+    def with_life(self, request: Request, context: ExchangeContext, seconds: float) -> Held:
         """A token that lives for at least so long; for a call that only needs it now.
 
         In its advisory window a refresh in the background is started, too, so that the next call finds a new one.
@@ -242,18 +213,20 @@ class TokenSource:
         now = _clock.read(self._clock)
         later = Moment(now.wall + seconds, now.monotonic + seconds)
         if held is None or state(held, later) is State.EXPIRED:
-            return self._renew(request, held, errand, remember=False)
+            return self._renew(request, held, context, remember=False)
         if state(held, now) is State.ADVISORY:
             self._renew_ahead(request, held, now.monotonic)
         return held
 
-    def _renew(self, request: Request, seen: Held | None, errand: Errand | None = None, *, remember: bool) -> Held:
-        flight, leads = self._board(seen, errand, remember=remember)
+    def _renew(
+        self, request: Request, seen: Held | None, context: ExchangeContext | None = None, *, remember: bool
+    ) -> Held:
+        flight, leads = self._board(seen, context, remember=remember)
         overdue = 0
         while flight is not None and not leads:
             # The deadline of the flight, not of the wait: whoever comes late to a flight that died with a
             # suspended process takes it over at once.
-            overdue += not flight.done.wait(max(0.0, flight.errand.deadline + 1 - self._clock.monotonic()))
+            overdue += not flight.done.wait(max(0.0, flight.context.deadline + 1 - self._clock.monotonic()))
             if overdue > 1:  # the next to take it over would get no further
                 raise TransientFederationError(
                     f"Another thread has asked for a token for more than {DEADLINE:.0f} s, and has got no answer.",
@@ -264,12 +237,14 @@ class TokenSource:
                 raise _twin(flight.error)
             if flight.held is not None:
                 return flight.held
-            flight, leads = self._board(seen, errand, remember=remember)
+            flight, leads = self._board(seen, context, remember=remember)
         if flight is None:
-            return self.held or self._renew(request, None, errand, remember=remember)
+            return self.held or self._renew(request, None, context, remember=remember)
         return self._lead(flight, request)
 
-    def _board(self, seen: Held | None, errand: Errand | None, *, remember: bool) -> tuple[_Flight | None, bool]:
+    def _board(
+        self, seen: Held | None, context: ExchangeContext | None, *, remember: bool
+    ) -> tuple[_Flight | None, bool]:
         """The flight to wait for or to lead; none if there is a newer token already."""
         with self._lock:
             if self.held is not seen and self.held is not None:
@@ -281,18 +256,18 @@ class TokenSource:
                     raise _twin(error)
             if self._flight is not None and not self._overdue(self._flight, now):
                 return self._flight, False
-            self._flight = _Flight(errand or Errand(ahead=False, deadline=now + DEADLINE))
+            self._flight = _Flight(context or ExchangeContext(background=False, deadline=now + DEADLINE))
             return self._flight, True
 
     @staticmethod
     def _overdue(flight: _Flight, now: float) -> bool:
         # One second more than the exchange itself may take, so that its own error arrives first.
-        return now >= flight.errand.deadline + 1
+        return now >= flight.context.deadline + 1
 
     def _lead(self, flight: _Flight, request: Request) -> Held:
         try:
             draw = 1.0 if self._widest else random.random()  # noqa: S311 - spreads load, hides nothing
-            held = hold(self._mint(request, flight.errand), draw)
+            held = hold(self._mint(request, flight.context), draw)
         except BaseException as error:
             self._land(flight, None, error)
             raise
@@ -309,21 +284,21 @@ class TokenSource:
                 if held is not None:
                     self.held, self._refused = held, None
                     self._failures, self._not_before = 0, 0.0
-                elif flight.errand.ahead and flight.error is not None:
-                    self._back_off(flight.errand)
+                elif flight.context.background and flight.error is not None:
+                    self._back_off(flight.context)
                 elif isinstance(flight.error, FederationError):
                     until = self._clock.monotonic() + _FAILURE_REMEMBERED
-                    until = min(until, flight.errand.not_before) if flight.error.retryable else until
+                    until = min(until, flight.context.not_before) if flight.error.retryable else until
                     self._refused = flight.error, until
         flight.done.set()
 
-    def _back_off(self, errand: Errand) -> None:
+    def _back_off(self, context: ExchangeContext) -> None:
         self._failures += 1
         now = self._clock.monotonic()
         longest = min(_FIRST_BACKOFF * 2 ** (self._failures - 1), _LONGEST_BACKOFF)
         pause = longest * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, hides nothing
         if self.held is not None:  # what the server asks for, as far as the token's life allows
-            pause = max(pause, min(errand.not_before - now, (self.held.ends_at.monotonic - now) / 2))
+            pause = max(pause, min(context.not_before - now, (self.held.ends_at.monotonic - now) / 2))
         self._not_before = now + pause
 
     def _renew_ahead(self, request: Request, held: Held, now: float) -> None:
@@ -333,7 +308,7 @@ class TokenSource:
             busy = self._flight is not None and not self._overdue(self._flight, now)
             if busy or self.held is not held or now < self._not_before:
                 return
-            flight = self._flight = _Flight(Errand(ahead=True, deadline=now + DEADLINE))
+            flight = self._flight = _Flight(ExchangeContext(background=True, deadline=now + DEADLINE))
         if not self._in_background(request):
             self._try(flight, request)
             return

@@ -19,7 +19,7 @@ from google.auth import exceptions
 
 from google_auth_botocore import _clock, _text
 from google_auth_botocore._clock import LAST_SECOND, Clock, Moment
-from google_auth_botocore._token import Errand, Request
+from google_auth_botocore._exchange import ExchangeContext, Request
 from google_auth_botocore._version import __version__
 from google_auth_botocore.exceptions import FederationError, TransientFederationError
 
@@ -84,16 +84,16 @@ class Sender:
     Args:
         request: google.auth.transport.Request, or any callable like it.
         clock: Wall and elapsed time.
-        errand: What it is for, and until when.
+        context: What it is for, and until when.
 
     Attributes:
         secrets: What no error may quote.
     """
 
-    def __init__(self, request: Request, clock: Clock, errand: Errand) -> None:
+    def __init__(self, request: Request, clock: Clock, context: ExchangeContext) -> None:
         self._call = _Transport(_own.request if request is None else request)
         self._clock = clock
-        self._errand = errand
+        self._context = context
         self.secrets: list[str] = []
         self._last: Reply | None = None
 
@@ -120,11 +120,11 @@ class Sender:
         pause = _FIRST_PAUSE
         while True:
             asked_at = _clock.read(self._clock)
-            timeout = min(_ATTEMPT_TIMEOUT, max(1.0, self._errand.deadline - asked_at.monotonic))
+            timeout = min(_ATTEMPT_TIMEOUT, max(1.0, self._context.deadline - asked_at.monotonic))
             reply, error = self._attempt(step, url, headers, body, timeout, asked_at)
             now = self._clock.monotonic()
             if now - asked_at.monotonic > 3 * _ATTEMPT_TIMEOUT:
-                self._errand.resume(now)  # hardly an attempt takes so long: the process was suspended
+                self._context.resume(now)  # hardly an attempt takes so long: the process was suspended
             _LOGGER.debug("%s: %s", url, type(error).__name__ if reply is None else f"HTTP {reply.status}")
             if reply is not None:
                 self._last = reply
@@ -140,9 +140,9 @@ class Sender:
             wait = pause * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, hides nothing
             if reply is not None and reply.retry_after is not None:
                 wait = max(wait, reply.retry_after)
-            if now + wait >= self._errand.deadline:
+            if now + wait >= self._context.deadline:
                 if reply is not None:
-                    self._errand.not_before = now + (reply.retry_after or 0.0)
+                    self._context.not_before = now + (reply.retry_after or 0.0)
                     return reply
                 break
             self._clock.sleep(wait)

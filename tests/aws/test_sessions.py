@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import math
 import pickle
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +23,7 @@ from botocore.credentials import AssumeRoleProvider, RefreshableCredentials
 from aws.conftest import ACCOUNT, ROLE, Federation, Issue, Write, arn, environment, ini, set_all
 from google_auth_botocore import ConfigurationError, Credentials, FederationError, _aws
 from google_auth_botocore._clock import SystemClock
+from google_auth_botocore._exchange import ExchangeContext
 from google_auth_botocore.emulator import AwsKeys, Emulator
 from google_auth_botocore.emulator.aws import InstanceMetadata
 
@@ -103,9 +105,9 @@ def test_environment_is_read_as_botocores_whole_chain_reads_it(
         expected = found.get_frozen_credentials()
     except Exception as error:
         with pytest.raises(FederationError, match=type(error).__name__):
-            identity.signer(None, ahead=False)
+            identity.signer(None, ExchangeContext(background=False, deadline=math.inf))
     else:
-        assert identity.signer(None, ahead=False).keys == expected
+        assert identity.signer(None, ExchangeContext(background=False, deadline=math.inf)).keys == expected
         assert federation.seen().arn == arn("app")
 
 
@@ -138,7 +140,7 @@ def test_keys_are_read_as_one_set_while_they_change() -> None:
         barrier.wait()
         seen: set[str | None] = set()
         for _ in range(100):
-            keys = identity.signer(None, ahead=False).keys
+            keys = identity.signer(None, ExchangeContext(background=False, deadline=math.inf)).keys
             assert keys.access_key == keys.secret_key == keys.token
             seen.add(keys.access_key)
         return seen
@@ -174,15 +176,15 @@ class TestMfa:
         source = _aws.source(arguments.get("profile"), None, arguments.get("assume_role"))
         identity = _aws.AwsIdentity(source)
         with pytest.raises(FederationError) as caught:
-            identity.signer(None, ahead=True)
+            identity.signer(None, ExchangeContext(background=True, deadline=math.inf))
         assert str(caught.value) == (
             "The AWS role wants an MFA code, and nobody is asked for one in the background. "
             "The next request that finds no valid token asks for it; call refresh() to be asked now."
         )
         assert self.asked == []
-        identity.signer(None, ahead=False)
+        identity.signer(None, ExchangeContext(background=False, deadline=math.inf))
         assert self.asked == [f"Enter MFA code for {MFA}: "]
-        identity.signer(None, ahead=True)  # the role's keys are fresh
+        identity.signer(None, ExchangeContext(background=True, deadline=math.inf))  # the role's keys are fresh
         assert len(self.asked) == 1
 
     def test_refresh_ahead_of_time_is_a_warning(

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 
 from core.stand_in import PROVIDER, FakeClock, FakeGoogle, check, federated
 from google_auth_botocore._config import Settings
+from google_auth_botocore._exchange import ExchangeContext
 from google_auth_botocore._google import exchange
 from google_auth_botocore._subject_token import Signer, sign
-from google_auth_botocore._token import Errand
 from google_auth_botocore._transport import Sender
 
 GOLDEN = Path(__file__).parent / "golden" / "subject_token.txt"
@@ -117,7 +117,7 @@ def test_any_subject_token_reaches_googles_form_as_it_is(subject_token: str) -> 
     request = FakeGoogle()
     request.script.append(federated())
     clock = FakeClock()
-    sender = Sender(request, clock, Errand(ahead=False, deadline=clock.monotonic() + 30))
+    sender = Sender(request, clock, ExchangeContext(background=False, deadline=clock.monotonic() + 30))
     exchange(sender, Settings(PROVIDER), subject_token, ())
     body = request.calls[0].body.decode()
     assert dict(parse_qsl(body, keep_blank_values=True))["subject_token"] == subject_token

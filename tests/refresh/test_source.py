@@ -23,7 +23,8 @@ from hypothesis import strategies as st
 
 from google_auth_botocore import Credentials, FederationError, TransientFederationError, _aws, _federation
 from google_auth_botocore._clock import Moment
-from google_auth_botocore._token import Errand, Minted, State, TokenSource, _Flight, hold, redated, state
+from google_auth_botocore._exchange import ExchangeContext
+from google_auth_botocore._token import Minted, State, TokenSource, _Flight, hold, redated, state
 from refresh.threads import ask
 
 PATIENCE = 60
@@ -185,7 +186,7 @@ class TestAdvisory:
     ) -> None:
         """Nobody has looked what its text holds."""
 
-        def fail(_: object, __: Errand) -> Minted:
+        def fail(_: object, __: ExchangeContext) -> Minted:
             raise LookupError("a secret")
 
         credentials = make()
@@ -275,7 +276,7 @@ class TestExpired:
         credentials, start = make(), clock.monotonic()
 
         def others(*_: object, **__: object) -> tuple[_Flight, bool]:
-            flight = _Flight(Errand(ahead=False, deadline=clock.monotonic() + 30))
+            flight = _Flight(ExchangeContext(background=False, deadline=clock.monotonic() + 30))
             monkeypatch.setattr(flight.done, "wait", clock.advance)  # in vain
             return flight, False
 

@@ -1,0 +1,36 @@
+"""The terms on which one token is fetched."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+# Longest time that one exchange may take, in seconds, AWS included: no caller waits much longer for a token.
+DEADLINE = 30.0
+
+# google.auth.transport.Request or a callable like it; None for a transport of our own.
+Request = Callable[..., Any] | None
+
+
+class ExchangeContext:
+    """The terms of one exchange, which go along with every call that it makes.
+
+    Args:
+        background: No caller waits for the token, so the user is not asked for an MFA code.
+        deadline: Latest end, in seconds of the monotonic clock.
+
+    Attributes:
+        not_before: When the server that rejected the request accepts another one, if that is after the deadline.
+    """
+
+    def __init__(self, *, background: bool, deadline: float) -> None:
+        self.background = background
+        self.deadline = deadline
+        self.not_before = 0.0
+        self._resumed = False
+
+    def resume(self, now: float) -> None:
+        """Restart the time limit after the process was suspended; once, because a slow server looks the same."""
+        if not self._resumed:
+            self._resumed = True
+            self.deadline = now + DEADLINE
