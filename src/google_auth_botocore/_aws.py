@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, TypeVar
 import botocore.credentials
 from botocore.credentials import AssumeRoleCredentialFetcher, EnvProvider
 
-from google_auth_botocore import _aws_errors, _aws_keys, _config, _hints, _quiet, _region, _session, _text
+from google_auth_botocore import _aws_errors, _aws_keys, _config, _exchange_log, _hints, _region, _session, _text
 from google_auth_botocore._exchange import ExchangeContext
 from google_auth_botocore._subject_token import Signer
 from google_auth_botocore.exceptions import (
@@ -201,8 +201,7 @@ class AwsIdentity:
                 step="aws",
             )
         try:
-            with _quiet.working():
-                return work()
+            return work()
         except FederationError:
             self._forget()
             raise
@@ -341,7 +340,7 @@ class AwsIdentity:
 
         remedy = "Give profile=, region= or assume_role= instead of session=, so that the other process resolves its own identity."
         try:
-            carryable = self._guarded(lambda: _session.carryable(self.session))
+            carryable = _exchange_log.apart(self, lambda: self._guarded(lambda: _session.carryable(self.session)))
         except FederationError as error:
             raise pickle.PicklingError(f"What session these credentials have can't be told: {error} {remedy}") from None
         if not carryable:

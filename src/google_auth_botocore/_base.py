@@ -8,9 +8,10 @@ from typing import Any, TypeVar
 
 from google.auth import credentials as google_credentials
 
-from google_auth_botocore import _clock, _config, _quiet, _token
+from google_auth_botocore import _clock, _config, _exchange, _token
 from google_auth_botocore._exchange import Request
-from google_auth_botocore._token import TokenSource
+from google_auth_botocore._token import Token
+from google_auth_botocore._token_source import TokenSource
 
 Self = TypeVar("Self", bound="SourceCredentials")
 
@@ -18,7 +19,7 @@ Self = TypeVar("Self", bound="SourceCredentials")
 class SourceCredentials(google_credentials.CredentialsWithQuotaProject):
     """Credentials whose token lies in a source that copies and threads share; never in the object itself."""
 
-    # Where tests put theirs.
+    # Tests replace this with a fake clock.
     _clock: _clock.Clock = _clock.SystemClock()
     _source: TokenSource
 
@@ -30,42 +31,67 @@ class SourceCredentials(google_credentials.CredentialsWithQuotaProject):
         self,
         request: Request,
         method: str,  # noqa: ARG002 - google-auth's signature
-        url: str,  # noqa: ARG002 - as above
+        url: str,
         headers: MutableMapping[str, str],
     ) -> None:
-        """Puts a token that lives into the headers of a request.
+        """Put a valid token into the headers of a request.
 
-        Takes no lock and waits for nobody while there is one. In its advisory window, the last 7 to 15 minutes of an
-        hour, a refresh runs in the background meanwhile; when it fails, a warning is logged.
+        Takes no lock and does not wait while there is a valid token. In its advisory window, the last 7 to 15 minutes of
+        an hour, a refresh runs in the background; if it fails, a warning is logged.
 
         Raises:
-            FederationError: There is no token, and none could be had.
+            FederationError: There is no valid token, and none could be fetched.
         """
-        if _quiet.at_work.get():
-            return  # our own request, sent with a transport that carries these credentials
+        if _exchange.current.get() is not None and self._is_our_own(url):
+            return
         source = self._source
-        held = source.held
+        cached = source.cached
         clock = self._clock
-        if held is None or clock.time() >= held.renew_at.wall or clock.monotonic() >= held.renew_at.monotonic:
-            held = source.current(request)
-        self.apply(headers, held.token.value)
+        if cached is None or clock.time() >= cached.refresh_at.wall or clock.monotonic() >= cached.refresh_at.monotonic:
+            cached = source.get(request)
+        try:
+            self.apply(headers, cached.value)
+        except BaseException as error:
+            del headers  # it may hold the token, as the frames below this one do
+            raise error.with_traceback(None)  # noqa: B904 - the same error
 
-    def refresh(self, request: Request) -> None:
-        """Brings a new token, whatever there is; calls that overlap share one.
+    def refresh(self, request: Request = None) -> None:
+        """Fetch a new token even if the current one is valid. Concurrent calls share one exchange.
 
         Args:
             request: google.auth.transport.Request or a callable like it; None for a transport of our own.
 
         Raises:
-            FederationError: None could be had. The token in hand, if there is one, is still there.
+            FederationError: It could not be fetched. The current token, if there is one, is still there.
         """
-        if not _quiet.at_work.get():
-            self._source.renewed(request)
+        exchange = _exchange.part_of(self._source.owner)
+        if exchange is None or exchange.context.url is None:
+            self._source.refresh(request)
+
+    def _is_our_own(self, url: str) -> bool:
+        """Whether a request is the one that fetches the token, sent with a transport that carries these credentials."""
+        exchange = _exchange.part_of(self._source.owner)
+        return exchange is not None and exchange.context.url == url
+
+    def get_token(self) -> Token:
+        """Return a valid token, for code that requires a token instead of the object.
+
+        Returns:
+            `(value, expiry)`, the expiry an aware datetime in UTC.
+
+        Raises:
+            FederationError: There is no valid token, and none could be fetched.
+        """
+        cached = self._source.get(None)
+        try:
+            return Token(cached.value, cached.expiry)
+        except BaseException as error:
+            raise error.with_traceback(None)  # noqa: B904 - the same error, without frames that hold the token
 
     def apply(self, headers: MutableMapping[str, str], token: str | None = None) -> None:
-        """Writes the `authorization` header, and `x-goog-user-project` where there is a quota project.
+        """Write the `authorization` header, and `x-goog-user-project` if there is a quota project.
 
-        Without a token, neither given nor in hand, the first is left as it is.
+        Without a token, neither given nor cached, the first is left as it is.
         """
         value = token or self.token
         if value is not None:
@@ -75,29 +101,29 @@ class SourceCredentials(google_credentials.CredentialsWithQuotaProject):
 
     @property
     def token(self) -> str | None:
-        """The token in hand, None before the first. Setting None forgets it, for every copy that shares it."""
-        held = self._source.held
-        return None if held is None else held.token.value
+        """The current token; None before the first. Setting None drops it, for every copy that shares it."""
+        cached = self._source.cached
+        return None if cached is None else cached.value
 
     @token.setter
     def token(self, value: None) -> None:
         if value is not None:
-            raise AttributeError("The token comes from Google and can't be set; None forgets the one in hand.")
+            raise AttributeError("The token comes from Google and cannot be set; None drops the current one.")
         if "_source" in self.__dict__:
-            self._source.held = None
+            self._source.cached = None
 
     @property
     def expiry(self) -> datetime | None:
-        """When the token ends: naive, in UTC, as google-auth has it. None before the first token."""
-        held = self._source.held
-        return None if held is None else held.token.expiry.replace(tzinfo=None)
+        """When the token expires: naive, in UTC, as google-auth has it. None before the first token."""
+        cached = self._source.cached
+        return None if cached is None else cached.expiry.replace(tzinfo=None)
 
     @expiry.setter
     def expiry(self, value: datetime | None) -> None:
-        held = None if value is None else self._source.held
-        if held is not None and value is not None:
+        cached = None if value is None else self._source.cached
+        if cached is not None and value is not None:
             aware = value if value.tzinfo else value.replace(tzinfo=timezone.utc)
-            self._source.held = _token.redated(held, aware, _clock.read(self._clock))
+            self._source.cached = _token.with_new_expiry(cached, aware, _clock.read(self._clock))
 
     def with_quota_project(self: Self, quota_project_id: str | None) -> Self:
         """A copy that charges another project."""

@@ -13,11 +13,19 @@ class Moment(NamedTuple):
     """One reading of both clocks, in seconds.
 
     The wall clock may be set, and the monotonic one stands still while a virtual machine is frozen:
-    what must not outlive its end is over as soon as either of them says so.
+    a token has expired as soon as either of them says so.
     """
 
     wall: float
     monotonic: float
+
+    def after(self, seconds: float) -> Moment:
+        """The moment so many seconds later."""
+        return Moment(self.wall + seconds, self.monotonic + seconds)
+
+    def reached(self, other: Moment) -> bool:
+        """Whether either clock says that it is not before the other moment."""
+        return self.wall >= other.wall or self.monotonic >= other.monotonic
 
 
 class Clock(Protocol):

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import os
-import threading
 import weakref
-from collections import deque
+from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any, TypeVar
 
-from google_auth_botocore import _aws, _google, _hints, _quiet, _subject_token, _transport
+from google_auth_botocore import _aws, _google, _hints, _subject_token, _transport
 from google_auth_botocore._clock import Clock
 from google_auth_botocore._config import JWT, Settings
-from google_auth_botocore._exchange import DEADLINE, ExchangeContext, Request
-from google_auth_botocore._token import Minted, TokenSource
-from google_auth_botocore._transport import Sender
+from google_auth_botocore._exchange import ExchangeContext, Request
+from google_auth_botocore._single_flight import SingleFlight
+from google_auth_botocore._token import IssuedToken
+from google_auth_botocore._token_source import TokenSource
+from google_auth_botocore._sender import Sender
 from google_auth_botocore.exceptions import FederationError
 
 # All that a federated token may do that is only there to impersonate.
@@ -22,8 +25,10 @@ _IAM_SCOPE = "https://www.googleapis.com/auth/iam"
 # A federated token is used for a call to IAM Credentials as long as it outlives the call, and in its last quarter
 # renewed meanwhile: while IAM Credentials is up, a Security Token Service that is down goes unnoticed.
 _LONG_ENOUGH = 60.0
-# How many token sources stay alive without a Credentials object that uses them: clients make short-lived copies.
-_KEPT = 64
+# How many token sources are kept; clients make short-lived copies, and back ends one for each user.
+_KEPT = 1000
+# How many tokens an error is searched for; a server hardly quotes an older one.
+_HIDDEN_TOKENS = 32
 _EXPIRED = {"ExpiredToken", "ExpiredTokenException"}
 
 Result = TypeVar("Result")
@@ -42,55 +47,57 @@ class Federation:
         self._clock = clock
         # How far AWS's and Google's clocks are ahead of ours, in seconds; measured when one of them refuses a date.
         self._offset = 0.0
-        self._sources: weakref.WeakValueDictionary[Hashable, TokenSource] = weakref.WeakValueDictionary()
-        self._recent: deque[TokenSource] = deque(maxlen=_KEPT)
-        # What the federated token was had for: IAM Credentials might quote it.
-        self._shown: tuple[str, ...] = ()
-        self._lock = threading.Lock()
+        # Changed without a lock, by methods that the interpreter runs as a whole: a finalizer that asks for a token, and that
+        # its thread runs while it holds a lock of ours, would wait for a worker that waits for the lock.
+        self._sources: OrderedDict[Hashable, TokenSource] = OrderedDict()
+        # The secrets of the subject token that the federated token was obtained with: IAM Credentials might quote them.
+        self._proof_secrets: tuple[str, ...] = ()
         _FEDERATIONS.add(self)
 
     def after_fork(self) -> None:
-        """In the child: fresh locks, an AWS session and connections of its own."""
-        self._lock = threading.Lock()
+        """In the child of a fork: an AWS session and connections of its own."""
         self.identity.after_fork()
 
     def tokens(self, settings: Settings) -> TokenSource:
         """The source of access tokens: one for all who want the same."""
         if settings.service_account is None:
             return self._federated(settings, settings.scopes)
-        mint = self._delegated if settings.subject is not None else self._impersonated
-        return self._source(settings, lambda request, context: mint(settings, request, context))
+        fetch = self._delegated if settings.subject is not None else self._impersonated
+        return self._source(settings, lambda request, context: fetch(settings, request, context))
 
     def id_tokens(self, settings: Settings, audience: str, include_email: bool) -> TokenSource:
         """The source of ID tokens for an audience."""
 
-        def mint(request: Request, context: ExchangeContext) -> Minted:
-            def generate(sender: Sender, bearer: str) -> Minted:
+        def fetch(request: Request, context: ExchangeContext) -> IssuedToken:
+            def generate(sender: Sender, bearer: str) -> IssuedToken:
                 role = self.identity.assumed_role
                 return _google.generate_id_token(sender, settings, bearer, role, audience, include_email)
 
             return self._with_federated_token(settings, request, context, generate)
 
-        return self._source((settings, audience, include_email), mint)
+        return self._source((settings, audience, include_email), fetch)
 
     def sign(self, settings: Settings, request: Request, blob: bytes) -> tuple[str, bytes]:
         """The id of the service account's key and its signature of the blob."""
-        return _quiet.quietly(self._with_federated_token)(
-            settings,
-            request,
-            ExchangeContext(background=False, deadline=self._clock.monotonic() + DEADLINE),
-            lambda sender, bearer: _google.sign_blob(sender, settings, bearer, self.identity.assumed_role, blob),
-        )
 
-    def _source(self, key: Hashable, mint: Callable[..., Minted], *, widest: bool = False) -> TokenSource:
-        with self._lock:
-            source = self._sources.get(key)
-            if source is None:
-                source = TokenSource(_quiet.quietly(mint), _transport.in_background, self._clock, widest=widest)
-                self._sources[key] = source
-            if source not in self._recent:
-                self._recent.append(source)
-            return source
+        def generate(sender: Sender, bearer: str) -> tuple[str, bytes]:
+            return _google.sign_blob(sender, settings, bearer, self.identity.assumed_role, blob)
+
+        def perform(request: Request, context: ExchangeContext) -> tuple[str, bytes]:
+            return self._with_federated_token(settings, request, context, generate)
+
+        return SingleFlight(perform, lambda *_: None, self._clock, self).new_result(request, None)
+
+    def _source(self, key: Hashable, fetch: Callable[..., IssuedToken], *, full_window: bool = False) -> TokenSource:
+        source = self._sources.get(key)
+        if source is None:
+            new = TokenSource(fetch, _transport.shareable, self._clock, self, full_window=full_window)
+            source = self._sources.setdefault(key, new)
+        with contextlib.suppress(KeyError):  # another thread has just dropped it
+            self._sources.move_to_end(key)
+            while len(self._sources) > _KEPT:
+                self._sources.popitem(last=False)
+        return source
 
     def _federated(self, settings: Settings, scopes: tuple[str, ...]) -> TokenSource:
         key = (
@@ -103,12 +110,12 @@ class Federation:
         return self._source(
             key,
             lambda request, context: self._exchanged(settings, scopes, request, context),
-            widest=scopes == (_IAM_SCOPE,),
+            full_window=scopes == (_IAM_SCOPE,),
         )
 
     def _exchanged(
         self, settings: Settings, scopes: tuple[str, ...], request: Request, context: ExchangeContext
-    ) -> Minted:
+    ) -> IssuedToken:
         resolved_again = dated_again = False
         while True:
             sender = self._sender(request, context)
@@ -136,16 +143,16 @@ class Federation:
             signed = _subject_token.sign(signer, settings.audience, self._clock.time() + self._offset)
             value, secrets = signed.value, signed.secrets
         sender.secrets.extend(secrets)
-        self._shown = secrets
+        self._proof_secrets = secrets
         return value
 
-    def _impersonated(self, settings: Settings, request: Request, context: ExchangeContext) -> Minted:
-        def generate(sender: Sender, bearer: str) -> Minted:
+    def _impersonated(self, settings: Settings, request: Request, context: ExchangeContext) -> IssuedToken:
+        def generate(sender: Sender, bearer: str) -> IssuedToken:
             return _google.generate_access_token(sender, settings, bearer, self.identity.assumed_role)
 
         return self._with_federated_token(settings, request, context, generate)
 
-    def _delegated(self, settings: Settings, request: Request, context: ExchangeContext) -> Minted:
+    def _delegated(self, settings: Settings, request: Request, context: ExchangeContext) -> IssuedToken:
         """A Workspace user's token: the service account signs that it acts for the user."""
 
         def sign(sender: Sender, bearer: str) -> str:
@@ -184,23 +191,23 @@ class Federation:
     ) -> Result:
         """Calls IAM Credentials; when it finds the federated token wrong, once more with another."""
         source = self._federated(settings, (_IAM_SCOPE,))
-        held = source.with_life(request, context, _LONG_ENOUGH)
+        cached = source.get(request, min_lifetime=_LONG_ENOUGH, context=context)
         try:
-            return work(self._sender(request, context), held.token.value)
+            return work(self._sender(request, context), cached.value)
         except FederationError as error:
             if error.status_code != 401:
                 raise
-        held = source.replaced(request, context, held)
-        return work(self._sender(request, context), held.token.value)
+        cached = source.replace(request, cached, context)
+        return work(self._sender(request, context), cached.value)
 
     def _sender(self, request: Request, context: ExchangeContext) -> Sender:
-        """For one new token; a server that knows an older one, or what it was had for, must not quote it."""
-        sender = Sender(request, self._clock, context)
-        sender.secrets.extend(self._shown)
-        with self._lock:
-            held = [source.held for source in self._sources.values()]
-        sender.secrets.extend(each.token.value for each in held if each is not None)
-        return sender
+        """Return a sender for one new token, which hides what the servers know: older tokens, and the proof of identity."""
+        return Sender(request, self._clock, context, self._known_secrets)
+
+    def _known_secrets(self) -> list[str]:
+        recent = itertools.islice(reversed(self._sources.copy().values()), _HIDDEN_TOKENS)
+        cached = [source.cached for source in recent]
+        return [*self._proof_secrets, *(each.value for each in cached if each is not None)]
 
 
 _FEDERATIONS: weakref.WeakSet[Federation] = weakref.WeakSet()

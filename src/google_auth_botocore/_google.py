@@ -21,12 +21,12 @@ from google_auth_botocore import _hints, _text
 from google_auth_botocore._clock import LAST_SECOND
 from google_auth_botocore._config import Settings
 from google_auth_botocore._hints import Refusal
-from google_auth_botocore._token import Minted
-from google_auth_botocore._transport import Reply, Sender
+from google_auth_botocore._token import IssuedToken
+from google_auth_botocore._sender import Reply, Sender
 from google_auth_botocore.exceptions import FederationError, TransientFederationError
 
 # Thirty years: beyond it a number is a mistake.
-_LONGEST_LIFE = 1e9
+_LONGEST_LIFETIME = 1e9
 _TOKEN_FIELDS = ("access_token", "refresh_token", "id_token", "accessToken", "token", "signedJwt", "signedBlob")
 _GIVEN = re.compile(rf'"(?:{"|".join(_TOKEN_FIELDS)})"\s*:\s*"([^"]+)')
 _TOKEN = re.compile(r"[!-~]+")
@@ -72,7 +72,7 @@ class _Call(NamedTuple):
         )
 
     def _refuse(self, sender: Sender, document: object, reply: Reply) -> NoReturn:
-        refusal = _refusal(document, reply.body, sender.secrets)
+        refusal = _refusal(document, reply.body, sender.all_secrets)
         seen = ", ".join(filter(None, (f"HTTP {reply.status}", refusal.reason)))
         said = f": {refusal.text}" if refusal.text else ""
         make: type[FederationError] = FederationError
@@ -124,7 +124,7 @@ def _refusal(document: object, body: bytes, secrets: list[str]) -> Refusal:
     )
 
 
-def exchange(sender: Sender, settings: Settings, subject_token: str, scopes: tuple[str, ...]) -> Minted:
+def exchange(sender: Sender, settings: Settings, subject_token: str, scopes: tuple[str, ...]) -> IssuedToken:
     """A federated token for a subject token."""
     call = _Call(
         "exchange",
@@ -145,7 +145,7 @@ def exchange(sender: Sender, settings: Settings, subject_token: str, scopes: tup
     return _oauth_token(sender, call, f"{urlencode(form)}&subject_token={quoted}")
 
 
-def assertion_token(sender: Sender, settings: Settings, assertion: str) -> Minted:
+def assertion_token(sender: Sender, settings: Settings, assertion: str) -> IssuedToken:
     """A token of the Workspace user whom a signed assertion names (RFC 7523)."""
     call = _Call(
         "delegation",
@@ -162,18 +162,18 @@ def assertion_token(sender: Sender, settings: Settings, assertion: str) -> Minte
     )
 
 
-def _oauth_token(sender: Sender, call: _Call, form: str) -> Minted:
+def _oauth_token(sender: Sender, call: _Call, form: str) -> IssuedToken:
     headers = {"content-type": "application/x-www-form-urlencoded"}
     document, reply = call.post(sender, headers, form.encode())
     life = document.get("expires_in")
     if isinstance(life, str) and re.fullmatch(r"[0-9]{1,12}", life):
         life = int(life)
-    if isinstance(life, bool) or not isinstance(life, (int, float)) or not 0 < life < _LONGEST_LIFE:
+    if isinstance(life, bool) or not isinstance(life, (int, float)) or not 0 < life < _LONGEST_LIFETIME:
         call.unusable("no life in seconds ('expires_in')", reply)
-    return Minted(_token(call, document, reply, "access_token"), float(life), reply.asked_at)
+    return IssuedToken(_token(call, document, reply, "access_token"), float(life), reply.requested_at)
 
 
-def generate_access_token(sender: Sender, settings: Settings, bearer: str, assumed_role: str | None) -> Minted:
+def generate_access_token(sender: Sender, settings: Settings, bearer: str, assumed_role: str | None) -> IssuedToken:
     """An access token of the service account."""
     call = _iam_call("impersonation", "generateAccessToken", "an access token", settings, assumed_role)
     document, reply = call.post_json(
@@ -192,10 +192,10 @@ def generate_access_token(sender: Sender, settings: Settings, bearer: str, assum
     if end is None:
         call.unusable("no time of expiry ('expireTime')", reply)
     # By the server's clock both, so that a local one that is off shortens nothing.
-    life = end.timestamp() - (reply.asked_at.wall if reply.date is None else reply.date)
-    if not 0 < life < _LONGEST_LIFE:
+    life = end.timestamp() - (reply.requested_at.wall if reply.date is None else reply.date)
+    if not 0 < life < _LONGEST_LIFETIME:
         call.unusable("a token that has expired already, or never does", reply)
-    return Minted(value, life, reply.asked_at)
+    return IssuedToken(value, life, reply.requested_at)
 
 
 def generate_id_token(
@@ -205,7 +205,7 @@ def generate_id_token(
     assumed_role: str | None,
     audience: str,
     include_email: bool,
-) -> Minted:
+) -> IssuedToken:
     """An ID token of the service account for an audience of its own."""
     call = _iam_call("id_token", "generateIdToken", "an ID token", settings, assumed_role)
     document, reply = call.post_json(
@@ -221,14 +221,14 @@ def generate_id_token(
         not isinstance(issued, (int, float))
         or not isinstance(ends, (int, float))
         or not 0 <= issued < ends < LAST_SECOND
-        or ends - issued >= _LONGEST_LIFE
+        or ends - issued >= _LONGEST_LIFETIME
     ):
         call.unusable("an ID token without a life ('iat' and 'exp')", reply)
     # By the server's clock both, and its own time where it says so.
     life = float(ends - (issued if reply.date is None else reply.date))
-    if not 0 < life < _LONGEST_LIFE:
+    if not 0 < life < _LONGEST_LIFETIME:
         call.unusable("an ID token that has expired already, or never does", reply)
-    return Minted(value, life, reply.asked_at)
+    return IssuedToken(value, life, reply.requested_at)
 
 
 def sign_blob(

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import re
 from typing import Any
 
 import botocore.config
 import botocore.credentials
-
-from google_auth_botocore import _quiet
 
 _CLIENT_TIMEOUT = 10.0
 _FILES = {"AWS_CONFIG_FILE": "~/.aws/config", "AWS_SHARED_CREDENTIALS_FILE": "~/.aws/credentials"}
@@ -23,19 +20,6 @@ _CHAIN = {
     for each in vars(botocore.credentials).values()
     if isinstance(each, type) and issubclass(each, botocore.credentials.CredentialProvider) and each.METHOD
 }
-
-
-class _WithoutTraceback(logging.Filter):
-    """Keeps the cause out of botocore's warnings of a failed refresh: AWS echoes the session token; our error tells it cleaned."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        if _quiet.at_work.get():
-            record.exc_info = None
-        return True
-
-
-for _name in ("botocore.credentials", "botocore.tokens"):
-    logging.getLogger(_name).addFilter(_WithoutTraceback())
 
 
 def load() -> Any:

@@ -1,243 +1,135 @@
-"""HTTP by the caller's transport: retried under one deadline, never redirected, and quiet about it."""
+"""The transport that a caller brings, or our own: one POST, with limits on its time and on the size of its reply.
+
+google-auth defines a transport as any callable with a signature, so what it takes beyond that is told by its kind.
+"""
 
 from __future__ import annotations
 
+import copy
 import functools
-import http.client
 import inspect
-import logging
-import random
+import io
 import re
 import sys
 import urllib.request
-from collections.abc import Iterator, Mapping
-from email.utils import parsedate_to_datetime
-from typing import Any, NamedTuple
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import google.auth.transport.requests
-from google.auth import exceptions
+import requests
+import urllib3
 
-from google_auth_botocore import _clock, _text
-from google_auth_botocore._clock import LAST_SECOND, Clock, Moment
-from google_auth_botocore._exchange import ExchangeContext, Request
-from google_auth_botocore._version import __version__
-from google_auth_botocore.exceptions import FederationError, TransientFederationError
+from google_auth_botocore import _text
+from google_auth_botocore._exchange import Request
 
-_LOGGER = logging.getLogger(__name__)
-
-_ATTEMPT_TIMEOUT = 10.0
-# Of each address that a name has, and a firewall may drop packets to all of them; a little more than TCP takes for a second try.
+# For each address that a name has, and a firewall may drop packets to all of them; a little more than TCP takes for a second try.
 _CONNECT_TIMEOUT = 3.05
-# 0.25 s, 0.5 s, 1 s … between two attempts, each times a jitter.
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 8.0
+# A reply with a token has some kB.
+_LONGEST_REPLY = 1024 * 1024
+_PART = 64 * 1024
 
 
-class Reply(NamedTuple):
-    """A server's answer.
-
-    Attributes:
-        status: HTTP status.
-        headers: With names in lower case.
-        body: As it came.
-        asked_at: When the attempt that it answers began.
-    """
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-    asked_at: Moment
-
-    def __repr__(self) -> str:
-        return f"Reply(status={self.status!r}, body=<hidden>)"
-
-    @property
-    def transient(self) -> bool:
-        """Whether the same request may have another answer the next time."""
-        return self.status in (408, 429) or self.status >= 500
-
-    @property
-    def date(self) -> float | None:
-        """The server's own time, in seconds since the epoch."""
-        return _timestamp(self.headers.get("date"))
-
-    @property
-    def retry_after(self) -> float | None:
-        """How many seconds the server asks to wait."""
-        value = self.headers.get("retry-after", "").strip()
-        if value.isascii() and value.isdigit():
-            return float(value)
-        when = _timestamp(value)
-        return None if when is None else max(0.0, when - (self.date or self.asked_at.wall))
+class NotATransport(TypeError):  # noqa: N818 - what it says is the error
+    """What was passed in the place of a transport cannot be called with a request."""
 
 
-def _timestamp(http_date: str | None) -> float | None:
-    try:
-        seconds = parsedate_to_datetime(http_date or "").timestamp()
-    except (TypeError, ValueError, OverflowError):
-        return None
-    return seconds if 0 <= seconds < LAST_SECOND else None
+class ReplyTooLong(OSError):  # noqa: N818 - what it says is the error
+    """A reply is longer than any reply with a token."""
 
 
-class Sender:
-    """Posts everything that one new token takes, under one deadline.
+class Transport:
+    """A transport and the arguments that this one understands beyond google-auth's four.
 
     Args:
-        request: google.auth.transport.Request, or any callable like it.
-        clock: Wall and elapsed time.
-        context: What it is for, and until when.
-
-    Attributes:
-        secrets: What no error may quote.
+        request: google.auth.transport.Request or a callable like it; None for a transport of our own.
     """
 
-    def __init__(self, request: Request, clock: Clock, context: ExchangeContext) -> None:
-        self._call = _Transport(_own.request if request is None else request)
-        self._clock = clock
-        self._context = context
-        self.secrets: list[str] = []
-        self._last: Reply | None = None
+    def __init__(self, request: Request) -> None:
+        self._request: Any = _own.request if request is None else request
+        if isinstance(request, type) or not callable(self._request):
+            raise NotATransport(f"the transport is {_text.quoted(request)}")
+        target, self._bound_timeout = self._request, None
+        if isinstance(target, functools.partial):  # AuthorizedSession binds its own timeout
+            target, self._bound_timeout = target.func, target.keywords.get("timeout")
+        self.kind = kind(target)
+        self._target = target
+        self._arguments: dict[str, Any] = {}
+        if self.kind == "requests":
+            self._arguments = {"allow_redirects": False, "auth": _leave_headers_alone, "stream": True}
+        elif self.kind == "urllib3":
+            self._arguments = {"redirect": False, "preload_content": False}
+        elif self.kind == "httplib2":
+            self._arguments = {"redirections": 0}
+        self._takes_timeout = self.kind != "httplib2" and (bool(self._arguments) or _takes(target, "timeout"))
 
-    @property
-    def date(self) -> float | None:
-        """The server's time in its last reply, in seconds since the epoch."""
-        return None if self._last is None else self._last.date
-
-    def post(self, step: str, server: str, url: str, headers: Mapping[str, str], body: bytes) -> Reply:
-        """Sends the request until there is an answer that another try would not change.
+    def post(
+        self, url: str, headers: Mapping[str, str], body: bytes, timeout: float, overdue: Callable[[], bool]
+    ) -> tuple[int, dict[str, str], bytes]:
+        """Send one request, and return the reply's status, its headers with names in lower case, and its body.
 
         Args:
-            step: For the error; so is *server*, the name of whoever is asked.
-            server: See *step*.
-            url: Where to.
-            headers: Beside the User-Agent.
-            body: What to send.
+            url: The endpoint.
+            headers: The headers.
+            body: The body.
+            timeout: Seconds to connect, and seconds between two parts of the reply.
+            overdue: Tells whether the whole reply has taken too long.
 
         Raises:
-            TransientFederationError: No such answer came before the deadline.
-            FederationError: The server's certificate is not trusted, or it redirects.
+            ReplyTooLong: The body is longer than 1 MiB, perhaps only once it is decompressed.
         """
-        headers = {"user-agent": f"google-auth-botocore/{__version__}", **headers}
-        pause = _FIRST_PAUSE
-        while True:
-            asked_at = _clock.read(self._clock)
-            timeout = min(_ATTEMPT_TIMEOUT, max(1.0, self._context.deadline - asked_at.monotonic))
-            reply, error = self._attempt(step, url, headers, body, timeout, asked_at)
-            now = self._clock.monotonic()
-            if now - asked_at.monotonic > 3 * _ATTEMPT_TIMEOUT:
-                self._context.resume(now)  # hardly an attempt takes so long: the process was suspended
-            _LOGGER.debug("%s: %s", url, type(error).__name__ if reply is None else f"HTTP {reply.status}")
-            if reply is not None:
-                self._last = reply
-            if reply is not None and not reply.transient:
-                if 300 <= reply.status < 400:
-                    raise FederationError(
-                        f"{server} answered with a redirect (HTTP {reply.status}), which is not followed because it would take the AWS identity elsewhere.",
-                        step=step,
-                        status_code=reply.status,
-                        hint=f"Check what stands between this machine and {url}: a proxy, a captive portal, or a wrong endpoint.",
-                    )
-                return reply
-            wait = pause * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, hides nothing
-            if reply is not None and reply.retry_after is not None:
-                wait = max(wait, reply.retry_after)
-            if now + wait >= self._context.deadline:
-                if reply is not None:
-                    self._context.not_before = now + (reply.retry_after or 0.0)
-                    return reply
-                break
-            self._clock.sleep(wait)
-            pause = min(2 * pause, _LONGEST_PAUSE)
-        raise TransientFederationError(
-            f"{server} could not be reached at {url}: {self._cleaned(error)}.",
-            step=step,
-            hint="Check the network, the proxy (HTTPS_PROXY, NO_PROXY) and the firewall.",
-        ) from _text.harmless(error, self.secrets)
-
-    def _cleaned(self, error: object) -> str:
-        return _text.cleaned(str(error), [*self.secrets, *_proxy_secrets()]).rstrip(".")
-
-    def _attempt(
-        self,
-        step: str,
-        url: str,
-        headers: Mapping[str, str],
-        body: bytes,
-        timeout: float,
-        asked_at: Moment,
-    ) -> tuple[Reply | None, Exception | None]:
-        try:
-            response = self._call(url, headers, body, timeout)
-            answered = {str(name).lower(): str(value) for name, value in response.headers.items()}
-            data = response.data
-        except (OSError, http.client.HTTPException, exceptions.TransportError) as caught:
-            redirect = _refused_redirect(caught)
-            if redirect is not None:
-                return Reply(redirect, {}, b"", asked_at), None
-            error: Exception = caught
-        except Exception as caught:  # noqa: BLE001 - ValueError for an answer or a proxy's URL; a callable's own, and all it says
-            raise FederationError(
-                f"The transport got no answer of {url} that it can read ({type(caught).__name__}): {self._cleaned(caught)}.",
-                step=step,
-                hint="Check that the transport passed to refresh() is a google.auth.transport.Request, and no class."
-                if isinstance(caught, TypeError)
-                else "Check the proxy's URL (HTTPS_PROXY), and what stands between this machine and Google.",
-            ) from None
-        else:
-            return Reply(
-                response.status,
-                answered,
-                data if isinstance(data, bytes) else str(data).encode(),
-                asked_at,
-            ), None
-        if "CERTIFICATE_VERIFY_FAILED" in str(error):
-            raise FederationError(
-                f"The certificate of {url} is not trusted: {self._cleaned(error)}.",
-                step=step,
-                reason="CERTIFICATE_VERIFY_FAILED",
-                hint="Give the transport the right CA bundle (REQUESTS_CA_BUNDLE), or ask who intercepts TLS.",
-            ) from _text.harmless(error, self.secrets)
-        return None, error
-
-
-def _proxy_secrets() -> Iterator[str]:
-    """Passwords of proxies, also the part of one that a URL's reader takes for the host."""
-    for proxy in urllib.request.getproxies().values():
-        found = re.search("//[^:]*:(.*)@", proxy)
-        yield from re.split("[/#?]", found[1]) if found else ()
-
-
-def _refused_redirect(error: BaseException) -> int | None:
-    """The status of the redirect that httplib2 makes an error of when it may not follow it."""
-    for cause in (error, error.__cause__, error.__context__):
-        status = getattr(getattr(cause, "response", None), "status", None)
-        if isinstance(status, int) and 300 <= status < 400:
-            return status
-    return None
-
-
-class _Transport:
-    """A transport and the arguments that this one understands beyond google-auth's four."""
-
-    def __init__(self, request: Any) -> None:
-        self._request = request
-        target, self._bound_timeout = request, None
-        if isinstance(request, functools.partial):  # AuthorizedSession binds its own timeout
-            target, self._bound_timeout = request.func, request.keywords.get("timeout")
-        self.kind = _kind(target)
-        self._extra: dict[str, Any] = {}
-        if self.kind == "requests":
-            self._extra = {"allow_redirects": False, "auth": _leave_headers_alone}
-        elif self.kind == "urllib3":
-            self._extra = {"redirect": False}
-        elif self.kind == "httplib2":
-            self._extra = {"redirections": 0}
-        self._takes_timeout = self.kind != "httplib2" and (bool(self._extra) or _takes(target, "timeout"))
-
-    def __call__(self, url: str, headers: Mapping[str, str], body: bytes, timeout: float) -> Any:
-        extra = dict(self._extra)
+        arguments = dict(self._arguments)
         if self._takes_timeout:
-            extra["timeout"] = self._shortened(timeout)
-        return self._request(url=url, method="POST", body=body, headers=dict(headers), **extra)
+            arguments["timeout"] = self._shortened(timeout)
+        if self.kind == "requests":
+            return self._post_by_requests(url, {"method": "POST", "body": body, "headers": dict(headers), **arguments}, overdue)
+        response = self._send(url, {"method": "POST", "body": body, "headers": dict(headers), **arguments})
+        answered = _lower(response.headers)
+        if self.kind == "urllib3":
+            return response.status, answered, _body(response, answered, overdue)
+        data = response.data
+        return response.status, answered, _short_enough(data if isinstance(data, bytes) else str(data).encode())
+
+    def _post_by_requests(
+        self, url: str, arguments: dict[str, Any], overdue: Callable[[], bool]
+    ) -> tuple[int, dict[str, str], bytes]:
+        seen: list[tuple[requests.Response, bytes]] = []
+
+        def read(response: requests.Response, **_: Any) -> None:
+            """Read the body before anything else does: at DEBUG, google-auth reads all of it for a log record."""
+            body = b""
+            if isinstance(response.raw, urllib3.HTTPResponse):
+                if not response.is_redirect:
+                    body = _body(response.raw, _lower(response.headers), overdue)
+                response.raw = io.BytesIO(body)
+            else:  # of an adapter of the session's own
+                body = _short_enough(response.content)
+            seen.append((response, body))
+
+        try:
+            other = self._request(url=url, hooks={"response": read}, **arguments)
+        except Exception:
+            # requests reads a redirect's address, also if it may not follow it, and raises what it likes of a bad one.
+            if seen and seen[-1][0].is_redirect:
+                return seen[-1][0].status_code, {}, b""
+            raise
+        if seen:
+            response, body = seen[-1]
+            return response.status_code, _lower(response.headers), body
+        return other.status, _lower(other.headers), _short_enough(other.data)  # of a stand-in for a session
+
+    def _send(self, url: str, arguments: dict[str, Any]) -> Any:
+        if self.kind == "urllib3":
+            # By urllib3 itself, because what google-auth makes of a response can only be read as a whole.
+            return self._target.http.request(url=url, **arguments)
+        if self.kind != "httplib2":
+            return self._request(url=url, **arguments)
+        # httplib2 mixes up the replies of two threads that share a connection: a copy has connections of its own.
+        http = copy.copy(self._target.http)
+        try:
+            return type(self._target)(http)(url=url, **arguments)
+        finally:
+            http.close()
 
     def _shortened(self, timeout: float) -> Any:
         bound = self._bound_timeout
@@ -249,25 +141,76 @@ class _Transport:
             timeout = min(bound, timeout)
         return (min(connect, timeout), timeout) if self.kind == "requests" else timeout
 
+    def proxy_secrets(self) -> Iterator[str]:
+        """Passwords of proxies, also the part of one that a URL's reader takes for the host."""
+        for proxy in urllib.request.getproxies().values():
+            found = re.search("//[^:]*:(.*)@", proxy)
+            yield from re.split("[/#?]", found[1]) if found else ()
 
-def in_background(request: Request) -> bool:
-    """Whether a second thread may use the transport meanwhile. httplib2 mixes up the answers of two threads."""
-    return request is None or _Transport(request).kind in ("requests", "urllib3")
+
+def _lower(headers: Mapping[str, str]) -> dict[str, str]:
+    return {str(name).lower(): str(value) for name, value in headers.items()}
 
 
-def _kind(target: Any) -> str | None:
-    """Which of the transports with arguments of their own it is; a subclass that does not take them is none."""
+def _body(raw: Any, headers: Mapping[str, str], overdue: Callable[[], bool]) -> bytes:
+    """Read a body part by part, with a limit to its length and to the time that it takes."""
+    # urllib3 2: what has come so far. Before that, a server that sends byte by byte is noticed at the end of a part.
+    read = getattr(raw, "read1", raw.read)
+    body = b""
+    try:
+        while part := read(_PART, decode_content=False):
+            body = _short_enough(body + part)
+            if overdue():
+                raise TimeoutError("the reply was not complete in time")
+    except BaseException:
+        raw.close()
+        raise
+    raw.release_conn()
+    return _decompressed(body, headers.get("content-encoding", "").strip().lower())
+
+
+def _decompressed(body: bytes, encoding: str) -> bytes:
+    """Decompress a body that is compressed although the request did not accept that."""
+    if encoding not in ("gzip", "x-gzip", "deflate"):
+        return body
+    try:
+        body = zlib.decompressobj(zlib.MAX_WBITS | 32).decompress(body, _LONGEST_REPLY + 1)
+    except zlib.error as error:
+        raise OSError(f"the reply cannot be decompressed ({error})") from None
+    return _short_enough(body)
+
+
+def _short_enough(body: bytes) -> bytes:
+    if len(body) > _LONGEST_REPLY:
+        raise ReplyTooLong(f"the reply is longer than {_LONGEST_REPLY} bytes")
+    return body
+
+
+def shareable(request: Request) -> bool:
+    """Whether a worker may use the transport while its owner goes on."""
+    return request is None or kind(request.func if isinstance(request, functools.partial) else request) is not None
+
+
+def kind(target: Any) -> str | None:
+    """The kind of a transport with arguments of its own; None for any other, and for a subclass that does not take them."""
     if isinstance(target, google.auth.transport.requests.Request):
         return "requests" if _takes(target, "allow_redirects") else None
-    # Whoever passes one of these has imported its module already.
-    for kind, module, argument in (
+    # Code that passes one of these has imported its module already.
+    for name, module, argument in (
         ("urllib3", "google.auth.transport.urllib3", "redirect"),
         ("httplib2", "google_auth_httplib2", "redirections"),
     ):
         loaded = sys.modules.get(module)
         if loaded is not None and isinstance(target, loaded.Request):
-            return kind if _takes(target, argument) else None
+            return name if _takes(target, argument) and _used_by_us(name, target) else None
     return None
+
+
+def _used_by_us(name: str, target: Any) -> bool:
+    """Whether we may use the library's own object in the place of the transport."""
+    if name == "httplib2":  # not so what stands in for it, in tests of google-api-python-client for example
+        return isinstance(target.http, sys.modules["httplib2"].Http)
+    return type(target).__call__ is sys.modules["google.auth.transport.urllib3"].Request.__call__
 
 
 def _takes(target: Any, argument: str) -> bool:

@@ -11,7 +11,7 @@ from google.auth import crypt
 
 from google_auth_botocore import _config, _external_account
 from google_auth_botocore._base import SourceCredentials
-from google_auth_botocore._token import Token, TokenSource
+from google_auth_botocore._token_source import TokenSource
 from google_auth_botocore.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
@@ -187,17 +187,6 @@ class Credentials(
             self._quota_project_id,
             self._project_id,
         )
-
-    def get_token(self) -> Token:
-        """A token that lives, and when it ends; for what takes a token and not an object.
-
-        Returns:
-            `(value, expiry)`, the expiry an aware datetime in UTC.
-
-        Raises:
-            FederationError: There is none, and none could be had.
-        """
-        return self._source.current(None).token
 
     @property
     def service_account_email(self) -> str | None:

@@ -6,7 +6,6 @@ from typing import Any
 
 from google_auth_botocore import _config
 from google_auth_botocore._base import SourceCredentials
-from google_auth_botocore._token import Token
 from google_auth_botocore.credentials import Credentials
 from google_auth_botocore.exceptions import ConfigurationError
 
@@ -55,14 +54,6 @@ class IDTokenCredentials(SourceCredentials):
         """A copy whose token is for another audience."""
         changed = IDTokenCredentials(self._credentials, target_audience, include_email=self._include_email)
         return changed.with_quota_project(self._quota_project_id)
-
-    def get_token(self) -> Token:
-        """A token that lives, and when it ends: `(value, expiry)`, the expiry an aware datetime in UTC.
-
-        Raises:
-            FederationError: There is none, and none could be had.
-        """
-        return self._source.current(None).token
 
     def __repr__(self) -> str:
         return (

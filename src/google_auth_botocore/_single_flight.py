@@ -1,0 +1,350 @@
+"""Single flight: callers that need the same token at the same time share one exchange, which a worker thread performs.
+
+    caller                            worker thread
+    start an exchange, or join one    AWS keys, Google's STS, IAM Credentials
+    wait, at most 31 s                keep the result, wake the callers
+    return its result                 deliver the log records that were held back
+
+A caller takes no lock and sets no context variable. An exception that a signal handler raises in it, at whatever line,
+reaches its code as it is; the exchange goes on, and its result serves the next call.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import copy
+import functools
+import logging
+import threading
+import traceback
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Generic, NoReturn, TypeVar
+
+from google_auth_botocore import _exchange_log
+from google_auth_botocore._clock import Clock
+from google_auth_botocore._exchange import (
+    DEADLINE,
+    Exchange,
+    ExchangeContext,
+    PromptRequired,
+    Request,
+    current,
+    never_begun,
+    part_of,
+)
+from google_auth_botocore.exceptions import FederationError, TransientFederationError
+
+_LOGGER = logging.getLogger(__name__)
+
+ErrorT = TypeVar("ErrorT", bound=BaseException)
+Result = TypeVar("Result")
+
+# A second more than an exchange may take, so that its own error comes first. Each caller counts from its own start.
+_LONGEST_WAIT = DEADLINE + 1
+# Waits are cut into pieces, between which an exception gets through that another thread, or Windows's Ctrl-C, raises here.
+_PIECE = 0.1
+# A thread that was started begins within milliseconds; where none has after so many pieces, its start was interrupted.
+_PIECES_TO_BEGIN = 2
+# A caller returns once the log records of its exchange are delivered, or else after this: a handler that the caller
+# itself runs in, and that has to return first, may hold them up.
+_DELIVERY = 0.05
+# A piece that takes so much longer means that the whole process stood still.
+_SUSPENDED = 5.0
+# Of the exchanges for one token, so many may hang at a time while callers wait for one. Beyond that the pauses between two
+# double: a server that never ends its reply costs a thread an hour, and not one every half minute.
+_MOST_AT_ONCE = 4
+_LONGEST_PAUSE = 3600.0
+
+
+class SingleFlight(Generic[Result]):
+    """The exchanges for one token, one at a time.
+
+    Args:
+        perform: Performs an exchange; called on the worker thread.
+        ended: Told of each exchange that has ended, and whether its result is the newest one; on the worker thread,
+            before callers are woken.
+        clock: Wall and elapsed time.
+        owner: Whose AWS identity is exchanged.
+
+    Attributes:
+        latest: What the last successful exchange brought.
+    """
+
+    def __init__(
+        self,
+        perform: Callable[[Request, ExchangeContext], Result],
+        ended: Callable[[Exchange, bool], None],
+        clock: Clock,
+        owner: object,
+    ) -> None:
+        self._perform = perform
+        self._ended = ended
+        self._clock = clock
+        self.owner = owner
+        self.latest: Result | None = None
+        self._latest_number = 0
+        self.after_fork()
+
+    def after_fork(self) -> None:
+        """In the child of a fork: the parent's workers are not there."""
+        self._lock = threading.Lock()  # between workers; callers never take it
+        self._last = never_begun(self.owner)
+        self._waiters: deque[Any] = deque()
+        self._running: set[Exchange] = set()
+        self._started_at = 0.0
+
+    @property
+    def waiting(self) -> int:
+        """How many callers wait, for tests that let several wait before they go on."""
+        return len(self._waiters)
+
+    def new_result(self, request: Request, seen: Result | None, context: ExchangeContext | None = None) -> Result:
+        """Join the exchange that runs, or start one, and wait for a result that is not *seen*.
+
+        Args:
+            request: The transport.
+            seen: What `latest` was when the caller decided that it needs a new one.
+            context: The terms of the exchange that this is part of; a new one is then performed on this thread.
+
+        Raises:
+            FederationError: The exchange failed, or took too long.
+        """
+        if context is None:
+            self._do_not_wait_for_oneself()
+        now = self._clock.monotonic()
+        give_up_at = now + _LONGEST_WAIT if context is None else context.deadline + 1
+        exchange = self._join_or_start(request, context)
+        waiter, pieces = self._register(), 0
+        while True:
+            latest = self.latest
+            if latest is not None and latest is not seen:
+                self._await_delivery(exchange)
+                return latest
+            if exchange.finished:
+                if not self._another_may_do_better(exchange, context):
+                    self._await_delivery(exchange)
+                    self._raise(exchange)
+                prompts = isinstance(exchange.error, PromptRequired)
+                exchange, pieces = self._join_or_start(request, context, may_prompt=prompts), 0
+                continue
+            now = self._clock.monotonic()
+            if exchange.overdue(now):
+                exchange = self._join_or_start(request, context)
+            if now >= give_up_at:
+                raise self._took_too_long(exchange)
+            if waiter.acquire(timeout=min(_PIECE, give_up_at - now)):
+                waiter = self._register()
+                continue
+            pieces += 1
+            if not exchange.begun and pieces >= _PIECES_TO_BEGIN:
+                self._thread(exchange, request)()
+                pieces = 0
+            late = self._clock.monotonic() - now - _PIECE
+            if late > _SUSPENDED:
+                give_up_at += late
+
+    def start_in_background(self, request: Request) -> Exchange | None:
+        """Start an exchange that no caller waits for; None if one runs, or if too many hang."""
+        last = self._latest_exchange()
+        now = self._clock.monotonic()
+        if not last.finished and not (last.overdue(now) and self._another_may_start(now, most=1)):
+            return None
+        return self._start_after(last, request, ExchangeContext(background=True, deadline=now + DEADLINE))
+
+    def wait(self, exchange: Exchange) -> None:
+        """Wait for an exchange's end, at most until it is overdue."""
+        while not exchange.finished and not exchange.overdue(self._clock.monotonic()):
+            waiter = self._register()
+            if not exchange.finished:
+                waiter.acquire(timeout=_PIECE)
+
+    # On the caller's thread.
+
+    def _do_not_wait_for_oneself(self) -> None:
+        """Raise on the thread that performs an exchange of the same identity, or that delivers its log records."""
+        exchange = part_of(self.owner)
+        if exchange is None:
+            return
+        if exchange.finished and exchange.error is not None:
+            self._raise(exchange)
+        raise TransientFederationError(
+            "A token was requested by a part of the very exchange that is to bring one.",
+            step="exchange",
+            hint="Give the transport, log handler or AWS credential provider that requests it other credentials.",
+        )
+
+    def _join_or_start(
+        self, request: Request, context: ExchangeContext | None, *, may_prompt: bool = False
+    ) -> Exchange:
+        last = self._latest_exchange()
+        now = self._clock.monotonic()
+        if not last.finished and not (last.overdue(now) and self._another_may_start(now, most=_MOST_AT_ONCE)):
+            return last
+        terms = context or ExchangeContext(background=False, deadline=now + DEADLINE, may_prompt=may_prompt)
+        return self._start_after(last, request, terms, nested=context is not None) or self._latest_exchange()
+
+    def _start_after(
+        self, last: Exchange, request: Request, context: ExchangeContext, *, nested: bool = False
+    ) -> Exchange | None:
+        """Start the exchange that comes after *last*; None if another thread has."""
+        exchange = Exchange(self.owner, context, last.number + 1)
+        if nested:
+            start = functools.partial(self._work, exchange, request)
+        elif context.may_prompt:  # on the caller's thread, which may ask the user, and which Ctrl-C reaches
+            start = functools.partial(_context_of(exchange).run, self._work_alone, exchange, request)
+        else:
+            start = self._thread(exchange, request)
+        # All is ready: an exception that strikes between the next two steps costs the next caller a fifth of a second.
+        if not last.is_first("successor", exchange):
+            return None
+        start()
+        return exchange
+
+    def _thread(self, exchange: Exchange, request: Request) -> Callable[[], object]:
+        """Return what starts a thread that performs an exchange."""
+        context = _context_of(exchange)
+        thread = threading.Thread(
+            target=context.run,
+            args=(self._work_alone, exchange, request),
+            name="google-auth-botocore exchange",
+            daemon=True,  # an exchange never holds up the end of the interpreter
+        )
+
+        def start() -> None:
+            try:
+                thread.start()
+            except RuntimeError as error:
+                # `start` waits with a Condition, which raises "release unlocked lock" in place of an exception that a
+                # signal handler raises between two of its steps.
+                if error.__context__ is not None:
+                    raise error.__context__  # noqa: B904 - the one that was meant
+                # No thread can be had: the interpreter ends, or a limit is reached.
+                context.run(self._work_alone, exchange, request)
+
+        return start
+
+    def _latest_exchange(self) -> Exchange:
+        last = self._last  # an older one for a moment, if two threads write it at once
+        while last.successor is not None:
+            last = last.successor
+        return last
+
+    def _another_may_start(self, now: float, *, most: int) -> bool:
+        """Whether an exchange may start beside those that hang."""
+        too_many = len(self._running) - most
+        return too_many < 0 or now >= self._started_at + min(DEADLINE * 2 ** min(too_many + 1, 10), _LONGEST_PAUSE)
+
+    def _another_may_do_better(self, exchange: Exchange, context: ExchangeContext | None) -> bool:
+        """Whether a new exchange may do what kept this one from its end."""
+        error = exchange.error
+        if isinstance(error, PromptRequired):
+            return context is None  # on the caller's thread
+        if not isinstance(error, Exception):
+            return not exchange.is_first("raised")  # an interrupt is for one caller
+        restricted = exchange.context.background and isinstance(error, FederationError) and not error.retryable
+        return restricted and (context is None or not context.background)
+
+    def _register(self) -> Any:
+        """Return a lock that is released when something happens. Each caller has its own: to leave it behind harms no other."""
+        waiter = threading.Lock()
+        waiter.acquire()
+        self._waiters.append(waiter)
+        return waiter
+
+    def _await_delivery(self, exchange: Exchange) -> None:
+        if exchange.records and not exchange.delivered and current.get() is None:
+            waiter = self._register()
+            if not exchange.delivered:
+                waiter.acquire(timeout=_DELIVERY)
+
+    def _took_too_long(self, exchange: Exchange) -> TransientFederationError:
+        context = exchange.context
+        return TransientFederationError(
+            f"There is no token after {_LONGEST_WAIT:.0f} s: {context.doing}.",
+            step=context.step,
+            hint="The exchange goes on, and the next call gets its token.",
+        )
+
+    def _raise(self, exchange: Exchange) -> NoReturn:
+        error = exchange.error
+        if isinstance(error, FederationError):
+            raise copied(error)
+        if isinstance(error, Exception) and not exchange.is_first("raised"):
+            raise copied(error)
+        raise error or AssertionError("an exchange without a result has an error")
+
+    # On the worker thread.
+
+    def _work_alone(self, exchange: Exchange, request: Request) -> None:
+        """Perform an exchange in a context of its own."""
+        if exchange.is_first("worker"):
+            _exchange_log.watch()
+            self._work(exchange, request)
+            _exchange_log.deliver(exchange)
+            self._wake()
+
+    def _work(self, exchange: Exchange, request: Request) -> None:
+        exchange.is_first("worker")
+        self._last = exchange
+        now = self._started_at = self._clock.monotonic()
+        with self._lock:
+            hanging = sum(each.overdue(now) for each in self._running)
+            self._running.add(exchange)
+        if hanging:
+            _LOGGER.warning("%d earlier exchanges for the same token have not ended in their %.0f s.", hanging, DEADLINE)
+        try:
+            exchange.result = self._perform(request, exchange.context)
+        except BaseException as error:  # noqa: BLE001 - it is the callers' to handle
+            exchange.error = without_frames(error)
+        with self._lock:
+            self._running.discard(exchange)
+            newest = exchange.error is None and exchange.number > self._latest_number
+            self._ended(exchange, newest)
+            if newest:
+                self._latest_number = exchange.number
+                self.latest = exchange.result
+        exchange.finished = True
+        self._wake()
+
+    def _wake(self) -> None:
+        for _ in range(len(self._waiters)):
+            try:
+                self._waiters.popleft().release()
+            except IndexError:  # another worker did
+                return
+
+
+def _context_of(exchange: Exchange) -> contextvars.Context:
+    """A copy of the caller's context, so that tracing works, in which the exchange is the current one."""
+    context = contextvars.copy_context()
+    context.run(current.set, exchange)
+    return context
+
+
+def copied(error: ErrorT) -> ErrorT:
+    """The same error for another thread, without a traceback, which would keep all of a stack alive."""
+    try:
+        twin = copy.copy(error).with_traceback(None)  # also where tblib, Dask's way to pickle errors, copies the traceback
+    except Exception:  # noqa: BLE001 - a class of a user's whose errors can't be copied
+        return error
+    twin.__cause__ = error.__cause__
+    return twin
+
+
+def without_frames(error: ErrorT) -> ErrorT:
+    """The error without the frames of an exchange, whose locals are keys and tokens: crash reports often hold them."""
+    if isinstance(error, FederationError):
+        error.__context__ = None  # what the cause leaves out, on purpose
+    elif error.__traceback__ is not None and hasattr(error, "add_note"):  # Python 3.11
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        error.add_note(f"It was raised while a token was fetched, in {place.name}, {place.filename}:{place.lineno}.")
+    pending: list[BaseException | None] = [error]
+    seen: set[int] = set()
+    while pending:
+        each = pending.pop()
+        if each is not None and id(each) not in seen:
+            seen.add(id(each))
+            each.__traceback__ = None
+            pending += [each.__cause__, each.__context__]
+    return error

@@ -1,0 +1,176 @@
+"""What the errors of transports mean: an outage, or a mistake on this machine that another attempt does not change."""
+
+from __future__ import annotations
+
+import errno
+import http.client
+import os
+import ssl
+from collections.abc import Iterator
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+import requests
+import urllib3.exceptions
+from google.auth import exceptions
+
+# Libraries that speak HTTP; an error of a class of theirs is a failed attempt, also from a user's own transport.
+_HTTP_LIBRARIES = {
+    "aiohttp", "anyio", "h11", "h2", "httpcore", "httplib2", "httpx", "pycurl", "requests", "socks", "urllib3",
+}  # fmt: skip
+_TOO_MANY_FILES = {errno.EMFILE, errno.ENFILE}
+_FILE = {errno.ENOENT, errno.EACCES, errno.EISDIR, errno.ENOTDIR, errno.EPERM, errno.ELOOP}
+_CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR")
+# In the order in which requests reads them.
+_PROXY_VARIABLES = ("{}_proxy", "{}_PROXY", "all_proxy", "ALL_PROXY")
+
+# Libraries that stand in for the network in a test: how to recognise each, and what lets our requests through.
+_MOCKS = {
+    "responses": 'responses.add_passthru("{origin}")',
+    "requests_mock": 'mocker.register_uri("POST", "{url}", real_http=True)',
+    "pytest_socket": "@pytest.mark.enable_socket, or --allow-hosts={host}",
+    "httpretty": "httpretty.enable(allow_net_connect=True)",
+    "pook": 'pook.enable_network("{host}")',
+    "vcr": 'vcr.VCR(ignore_hosts=["{host}"])',
+    "betamax": 'session.mount("{origin}", requests.adapters.HTTPAdapter())',
+    "mocket": 'Mocketizer(strict_mode_allowed=["{host}"])',
+}
+_RESPONSES = "Connection refused by Responses"
+
+
+class Mistake(NamedTuple):
+    """A mistake on this machine.
+
+    Attributes:
+        reason: A name for it, for `FederationError.reason`.
+        what: What is wrong; None if the error's own text says it.
+        hint: How to fix it.
+    """
+
+    reason: str
+    what: str | None
+    hint: str
+
+
+def failed_transport(error: Exception) -> bool:
+    """Whether an error is known to mean that the request failed; anything else may come from anywhere."""
+    known = (OSError, http.client.HTTPException, exceptions.TransportError, urllib3.exceptions.HTTPError)
+    return isinstance(error, known) or _library(error) in _HTTP_LIBRARIES
+
+
+def local_mistake(error: Exception, url: str) -> Mistake | None:
+    """The mistake on this machine that an error comes of, if it does; another attempt would fail in the same way."""
+    chain = list(_chain(error))
+    if any(getattr(each, "errno", None) in _TOO_MANY_FILES for each in chain):
+        return None  # the next attempt may find some closed
+    return (
+        _mock(chain, url) or _untrusted(chain, url) or _proxy(chain, url) or _certificate_file(chain) or _recursion(chain)
+    )
+
+
+def hint(error: Exception | None) -> str:
+    """How to fix an outage."""
+    if any(getattr(each, "errno", None) in _TOO_MANY_FILES for each in _chain(error)):
+        return "The process has too many open files: close some, or raise the limit (ulimit -n)."
+    if any(type(each).__name__ == "ReplyTooLong" for each in _chain(error)):
+        return "Check what is between this machine and Google: a proxy, a captive portal, or a wrong endpoint."
+    return "Check the network, the proxy (HTTPS_PROXY, NO_PROXY) and the firewall."
+
+
+def rejected_redirect(error: BaseException) -> int | None:
+    """The status of a redirect that httplib2 makes an error of because it may not follow it."""
+    for cause in (error, error.__cause__, error.__context__):
+        status = getattr(getattr(cause, "response", None), "status", None)
+        if isinstance(status, int) and 300 <= status < 400:
+            return status
+    return None
+
+
+def _mock(chain: list[BaseException], url: str) -> Mistake | None:
+    names = (("responses" if str(each).startswith(_RESPONSES) else _library(each)) for each in chain)
+    name = next((name for name in names if name in _MOCKS), None)
+    if name is None:
+        return None
+    parts = urlsplit(url)
+    line = _MOCKS[name].format(url=url, origin=f"{parts.scheme}://{parts.netloc}", host=parts.hostname)
+    return Mistake("HttpMock", f"{name} stands in for the network", f"To let this request through: {line}")
+
+
+def _untrusted(chain: list[BaseException], url: str) -> Mistake | None:
+    if not any("CERTIFICATE_VERIFY_FAILED" in str(each) for each in chain):
+        return None
+    return Mistake(
+        "CERTIFICATE_VERIFY_FAILED",
+        None,
+        f"The certificate of {urlsplit(url).netloc} is not trusted: give the transport the right CA bundle (REQUESTS_CA_BUNDLE), or ask who intercepts TLS.",
+    )
+
+
+def _proxy(chain: list[BaseException], url: str) -> Mistake | None:
+    for each in chain:
+        if isinstance(each, requests.exceptions.InvalidSchema) and "SOCKS" in str(each):
+            return Mistake(
+                "InvalidProxy",
+                f"the proxy in {_proxy_setting(url)} is a SOCKS proxy, and PySocks is not installed",
+                "Install it: pip install 'requests[socks]'",
+            )
+        if isinstance(each, (requests.exceptions.InvalidURL, urllib3.exceptions.LocationValueError)):
+            return Mistake(
+                "InvalidProxy",
+                f"the proxy in {_proxy_setting(url)} is not a valid URL ({type(each).__name__})",
+                "Write it as http://HOST:PORT, with a user and a password as http://USER:PASSWORD@HOST:PORT, both percent-encoded.",
+            )
+    return None
+
+
+def _proxy_setting(url: str) -> str:
+    scheme = urlsplit(url).scheme
+    names = (each.format(scheme if "_proxy" in each else scheme.upper()) for each in _PROXY_VARIABLES)
+    return next((name for name in names if os.environ.get(name)), "the transport's own settings")
+
+
+def _certificate_file(chain: list[BaseException]) -> Mistake | None:
+    if any(isinstance(each, urllib3.exceptions.NewConnectionError) for each in chain):
+        return None  # the error number is the socket's
+    for each in chain:
+        text = str(each)
+        if "TLS certificate file" in text or "TLS key file" in text:
+            return Mistake("InvalidClientCertificate", None, "Check the client certificate (`cert`) of the transport's session.")
+        of_a_file = isinstance(each, OSError) and not isinstance(each, ConnectionError) and each.errno in _FILE
+        unreadable = isinstance(each, ssl.SSLError) and (each.library in ("X509", "PEM") or each.reason == "PEM_LIB")
+        if "TLS CA certificate bundle" in text or of_a_file or unreadable:
+            names = [name for name in _CA_VARIABLES if os.environ.get(name)]
+            setting = " and ".join(names) or "the transport's own settings (`verify`, `cert`, `ca_certs`)"
+            return Mistake(
+                "InvalidCertificateFile",
+                None,
+                f"Check the file of certificates in {setting}: it must exist, and hold certificates in PEM form.",
+            )
+    return None
+
+
+def _recursion(chain: list[BaseException]) -> Mistake | None:
+    if not any(isinstance(each, RecursionError) for each in chain):
+        return None
+    return Mistake(
+        "RecursionError",
+        None,
+        "gevent probably patched this process after urllib3 was loaded: call gevent.monkey.patch_all() before every other import, or load the application in each worker (without --preload).",
+    )
+
+
+def _library(error: BaseException) -> str:
+    return type(error).__module__.partition(".")[0]
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """An error and all that it comes of; urllib3 keeps the cause in `reason`, google-auth in `args`."""
+    pending, seen = [error], set[int]()
+    while pending:
+        each = pending.pop(0)
+        if each is None or id(each) in seen:
+            continue
+        seen.add(id(each))
+        yield each
+        causes = (each.__cause__, each.__context__, getattr(each, "reason", None), *each.args)
+        pending += [cause for cause in causes if isinstance(cause, BaseException)]
