@@ -122,8 +122,8 @@ def part_of(owner: object) -> Exchange | None:
     return exchange
 
 
-def never_begun(owner: object) -> Exchange:
-    """The predecessor of the first exchange."""
-    exchange = Exchange(owner, ExchangeContext(background=False, deadline=-math.inf), 0)
+def predecessor(owner: object, number: int) -> Exchange:
+    """Return an exchange that has ended, for the first real one to come after."""
+    exchange = Exchange(owner, ExchangeContext(background=False, deadline=-math.inf), number)
     exchange.finished = exchange.delivered = True
     return exchange

@@ -30,8 +30,8 @@ from google_auth_botocore._exchange import (
     PromptRequired,
     Request,
     current,
-    never_begun,
     part_of,
+    predecessor,
 )
 from google_auth_botocore.exceptions import FederationError, TransientFederationError
 
@@ -89,7 +89,7 @@ class SingleFlight(Generic[Result]):
     def after_fork(self) -> None:
         """In the child of a fork: the parent's workers are not there."""
         self._lock = threading.Lock()  # between workers; callers never take it
-        self._last = never_begun(self.owner)
+        self._last = predecessor(self.owner, self._latest_number)
         self._waiters: deque[Any] = deque()
         self._running: set[Exchange] = set()
         self._started_at = 0.0

@@ -73,9 +73,7 @@ def _header(credentials: Credentials, request: FakeGoogle) -> str:
     return headers["authorization"]
 
 
-@pytest.mark.parametrize(
-    "opcodes", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["at any line", "between any two steps"]
-)
+@pytest.mark.parametrize("opcodes", [False, True], ids=["at any line", "between any two steps"])
 @pytest.mark.parametrize("cached", [False, True], ids=["first", "expired"])
 @pytest.mark.parametrize("act", ["before_request", "refresh"])
 def test_it_may_strike_anywhere(

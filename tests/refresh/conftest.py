@@ -7,9 +7,9 @@ from core.conftest import _clock, _keys, _make, _request  # noqa: F401 - fixture
 
 from google_auth_botocore import _transport
 
-in_background = _transport.in_background
+shareable = _transport.shareable
 
 
 @pytest.fixture(autouse=True)
 def _good_for_a_second_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_transport, "in_background", lambda _: True)
+    monkeypatch.setattr(_transport, "shareable", lambda _: True)

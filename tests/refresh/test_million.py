@@ -11,7 +11,7 @@ import pytest
 from core.conftest import Make
 from core.stand_in import ACCOUNT, Answer, FakeClock, FakeGoogle, Sent
 
-from google_auth_botocore import FederationError, _token
+from google_auth_botocore import FederationError, _single_flight
 from refresh.threads import Threads, ask
 
 WEEK = 7 * 24 * 3600.0
@@ -76,9 +76,9 @@ def test_no_request_fails_while_a_token_lives(
     make: Make, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
     background = Threads(clock)
-    monkeypatch.setattr(_token, "threading", background)
+    monkeypatch.setattr(_single_flight, "threading", background)
     monkeypatch.setattr(random, "random", random.Random(seed).random)
-    monkeypatch.setattr("google_auth_botocore._token._LOGGER.disabled", True)
+    monkeypatch.setattr("google_auth_botocore._token_source._LOGGER.disabled", True)
     weather = Weather(clock, random.Random(seed))
 
     class Network(FakeGoogle):
@@ -96,8 +96,8 @@ def test_no_request_fails_while_a_token_lives(
             # Half a set of keys: the workload's AWS side is broken.
             keyless = down == "aws"
             monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "" if keyless else "SECRET")
-        held = credentials._source.held
-        alive = held is not None and clock.now < held.ends_at.wall
+        cached = credentials._source.cached
+        alive = cached is not None and clock.now < cached.expires_at.wall
         calls = len(network.calls)
         seen["requests"] += 1
         try:

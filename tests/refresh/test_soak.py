@@ -11,7 +11,7 @@ import pytest
 from core.conftest import Make
 from core.stand_in import ACCOUNT, Answer, FakeClock, Sent
 
-from google_auth_botocore import FederationError, _token, _transport
+from google_auth_botocore import FederationError, _single_flight, _token_source, _transport
 from refresh.test_machine import START, Google, refused
 from refresh.threads import Threads, ask
 
@@ -77,9 +77,9 @@ def test_a_request_fails_only_while_nothing_can_be_had_and_says_why(
     make: Make, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, seed: int, account: str | None, own_thread: bool
 ) -> None:
     threads, world = Threads(clock), World(clock, seed)
-    monkeypatch.setattr(_token, "threading", threads)
-    monkeypatch.setattr(_transport, "in_background", lambda _: own_thread)
-    monkeypatch.setattr(_token._LOGGER, "disabled", True)
+    monkeypatch.setattr(_single_flight, "threading", threads)
+    monkeypatch.setattr(_transport, "shareable", lambda _: own_thread)
+    monkeypatch.setattr(_token_source._LOGGER, "disabled", True)
     random.seed(seed)
     credentials = make(account)
     seen: Counter[str] = Counter()
@@ -91,8 +91,8 @@ def test_a_request_fails_only_while_nothing_can_be_had_and_says_why(
         if keyless is not (outage is not None and outage.side == "aws"):
             keyless = not keyless
             monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "" if keyless else "SECRET")
-        held = credentials._source.held
-        alive = held is not None and clock.now < held.ends_at.wall
+        cached = credentials._source.cached
+        alive = cached is not None and clock.now < cached.expires_at.wall
         calls, begun = len(world.calls), clock.now
         seen["requests"] += 1
         try:
@@ -135,8 +135,8 @@ def test_nobody_notices_that_the_security_token_service_is_down(
 ) -> None:
     """Whenever it begins: direct access lives on its token, and impersonation on the federated token it has as well."""
     threads, google = Threads(clock), Google(clock)
-    monkeypatch.setattr(_token, "threading", threads)
-    monkeypatch.setattr(_token._LOGGER, "disabled", True)
+    monkeypatch.setattr(_single_flight, "threading", threads)
+    monkeypatch.setattr(_token_source._LOGGER, "disabled", True)
     random.seed(begin)
     credentials = make(account)
     start = clock.now

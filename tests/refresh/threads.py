@@ -12,46 +12,73 @@ from google_auth_botocore import Credentials
 
 
 class Threads:
-    """Stands in for the module `threading`.
+    """Stands in for the module `threading` where exchanges are started.
 
-    A thread that is started stands still until the test lets it go on; a wait takes its time of the fake clock.
+    The exchange that a caller waits for is performed at once. One in the background stands still until the test lets it
+    go on, or until a caller waits for it. A wait takes its time of the fake clock.
 
     Attributes:
-        standing: the threads that were started, each as its function and arguments.
-        broken: whether no thread can be had.
+        standing: The threads that stand still, each as its function and arguments.
+        broken: Whether no thread can be had.
     """
-
-    Lock = staticmethod(threading.Lock)
 
     def __init__(self, clock: FakeClock) -> None:
         self.standing: list[tuple[Callable[..., object], tuple[Any, ...]]] = []
         self.broken = False
+        self._clock = clock
 
-        class Event(threading.Event):
-            def wait(self, timeout: float | None = None) -> bool:
-                assert timeout is not None, "nobody waits without an end"
-                if not self.is_set():
-                    clock.advance(timeout)
-                return self.is_set()
+    def Lock(self) -> _Lock:
+        return _Lock(self, self._clock)
 
-        self.Event = Event
-
-    def Thread(self, target: Callable[..., object], args: tuple[Any, ...], name: str, daemon: bool) -> Threads:
+    def Thread(self, target: Callable[..., object], args: tuple[Any, ...], name: str, daemon: bool) -> _Thread:
         assert daemon, "it must not hold up the end of the interpreter"
-        assert name == "google-auth-botocore refresh"
-        self.standing.append((target, args))
-        return self
-
-    def start(self) -> None:
-        if self.broken:
-            self.standing.clear()
-            raise RuntimeError("can't start new thread")
+        assert name == "google-auth-botocore exchange"
+        return _Thread(self, target, args)
 
     def run(self) -> None:
         """Lets every thread go on to its end."""
         while self.standing:
             target, arguments = self.standing.pop(0)
             target(*arguments)
+
+    def hang(self) -> None:
+        """Lets the last thread hang for ever."""
+        _, (_, exchange, _) = self.standing.pop()
+        assert exchange.is_first("worker")
+
+
+class _Thread:
+    def __init__(self, threads: Threads, target: Callable[..., object], args: tuple[Any, ...]) -> None:
+        self._threads, self._target, self._args = threads, target, args
+
+    def start(self) -> None:
+        if self._threads.broken:
+            raise RuntimeError("can't start new thread")
+        if self._args[1].context.background:
+            self._threads.standing.append((self._target, self._args))
+        else:
+            self._target(*self._args)
+
+
+class _Lock:
+    def __init__(self, threads: Threads, clock: FakeClock) -> None:
+        self._lock, self._threads, self._clock = threading.Lock(), threads, clock
+        self.release = self._lock.release
+
+    def __enter__(self) -> bool:
+        return self._lock.__enter__()
+
+    def __exit__(self, *error: Any) -> None:
+        self._lock.release()
+
+    def acquire(self, timeout: float | None = None) -> bool:
+        if timeout is None:
+            return self._lock.acquire(blocking=False)
+        if self._threads.standing:  # others go on while this one waits
+            self._threads.run()
+        elif self._lock.locked():
+            self._clock.advance(timeout)
+        return self._lock.acquire(blocking=False)
 
 
 def ask(credentials: Credentials, request: Any) -> str:
