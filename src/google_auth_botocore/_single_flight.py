@@ -291,8 +291,10 @@ class SingleFlight(Generic[Result]):
         with self._lock:
             hanging = sum(each.overdue(now) for each in self._running)
             self._running.add(exchange)
-        if hanging:
-            _LOGGER.warning("%d earlier exchanges for the same token have not ended in their %.0f s.", hanging, DEADLINE)
+        if hanging and exchange.context.background:
+            # Now, because this one may hang, too; a handler that needs a token finds the one that is still valid.
+            text = "A refresh of the Google token in the background has not ended after %.0f s; another one is started. %d hang."
+            contextvars.Context().run(_LOGGER.warning, text, _LONGEST_WAIT, hanging)
         try:
             exchange.result = self._perform(request, exchange.context)
         except BaseException as error:  # noqa: BLE001 - it is the callers' to handle
