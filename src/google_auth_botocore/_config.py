@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from google_auth_botocore._text import quoted
+from google_auth_botocore._redaction import quoted
 from google_auth_botocore.exceptions import ConfigurationError
 
 AWS4_REQUEST = "urn:ietf:params:aws:token-type:aws4_request"

@@ -15,7 +15,7 @@ from typing import Any
 
 from google_auth_botocore import _config
 from google_auth_botocore._config import GOOGLEAPIS, Settings
-from google_auth_botocore._text import quoted
+from google_auth_botocore._redaction import quoted
 from google_auth_botocore.exceptions import ConfigurationError
 
 # What gcloud writes for every partition alike.

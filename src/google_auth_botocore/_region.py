@@ -11,7 +11,7 @@ from botocore.utils import InstanceMetadataRegionFetcher
 
 from google_auth_botocore import _hints
 from google_auth_botocore._external_account import USUAL_VERIFICATION_URL
-from google_auth_botocore._text import quoted
+from google_auth_botocore._redaction import quoted
 from google_auth_botocore.exceptions import ConfigurationError, FederationError
 
 # Where a region has to be named and none is known.

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import google.auth.transport.requests
 from google.auth import exceptions
 
-from google_auth_botocore import _clock, _text
+from google_auth_botocore import _clock, _redaction
 from google_auth_botocore._clock import LAST_SECOND, Clock, Moment
 from google_auth_botocore._token import Errand, Request
 from google_auth_botocore._version import __version__
@@ -151,10 +151,10 @@ class Sender:
             f"{server} could not be reached at {url}: {self._cleaned(error)}.",
             step=step,
             hint="Check the network, the proxy (HTTPS_PROXY, NO_PROXY) and the firewall.",
-        ) from _text.harmless(error, self.secrets)
+        ) from _redaction.safe_cause(error, self.secrets)
 
     def _cleaned(self, error: object) -> str:
-        return _text.cleaned(str(error), [*self.secrets, *_proxy_secrets()]).rstrip(".")
+        return _redaction.cleaned(str(error), [*self.secrets, *_proxy_secrets()]).rstrip(".")
 
     def _attempt(
         self,
@@ -195,7 +195,7 @@ class Sender:
                 step=step,
                 reason="CERTIFICATE_VERIFY_FAILED",
                 hint="Give the transport the right CA bundle (REQUESTS_CA_BUNDLE), or ask who intercepts TLS.",
-            ) from _text.harmless(error, self.secrets)
+            ) from _redaction.safe_cause(error, self.secrets)
         return None, error
 
 

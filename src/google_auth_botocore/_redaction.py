@@ -47,7 +47,7 @@ def quoted(value: object) -> str:
     return shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}…"
 
 
-def harmless(
+def safe_cause(
     error: BaseException | None, secrets: Iterable[str] = (), *, hide: re.Pattern[str] = NOTHING
 ) -> BaseException | None:
     """The error itself, without its frames, as the cause of another, if nothing that hangs on it can hold a secret; else None."""
