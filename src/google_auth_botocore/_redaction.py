@@ -1,56 +1,122 @@
-"""Text from servers and other libraries, made fit for an error or a log: no secret, no control character, no end."""
+"""Keep secrets out of errors, logs and reports. There is no other redactor.
+
+Three questions, three functions: `cleaned` and `redacted` take known secrets out of text that a server or a library
+wrote, `quoted` shows a value that the caller passed, `path_mistake` says what a value holds that is not a path.
+"""
 
 from __future__ import annotations
 
-import html
+import json
+import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 
-# Keys and tokens whose values are not at hand: AWS's own errors quote the request that it could not verify.
-KEY_LIKE = re.compile(r"eyJ[\w-]+\.[\w.-]+|[A-Za-z0-9/+=%]{40,}")
+from google_auth_botocore import _known_secrets, _secret_shapes
+
+# Keys and tokens whose values are not known: AWS's own errors quote the request that it could not verify. Each
+# alternative takes linear time: it is tried at one place of a run of letters, or fails within 40 letters.
+KEY_LIKE = re.compile(
+    r"-----BEGIN[^\"']*|eyJ[\w.-]{3,}|ya29\.[\w.-]+"
+    r"|(?:secret|token|password|private_key)\w{0,20}[\"'\\]{1,9}\s{0,9}:\s{0,9}[\"'\\]{1,9}[^\"'\\]*"
+    r"|[A-Za-z0-9/+=%]{40,}"
+    # Base64 for URLs, but not the name of a role or a user, nor a host, which has no capital letters.
+    r"|(?<![A-Za-z0-9+=%_.~-])(?<!role/)(?<!user/)(?=[a-z0-9+=%_.~-]*[A-Z])(?=[A-Za-z+=%_.~-]*[0-9])[A-Za-z0-9+=%_.~-]{40,}"
+)
 NOTHING = re.compile(r"(?!)")
 
+# What is a secret wherever it stands.
+_CERTAIN = re.compile(r"-----BEGIN[^\"']*|eyJ[\w-]{8,}[\w.-]*|ya29\.[\w.-]+")
 _HIDDEN = "[hidden]"
 _LONGEST = 600
 # Beyond this nothing is read: such a text is no sentence.
 _READ = 60_000
-# A part of a secret this long gives too much away; shorter ones occur by chance.
-_WINDOW = 12
-# Who has a key of fewer letters has none; hidden, it would take the letters of every other word along.
-_SHORTEST = 4
-# One letter, escaped as in a URL, in JSON or in HTML; servers quote a request in any of them, and twice.
-_ESCAPED = re.compile(
-    r"%[0-9a-f]{2}|\\u00[0-9a-f]{2}|\\[/\"\\]|&(?:#\d{1,3}|#x[0-9a-f]{1,2}|amp|quot|lt|gt|apos);", re.IGNORECASE
-)
-_DEEPEST = 4
+# How deep a value is looked into that is quoted.
+_DEEPEST = 8
+# https://cloud.google.com/iam/docs/principal-identifiers: MEMBER:EMAIL has no user part.
+_MEMBER = re.compile(r"\W{0,9}(?:serviceAccount|user|group|domain|principal|principalSet|mailto|deleted):")
+_SCHEME = re.compile(r"[\"'(\[{<]*(?:[A-Za-z][A-Za-z0-9+.-]*:)?/?")
+# Limits of Linux, which has the longest paths.
+_LONGEST_NAME, _LONGEST_PATH = 255, 4095
+_VARIABLE = "GOOGLE_APPLICATION_CREDENTIALS"
 
 
-def cleaned(text: str, secrets: Iterable[str] = (), *, hide: re.Pattern[str] = NOTHING) -> str:
-    """The text in one line, without the secrets or parts of them.
+def cleaned(text: str, secrets: Iterable[str] = (), *, hide: re.Pattern[str] = NOTHING, at_most: int = _LONGEST) -> str:
+    """Return the text in one line, without the secrets or parts of them.
 
     Args:
-        text: What somebody else wrote.
-        secrets: Values that must not be in it, in whatever letter case or escaping.
-        hide: A pattern of further parts to cut out.
+        text: What a server or a library wrote.
+        secrets: Values that must not be in it, in any letter case or encoding.
+        hide: A pattern of further parts to take out.
+        at_most: How many letters are kept.
     """
-    text = " ".join(_hidden(text[:_READ], secrets, hide).split())
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+    return _clipped(" ".join(_hidden(text[:_READ], secrets, hide).split()), at_most)
+
+
+def redacted(text: str, secrets: Iterable[str]) -> str:
+    """Return a whole report, with its line breaks, without the secrets or parts of them."""
+    return _CERTAIN.sub(_HIDDEN, _known_secrets.hide(text, secrets, _HIDDEN))
 
 
 def quoted(value: object) -> str:
-    """A value that somebody passed, for the error that says what was seen; of a URL not the user part."""
+    """Return a value that the caller passed, for the error that shows it; not a secret, and not the user part of a URL."""
     try:
-        shown = repr(value)
-    except Exception:  # noqa: BLE001 - a number of more digits than Python writes, or what a class of somebody's raises
-        shown = f"<{type(value).__name__}>"
-    shown = re.sub(r"(?<=//)[^/\s]*@", f"{_HIDDEN}@", shown)
-    return shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}…"
+        text = repr(value)
+    except Exception:  # noqa: BLE001 - a number of more digits than Python writes, or an error in the class of the value
+        return f"<{type(value).__name__}>"
+    found = _secret_shapes.kind(value) if isinstance(value, str) else _secret_shapes.kind(text, document=False)
+    for part in () if isinstance(value, str) else _strings(value):
+        found = found or _secret_shapes.kind(part)
+    return _clipped(without_user_part(text), _LONGEST) if found is None else f"[hidden: {found}]"
+
+
+def shown(value: str) -> str:
+    """Return a text that the caller set, for output that shows it; not a secret, and not the user part of a URL."""
+    found = _secret_shapes.kind(value)
+    return without_user_part(value) if found is None else f"[hidden: {found}]"
+
+
+def as_json(value: object) -> str:
+    """Return a value of a JSON document, for output that shows it; not a secret, and not the user part of a URL."""
+    try:
+        text = json.dumps(value)
+    except RecursionError:
+        return "[hidden: nested too deeply]"
+    found = next(filter(None, map(_secret_shapes.kind, _strings(value))), None) or _secret_shapes.kind(
+        text, document=False
+    )
+    return without_user_part(text) if found is None else f'"[hidden: {found}]"'
+
+
+def is_secret(value: str) -> bool:
+    """Whether a value looks like a private key, a token or a key file's JSON."""
+    return _secret_shapes.kind(value) is not None
+
+
+def without_user_part(text: str) -> str:
+    """Return a value, or its `repr`, with `[hidden]` in place of the user and password of a URL in it."""
+    plain = _known_secrets.unescape(text) if "%40" in text else text
+    without = _without_user_part(plain)
+    return text if without == plain else without
+
+
+def _without_user_part(text: str) -> str:
+    # The name of a service account in a path is no user. A password may have any letter in it, so the last @ counts.
+    url, account, path = text.partition("/serviceAccounts/")
+    before, at, host = url.rpartition("@")
+    start = re.search("/{2,}", before) or _SCHEME.match(before)
+    if at and start is not None and not _MEMBER.match(before):
+        user = before[start.end() :]
+        if start[0].startswith("//") or ":" in user:
+            url = f"{before[: start.end()]}{_HIDDEN}@{host}"
+        elif ":" in start[0]:  # it ends the user, and not a scheme
+            url = f"{_HIDDEN}@{host}"
+    return url + account + path
 
 
 def safe_cause(
     error: BaseException | None, secrets: Iterable[str] = (), *, hide: re.Pattern[str] = NOTHING
 ) -> BaseException | None:
-    """The error itself, without its frames, as the cause of another, if nothing that hangs on it can hold a secret; else None."""
+    """Return the error without its frames, as the cause of another, or None if anything that belongs to it may hold a secret."""
     secrets, pending, seen = tuple(secrets), [error], set[int]()
     while pending:
         each = pending.pop()
@@ -58,63 +124,75 @@ def safe_cause(
             continue
         seen.add(id(each))
         each.__traceback__ = None  # whose frames have all that was sent
-        text = str(each)
-        # requests hangs the whole request on its errors.
+        # requests keeps the whole request on its errors.
+        text = "\n".join((str(each), *_strings([*each.args, *vars(each).values(), _kept(each)])))
         if hasattr(each, "request") or len(text) > _READ or _HIDDEN in _hidden(text, secrets, hide):
             return None
         pending += [each.__cause__, each.__context__, *(part for part in each.args if isinstance(part, BaseException))]
     return error
 
 
+def _kept(error: BaseException) -> object:
+    """What an error keeps in an attribute that is not in its `vars`: the text to decode, the object without the attribute."""
+    return getattr(error, "object" if isinstance(error, UnicodeError) else "obj", None)
+
+
+def path_mistake(value: object, name: str) -> str | None:
+    """Return what is wrong with a value that must be a path, or None if it may be one. The message does not show the value.
+
+    Args:
+        value: A path, or what was set in its place: a key file's JSON is a common mistake.
+        name: The flag, variable or argument that has the value. If the value is the one of GOOGLE_APPLICATION_CREDENTIALS,
+            the message names that.
+    """
+    try:
+        path = os.fsdecode(value)  # type: ignore[arg-type]  # raises TypeError for another type
+    except TypeError:
+        return None
+    if os.path.exists(path):  # noqa: PTH110 - pathlib raises for a name that is too long
+        return None
+    found = _secret_shapes.kind(path)
+    if found is None and path.lstrip().lower().startswith("data:"):
+        found = "a data: URL"
+    if found is None and re.search(r"[\r\n]", path.strip()):
+        found = "several lines of text"
+    if found is None and (
+        len(os.fsencode(path)) > _LONGEST_PATH
+        or any(len(os.fsencode(part)) > _LONGEST_NAME for part in re.split(r"[/\\]", path))
+    ):
+        found = "a text that is too long"
+    if found is None:
+        return None
+    if path.strip() == os.environ.get(_VARIABLE, "").strip():
+        name = _VARIABLE
+    how = f"set {name}" if name == _VARIABLE else f"set {name}" if name.startswith("-") else f"pass {name} as"
+    what = "the JSON" if "JSON" in found else "the configuration"
+    return (
+        f"{name} holds {found}, not a path. Its value is not shown here. "
+        f"Write {what} to a file, and {how} {'to ' if how.startswith('set') else ''}the path of that file."
+    )
+
+
+def _strings(value: object, depth: int = 0) -> Iterator[str]:
+    """All texts in a value, in containers also."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, (bytes, bytearray)):
+        yield value.decode("latin-1")
+    elif depth < _DEEPEST:
+        parts: Iterable[object] = ()
+        if isinstance(value, Mapping):
+            parts = (each for pair in value.items() for each in pair)
+        elif isinstance(value, (list, tuple, set, frozenset)):
+            parts = value
+        for part in parts:
+            yield from _strings(part, depth + 1)
+
+
 def _hidden(text: str, secrets: Iterable[str], hide: re.Pattern[str]) -> str:
     printable = "".join(letter if letter.isprintable() else " " for letter in text)
-    return hide.sub(_HIDDEN, _without(printable, secrets))
+    return hide.sub(_HIDDEN, _CERTAIN.sub(_HIDDEN, _known_secrets.hide(printable, secrets, _HIDDEN)))
 
 
-def _without(text: str, secrets: Iterable[str]) -> str:
-    windows: set[str] = set()
-    for secret in secrets:
-        form = "".join(letter for letter, _, _ in _plain(secret))
-        if len(form) < _SHORTEST:
-            continue
-        windows.update(form[start : start + _WINDOW] for start in range(max(1, len(form) - _WINDOW + 1)))
-    windows.discard("")
-    letters = _plain(text) if windows else []
-    plain = "".join(letter for letter, _, _ in letters)
-    hidden = bytearray(len(text))
-    for length in {len(window) for window in windows}:
-        for start in range(len(plain) - length + 1):
-            if plain[start : start + length] in windows:
-                first, last = letters[start][1], letters[start + length - 1][2]
-                hidden[first:last] = b"\1" * (last - first)
-    parts = re.finditer(rb"\x01+|\x00+", hidden)
-    return "".join(_HIDDEN if part[0][0] else text[part.start() : part.end()] for part in parts)
-
-
-def _plain(text: str) -> list[tuple[str, int, int]]:
-    """The letters of a text as they are compared, and where each stands: unescaped, in lower case, without white space.
-
-    `+` counts as white space, which it is in a form.
-    """
-    letters = [(letter, at, at + 1) for at, letter in enumerate(text)]
-    for _ in range(_DEEPEST):
-        joined = "".join(letter for letter, _, _ in letters)
-        found, end = [], 0
-        for match in _ESCAPED.finditer(joined):
-            found += letters[end : match.start()]
-            found.append((_unescaped(match[0]), letters[match.start()][1], letters[match.end() - 1][2]))
-            end = match.end()
-        if not end:
-            break
-        letters = found + letters[end:]
-    return [
-        (letter.lower()[:1], start, end) for letter, start, end in letters if not letter.isspace() and letter != "+"
-    ]
-
-
-def _unescaped(escaped: str) -> str:
-    if escaped[0] == "&":
-        return html.unescape(escaped) or " "
-    if escaped[0] == "%" or escaped[1] in "uU":
-        return chr(bytes.fromhex(escaped[-2:])[0])
-    return escaped[1]
+def _clipped(text: str, at_most: int) -> str:
+    return text if len(text) <= at_most else f"{text[:at_most]}…"

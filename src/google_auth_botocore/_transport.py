@@ -7,10 +7,8 @@ import http.client
 import inspect
 import logging
 import random
-import re
 import sys
-import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 
@@ -19,6 +17,7 @@ from google.auth import exceptions
 
 from google_auth_botocore import _clock, _redaction
 from google_auth_botocore._clock import LAST_SECOND, Clock, Moment
+from google_auth_botocore._proxies import proxy_secrets
 from google_auth_botocore._token import Errand, Request
 from google_auth_botocore._version import __version__
 from google_auth_botocore.exceptions import FederationError, TransientFederationError
@@ -151,10 +150,14 @@ class Sender:
             f"{server} could not be reached at {url}: {self._cleaned(error)}.",
             step=step,
             hint="Check the network, the proxy (HTTPS_PROXY, NO_PROXY) and the firewall.",
-        ) from _redaction.safe_cause(error, self.secrets)
+        ) from _redaction.safe_cause(error, self._hidden)
+
+    @property
+    def _hidden(self) -> list[str]:
+        return [*self.secrets, *proxy_secrets(self._call.request)]
 
     def _cleaned(self, error: object) -> str:
-        return _redaction.cleaned(str(error), [*self.secrets, *_proxy_secrets()]).rstrip(".")
+        return _redaction.cleaned(str(error), self._hidden).rstrip(".")
 
     def _attempt(
         self,
@@ -195,15 +198,8 @@ class Sender:
                 step=step,
                 reason="CERTIFICATE_VERIFY_FAILED",
                 hint="Give the transport the right CA bundle (REQUESTS_CA_BUNDLE), or ask who intercepts TLS.",
-            ) from _redaction.safe_cause(error, self.secrets)
+            ) from _redaction.safe_cause(error, self._hidden)
         return None, error
-
-
-def _proxy_secrets() -> Iterator[str]:
-    """Passwords of proxies, also the part of one that a URL's reader takes for the host."""
-    for proxy in urllib.request.getproxies().values():
-        found = re.search("//[^:]*:(.*)@", proxy)
-        yield from re.split("[/#?]", found[1]) if found else ()
 
 
 def _refused_redirect(error: BaseException) -> int | None:
@@ -219,7 +215,7 @@ class _Transport:
     """A transport and the arguments that this one understands beyond google-auth's four."""
 
     def __init__(self, request: Any) -> None:
-        self._request = request
+        self.request = request
         target, self._bound_timeout = request, None
         if isinstance(request, functools.partial):  # AuthorizedSession binds its own timeout
             target, self._bound_timeout = request.func, request.keywords.get("timeout")
@@ -237,7 +233,7 @@ class _Transport:
         extra = dict(self._extra)
         if self._takes_timeout:
             extra["timeout"] = self._shortened(timeout)
-        return self._request(url=url, method="POST", body=body, headers=dict(headers), **extra)
+        return self.request(url=url, method="POST", body=body, headers=dict(headers), **extra)
 
     def _shortened(self, timeout: float) -> Any:
         bound = self._bound_timeout
