@@ -293,7 +293,10 @@ def test_truncated_file_is_one_error_that_names_it(tmp_path: Path, text: str) ->
     assert Credentials.from_file(path).info == info()
 
 
-@pytest.mark.parametrize(("text", "seen"), [("null", "None"), ("[]", "[]"), ('"aws"', "'aws'"), ("NaN", "nan")])
+@pytest.mark.parametrize(
+    ("text", "seen"),
+    [("null", "null"), ("[]", "an array"), ('"aws"', "a string"), ("NaN", "a number"), ("true", "true or false")],
+)
 def test_file_that_holds_no_object(tmp_path: Path, text: str, seen: str) -> None:
     path = tmp_path / "config.json"
     path.write_text(text)
