@@ -34,7 +34,8 @@ _READ = 60_000
 _DEEPEST = 8
 # https://cloud.google.com/iam/docs/principal-identifiers: MEMBER:EMAIL has no user part.
 _MEMBER = re.compile(r"\W{0,9}(?:serviceAccount|user|group|domain|principal|principalSet|mailto|deleted):")
-_SCHEME = re.compile(r"[\"'(\[{<]*(?:[A-Za-z][A-Za-z0-9+.-]*:)?/?")
+_QUOTES = "\"'([{<"
+_SCHEME = re.compile(rf"[{re.escape(_QUOTES)}]*(?:[A-Za-z][A-Za-z0-9+.-]*:)?/?")
 # Limits of Linux, which has the longest paths.
 _LONGEST_NAME, _LONGEST_PATH = 255, 4095
 _VARIABLE = "GOOGLE_APPLICATION_CREDENTIALS"
@@ -109,7 +110,8 @@ def _without_user_part(text: str) -> str:
         if start[0].startswith("//") or ":" in user:
             url = f"{before[: start.end()]}{_HIDDEN}@{host}"
         elif ":" in start[0]:  # it ends the user, and not a scheme
-            url = f"{_HIDDEN}@{host}"
+            quotes = before[: len(before) - len(before.lstrip(_QUOTES))]
+            url = f"{quotes}{_HIDDEN}@{host}"
     return url + account + path
 
 
