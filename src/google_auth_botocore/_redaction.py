@@ -193,7 +193,16 @@ def _strings(value: object, depth: int = 0) -> Iterator[str]:
 
 def _hidden(text: str, secrets: Iterable[str], hide: re.Pattern[str]) -> str:
     printable = "".join(letter if letter.isprintable() else " " for letter in text)
-    return hide.sub(_HIDDEN, _CERTAIN.sub(_HIDDEN, _known_secrets.hide(printable, secrets, _HIDDEN)))
+    return hide.sub(_HIDDEN, _CERTAIN.sub(_HIDDEN, _known_secrets.hide(printable, [*secrets, *_pasted()], _HIDDEN)))
+
+
+def _pasted() -> Iterator[str]:
+    """Values of AWS's variables that hold a key file where a name or a path belongs: botocore quotes them."""
+    for name, value in os.environ.items():
+        if name.startswith("AWS_"):
+            found = _secret_shapes.kind(value)
+            if found is not None and found != "a key or token":
+                yield value
 
 
 def _clipped(text: str, at_most: int) -> str:

@@ -156,7 +156,11 @@ def test_file_over_which_google_auth_falls(tmp_path: Path, monkeypatch: pytest.M
     path = tmp_path / "config.json"
     path.write_text(text)
     monkeypatch.setenv(VARIABLE, str(path))
-    for load in (google_auth_botocore.default, lambda: google_auth_botocore.load_credentials_from_file(path)):
+    loaders: list[Callable[[], object]] = [
+        google_auth_botocore.default,
+        lambda: google_auth_botocore.load_credentials_from_file(path),
+    ]
+    for load in loaders:
         with pytest.raises(ConfigurationError, match="must hold a JSON object") as caught:
             load()
         for secret in (PEM, json.dumps(PEM)[1:-1], FILES["number"]):
@@ -194,7 +198,7 @@ VALUES = [PEM, json.dumps(KEY_FILE), b64(json.dumps(KEY_FILE)), "ya29.c.b0Aaekm1
 def test_secret_in_the_place_of_a_name(name: str, value: str, wrap: Callable[[str], Any]) -> None:
     arguments = {"audience": PROVIDER, name: wrap(value)}
     with pytest.raises(ConfigurationError) as caught:
-        Credentials(**arguments)  # type: ignore[arg-type]  # one of them is wrong
+        Credentials(**arguments)
     said = f"{caught.value}\n{''.join(traceback.format_exception(caught.value))}"
     assert not (parts(value) & parts(said)) - OURS
 

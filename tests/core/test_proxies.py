@@ -23,7 +23,7 @@ PASSWORDS = ["hunter2hunter2", "hun#ter2", "hun@127.0.0.1:1/corner", "hun%ter2 ?
 KINDS = ["environment", "session", "session without scheme", "partial", "urllib3", "httplib2", "httplib2 function"]
 
 
-class Quoting(google_auth_httplib2.Request):
+class Quoting(google_auth_httplib2.Request):  # type: ignore[misc]  # an Any
     """httplib2's transport, whose proxies need PySocks, with an error that quotes the password."""
 
     def __init__(self, http: httplib2.Http, password: str) -> None:

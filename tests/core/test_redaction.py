@@ -219,7 +219,7 @@ HOSTILE = {
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
 def test_hostile_text_takes_linear_time(text: str) -> None:
-    """A bound on time, as regular expressions count no steps. It takes 0.2 s; what is quadratic takes 10 s and more."""
+    """A bound on CPU time, as regular expressions count no steps. It takes 0.3 s; a quadratic pattern takes 3 s and more."""
     token = base64.b64encode(bytes(range(256)) * 36).decode()
     started = time.process_time()
     _redaction.cleaned(text, [token, token[::-1], "short", "A" * 12_000], hide=_redaction.KEY_LIKE)
@@ -227,21 +227,19 @@ def test_hostile_text_takes_linear_time(text: str) -> None:
     _redaction.shown(text)
     _redaction.as_json({"a": [text]})
     _redaction.path_mistake(text, "--config")
-    assert time.process_time() - started < 5
+    assert time.process_time() - started < 2
 
 
 def test_secret_in_an_attribute_of_a_cause() -> None:
     """A decoder's error keeps all that it was to decode, and AttributeError the object without the attribute."""
     for text in ('{"a": 1', "\udcff"):
-        try:
+        with pytest.raises(ValueError, match=r"char|codec") as caught:
             json.loads(f"{text}{SESSION}".encode("utf-8", "surrogateescape"))
-        except ValueError as error:
-            assert _redaction.safe_cause(error, [SESSION]) is None
-            assert _redaction.safe_cause(error, ["another secret"]) is error
-    try:
+        assert _redaction.safe_cause(caught.value, [SESSION]) is None
+        assert _redaction.safe_cause(caught.value, ["another secret"]) is caught.value
+    with pytest.raises(AttributeError) as missing:
         [SESSION].get  # type: ignore[attr-defined]  # noqa: B018
-    except AttributeError as error:
-        assert _redaction.safe_cause(error, [SESSION]) is None
+    assert _redaction.safe_cause(missing.value, [SESSION]) is None
     assert _redaction.safe_cause(OSError(1, "no", [{"a": (SESSION,)}]), [SESSION]) is None
 
 
