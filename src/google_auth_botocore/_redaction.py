@@ -36,8 +36,8 @@ _DEEPEST = 8
 _MEMBER = re.compile(r"\W{0,9}(?:serviceAccount|user|group|domain|principal|principalSet|mailto|deleted):")
 _QUOTES = "\"'([{<"
 _SCHEME = re.compile(rf"[{re.escape(_QUOTES)}]*(?:[A-Za-z][A-Za-z0-9+.-]*:)?/?")
-# Limits of Linux, which has the longest paths.
-_LONGEST_NAME, _LONGEST_PATH = 255, 4095
+# A name may have 255 bytes. Linux allows paths of 4095 bytes, macOS of 1023, which nobody needs for a configuration.
+_LONGEST_NAME, _LONGEST_PATH = 255, 1023
 _VARIABLE = "GOOGLE_APPLICATION_CREDENTIALS"
 
 
@@ -158,21 +158,17 @@ def path_mistake(value: object, name: str) -> str | None:
         found = "a data: URL"
     if found is None and re.search(r"[\r\n]", path.strip()):
         found = "several lines of text"
-    if found is None and (
-        len(os.fsencode(path)) > _LONGEST_PATH
-        or any(len(os.fsencode(part)) > _LONGEST_NAME for part in re.split(r"[/\\]", path))
-    ):
+    length = len(path.encode("utf-8", "surrogatepass"))
+    names = (len(part.encode("utf-8", "surrogatepass")) for part in re.split(r"[/\\]", path))
+    if found is None and (length > _LONGEST_PATH or max(names) > _LONGEST_NAME):
         found = "a text that is too long"
     if found is None:
         return None
     if path.strip() == os.environ.get(_VARIABLE, "").strip():
         name = _VARIABLE
-    how = f"set {name}" if name == _VARIABLE else f"set {name}" if name.startswith("-") else f"pass {name} as"
     what = "the JSON" if "JSON" in found else "the configuration"
-    return (
-        f"{name} holds {found}, not a path. Its value is not shown here. "
-        f"Write {what} to a file, and {how} {'to ' if how.startswith('set') else ''}the path of that file."
-    )
+    how = f"set {name} to the path of that file" if name == _VARIABLE else f"pass the path of that file as {name}"
+    return f"{name} holds {found}, not a path. Its value is not shown here. Write {what} to a file, and {how}."
 
 
 def _strings(value: object, depth: int = 0) -> Iterator[str]:

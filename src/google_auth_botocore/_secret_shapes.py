@@ -31,7 +31,8 @@ _TOKEN = re.compile(
     r"|(?i:private_key|client_secret|(?:refresh|access|id|session|security)_?token|secret_?(?:access_?)?key|passwo?r?d)"
     r"[\"'\\]{0,9}\s{0,9}[:=][\s\"'\\]{0,9}[^\s\"'\\]"
 )
-_HEX_KEY = re.compile(r"\s*(?:[0-9a-fA-F]{2}){16,}\s*")
+_JWT = re.compile(r"(?<![\w-])eyJ[\w-]{4,}\.eyJ")
+_HEX_KEY = re.compile(r"\s*(?:0x)?(?:[0-9a-fA-F]{2}[:\s]?){16,}")
 # Runs of letters that are long enough for a key. No name at AWS or Google has 80 letters without a dot or slash.
 _RUN = re.compile(r"[A-Za-z0-9+/=]{32,}|[A-Za-z0-9_-]{80,}")
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|[0-9]+")
@@ -48,22 +49,19 @@ def kind(text: str, *, document: bool = True) -> str | None:
         text: A value that a person or a program set.
         document: Whether JSON counts, whatever is in it. A key file's JSON always does when it is encoded.
     """
-    forms = [text[:_READ]]
+    text = text[:_READ]
+    if _JWT.search(text):  # whose parts are JSON
+        return "a key or token"
+    forms, seen = [text], list[str]()
     for depth in range(_DEEPEST):
         for form in forms:
-            found = _kind(form, document=document or depth > 0)
-            if found is not None:
-                return "encoded JSON" if depth and found == "JSON" else found
-        forms = list(dict.fromkeys(part for form in forms for part in _decoded(form)))[:_PARTS]
-    return "a key or token" if _random(text[:_READ]) else None
-
-
-def _kind(text: str, *, document: bool) -> str | None:
-    if document and _JSON.search(text):
-        return "JSON"
-    if _PRIVATE_KEY.search(text):
-        return "a private key"
-    return "a key or token" if _TOKEN.search(text) else None
+            if (document or depth) and _JSON.search(form):
+                return "encoded JSON" if depth else "JSON"
+            if _PRIVATE_KEY.search(form):
+                return "a private key"
+        seen += forms
+        forms = list(islice(dict.fromkeys(part for form in forms for part in _decoded(form)), _PARTS))
+    return "a key or token" if any(map(_TOKEN.search, seen)) or _random(text) else None
 
 
 def _random(text: str) -> bool:
@@ -86,7 +84,7 @@ def _decoded(text: str) -> Iterator[str]:
     if plain != text:
         yield plain
     if _HEX_KEY.fullmatch(text):
-        yield from _printable(bytes.fromhex(text.strip()))
+        yield from _printable(bytes.fromhex(re.sub(r"0x|[:\s]", "", text)))
     # Base64 that is wrapped is one run without its line breaks.
     for run in islice(_BASE64.findall(re.sub(r"(?:\\[nr]|\s)+", "", text)), _PARTS):
         standard = run.replace("-", "+").replace("_", "/")

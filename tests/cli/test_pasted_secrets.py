@@ -8,12 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
-from cli.conftest import Run
 from core.stand_in import PROVIDER
 from core.test_external_account import info
 from core.test_paths import OURS, PASTED, parts
 from core.test_secret_shapes import KEY_FILE, PEM, b64
+
+from cli.conftest import Run
 
 VARIABLE = "GOOGLE_APPLICATION_CREDENTIALS"
 KEY = json.dumps(KEY_FILE)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import json
 import os
 import traceback
@@ -30,6 +32,9 @@ PASTED = {
     "AWS's secret key": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
     "a long text": "lorem ipsum " * 1000,
     "a long name": "/tmp/" + "x" * 300,
+    "a key in base85": base64.b85encode(json.dumps(KEY_FILE).encode()).decode(),
+    "a key in base32": base64.b32encode(json.dumps(KEY_FILE).encode()).decode(),
+    "a key in hex, with colons": json.dumps(KEY_FILE).encode().hex(":"),
     "lines": "line\nline",
 }
 # No part of this length of what was pasted may be shown.
@@ -108,6 +113,24 @@ def test_json_is_called_so_and_the_error_says_how_to_fix_it(monkeypatch: pytest.
         f"{VARIABLE} holds JSON, not a path. Its value is not shown here. "
         f"Write the JSON to a file, and set {VARIABLE} to the path of that file."
     )
+
+
+@pytest.mark.parametrize(
+    ("pasted", "said"),
+    [
+        (b64(json.dumps(KEY_FILE)), "encoded JSON"),
+        (base64.b64encode(gzip.compress(json.dumps(KEY_FILE).encode())).decode(), "encoded JSON"),
+        (PEM, "a private key"),
+        (b64(PEM), "a private key"),
+        ("eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl", "a key or token"),
+        ("x" * 300, "a text that is too long"),
+        ("data:,x", "a data: URL"),
+    ],
+    ids=["base64", "gzip", "PEM", "PEM in base64", "JWT", "long", "data"],
+)
+def test_error_says_what_it_is(pasted: str, said: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"^filename holds {said}, not a path"):
+        Credentials.from_file(pasted)
 
 
 @pytest.mark.parametrize("document", [KEY_FILE, {"type": KEY_FILE["private_key"]}, {"audience": PEM, **KEY_FILE}])
@@ -219,6 +242,12 @@ def test_user_part_of_a_url_is_not_shown(field: str, tmp_path: Path) -> None:
         with pytest.raises(ConfigurationError, match="hidden") as caught:
             Credentials.from_file(path)
         assert "ter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["\ud800", "a\0b", "\udcff", "{", "[]", " "])
+def test_odd_path_is_one_error(name: str) -> None:
+    with pytest.raises(ConfigurationError, match="configuration file"):
+        Credentials.from_file(name)
 
 
 def test_path_that_is_a_url_shows_no_password() -> None:
