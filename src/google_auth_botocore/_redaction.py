@@ -30,8 +30,6 @@ _HIDDEN = "[hidden]"
 _LONGEST = 600
 # Beyond this nothing is read: such a text is no sentence.
 _READ = 60_000
-# How deep a value is looked into that is quoted.
-_DEEPEST = 8
 # https://cloud.google.com/iam/docs/principal-identifiers: MEMBER:EMAIL has no user part.
 _MEMBER = re.compile(r"\W{0,9}(?:serviceAccount|user|group|domain|principal|principalSet|mailto|deleted):")
 _QUOTES = "\"'([{<"
@@ -61,12 +59,12 @@ def redacted(text: str, secrets: Iterable[str]) -> str:
 def quoted(value: object) -> str:
     """Return a value that the caller passed, for the error that shows it; not a secret, and not the user part of a URL."""
     try:
-        text = repr(value)
+        text, parts = repr(value), list(_strings(value))
     except Exception:  # noqa: BLE001 - a number of more digits than Python writes, or an error in the class of the value
         return f"<{type(value).__name__}>"
-    found = _secret_shapes.kind(value) if isinstance(value, str) else _secret_shapes.kind(text, document=False)
-    for part in () if isinstance(value, str) else _strings(value):
-        found = found or _secret_shapes.kind(part)
+    found = next(filter(None, map(_secret_shapes.kind, parts)), None)
+    if found is None and not isinstance(value, str):
+        found = _secret_shapes.kind(text, document=False)
     return _clipped(without_user_part(text), _LONGEST) if found is None else f"[hidden: {found}]"
 
 
@@ -171,20 +169,18 @@ def path_mistake(value: object, name: str) -> str | None:
     return f"{name} holds {found}, not a path. Its value is not shown here. Write {what} to a file, and {how}."
 
 
-def _strings(value: object, depth: int = 0) -> Iterator[str]:
-    """All texts in a value, in containers also."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, (bytes, bytearray)):
-        yield value.decode("latin-1")
-    elif depth < _DEEPEST:
-        parts: Iterable[object] = ()
-        if isinstance(value, Mapping):
-            parts = (each for pair in value.items() for each in pair)
-        elif isinstance(value, (list, tuple, set, frozenset)):
-            parts = value
-        for part in parts:
-            yield from _strings(part, depth + 1)
+def _strings(value: object) -> Iterator[str]:
+    """All texts in a value, also in containers, which may hold themselves."""
+    pending, seen = [value], set[int]()
+    while pending:
+        each = pending.pop()
+        if isinstance(each, str):
+            yield each
+        elif isinstance(each, (bytes, bytearray)):
+            yield each.decode("latin-1")
+        elif isinstance(each, (Mapping, list, tuple, set, frozenset)) and id(each) not in seen:
+            seen.add(id(each))
+            pending += [part for pair in each.items() for part in pair] if isinstance(each, Mapping) else each
 
 
 def _hidden(text: str, secrets: Iterable[str], hide: re.Pattern[str]) -> str:

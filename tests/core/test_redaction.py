@@ -8,6 +8,7 @@ import json
 import re
 import time
 from collections.abc import Callable
+from typing import Any
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -278,3 +279,21 @@ def test_secret_in_an_attribute_of_a_cause() -> None:
 )
 def test_value_that_an_error_shows(value: object, expected: str) -> None:
     assert _redaction.quoted(value) == expected
+
+
+def test_value_that_holds_itself_is_looked_through_once() -> None:
+    around: list[object] = [SESSION, "ya29.c.b0Aaekm1K"]
+    around += [around] * 1000
+    assert _redaction.quoted(around) == "[hidden: a key or token]"
+    deep: object = "-----BEGIN PRIVATE KEY-----"
+    for _ in range(200):
+        deep = [deep]
+    assert _redaction.quoted(deep) == "[hidden: a private key]"
+
+
+def test_mapping_that_fails_is_shown_by_its_type() -> None:
+    class Failing(dict[str, str]):
+        def items(self) -> Any:
+            raise LookupError(SESSION)
+
+    assert _redaction.quoted(Failing()) == "<Failing>"
