@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, TypeVar
 import botocore.credentials
 from botocore.credentials import AssumeRoleCredentialFetcher, EnvProvider
 
-from google_auth_botocore import _aws_errors, _aws_keys, _config, _exchange_log, _hints, _region, _session, _text
+from google_auth_botocore import _aws_errors, _aws_keys, _config, _exchange_log, _hints, _redaction, _region, _session
 from google_auth_botocore._exchange import ExchangeContext
 from google_auth_botocore._subject_token import Signer
 from google_auth_botocore.exceptions import (
@@ -68,7 +68,7 @@ def source(profile: object, region: object, assume_role: object) -> Source:
                 assume_role = {name: value if name == "RoleArn" else "…" for name, value in assume_role.items()}
             raise ConfigurationError(
                 "assume_role must be a role's ARN (arn:aws:iam::123456789012:role/NAME), or a mapping of AssumeRole's "
-                f"arguments with such a RoleArn, not {_text.quoted(assume_role)}."
+                f"arguments with such a RoleArn, not {_redaction.quoted(assume_role)}."
             )
         arguments = {"RoleSessionName": _ROLE_SESSION_NAME, **arguments}
     return Source(
@@ -219,7 +219,7 @@ class AwsIdentity:
         finally:
             self._lock.release()
         try:
-            raise _aws_errors.translated(failure) from _text.harmless(failure, hide=_aws_errors.SECRET)
+            raise _aws_errors.translated(failure) from _redaction.safe_cause(failure, hide=_aws_errors.SECRET)
         finally:
             del failure  # whose traceback has this frame
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import botocore.exceptions
 
-from google_auth_botocore import _hints, _text
+from google_auth_botocore import _hints, _redaction
 from google_auth_botocore.exceptions import FederationError, TransientFederationError
 
 # What http.client refuses to send, it quotes.
 _INVALID_HEADER = "Invalid header value "
-SECRET = re.compile(rf"{_text.KEY_LIKE.pattern}|(?<={_INVALID_HEADER}).*")
+SECRET = re.compile(rf"{_redaction.KEY_LIKE.pattern}|(?<={_INVALID_HEADER}).*")
 
 _THROTTLED = {
     "Throttling",
@@ -51,12 +51,12 @@ def translated(error: Exception) -> FederationError:
     transient = isinstance(error, _TRANSIENT) and not re.search(r"non 200 response 4(?!08|29)", str(error))
     if isinstance(error, botocore.exceptions.ClientError):
         response: Mapping[str, Any] = error.response
-        reason = _text.cleaned(str(response.get("Error", {}).get("Code") or "")) or reason
+        reason = _redaction.cleaned(str(response.get("Error", {}).get("Code") or "")) or reason
         status = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
         transient = reason in _THROTTLED or (status or 0) >= 500
     make = TransientFederationError if transient else FederationError
     return make(
-        f"botocore could not get AWS credentials ({reason}): {_text.cleaned(str(error), hide=SECRET).rstrip('.')}.",
+        f"botocore could not get AWS credentials ({reason}): {_redaction.cleaned(str(error), hide=SECRET).rstrip('.')}.",
         step="aws",
         reason=reason,
         status_code=status,

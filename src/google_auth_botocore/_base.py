@@ -51,7 +51,7 @@ class SourceCredentials(google_credentials.CredentialsWithQuotaProject):
             cached = source.get(request)
         try:
             self.apply(headers, cached.value)
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - raised again
             del headers  # it may hold the token, as the frames below this one do
             raise error.with_traceback(None)  # noqa: B904 - the same error
 
@@ -85,7 +85,7 @@ class SourceCredentials(google_credentials.CredentialsWithQuotaProject):
         cached = self._source.get(None)
         try:
             return Token(cached.value, cached.expiry)
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - raised again
             raise error.with_traceback(None)  # noqa: B904 - the same error, without frames that hold the token
 
     def apply(self, headers: MutableMapping[str, str], token: str | None = None) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from google_auth_botocore._text import quoted
+from google_auth_botocore._redaction import is_secret, quoted
 from google_auth_botocore.exceptions import ConfigurationError
 
 AWS4_REQUEST = "urn:ietf:params:aws:token-type:aws4_request"
@@ -27,6 +27,9 @@ _SERVICE_ACCOUNT = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._-]*@[a-zA-Z0-9][a-zA-Z0-9
 _HOST = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+")
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _NETLOC = re.compile(r"([a-zA-Z0-9._-]+|\[[0-9a-fA-F:.]+\])(:[0-9]*)?")
+# What a private key, a token and a key file's JSON have in them, encoded or not; names have it by chance only.
+_MAYBE_SECRET = re.compile(r"[{\"'\\%]|-----|eyJ|ya29|[A-Za-z0-9+=_-]{80}")
+USUAL_LIFETIME = 3600
 _LONGEST_LIFETIME = 43200
 _LONGEST_DELEGATED = 3600
 
@@ -37,7 +40,7 @@ class Settings(NamedTuple):
     audience: str
     service_account: str | None = None
     scopes: tuple[str, ...] = (CLOUD_PLATFORM,)
-    lifetime: int = 3600
+    lifetime: int = USUAL_LIFETIME
     delegates: tuple[str, ...] = ()
     subject: str | None = None
     subject_token_type: str = AWS4_REQUEST
@@ -116,18 +119,18 @@ def _audience(value: object) -> str:
     match = _AUDIENCE.fullmatch(re.sub(r"^https:(?=//)", "", given))
     if match is None:
         raise ConfigurationError(
-            f"The audience {given!r} names no workload identity pool provider. Expected {AUDIENCE_FORM}."
+            f"The audience {quoted(given)} names no workload identity pool provider. Expected {AUDIENCE_FORM}."
         )
     if match["provider"] is None:
         raise ConfigurationError(
-            f"The audience {given!r} is a pool, not a provider. Add /providers/PROVIDER; to list the pool's providers, run: "
+            f"The audience {quoted(given)} is a pool, not a provider. Add /providers/PROVIDER; to list the pool's providers, run: "
             f"gcloud iam workload-identity-pools providers list --location={match['location']} "
             f"--workload-identity-pool={match['pool']}"
         )
     if not re.fullmatch("[0-9]+", match["project"]):
         raise ConfigurationError(
-            f"The audience {given!r} has the project id {match['project']!r} where the project number belongs. To see the number, run: "
-            f"gcloud projects describe {shlex.quote(match['project'])} --format='value(projectNumber)'"
+            f"The audience {quoted(given)} has the project id {quoted(match['project'])} where the project number belongs. To see the number, run: "
+            f"gcloud projects describe {'PROJECT_ID' if is_secret(given) else shlex.quote(match['project'])} --format='value(projectNumber)'"
         )
     return f"//iam.googleapis.com/{match['path']}"
 
@@ -142,7 +145,7 @@ def _service_account(name: str, value: object) -> str:
     given = text(name, value)
     if not _SERVICE_ACCOUNT.fullmatch(given):
         raise ConfigurationError(
-            f"The {name} {given!r} is neither a service account's e-mail address (NAME@PROJECT.iam.gserviceaccount.com) "
+            f"The {name} {quoted(given)} is neither a service account's e-mail address (NAME@PROJECT.iam.gserviceaccount.com) "
             "nor its unique id (digits)."
         )
     return given
@@ -175,7 +178,7 @@ def universe_domain(value: object) -> str:
     """A universe's domain, such as googleapis.com."""
     given = text("universe_domain", value)
     if not _HOST.fullmatch(given):
-        raise ConfigurationError(f"universe_domain must be a host name such as {GOOGLEAPIS!r}, not {given!r}.")
+        raise ConfigurationError(f"universe_domain must be a host name such as {GOOGLEAPIS!r}, not {quoted(given)}.")
     return given
 
 
@@ -198,7 +201,7 @@ def _endpoint(name: str, value: object, *, path: bool = True) -> str:
         given = given.rstrip("/")
         if url.path.strip("/") or not given.endswith(url.netloc):
             raise ConfigurationError(
-                f"{name} must be a scheme and a host without a path, such as https://iamcredentials.{GOOGLEAPIS}, not {given!r}."
+                f"{name} must be a scheme and a host without a path, such as https://iamcredentials.{GOOGLEAPIS}, not {quoted(given)}."
             )
     return given
 
@@ -207,7 +210,7 @@ def quota_project_id(value: object) -> str | None:
     """A project that goes into a header, or None."""
     given = optional_text("quota_project_id", value)
     if given is not None and not given.isascii():
-        raise ConfigurationError(f"quota_project_id must be the id or number of a project, not {given!r}.")
+        raise ConfigurationError(f"quota_project_id must be the id or number of a project, not {quoted(given)}.")
     return given
 
 
@@ -220,6 +223,8 @@ def text(name: str, value: object) -> str:
     """A non-empty string without control characters: it may become part of a header."""
     if not isinstance(value, str) or not value.strip():
         raise ConfigurationError(f"{name} must be a non-empty string, not {quoted(value)}.")
+    if _MAYBE_SECRET.search(value) and is_secret(value):
+        raise ConfigurationError(f"{name} must be a name, not {quoted(value)}. Check where the value comes from.")
     if not value.isprintable():
         raise ConfigurationError(f"{name} must be a single line of text, not {quoted(value)}.")
     return str.__str__(value)  # of an enumeration of texts the value, and not the name

@@ -17,6 +17,7 @@ from google.auth import _cloud_sdk, environment_vars, exceptions
 from google.auth import credentials as google_credentials
 
 from google_auth_botocore import _external_account
+from google_auth_botocore._redaction import path_mistake
 from google_auth_botocore.credentials import Credentials
 from google_auth_botocore.exceptions import ConfigurationError
 
@@ -55,6 +56,10 @@ def default(
     """
     # google-auth looks at gcloud's file where the variable is empty, too.
     path = os.environ.get(environment_vars.CREDENTIALS) or _cloud_sdk.get_application_default_credentials_path()
+    mistake = path_mistake(path, environment_vars.CREDENTIALS)
+    if mistake is not None:
+        del path  # it may be a private key, and crash reports show the variables of each frame
+        raise ConfigurationError(mistake)
     return _found(
         path,
         partial(google.auth.default, request=request),
@@ -89,6 +94,10 @@ def load_credentials_from_file(
     Raises:
         google.auth.exceptions.DefaultCredentialsError: The file can't be read or used. A ConfigurationError is one.
     """
+    mistake = path_mistake(filename, "filename")
+    if mistake is not None:
+        del filename  # see `default`
+        raise ConfigurationError(mistake)
     return _found(
         filename,
         partial(google.auth.load_credentials_from_file, filename, request=request),
@@ -102,21 +111,21 @@ def load_credentials_from_file(
 def _found(
     filename: str | os.PathLike[str], otherwise: Callable[..., Found], overrides: Mapping[str, Any], **arguments: Any
 ) -> Found:
-    info, wrong = None, None
+    info, mistake = None, None
     if os.path.exists(filename):  # noqa: PTH110 - a path of any kind
-        try:
-            info = _external_account.read(filename)
-        except ConfigurationError as error:
-            wrong = error
+        info, mistake = _external_account.read(filename)
     if _external_account.is_aws(info):
         return _ours(info, os.fspath(filename), **arguments, **overrides)
+    del info
     try:
         credentials, project_id = otherwise(**arguments)
     except Exception as error:
-        if wrong is None or isinstance(error, exceptions.GoogleAuthError):
+        if mistake is None or isinstance(error, exceptions.GoogleAuthError):
             raise
-        raise wrong from error  # google-auth falls over a file that is a directory, or holds no object
-    return credentials, overrides.get("project_id") or project_id
+    else:
+        return credentials, overrides.get("project_id") or project_id
+    # google-auth's error of another kind, for a directory or a file that holds no object, has the file's content in it.
+    raise ConfigurationError(mistake)
 
 
 def _ours(

@@ -72,7 +72,9 @@ def watch() -> None:
         return
     _watched = len(loggers)
     for name in list(loggers):
-        if name.startswith(_PACKAGES) and (name in _PACKAGES or name.startswith(tuple(f"{each}." for each in _PACKAGES))):
+        if name.startswith(_PACKAGES) and (
+            name in _PACKAGES or name.startswith(tuple(f"{each}." for each in _PACKAGES))
+        ):
             logging.getLogger(name).addFilter(_hold_back)
 
 
@@ -97,7 +99,7 @@ def deliver(exchange: Exchange) -> None:
     for record in exchange.records:
         try:
             logging.getLogger(record.name).handle(record)
-        except Exception:  # noqa: BLE001 - as logging itself treats a handler that fails
+        except Exception:  # noqa: BLE001, PERF203 - as logging itself treats a handler that fails
             if logging.raiseExceptions:
                 traceback.print_exc()
     exchange.delivered = True

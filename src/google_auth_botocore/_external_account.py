@@ -15,12 +15,22 @@ from typing import Any
 
 from google_auth_botocore import _config
 from google_auth_botocore._config import GOOGLEAPIS, Settings
-from google_auth_botocore._text import quoted
+from google_auth_botocore._redaction import path_mistake, quoted, without_user_part
 from google_auth_botocore.exceptions import ConfigurationError
 
 # What gcloud writes for every partition alike.
 USUAL_VERIFICATION_URL = "https://sts.{region}.amazonaws.com?Action=GetCallerIdentity&Version=2011-06-15"
 
+# What gcloud writes has three levels.
+_DEEPEST = 32
+_JSON_TYPES = {
+    list: "an array",
+    str: "a string",
+    int: "a number",
+    float: "a number",
+    bool: "true or false",
+    type(None): "null",
+}
 _IAM = "iam_credentials_endpoint"
 # Arguments of `Credentials` that an external_account file has a place for.
 IN_A_FILE = {
@@ -36,27 +46,53 @@ IN_A_FILE = {
 }
 
 
-def read(filename: str | bytes | os.PathLike[str]) -> Mapping[str, Any]:
-    """The JSON object that a configuration file holds."""
+def read(filename: object) -> tuple[Mapping[str, Any], None] | tuple[None, str]:
+    """Read a configuration file.
+
+    Args:
+        filename: The path that the caller passed.
+
+    Returns:
+        The JSON object in the file and None, or None and what is wrong. An error that is raised here would keep what
+        was read in its frames and in its context: a key file by mistake, which must not be in a crash report.
+    """
     try:
-        path = os.fsdecode(filename)
+        path = os.fsdecode(filename)  # type: ignore[arg-type]  # raises TypeError for another type
     except TypeError:
         path = ""
     if not path:
-        raise ConfigurationError(f"The configuration file must be a path, not {quoted(filename)}.")
+        return None, f"The configuration file must be a path, not {quoted(filename)}."
+    mistake = path_mistake(path, "filename")
+    if mistake is not None:
+        return None, mistake
+    named = without_user_part(repr(path))
     try:
         info = json.loads(Path(path).read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
-        raise ConfigurationError(f"There is no configuration file {path!r}.") from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise ConfigurationError(f"The configuration file {path!r} can't be read as JSON: {error}.") from error
+        return None, f"There is no configuration file {named}."
+    except OSError as error:
+        return None, f"The configuration file {named} can't be read: {error.strerror}."
+    except (ValueError, RecursionError) as error:
+        return None, f"The configuration file {named} can't be read as JSON: {error}."
     if not isinstance(info, Mapping):
-        raise ConfigurationError(f"The configuration file {path!r} must hold a JSON object, not {quoted(info)}.")
-    return info
+        return None, f"The configuration file {named} must hold a JSON object, not {_JSON_TYPES[type(info)]}."
+    return info, None
+
+
+def _nested_too_deeply(info: Mapping[str, Any]) -> bool:
+    """Whether copying would go deeper than the interpreter's stack, which the caller's own frames share."""
+    level: list[Any] = [info]
+    for _ in range(_DEEPEST):
+        parts = (part for each in level for part in (each.values() if isinstance(each, Mapping) else each))
+        # Each once: a mapping that is made in code may hold itself.
+        level = list({id(part): part for part in parts if isinstance(part, (Mapping, list))}.values())
+        if not level:
+            return False
+    return True
 
 
 def copied(info: Mapping[str, Any]) -> dict[str, Any]:
-    """A document of one's own, of whatever kinds of mappings."""
+    """Return a copy of a document, of whatever kinds of mappings."""
     return {name: _copied(each) for name, each in info.items()}
 
 
@@ -85,6 +121,8 @@ def from_info(info: object, in_code: Mapping[str, Any] = MappingProxyType({})) -
     """
     if not isinstance(info, Mapping):
         raise ConfigurationError(f"The configuration must be a JSON object, not {type(info).__name__}.")
+    if _nested_too_deeply(info):
+        raise ConfigurationError(f"The configuration is nested deeper than {_DEEPEST} levels.")
     kind = info.get("type")
     if kind != "external_account":
         raise ConfigurationError(

@@ -14,10 +14,10 @@ from google_auth_botocore import _aws, _google, _hints, _subject_token, _transpo
 from google_auth_botocore._clock import Clock
 from google_auth_botocore._config import JWT, Settings
 from google_auth_botocore._exchange import ExchangeContext, Request
+from google_auth_botocore._sender import Sender
 from google_auth_botocore._single_flight import SingleFlight
 from google_auth_botocore._token import IssuedToken
 from google_auth_botocore._token_source import TokenSource
-from google_auth_botocore._sender import Sender
 from google_auth_botocore.exceptions import FederationError
 
 # All that a federated token may do that is only there to impersonate.

@@ -17,12 +17,12 @@ from functools import partial
 from typing import Any, NamedTuple, NoReturn
 from urllib.parse import quote, urlencode
 
-from google_auth_botocore import _hints, _text
+from google_auth_botocore import _hints, _redaction
 from google_auth_botocore._clock import LAST_SECOND
 from google_auth_botocore._config import Settings
 from google_auth_botocore._hints import Refusal
-from google_auth_botocore._token import IssuedToken
 from google_auth_botocore._sender import Reply, Sender
+from google_auth_botocore._token import IssuedToken
 from google_auth_botocore.exceptions import FederationError, TransientFederationError
 
 # Thirty years: beyond it a number is a mistake.
@@ -114,10 +114,10 @@ def _refusal(document: object, body: bytes, secrets: list[str]) -> Refusal:
     metadata = info.get("metadata")
     permission = metadata.get("permission") if isinstance(metadata, Mapping) else None
     known = str(info["reason"]) if info.get("reason") in ("SERVICE_DISABLED", "SECURITY_POLICY_VIOLATED") else reason
-    words = _text.cleaned(text if isinstance(text, str) else "", secrets)
+    words = _redaction.cleaned(text if isinstance(text, str) else "", secrets)
     aws = _AWS_REASON.search(words)
     return Refusal(
-        _text.cleaned(known, secrets) if isinstance(known, str) else None,
+        _redaction.cleaned(known, secrets) if isinstance(known, str) else None,
         words,
         permission if isinstance(permission, str) else None,
         aws[1] if aws else None,

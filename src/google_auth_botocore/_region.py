@@ -11,7 +11,7 @@ from botocore.utils import InstanceMetadataRegionFetcher
 
 from google_auth_botocore import _hints
 from google_auth_botocore._external_account import USUAL_VERIFICATION_URL
-from google_auth_botocore._text import quoted
+from google_auth_botocore._redaction import quoted
 from google_auth_botocore.exceptions import ConfigurationError, FederationError
 
 # Where a region has to be named and none is known.
@@ -33,7 +33,7 @@ def given(region: str | None) -> str | None:
         ConfigurationError: No region is called so.
     """
     if region is not None and not _ZONE.fullmatch(region) and not region.endswith("-global"):
-        raise ConfigurationError(f"region must be an AWS region such as 'eu-central-1', not {region!r}.")
+        raise ConfigurationError(f"region must be an AWS region such as 'eu-central-1', not {quoted(region)}.")
     return region
 
 
@@ -105,7 +105,7 @@ def endpoint(region: str | None, verification_url: str | None) -> tuple[str, str
             if host.partition(".{region}.")[2] in (outputs["dnsSuffix"], outputs["dualStackDnsSuffix"]):
                 return name, host.replace("{region}", name)
     place = "no partition that botocore knows" if host is None else f"no partition that has {host}"
-    message = f"The AWS region {region!r} belongs to {place}."
+    message = f"The AWS region {quoted(region)} belongs to {place}."
     raise FederationError(message, step="aws", reason="InvalidRegionError", hint=_hints.AWS_REGION)
 
 

@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterable, Mapping
 from email.utils import parsedate_to_datetime
 from typing import NamedTuple, NoReturn
 
-from google_auth_botocore import _clock, _text, _transport_errors
+from google_auth_botocore import _clock, _redaction, _transport_errors
 from google_auth_botocore._clock import LAST_SECOND, Clock, Moment
 from google_auth_botocore._exchange import ExchangeContext, Request
+from google_auth_botocore._proxies import proxy_secrets
 from google_auth_botocore._transport import NotATransport, Transport
 from google_auth_botocore._version import __version__
 from google_auth_botocore.exceptions import FederationError, TransientFederationError
@@ -98,7 +99,7 @@ class Sender:
     @property
     def all_secrets(self) -> list[str]:
         """What no error may quote."""
-        return [*self.secrets, *self._known_secrets(), *self._transport.proxy_secrets()]
+        return [*self.secrets, *self._known_secrets(), *proxy_secrets(self._transport.request)]
 
     @property
     def date(self) -> float | None:
@@ -151,7 +152,7 @@ class Sender:
             f"{server} could not be reached at {url}: {self._cleaned(error)}.",
             step=step,
             hint=_transport_errors.hint(error),
-        ) from _text.harmless(error, self.all_secrets)
+        ) from _redaction.safe_cause(error, self.all_secrets)
 
     def _attempt(
         self, step: str, url: str, headers: Mapping[str, str], body: bytes, requested_at: Moment
@@ -174,7 +175,7 @@ class Sender:
                     step=step,
                     reason=mistake.reason,
                     hint=mistake.hint,
-                ) from _text.harmless(error, self.all_secrets)
+                ) from _redaction.safe_cause(error, self.all_secrets)
             if not _transport_errors.failed_transport(error):
                 raise  # from a signal handler, a debugger or a user's own transport
             return None, error
@@ -183,7 +184,7 @@ class Sender:
         return Reply(status, answered, data, requested_at), None
 
     def _cleaned(self, error: object) -> str:
-        return _text.cleaned(str(error), self.all_secrets).rstrip(".")
+        return _redaction.cleaned(str(error), self.all_secrets).rstrip(".")
 
 
 def _redirected(step: str, server: str, url: str, status: int) -> NoReturn:

@@ -11,6 +11,7 @@ reaches its code as it is; the exchange goes on, and its result serves the next 
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
 import copy
 import functools
@@ -293,7 +294,7 @@ class SingleFlight(Generic[Result]):
             self._running.add(exchange)
         if hanging and exchange.context.background:
             # Now, because this one may hang, too; a handler that needs a token finds the one that is still valid.
-            text = "A refresh of the Google token in the background has not ended after %.0f s; another one is started. %d hang."
+            text = "A refresh of the Google token in the background has not ended after %.0f s. Another one is started; %d still run."
             contextvars.Context().run(_LOGGER.warning, text, _LONGEST_WAIT, hanging)
         try:
             exchange.result = self._perform(request, exchange.context)
@@ -310,11 +311,9 @@ class SingleFlight(Generic[Result]):
         self._wake()
 
     def _wake(self) -> None:
-        for _ in range(len(self._waiters)):
-            try:
+        with contextlib.suppress(IndexError):  # where another worker takes the last one
+            for _ in range(len(self._waiters)):
                 self._waiters.popleft().release()
-            except IndexError:  # another worker did
-                return
 
 
 def _context_of(exchange: Exchange) -> contextvars.Context:
@@ -327,7 +326,9 @@ def _context_of(exchange: Exchange) -> contextvars.Context:
 def copied(error: ErrorT) -> ErrorT:
     """The same error for another thread, without a traceback, which would keep all of a stack alive."""
     try:
-        twin = copy.copy(error).with_traceback(None)  # also where tblib, Dask's way to pickle errors, copies the traceback
+        twin = copy.copy(error).with_traceback(
+            None
+        )  # also where tblib, Dask's way to pickle errors, copies the traceback
     except Exception:  # noqa: BLE001 - a class of a user's whose errors can't be copied
         return error
     twin.__cause__ = error.__cause__
@@ -338,7 +339,9 @@ def without_frames(error: ErrorT) -> ErrorT:
     """The error without the frames of an exchange, whose locals are keys and tokens: crash reports often hold them."""
     if isinstance(error, FederationError):
         error.__context__ = None  # what the cause leaves out, on purpose
-    elif error.__traceback__ is not None and hasattr(error, "add_note"):  # Python 3.11
+    elif (
+        error.__traceback__ is not None and hasattr(error, "add_note") and not hasattr(error, "__notes__")
+    ):  # Python 3.11
         place = traceback.extract_tb(error.__traceback__)[-1]
         error.add_note(f"It was raised while a token was fetched, in {place.name}, {place.filename}:{place.lineno}.")
     pending: list[BaseException | None] = [error]

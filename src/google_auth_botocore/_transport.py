@@ -9,18 +9,16 @@ import copy
 import functools
 import inspect
 import io
-import re
 import sys
-import urllib.request
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import google.auth.transport.requests
 import requests
 import urllib3
 
-from google_auth_botocore import _text
+from google_auth_botocore import _redaction
 from google_auth_botocore._exchange import Request
 
 # For each address that a name has, and a firewall may drop packets to all of them; a little more than TCP takes for a second try.
@@ -46,10 +44,10 @@ class Transport:
     """
 
     def __init__(self, request: Request) -> None:
-        self._request: Any = _own.request if request is None else request
-        if isinstance(request, type) or not callable(self._request):
-            raise NotATransport(f"the transport is {_text.quoted(request)}")
-        target, self._bound_timeout = self._request, None
+        self.request: Any = _own.request if request is None else request
+        if isinstance(request, type) or not callable(self.request):
+            raise NotATransport(f"the transport is {_redaction.quoted(request)}")
+        target, self._bound_timeout = self.request, None
         if isinstance(target, functools.partial):  # AuthorizedSession binds its own timeout
             target, self._bound_timeout = target.func, target.keywords.get("timeout")
         self.kind = kind(target)
@@ -82,7 +80,9 @@ class Transport:
         if self._takes_timeout:
             arguments["timeout"] = self._shortened(timeout)
         if self.kind == "requests":
-            return self._post_by_requests(url, {"method": "POST", "body": body, "headers": dict(headers), **arguments}, overdue)
+            return self._post_by_requests(
+                url, {"method": "POST", "body": body, "headers": dict(headers), **arguments}, overdue
+            )
         response = self._send(url, {"method": "POST", "body": body, "headers": dict(headers), **arguments})
         answered = _lower(response.headers)
         if self.kind == "urllib3":
@@ -107,7 +107,7 @@ class Transport:
             seen.append((response, body))
 
         try:
-            other = self._request(url=url, hooks={"response": read}, **arguments)
+            other = self.request(url=url, hooks={"response": read}, **arguments)
         except Exception:
             # requests reads a redirect's address, also if it may not follow it, and raises what it likes of a bad one.
             if seen and seen[-1][0].is_redirect:
@@ -123,13 +123,14 @@ class Transport:
             # By urllib3 itself, because what google-auth makes of a response can only be read as a whole.
             return self._target.http.request(url=url, **arguments)
         if self.kind != "httplib2":
-            return self._request(url=url, **arguments)
+            return self.request(url=url, **arguments)
         # httplib2 mixes up the replies of two threads that share a connection: a copy has connections of its own.
-        http = copy.copy(self._target.http)
+        transport = copy.copy(self._target)
+        transport.http = copy.copy(transport.http)
         try:
-            return type(self._target)(http)(url=url, **arguments)
+            return transport(url=url, **arguments)
         finally:
-            http.close()
+            transport.http.close()
 
     def _shortened(self, timeout: float) -> Any:
         bound = self._bound_timeout
@@ -140,12 +141,6 @@ class Transport:
         if isinstance(bound, (int, float)):
             timeout = min(bound, timeout)
         return (min(connect, timeout), timeout) if self.kind == "requests" else timeout
-
-    def proxy_secrets(self) -> Iterator[str]:
-        """Passwords of proxies, also the part of one that a URL's reader takes for the host."""
-        for proxy in urllib.request.getproxies().values():
-            found = re.search("//[^:]*:(.*)@", proxy)
-            yield from re.split("[/#?]", found[1]) if found else ()
 
 
 def _lower(headers: Mapping[str, str]) -> dict[str, str]:

@@ -64,7 +64,11 @@ def local_mistake(error: Exception, url: str) -> Mistake | None:
     if any(getattr(each, "errno", None) in _TOO_MANY_FILES for each in chain):
         return None  # the next attempt may find some closed
     return (
-        _mock(chain, url) or _untrusted(chain, url) or _proxy(chain, url) or _certificate_file(chain) or _recursion(chain)
+        _mock(chain, url)
+        or _untrusted(chain, url)
+        or _proxy(chain, url)
+        or _certificate_file(chain)
+        or _recursion(chain)
     )
 
 
@@ -135,7 +139,9 @@ def _certificate_file(chain: list[BaseException]) -> Mistake | None:
     for each in chain:
         text = str(each)
         if "TLS certificate file" in text or "TLS key file" in text:
-            return Mistake("InvalidClientCertificate", None, "Check the client certificate (`cert`) of the transport's session.")
+            return Mistake(
+                "InvalidClientCertificate", None, "Check the client certificate (`cert`) of the transport's session."
+            )
         of_a_file = isinstance(each, OSError) and not isinstance(each, ConnectionError) and each.errno in _FILE
         unreadable = isinstance(each, ssl.SSLError) and (each.library in ("X509", "PEM") or each.reason == "PEM_LIB")
         if "TLS CA certificate bundle" in text or of_a_file or unreadable:

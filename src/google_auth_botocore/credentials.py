@@ -11,6 +11,7 @@ from google.auth import crypt
 
 from google_auth_botocore import _config, _external_account
 from google_auth_botocore._base import SourceCredentials
+from google_auth_botocore._redaction import without_user_part
 from google_auth_botocore._token_source import TokenSource
 from google_auth_botocore.exceptions import ConfigurationError
 
@@ -48,8 +49,8 @@ class Credentials(
             their signer by the address. None: direct resource access, with the federated token.
         scopes: OAuth scopes of the tokens.
         default_scopes: Scopes that a library asks for where its user gave none. Without either: cloud-platform.
-        lifetime: Seconds that the access tokens of a service account live; over 3600 and to 43200 where the
-            organization's policy allows it.
+        lifetime: Seconds that the access tokens of a service account are valid; needs a service account. Over 3600, up
+            to 43200, if the organization's policy allows it. None: 3600.
         delegates: Service accounts on the way to the last one; the first is the one that the AWS identity impersonates.
         subject: Workspace user to act for, by domain-wide delegation; needs a service account.
         quota_project_id: Project that quota and billing are charged to.
@@ -77,7 +78,7 @@ class Credentials(
         *,
         scopes: Iterable[str] | None = None,
         default_scopes: Iterable[str] | None = None,
-        lifetime: int = 3600,
+        lifetime: int | None = None,
         delegates: Iterable[str] = (),
         subject: str | None = None,
         quota_project_id: str | None = None,
@@ -93,12 +94,13 @@ class Credentials(
         oauth_token_url: str | None = None,
     ) -> None:
         chosen, fallback = _scopes("scopes", scopes), _scopes("default_scopes", default_scopes)
+        seconds = _config.USUAL_LIFETIME if lifetime is None else lifetime
         settings = _config.checked(
             _config.Settings(
                 audience=audience,
                 service_account=service_account_email,
                 scopes=_effective(chosen, fallback),
-                lifetime=lifetime,
+                lifetime=seconds,
                 delegates=_config.strings("delegates", delegates),
                 subject=subject,
                 subject_token_type=subject_token_type,
@@ -108,6 +110,9 @@ class Credentials(
                 oauth_token_url=oauth_token_url,
             )
         )
+        # Not a rule for settings: a copy has the usual lifetime that its original was not given, and a file may state one.
+        if lifetime is not None and settings.service_account is None:
+            raise ConfigurationError("lifetime needs a service account: set service_account_email.")
         # botocore is loaded here, and never later: an import that a fork catches half done hangs the child.
         from google_auth_botocore import _aws  # noqa: PLC0415
 
@@ -140,7 +145,15 @@ class Credentials(
         Raises:
             ConfigurationError: The file can't be read or used.
         """
-        return cls._from(_external_account.read(filename), os.fsdecode(filename), overrides)
+        info, mistake = _external_account.read(filename)
+        if mistake is None:
+            try:
+                return cls._from(info, os.fsdecode(filename), overrides)
+            except ConfigurationError as error:
+                mistake = str(error)
+        # Either may be a private key, and crash reports show the variables of each frame.
+        del filename, info
+        raise ConfigurationError(mistake)
 
     @classmethod
     def from_info(cls, info: Mapping[str, Any], **overrides: Any) -> Credentials:
@@ -149,13 +162,20 @@ class Credentials(
         Its AWS sources (`url`, `region_url`, `imdsv2_session_token_url`) are not used: botocore's chain knows them, and more.
         Endpoints in it must be Google's and AWS's own, but where an override takes their place.
         """
-        return cls._from(info, None, overrides)
+        try:
+            return cls._from(info, None, overrides)
+        except ConfigurationError as error:
+            mistake = str(error)
+        del info  # see `from_file`
+        raise ConfigurationError(mistake)
 
     @classmethod
     def _from(cls, info: Any, path: str | None, overrides: Mapping[str, Any]) -> Credentials:
         try:
             arguments = _external_account.from_info(info, overrides)
             url = arguments.pop("verification_url", None)
+            if {**arguments, **overrides}.get("service_account_email") is None:
+                arguments.pop("lifetime", None)  # of a file, it has no effect then, as in google-auth
             credentials = cls(**{**arguments, **overrides})
             from google_auth_botocore import _region  # noqa: PLC0415 - loaded by now
 
@@ -163,7 +183,7 @@ class Credentials(
         except ConfigurationError as error:
             if path is None:
                 raise
-            raise ConfigurationError(f"{error} The configuration file is {path!r}.") from None
+            raise ConfigurationError(f"{error} The configuration file is {without_user_part(repr(path))}.") from None
         if not overrides.keys() & _external_account.IN_A_FILE:
             credentials._given = _external_account.copied(info), credentials._stated
         credentials._path = path

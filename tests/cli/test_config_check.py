@@ -295,6 +295,18 @@ class TestNotes:
         assert (unknown["value"], unknown["meaning"]) == (None, "Nothing reads it.")
 
 
+class TestNesting:
+    @pytest.mark.parametrize("levels", [40, 200, 900])
+    def test_what_is_nested_too_deeply_is_a_mistake(self, check: Check, levels: int) -> None:
+        deep: object = "x"
+        for _ in range(levels):
+            deep = [deep]
+        for document in (right(comment=deep), right(audience=deep), source(url=deep), source(comment=deep)):
+            found = check(document)
+            assert not found["valid"]
+            assert any("nested deeper" in text or "audience must be" in text for text in said(found).values())
+
+
 class TestWhichFile:
     def test_the_environments_if_none_is_named(self, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         path = tmp_path / "config.json"

@@ -156,7 +156,7 @@ class TestNoPlace:
     def test_a_lifetime_is_a_service_accounts(self, run: Run) -> None:
         done = run("config", "create", f"--audience={AUDIENCE}", "--lifetime=7200")
         assert (done.code, done.out) == (2, "")
-        assert "give --service-account, too" in done.error
+        assert "lifetime needs a service account" in done.error
 
     @pytest.mark.parametrize(
         ("flag", "told"),

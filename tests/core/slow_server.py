@@ -23,17 +23,16 @@ class FastClock:
     """Runs fifty times as fast as the machine's."""
 
     def __init__(self) -> None:
-        self._wall, self._monotonic = time.time(), time.monotonic()
+        self._wall, self._monotonic, self._skipped = time.time(), time.monotonic(), 0.0
 
     def time(self) -> float:
-        return self._wall + (time.time() - self._wall) * RATE
+        return self._wall + (time.time() - self._wall) * RATE + self._skipped
 
     def monotonic(self) -> float:
-        return self._monotonic + (time.monotonic() - self._monotonic) * RATE
+        return self._monotonic + (time.monotonic() - self._monotonic) * RATE + self._skipped
 
     def skip(self, seconds: float) -> None:
-        self._wall += seconds
-        self._monotonic += seconds
+        self._skipped += seconds
 
     def sleep(self, seconds: float, /) -> None:
         time.sleep(seconds / RATE)

@@ -181,7 +181,9 @@ def test_region_that_google_does_not_take(make: Make, request_: FakeGoogle) -> N
 
 
 def test_request_that_is_a_class(make: Make) -> None:
-    with pytest.raises(FederationError, match=r"^No request can be sent: the transport is <class .*, and not its class"):
+    with pytest.raises(
+        FederationError, match=r"^No request can be sent: the transport is <class .*, and not its class"
+    ):
         make().refresh(google.auth.transport.requests.Request)
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import pickle
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -293,13 +295,49 @@ def test_truncated_file_is_one_error_that_names_it(tmp_path: Path, text: str) ->
     assert Credentials.from_file(path).info == info()
 
 
-@pytest.mark.parametrize(("text", "seen"), [("null", "None"), ("[]", "[]"), ('"aws"', "'aws'"), ("NaN", "nan")])
+@pytest.mark.parametrize(
+    ("text", "seen"),
+    [("null", "null"), ("[]", "an array"), ('"aws"', "a string"), ("NaN", "a number"), ("true", "true or false")],
+)
 def test_file_that_holds_no_object(tmp_path: Path, text: str, seen: str) -> None:
     path = tmp_path / "config.json"
     path.write_text(text)
     with pytest.raises(ConfigurationError) as caught:
         Credentials.from_file(path)
     assert str(caught.value) == f"The configuration file {str(path)!r} must hold a JSON object, not {seen}."
+
+
+def nested(levels: int) -> dict[str, Any]:
+    """A configuration with so many levels in a field that nothing reads."""
+    inner: Any = "x"
+    for level in range(levels - 1):
+        inner = [inner] if level % 2 else {"a": inner}
+    return info(comment=inner)
+
+
+@pytest.mark.parametrize("levels", [33, 200, 900])
+def test_document_that_is_nested_deeply_is_one_error(tmp_path: Path, levels: int) -> None:
+    """Also where the interpreter's own limit would allow it, as the caller may be deep in its stack."""
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(nested(levels)))
+    with pytest.raises(ConfigurationError) as caught:
+        Credentials.from_file(path)
+    assert str(caught.value) == (
+        f"The configuration is nested deeper than 32 levels. The configuration file is {str(path)!r}."
+    )
+    with pytest.raises(ConfigurationError, match="nested deeper"):
+        Credentials.from_info(nested(levels))
+
+
+def test_document_of_32_levels_is_read_and_given_back() -> None:
+    assert Credentials.from_info(nested(32)).info == nested(32)
+
+
+def test_document_that_holds_itself_is_one_error() -> None:
+    around = info()
+    around["self"] = [around, around, [around]]
+    with pytest.raises(ConfigurationError, match="nested deeper"):
+        Credentials.from_info(around)
 
 
 @pytest.mark.parametrize("name", ["", None, 7])
@@ -317,6 +355,46 @@ def test_file_in_which_something_is_wrong_is_named(tmp_path: Path) -> None:
     assert str(caught.value) == (
         f"quota_project_id must be a non-empty string, not ''. The configuration file is {str(path)!r}."
     )
+
+
+DIRECT = info(service_account_impersonation_url=None, service_account_impersonation={"token_lifetime_seconds": 1800})
+
+
+def test_lifetime_of_a_file_without_a_service_account_has_no_effect(tmp_path: Path) -> None:
+    """As in google-auth; in code it is a mistake."""
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(DIRECT))
+    credentials = Credentials.from_file(path)
+    assert credentials.info == DIRECT
+    assert repr(credentials.with_scopes(["a"])) == repr(Credentials(DIRECT["audience"], scopes=["a"]))
+    with_account = Credentials.from_info(info(service_account_impersonation={"token_lifetime_seconds": 1800}))
+    assert "lifetime=1800" in repr(with_account)
+    # An account that is taken away in code takes the file's lifetime along.
+    file = info(service_account_impersonation={"token_lifetime_seconds": 1800})
+    assert "lifetime" not in repr(Credentials.from_info(file, service_account_email=None))
+
+
+@pytest.mark.parametrize("lifetime", [3600, 1800])
+def test_lifetime_in_code_without_a_service_account_is_a_mistake(lifetime: int) -> None:
+    """Also the usual one, as it was given."""
+    message = r"^lifetime needs a service account: set service_account_email\."
+    with pytest.raises(ConfigurationError, match=message):
+        Credentials(PROVIDER, lifetime=lifetime)
+    with pytest.raises(ConfigurationError, match=message):
+        Credentials.from_info(DIRECT, lifetime=lifetime)
+    with pytest.raises(ConfigurationError, match=message):
+        Credentials.from_info(info(), service_account_email=None, lifetime=lifetime)
+    account = "a@p.iam.gserviceaccount.com"
+    assert (
+        Credentials.from_info(DIRECT, service_account_email=account, lifetime=lifetime).service_account_email == account
+    )
+
+
+@pytest.mark.parametrize("act", [copy.copy, copy.deepcopy, lambda each: pickle.loads(pickle.dumps(each))])
+def test_copies_without_a_service_account_need_no_lifetime(act: Callable[[Credentials], Credentials]) -> None:
+    for credentials in (Credentials(PROVIDER), Credentials.from_info(DIRECT)):
+        copied = act(credentials).with_quota_project("q").with_scopes(["a"]).with_universe_domain("apis.example")
+        assert (copied.service_account_email, copied.quota_project_id, copied.scopes) == (None, "q", ("a",))
 
 
 def test_file_that_is_not_there(tmp_path: Path) -> None:

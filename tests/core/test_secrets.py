@@ -26,6 +26,7 @@ from hypothesis import strategies as st
 from records import Records, recording
 
 from core.conftest import Make
+from core.frames import in_frames
 from core.stand_in import ACCOUNT, PROVIDER, Answer, FakeClock, FakeGoogle, Sent, shown
 from google_auth_botocore import Credentials, FederationError
 from google_auth_botocore.emulator import AwsKeys, AwsProvider, Emulator, Fault
@@ -248,21 +249,12 @@ def test_no_frame_of_an_error_has_a_secret(make: Make, monkeypatch: pytest.Monke
         request.script.extend([Answer({"access_token": federated, "expires_in": 3600}), no])
     credentials = make(ACCOUNT)
     sign = partial(credentials._federation.sign, credentials._settings, request, b"message")
-    with pytest.raises(FederationError) as caught:
+    with pytest.raises((FederationError, ValueError)) as caught:
         sign() if refused == "signature" else credentials.refresh(request)
-    found = " ".join(_locals(caught.value))
+    found = in_frames(caught.value)
     assert PROVIDER in found, "nothing was looked at"
     for secret in (secret_key, session, federated):
-        assert secret not in unquote(unquote(found))
-
-
-def _locals(error: BaseException | None) -> Iterator[str]:
-    """Of all frames but those of tests."""
-    while error is not None:
-        for frame, _ in traceback.walk_tb(error.__traceback__):
-            if "tests" not in frame.f_code.co_filename:
-                yield from map(repr, frame.f_locals.values())
-        error = error.__cause__ or error.__context__
+        assert secret not in found
 
 
 def test_netrc_file_changes_no_header(make: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:

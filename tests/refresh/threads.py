@@ -68,7 +68,7 @@ class _Lock:
     def __enter__(self) -> bool:
         return self._lock.__enter__()
 
-    def __exit__(self, *error: Any) -> None:
+    def __exit__(self, *error: object) -> None:
         self._lock.release()
 
     def acquire(self, timeout: float | None = None) -> bool:

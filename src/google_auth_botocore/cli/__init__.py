@@ -5,13 +5,17 @@ from __future__ import annotations
 import argparse
 import io
 import os
+import re
 import sys
 from collections.abc import Sequence
-from typing import TextIO
+from typing import NoReturn, TextIO
 
 from google_auth_botocore import ConfigurationError, FederationError, __version__
+from google_auth_botocore._redaction import is_secret, shown
 from google_auth_botocore.cli import _executable, _exit, _token, config, doctor, serve
 
+# More than the longest that argparse says by itself.
+_LONGEST_MESSAGE = 1000
 _COMMANDS = (_token, doctor, config, _executable, serve)
 
 
@@ -34,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _exit.UNREAD
     except OSError as error:  # a disk that is full, where the output goes
         _drop(sys.stdout)
-        return _failed(error, _exit.UNWRITTEN)
+        return _failed(shown(str(error)), _exit.UNWRITTEN)
     except KeyboardInterrupt:
         return _exit.INTERRUPTED
 
@@ -57,13 +61,28 @@ def _run(arguments: Sequence[str] | None) -> int:
     return code
 
 
-def _failed(error: Exception, code: int) -> int:
+def _failed(error: Exception | str, code: int) -> int:
     print(f"google-auth-botocore: {error}", file=sys.stderr)  # noqa: T201 - a command speaks
     return code
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors do not show what looks like a secret: a key file's JSON is often passed for its path."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the usage and the message, and exit with 2."""
+        words = (word.strip("'\",:()").rpartition("=")[2] for word in message.split())
+        if len(message) > _LONGEST_MESSAGE or is_secret(message) or any(map(is_secret, words)):
+            which = re.match("argument [^:'\"]{1,80}(?=:)|unrecognized arguments", message)
+            message = (
+                f"{which[0] if which else 'invalid argument'}: the value is not shown here, because it may be a secret. "
+                "If it is a configuration, write it to a file and pass the path of that file."
+            )
+        super().error(message)
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="google-auth-botocore", description="Google Cloud credentials for workloads on AWS.", allow_abbrev=False
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from google_auth_botocore import ConfigurationError, FederationError
+from google_auth_botocore._redaction import quoted
 from google_auth_botocore.cli import _identity, _subject_token
 from google_auth_botocore.cli._subject_token import JWT
 
@@ -45,7 +46,7 @@ def prove_with_jwt(options: argparse.Namespace) -> None:
     """
     if options.subject_token_type not in (None, JWT):
         raise ConfigurationError(
-            f"An executable's proof of identity is {JWT}, not {options.subject_token_type!r}: "
+            f"An executable's proof of identity is {JWT}, not {quoted(options.subject_token_type)}: "
             "leave --subject-token-type out."
         )
     options.subject_token_type = JWT
@@ -80,7 +81,7 @@ def _proof(options: argparse.Namespace) -> dict[str, Any]:
     kind = os.environ.get("GOOGLE_EXTERNAL_ACCOUNT_TOKEN_TYPE", JWT)
     if kind not in _TYPES:
         raise ConfigurationError(
-            f"AWS's proof for an executable is a JWT: the subject_token_type is {JWT}, not {kind!r}."
+            f"AWS's proof for an executable is a JWT: the subject_token_type is {JWT}, not {quoted(kind)}."
         )
     if options.config is None and options.audience is None:
         options.audience = os.environ.get("GOOGLE_EXTERNAL_ACCOUNT_AUDIENCE")

@@ -9,6 +9,7 @@ import os
 from typing import Any
 
 from google_auth_botocore import ConfigurationError, Credentials
+from google_auth_botocore._redaction import path_mistake
 
 _DESCRIPTION = (
     "From the file, which is GOOGLE_APPLICATION_CREDENTIALS where neither --config nor --audience is given; "
@@ -53,14 +54,34 @@ def given(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def file(options: argparse.Namespace) -> str | None:
-    """The configuration file; None where the flags say it all."""
+    """Return the path of the configuration file, or None if the flags are enough.
+
+    Raises:
+        ConfigurationError: There is no path, or what stands in its place is no path.
+    """
     if options.config is not None or options.audience is not None:
-        return options.config  # type: ignore[no-any-return]
+        return None if options.config is None else checked_path(options.config, "--config")
     path = os.environ.get("GOOGLE_APPLICATION_CREDENTIALS")
     if not path:
         raise ConfigurationError(
             "No identity is named. Give --config FILE or --audience NAME, or set GOOGLE_APPLICATION_CREDENTIALS."
         )
+    return checked_path(path, "GOOGLE_APPLICATION_CREDENTIALS")
+
+
+def checked_path(path: str, name: str) -> str:
+    """Return the path.
+
+    Args:
+        path: The value of a flag or variable.
+        name: The flag or variable.
+
+    Raises:
+        ConfigurationError: The value is no path. It may be a private key, so the message does not show it.
+    """
+    mistake = path_mistake(path, name)
+    if mistake is not None:
+        raise ConfigurationError(mistake)
     return path
 
 

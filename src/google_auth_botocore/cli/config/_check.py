@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from google_auth_botocore import ConfigurationError, Credentials
-from google_auth_botocore.cli import _exit
+from google_auth_botocore._redaction import without_user_part
+from google_auth_botocore.cli import _exit, _identity
 from google_auth_botocore.cli.config._examination import Field, examined
 
 
@@ -33,6 +34,7 @@ def _run(options: argparse.Namespace) -> int:
     path = options.file or os.environ.get("GOOGLE_APPLICATION_CREDENTIALS")
     if not path:
         raise ConfigurationError("No file is named. Give FILE, or set GOOGLE_APPLICATION_CREDENTIALS.")
+    path = _identity.checked_path(path, "FILE")
     fields = examined(_read(path), options.universe_domain)
     mistakes = sum(len(field.mistakes) for field in fields)
     print(_as_json(path, fields) if options.json else _as_text(path, fields))  # noqa: T201 - a command speaks
@@ -51,7 +53,7 @@ def _read(path: str) -> Mapping[str, Any]:
         info = None
     if not isinstance(info, Mapping):
         Credentials.from_file(path)  # says so
-        raise ConfigurationError(f"The configuration file {path!r} changed while it was read.")
+        raise ConfigurationError(f"The configuration file {without_user_part(repr(path))} changed while it was read.")
     return info
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from google_auth_botocore import ConfigurationError
+from google_auth_botocore._redaction import quoted
 from google_auth_botocore.cli import _executable, _identity
 from google_auth_botocore.cli._subject_token import JWT
 from google_auth_botocore.cli.config._examination import examined
@@ -94,8 +95,6 @@ def _info(options: argparse.Namespace, given: dict[str, Any]) -> dict[str, Any]:
     for name in _SAID_BY_COMMAND:
         setattr(options, name, None)
     credentials = _identity.credentials(options)
-    if "lifetime" in given and credentials.service_account_email is None:
-        raise ConfigurationError("--lifetime is for tokens of a service account: give --service-account, too.")
     info = credentials.info
     if "lifetime" in given:  # also the usual one, as gcloud does
         info["service_account_impersonation"] = {"token_lifetime_seconds": given["lifetime"]}
@@ -122,13 +121,14 @@ def _write(text: str, output: str, *, replace: bool) -> None:
     if output == "-":
         sys.stdout.write(text)
         return
+    output = _identity.checked_path(output, "--output")
     try:
         with Path(output).open("w" if replace else "x", encoding="utf-8") as file:
             file.write(text)
     except FileExistsError:
-        raise ConfigurationError(f"{output!r} is there already; --force replaces it.") from None
+        raise ConfigurationError(f"{quoted(output)} is there already; --force replaces it.") from None
     except OSError as error:
-        raise ConfigurationError(f"{output!r} can't be written: {error.strerror}.") from None
+        raise ConfigurationError(f"{quoted(output)} can't be written: {error.strerror}.") from None
 
 
 def _notes(info: dict[str, Any]) -> Iterator[str]:

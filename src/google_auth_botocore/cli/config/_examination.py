@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import json
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from typing import Any, TypeGuard
 from urllib.parse import urlsplit
 
 from google_auth_botocore import ConfigurationError, Credentials
+from google_auth_botocore._redaction import as_json, quoted, shown
 from google_auth_botocore.cli._subject_token import JWT
 from google_auth_botocore.cli.config._fields import MEANINGS, NEEDED_ELSEWHERE, NOT_SHOWN
 
@@ -72,7 +72,7 @@ class _Examination:
         self.found = {name: _field(name, value) for name, value in self.values.items()}
 
     def all(self) -> list[Field]:
-        for name in self.values.keys() & MEANINGS.keys():
+        for name in self.values:
             self.one(name)
         if "audience" not in self.info:
             self._add("audience").mistakes += _refusal({**_RIGHT, "audience": ""}, None)
@@ -88,13 +88,15 @@ class _Examination:
     def one(self, name: str) -> Field:
         """Looks at a field as if the others were right."""
         value, universe = self.values[name], self._universe(name)
-        if name == "token_info_url":
+        if name not in MEANINGS:  # nothing reads it, but it may be nested too deeply
+            self.found[name].mistakes += _refusal({**_RIGHT, "": {"": value} if "." in name else value}, universe)
+        elif name == "token_info_url":
             exchange = value
             if isinstance(value, str):  # right where the endpoint beside it would be
                 exchange = value.removesuffix("introspect") + "token" if value.endswith("/introspect") else ""
             if _refusal({**_RIGHT, "token_url": exchange}, universe):
                 self.found[name].mistakes.append(
-                    f"{value!r} is not an endpoint of Google's (https://sts.googleapis.com/v1/introspect and its forms)."
+                    f"{quoted(value)} is not an endpoint of Google's (https://sts.googleapis.com/v1/introspect and its forms)."
                 )
         elif not name.startswith(f"{_EXECUTABLE}."):
             outer, _, inner = name.partition(".")
@@ -181,8 +183,8 @@ def _leaves(info: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, An
 
 def _field(name: str, value: object) -> Field:
     if name in MEANINGS:
-        return Field(name, None if name in NOT_SHOWN else json.dumps(value), MEANINGS[name])
-    unknown = Field(name, None, "Nothing reads it.")
+        return Field(name, None if name in NOT_SHOWN else as_json(value), MEANINGS[name])
+    unknown = Field(shown(name), None, "Nothing reads it.")
     outer, _, inner = name.rpartition(".")
     beside = [each.rpartition(".")[2] for each in MEANINGS if each.rpartition(".")[0] == outer]
     close = difflib.get_close_matches(inner.lower(), beside, 1, 0.8)

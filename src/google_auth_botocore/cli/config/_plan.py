@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from google_auth_botocore import ConfigurationError, Credentials
+from google_auth_botocore._redaction import quoted
 from google_auth_botocore.cli import _mapping
 
 _NAME = "[a-z][a-z0-9-]{4,28}[a-z0-9]"
@@ -95,7 +96,7 @@ class Plan:
         """
         given = ((name, value) for name in _FORMS for value in _each(getattr(self, name)))
         wrong = [
-            f"--{name.replace('_', '-')} must be {_FORMS[name][1]}, not {value!r}."
+            f"--{name.replace('_', '-')} must be {_FORMS[name][1]}, not {quoted(value)}."
             for name, value in given
             if not re.fullmatch(_FORMS[name][0], value)
         ]

@@ -15,6 +15,7 @@ import botocore.configloader
 import botocore.session
 import requests
 
+from google_auth_botocore._redaction import shown
 from google_auth_botocore.cli import _subject_token
 from google_auth_botocore.cli._subject_token import JWT
 from google_auth_botocore.cli.doctor import _metadata
@@ -120,7 +121,7 @@ def _stated(session: Any, config: Mapping[str, Any], profile: str, provider: Any
     if method in _FILES:
         return _in_file(session.get_config_variable(_FILES[method]), profile)
     if method == "iam-role" and not _metadata.disabled():
-        return _metadata.endpoint()
+        return shown(_metadata.endpoint())
     return None
 
 

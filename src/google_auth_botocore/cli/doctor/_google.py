@@ -11,6 +11,7 @@ from urllib.parse import urlencode, urlsplit
 import requests
 
 from google_auth_botocore import Credentials, FederationError, IDTokenCredentials
+from google_auth_botocore._redaction import shown
 from google_auth_botocore.cli import _identity
 from google_auth_botocore.cli.doctor._seen import Seen
 
@@ -139,7 +140,7 @@ def project_of(seen: Seen) -> str | None:
     found = getattr(seen.credentials, "project_id", None)
     if found:
         return f"{found}, as given"
-    return next((f"{os.environ[name]}, by {name}" for name in _PROJECT_VARIABLES if os.environ.get(name)), None)
+    return next((f"{shown(os.environ[name])}, by {name}" for name in _PROJECT_VARIABLES if os.environ.get(name)), None)
 
 
 def call(seen: Seen) -> str:
@@ -151,7 +152,7 @@ def call(seen: Seen) -> str:
         seen.called = seen.recorder.ask("GET", url, headers=headers, at_most=_OF_A_CALL)
     except requests.RequestException as error:
         seen.unreachable = type(error).__name__
-        return f"{urlsplit(url).netloc} can't be reached ({seen.unreachable})"
+        return f"{shown(urlsplit(url).netloc)} can't be reached ({seen.unreachable})"
     return f"HTTP {seen.called.status} {message(seen)}".strip()
 
 

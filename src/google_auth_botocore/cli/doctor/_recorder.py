@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import base64
+import contextlib
 import json
+import os
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
-from urllib.parse import parse_qs, quote, unquote
+from urllib.parse import parse_qs, unquote
 
 import requests
 from google.auth.transport.requests import Request
+
+from google_auth_botocore import _redaction
+from google_auth_botocore._proxies import proxy_secrets
 
 _TIMEOUT = 10.0
 # Nobody is listened to for longer, however slowly it speaks.
@@ -19,7 +25,6 @@ _DEADLINE = 30.0
 # More than a policy of IAM's takes, with its 1500 members: https://cloud.google.com/iam/quotas.
 _LONGEST_BODY = 1 << 20
 _TOKENS = ("access_token", "accessToken", "id_token", "token", "signedJwt", "signedBlob")
-_KEY_LIKE = re.compile(r"[A-Za-z0-9+=%_.~-]{40,}")
 _LONGEST = 300
 _SIGNATURE = re.compile(r"Signature=([0-9a-f]+)")
 
@@ -112,35 +117,44 @@ class Recorder(Request):
         return next((each.document["access_token"] for each in self.replies if "access_token" in each.document), None)
 
     def keep_subject_token(self, subject_token: str) -> None:
-        """Remembers a proof of identity, and the parts of it, as secrets."""
-        text = unquote(subject_token)
-        self.secrets.update((subject_token, text, *_SIGNATURE.findall(text)))
+        """Remember the secrets of a proof of identity."""
         try:
-            headers = json.loads(text).get("headers", [])
-        except (ValueError, AttributeError):
-            return  # AWS's JWT
-        self.secrets.update(each["value"] for each in headers if each["key"].lower() in _SECRET_HEADERS)
+            headers = json.loads(unquote(subject_token))["headers"]
+        except (ValueError, KeyError, TypeError):
+            self.secrets.add(subject_token)  # AWS's JWT
+        else:
+            # Not the whole: it has the name of the provider and the region in it, which a report must show.
+            for each in headers:
+                self._keep_header(each["key"], each["value"])
 
     def hidden(self, text: str) -> str:
-        """The text without what must not be shown."""
-        for secret in sorted(self.secrets, key=len, reverse=True):
-            for form in (secret, quote(secret, safe="")):
-                text = text.replace(form, "[hidden]")
-        return text
+        """Return a report without secrets: of this exchange, and of the environment."""
+        return _redaction.redacted(text, self.secrets.union(_of_environment()))
 
     def quotable(self, text: str) -> str:
-        """What a server wrote, in one line and not too long; without what looks like a key, whoever's it is."""
-        words = " ".join(_KEY_LIKE.sub("[hidden]", self.hidden(text)).split())
-        return words if len(words) <= _LONGEST else f"{words[:_LONGEST]}..."
+        """Return what a server wrote, in one line and not too long, without secrets and without what looks like a key."""
+        secrets = self.secrets.union(_of_environment())
+        return _redaction.cleaned(text, secrets, hide=_redaction.KEY_LIKE, at_most=_LONGEST)
 
     def _keep_request(self, headers: Mapping[str, str] | None, body: bytes | None) -> None:
         for name, value in (headers or {}).items():
-            if name.lower() in _SECRET_HEADERS:
-                self.secrets.update((value, value.partition(" ")[2] or value, *_SIGNATURE.findall(value)))
+            self._keep_header(name, value)
         form = parse_qs(body.decode("utf-8", "replace")) if body else {}
         for token in form.get("subject_token", []):
             self.keep_subject_token(token)
         self.secrets.update(form.get("assertion", []))
+
+    def _keep_header(self, name: str, value: str) -> None:
+        if name.lower() not in _SECRET_HEADERS:
+            return
+        scheme, _, proof = value.partition(" ")
+        if scheme.startswith("AWS4-"):
+            self.secrets.update(_SIGNATURE.findall(value))
+            return
+        self.secrets.add(proof or value)
+        if scheme.lower() == "basic":
+            with contextlib.suppress(ValueError):
+                self.secrets.add(base64.b64decode(proof).decode("latin-1").partition(":")[2])
 
     def _keep(self, url: str, status: int, headers: Mapping[str, str], body: bytes) -> Reply:
         try:
@@ -154,3 +168,15 @@ class Recorder(Request):
 
 
 _SECRET_HEADERS = {"authorization", "x-amz-security-token"}
+_VARIABLES = (
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+    "CLOUDSDK_AUTH_ACCESS_TOKEN",
+    "CLOUDSDK_AUTH_CLIENT_SECRET",
+)
+
+
+def _of_environment() -> Iterator[str]:
+    yield from filter(None, map(os.environ.get, _VARIABLES))
+    yield from proxy_secrets()

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
+from google_auth_botocore._redaction import shown
 from google_auth_botocore.cli.doctor import _commands, _google
 from google_auth_botocore.cli.doctor._cause import Cause, Mend, do
 from google_auth_botocore.cli.doctor._seen import Seen
@@ -196,6 +197,6 @@ CAUSES: tuple[Cause, ...] = (
             if seen.called is None or not 200 <= seen.called.status < 300
             else []
         ),
-        lambda seen: Mend(["Check the URL."], local=[_commands.command("curl -sI", seen.options.call)]),
+        lambda seen: Mend(["Check the URL."], local=[_commands.command("curl -sI", shown(seen.options.call))]),
     ),
 )

@@ -127,7 +127,7 @@ CAUSES: tuple[Cause, ...] = (
     Cause(
         "no-service-account",
         _STEP,
-        "An ID token is a service account's, and none is given.",
+        "An ID token, a lifetime, delegates and a subject need a service account, and none is given.",
         said("set service_account_email"),
         do("Give --service-account.", gcloud=["gcloud iam service-accounts list --format='value(email)'"]),
     ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
+from google_auth_botocore._redaction import shown
 from google_auth_botocore.cli._hcl import Raw
 from google_auth_botocore.cli.doctor import _commands, _metadata
 from google_auth_botocore.cli.doctor._cause import Cause, do
@@ -24,7 +25,7 @@ def _metadata_answer(seen: Seen, *statuses: int | None) -> Iterator[str]:
     expected = seen.in_container or _metadata.expected()
     if seen.metadata.status in statuses and (expected or seen.metadata.status is not None):
         yield seen.said
-        yield f"Instance metadata at {_metadata.endpoint()}: {seen.metadata.asked}: {seen.metadata.text}"
+        yield f"Instance metadata at {shown(_metadata.endpoint())}: {seen.metadata.asked}: {seen.metadata.text}"
 
 
 def _instance_role(seen: Seen) -> Iterator[str]:
@@ -33,7 +34,7 @@ def _instance_role(seen: Seen) -> Iterator[str]:
         yield f"{seen.in_container} says that this is a container, but its keys are from instance metadata: the node's."
         yield f"AWS says: {seen.arn}"
     elif seen.winner == "iam-role" and os.environ.get("AWS_ROLE_ARN"):
-        yield f"AWS_ROLE_ARN is {os.environ['AWS_ROLE_ARN']}, but without AWS_WEB_IDENTITY_TOKEN_FILE nobody assumes it."
+        yield f"AWS_ROLE_ARN is {shown(os.environ['AWS_ROLE_ARN'])}, but without AWS_WEB_IDENTITY_TOKEN_FILE nobody assumes it."
         yield f"AWS says: {seen.arn}"
 
 

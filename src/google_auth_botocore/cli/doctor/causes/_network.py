@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from google_auth_botocore import FederationError
+from google_auth_botocore._redaction import shown
 from google_auth_botocore.cli.doctor import _commands, _metadata
 from google_auth_botocore.cli.doctor._cause import Cause, Mend, do, reason, said
 from google_auth_botocore.cli.doctor._seen import Seen
@@ -21,7 +22,7 @@ _PERIMETER = ("vpcServiceControls", "VPC_SERVICE_CONTROLS")
 
 def _proxied(seen: Seen) -> Iterator[str]:
     if _metadata.proxied() and seen.step == "aws" and seen.reason in _UNREACHED:
-        yield f"The environment's proxy stands before {_metadata.endpoint()}, which only this machine can reach."
+        yield f"The environment's proxy stands before {shown(_metadata.endpoint())}, which only this machine can reach."
         yield seen.said
 
 

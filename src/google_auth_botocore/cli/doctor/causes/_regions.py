@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterator
 
+from google_auth_botocore._redaction import shown
 from google_auth_botocore.cli.doctor._cause import Cause, Mend, do, reason
 from google_auth_botocore.cli.doctor._seen import Seen
 
@@ -18,7 +19,7 @@ _ZONE = re.compile(r"[a-z]+(-[a-z]+)+-\d+(?P<zone>[a-z]|-[a-z0-9-]+)")
 def _variables(seen: Seen) -> Iterator[tuple[str, str]]:
     yield "--region", seen.options.region or "unset"
     for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
-        yield name, os.environ.get(name, "unset")
+        yield name, shown(os.environ.get(name, "unset"))
 
 
 def _empty_region(seen: Seen) -> Iterator[str]:

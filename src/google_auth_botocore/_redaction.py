@@ -1,0 +1,201 @@
+"""Keep secrets out of errors, logs and reports. There is no other redactor.
+
+Three questions, three functions: `cleaned` and `redacted` take known secrets out of text that a server or a library
+wrote, `quoted` shows a value that the caller passed, `path_mistake` says what a value holds that is not a path.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping
+
+from google_auth_botocore import _known_secrets, _secret_shapes
+
+# Keys and tokens whose values are not known: AWS's own errors quote the request that it could not verify. Each
+# alternative takes linear time: it is tried at one place of a run of letters, or fails within 40 letters.
+KEY_LIKE = re.compile(
+    r"-----BEGIN[^\"']*|eyJ[\w.-]{3,}|ya29\.[\w.-]+"
+    r"|(?:secret|token|password|private_key)\w{0,20}[\"'\\]{1,9}\s{0,9}:\s{0,9}[\"'\\]{1,9}[^\"'\\]*"
+    r"|[A-Za-z0-9/+=%]{40,}"
+    # Base64 for URLs, but not the name of a role or a user, nor a host, which has no capital letters.
+    r"|(?<![A-Za-z0-9+=%_.~-])(?<!role/)(?<!user/)(?=[a-z0-9+=%_.~-]*[A-Z])(?=[A-Za-z+=%_.~-]*[0-9])[A-Za-z0-9+=%_.~-]{40,}"
+)
+NOTHING = re.compile(r"(?!)")
+
+# What is a secret wherever it stands.
+_CERTAIN = re.compile(r"-----BEGIN[^\"']*|eyJ[\w-]{8,}[\w.-]*|ya29\.[\w.-]+")
+_HIDDEN = "[hidden]"
+_LONGEST = 600
+# Beyond this nothing is read: such a text is no sentence.
+_READ = 60_000
+# https://cloud.google.com/iam/docs/principal-identifiers: MEMBER:EMAIL has no user part.
+_MEMBER = re.compile(r"\W{0,9}(?:serviceAccount|user|group|domain|principal|principalSet|mailto|deleted):")
+_QUOTES = "\"'([{<"
+_SCHEME = re.compile(rf"[{re.escape(_QUOTES)}]*(?:[A-Za-z][A-Za-z0-9+.-]*:)?/?")
+# A name may have 255 bytes. Linux allows paths of 4095 bytes, macOS of 1023, which nobody needs for a configuration.
+_LONGEST_NAME, _LONGEST_PATH = 255, 1023
+_VARIABLE = "GOOGLE_APPLICATION_CREDENTIALS"
+
+
+def cleaned(text: str, secrets: Iterable[str] = (), *, hide: re.Pattern[str] = NOTHING, at_most: int = _LONGEST) -> str:
+    """Return the text in one line, without the secrets or parts of them.
+
+    Args:
+        text: What a server or a library wrote.
+        secrets: Values that must not be in it, in any letter case or encoding.
+        hide: A pattern of further parts to take out.
+        at_most: How many letters are kept.
+    """
+    return _clipped(" ".join(_hidden(text[:_READ], secrets, hide).split()), at_most)
+
+
+def redacted(text: str, secrets: Iterable[str]) -> str:
+    """Return a whole report, with its line breaks, without the secrets or parts of them."""
+    return _CERTAIN.sub(_HIDDEN, _known_secrets.hide(text, secrets, _HIDDEN))
+
+
+def quoted(value: object) -> str:
+    """Return a value that the caller passed, for the error that shows it; not a secret, and not the user part of a URL."""
+    try:
+        text, parts = repr(value), list(_strings(value))
+    except Exception:  # noqa: BLE001 - a number of more digits than Python writes, or an error in the class of the value
+        return f"<{type(value).__name__}>"
+    found = next(filter(None, map(_secret_shapes.kind, parts)), None)
+    if found is None and not isinstance(value, str):
+        found = _secret_shapes.kind(text, document=False)
+    return _clipped(without_user_part(text), _LONGEST) if found is None else f"[hidden: {found}]"
+
+
+def shown(value: str) -> str:
+    """Return a text that the caller set, for output that shows it; not a secret, and not the user part of a URL."""
+    found = _secret_shapes.kind(value)
+    return without_user_part(value) if found is None else f"[hidden: {found}]"
+
+
+def as_json(value: object) -> str:
+    """Return a value of a JSON document, for output that shows it; not a secret, and not the user part of a URL."""
+    try:
+        text = json.dumps(value)
+    except RecursionError:
+        return "[hidden: nested too deeply]"
+    found = next(filter(None, map(_secret_shapes.kind, _strings(value))), None) or _secret_shapes.kind(
+        text, document=False
+    )
+    return without_user_part(text) if found is None else f'"[hidden: {found}]"'
+
+
+def is_secret(value: str) -> bool:
+    """Whether a value looks like a private key, a token or a key file's JSON."""
+    return _secret_shapes.kind(value) is not None
+
+
+def without_user_part(text: str) -> str:
+    """Return a value, or its `repr`, with `[hidden]` in place of the user and password of a URL in it."""
+    plain = _known_secrets.unescape(text) if "%40" in text else text
+    without = _without_user_part(plain)
+    return text if without == plain else without
+
+
+def _without_user_part(text: str) -> str:
+    # The name of a service account in a path is no user. A password may have any letter in it, so the last @ counts.
+    url, account, path = text.partition("/serviceAccounts/")
+    before, at, host = url.rpartition("@")
+    start = re.search("/{2,}", before) or _SCHEME.match(before)
+    if at and start is not None and not _MEMBER.match(before):
+        user = before[start.end() :]
+        if start[0].startswith("//") or ":" in user:
+            url = f"{before[: start.end()]}{_HIDDEN}@{host}"
+        elif ":" in start[0]:  # it ends the user, and not a scheme
+            quotes = before[: len(before) - len(before.lstrip(_QUOTES))]
+            url = f"{quotes}{_HIDDEN}@{host}"
+    return url + account + path
+
+
+def safe_cause(
+    error: BaseException | None, secrets: Iterable[str] = (), *, hide: re.Pattern[str] = NOTHING
+) -> BaseException | None:
+    """Return the error without its frames, as the cause of another, or None if anything that belongs to it may hold a secret."""
+    secrets, pending, seen = tuple(secrets), [error], set[int]()
+    while pending:
+        each = pending.pop()
+        if each is None or id(each) in seen:
+            continue
+        seen.add(id(each))
+        each.__traceback__ = None  # whose frames have all that was sent
+        # requests keeps the whole request on its errors.
+        text = "\n".join((str(each), *_strings([*each.args, *vars(each).values(), _kept(each)])))
+        if hasattr(each, "request") or len(text) > _READ or _HIDDEN in _hidden(text, secrets, hide):
+            return None
+        pending += [each.__cause__, each.__context__, *(part for part in each.args if isinstance(part, BaseException))]
+    return error
+
+
+def _kept(error: BaseException) -> object:
+    """What an error keeps in an attribute that is not in its `vars`: the text to decode, the object without the attribute."""
+    return getattr(error, "object" if isinstance(error, UnicodeError) else "obj", None)
+
+
+def path_mistake(value: object, name: str) -> str | None:
+    """Return what is wrong with a value that must be a path, or None if it may be one. The message does not show the value.
+
+    Args:
+        value: A path, or what was set in its place: a key file's JSON is a common mistake.
+        name: The flag, variable or argument that has the value. If the value is the one of GOOGLE_APPLICATION_CREDENTIALS,
+            the message names that.
+    """
+    try:
+        path = os.fsdecode(value)  # type: ignore[arg-type]  # raises TypeError for another type
+    except TypeError:
+        return None
+    if os.path.exists(path):  # noqa: PTH110 - pathlib raises for a name that is too long
+        return None
+    found = _secret_shapes.kind(path)
+    if found is None and path.lstrip().lower().startswith("data:"):
+        found = "a data: URL"
+    if found is None and re.search(r"[\r\n]", path.strip()):
+        found = "several lines of text"
+    length = len(path.encode("utf-8", "surrogatepass"))
+    names = (len(part.encode("utf-8", "surrogatepass")) for part in re.split(r"[/\\]", path))
+    if found is None and (length > _LONGEST_PATH or max(names) > _LONGEST_NAME):
+        found = "a text that is too long"
+    if found is None:
+        return None
+    if path.strip() == os.environ.get(_VARIABLE, "").strip():
+        name = _VARIABLE
+    what = "the JSON" if "JSON" in found else "the configuration"
+    how = f"set {name} to the path of that file" if name == _VARIABLE else f"pass the path of that file as {name}"
+    return f"{name} holds {found}, not a path. Its value is not shown here. Write {what} to a file, and {how}."
+
+
+def _strings(value: object) -> Iterator[str]:
+    """All texts in a value, also in containers, which may hold themselves."""
+    pending, seen = [value], set[int]()
+    while pending:
+        each = pending.pop()
+        if isinstance(each, str):
+            yield each
+        elif isinstance(each, (bytes, bytearray)):
+            yield each.decode("latin-1")
+        elif isinstance(each, (Mapping, list, tuple, set, frozenset)) and id(each) not in seen:
+            seen.add(id(each))
+            pending += [part for pair in each.items() for part in pair] if isinstance(each, Mapping) else each
+
+
+def _hidden(text: str, secrets: Iterable[str], hide: re.Pattern[str]) -> str:
+    printable = "".join(letter if letter.isprintable() else " " for letter in text)
+    return hide.sub(_HIDDEN, _CERTAIN.sub(_HIDDEN, _known_secrets.hide(printable, [*secrets, *_pasted()], _HIDDEN)))
+
+
+def _pasted() -> Iterator[str]:
+    """Values of AWS's variables that hold a key file where a name or a path belongs: botocore quotes them."""
+    for name, value in os.environ.items():
+        if name.startswith("AWS_"):
+            found = _secret_shapes.kind(value)
+            if found is not None and found != "a key or token":
+                yield value
+
+
+def _clipped(text: str, at_most: int) -> str:
+    return text if len(text) <= at_most else f"{text[:at_most]}…"
