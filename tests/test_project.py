@@ -164,7 +164,7 @@ def test_botocore_sessions_are_one_modules_business() -> None:
 
 def test_import_loads_neither_botocore_nor_requests() -> None:
     program = "import sys, google_auth_botocore; print([m for m in ('botocore', 'requests') if m in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.strip() == "[]"
 
 
@@ -187,7 +187,7 @@ def test_building_an_object_loads_all_that_a_token_takes(arguments: str, monkeyp
         "except g.FederationError: pass\n"
         "print(sorted(m for m in set(sys.modules) - before if m.startswith(('botocore', 'requests', 'google_auth'))))"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.strip() == "[]", done.stdout
 
 

@@ -98,7 +98,7 @@ def gunicorn(place: Path) -> Iterator[str]:
     )
     try:
         while (found := re.search(r"Listening at: (http://[\d.:]+)", log.read_text() if log.exists() else "")) is None:
-            assert process.poll() is None, process.communicate()
+            assert process.poll() is None, process.communicate(timeout=PATIENCE)
         yield found[1]
     finally:
         process.send_signal(signal.SIGTERM)

@@ -324,7 +324,7 @@ class TestRefresh:
 
         def request(number: int) -> _token.Token:
             mine = copy.copy(id_tokens) if number % 2 else id_tokens
-            barrier.wait()
+            barrier.wait(60)
             return mine.get_token()
 
         with ThreadPoolExecutor(THREADS) as pool:
