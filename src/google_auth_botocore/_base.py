@@ -49,11 +49,11 @@ class SourceCredentials(google_credentials.CredentialsWithQuotaProject):
             held = source.current(request)
         self.apply(headers, held.token.value)
 
-    def refresh(self, request: Request) -> None:
-        """Brings a new token, whatever there is; calls that overlap share one.
+    def refresh(self, request: Request = None) -> None:
+        """Fetch a new token even if the current one is valid. Concurrent calls share one exchange.
 
         Args:
-            request: google.auth.transport.Request or a callable like it; None for a transport of our own.
+            request: google.auth.transport.Request or a callable like it. None: this package's own transport.
 
         Raises:
             FederationError: None could be had. The token in hand, if there is one, is still there.
