@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import google.auth.transport.requests
 from google.auth import exceptions
 
-from google_auth_botocore import _clock, _text
+from google_auth_botocore import _clock, _hints, _text
 from google_auth_botocore._clock import LAST_SECOND, Clock, Moment
 from google_auth_botocore._token import Errand, Request
 from google_auth_botocore._version import __version__
@@ -174,6 +174,10 @@ class Sender:
             if redirect is not None:
                 return Reply(redirect, {}, b"", asked_at), None
             error: Exception = caught
+        except RecursionError as caught:
+            raise FederationError(
+                f"No connection to {url} could be opened (RecursionError): {caught}.", step=step, hint=_hints.recursion()
+            ) from None
         except Exception as caught:  # noqa: BLE001 - ValueError for an answer or a proxy's URL; a callable's own, and all it says
             raise FederationError(
                 f"The transport got no answer of {url} that it can read ({type(caught).__name__}): {self._cleaned(caught)}.",
