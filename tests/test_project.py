@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -102,6 +103,66 @@ def test_workflows_pin_their_actions_and_hold_no_secret() -> None:
         assert all(re.fullmatch(r"[\w/-]+@[0-9a-f]{40}", action) for action in actions)
         assert "\npermissions: {}\n" in text
         assert "secrets." not in text
+
+
+def workflow(name: str) -> dict[str, Any]:
+    yaml = pytest.importorskip("yaml")  # not where the sdist is tested
+    return yaml.safe_load((ROOT / ".github" / "workflows" / name).read_text(encoding="utf-8"))  # type: ignore[no-any-return]
+
+
+def commands_of(job: dict[str, Any]) -> str:
+    return "\n".join(step.get("run", "") for step in job["steps"])
+
+
+def actions_of(job: dict[str, Any]) -> set[str]:
+    return {step["uses"].partition("@")[0] for step in job["steps"] if "uses" in step}
+
+
+def test_every_job_names_its_permissions_and_its_time() -> None:
+    for path in (ROOT / ".github" / "workflows").glob("*.yml"):
+        for job in workflow(path.name)["jobs"].values():
+            assert "permissions" in job
+            assert "timeout-minutes" in job
+
+
+def test_a_release_is_built_and_attested_where_no_test_runs() -> None:
+    build = workflow("release.yml")["jobs"]["build"]
+    install, make, tag = [step["run"] for step in build["steps"] if "run" in step]
+    assert install == 'python -m pip install --require-hashes --only-binary ":all:" -r .github/build-requirements.txt'
+    assert make == "python -m build --no-isolation --outdir dist"
+    assert tag.startswith("test -e ")
+    assert "actions/attest-build-provenance" in actions_of(build)
+
+
+def test_a_release_is_tested_as_it_was_built_by_a_job_that_may_only_read() -> None:
+    test = workflow("release.yml")["jobs"]["test"]
+    assert (test["needs"], test["permissions"]) == ("build", {"contents": "read"})
+    assert "actions/download-artifact" in actions_of(test)
+    assert ".ci/run" in commands_of(test)
+    assert "nox -s artifact -- dist" in commands_of(test)
+    assert "actions/upload-artifact" not in actions_of(test)
+
+
+def test_a_release_is_published_after_its_test_if_the_attestation_is_the_builds() -> None:
+    jobs = workflow("release.yml")["jobs"]
+    publish = jobs["publish"]
+    assert set(publish["needs"]) == {"build", "test"}
+    assert "actions/checkout" not in actions_of(publish)
+    assert "gh attestation verify" in commands_of(publish)
+    writers = {
+        name: {key for key, value in job["permissions"].items() if value == "write"} for name, job in jobs.items()
+    }
+    assert writers == {"build": {"id-token", "attestations"}, "test": set(), "publish": {"id-token"}}
+
+
+def test_what_builds_a_release_is_pinned_by_hash() -> None:
+    text = (ROOT / ".github" / "build-requirements.txt").read_text(encoding="utf-8")
+    pinned = re.findall(
+        r"^([\w.-]+)==\S+(?: ; .*)? \\\n((?:    --hash=sha256:[0-9a-f]{64}(?: \\)?\n)+)", text, re.MULTILINE
+    )
+    assert len(pinned) == len(re.findall(r"^[^# ]", text, re.MULTILINE))
+    needed = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["build-system"]["requires"]
+    assert {re.split("[<>=]", each)[0] for each in needed} | {"build"} <= {name for name, _ in pinned}
 
 
 def test_run_time_dependencies_are_three() -> None:

@@ -176,7 +176,9 @@ class Sender:
             error: Exception = caught
         except RecursionError as caught:
             raise FederationError(
-                f"No connection to {url} could be opened (RecursionError): {caught}.", step=step, hint=_hints.recursion()
+                f"No connection to {url} could be opened (RecursionError): {caught}.",
+                step=step,
+                hint=_hints.recursion(),
             ) from None
         except Exception as caught:  # noqa: BLE001 - ValueError for an answer or a proxy's URL; a callable's own, and all it says
             raise FederationError(

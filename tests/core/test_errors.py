@@ -193,9 +193,7 @@ def test_request_that_calls_itself(make: Make) -> None:
     def request(**arguments: Any) -> Any:
         return request(**arguments)
 
-    with pytest.raises(
-        FederationError, match=r"\(RecursionError\).* such as the transport passed to refresh\(\)\.$"
-    ):
+    with pytest.raises(FederationError, match=r"\(RecursionError\).* such as the transport passed to refresh\(\)\.$"):
         make().refresh(request)
 
 

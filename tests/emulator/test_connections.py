@@ -188,7 +188,12 @@ class TestSize:
 
     @pytest.mark.parametrize(
         "head",
-        [b"Content-Length: -1", b"Content-Length: 1e3", b"Content-Length: " + b"9" * 5000, b"Transfer-Encoding: chunked"],
+        [
+            b"Content-Length: -1",
+            b"Content-Length: 1e3",
+            b"Content-Length: " + b"9" * 5000,
+            b"Transfer-Encoding: chunked",
+        ],
     )
     def test_cloud_storage_says_that_a_length_is_no_number(self, google: Emulator, head: bytes) -> None:
         with Storage(google.check_access_token, google.check_signature) as storage, connect(storage.url) as client:

@@ -50,6 +50,7 @@ class Connection(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     wbufsize = -1  # headers and body leave in one segment
+    rfile: io.BufferedReader
     idle_limit = 60.0
     head_limit = 20.0
     body_limit = 60.0
