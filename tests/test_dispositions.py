@@ -94,6 +94,7 @@ def test_a_test_that_waits_for_ever_fails_with_its_stack_and_the_run_goes_on(tmp
     assert "1 failed, 1 passed" in printed, printed
 
 
+@pytest.mark.slow
 def test_a_test_that_can_not_be_interrupted_ends_with_its_process(tmp_path: Path) -> None:
     printed = outcome_of(HANGS, tmp_path, "-n0", "--timeout=0", "-o", "faulthandler_timeout=1")
     assert "in test_that_waits_for_ever" in printed
