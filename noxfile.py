@@ -120,7 +120,9 @@ def fuzz(session: nox.Session) -> None:
     """Tries a million configurations, arguments and replies; not in CI. Takes an hour of two cores."""
     install(session, "tests")
     tests = ["tests/core/test_fuzz.py", "tests/core/test_fuzz_aws.py"]
-    session.run("pytest", "--hypothesis-profile=fuzz", "--dist=load", *(session.posargs or tests))
+    # One test runs for an hour here, so the guards against a test that hangs are off.
+    options = ("--hypothesis-profile=fuzz", "--dist=load", "--timeout=0", "-o", "faulthandler_timeout=0")
+    session.run("pytest", *options, *(session.posargs or tests))
 
 
 @nox.session
@@ -133,9 +135,10 @@ def mutation(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Looks for mistakes."""
+    """Looks for mistakes, and for what makes the workflows unsafe."""
     install(session, "lint", project=None)
     session.run("ruff", "check", *CODE)
+    session.run("zizmor", "--offline", "--quiet", ".github")
 
 
 @nox.session(name="format")
@@ -156,11 +159,24 @@ def typing(session: nox.Session) -> None:
 
 @nox.session
 def build(session: nox.Session) -> None:
-    """Builds wheel and sdist, into the directory after `--`; runs the command of each where nothing else is, and tests of the sdist on the wheel."""
-    session.install("build", env=INSTALL_ENV)
+    """Builds wheel and sdist, as a release does, into the directory after `--`; then does what `artifact` does."""
+    session.install("--require-hashes", "-r", ".github/build-requirements.txt", env=INSTALL_ENV)
     out = Path(session.posargs[0]) if session.posargs else Path(session.create_tmp())
-    session.run("python", "-m", "build", "--outdir", str(out))
-    wheel, sdist = (max(out.glob(kind), key=lambda path: path.stat().st_mtime) for kind in ("*.whl", "*.tar.gz"))
+    session.run("python", "-m", "build", "--no-isolation", "--outdir", str(out))
+    check_built(session, out)
+
+
+@nox.session
+def artifact(session: nox.Session) -> None:
+    """Runs the command of the wheel and of the sdist after `--`, each where nothing else is, and the sdist's tests on the wheel."""
+    check_built(session, Path(session.posargs[0]))
+
+
+def check_built(session: nox.Session, directory: Path) -> None:
+    """Check the newest wheel and sdist of a directory as they are."""
+    wheel, sdist = (
+        max(directory.resolve().glob(kind), key=lambda it: it.stat().st_mtime) for kind in ("*.whl", "*.tar.gz")
+    )
     for number, built in enumerate((wheel, sdist)):
         place = Path(session.create_tmp(), f"bare{number}")
         session.run_install("python", "-m", "venv", "--clear", str(place), silent=True)

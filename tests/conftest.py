@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import dispositions
 import hypothesis
 import pytest
 
@@ -14,6 +15,12 @@ from google_auth_botocore.emulator import Emulator
 # The same examples at each run, and no deadline: a timing is never a test.
 hypothesis.settings.register_profile("default", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("default")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _dispositions() -> None:
+    """Signals as tests and the programs that they start need them; here, not at import, because workers run the tests."""
+    dispositions.make_default()
 
 
 @pytest.fixture(autouse=True)

@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -104,6 +105,66 @@ def test_workflows_pin_their_actions_and_hold_no_secret() -> None:
         assert "secrets." not in text
 
 
+def workflow(name: str) -> dict[str, Any]:
+    yaml = pytest.importorskip("yaml")  # not where the sdist is tested
+    return yaml.safe_load((ROOT / ".github" / "workflows" / name).read_text(encoding="utf-8"))  # type: ignore[no-any-return]
+
+
+def commands_of(job: dict[str, Any]) -> str:
+    return "\n".join(step.get("run", "") for step in job["steps"])
+
+
+def actions_of(job: dict[str, Any]) -> set[str]:
+    return {step["uses"].partition("@")[0] for step in job["steps"] if "uses" in step}
+
+
+def test_every_job_names_its_permissions_and_its_time() -> None:
+    for path in (ROOT / ".github" / "workflows").glob("*.yml"):
+        for job in workflow(path.name)["jobs"].values():
+            assert "permissions" in job
+            assert "timeout-minutes" in job
+
+
+def test_a_release_is_built_and_attested_where_no_test_runs() -> None:
+    build = workflow("release.yml")["jobs"]["build"]
+    install, make, tag = [step["run"] for step in build["steps"] if "run" in step]
+    assert install == 'python -m pip install --require-hashes --only-binary ":all:" -r .github/build-requirements.txt'
+    assert make == "python -m build --no-isolation --outdir dist"
+    assert tag.startswith("test -e ")
+    assert "actions/attest-build-provenance" in actions_of(build)
+
+
+def test_a_release_is_tested_as_it_was_built_by_a_job_that_may_only_read() -> None:
+    test = workflow("release.yml")["jobs"]["test"]
+    assert (test["needs"], test["permissions"]) == ("build", {"contents": "read"})
+    assert "actions/download-artifact" in actions_of(test)
+    assert ".ci/run" in commands_of(test)
+    assert "nox -s artifact -- dist" in commands_of(test)
+    assert "actions/upload-artifact" not in actions_of(test)
+
+
+def test_a_release_is_published_after_its_test_if_the_attestation_is_the_builds() -> None:
+    jobs = workflow("release.yml")["jobs"]
+    publish = jobs["publish"]
+    assert set(publish["needs"]) == {"build", "test"}
+    assert "actions/checkout" not in actions_of(publish)
+    assert "gh attestation verify" in commands_of(publish)
+    writers = {
+        name: {key for key, value in job["permissions"].items() if value == "write"} for name, job in jobs.items()
+    }
+    assert writers == {"build": {"id-token", "attestations"}, "test": set(), "publish": {"id-token"}}
+
+
+def test_what_builds_a_release_is_pinned_by_hash() -> None:
+    text = (ROOT / ".github" / "build-requirements.txt").read_text(encoding="utf-8")
+    pinned = re.findall(
+        r"^([\w.-]+)==\S+(?: ; .*)? \\\n((?:    --hash=sha256:[0-9a-f]{64}(?: \\)?\n)+)", text, re.MULTILINE
+    )
+    assert len(pinned) == len(re.findall(r"^[^# ]", text, re.MULTILINE))
+    needed = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["build-system"]["requires"]
+    assert {re.split("[<>=]", each)[0] for each in needed} | {"build"} <= {name for name, _ in pinned}
+
+
 def test_run_time_dependencies_are_three() -> None:
     assert sorted(re.split(r"[<>=\[ ]", each)[0] for each in PROJECT["dependencies"]) == [
         "botocore",
@@ -169,7 +230,7 @@ def test_botocore_sessions_are_one_modules_business() -> None:
 
 def test_import_loads_neither_botocore_nor_requests() -> None:
     program = "import sys, google_auth_botocore; print([m for m in ('botocore', 'requests') if m in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.strip() == "[]"
 
 
@@ -192,7 +253,7 @@ def test_building_an_object_loads_all_that_a_token_takes(arguments: str, monkeyp
         "except g.FederationError: pass\n"
         "print(sorted(m for m in set(sys.modules) - before if m.startswith(('botocore', 'requests', 'google_auth'))))"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.strip() == "[]", done.stdout
 
 

@@ -56,3 +56,173 @@ def test_fixtures_serve_a_project_that_names_them_in_its_conftest_whatever_is_in
     pytester.makeconftest('pytest_plugins = ["google_auth_botocore.pytest_plugin"]')
     pytester.makepyfile(test_it=TESTS)
     pytester.runpytest("-p", "no:cacheprovider").assert_outcomes(passed=4)
+
+
+BESIDE_MOTO = """
+import os
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from google_auth_botocore import Credentials
+
+ROLE = "arn:aws:iam::123456789012:role/app"
+
+
+def check(credentials, emulator, account):
+    '''A token of our side, and a bucket of moto's.'''
+    token = credentials.get_token().value
+    assert emulator.check_access_token(token).principal == account.email
+    s3 = boto3.client("s3", region_name="us-east-1")
+    s3.create_bucket(Bucket="bucket")
+    assert [each["Name"] for each in s3.list_buckets()["Buckets"]] == ["bucket"]
+
+
+def of_an_application(emulator, provider, account, **more):
+    return Credentials(
+        provider.audience, account.email, token_url=emulator.token_url,
+        iam_credentials_endpoint=emulator.iam_credentials_endpoint, **more,
+    )
+
+
+@pytest.fixture
+def mocked():
+    with mock_aws():
+        yield
+
+
+@pytest.fixture(scope="module")
+def mocked_for_the_module():
+    with mock_aws():
+        yield
+
+
+@pytest.fixture
+def testing_keys(monkeypatch):
+    '''As moto's documentation has it.'''
+    for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "SECURITY_TOKEN", "SESSION_TOKEN"):
+        monkeypatch.setenv(f"AWS_{name}", "testing")
+
+
+@pytest.fixture(autouse=True)
+def _what_is_left():
+    '''The environment after every test is that before it, whatever was undone in which order.'''
+    before = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
+    yield
+    assert {name: value for name, value in os.environ.items() if name.startswith("AWS_")} == before
+
+
+@mock_aws
+def test_decorator(google_credentials, google_emulator, google_service_account):
+    check(google_credentials, google_emulator, google_service_account)
+
+
+@mock_aws()
+def test_decorator_with_parentheses(google_credentials, google_emulator, google_service_account):
+    check(google_credentials, google_emulator, google_service_account)
+
+
+def test_context_manager(google_credentials, google_emulator, google_service_account):
+    with mock_aws():
+        check(google_credentials, google_emulator, google_service_account)
+    google_credentials.refresh(None)
+
+
+def test_context_manager_after_a_token(google_credentials, google_emulator, google_service_account):
+    google_credentials.refresh(None)
+    with mock_aws():
+        google_credentials.refresh(None)
+        check(google_credentials, google_emulator, google_service_account)
+
+
+def test_nested(google_credentials, google_emulator, google_service_account):
+    with mock_aws(), mock_aws():
+        check(google_credentials, google_emulator, google_service_account)
+
+
+def test_fixture_before(mocked, google_credentials, google_emulator, google_service_account):
+    check(google_credentials, google_emulator, google_service_account)
+
+
+def test_fixture_after(google_credentials, mocked, google_emulator, google_service_account):
+    check(google_credentials, google_emulator, google_service_account)
+
+
+def test_fixture_between(google_emulator, mocked, google_credentials, google_service_account):
+    check(google_credentials, google_emulator, google_service_account)
+
+
+def test_fixture_before_and_monkeypatch_before_it(monkeypatch, mocked, google_credentials, google_emulator, google_service_account):
+    check(google_credentials, google_emulator, google_service_account)
+
+
+def test_documented_keys_first(testing_keys, mocked, google_credentials, google_emulator, google_service_account):
+    check(google_credentials, google_emulator, google_service_account)
+
+
+def test_documented_keys_last(google_credentials, mocked, testing_keys, google_emulator, google_service_account):
+    check(google_credentials, google_emulator, google_service_account)
+
+
+def test_documented_keys_then_the_mock(google_credentials, testing_keys, mocked, google_emulator, google_service_account):
+    check(google_credentials, google_emulator, google_service_account)
+
+
+@mock_aws
+class TestClass:
+    def test_of_a_class(self, google_credentials, google_emulator, google_service_account):
+        check(google_credentials, google_emulator, google_service_account)
+
+    def test_credentials_that_the_application_makes(
+        self, aws_keys, google_emulator, google_provider, google_service_account
+    ):
+        credentials = of_an_application(google_emulator, google_provider, google_service_account)
+        check(credentials, google_emulator, google_service_account)
+
+
+@mock_aws
+def test_a_role_that_moto_lets_assume(aws_keys, google_emulator, google_provider, google_service_account):
+    credentials = of_an_application(google_emulator, google_provider, google_service_account, assume_role=ROLE)
+    check(credentials, google_emulator, google_service_account)
+
+
+@mock_aws(config={"core": {"mock_credentials": False}})
+def test_mock_that_leaves_the_keys_alone(google_credentials, google_emulator, google_service_account):
+    check(google_credentials, google_emulator, google_service_account)
+
+
+@mock_aws
+def test_it_signs(google_credentials, google_emulator):
+    signature = google_credentials.sign_bytes(b"message")
+    assert google_emulator.check_signature(google_credentials.signer_email, b"message", signature)
+
+
+@mock_aws
+def test_other_keys_are_still_unknown(google_credentials, monkeypatch):
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
+    with pytest.raises(Exception, match="InvalidClientTokenId"):
+        google_credentials.refresh(None)
+
+
+def test_for_the_module(mocked_for_the_module, google_credentials, google_emulator, google_service_account):
+    check(google_credentials, google_emulator, google_service_account)
+
+
+@mock_aws
+def test_for_the_module_and_again(mocked_for_the_module, google_credentials, google_emulator, google_service_account):
+    google_credentials.refresh(None)
+
+
+def test_alone(google_credentials, aws_keys):
+    assert os.environ["AWS_ACCESS_KEY_ID"] == aws_keys.access_key_id != "FOOBARKEY"
+    google_credentials.refresh(None)
+"""
+
+
+def test_fixtures_work_beside_mock_aws_in_any_order(pytester: pytest.Pytester) -> None:
+    """In a process of its own: moto's state is global."""
+    pytester.makeconftest('pytest_plugins = ["google_auth_botocore.pytest_plugin"]')
+    pytester.makepyfile(test_it=BESIDE_MOTO)
+    done = pytester.runpytest_subprocess("-p", "no:cacheprovider", "-p", "no:xdist", timeout=300)
+    done.assert_outcomes(passed=BESIDE_MOTO.count("def test_"))

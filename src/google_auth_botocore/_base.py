@@ -59,7 +59,7 @@ class SourceCredentials(google_credentials.CredentialsWithQuotaProject):
         """Fetch a new token even if the current one is valid. Concurrent calls share one exchange.
 
         Args:
-            request: google.auth.transport.Request or a callable like it; None for a transport of our own.
+            request: google.auth.transport.Request or a callable like it. None: this package's own transport.
 
         Raises:
             FederationError: It could not be fetched. The current token, if there is one, is still there.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import sys
 from typing import NamedTuple
 
 from google_auth_botocore._config import JWT, Settings, project_number
@@ -115,8 +116,22 @@ _SHORT_SUBJECT = (
 _CLOCK = "Set this machine's clock (chrony or systemd-timesyncd): it is too far off for {}."
 
 
+def recursion() -> str:
+    """How to fix a RecursionError of the transport or of botocore."""
+    # No import: who uses gevent has loaded this module, and it is not a dependency.
+    gevent = sys.modules.get("gevent.monkey")
+    if gevent is not None and gevent.is_module_patched("ssl"):
+        return (
+            "gevent patched the process after urllib3 was imported. Call gevent.monkey.patch_all() before any other import, for example "
+            "in gunicorn's configuration file, or start gunicorn without --preload."
+        )
+    return "Look for a function that calls itself, such as the transport passed to refresh()."
+
+
 def aws(reason: str, text: str) -> str | None:
     """About a failure of botocore's, by the name of its class or AWS's code, and its message."""
+    if reason == "RecursionError":
+        return recursion()
     if "source_profile or credential_source" in text:
         reason = "InvalidConfigError"  # what botocore calls partial credentials is a profile that lacks a line
     if "sts:GetWebIdentityToken" in text:

@@ -122,15 +122,10 @@ class SingleFlight(Generic[Result]):
             if latest is not None and latest is not seen:
                 self._await_delivery(exchange)
                 return latest
-            if exchange.finished:
-                if not self._another_may_do_better(exchange, context):
-                    self._await_delivery(exchange)
-                    self._raise(exchange)
-                prompts = isinstance(exchange.error, PromptRequired)
-                exchange, pieces = self._join_or_start(request, context, may_prompt=prompts), 0
-                continue
             now = self._clock.monotonic()
-            if exchange.overdue(now):
+            if exchange.finished:
+                exchange, pieces = self._try_again(exchange, request, context), 0
+            elif exchange.overdue(now):
                 exchange = self._join_or_start(request, context)
             if now >= give_up_at:
                 raise self._took_too_long(exchange)
@@ -174,6 +169,13 @@ class SingleFlight(Generic[Result]):
             step="exchange",
             hint="Give the transport, log handler or AWS credential provider that requests it other credentials.",
         )
+
+    def _try_again(self, exchange: Exchange, request: Request, context: ExchangeContext | None) -> Exchange:
+        """Join or start an exchange that may do better than one that failed; raise its error if none may."""
+        if not self._another_may_do_better(exchange, context):
+            self._await_delivery(exchange)
+            self._raise(exchange)
+        return self._join_or_start(request, context, may_prompt=isinstance(exchange.error, PromptRequired))
 
     def _join_or_start(
         self, request: Request, context: ExchangeContext | None, *, may_prompt: bool = False

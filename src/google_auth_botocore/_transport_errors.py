@@ -14,6 +14,8 @@ import requests
 import urllib3.exceptions
 from google.auth import exceptions
 
+from google_auth_botocore import _hints
+
 # Libraries that speak HTTP; an error of a class of theirs is a failed attempt, also from a user's own transport.
 _HTTP_LIBRARIES = {
     "aiohttp", "anyio", "h11", "h2", "httpcore", "httplib2", "httpx", "pycurl", "requests", "socks", "urllib3",
@@ -158,11 +160,7 @@ def _certificate_file(chain: list[BaseException]) -> Mistake | None:
 def _recursion(chain: list[BaseException]) -> Mistake | None:
     if not any(isinstance(each, RecursionError) for each in chain):
         return None
-    return Mistake(
-        "RecursionError",
-        None,
-        "gevent probably patched this process after urllib3 was loaded: call gevent.monkey.patch_all() before every other import, or load the application in each worker (without --preload).",
-    )
+    return Mistake("RecursionError", None, _hints.recursion())
 
 
 def _library(error: BaseException) -> str:

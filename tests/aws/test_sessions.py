@@ -137,7 +137,7 @@ def test_keys_are_read_as_one_set_while_they_change() -> None:
     barrier = threading.Barrier(8)
 
     def read(_: int) -> set[str | None]:
-        barrier.wait()
+        barrier.wait(60)
         seen: set[str | None] = set()
         for _ in range(100):
             keys = identity.signer(None, ExchangeContext(background=False, deadline=math.inf)).keys
@@ -203,7 +203,7 @@ class TestMfa:
         credentials.before_request(request, "GET", "https://storage.googleapis.com/", headers)
         for thread in threading.enumerate():
             if thread.name == "google-auth-botocore refresh":
-                thread.join()
+                thread.join(60)
         assert headers["authorization"] == f"Bearer {credentials.token}"
         assert "The AWS role wants an MFA code, and nobody is asked for one in the background." in caplog.text
         assert len(self.asked) == 1

@@ -247,7 +247,7 @@ def test_fixed_addresses_of_an_ecs_task_and_of_an_instance() -> None:
     namespace = ["unshare", "--map-root-user", "--net", "sh", "-c"]
     addresses = "ip link set lo up && ip addr add 169.254.170.2/32 dev lo && ip addr add 169.254.169.254/32 dev lo"
     try:
-        subprocess.run([*namespace, addresses], check=True, capture_output=True)
+        subprocess.run([*namespace, addresses], check=True, capture_output=True, timeout=60)
     except (OSError, subprocess.CalledProcessError) as error:
         pytest.skip(f"no network namespace can be made here: {error}")
     program = Path(__file__).with_name("fixed_addresses.py")
@@ -258,6 +258,7 @@ def test_fixed_addresses_of_an_ecs_task_and_of_an_instance() -> None:
         capture_output=True,
         text=True,
         env=variables,
+        timeout=60,
     )
     assert done.stdout.split() == [arn("task"), arn("node")]
 

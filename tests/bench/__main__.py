@@ -32,7 +32,7 @@ def main() -> None:
     out, *named = sys.argv[1:]
     pythons = {OURS: sys.executable, **dict(each.split("=", 1) for each in named)}
     versions = {
-        name: subprocess.check_output([python, "-c", _VERSIONS, *_PACKAGES], text=True).strip("; ")
+        name: subprocess.check_output([python, "-c", _VERSIONS, *_PACKAGES], text=True, timeout=60).strip("; ")
         for name, python in pythons.items()
     }
     started = time.monotonic()

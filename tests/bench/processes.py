@@ -52,12 +52,12 @@ class Server:
 
     def kill(self) -> None:
         self._process.kill()
-        self._process.communicate()
+        self._process.communicate(timeout=60)
 
     def set(self, **settings: float) -> int:
         """Changes its settings; the number of calls since the last time."""
         request = urllib.request.Request(f"{self.url}/control", json.dumps(settings).encode())
-        with urllib.request.urlopen(request) as reply:
+        with urllib.request.urlopen(request, timeout=60) as reply:
             return int(json.load(reply)["calls"])
 
 
@@ -110,7 +110,7 @@ class Contestant:
 
     def kill(self) -> None:
         self._process.kill()
-        self._process.communicate()
+        self._process.communicate(timeout=60)
 
 
 @contextlib.contextmanager
@@ -127,5 +127,5 @@ def contestants(pythons: Mapping[str, str], urls: Urls, env: Mapping[str, str]) 
 def cold_start(name: str, python: str, urls: Urls, env: Mapping[str, str]) -> float:
     """Seconds of a whole process that has a first token."""
     start = time.perf_counter()
-    subprocess.run([python, "-m", "bench.cold", name, *urls], env=env, check=True, capture_output=True)
+    subprocess.run([python, "-m", "bench.cold", name, *urls], env=env, check=True, capture_output=True, timeout=300)
     return time.perf_counter() - start

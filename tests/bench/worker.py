@@ -63,7 +63,7 @@ class Worker:
         failed: list[bool] = []
 
         def work() -> None:
-            barrier.wait()
+            barrier.wait(60)
             failed.append(bool(self.use()))
 
         _together(work, count)
@@ -142,7 +142,7 @@ def _together(work: Callable[[], None], count: int) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join()
+        thread.join(300)
 
 
 if __name__ == "__main__":

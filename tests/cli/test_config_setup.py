@@ -192,7 +192,7 @@ class TestScript:
         assert text.isascii()
         assert text.startswith("#!/usr/bin/env bash\n")
         assert "\nset -euo pipefail\n" in text
-        subprocess.run(["bash", "-n"], input=text, text=True, check=True)
+        subprocess.run(["bash", "-n"], input=text, text=True, check=True, timeout=60)
         for line in text.splitlines():
             # What is longer is one word.
             assert len(line) < 80 or line.lstrip().startswith(("--", "projects/")), line
@@ -216,7 +216,12 @@ def resources(text: str) -> dict[str, dict[str, Any]]:
 def terraform(home: Path, *arguments: str) -> str:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("TF_")}
     done = subprocess.run(
-        ["terraform", f"-chdir={home}", *arguments], capture_output=True, text=True, env=environment, check=False
+        ["terraform", f"-chdir={home}", *arguments],
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=False,
+        timeout=300,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout

@@ -51,6 +51,7 @@ class World(Administrator):
             capture_output=True,
             text=True,
             check=False,
+            timeout=60,
         )
 
     def principal(self, role: str) -> str:

@@ -162,7 +162,7 @@ def _grpc_server() -> Iterator[tuple[str, _Secrets]]:
         port = server.add_secure_port("localhost:0", grpc.local_server_credentials())
         server.start()
         yield f"localhost:{port}", service
-        server.stop(None).wait()
+        server.stop(None).wait(60)
 
 
 def test_grpc(credentials: Credentials, request_: FakeGoogle, grpc_server: tuple[str, _Secrets]) -> None:

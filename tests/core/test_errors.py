@@ -187,6 +187,18 @@ def test_request_that_is_a_class(make: Make) -> None:
         make().refresh(google.auth.transport.requests.Request)
 
 
+def test_request_that_calls_itself(make: Make) -> None:
+    """Neither a proxy nor, in this process, gevent has a part in it."""
+
+    def request(**arguments: Any) -> Any:
+        return request(**arguments)
+
+    with pytest.raises(
+        FederationError, match=r"recursion depth exceeded.* such as the transport passed to refresh\(\)\.$"
+    ):
+        make().refresh(request)
+
+
 def rpc(code: int, message: str, status: str, **info: Any) -> Answer:
     details = (
         [{"@type": "type.googleapis.com/google.rpc.ErrorInfo", "domain": "iam.googleapis.com", **info}] if info else []

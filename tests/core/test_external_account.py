@@ -54,7 +54,9 @@ def info(**changes: Any) -> dict[str, Any]:
 def test_file_that_gcloud_wrote_loads_unchanged(tmp_path: Path, request_: FakeGoogle, more: tuple[str, ...]) -> None:
     path = tmp_path / "config.json"
     command = ["gcloud", "iam", "workload-identity-pools", "create-cred-config", PATH, "--aws", "--enable-imdsv2"]
-    done = subprocess.run([*command, *more, f"--output-file={path}"], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [*command, *more, f"--output-file={path}"], capture_output=True, text=True, check=False, timeout=300
+    )
     assert done.returncode == 0, done.stderr
     credentials = Credentials.from_file(path)
     assert credentials.info == json.loads(path.read_text())

@@ -5,6 +5,7 @@ Signal handlers raise such exceptions (time limits of Celery and RQ, Ctrl-C), so
 
 from __future__ import annotations
 
+import functools
 import sys
 import threading
 from collections.abc import Callable
@@ -86,7 +87,7 @@ def test_it_may_strike_anywhere(
             credentials.refresh(request_)
             clock.advance(4000)
         raiser = _Raiser(number, opcodes=opcodes)
-        error = raiser.run(lambda: ACTS[act](credentials, request_))
+        error = raiser.run(functools.partial(ACTS[act], credentials, request_))
         assert error is raiser.raised, "another exception arrived, or none"
         if error is None:
             break

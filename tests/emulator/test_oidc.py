@@ -235,7 +235,8 @@ def _pages() -> Iterator[dict[str, Any]]:
     Handler.pages["/keys"] = KEYS
     yield Handler.pages
     server.shutdown()
-    thread.join()
+    thread.join(60)
+    assert not thread.is_alive()
     server.server_close()
 
 

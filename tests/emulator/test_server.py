@@ -44,7 +44,7 @@ def test_it_is_entered_once_at_a_time_and_may_be_entered_again() -> None:
 def test_a_client_that_keeps_its_connection_is_hung_up_on(clock: FakeClock) -> None:
     with (
         Emulator(clock=clock) as google,
-        socket.create_connection(("127.0.0.1", int(google.url.rpartition(":")[2]))) as client,
+        socket.create_connection(("127.0.0.1", int(google.url.rpartition(":")[2])), timeout=60) as client,
     ):
         client.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert client.recv(4096).startswith(b"HTTP/1.1 404")
@@ -96,7 +96,7 @@ def test_the_clock_can_be_replaced(workload: Workload) -> None:
 
 
 def test_connections_are_kept_alive(workload: Workload) -> None:
-    with socket.create_connection(("127.0.0.1", int(workload.google.url.rpartition(":")[2]))) as client:
+    with socket.create_connection(("127.0.0.1", int(workload.google.url.rpartition(":")[2])), timeout=60) as client:
         for _ in range(2):
             client.sendall(b"GET /v1/token HTTP/1.1\r\nHost: localhost\r\n\r\n")
             assert client.recv(4096).startswith(b"HTTP/1.1 405")
@@ -110,7 +110,7 @@ def test_a_chunked_body_is_refused(workload: Workload) -> None:
 
 @pytest.mark.parametrize("length", [b"-1", b"x", b""])
 def test_a_length_that_is_no_number_is_refused(workload: Workload, length: bytes) -> None:
-    with socket.create_connection(("127.0.0.1", int(workload.google.url.rpartition(":")[2]))) as client:
+    with socket.create_connection(("127.0.0.1", int(workload.google.url.rpartition(":")[2])), timeout=60) as client:
         client.sendall(b"POST /v1/token HTTP/1.1\r\nHost: localhost\r\nContent-Length: " + length + b"\r\n\r\n")
         assert client.recv(4096).startswith(b"HTTP/1.1 411")
 
@@ -250,7 +250,7 @@ def test_five_hundred_clients_may_come_at_once(workload: Workload) -> None:
     """All are connected before the first one asks."""
     count = 512
     address = ("127.0.0.1", int(workload.google.url.rpartition(":")[2]))
-    clients = [socket.create_connection(address) for _ in range(count)]
+    clients = [socket.create_connection(address, timeout=60) for _ in range(count)]
     try:
         for client in clients:
             client.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")

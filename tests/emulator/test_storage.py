@@ -61,9 +61,8 @@ def test_it_is_entered_once_at_a_time_and_may_be_entered_again(make: Make, googl
 def test_a_client_that_keeps_its_connection_is_hung_up_on(make: Make, google: Emulator) -> None:
     with (
         make(google) as service,
-        socket.create_connection(("127.0.0.1", int(service.url.rpartition(":")[2]))) as client,
+        socket.create_connection(("127.0.0.1", int(service.url.rpartition(":")[2])), timeout=60) as client,
     ):
-        client.settimeout(10)
         client.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert client.recv(4096).startswith(b"HTTP/1.1 4")
         service.__exit__(None, None, None)

@@ -6,11 +6,12 @@ import contextlib
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -84,13 +85,13 @@ def application(environ, start_response):
 
 
 @contextlib.contextmanager
-def gunicorn(place: Path) -> Iterator[str]:
-    """The address of the application behind two processes of four threads, forked from one that has loaded it."""
+def gunicorn(place: Path, *options: str) -> Iterator[str]:
+    """The address of the application behind processes that are forked from one that has loaded it."""
     log = place / "log"
     process = subprocess.Popen(
         [
-            *(sys.executable, "-m", "gunicorn", "--bind=127.0.0.1:0", "--preload", "--workers=2"),
-            *("--worker-class=gthread", "--threads=4", f"--error-logfile={log}", "application"),
+            *(sys.executable, "-m", "gunicorn", "--bind=127.0.0.1:0", "--preload", f"--error-logfile={log}"),
+            *(*options, "application"),
         ],
         cwd=place,
         stdout=subprocess.PIPE,
@@ -98,7 +99,7 @@ def gunicorn(place: Path) -> Iterator[str]:
     )
     try:
         while (found := re.search(r"Listening at: (http://[\d.:]+)", log.read_text() if log.exists() else "")) is None:
-            assert process.poll() is None, process.communicate()
+            assert process.poll() is None, process.communicate(timeout=PATIENCE)
         yield found[1]
     finally:
         process.send_signal(signal.SIGTERM)
@@ -121,7 +122,8 @@ def test_gunicorns_workers_renew_what_they_inherited(
                 process, own, header = reply.read().decode().split(" ", 2)
             return process, own, header
 
-        with gunicorn(tmp_path) as url, ThreadPoolExecutor(8) as pool:
+        workers = ("--workers=2", "--worker-class=gthread", "--threads=4")
+        with gunicorn(tmp_path, *workers) as url, ThreadPoolExecutor(8) as pool:
             inherited = set(pool.map(ask, ["/"] * 16))
             assert {own for _, own, _ in inherited} == {"False"}
             assert len({header for _, _, header in inherited}) == 1
@@ -131,3 +133,72 @@ def test_gunicorns_workers_renew_what_they_inherited(
                 renewed.update(pool.map(ask, ["/refresh"] * 16))
         assert {own for _, own, _ in renewed} == {"True"}
         assert imds.count("security-credentials/app") == 3
+
+
+PATCHED_BY_GEVENT = """
+import requests, urllib3.util
+from google_auth_botocore import Credentials
+
+credentials = Credentials({audience!r}, token_url={token_url!r}, assume_role={assume_role!r})
+
+
+def application(environ, start_response):
+    start_response("200 OK", [("content-type", "text/plain")])
+    try:
+        credentials.get_token()
+        urllib3.util.create_urllib3_context().minimum_version  # as for a URL with https
+        return [b"token"]
+    except Exception as error:
+        return [str(error).encode()]
+"""
+GEVENT = (
+    "gevent patched the process after urllib3 was imported. Call gevent.monkey.patch_all() before any other import, for example "
+    "in gunicorn's configuration file, or start gunicorn without --preload."
+)
+
+
+class TestGevent:
+    """gunicorn's worker patches the process when it starts, and `--preload` has imported the application before that."""
+
+    @pytest.fixture(name="answer")
+    def _answer(self, google: Emulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., str]:
+        keys = google.aws_keys.issue()
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", keys.access_key_id)
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", keys.secret_access_key)
+        monkeypatch.setenv("AWS_SESSION_TOKEN", keys.session_token or "")
+        monkeypatch.setenv("AWS_REGION", "eu-central-1")
+        monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+
+        def answer(*options: str, token_url: str = google.token_url, assume_role: str | None = None) -> str:
+            text = PATCHED_BY_GEVENT.format(
+                audience=google.add_aws_provider().audience, token_url=token_url, assume_role=assume_role
+            )
+            (tmp_path / "application.py").write_text(text)
+            with (
+                gunicorn(tmp_path, "--worker-class=gevent", *options) as url,
+                urllib.request.urlopen(url, timeout=PATIENCE) as reply,
+            ):
+                return str(reply.read().decode())
+
+        return answer
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("step", ["Google", "AWS"])
+    def test_the_error_names_gevent(
+        self, answer: Callable[..., str], monkeypatch: pytest.MonkeyPatch, step: str
+    ) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as server:  # a connection is all that it takes
+            url = f"https://127.0.0.1:{server.getsockname()[1]}"
+            if step == "Google":
+                found = answer(token_url=f"{url}/v1/token")
+            else:
+                monkeypatch.setenv("AWS_ENDPOINT_URL_STS", url)
+                found = answer(assume_role="arn:aws:iam::123456789012:role/app")
+        assert "(RecursionError): maximum recursion depth exceeded" in found
+        assert found.endswith(GEVENT)
+        assert "HTTPS_PROXY" not in found
+
+    @pytest.mark.slow
+    def test_what_it_says_helps(self, answer: Callable[..., str], tmp_path: Path) -> None:
+        (tmp_path / "gunicorn.conf.py").write_text("from gevent import monkey\nmonkey.patch_all()\n")
+        assert answer() == "token"

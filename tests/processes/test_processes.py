@@ -132,7 +132,7 @@ class holding:
 
     def __exit__(self, *_: object) -> None:
         self._done.set()
-        self._thread.join()
+        self._thread.join(PATIENCE)
 
 
 def test_child_of_a_fork_in_the_middle_of_an_exchange_gets_its_own_token(

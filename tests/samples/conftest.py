@@ -98,7 +98,7 @@ class Copycat:
     def wait_for_an_object(self, process: subprocess.Popen[str]) -> None:
         """Returns when a command that runs has copied one."""
         while not self.copied():
-            assert process.poll() is None, process.communicate()
+            assert process.poll() is None, process.communicate(timeout=60)
             time.sleep(0.05)
 
     def copied(self) -> dict[str, bytes]:

@@ -125,7 +125,7 @@ class TestFromKeys:
 
     def test_the_shell_can_read_the_commands(self) -> None:
         [script] = blocks(PAGES / "from_service_account_keys.md", "sh")
-        subprocess.run(["sh", "-n"], input=script, text=True, check=True)
+        subprocess.run(["sh", "-n"], input=script, text=True, check=True, timeout=60)
 
 
 class TestFromGoogleAuthAws:

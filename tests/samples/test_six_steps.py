@@ -12,7 +12,7 @@ from cli.conftest import command
 from cli.test_config_setup import ACCOUNT, EMAIL, EVERY_SESSION, IMPERSONATING, NUMBER, POOL, PROJECT, ROLE
 
 from google_auth_botocore.emulator.sandbox import Sandbox
-from samples.conftest import SAMPLE
+from samples.conftest import QUIET, SAMPLE
 
 pytestmark = is_here
 
@@ -38,7 +38,7 @@ class World(Administrator):
         }
         ended = subprocess.run(
             [sys.executable, str(SAMPLE / "gcp_copycat.py"), *(text for option in options.items() for text in option)],
-            env={**self.machine(role), "AWS_PROFILE": "work"},
+            env={**self.machine(role), **QUIET, "AWS_PROFILE": "work"},
             capture_output=True,
             text=True,
             check=False,

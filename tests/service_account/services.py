@@ -73,7 +73,8 @@ def over_http(service: Service) -> Iterator[str]:
             yield service.audience
         finally:
             server.shutdown()
-            thread.join()
+            thread.join(60)
+            assert not thread.is_alive()
 
 
 @contextlib.contextmanager
@@ -88,7 +89,7 @@ def over_grpc(service: Service) -> Iterator[tuple[str, grpc.ChannelCredentials]]
         try:
             yield f"localhost:{port}", grpc.ssl_channel_credentials(chain)
         finally:
-            server.stop(None).wait()
+            server.stop(None).wait(60)
 
 
 class _Echo(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no types

@@ -147,6 +147,16 @@ class TestCost:
 
         assert counts(google) == (1, 1, 2)
 
+    def test_refresh_needs_no_transport(
+        self, google: Emulator, credentials: Credentials, id_tokens: IDTokenCredentials
+    ) -> None:
+        credentials.refresh()
+        id_tokens.refresh()
+
+        assert credentials.valid
+        assert id_tokens.valid
+        assert counts(google) == (1, 1, 1)
+
     def test_copies_for_the_same_audience_share_the_token(
         self, google: Emulator, credentials: Credentials, id_tokens: IDTokenCredentials
     ) -> None:
@@ -324,7 +334,7 @@ class TestRefresh:
 
         def request(number: int) -> _token.Token:
             mine = copy.copy(id_tokens) if number % 2 else id_tokens
-            barrier.wait()
+            barrier.wait(60)
             return mine.get_token()
 
         with ThreadPoolExecutor(THREADS) as pool:

@@ -111,7 +111,7 @@ def crowd_signs(credentials: Credentials, google: Emulator, certificates: dict[s
     google.fail("/v1/token", Fault(delay=0.2))
 
     def sign(number: int) -> bytes:
-        barrier.wait()
+        barrier.wait(60)
         return credentials.sign_bytes(b"%d" % number)
 
     with ThreadPoolExecutor(CROWD) as pool:

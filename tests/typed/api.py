@@ -85,6 +85,7 @@ def using(credentials: Credentials) -> None:
     assert_type(credentials.token, str | None)
     assert_type(credentials.expiry, datetime | None)
     assert_type(credentials.refresh(None), None)
+    assert_type(credentials.refresh(), None)
     headers: dict[str, str] = {}
     assert_type(credentials.before_request(None, "GET", "https://x", headers), None)
     assert_type(credentials.apply(headers), None)

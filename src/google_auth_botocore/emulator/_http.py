@@ -63,7 +63,7 @@ class Call:
         """
         try:
             value = json.loads(self.body or b"{}")
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise RpcError(400, f"Invalid JSON payload received. {error}") from error
         if not isinstance(value, dict):
             raise RpcError(400, "Invalid JSON payload received. Expected an object.")

@@ -14,11 +14,15 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import unquote
 
+from google_auth_botocore.emulator._connection import Connection
 from google_auth_botocore.emulator._errors import ApiError, RpcError
 from google_auth_botocore.emulator._faults import FaultScript
 from google_auth_botocore.emulator._http import Call, Response, Route
 
 _logger = logging.getLogger(__name__)
+
+# The longest request of Google's client libraries takes some 20 kB.
+MAX_BODY = 1 << 20
 
 
 # Not http.server's own server class: that one asks DNS for the name of the address it binds.
@@ -70,8 +74,8 @@ class Listener(socketserver.ThreadingTCPServer):
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002
         error = sys.exc_info()[1]
-        if isinstance(error, ConnectionError):
-            _logger.debug("a client hung up")
+        if isinstance(error, (ConnectionError, TimeoutError)):
+            _logger.debug("a client hung up, or did not read its answer")
         else:
             _logger.error("a connection ended with an error", exc_info=error)
 
@@ -118,28 +122,28 @@ def _hang_up(connection: socket.socket) -> None:
         connection.shutdown(socket.SHUT_RDWR)
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(Connection):
     server: Server  # pyright: ignore[reportIncompatibleVariableOverride] - this handler serves no other
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-    wbufsize = -1  # headers and body leave in one segment
 
     def _serve(self) -> None:
         path, _, query = self.path.partition("?")
-        length = self.headers.get("Content-Length", "0")
-        measured = length.isdecimal() and "Transfer-Encoding" not in self.headers
+        size, refusal = self._size()
+        body = self.read_body(size)
         call = Call(
             method=self.command,
             path=unquote(path),
             query=query,
             headers={name.lower(): value for name, value in self.headers.items()},
-            body=self.rfile.read(int(length)) if measured else b"",
+            body=body,
             when=self.server.clock(),
         )
         self.server.calls.append(call)
-        if not measured:
-            self.close_connection = True  # where its body ends is not known
-            self._send(call, Response(RpcError(411, "Length required.").body, 411))
+        if refusal is not None:
+            self._send(call, Response(refusal.body, refusal.status))
+            self.discard_body()
+            return
+        if len(body) < size:  # the client hung up in the middle of it
+            self.close_connection = True
             return
         fault = self.server.faults.next(call.path)
         if fault is None:
@@ -156,6 +160,16 @@ class _Handler(BaseHTTPRequestHandler):
             usual = self.server.answer(call)
             response = Response(usual.body, usual.status, {**usual.headers, **fault.extra_headers})
         self._send(call, response)
+
+    def _size(self) -> tuple[int, RpcError | None]:
+        """Bytes of the body to read, and why none of it is wanted."""
+        length = self.headers.get("Content-Length", "0")
+        if not length.isdecimal() or "Transfer-Encoding" in self.headers:
+            return 0, RpcError(411, "Length required.")
+        if len(length) > 20 or int(length) > MAX_BODY:  # Python reads no number of thousands of digits
+            message = f"Request body is too large: the limit is {MAX_BODY} bytes."
+            return 0, RpcError(413, message, code="INVALID_ARGUMENT")
+        return int(length), None
 
     def _send(self, call: Call, response: Response) -> None:
         body, content_type = response.encoded()

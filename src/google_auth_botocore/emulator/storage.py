@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import HTTPServer
 from types import TracebackType
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -18,6 +18,7 @@ from gcp_storage_emulator.exceptions import NotFound
 from gcp_storage_emulator.server import RequestHandler
 from gcp_storage_emulator.storage import Storage as Store
 
+from google_auth_botocore.emulator._connection import Connection
 from google_auth_botocore.emulator._http import Response
 from google_auth_botocore.emulator._server import Listener
 from google_auth_botocore.emulator._signed_urls import Signatures
@@ -78,7 +79,7 @@ class Storage:
             raise RuntimeError("it is running already")
         # Not by gcp-storage-emulator's own starter, whose server takes half a second to stop and does not say where it is.
         self._store = Store(use_memory_fs=True)
-        self._behind = HTTPServer(("127.0.0.1", 0), partial(RequestHandler, self._store))
+        self._behind = HTTPServer(("127.0.0.1", 0), partial(_Behind, self._store))
         threading.Thread(target=self._behind.serve_forever, args=(0.02,), name="storage", daemon=True).start()
         self._gate = _Gate(self, self.open_url)
         self._gate.start()
@@ -153,14 +154,24 @@ class _Gate(Listener):
         self.behind = behind.removeprefix("http://")
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Behind(RequestHandler):  # type: ignore[misc]  # gcp-storage-emulator has no types
+    # It serves one connection at a time, so one that says nothing would stop all others.
+    timeout = 10
+
+
+class _Handler(Connection):
     server: _Gate  # pyright: ignore[reportIncompatibleVariableOverride] - this handler serves no other
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-    wbufsize = -1
 
     def _serve(self) -> None:
-        body = self._body()
+        try:
+            body = self._body()
+        except ValueError:
+            self._answer(400, "The length of the body is not a number.", "badRequest")
+            self.discard_body()
+            return
+        if body is None:  # the client hung up in the middle of it
+            self.close_connection = True
+            return
         signed = self.server.storage.signed(self._xml_request(body))
         if signed is not None:
             time.sleep(self.server.storage.latency)
@@ -193,16 +204,30 @@ class _Handler(BaseHTTPRequestHandler):
         finally:
             upstream.close()
 
-    def _body(self) -> bytes:
-        """Reads the body, also one that comes in chunks, as Cloud Storage takes it from who streams an upload."""
+    def _body(self) -> bytes | None:
+        """Read the body, also one in chunks, as Cloud Storage accepts a streamed upload; None if it is not complete.
+
+        Raises:
+            ValueError: its length, or that of a chunk, is not a number.
+        """
         if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
-            return self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        body = b""
-        while size := int(self.rfile.readline().partition(b";")[0], 16):
-            body += self.rfile.read(size)
-            self.rfile.readline()
+            return self._part(_number(self.headers.get("Content-Length") or "0", 10))
+        parts: list[bytes] = []
+        while size := _number(self.read_line().partition(b";")[0].decode("latin-1").strip(), 16):
+            part = self._part(size)
+            if part is None:
+                return None
+            parts.append(part)
+            self.read_line()
         http.client.parse_headers(self.rfile)  # which may follow, and say nothing here
-        return body
+        return b"".join(parts)
+
+    def _part(self, size: int) -> bytes | None:
+        pieces: list[bytes] = []
+        while size and (piece := self.read_body(min(size, _PIECE))):
+            pieces.append(piece)
+            size -= len(piece)
+        return None if size else b"".join(pieces)
 
     def _xml_request(self, body: bytes) -> XmlRequest:
         path, _, query = self.requestline.split()[1].partition("?")  # `self.path` has lost slashes
@@ -262,6 +287,17 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:
         """Says nothing."""
+
+
+def _number(text: str, base: int) -> int:
+    """The length of a body: digits alone, of which a long file has few.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if not re.fullmatch("[0-9a-fA-F]{1,16}", text):
+        raise ValueError(text)
+    return int(text, base)
 
 
 def _with_links_to(url: str, body: bytes) -> bytes:

@@ -45,7 +45,9 @@ def test_gcloud_mends_it(ward: Ward, tmp_path: Path, name: str) -> None:
         )
 
     for command in found["mend"]["gcloud"]:
-        done = subprocess.run(command, shell=True, env=environment, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command, shell=True, env=environment, capture_output=True, text=True, check=False, timeout=300
+        )
         assert done.returncode == 0, (command, done.stderr)
 
     visit = ward.visit()

@@ -26,6 +26,7 @@ class Talker:
     def __init__(self, body: bytes, times: int) -> None:
         self._parts = itertools.repeat(body, times)
         self._listening = socket.create_server(("127.0.0.1", 0))
+        self._listening.settimeout(60)
         self._hung_up = threading.Event()
         self.heard_out = False
         self.url = "http://{}:{}/".format(*self._listening.getsockname())
@@ -50,7 +51,8 @@ def talking(body: bytes, times: int = 1) -> Iterator[Talker]:
     thread = threading.Thread(target=talker.serve)
     thread.start()
     yield talker
-    thread.join()
+    thread.join(60)
+    assert not thread.is_alive()
 
 
 def test_of_a_long_reply_no_more_is_read_than_is_wanted() -> None:

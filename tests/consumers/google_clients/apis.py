@@ -171,7 +171,7 @@ class GrpcApi(Gate, grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has n
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._server.stop(None).wait()
+        self._server.stop(None).wait(60)
         self._pool.shutdown()
 
 

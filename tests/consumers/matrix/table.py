@@ -16,7 +16,7 @@ class Row(NamedTuple):
     What the words mean:
 
     - works, renewed, replaced: the user notices nothing.
-    - ERROR, user refreshes: the library raises its own, until `credentials.refresh(None)`.
+    - ERROR, user refreshes: the library raises its own, until `credentials.refresh()`.
     - ERROR, user refreshes its scopes: until the same of a copy with the scopes that the client asks for.
     - ERROR to its end: the library keeps the token, whatever the user does.
     - unnoticed: while a refresh is tried in the background; unasked: it asks for nothing yet.

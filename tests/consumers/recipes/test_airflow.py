@@ -34,7 +34,7 @@ def test_recipe(sandbox: Sandbox, bucket: str, tmp_path: Path) -> None:
         PROGRAM.format(recipe=code("airflow")),
         json.dumps(sandbox.credentials_arguments()),
     ]
-    done = subprocess.run(arguments, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(arguments, env=environment, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout.splitlines()[-1]) == [["table.parquet"], "my-project"]
     assert set(sandbox.storage.principals) == {sandbox.service_account}

@@ -50,7 +50,7 @@ def test_terraform_is_told_what_it_asks_for(page: Path, terraform: Terraform) ->
 @pytest.mark.parametrize("page", PAGES, ids=of_page)
 def test_the_shell_can_read_the_page(page: Path) -> None:
     for script in blocks(page, "sh"):
-        subprocess.run(["sh", "-n"], input=script, text=True, check=True)
+        subprocess.run(["sh", "-n"], input=script, text=True, check=True, timeout=60)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=of_page)
@@ -119,5 +119,6 @@ def test_terraform_would_lay_it_out_so() -> None:
         capture_output=True,
         text=True,
         check=False,
+        timeout=60,
     )
     assert (done.returncode, done.stdout) == (0, ""), done.stderr

@@ -6,8 +6,6 @@ https://docs.getmoto.org/en/latest/docs/server_mode.html
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from datetime import timezone
 from types import TracebackType
 from typing import Any
 
@@ -15,6 +13,7 @@ from moto.backends import get_backend
 from moto.server import ThreadedMotoServer
 
 from google_auth_botocore.emulator._aws_keys import AwsKeys
+from google_auth_botocore.emulator.aws import _moto_keys
 
 
 class Moto:
@@ -57,29 +56,4 @@ class Moto:
 
     def lookup(self, access_key_id: str) -> AwsKeys | None:
         """The keys with this id, if moto has issued them: for `Emulator.aws_keys.add_lookup`."""
-        for account, sts in _backends("sts"):
-            role = sts.get_assumed_role_from_access_key(access_key_id)
-            if role is not None:
-                return AwsKeys(
-                    access_key_id=access_key_id,
-                    secret_access_key=role.secret_access_key,
-                    session_token=role.session_token,
-                    expiry=role.expiration.replace(tzinfo=timezone.utc),
-                    account=account,
-                    arn=role.arn,
-                    user_id=role.user_id,
-                )
-        for account, iam in _backends("iam"):
-            user = iam.get_user_from_access_key_id(access_key_id)
-            if user is not None:
-                key = user.get_access_key_by_id(access_key_id)
-                return AwsKeys(access_key_id, key.secret_access_key, None, None, account, user.arn, user.id)
-        return None
-
-
-def _backends(service: str) -> Iterator[tuple[str, Any]]:
-    """Each account that somebody has called the service in, with its backend for each partition; none is made on the way."""
-    every: Any = get_backend(service)  # type: ignore[call-overload]  # a literal of every service's name
-    for account, partitions in list(every.items()):
-        for backend in list(partitions.values()):
-            yield account, backend
+        return _moto_keys.find(access_key_id)

@@ -55,7 +55,7 @@ class WebIdentityIssuer(Counterpart):
 
     def _token(self, call: Call, _: Match[str]) -> Response:
         form = call.form()
-        named = re.search(r"Credential=([^/]+)/", call.headers.get("authorization", ""))
+        named = re.search(r"Credential=([^/=]+)/", call.headers.get("authorization", ""))
         keys = self._find(named[1]) if named else None
         if keys is None or keys.session_token != call.headers.get("x-amz-security-token"):
             return _refused("InvalidClientTokenId", "The security token included in the request is invalid.")

@@ -1,0 +1,45 @@
+"""Signal dispositions of the process that runs the tests, whatever started it.
+
+`nohup` ignores SIGHUP, a shell ignores SIGINT and SIGQUIT for a command in the background, and some CI runners ignore or
+block more. An ignored signal stays ignored in every program that a test starts, so the test waits for an end that never
+comes.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterable
+
+# The caller ignores them to keep the run alive. Python's own (SIGPIPE, SIGXFSZ) are missing here: `subprocess` restores them.
+_KEPT_AWAY = ("SIGHUP", "SIGINT", "SIGQUIT", "SIGTERM")
+_PYTHONS_OWN = ("SIGPIPE", "SIGXFSZ", "SIGXFZ")
+
+
+def _numbers(names: Iterable[str]) -> set[int]:
+    return {getattr(signal, name) for name in names if hasattr(signal, name)}
+
+
+def _ignored() -> set[int]:
+    return {number for number in signal.valid_signals() if signal.getsignal(number) is signal.SIG_IGN}
+
+
+def make_default() -> None:
+    """Give the programs that tests start the default dispositions and an empty signal mask.
+
+    A signal that the caller ignores to protect the run still does not end it: this process gets a handler that does
+    nothing, and a handler, unlike SIG_IGN, becomes the default in a new program.
+    """
+    run = os.getpid()
+
+    def stay(number: int, _: object) -> None:
+        # The child of a fork runs no new program and inherits this handler. `multiprocessing` ends it by SIGTERM.
+        if os.getpid() != run:
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
+
+    kept_away = _numbers(_KEPT_AWAY)
+    for number in _ignored() - _numbers(_PYTHONS_OWN):
+        signal.signal(number, stay if number in kept_away else signal.SIG_DFL)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
