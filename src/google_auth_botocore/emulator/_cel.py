@@ -6,6 +6,7 @@ Source: https://cloud.google.com/iam/docs/workload-identity-federation#mapping
 from __future__ import annotations
 
 import functools
+import logging
 import threading
 from collections.abc import Mapping
 from typing import Any
@@ -14,6 +15,10 @@ from celpy import Environment, Runner, celtypes
 from celpy.adapter import CELJSONEncoder, json_to_cel
 from celpy.celparser import CELParseError
 from celpy.evaluation import CELEvalError
+
+# Its DEBUG records come from the threads of this server. A handler that waits for the server's reply, because it needs a
+# token, would wait for ever if it were called there, too.
+logging.getLogger("celpy").setLevel(logging.WARNING)
 
 _compiling = threading.Lock()  # celpy's parser keeps the text at hand in itself
 

@@ -191,4 +191,4 @@ class _Handler(Connection):
         return formatdate(self.server.clock() if timestamp is None else timestamp, usegmt=True)
 
     def log_message(self, format: str, *args: Any) -> None:
-        _logger.debug(format, *args)
+        """Log nothing: a log handler that needs a token may hold its lock until this server has replied. See `calls`."""
