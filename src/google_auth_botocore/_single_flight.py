@@ -218,11 +218,12 @@ class SingleFlight(Generic[Result]):
             try:
                 thread.start()
             except RuntimeError as error:
-                # `start` waits with a Condition, which raises "release unlocked lock" in place of an exception that a
-                # signal handler raises between two of its steps.
-                if error.__context__ is not None:
+                if "lock" in str(error) and error.__context__ is not None:
+                    # `start` waits with a Condition, which raises "release unlocked lock" in place of an exception that a
+                    # signal handler raises between two of its steps.
                     raise error.__context__  # noqa: B904 - the one that was meant
-                # No thread can be had: the interpreter ends, or a limit is reached.
+                if not str(error).startswith("can't "):  # start new thread: at the interpreter's end, or at a limit
+                    raise
                 context.run(self._work_alone, exchange, request)
 
         return start

@@ -18,7 +18,7 @@ import pytest
 from core.conftest import Make
 from core.stand_in import ACCOUNT, Answer, FakeGoogle, Sent, until
 from google_auth_botocore import Credentials, FederationError
-from google_auth_botocore.emulator import AwsKeys, Emulator
+from google_auth_botocore.emulator import Emulator
 from google_auth_botocore.emulator.aws import InstanceMetadata
 
 BOTOCORE = ("Found credentials in", "Found credentials from IAM Role", "Found credentials in shared")
@@ -165,7 +165,9 @@ def test_records_of_the_exchange_reach_their_handlers(
         assert google.count("/token") == 1
 
 
-def test_a_handler_that_fails_harms_nobody(make: Make, request_: FakeGoogle, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_handler_that_fails_harms_nobody(
+    make: Make, request_: FakeGoogle, capsys: pytest.CaptureFixture[str]
+) -> None:
     class Broken(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
             if record.name.startswith("google_auth_botocore"):
