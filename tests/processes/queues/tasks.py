@@ -1,0 +1,46 @@
+"""Tasks that need a token within a time limit, as a Celery and an RQ worker run them; CREDENTIALS_URL is Google's STS."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from celery import Celery  # type: ignore[import-untyped]  # celery has no types
+
+from google_auth_botocore import Credentials
+
+FOLDER = os.environ.get("QUEUE_FOLDER", "/nonexistent")
+AUDIENCE = "//iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/aws/providers/prod"
+
+app = Celery("queues.tasks", broker="filesystem://", backend=f"file://{FOLDER}/results")
+app.conf.update(
+    broker_transport_options={
+        "data_folder_in": f"{FOLDER}/queue",
+        "data_folder_out": f"{FOLDER}/queue",
+        "processed_folder": f"{FOLDER}/done",
+        "control_folder": f"{FOLDER}/control",
+    },
+    worker_pool_restarts=False,
+    broker_connection_retry_on_startup=True,
+)
+
+# One object for all tasks of a worker, as applications have it.
+_credentials: list[Credentials] = []
+
+
+def prepare() -> str:
+    """Makes the object, which loads botocore and takes a while."""
+    _credentials.append(Credentials(AUDIENCE, token_url=os.environ["CREDENTIALS_URL"]))
+    return "prepared"
+
+
+def token() -> str:
+    """The token, or the class of what was raised instead."""
+    try:
+        _credentials[0].refresh()
+    except BaseException as error:
+        return type(error).__name__
+    return str(_credentials[0].token)
+
+
+in_celery: dict[str, Any] = {each.__name__: app.task(name=each.__name__)(each) for each in (prepare, token)}
