@@ -27,6 +27,7 @@ from google_auth_botocore._token import CachedToken
 from google_auth_botocore.emulator import Emulator, Fault
 from google_auth_botocore.emulator.aws import InstanceMetadata
 from google_auth_botocore.emulator.sandbox import Sandbox
+from refresh.threads import workers
 
 pytestmark = [
     pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform does not fork"),
@@ -110,11 +111,6 @@ def test_child_of_a_fork_while_botocores_refresh_lock_is_held_gets_its_own_token
     keys: Any = credentials._federation.identity._credentials
     with holding(keys._refresh_lock):
         assert in_child(lambda: refreshed(credentials)).startswith("ya29.")
-
-
-def workers() -> list[threading.Thread]:
-    """The threads that perform exchanges now."""
-    return [each for each in threading.enumerate() if each.name == "google-auth-botocore exchange"]
 
 
 def open_window(credentials: Credentials) -> None:
