@@ -21,13 +21,13 @@ import pytest
 from core.stand_in import until
 from google.cloud import storage  # type: ignore[attr-defined]  # a namespace without types
 from google.cloud.storage import transfer_manager
+from refresh.threads import workers
 
 from google_auth_botocore import Credentials, _transport
 from google_auth_botocore._token import CachedToken
 from google_auth_botocore.emulator import Emulator, Fault
 from google_auth_botocore.emulator.aws import InstanceMetadata
 from google_auth_botocore.emulator.sandbox import Sandbox
-from refresh.threads import workers
 
 pytestmark = [
     pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform does not fork"),

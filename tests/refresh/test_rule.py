@@ -22,7 +22,6 @@ from google_auth_botocore import (
     Credentials,
     FederationError,
     TransientFederationError,
-    _clock,
     _single_flight,
     _transport,
 )
@@ -30,7 +29,7 @@ from google_auth_botocore._base import SourceCredentials
 from google_auth_botocore._clock import Moment
 from google_auth_botocore._token import IssuedToken, State, state, with_expiry
 from refresh.conftest import shareable
-from refresh.threads import Threads, ask, workers
+from refresh.threads import Passing, Threads, ask, workers
 
 lifetimes = st.floats(1, 43200)
 draws = st.floats(0, 1)
@@ -393,9 +392,7 @@ class TestServers:
         assert (request_.count("/token"), request_.count(":generateAccessToken")) == (2, 2)
         assert background.standing == []
 
-    def test_refresh_calls_each_server_again_whatever_it_replied_last(
-        self, make: Make, request_: FakeGoogle
-    ) -> None:
+    def test_refresh_calls_each_server_again_whatever_it_replied_last(self, make: Make, request_: FakeGoogle) -> None:
         credentials, no = make(ACCOUNT), Answer({"error": "invalid_target"}, 400)
         request_.script.extend([no, no])
         for asked in (1, 2):
@@ -457,7 +454,9 @@ class TestServers:
         assert clock.monotonic() - start <= 31
         assert max(sent.timeout for sent in request_.calls) == 10.0  # type: ignore[type-var]
 
-    def test_a_rejection_is_remembered_for_ten_seconds(self, make: Make, request_: FakeGoogle, clock: FakeClock) -> None:
+    def test_a_rejection_is_remembered_for_ten_seconds(
+        self, make: Make, request_: FakeGoogle, clock: FakeClock
+    ) -> None:
         credentials = make()
         request_.script.append(Answer({"error": "invalid_target"}, 400))
         for seconds in (0, 5, 4.9):
@@ -502,29 +501,6 @@ class TestServers:
         assert ask(credentials, request_) == "Bearer federated-2"
         assert len(request_.calls) == 2
 
-    def test_a_token_that_arrives_while_a_request_looks_at_the_old_one_is_used(
-        self,
-        make: Make,
-        request_: FakeGoogle,
-        background: Threads,
-        clock: FakeClock,
-        monkeypatch: pytest.MonkeyPatch,
-    ) -> None:
-        """No second exchange starts."""
-        credentials = make()
-        ask(credentials, request_)
-        clock.advance(3600)
-        read = _clock.read
-
-        def late(of: FakeClock) -> Moment:
-            monkeypatch.setattr(_clock, "read", read)
-            credentials.refresh(request_)
-            return read(of)
-
-        monkeypatch.setattr(_clock, "read", late)
-        assert ask(credentials, request_) == "Bearer federated-2"
-        assert len(request_.calls) == 2
-
 
 class TestThreads:
     def test_512_threads_with_an_expired_token_make_one_call_to_each_server(
@@ -545,10 +521,10 @@ class TestThreads:
         assert (request_.count("/token"), request_.count(":generateAccessToken")) == (1, 1)
 
     def test_an_exchange_that_hung_while_the_process_was_suspended_is_replaced(
-        self, make: Make, request_: FakeGoogle, clock: FakeClock
+        self, make: Make, request_: FakeGoogle, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Its late result is dropped, because there is a newer one."""
-        credentials = make()
+        credentials, passing = make(), Passing(clock, monkeypatch)
         frozen, thawed = threading.Event(), threading.Event()
 
         def hang(_: Sent) -> Answer:
@@ -561,7 +537,7 @@ class TestThreads:
             first = pool.submit(credentials.refresh, request_)
             assert frozen.wait(60)
             [worker] = workers()
-            clock.advance(31)
+            passing.suspended(31)
             assert ask(credentials, request_) == "Bearer federated-2"
             thawed.set()
             first.result(60)
