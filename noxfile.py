@@ -127,7 +127,7 @@ def fuzz(session: nox.Session) -> None:
 
 @nox.session
 def mutation(session: nox.Session) -> None:
-    """Changes the token source, the settings and the signature in 800 ways that tests are to notice; not in CI."""
+    """Changes the token source, the settings and the signature in many ways that tests must notice; not in CI."""
     install(session, "mutation", project="-e.[emulator]")
     session.run("mutmut", "run", *session.posargs)
     session.run("mutmut", "results")

@@ -66,6 +66,7 @@ class Exchange:
         owner: Whose AWS identity is exchanged; two objects of one owner wait for the same locks.
         context: Its terms; those of the exchange that it is part of, if it is.
         number: Its place among the exchanges for the same token.
+        nested: It is a part of another exchange, whose terms it has.
 
     Attributes:
         finished: Whether it has ended.
@@ -75,10 +76,11 @@ class Exchange:
         delivered: Whether they have been.
     """
 
-    def __init__(self, owner: object, context: ExchangeContext, number: int) -> None:
+    def __init__(self, owner: object, context: ExchangeContext, number: int, *, nested: bool = False) -> None:
         self.owner = owner
         self.context = context
         self.number = number
+        self.nested = nested
         self.finished = False
         self.result: Any = None
         self.error: BaseException | None = None

@@ -16,11 +16,12 @@ import contextvars
 import copy
 import functools
 import logging
+import sys
 import threading
 import traceback
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Generic, NoReturn, TypeVar
+from typing import Any, Generic, TypeVar
 
 from google_auth_botocore import _exchange_log
 from google_auth_botocore._clock import Clock
@@ -63,8 +64,8 @@ class SingleFlight(Generic[Result]):
 
     Args:
         perform: Performs an exchange; called on the worker thread.
-        ended: Told of each exchange that has ended, and whether its result is the newest one; on the worker thread,
-            before callers are woken.
+        ended: Told of each exchange that has ended, unless a newer one has succeeded; on the worker thread, before
+            callers are woken.
         clock: Wall and elapsed time.
         owner: Whose AWS identity is exchanged.
 
@@ -75,7 +76,7 @@ class SingleFlight(Generic[Result]):
     def __init__(
         self,
         perform: Callable[[Request, ExchangeContext], Result],
-        ended: Callable[[Exchange, bool], None],
+        ended: Callable[[Exchange], None],
         clock: Clock,
         owner: object,
     ) -> None:
@@ -115,7 +116,7 @@ class SingleFlight(Generic[Result]):
             self._do_not_wait_for_oneself()
         now = self._clock.monotonic()
         give_up_at = now + _LONGEST_WAIT if context is None else context.deadline + 1
-        exchange = self._join_or_start(request, context)
+        exchange = self._join_or_start(request, context, seen)
         waiter, pieces = self._register(), 0
         while True:
             latest = self.latest
@@ -124,11 +125,11 @@ class SingleFlight(Generic[Result]):
                 return latest
             now = self._clock.monotonic()
             if exchange.finished:
-                exchange, pieces = self._try_again(exchange, request, context), 0
-            elif exchange.overdue(now):
-                exchange = self._join_or_start(request, context)
+                exchange, pieces = self._try_again(exchange, request, context, seen), 0
             if now >= give_up_at:
                 raise self._took_too_long(exchange)
+            if exchange.overdue(now):
+                exchange = self._join_or_start(request, context, seen)
             if waiter.acquire(timeout=min(_PIECE, give_up_at - now)):
                 waiter = self._register()
                 continue
@@ -139,14 +140,15 @@ class SingleFlight(Generic[Result]):
             late = self._clock.monotonic() - now - _PIECE
             if late > _SUSPENDED:
                 give_up_at += late
+                exchange.context.resume(now + late)
 
-    def start_in_background(self, request: Request) -> Exchange | None:
-        """Start an exchange that no caller waits for; None if one runs, or if too many hang."""
-        last = self._latest_exchange()
-        now = self._clock.monotonic()
-        if not last.finished and not (last.overdue(now) and self._another_may_start(now, most=1)):
+    def start_in_background(self, request: Request, seen: Result | None) -> Exchange | None:
+        """Start an exchange that no caller waits for; None if one runs, if too many hang, or if `latest` is not *seen*."""
+        last, may_start = self._last_and_whether_another_may_start(most=1)
+        if not may_start or self.latest is not seen:
             return None
-        return self._start_after(last, request, ExchangeContext(background=True, deadline=now + DEADLINE))
+        deadline = self._clock.monotonic() + DEADLINE
+        return self._start_after(last, request, ExchangeContext(background=True, deadline=deadline))
 
     def wait(self, exchange: Exchange) -> None:
         """Wait for an exchange's end, at most until it is overdue."""
@@ -163,39 +165,63 @@ class SingleFlight(Generic[Result]):
         if exchange is None:
             return
         if exchange.finished and exchange.error is not None:
-            self._raise(exchange)
+            raise copied(exchange.error)
         raise TransientFederationError(
             "A token was requested by a part of the very exchange that is to bring one.",
             step="exchange",
             hint="Give the transport, log handler or AWS credential provider that requests it other credentials.",
         )
 
-    def _try_again(self, exchange: Exchange, request: Request, context: ExchangeContext | None) -> Exchange:
+    def _try_again(
+        self, exchange: Exchange, request: Request, context: ExchangeContext | None, seen: Result | None
+    ) -> Exchange:
         """Join or start an exchange that may do better than one that failed; raise its error if none may."""
-        if not self._another_may_do_better(exchange, context):
+        error = exchange.error
+        if isinstance(error, PromptRequired) and context is None:
+            return self._join_or_start(request, context, seen, may_prompt=True)
+        if isinstance(error, FederationError):
+            restricted = exchange.context.background and not error.retryable
+            if restricted and (context is None or not context.background):
+                return self._join_or_start(request, context, seen)
+        elif error is not None and exchange.is_first("raised"):
             self._await_delivery(exchange)
-            self._raise(exchange)
-        return self._join_or_start(request, context, may_prompt=isinstance(exchange.error, PromptRequired))
+            exchange.error = copied(error)  # what is kept keeps no stack alive
+            raise error
+        elif exchange.context.may_prompt or not isinstance(error, Exception):
+            return self._join_or_start(request, context, seen)  # an interrupt was for another caller
+        self._await_delivery(exchange)
+        raise copied(error or AssertionError("an exchange that brought nothing has an error"))
 
     def _join_or_start(
-        self, request: Request, context: ExchangeContext | None, *, may_prompt: bool = False
+        self, request: Request, context: ExchangeContext | None, seen: Result | None, *, may_prompt: bool = False
     ) -> Exchange:
-        last = self._latest_exchange()
-        now = self._clock.monotonic()
-        if not last.finished and not (last.overdue(now) and self._another_may_start(now, most=_MOST_AT_ONCE)):
+        last, may_start = self._last_and_whether_another_may_start(most=_MOST_AT_ONCE)
+        # Read after `last`: if that one has just brought a result, it is there.
+        if not may_start or self.latest is not seen:
             return last
-        terms = context or ExchangeContext(background=False, deadline=now + DEADLINE, may_prompt=may_prompt)
+        deadline = self._clock.monotonic() + DEADLINE
+        terms = context or ExchangeContext(background=False, deadline=deadline, may_prompt=may_prompt)
         return self._start_after(last, request, terms, nested=context is not None) or self._latest_exchange()
+
+    def _last_and_whether_another_may_start(self, *, most: int) -> tuple[Exchange, bool]:
+        """The newest exchange, and whether another one may start beside it and those that hang."""
+        last = self._latest_exchange()
+        if last.finished:
+            return last, True
+        now = self._clock.monotonic()
+        too_many = len(self._running) - most
+        pause = min(DEADLINE * 2 ** min(too_many + 1, 10), _LONGEST_PAUSE) if too_many >= 0 else 0.0
+        return last, last.overdue(now) and now >= self._started_at + pause
 
     def _start_after(
         self, last: Exchange, request: Request, context: ExchangeContext, *, nested: bool = False
     ) -> Exchange | None:
         """Start the exchange that comes after *last*; None if another thread has."""
-        exchange = Exchange(self.owner, context, last.number + 1)
+        exchange = Exchange(self.owner, context, last.number + 1, nested=nested)
         if nested:
             start = functools.partial(self._work, exchange, request)
-        elif context.may_prompt:  # on the caller's thread, which may ask the user, and which Ctrl-C reaches
-            start = functools.partial(_context_of(exchange).run, self._work_alone, exchange, request)
+        elif context.may_prompt:
+            start = functools.partial(self._work_here, exchange, request)
         else:
             start = self._thread(exchange, request)
         # All is ready: an exception that strikes between the next two steps costs the next caller a fifth of a second.
@@ -215,10 +241,11 @@ class SingleFlight(Generic[Result]):
         )
 
         def start() -> None:
+            handled = sys.exc_info()[1]
             try:
                 thread.start()
             except RuntimeError as error:
-                if "lock" in str(error) and error.__context__ is not None:
+                if "lock" in str(error) and error.__context__ not in (None, handled):
                     # `start` waits with a Condition, which raises "release unlocked lock" in place of an exception that a
                     # signal handler raises between two of its steps.
                     raise error.__context__  # noqa: B904 - the one that was meant
@@ -228,26 +255,20 @@ class SingleFlight(Generic[Result]):
 
         return start
 
+    def _work_here(self, exchange: Exchange, request: Request) -> None:
+        """Perform an exchange on the caller's thread, which may ask the user, and which Ctrl-C reaches."""
+        exchange.is_first("raised")  # an interrupt is for this caller alone
+        _context_of(exchange).run(self._work_alone, exchange, request)
+        error = exchange.error
+        if error is not None and not isinstance(error, FederationError):
+            exchange.error = copied(error)
+            raise error
+
     def _latest_exchange(self) -> Exchange:
         last = self._last  # an older one for a moment, if two threads write it at once
         while last.successor is not None:
             last = last.successor
         return last
-
-    def _another_may_start(self, now: float, *, most: int) -> bool:
-        """Whether an exchange may start beside those that hang."""
-        too_many = len(self._running) - most
-        return too_many < 0 or now >= self._started_at + min(DEADLINE * 2 ** min(too_many + 1, 10), _LONGEST_PAUSE)
-
-    def _another_may_do_better(self, exchange: Exchange, context: ExchangeContext | None) -> bool:
-        """Whether a new exchange may do what kept this one from its end."""
-        error = exchange.error
-        if isinstance(error, PromptRequired):
-            return context is None  # on the caller's thread
-        if not isinstance(error, Exception):
-            return not exchange.is_first("raised")  # an interrupt is for one caller
-        restricted = exchange.context.background and isinstance(error, FederationError) and not error.retryable
-        return restricted and (context is None or not context.background)
 
     def _register(self) -> Any:
         """Return a lock that is released when something happens. Each caller has its own: to leave it behind harms no other."""
@@ -270,14 +291,6 @@ class SingleFlight(Generic[Result]):
             hint="The exchange goes on, and the next call gets its token.",
         )
 
-    def _raise(self, exchange: Exchange) -> NoReturn:
-        error = exchange.error
-        if isinstance(error, FederationError):
-            raise copied(error)
-        if isinstance(error, Exception) and not exchange.is_first("raised"):
-            raise copied(error)
-        raise error or AssertionError("an exchange without a result has an error")
-
     # On the worker thread.
 
     def _work_alone(self, exchange: Exchange, request: Request) -> None:
@@ -299,17 +312,19 @@ class SingleFlight(Generic[Result]):
             # Now, because this one may hang, too; a handler that needs a token finds the one that is still valid.
             text = "A refresh of the Google token in the background has not ended after %.0f s. Another one is started; %d still run."
             contextvars.Context().run(_LOGGER.warning, text, _LONGEST_WAIT, hanging)
+        handled = sys.exc_info()[1]
         try:
             exchange.result = self._perform(request, exchange.context)
         except BaseException as error:  # noqa: BLE001 - it is the callers' to handle
-            exchange.error = without_frames(error)
+            exchange.error = without_frames(error, handled)
+        del handled
         with self._lock:
             self._running.discard(exchange)
-            newest = exchange.error is None and exchange.number > self._latest_number
-            self._ended(exchange, newest)
-            if newest:
-                self._latest_number = exchange.number
-                self.latest = exchange.result
+            if exchange.number > self._latest_number:  # else a newer one has brought a result meanwhile
+                self._ended(exchange)
+                if exchange.error is None:
+                    self._latest_number = exchange.number
+                    self.latest = exchange.result
         exchange.finished = True
         self._wake()
 
@@ -338,8 +353,13 @@ def copied(error: ErrorT) -> ErrorT:
     return twin
 
 
-def without_frames(error: ErrorT) -> ErrorT:
-    """The error without the frames of an exchange, whose locals are keys and tokens: crash reports often hold them."""
+def without_frames(error: ErrorT, handled: BaseException | None) -> ErrorT:
+    """Remove the frames of an exchange, whose locals are keys and tokens: crash reports often hold them.
+
+    Args:
+        error: What the exchange raised.
+        handled: What this thread was handling before; it is the caller's, and keeps its frames.
+    """
     if isinstance(error, FederationError):
         error.__context__ = None  # what the cause leaves out, on purpose
     elif (
@@ -348,7 +368,7 @@ def without_frames(error: ErrorT) -> ErrorT:
         place = traceback.extract_tb(error.__traceback__)[-1]
         error.add_note(f"It was raised while a token was fetched, in {place.name}, {place.filename}:{place.lineno}.")
     pending: list[BaseException | None] = [error]
-    seen: set[int] = set()
+    seen: set[int] = {id(handled)}
     while pending:
         each = pending.pop()
         if each is not None and id(each) not in seen:

@@ -14,7 +14,7 @@ from google_auth_botocore._clock import Clock
 from google_auth_botocore._exchange import Exchange, ExchangeContext, Request
 from google_auth_botocore._single_flight import SingleFlight, copied
 from google_auth_botocore._token import CachedToken, IssuedToken, State, state, with_expiry
-from google_auth_botocore.exceptions import FederationError
+from google_auth_botocore.exceptions import FederationError, TransientFederationError
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -88,7 +88,7 @@ class TokenSource:
                 raise copied(rejected[0])
             return self._flight.new_result(request, latest, context)
         if state(cached, now) is State.ADVISORY and now.monotonic >= self._not_before:
-            self._refresh_in_background(request)
+            self._refresh_in_background(request, latest)
         return cached
 
     def refresh(self, request: Request) -> CachedToken:
@@ -110,8 +110,8 @@ class TokenSource:
             return cached
         return self._flight.new_result(request, latest, context)
 
-    def _refresh_in_background(self, request: Request) -> None:
-        exchange = self._flight.start_in_background(request)
+    def _refresh_in_background(self, request: Request, latest: CachedToken | None) -> None:
+        exchange = self._flight.start_in_background(request, latest)
         if exchange is not None and not self._shareable(request):
             self._flight.wait(exchange)
 
@@ -121,16 +121,23 @@ class TokenSource:
         if context.background:
             time.sleep(0)  # lets the request that started this thread go on first: it is sent some milliseconds sooner
         draw = 1.0 if self._full_window else random.random()  # noqa: S311 - spreads load, hides nothing
-        return with_expiry(self._fetch(request, context), draw)
+        for _ in range(2):
+            cached = with_expiry(self._fetch(request, context), draw)
+            if state(cached, _clock.read(self._clock)) is not State.EXPIRED:
+                return cached
+        raise TransientFederationError(
+            "The token expired before it arrived: this process was suspended.", step=context.step
+        )
 
-    def _ended(self, exchange: Exchange, newest: bool) -> None:
+    def _ended(self, exchange: Exchange) -> None:
         context, error = exchange.context, exchange.error
-        if newest:
+        if error is None:
             self.cached, self._rejected = exchange.result, None
             self._failures, self._not_before = 0, 0.0
-        elif error is not None and context.background:
+        elif context.background:
             self._back_off(context)
-            self._warn(error)
+            if not exchange.nested:
+                self._warn(error)
         elif isinstance(error, FederationError) and _remembered(error, context):
             until = self._clock.monotonic() + _REJECTION_REMEMBERED
             self._rejected = error, min(until, context.not_before) if error.retryable else until

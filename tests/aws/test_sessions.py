@@ -187,7 +187,7 @@ class TestMfa:
         identity.signer(None, ExchangeContext(background=True, deadline=math.inf))  # the role's keys are fresh
         assert len(self.asked) == 1
 
-    def test_refresh_ahead_of_time_is_a_warning(
+    def test_in_a_background_refresh_it_is_a_warning(
         self, federation: Federation, config: Write, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """The request goes on with the token in hand."""
@@ -202,7 +202,7 @@ class TestMfa:
         headers: dict[str, str] = {}
         credentials.before_request(request, "GET", "https://storage.googleapis.com/", headers)
         for thread in threading.enumerate():
-            if thread.name == "google-auth-botocore refresh":
+            if thread.name == "google-auth-botocore exchange":
                 thread.join(60)
         assert headers["authorization"] == f"Bearer {credentials.token}"
         assert "The AWS role wants an MFA code, and nobody is asked for one in the background." in caplog.text

@@ -1,4 +1,4 @@
-"""A fleet in virtual time: ten thousand workers that started in one second, and when each renews its token."""
+"""A fleet in virtual time: ten thousand workers that started in one second, and when each refreshes its token."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from collections import Counter
 from collections.abc import Callable
 
 from google_auth_botocore._clock import Moment
-from google_auth_botocore._token import Minted, State, hold, state
+from google_auth_botocore._token import IssuedToken, State, state, with_expiry
 
 _WORKERS, _LIFE = 10_000, 3600.0
 _FROM, _TO = 12 * 60, 14 * 60  # minutes that are looked at
 
 
 def ours(now: float, chance: random.Random) -> float:
-    """When a token that was asked for now is renewed: the real rule, for a worker that sends requests all the time."""
-    held = hold(Minted("token", _LIFE, Moment(now, now)), chance.random())
-    assert state(held, held.renew_at) is State.ADVISORY
-    return held.renew_at.monotonic
+    """When a token that is requested now is refreshed: the real rule, for a worker that sends requests all the time."""
+    cached = with_expiry(IssuedToken("token", _LIFE, Moment(now, now)), chance.random())
+    assert state(cached, cached.refresh_at) is State.ADVISORY
+    return cached.refresh_at.monotonic
 
 
 def google_auth(now: float, _: random.Random) -> float:

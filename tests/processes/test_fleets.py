@@ -107,7 +107,7 @@ def gunicorn(place: Path, *options: str) -> Iterator[str]:
         assert process.returncode == 0, out
 
 
-def test_gunicorns_workers_renew_what_they_inherited(
+def test_gunicorns_workers_refresh_the_token_that_they_inherited(
     google: Emulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Their threads share one exchange a process, and no process goes on with the parent's AWS session."""
@@ -128,10 +128,10 @@ def test_gunicorns_workers_renew_what_they_inherited(
             assert {own for _, own, _ in inherited} == {"False"}
             assert len({header for _, _, header in inherited}) == 1
             assert len(google.calls) == 1
-            renewed: set[tuple[str, str, str]] = set()
-            while len({process for process, _, _ in renewed}) < 2:
-                renewed.update(pool.map(ask, ["/refresh"] * 16))
-        assert {own for _, own, _ in renewed} == {"True"}
+            refreshed: set[tuple[str, str, str]] = set()
+            while len({process for process, _, _ in refreshed}) < 2:
+                refreshed.update(pool.map(ask, ["/refresh"] * 16))
+        assert {own for _, own, _ in refreshed} == {"True"}
         assert imds.count("security-credentials/app") == 3
 
 

@@ -18,10 +18,13 @@ from typing import Any
 
 import boto3
 import pytest
+from core.stand_in import until
 from google.cloud import storage  # type: ignore[attr-defined]  # a namespace without types
 from google.cloud.storage import transfer_manager
+from refresh.threads import workers
 
 from google_auth_botocore import Credentials, _transport
+from google_auth_botocore._token import CachedToken
 from google_auth_botocore.emulator import Emulator, Fault
 from google_auth_botocore.emulator.aws import InstanceMetadata
 from google_auth_botocore.emulator.sandbox import Sandbox
@@ -72,7 +75,7 @@ def token(credentials: Credentials) -> str:
     return credentials.get_token().value
 
 
-def renewed(credentials: Credentials) -> str:
+def refreshed(credentials: Credentials) -> str:
     credentials.refresh(None)
     return token(credentials)
 
@@ -80,7 +83,7 @@ def renewed(credentials: Credentials) -> str:
 def test_child_uses_the_parents_token_and_gets_its_next_one_itself(credentials: Credentials) -> None:
     first = token(credentials)
     assert in_child(lambda: token(credentials)) == first
-    second = in_child(lambda: renewed(credentials))
+    second = in_child(lambda: refreshed(credentials))
     assert second.startswith("ya29.")
     assert token(credentials) == first != second
 
@@ -93,17 +96,13 @@ def test_child_has_connections_of_its_own(credentials: Credentials) -> None:
     assert _transport._own.request.session is parents
 
 
-@pytest.mark.parametrize("lock", ["source", "identity", "federation"])
+@pytest.mark.parametrize("lock", ["source", "identity"])
 def test_child_of_a_fork_while_another_thread_holds_a_lock_gets_its_own_token(
     credentials: Credentials, lock: str
 ) -> None:
-    held = {
-        "source": credentials._source._lock,
-        "identity": credentials._federation.identity._lock,
-        "federation": credentials._federation._lock,
-    }[lock]
-    with holding(held):
-        assert in_child(lambda: renewed(credentials)).startswith("ya29.")
+    locks = {"source": credentials._source._flight._lock, "identity": credentials._federation.identity._lock}
+    with holding(locks[lock]):
+        assert in_child(lambda: refreshed(credentials)).startswith("ya29.")
         assert in_child(lambda: token(credentials.with_scopes(["a"]))).startswith("ya29.")
 
 
@@ -111,7 +110,14 @@ def test_child_of_a_fork_while_botocores_refresh_lock_is_held_gets_its_own_token
     token(credentials)
     keys: Any = credentials._federation.identity._credentials
     with holding(keys._refresh_lock):
-        assert in_child(lambda: renewed(credentials)).startswith("ya29.")
+        assert in_child(lambda: refreshed(credentials)).startswith("ya29.")
+
+
+def open_window(credentials: Credentials) -> None:
+    """Bring the token into its advisory window."""
+    cached = credentials._source.cached
+    assert cached is not None
+    credentials._source.cached = CachedToken(cached.value, cached.refresh_at._replace(wall=0.0), cached.expires_at)
 
 
 class holding:
@@ -138,40 +144,37 @@ class holding:
 def test_child_of_a_fork_in_the_middle_of_an_exchange_gets_its_own_token(
     google: Emulator, credentials: Credentials
 ) -> None:
-    """Its parent's flight is not on its way there."""
+    """The parent's exchange does not go on there."""
     google.fail("/v1/token", Fault(delay=2))
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
-        flight = pool.submit(credentials.refresh, None)
-        while credentials._source._flight is None:
-            assert not flight.done()
+        refresh = pool.submit(credentials.refresh, None)
+        until(lambda: bool(workers()))
         child = in_child(lambda: token(credentials))
-        flight.result(PATIENCE)
+        assert workers(), "the exchange had ended before the fork"
+        refresh.result(PATIENCE)
     assert child.startswith("ya29.")
     assert child != token(credentials)
 
 
-def test_child_of_a_fork_while_a_background_refresh_runs_renews_its_token_itself(
+def test_child_of_a_fork_while_a_background_refresh_runs_refreshes_its_token_itself(
     google: Emulator, credentials: Credentials
 ) -> None:
-    """The thread that was at it is not in the child, which goes on with the token meanwhile."""
+    """The worker is not in the child, which uses the old token meanwhile."""
     first = token(credentials)
-    held = credentials._source.held
-    assert held is not None
-    credentials._source.held = held._replace(renew_at=held.renew_at._replace(wall=0.0))
+    open_window(credentials)
     google.fail("/v1/token", Fault(delay=2))
     assert token(credentials) == first
-    parents_thread = next(each for each in threading.enumerate() if each.name == "google-auth-botocore refresh")
+    [parents_worker] = workers()
 
-    def renewed_in_the_background() -> str:
+    def refreshed_in_the_background() -> str:
         assert token(credentials) == first
-        for each in threading.enumerate():
-            if each.name == parents_thread.name:
-                each.join(PATIENCE)
+        for each in workers():
+            each.join(PATIENCE)
         return token(credentials)
 
-    second = in_child(renewed_in_the_background)
+    second = in_child(refreshed_in_the_background)
     assert second.startswith("ya29.")
-    parents_thread.join(PATIENCE)
+    parents_worker.join(PATIENCE)
     assert len({first, second, token(credentials)}) == 3
 
 
@@ -183,7 +186,7 @@ def test_explicit_boto3_session_is_made_anew_in_the_child(
     )
     token(shared)
     before = imds.count("security-credentials/app")
-    assert in_child(lambda: renewed(shared)).startswith("ya29.")
+    assert in_child(lambda: refreshed(shared)).startswith("ya29.")
     assert imds.count("security-credentials/app") == before + 1
 
 
@@ -202,6 +205,7 @@ def test_pool_of_processes_resolves_its_own_identity(
 PROGRAM = """
 import sys, threading
 from google_auth_botocore import Credentials
+from google_auth_botocore._token import CachedToken
 credentials = Credentials({audience!r}, token_url={token_url!r})
 """
 
@@ -224,12 +228,12 @@ def test_interpreter_does_not_wait_for_a_background_refresh(google: Emulator, im
         google,
         """
         credentials.refresh(None)
-        held = credentials._source.held
-        credentials._source.held = held._replace(renew_at=held.renew_at._replace(wall=0.0))
+        cached = credentials._source.cached
+        credentials._source.cached = CachedToken(cached.value, cached.refresh_at._replace(wall=0.0), cached.expires_at)
         print("ready", flush=True)
         sys.stdin.readline()
         credentials.before_request(None, "GET", "https://x", {})
-        assert any("refresh" in thread.name for thread in threading.enumerate())
+        assert any("google-auth-botocore" in thread.name for thread in threading.enumerate())
         print("done", flush=True)
         """,
     )

@@ -54,7 +54,20 @@ def test_celery(server: SlowServer, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.syspath_prepend(TESTS / "processes")
     monkeypatch.delitem(sys.modules, "queues.tasks", raising=False)
     tasks: Any = importlib.import_module("queues.tasks")
-    command = (sys.executable, "-m", "celery", "-A", "queues.tasks", "worker", "-P", "prefork", "-c", "1", "-l", "WARNING")
+    command = (
+        sys.executable,
+        "-m",
+        "celery",
+        "-A",
+        "queues.tasks",
+        "worker",
+        "-P",
+        "prefork",
+        "-c",
+        "1",
+        "-l",
+        "WARNING",
+    )
     with subprocess.Popen(command, cwd=tmp_path) as worker:
         try:
             _check(
@@ -83,7 +96,17 @@ def test_rq(server: SlowServer, tmp_path: Path) -> None:
         connection = redis.Redis.from_url(url, retry=redis.retry.Retry(redis.backoff.ConstantBackoff(0.1), 100))
         connection.ping()
         # SimpleWorker: all jobs in one process, each under an alarm of its own.
-        command = (sys.executable, "-m", "rq.cli", "worker", "--url", url, "--worker-class", "rq.SimpleWorker", "--quiet")
+        command = (
+            sys.executable,
+            "-m",
+            "rq.cli",
+            "worker",
+            "--url",
+            url,
+            "--worker-class",
+            "rq.SimpleWorker",
+            "--quiet",
+        )
         with subprocess.Popen(command, cwd=tmp_path) as worker, connection:
             try:
                 queue = rq.Queue(connection=connection)

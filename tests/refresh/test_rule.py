@@ -1,4 +1,4 @@
-"""The refresh rule, and the source that follows it, in virtual time; threads of the background run when a test says so."""
+"""The refresh rule, and the source that follows it, in virtual time; a background refresh runs when a test lets it."""
 
 from __future__ import annotations
 
@@ -11,62 +11,69 @@ from typing import Any
 import google_auth_httplib2
 import httplib2
 import pytest
+import requests
 from core.conftest import Make
 from core.stand_in import ACCOUNT, PROVIDER, Answer, FakeClock, FakeGoogle, Sent, federated
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from google_auth_botocore import Credentials, FederationError, TransientFederationError, _clock, _token, _transport
+from google_auth_botocore import (
+    Credentials,
+    FederationError,
+    TransientFederationError,
+    _single_flight,
+    _transport,
+)
 from google_auth_botocore._base import SourceCredentials
 from google_auth_botocore._clock import Moment
-from google_auth_botocore._token import Minted, State, hold, state
-from refresh.conftest import in_background
-from refresh.threads import Threads, ask
+from google_auth_botocore._token import IssuedToken, State, state, with_expiry
+from refresh.conftest import shareable
+from refresh.threads import Passing, Threads, ask, workers
 
-lives = st.floats(1, 43200)
+lifetimes = st.floats(1, 43200)
 draws = st.floats(0, 1)
 
 
 class TestRule:
-    @given(lives, draws)
-    def test_window_opens_between_an_eighth_and_a_quarter_before_the_end_at_most_15_minutes(
-        self, life: float, draw: float
+    @given(lifetimes, draws)
+    def test_window_opens_between_an_eighth_and_a_quarter_before_expiry_at_most_15_minutes(
+        self, lifetime: float, draw: float
     ) -> None:
-        held = hold(Minted("t", life, Moment(1e9, 5e3)), draw)
-        window = held.ends_at.monotonic - held.renew_at.monotonic
-        longest = min(life / 4, 900)
+        cached = with_expiry(IssuedToken("t", lifetime, Moment(1e9, 5e3)), draw)
+        window = cached.expires_at.monotonic - cached.refresh_at.monotonic
+        longest = min(lifetime / 4, 900)
         assert longest / 2 - 1e-6 <= window <= longest + 1e-6
-        assert held.ends_at == Moment(1e9 + life, 5e3 + life)
+        assert cached.expires_at == Moment(1e9 + lifetime, 5e3 + lifetime)
 
-    @given(lives, draws, st.lists(st.floats(0, 50_000), max_size=20))
-    def test_token_only_ever_ages(self, life: float, draw: float, moments: list[float]) -> None:
-        held = hold(Minted("t", life, Moment(0.0, 0.0)), draw)
-        seen = [state(held, Moment(at, at)) for at in sorted(moments)]
+    @given(lifetimes, draws, st.lists(st.floats(0, 50_000), max_size=20))
+    def test_token_only_ever_ages(self, lifetime: float, draw: float, moments: list[float]) -> None:
+        cached = with_expiry(IssuedToken("t", lifetime, Moment(0.0, 0.0)), draw)
+        seen = [state(cached, Moment(at, at)) for at in sorted(moments)]
         order = [State.FRESH, State.ADVISORY, State.EXPIRED]
         assert seen == sorted(seen, key=order.index)
-        assert state(held, Moment(life, life)) is State.EXPIRED
-        assert state(held, Moment(0.0, 0.0)) is State.FRESH
+        assert state(cached, Moment(lifetime, lifetime)) is State.EXPIRED
+        assert state(cached, Moment(0.0, 0.0)) is State.FRESH
 
-    @given(lives, draws)
-    def test_either_clock_ends_it(self, life: float, draw: float) -> None:
-        held = hold(Minted("t", life, Moment(0.0, 0.0)), draw)
-        assert state(held, Moment(life, 0.0)) is State.EXPIRED
-        assert state(held, Moment(0.0, life)) is State.EXPIRED
+    @given(lifetimes, draws)
+    def test_it_has_expired_as_soon_as_either_clock_says_so(self, lifetime: float, draw: float) -> None:
+        cached = with_expiry(IssuedToken("t", lifetime, Moment(0.0, 0.0)), draw)
+        assert state(cached, Moment(lifetime, 0.0)) is State.EXPIRED
+        assert state(cached, Moment(0.0, lifetime)) is State.EXPIRED
         assert state(None, Moment(0.0, 0.0)) is State.EXPIRED
 
     def test_either_clock_opens_the_window_at_its_moment(self) -> None:
-        held = hold(Minted("t", 3600.0, Moment(0.0, 0.0)), 1.0)
-        assert held.renew_at == Moment(2700.0, 2700.0)
-        assert state(held, Moment(2700.0, 0.0)) is State.ADVISORY
-        assert state(held, Moment(0.0, 2700.0)) is State.ADVISORY
-        assert state(held, Moment(2699.9, 2699.9)) is State.FRESH
+        cached = with_expiry(IssuedToken("t", 3600.0, Moment(0.0, 0.0)), 1.0)
+        assert cached.refresh_at == Moment(2700.0, 2700.0)
+        assert state(cached, Moment(2700.0, 0.0)) is State.ADVISORY
+        assert state(cached, Moment(0.0, 2700.0)) is State.ADVISORY
+        assert state(cached, Moment(2699.9, 2699.9)) is State.FRESH
 
 
 @pytest.fixture(name="background")
 def _background(monkeypatch: pytest.MonkeyPatch, clock: FakeClock) -> Threads:
     threads = Threads(clock)
-    monkeypatch.setattr(_token, "threading", threads)
+    monkeypatch.setattr(_single_flight, "threading", threads)
     return threads
 
 
@@ -78,7 +85,7 @@ class TestAdvisory:
         clock.advance(3600 - 400)
         return credentials
 
-    def test_a_fresh_token_is_used_without_a_thought_of_renewal(
+    def test_a_fresh_token_is_used_and_no_refresh_starts(
         self, make: Make, request_: FakeGoogle, background: Threads, clock: FakeClock
     ) -> None:
         credentials = make()
@@ -97,7 +104,7 @@ class TestAdvisory:
         assert ask(credentials, request_) == "Bearer federated-2"
         assert len(request_.calls) == 2
 
-    def test_a_failure_is_one_warning_backs_off_and_is_over_by_itself(
+    def test_a_failure_is_one_warning_backs_off_and_is_followed_by_success(
         self,
         credentials: Credentials,
         request_: FakeGoogle,
@@ -113,7 +120,7 @@ class TestAdvisory:
                 tries.append(clock.monotonic())
                 background.run()
             clock.advance(0.1)
-        assert [record.levelname for record in caplog.records if "ahead of its end" in record.message] == [
+        assert [record.levelname for record in caplog.records if "could not be refreshed" in record.message] == [
             "WARNING"
         ] * 2
         assert 0.5 <= tries[1] - tries[0] <= 1.2
@@ -121,7 +128,7 @@ class TestAdvisory:
         assert ask(credentials, request_) == "Bearer federated-4"
         assert len(request_.calls) == 4
 
-    def test_the_warning_says_until_when_the_token_is_used_when_it_is_tried_again_and_why(
+    def test_the_warning_says_how_long_the_token_is_valid_when_the_next_attempt_is_and_why(
         self,
         credentials: Credentials,
         request_: FakeGoogle,
@@ -131,7 +138,7 @@ class TestAdvisory:
     ) -> None:
         monkeypatch.setattr(random, "uniform", lambda _, most: most)
         warning = (
-            "The Google token could not be renewed ahead of its end; it is used until {}, and the next try is in 1 s. "
+            "The Google token could not be refreshed in the background. It is valid until {}; the next attempt is in 1 s. "
             "Google's Security Token Service refused a federated token for "
         )
         request_.script.append(Answer({"error": "invalid_target"}, 400))
@@ -139,34 +146,30 @@ class TestAdvisory:
         background.run()
         assert caplog.messages[-1].startswith(warning.format("09:00:00 UTC"))
 
-    def test_a_token_that_is_forgotten_while_it_is_renewed_is_used_until_then(
+    def test_the_warning_is_right_for_a_token_that_was_dropped_during_its_refresh(
         self, credentials: Credentials, request_: FakeGoogle, background: Threads, caplog: pytest.LogCaptureFixture
     ) -> None:
         request_.script.append(Answer({"error": "invalid_target"}, 400))
         ask(credentials, request_)
         credentials.token = None
         background.run()
-        assert "it is used until then, and the next try is in" in caplog.messages[-1]
+        assert "It is valid until it is needed; the next attempt is in" in caplog.messages[-1]
 
     @pytest.mark.parametrize("transient", [False, True])
-    def test_who_waits_for_a_renewal_ahead_of_time_tries_himself_where_it_is_refused(
+    def test_a_caller_that_waited_for_a_rejected_background_refresh_starts_an_exchange_itself(
         self,
         credentials: Credentials,
         request_: FakeGoogle,
         background: Threads,
         clock: FakeClock,
-        monkeypatch: pytest.MonkeyPatch,
         transient: bool,
     ) -> None:
-        """It was not allowed all that he is; but a server that is down is down for him, too."""
+        """The background may do less than a caller may; but a server that is down is down for the caller, too."""
         clock.advance(395)
         ask(credentials, request_)
         clock.advance(5)
-        flight = credentials._source._flight
-        assert flight is not None
-        refusal = Answer({}, 503, {"Retry-After": "100"}) if transient else Answer({"error": "invalid_target"}, 400)
-        request_.script.append(refusal)
-        monkeypatch.setattr(flight.done, "wait", lambda _: background.run())
+        no = Answer({}, 503, {"Retry-After": "100"}) if transient else Answer({"error": "invalid_target"}, 400)
+        request_.script.append(no)
         if transient:
             with pytest.raises(TransientFederationError):
                 ask(credentials, request_)
@@ -174,7 +177,7 @@ class TestAdvisory:
             assert ask(credentials, request_) == "Bearer federated-3"
         assert len(request_.calls) == 3 - transient
 
-    def test_a_renewal_that_hangs_is_given_up_a_second_after_its_deadline(
+    def test_a_refresh_whose_thread_never_begins_is_given_up_a_second_after_its_deadline(
         self, credentials: Credentials, request_: FakeGoogle, background: Threads, clock: FakeClock
     ) -> None:
         for seconds, standing in ((0, 1), (30.9, 1), (0.1, 2)):
@@ -182,7 +185,7 @@ class TestAdvisory:
             assert ask(credentials, request_) == "Bearer federated-1"
             assert len(background.standing) == standing
 
-    def test_a_server_that_asks_for_more_time_than_there_is_gets_half_of_it(
+    def test_a_server_that_requests_more_time_than_the_token_is_valid_gets_half_of_it(
         self,
         credentials: Credentials,
         request_: FakeGoogle,
@@ -197,7 +200,7 @@ class TestAdvisory:
             assert ask(credentials, request_) == "Bearer federated-1"
             assert len(background.standing) == standing
 
-    def test_a_federated_token_is_renewed_beside_the_call_that_still_uses_it(
+    def test_a_federated_token_is_refreshed_beside_the_call_that_still_uses_it(
         self,
         make: Make,
         request_: FakeGoogle,
@@ -205,7 +208,7 @@ class TestAdvisory:
         clock: FakeClock,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        """By the transport of that call; and always in its last quarter of an hour, whatever is drawn for others."""
+        """With the transport of that call; and always in its last quarter of an hour, whatever is drawn for others."""
         monkeypatch.setattr(random, "random", lambda: 0.0)
         credentials = make(ACCOUNT)
         credentials.refresh(request_)
@@ -220,7 +223,7 @@ class TestAdvisory:
         credentials.refresh(request_)
         assert (request_.count("/token"), background.standing) == (2, [])
 
-    def test_a_permanent_failure_ahead_of_time_does_not_speak_for_the_callers(
+    def test_a_rejected_background_refresh_is_not_remembered_for_callers(
         self, credentials: Credentials, request_: FakeGoogle, background: Threads, clock: FakeClock
     ) -> None:
         request_.script.append(Answer({"error": "invalid_target"}, 400))
@@ -229,17 +232,29 @@ class TestAdvisory:
         clock.advance(400)
         assert ask(credentials, request_) == "Bearer federated-3"
 
-    def test_where_no_thread_can_be_had_the_token_is_used(
-        self, credentials: Credentials, request_: FakeGoogle, background: Threads
+    def test_if_no_thread_can_be_started_the_caller_refreshes_the_token(
+        self, credentials: Credentials, request_: FakeGoogle, background: Threads, clock: FakeClock
     ) -> None:
         background.broken = True
         assert ask(credentials, request_) == "Bearer federated-1"
-        background.broken = False
-        assert ask(credentials, request_) == "Bearer federated-1"
-        background.run()
         assert ask(credentials, request_) == "Bearer federated-2"
+        clock.advance(3600)
+        assert ask(credentials, request_) == "Bearer federated-3"
+        assert len(request_.calls) == 3
 
-    def test_an_outage_shorter_than_the_window_is_noticed_by_nobody(
+    def test_if_no_thread_can_be_started_a_failed_refresh_is_only_a_warning(
+        self,
+        credentials: Credentials,
+        request_: FakeGoogle,
+        background: Threads,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        background.broken = True
+        request_.script.append(Answer({"error": "invalid_target"}, 400))
+        assert ask(credentials, request_) == "Bearer federated-1"
+        assert [record.levelname for record in caplog.records] == ["WARNING"]
+
+    def test_an_outage_shorter_than_the_window_has_no_effect(
         self, credentials: Credentials, request_: FakeGoogle, background: Threads, clock: FakeClock
     ) -> None:
         request_.script.extend([ConnectionError("down")] * 1000)
@@ -252,21 +267,56 @@ class TestAdvisory:
         clock.advance(60)
         assert ask(credentials, request_).startswith("Bearer federated-")
 
-    def test_httplib2_is_used_in_the_callers_own_thread(
-        self, credentials: Credentials, background: Threads, monkeypatch: pytest.MonkeyPatch
+    def test_httplib2_is_refreshed_in_the_background_on_connections_of_its_own(
+        self,
+        make: Make,
+        request_: FakeGoogle,
+        background: Threads,
+        clock: FakeClock,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        """It mixes up the answers of two threads; a failure is still only a warning."""
-        used_by = []
+        """It mixes up the replies of two threads that share a connection; a failure is only a warning here, too."""
+        used: list[httplib2.Http] = []
 
-        class Refusing(httplib2.Http):  # type: ignore[misc]  # httplib2 has no types
+        class Rejecting(httplib2.Http):  # type: ignore[misc]  # httplib2 has no types
             def request(self, *_: Any, **__: Any) -> Any:
-                used_by.append(threading.current_thread())
+                used.append(self)
                 return httplib2.Response({"status": "400"}), b'{"error": "invalid_target"}'
 
-        monkeypatch.setattr(credentials._source, "_in_background", in_background)
-        assert ask(credentials, google_auth_httplib2.Request(Refusing())) == "Bearer federated-1"
-        assert used_by == [threading.current_thread()]
-        assert background.standing == []
+        monkeypatch.setattr(_transport, "shareable", shareable)
+        credentials, http = make(), Rejecting()
+        http.connections["of the caller"] = connection = object()
+        credentials.refresh(request_)
+        clock.advance(3600 - 400)
+        assert ask(credentials, google_auth_httplib2.Request(http)) == "Bearer federated-1"
+        assert (used, len(background.standing)) == ([], 1)
+        background.run()
+        assert ask(credentials, google_auth_httplib2.Request(http)) == "Bearer federated-1"
+        [other] = used
+        assert other is not http
+        assert other.connections is not http.connections
+        assert http.connections == {"of the caller": connection}
+
+    def test_the_caller_waits_while_its_plain_callable_is_used_in_the_background(
+        self,
+        make: Make,
+        request_: FakeGoogle,
+        background: Threads,
+        clock: FakeClock,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        """It may not allow two threads at once; a failure is only a warning here, too."""
+        monkeypatch.setattr(_transport, "shareable", shareable)
+        credentials = make()
+        ask(credentials, request_)
+        clock.advance(3600 - 400)
+        request_.script.append(Answer({"error": "invalid_target"}, 400))
+        assert ask(credentials, request_) == "Bearer federated-1"
+        assert (len(request_.calls), background.standing) == (2, [])
+        clock.advance(2)
+        assert ask(credentials, request_) == "Bearer federated-1"
+        assert ask(credentials, request_) == "Bearer federated-3"
+        assert len(request_.calls) == 3
 
 
 class TestClock:
@@ -276,30 +326,30 @@ class TestClock:
     )
 
     @pytest.mark.parametrize("hours", [-5, 3])
-    def test_a_clock_that_is_hours_off_is_measured_once_and_anew_when_it_is_set_right(
+    def test_a_clock_that_is_hours_off_is_measured_once_and_again_when_it_is_set_right(
         self, make: Make, request_: FakeGoogle, clock: FakeClock, hours: int
     ) -> None:
         def dated(sent: Sent) -> str:
             return sent.form["subject_token"].split("x-amz-date%22%2C%22value%22%3A%22")[1][:16]
 
-        def refusal(date: str, text: str) -> Answer:
+        def rejection(date: str, text: str) -> Answer:
             return Answer({"error": "invalid_grant", "error_description": text}, 400, {"Date": date})
 
         clock.now += 3600 * hours
         credentials = make()
-        request_.script.append(refusal("Fri, 15 Jan 2027 08:00:00 GMT", self.SKEWED if hours < 0 else self.YOUNG))
+        request_.script.append(rejection("Fri, 15 Jan 2027 08:00:00 GMT", self.SKEWED if hours < 0 else self.YOUNG))
         credentials.refresh(request_)
         credentials.refresh(request_)
         assert [dated(sent) for sent in request_.calls[1:]] == ["20270115T080000Z"] * 2
-        life = credentials.get_token().expiry.timestamp() - clock.now
-        assert life == 3600
+        lifetime = credentials.get_token().expiry.timestamp() - clock.now
+        assert lifetime == 3600
         clock.now -= 3600 * hours
-        request_.script.append(refusal("Fri, 15 Jan 2027 08:00:00 GMT", self.YOUNG if hours < 0 else self.SKEWED))
+        request_.script.append(rejection("Fri, 15 Jan 2027 08:00:00 GMT", self.YOUNG if hours < 0 else self.SKEWED))
         credentials.refresh(request_)
         assert dated(request_.calls[-1]) == "20270115T080000Z"
         assert len(request_.calls) == 5
 
-    def test_a_refusal_without_a_date_is_an_error(self, make: Make, request_: FakeGoogle) -> None:
+    def test_a_rejection_without_a_date_is_an_error(self, make: Make, request_: FakeGoogle) -> None:
         request_.script.append(Answer({"error": "invalid_grant", "error_description": self.SKEWED}, 400))
         with pytest.raises(FederationError, match="Set this machine's clock"):
             make().refresh(request_)
@@ -307,7 +357,7 @@ class TestClock:
 
 
 class TestServers:
-    def test_a_federated_token_that_iam_refuses_is_renewed_once(self, make: Make, request_: FakeGoogle) -> None:
+    def test_a_federated_token_that_iam_rejects_is_replaced_once(self, make: Make, request_: FakeGoogle) -> None:
         credentials = make(ACCOUNT)
         credentials.refresh(request_)
         request_.script.append(Answer({"error": {"code": 401, "message": "x", "status": "UNAUTHENTICATED"}}, 401))
@@ -332,7 +382,7 @@ class TestServers:
         credentials.refresh(request_)
 
     @pytest.mark.parametrize("clocks", ["now", "elapsed"])
-    def test_a_federated_token_that_ends_within_a_minute_by_either_clock_is_not_used(
+    def test_a_federated_token_that_expires_within_a_minute_by_either_clock_is_not_used(
         self, make: Make, request_: FakeGoogle, background: Threads, clock: FakeClock, clocks: str
     ) -> None:
         credentials = make(ACCOUNT)
@@ -342,9 +392,7 @@ class TestServers:
         assert (request_.count("/token"), request_.count(":generateAccessToken")) == (2, 2)
         assert background.standing == []
 
-    def test_an_explicit_refresh_asks_each_server_again_whatever_it_said_last(
-        self, make: Make, request_: FakeGoogle
-    ) -> None:
+    def test_refresh_calls_each_server_again_whatever_it_replied_last(self, make: Make, request_: FakeGoogle) -> None:
         credentials, no = make(ACCOUNT), Answer({"error": "invalid_target"}, 400)
         request_.script.extend([no, no])
         for asked in (1, 2):
@@ -362,7 +410,7 @@ class TestServers:
                 credentials.refresh(request_)
             assert len(request_.calls) == asked
 
-    def test_all_that_a_token_takes_is_under_one_deadline_also_where_iam_refuses_the_federated_token(
+    def test_one_deadline_holds_for_all_calls_also_if_iam_rejects_the_federated_token(
         self, make: Make, request_: FakeGoogle, clock: FakeClock
     ) -> None:
         def late(_: Sent) -> Answer:
@@ -406,7 +454,9 @@ class TestServers:
         assert clock.monotonic() - start <= 31
         assert max(sent.timeout for sent in request_.calls) == 10.0  # type: ignore[type-var]
 
-    def test_a_refusal_is_remembered_for_ten_seconds(self, make: Make, request_: FakeGoogle, clock: FakeClock) -> None:
+    def test_a_rejection_is_remembered_for_ten_seconds(
+        self, make: Make, request_: FakeGoogle, clock: FakeClock
+    ) -> None:
         credentials = make()
         request_.script.append(Answer({"error": "invalid_target"}, 400))
         for seconds in (0, 5, 4.9):
@@ -417,26 +467,43 @@ class TestServers:
         clock.advance(0.2)
         assert ask(credentials, request_) == "Bearer federated-2"
 
-    def test_a_token_that_comes_while_a_request_looks_at_the_old_one_is_taken(
+    def test_a_failure_to_find_aws_keys_is_not_remembered(
         self, make: Make, request_: FakeGoogle, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         credentials = make()
-        ask(credentials, request_)
-        clock.advance(3600)
-        read = _clock.read
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "")
+        with pytest.raises(FederationError) as caught:
+            ask(credentials, request_)
+        assert (caught.value.step, caught.value.retryable) == ("aws", False)
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "SECRET")
+        assert ask(credentials, request_) == "Bearer federated-1"
 
-        def late(of: FakeClock) -> Moment:
-            monkeypatch.setattr(_clock, "read", read)
-            credentials.refresh(request_)
-            return read(of)
+    def test_a_mistake_on_this_machine_is_not_remembered(
+        self, make: Make, request_: FakeGoogle, clock: FakeClock
+    ) -> None:
+        credentials = make()
+        request_.script.append(requests.exceptions.InvalidSchema("Missing dependencies for SOCKS support."))
+        with pytest.raises(FederationError) as caught:
+            ask(credentials, request_)
+        assert (caught.value.reason, caught.value.retryable) == ("InvalidProxy", False)
+        assert ask(credentials, request_) == "Bearer federated-2"
+        assert len(request_.calls) == 2
 
-        monkeypatch.setattr(_clock, "read", late)
-        assert credentials._source.current(request_).token.value == "federated-2"
+    def test_an_exception_that_is_not_of_a_transport_is_not_remembered(
+        self, make: Make, request_: FakeGoogle, clock: FakeClock
+    ) -> None:
+        """Nor translated, nor is the request sent again."""
+        credentials, error = make(), LookupError("of a plug-in")
+        request_.script.append(error)
+        with pytest.raises(LookupError) as caught:
+            ask(credentials, request_)
+        assert caught.value is error
+        assert ask(credentials, request_) == "Bearer federated-2"
         assert len(request_.calls) == 2
 
 
-class TestFlights:
-    def test_512_threads_at_an_expired_token_make_one_call_to_each(
+class TestThreads:
+    def test_512_threads_with_an_expired_token_make_one_call_to_each_server(
         self, make: Make, request_: FakeGoogle, clock: FakeClock
     ) -> None:
         credentials = make(ACCOUNT)
@@ -453,11 +520,11 @@ class TestFlights:
             assert len(set(pool.map(work, range(512)))) == 1
         assert (request_.count("/token"), request_.count(":generateAccessToken")) == (1, 1)
 
-    def test_a_flight_that_died_with_a_suspended_process_is_taken_over(
-        self, make: Make, request_: FakeGoogle, clock: FakeClock
+    def test_an_exchange_that_hung_while_the_process_was_suspended_is_replaced(
+        self, make: Make, request_: FakeGoogle, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """And its late result is dropped."""
-        credentials = make()
+        """Its late result is dropped, because there is a newer one."""
+        credentials, passing = make(), Passing(clock, monkeypatch)
         frozen, thawed = threading.Event(), threading.Event()
 
         def hang(_: Sent) -> Answer:
@@ -469,21 +536,24 @@ class TestFlights:
         with ThreadPoolExecutor(1) as pool:
             first = pool.submit(credentials.refresh, request_)
             assert frozen.wait(60)
-            clock.advance(31)
+            [worker] = workers()
+            passing.suspended(31)
             assert ask(credentials, request_) == "Bearer federated-2"
             thawed.set()
             first.result(60)
+        worker.join(60)
         assert credentials.token == "federated-2"
 
-    def test_an_interrupt_is_for_the_thread_that_it_hit(self, make: Make, request_: FakeGoogle) -> None:
-        credentials = make()
+    def test_an_interrupt_is_for_one_caller(self, make: Make, request_: FakeGoogle) -> None:
+        credentials, error = make(), KeyboardInterrupt()
 
         def interrupt(_: Sent) -> Answer:
-            raise KeyboardInterrupt
+            raise error
 
         request_.script.append(interrupt)
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(KeyboardInterrupt) as caught:
             credentials.refresh(request_)
+        assert caught.value is error
         assert ask(credentials, request_) == "Bearer federated-2"
 
 
@@ -496,8 +566,8 @@ class Machine(RuleBasedStateMachine):
         self.clock = FakeClock()
         self.background = Threads(self.clock)
         self.patch.setattr(SourceCredentials, "_clock", self.clock)
-        self.patch.setattr(_transport, "in_background", lambda _: True)
-        self.patch.setattr(_token, "threading", self.background)
+        self.patch.setattr(_transport, "shareable", lambda _: True)
+        self.patch.setattr(_single_flight, "threading", self.background)
         for name, value in {
             "AWS_ACCESS_KEY_ID": "AKID",
             "AWS_SECRET_ACCESS_KEY": "SECRET",
@@ -555,8 +625,8 @@ class Machine(RuleBasedStateMachine):
         assert alive or self.up
         if alive:
             assert len(self.request.calls) == calls, "a request waited while a token lived"
-        assert credentials._source.held is not None
-        assert self.clock.now < credentials._source.held.ends_at.wall
+        assert credentials._source.cached is not None
+        assert self.clock.now < credentials._source.cached.expires_at.wall
 
     @rule(data=st.data())
     def refreshed(self, data: st.DataObject) -> None:

@@ -1,4 +1,4 @@
-"""What threads that share a token see of its renewal: real threads, held up where a test says so, in virtual time."""
+"""What threads that share a token see of its refresh: real threads, which a test may stop at a server, in virtual time."""
 
 from __future__ import annotations
 
@@ -17,18 +17,27 @@ from typing import Any
 
 import pytest
 from core.conftest import Make
-from core.stand_in import ACCOUNT, Answer, FakeClock, FakeGoogle, Sent
+from core.stand_in import ACCOUNT, Answer, FakeClock, FakeGoogle, Sent, federated, until
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from google_auth_botocore import Credentials, FederationError, TransientFederationError, _aws, _federation
+from google_auth_botocore import (
+    Credentials,
+    FederationError,
+    TransientFederationError,
+    _aws,
+    _federation,
+    _single_flight,
+    _transport,
+)
 from google_auth_botocore._clock import Moment
-from google_auth_botocore._exchange import ExchangeContext
-from google_auth_botocore._token import Minted, State, TokenSource, _Flight, hold, redated, state
-from refresh.threads import ask
+from google_auth_botocore._token import IssuedToken, State, state, with_expiry, with_new_expiry
+from google_auth_botocore._token_source import TokenSource
+from refresh.conftest import shareable
+from refresh.threads import Passing, Threads, ask, workers
 
 PATIENCE = 60
-AWS_REFUSAL = "Received invalid AWS response of type {} with error message: {}"
+AWS_REJECTION = "Received invalid AWS response of type {} with error message: {}"
 UNAVAILABLE = Answer({"error": "unavailable"}, 503)
 
 
@@ -36,8 +45,8 @@ class Gate:
     """Holds a server's answer back until it is opened.
 
     Attributes:
-        thread: the one that was held up.
-        answer: what comes in place of the server's own.
+        thread: The worker that waits for the answer.
+        answer: What arrives in the place of the server's own.
     """
 
     def __init__(self, request: FakeGoogle) -> None:
@@ -56,30 +65,68 @@ class Gate:
     def reached(self) -> None:
         assert self._reached.wait(PATIENCE)
 
-    def open(self) -> None:
+    def release(self) -> None:
+        """Let the answer through."""
         self._open.set()
+
+    def open(self) -> None:
+        """Let the answer through, and wait for the end of the exchange."""
+        self.release()
         assert self.thread is not None
-        if self.thread.name == "google-auth-botocore refresh":
-            self.thread.join(PATIENCE)
+        self.thread.join(PATIENCE)
+        assert not self.thread.is_alive()
 
 
-def waits_for(source: TokenSource, threads: int) -> None:
-    """Returns when so many threads wait for the flight on its way."""
-    flight = source._flight
-    assert flight is not None
-    while len(flight.done._cond._waiters) < threads:  # type: ignore[attr-defined]
-        assert not flight.done.is_set()
+class WaitsInVain:
+    """Stands in for the module `threading`: real workers, which hang, and callers that wait by the fake clock.
+
+    Args:
+        clock: The fake clock.
+        gate: Where the first worker hangs.
+    """
+
+    Thread = threading.Thread
+
+    def __init__(self, clock: FakeClock, gate: Gate) -> None:
+        self._clock, self._gate = clock, gate
+
+    def Lock(self) -> Any:
+        clock, gate = self._clock, self._gate
+
+        class Lock:
+            def __init__(self) -> None:
+                lock = threading.Lock()
+                self.release, self._acquire = lock.release, lock.acquire
+
+            def __enter__(self) -> bool:
+                return self._acquire()
+
+            def __exit__(self, *_: object) -> None:
+                self.release()
+
+            def acquire(self, timeout: float = -1) -> bool:
+                if timeout >= 0:
+                    gate.reached()
+                    clock.advance(timeout)
+                return self._acquire(blocking=False)
+
+        return Lock()
+
+
+def waits_for(source: TokenSource, callers: int) -> None:
+    """Return when so many callers wait for the exchange that runs."""
+    until(lambda: source._flight.waiting >= callers)
 
 
 def advisory(credentials: Credentials, request: FakeGoogle, clock: FakeClock) -> str:
-    """Brings the token that the credentials get now into its advisory window, and gives its header."""
+    """Bring the token that the credentials get now into its advisory window, and return its header."""
     header = ask(credentials, request)
     clock.advance(3600 - 400)
     return header
 
 
 class TestFresh:
-    def test_a_request_takes_no_lock_and_calls_nothing_but_the_clock(
+    def test_a_request_takes_no_lock_and_calls_only_the_clock(
         self, make: Make, request_: FakeGoogle, clock: FakeClock
     ) -> None:
         credentials = make(ACCOUNT, quota_project_id="q")
@@ -89,7 +136,7 @@ class TestFresh:
         def profile(frame: FrameType, event: str, argument: Any) -> None:
             called.add(frame.f_code.co_name if event == "call" else getattr(argument, "__qualname__", ""))
 
-        with credentials._source._lock:  # whoever took it would hang
+        with credentials._source._flight._lock:  # a second `with` would hang
             sys.setprofile(profile)
             try:
                 credentials.before_request(request_, "GET", "https://x", {})
@@ -98,7 +145,7 @@ class TestFresh:
         ours = {"before_request", "apply", "time", "monotonic", "token"}
         assert called - {"", "ContextVar.get", "setprofile"} <= ours
 
-    def test_the_window_is_drawn_once_a_token(
+    def test_the_window_is_drawn_once_for_each_token(
         self, make: Make, request_: FakeGoogle, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         draws: list[float] = []
@@ -116,18 +163,18 @@ class TestFresh:
 
 
 class TestAdvisory:
-    def test_no_request_waits_or_asks_anybody_while_the_servers_hang(
+    def test_no_request_waits_or_makes_a_network_call_while_the_servers_hang(
         self, make: Make, request_: FakeGoogle, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """They all end before the exchange does, which one thread of our own makes alone."""
+        """All of them end before the exchange does, which one worker performs."""
         credentials = make(ACCOUNT)
         header = advisory(credentials, request_, clock)
-        clock.advance(390)  # the federated token is over, too
-        asked_aws: set[threading.Thread] = set()
+        clock.advance(390)  # the federated token is about to expire, too
+        signed_by: set[threading.Thread] = set()
         signer = _aws.AwsIdentity.signer
 
         def seen(self: _aws.AwsIdentity, *arguments: Any, **more: Any) -> Any:
-            asked_aws.add(threading.current_thread())
+            signed_by.add(threading.current_thread())
             return signer(self, *arguments, **more)
 
         monkeypatch.setattr(_aws.AwsIdentity, "signer", seen)
@@ -142,11 +189,11 @@ class TestAdvisory:
         gate.reached()
         assert len(request_.calls) == 3
         gate.open()
-        assert asked_aws == {gate.thread}
+        assert signed_by == {gate.thread}
         assert ask(credentials, request_) != header
         assert (request_.count("/token"), request_.count(":generateAccessToken")) == (2, 2)
 
-    def test_a_refresh_that_is_asked_for_meanwhile_takes_the_result_of_the_one_in_the_background(
+    def test_refresh_joins_the_exchange_that_runs_in_the_background(
         self, make: Make, request_: FakeGoogle, clock: FakeClock
     ) -> None:
         credentials = make()
@@ -162,105 +209,189 @@ class TestAdvisory:
         assert credentials.token == "federated-2"
         assert len(request_.calls) == 2
 
-    def test_a_background_refresh_that_hangs_for_good_is_replaced_after_the_deadline(
-        self, make: Make, request_: FakeGoogle, clock: FakeClock
+    def test_a_background_refresh_that_hangs_is_replaced_after_a_minute(
+        self, make: Make, request_: FakeGoogle, clock: FakeClock, caplog: pytest.LogCaptureFixture
     ) -> None:
         credentials = make()
         header = advisory(credentials, request_, clock)
         first, second = Gate(request_), Gate(request_)
         ask(credentials, request_)
         first.reached()
-        clock.advance(30)
+        clock.advance(59.9)
         assert ask(credentials, request_) == header
-        assert len(request_.calls) == 2
-        clock.advance(1)
+        assert len(workers()) == 1
+        clock.advance(0.1)
         assert ask(credentials, request_) == header
         second.reached()
         second.open()
         assert credentials.token == "federated-3"
+        assert caplog.messages == ["1 earlier exchanges for the same token have not ended in their 30 s."]
         first.open()
-        assert credentials.token == "federated-3", "a late result is dropped"
+        assert credentials.token == "federated-3", "a late result is dropped if there is a newer one"
 
-    def test_of_an_error_that_is_none_of_ours_the_log_has_no_more_than_the_name(
+    def test_a_server_that_hangs_for_good_costs_few_threads(
+        self, make: Make, request_: FakeGoogle, clock: FakeClock
+    ) -> None:
+        """The pauses between two double."""
+        credentials, opened = make(), threading.Event()
+
+        def hang(sent: Sent) -> Answer:
+            assert opened.wait(PATIENCE)
+            return request_._google(sent)
+
+        request_.script.append(federated("first", 43_200))
+        ask(credentials, request_)
+        clock.advance(43_200 - 450)
+        request_.script.extend([hang] * 20)
+        start, begun = clock.monotonic(), list[float]()
+        for _ in range(440):
+            assert ask(credentials, request_) == "Bearer first"
+            until(lambda: len(request_.calls) == 1 + len(workers()))
+            begun += [clock.monotonic() - start] * (len(workers()) - len(begun))
+            clock.advance(1)
+        opened.set()
+        for worker in workers():
+            worker.join(PATIENCE)
+        assert begun == [0, 60, 180, 420]
+
+    def test_of_a_foreign_error_the_log_has_only_the_name(
         self, make: Make, request_: FakeGoogle, clock: FakeClock, caplog: pytest.LogCaptureFixture
     ) -> None:
-        """Nobody has looked what its text holds."""
-
-        def fail(_: object, __: ExchangeContext) -> Minted:
-            raise LookupError("a secret")
-
+        """Its text may hold anything."""
         credentials = make()
         header = advisory(credentials, request_, clock)
-        credentials._source._mint = fail
-        credentials._source._in_background = lambda _: False
+        request_.script.append(LookupError("a secret"))
         assert ask(credentials, request_) == header
+        for worker in workers():
+            worker.join(PATIENCE)
         assert "LookupError" in caplog.text
         assert "a secret" not in caplog.text
 
-    def test_no_request_slips_in_between_a_failure_and_its_back_off(
+    def test_no_request_starts_an_exchange_between_a_failure_and_its_back_off(
+        self, make: Make, request_: FakeGoogle, clock: FakeClock
+    ) -> None:
+        """Requests are sent between all steps of the worker, after the reply."""
+        credentials = make()
+        header = advisory(credentials, request_, clock)
+        gate, headers = Gate(request_), list[str]()
+        gate.answer = Answer({"error": "invalid_target"}, 400)
+
+        def profile(frame: FrameType, event: str, argument: Any) -> None:
+            if gate._open.is_set() and "google_auth_botocore" in frame.f_code.co_filename:
+                sys.setprofile(None)
+                headers.append(ask(credentials, request_))
+                sys.setprofile(profile)
+
+        threading.setprofile(profile)
+        try:
+            ask(credentials, request_)
+        finally:
+            threading.setprofile(None)
+        gate.reached()
+        gate.open()
+        assert len(headers) > 50
+        assert set(headers) == {header}
+        assert len(request_.calls) == 2
+
+    def test_a_plain_callable_is_not_used_by_two_threads_at_once(
         self, make: Make, request_: FakeGoogle, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        """The caller whose transport it is waits; others go on with the token, each with its own transport."""
+        monkeypatch.setattr(_transport, "shareable", shareable)
         credentials = make()
         header = advisory(credentials, request_, clock)
         gate = Gate(request_)
-        ask(credentials, request_)
-        gate.reached()
-        gate.answer = Answer({"error": "invalid_target"}, 400)
-        flight = credentials._source._flight
-        assert flight is not None
-        headers: list[str] = []
-        monkeypatch.setattr(flight.done, "set", lambda: headers.append(ask(credentials, request_)))
-        gate.open()
-        assert headers == [header]
-        assert credentials._source._flight is None
-        assert len(request_.calls) == 2
+        with ThreadPoolExecutor(1) as pool:
+            owner = pool.submit(ask, credentials, request_)
+            gate.reached()
+            assert ask(credentials, FakeGoogle()) == header
+            waits_for(credentials._source, 1)
+            assert not owner.done()
+            gate.open()
+            assert owner.result(PATIENCE) == header
+        assert credentials.token == "federated-2"
 
-    def test_a_copy_with_other_scopes_is_renewed_by_itself(
+    def test_a_plain_callable_that_hangs_is_waited_for_until_the_deadline(
+        self, make: Make, request_: FakeGoogle, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(_transport, "shareable", shareable)
+        credentials = make()
+        header = advisory(credentials, request_, clock)
+        gate = Gate(request_)
+        with ThreadPoolExecutor(1) as pool:
+            owner = pool.submit(ask, credentials, request_)
+            gate.reached()
+            clock.advance(31)
+            assert owner.result(PATIENCE) == header
+        gate.open()
+
+    def test_a_copy_with_other_scopes_is_refreshed_separately(
         self, make: Make, request_: FakeGoogle, clock: FakeClock
     ) -> None:
         credentials = make(ACCOUNT)
         header = advisory(credentials, request_, clock)
         other = credentials.with_scopes(["other"])
-        renewed = ask(other, request_)
-        assert renewed != header
-        assert ask(other, request_) == renewed
+        own = ask(other, request_)
+        assert own != header
+        assert ask(other, request_) == own
         assert ask(credentials.with_quota_project("q"), request_) == header
 
 
 class TestExpired:
-    def test_clients_of_different_scopes_share_the_exchange_that_is_on_its_way(
+    def test_clients_of_different_scopes_share_the_exchange_that_runs(
         self, make: Make, request_: FakeGoogle, clock: FakeClock
     ) -> None:
         credentials = make(ACCOUNT)
         clients = [credentials.with_scopes([scope]) for scope in ("a", "b", "c")]
-        federated = credentials._federation._federated(credentials._settings, (_federation._IAM_SCOPE,))
+        source = credentials._federation._federated(credentials._settings, (_federation._IAM_SCOPE,))
         gate = Gate(request_)
         with ThreadPoolExecutor(3) as pool:
             tokens = [pool.submit(ask, client, request_) for client in clients]
             gate.reached()
-            waits_for(federated, 2)
+            waits_for(source, 2)
             gate.open()
             assert len({token.result(PATIENCE) for token in tokens}) == 3
         assert (request_.count("/token"), request_.count(":generateAccessToken")) == (1, 3)
 
-    def test_who_waits_for_a_flight_that_died_takes_it_over_after_the_deadline(
+    def test_a_caller_replaces_an_exchange_that_hangs_after_its_deadline(
         self, make: Make, request_: FakeGoogle, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        credentials, gate, start = make(), Gate(request_), clock.monotonic()
-        with ThreadPoolExecutor(1) as pool:
-            dead = pool.submit(ask, credentials, request_)
+        credentials, gate, passing = make(), Gate(request_), Passing(clock, monkeypatch)
+        with ThreadPoolExecutor(2) as pool:
+            pool.submit(ask, credentials, request_)
             gate.reached()
-            flight = credentials._source._flight
-            assert flight is not None
-            monkeypatch.setattr(flight.done, "wait", clock.advance)  # in vain
-            assert ask(credentials, request_) == "Bearer federated-2"
-            assert clock.monotonic() - start == 31
-            gate.open()
-            dead.result(PATIENCE)
+            passing.seconds(5)
+            caller = pool.submit(ask, credentials, request_)
+            waits_for(credentials._source, 2)
+            passing.seconds(25.9)
+            assert not caller.done()
+            assert len(request_.calls) == 1
+            clock.advance(0.1)
+            assert caller.result(PATIENCE) == "Bearer federated-2"
+        gate.open()
         assert credentials.token == "federated-2"
+        assert len(request_.calls) == 2
 
-    def test_each_gets_the_cause_too(self, make: Make, request_: FakeGoogle) -> None:
-        """Of a failure that is remembered, that is."""
+    def test_a_late_result_is_used_if_there_is_no_newer_one(
+        self, make: Make, request_: FakeGoogle, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        credentials, late, newer = make(), Gate(request_), Gate(request_)
+        late.answer, passing = federated("late"), Passing(clock, monkeypatch)
+        with ThreadPoolExecutor(2) as pool:
+            pool.submit(ask, credentials, request_)
+            late.reached()
+            passing.seconds(5)
+            caller = pool.submit(ask, credentials, request_)
+            waits_for(credentials._source, 2)
+            passing.seconds(26)
+            newer.reached()
+            late.open()
+            assert caller.result(PATIENCE) == "Bearer late"
+            newer.open()
+        assert credentials.token == "federated-2", "of the newer exchange"
+
+    def test_each_caller_gets_the_cause_too(self, make: Make, request_: FakeGoogle, clock: FakeClock) -> None:
+        """Also of a failure that is remembered."""
         credentials, untrusted = make(), ConnectionError("CERTIFICATE_VERIFY_FAILED")
         request_.script.append(untrusted)
         for _ in range(2):
@@ -269,29 +400,53 @@ class TestExpired:
             assert caught.value.__cause__ is untrusted
         assert len(request_.calls) == 1
 
-    def test_nobody_waits_for_a_third_who_hangs(
+    @pytest.mark.parametrize("joined_after", [0.0, 20.0, 30.9])
+    def test_no_caller_waits_longer_than_31_seconds_from_its_own_start(
+        self,
+        make: Make,
+        request_: FakeGoogle,
+        clock: FakeClock,
+        monkeypatch: pytest.MonkeyPatch,
+        joined_after: float,
+    ) -> None:
+        """Although the exchange that it joins hangs, and the one that replaces it, too."""
+        credentials = make()
+        header = advisory(credentials, request_, clock)
+        first, second = Gate(request_), Gate(request_)
+        assert ask(credentials, request_) == header
+        first.reached()
+        clock.advance(joined_after)
+        monkeypatch.setattr(_single_flight, "threading", WaitsInVain(clock, first))
+        start = clock.monotonic()
+        with pytest.raises(TransientFederationError, match=r"There is no token after 31 s: ") as caught:
+            credentials.refresh(request_)
+        assert clock.monotonic() - start == pytest.approx(31)
+        assert caught.value.hint == "The exchange goes on, and the next call gets its token."
+        second.reached()
+        second.open()
+        first.open()
+        assert credentials.token == "federated-3"
+        assert len(request_.calls) == 3
+
+    def test_the_error_of_a_caller_that_waited_too_long_says_what_hangs(
         self, make: Make, request_: FakeGoogle, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Each would take the flight over from the one before, and hang like him: sixty threads for half an hour."""
-        credentials, start = make(), clock.monotonic()
-
-        def others(*_: object, **__: object) -> tuple[_Flight, bool]:
-            flight = _Flight(ExchangeContext(background=False, deadline=clock.monotonic() + 30))
-            monkeypatch.setattr(flight.done, "wait", clock.advance)  # in vain
-            return flight, False
-
-        monkeypatch.setattr(TokenSource, "_board", others)
+        credentials, gate, start = make(), Gate(request_), clock.monotonic()
+        monkeypatch.setattr(_single_flight, "threading", WaitsInVain(clock, gate))
         with pytest.raises(TransientFederationError) as caught:
-            ask(credentials, request_)
-        assert caught.value.step == "exchange"
+            credentials.refresh(request_)
+        assert clock.monotonic() - start == pytest.approx(31)
+        gate.open()
+        for worker in workers():
+            worker.join(PATIENCE)
         assert str(caught.value) == (
-            "Another thread has asked for a token for more than 30 s, and has got no answer. "
-            "Check the network, and that the transport passed to refresh() has a timeout."
+            "There is no token after 31 s: Google's Security Token Service at https://sts.googleapis.com/v1/token has not replied. "
+            "The exchange goes on, and the next call gets its token."
         )
-        assert clock.monotonic() - start == 62
+        assert caught.value.step == "exchange"
 
     @pytest.mark.parametrize("reduced", [False, True], ids=["as it is", "as tblib pickles errors"])
-    def test_a_failure_keeps_nobodys_stack_alive(
+    def test_a_remembered_failure_keeps_no_stack_alive(
         self, make: Make, request_: FakeGoogle, monkeypatch: pytest.MonkeyPatch, reduced: bool
     ) -> None:
         class Local:
@@ -332,25 +487,53 @@ class TestExpired:
         with pytest.raises(FederationError, match="invalid_target"):  # it is remembered all the same
             ask(credentials, request_)
 
-    def test_who_waits_for_a_thread_that_is_interrupted_tries_himself(
+    def test_an_interrupt_on_the_worker_is_raised_in_one_caller_and_the_others_try_again(
         self, make: Make, request_: FakeGoogle, clock: FakeClock
     ) -> None:
-        credentials = make()
-        with ThreadPoolExecutor(1) as pool:
-            waiting = []
+        credentials, interrupt = make(), KeyboardInterrupt()
 
-            def interrupt(_: Sent) -> Answer:
-                waiting.append(pool.submit(ask, credentials, request_))
-                waits_for(credentials._source, 1)
-                raise KeyboardInterrupt
+        def raise_it(_: Sent) -> Answer:
+            waits_for(credentials._source, 8)
+            raise interrupt
 
-            request_.script.append(interrupt)
-            with pytest.raises(KeyboardInterrupt):
+        def outcome(_: int) -> str | BaseException:
+            try:
+                return ask(credentials, request_)
+            except BaseException as error:
+                return error
+
+        request_.script.append(raise_it)
+        with ThreadPoolExecutor(8) as pool:
+            outcomes = list(pool.map(outcome, range(8)))
+        assert [each for each in outcomes if isinstance(each, BaseException)] == [interrupt]
+        assert outcomes.count("Bearer federated-2") == 7
+        assert len(request_.calls) == 2
+
+    def test_a_foreign_exception_is_for_every_caller_and_the_very_object_for_one(
+        self, make: Make, request_: FakeGoogle, clock: FakeClock
+    ) -> None:
+        """Two threads that raise one object would mix up its traceback."""
+        credentials, foreign = make(), LookupError("of a plug-in")
+
+        def raise_it(_: Sent) -> Answer:
+            waits_for(credentials._source, 8)
+            raise foreign
+
+        def outcome(_: int) -> Exception:
+            with pytest.raises(LookupError) as caught:
                 ask(credentials, request_)
-            assert waiting[0].result(PATIENCE) == "Bearer federated-2"
+            return caught.value
+
+        request_.script.append(raise_it)
+        with ThreadPoolExecutor(8) as pool:
+            errors = list(pool.map(outcome, range(8)))
+        assert len({id(each) for each in errors}) == 8
+        assert sum(each is foreign for each in errors) == 1
+        assert {str(each) for each in errors} == {"of a plug-in"}
+        assert len(request_.calls) == 1
 
     def test_a_failure_ends_when_the_servers_recover(self, make: Make, request_: FakeGoogle, clock: FakeClock) -> None:
-        """Transient, it is remembered by nobody; permanent, for ten seconds."""
+        """A transient one is not remembered."""
         credentials = make(ACCOUNT)
         request_.script.extend([UNAVAILABLE] * 100)
         with pytest.raises(FederationError) as caught:
@@ -364,7 +547,7 @@ class TestExpired:
 class TestAws:
     def test_keys_that_expire_on_the_way_are_resolved_again_once(self, make: Make, request_: FakeGoogle) -> None:
         expired = Answer(
-            {"error": "invalid_grant", "error_description": AWS_REFUSAL.format("ExpiredToken", "It is expired")}, 400
+            {"error": "invalid_grant", "error_description": AWS_REJECTION.format("ExpiredToken", "It is expired")}, 400
         )
         request_.script.append(expired)
         credentials = make()
@@ -381,12 +564,12 @@ class TestAws:
     ) -> None:
         """Each is put right once; a server that goes on with either is believed no more."""
         expired = Answer(
-            {"error": "invalid_grant", "error_description": AWS_REFUSAL.format("ExpiredToken", "It is expired")}, 400
+            {"error": "invalid_grant", "error_description": AWS_REJECTION.format("ExpiredToken", "It is expired")}, 400
         )
         skewed = Answer(
             {
                 "error": "invalid_grant",
-                "error_description": AWS_REFUSAL.format("SignatureDoesNotMatch", "Signature expired: x"),
+                "error_description": AWS_REJECTION.format("SignatureDoesNotMatch", "Signature expired: x"),
             },
             400,
             {"Date": "Fri, 15 Jan 2027 13:00:00 GMT"},
@@ -401,11 +584,18 @@ class TestAws:
             credentials.refresh(request_)
 
 
+@pytest.fixture(name="inline")
+def _inline(monkeypatch: pytest.MonkeyPatch, clock: FakeClock) -> None:
+    """The caller performs its exchange itself, so that time passes in one thread alone."""
+    monkeypatch.setattr(_single_flight, "threading", Threads(clock))
+
+
+@pytest.mark.usefixtures("inline")
 class TestSuspension:
     """The process stood still in the middle of an attempt, and the server has dropped the connection."""
 
     @pytest.mark.parametrize("stands", [40.0, 3600.0])
-    def test_its_time_begins_anew_for_all_that_a_token_takes(
+    def test_the_deadline_starts_again_for_all_calls(
         self, make: Make, request_: FakeGoogle, clock: FakeClock, stands: float
     ) -> None:
         def suspended(_: Sent) -> Answer:
@@ -419,7 +609,7 @@ class TestSuspension:
         assert {sent.timeout for sent in request_.calls} == {10.0}
 
     def test_once(self, make: Make, request_: FakeGoogle, clock: FakeClock) -> None:
-        """A server that answers too late again and again is no suspension."""
+        """A server that replies too late again and again is not a suspension."""
 
         def slow(_: Sent) -> Answer:
             clock.advance(40)
@@ -431,6 +621,7 @@ class TestSuspension:
         assert len(request_.calls) <= 2
 
 
+@pytest.mark.usefixtures("inline")
 class TestRetries:
     answers = st.one_of(
         st.builds(lambda status, after: (status, after), st.sampled_from([408, 429, 500, 503]), st.none()),
@@ -440,7 +631,7 @@ class TestRetries:
 
     @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(script=st.lists(answers, max_size=40), hangs=st.floats(0, 10))
-    def test_they_wait_as_they_are_told_and_end_with_the_deadline(
+    def test_they_wait_as_the_server_says_and_end_with_the_deadline(
         self, make: Make, clock: FakeClock, script: list[tuple[int | None, int | None]], hangs: float
     ) -> None:
         request, ends, told = FakeGoogle(), list[float](), list[int | None]()
@@ -473,16 +664,16 @@ class TestRetries:
 
 
 class TestRetryAfterTheDeadline:
-    """A server that asks for more time than there is."""
+    """A server that requests more time than there is."""
 
     @pytest.fixture(name="busy")
     def _busy(self, request_: FakeGoogle) -> None:
         request_.script.extend([Answer({"error": "quota_exceeded"}, 429, {"Retry-After": "120"})] * 100)
 
-    def test_the_background_gives_it_that_time(
+    def test_the_background_waits_for_that_time(
         self, make: Make, request_: FakeGoogle, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """As far as the token's life allows: the nearer its end, the sooner the next try."""
+        """As far as the token's lifetime allows: the nearer its expiry, the sooner the next attempt."""
         credentials = make()
         header = advisory(credentials, request_, clock)
         end = clock.monotonic() + 399
@@ -490,9 +681,8 @@ class TestRetryAfterTheDeadline:
         tries = [clock.monotonic()]
         while clock.monotonic() < end:
             assert ask(credentials, request_) == header
-            for thread in threading.enumerate():
-                if thread.name == "google-auth-botocore refresh":
-                    thread.join(PATIENCE)
+            for worker in workers():
+                worker.join(PATIENCE)
             if len(request_.calls) > len(tries):
                 tries.append(clock.monotonic())
             clock.advance(1)
@@ -502,10 +692,10 @@ class TestRetryAfterTheDeadline:
         assert len(pauses) <= 12
 
     @pytest.mark.usefixtures("busy")
-    def test_requests_are_answered_with_its_refusal_for_ten_seconds(
+    def test_requests_get_its_rejection_for_ten_seconds(
         self, make: Make, request_: FakeGoogle, clock: FakeClock
     ) -> None:
-        """Each of gRPC's many tries would come too soon; an explicit refresh is made all the same."""
+        """Each of gRPC's many attempts would come too soon; refresh() makes a call all the same."""
         credentials = make()
         for _ in range(20):
             with pytest.raises(TransientFederationError):
@@ -520,30 +710,30 @@ class TestRetryAfterTheDeadline:
 
 
 class TestExpirySetByALibrary:
-    """Some assign `expiry` to have a token renewed, or kept."""
+    """Some assign `expiry` to have a token refreshed, or kept."""
 
-    def test_in_the_past_it_has_the_token_renewed(self, make: Make, request_: FakeGoogle) -> None:
+    def test_in_the_past_it_has_the_token_refreshed(self, make: Make, request_: FakeGoogle) -> None:
         credentials = make()
         credentials.refresh(request_)
         credentials.expiry = datetime(2020, 1, 1)
         assert ask(credentials, request_) == "Bearer federated-2"
 
-    @given(life=st.floats(-1e6, 1e6))
-    def test_it_moves_the_end_and_the_window(self, life: float) -> None:
+    @given(lifetime=st.floats(-1e6, 1e6))
+    def test_it_moves_the_expiry_and_the_window(self, lifetime: float) -> None:
         now = Moment(0.0, 1e3)
-        held = hold(Minted("t", 3600, now), 0.0)
-        moved = redated(held, datetime.fromtimestamp(now.wall + life, timezone.utc), now)
-        assert moved.token.value == "t"
-        assert moved.ends_at.wall == pytest.approx(now.wall + life, abs=1e-3)
-        if life > 1:
+        cached = with_expiry(IssuedToken("t", 3600, now), 0.0)
+        moved = with_new_expiry(cached, datetime.fromtimestamp(now.wall + lifetime, timezone.utc), now)
+        assert moved.value == "t"
+        assert moved.expires_at.wall == pytest.approx(now.wall + lifetime, abs=1e-3)
+        if lifetime > 1:
             assert state(moved, now) is State.FRESH
-            window = moved.ends_at.wall - moved.renew_at.wall
-            assert window == pytest.approx(min(life / 4, 900), abs=1e-3), "as long as one can be"
-            assert state(moved, Moment(now.wall + life + 1e-3, now.monotonic)) is State.EXPIRED
-        elif life < -1:
+            window = moved.expires_at.wall - moved.refresh_at.wall
+            assert window == pytest.approx(min(lifetime / 4, 900), abs=1e-3), "as long as one can be"
+            assert state(moved, Moment(now.wall + lifetime + 1e-3, now.monotonic)) is State.EXPIRED
+        elif lifetime < -1:
             assert state(moved, now) is State.EXPIRED
 
-    def test_none_for_the_token_forgets_it_for_every_copy(self, make: Make, request_: FakeGoogle) -> None:
+    def test_none_for_the_token_drops_it_for_every_copy(self, make: Make, request_: FakeGoogle) -> None:
         credentials = make()
         credentials.refresh(request_)
         copied = credentials.with_quota_project("q")
@@ -552,7 +742,7 @@ class TestExpirySetByALibrary:
         assert ask(copied, request_) == "Bearer federated-2" == f"Bearer {credentials.token}"
 
 
-def test_no_thread_outlives_its_refresh(
+def test_no_thread_outlives_its_exchange(
     make: Make, request_: FakeGoogle, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     started: list[threading.Thread] = []
@@ -566,8 +756,9 @@ def test_no_thread_outlives_its_refresh(
     credentials = make()
     for number in range(1, 6):
         advisory(credentials, request_, clock)
-        assert len(started) == number - 1
+        assert len(started) == number
         ask(credentials, request_)
-        started[-1].join(PATIENCE)
-        assert not started[-1].is_alive()
-        assert len(request_.calls) == number + 1
+        for thread in started:
+            thread.join(PATIENCE)
+            assert not thread.is_alive()
+        assert len(request_.calls) == len(started) == number + 1

@@ -6,9 +6,10 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from core.stand_in import FakeClock
+import pytest
+from core.stand_in import FakeClock, until
 
-from google_auth_botocore import Credentials
+from google_auth_botocore import Credentials, _single_flight
 
 
 class Threads:
@@ -79,6 +80,50 @@ class _Lock:
         elif self._lock.locked():
             self._clock.advance(timeout)
         return self._lock.acquire(blocking=False)
+
+
+class Passing:
+    """Lets time pass for callers that wait on real threads.
+
+    Args:
+        clock: The fake clock.
+        patch: Undone at the end of the test.
+
+    Attributes:
+        looks: How often the clock was read.
+    """
+
+    def __init__(self, clock: FakeClock, patch: pytest.MonkeyPatch) -> None:
+        self._clock, self.looks, self._monotonic = clock, 0, clock.monotonic
+        patch.setattr(clock, "monotonic", self._look)
+        patch.setattr(_single_flight, "_PIECE", 0.001)
+
+    def _look(self) -> float:
+        self.looks += 1
+        return self._monotonic()
+
+    def seconds(self, seconds: float) -> None:
+        """Let time pass as it usually does."""
+        while seconds > 0:
+            self._seen()
+            self._clock.advance(min(seconds, 2.0))
+            seconds -= 2.0
+        self._seen()
+
+    def suspended(self, seconds: float) -> None:
+        """Let time pass while the process stands still."""
+        self._seen()
+        self._clock.advance(seconds)
+
+    def _seen(self) -> None:
+        """Return when the callers have looked at the clock some times more."""
+        before = self.looks
+        until(lambda: self.looks >= before + 40)
+
+
+def workers() -> list[threading.Thread]:
+    """Return the threads that perform exchanges now."""
+    return [each for each in threading.enumerate() if each.name == "google-auth-botocore exchange"]
 
 
 def ask(credentials: Credentials, request: Any) -> str:

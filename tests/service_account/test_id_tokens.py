@@ -31,8 +31,9 @@ from google_auth_botocore import (
     ConfigurationError,
     Credentials,
     IDTokenCredentials,
+    Token,
     TransientFederationError,
-    _token,
+    _single_flight,
 )
 from google_auth_botocore._base import SourceCredentials
 from google_auth_botocore.emulator import Emulator, Fault
@@ -290,7 +291,7 @@ class TestRefresh:
     @pytest.fixture(name="background")
     def _background(self, monkeypatch: pytest.MonkeyPatch, clock: FakeClock) -> Threads:
         threads = Threads(clock)
-        monkeypatch.setattr(_token, "threading", threads)
+        monkeypatch.setattr(_single_flight, "threading", threads)
         return threads
 
     def test_in_the_advisory_window_the_token_is_used_while_one_refresh_runs(
@@ -321,7 +322,7 @@ class TestRefresh:
         background.run()
 
         [warning] = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
-        assert "ahead of its end" in warning
+        assert "could not be refreshed in the background" in warning
         assert old.value not in warning
         assert id_tokens.get_token() == old
 
@@ -332,7 +333,7 @@ class TestRefresh:
         clock.advance(3600)
         barrier = threading.Barrier(THREADS)
 
-        def request(number: int) -> _token.Token:
+        def request(number: int) -> Token:
             mine = copy.copy(id_tokens) if number % 2 else id_tokens
             barrier.wait(60)
             return mine.get_token()

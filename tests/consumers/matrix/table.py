@@ -36,7 +36,6 @@ class Row(NamedTuple):
 
 COLUMNS: dict[str, Column] = {name: getattr(columns, name) for name in Row._fields}
 
-_IN_THE_CALL = "calls wait, ½ min"  # httplib2 can't be used by a second thread
 _GRPC = Row(refused="Unauthenticated, user refreshes its scopes")  # its channels never ask for another token
 _GCSFS = Row(
     refused="HttpError, user refreshes",
@@ -50,8 +49,8 @@ _BY_REFRESH = Row(outage="unasked", late_outage="our error, ½ min")
 EXPECTED: dict[type[Consumer], Row] = {
     transports.Requests: Row(),
     transports.Urllib3: Row(),
-    transports.Httplib2: Row(outage=_IN_THE_CALL, late_outage=_IN_THE_CALL),
-    transports.Discovery: Row(outage=_IN_THE_CALL, late_outage=_IN_THE_CALL),
+    transports.Httplib2: Row(),
+    transports.Discovery: Row(),
     transports.Gspread: Row(),
     cloud.Storage: Row(),
     cloud.TransferManager: Row(),

@@ -19,7 +19,7 @@ from core.stand_in import FakeClock
 from refresh.threads import Threads
 
 from consumers.google_clients.apis import Certificate, GrpcApi, HttpApi
-from google_auth_botocore import Credentials, _token
+from google_auth_botocore import Credentials, _single_flight
 from google_auth_botocore.emulator import Emulator, Fault, TokenInfo
 from google_auth_botocore.emulator.sandbox import Sandbox
 
@@ -95,7 +95,7 @@ class World:
         self.sandbox, self.certificate, self.patch = sandbox, certificate, patch
         self.clock = FakeClock(now=time.time())
         self.threads = Threads(self.clock)
-        self.threads.Event = threading.Event  # type: ignore[assignment]  # here threads wait for each other
+        self.threads.Lock = threading.Lock  # type: ignore[assignment,method-assign]  # here threads wait for each other
         google, role = sandbox.google, sandbox.arn.rpartition("/")[0]
         self._account = google.add_service_account(f"{name}@my-project.iam.gserviceaccount.com").email
         google.grant(self._account, "roles/iam.workloadIdentityUser", sandbox.provider.principal_set("aws_role", role))
@@ -105,13 +105,13 @@ class World:
         patch.setattr(google, "clock", self.clock.time)
         patch.setattr(sandbox.storage, "_check", google.check_access_token)
         patch.setattr(Credentials, "_clock", self.clock)
-        patch.setattr(_token, "threading", self.threads)
+        patch.setattr(_single_flight, "threading", self.threads)
         keys = google.aws_keys.issue(sandbox.arn, lifetime=86_400)
         patch.setenv("AWS_ACCESS_KEY_ID", keys.access_key_id)
         patch.setenv("AWS_SECRET_ACCESS_KEY", keys.secret_access_key)
         patch.setenv("AWS_SESSION_TOKEN", keys.session_token or "")
         patch.setenv("AWS_REGION", "eu-central-1")
-        self.wait_by_the_clock("google_auth_botocore._transport.random")
+        self.wait_by_the_clock("google_auth_botocore._sender.random")
         arguments = {**sandbox.credentials_arguments(), "service_account_email": self._account}
         self.credentials = Credentials(**arguments)
         self.http = HttpApi(google)

@@ -1,0 +1,361 @@
+"""Exchanges that fail, hang or end late, and callers that meet one at a bad moment."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import threading
+import weakref
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from core.conftest import Make
+from core.stand_in import ACCOUNT, Answer, FakeClock, FakeGoogle, Sent, federated, until
+
+from google_auth_botocore import (
+    Credentials,
+    TransientFederationError,
+    _aws,
+    _clock,
+    _single_flight,
+)
+from google_auth_botocore._clock import Moment
+from google_auth_botocore._exchange import ExchangeContext, PromptRequired
+from refresh.test_source import PATIENCE, Gate, WaitsInVain, advisory, waits_for
+from refresh.threads import Passing, Threads, ask, workers
+
+
+@pytest.fixture(name="background")
+def _background(monkeypatch: pytest.MonkeyPatch, clock: FakeClock) -> Threads:
+    threads = Threads(clock)
+    monkeypatch.setattr(_single_flight, "threading", threads)
+    return threads
+
+
+class SignalError(Exception):
+    """What a signal handler raises, as Celery's SoftTimeLimitExceeded."""
+
+
+class TestRaces:
+    """Something happens between two lines of a caller."""
+
+    def test_a_token_that_arrives_while_a_request_looks_at_the_old_one_is_used(
+        self,
+        make: Make,
+        request_: FakeGoogle,
+        background: Threads,
+        clock: FakeClock,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        """No second exchange starts."""
+        credentials = make()
+        ask(credentials, request_)
+        clock.advance(3600)
+        self._refresh_at_the_next_look(credentials, request_, monkeypatch)
+        assert ask(credentials, request_) == "Bearer federated-2"
+        assert len(request_.calls) == 2
+
+    def test_no_refresh_starts_in_the_background_if_one_ends_while_a_request_looks_at_the_old_token(
+        self,
+        make: Make,
+        request_: FakeGoogle,
+        background: Threads,
+        clock: FakeClock,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        credentials = make()
+        advisory(credentials, request_, clock)
+        self._refresh_at_the_next_look(credentials, request_, monkeypatch)
+        ask(credentials, request_)
+        assert (len(request_.calls), background.standing) == (2, [])
+
+    def _refresh_at_the_next_look(
+        self, credentials: Credentials, request: FakeGoogle, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        read = _clock.read
+
+        def late(of: FakeClock) -> Moment:
+            monkeypatch.setattr(_clock, "read", read)
+            credentials.refresh(request)
+            return read(of)
+
+        monkeypatch.setattr(_clock, "read", late)
+
+
+class TestLate:
+    """An exchange ends after a newer one, or after its token has expired."""
+
+    def test_a_rejection_is_not_remembered(
+        self, make: Make, request_: FakeGoogle, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        credentials, late, passing = make(), Gate(request_), Passing(clock, monkeypatch)
+        late.answer = Answer({"error": "invalid_target"}, 400)
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(ask, credentials, request_)
+            late.reached()
+            passing.suspended(31)
+            assert ask(credentials, request_) == "Bearer federated-2"
+        late.open()
+        credentials.token = None  # as a library may after a 401
+        assert ask(credentials, request_) == "Bearer federated-3"
+
+    def test_a_failure_in_the_background_is_not_a_warning(
+        self, make: Make, request_: FakeGoogle, clock: FakeClock, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """There is a new token, so nothing could be wrong with it."""
+        credentials = make()
+        advisory(credentials, request_, clock)
+        late = Gate(request_)
+        late.answer = Answer({"error": "invalid_target"}, 400)
+        ask(credentials, request_)
+        late.reached()
+        clock.advance(31)
+        credentials.refresh(request_)
+        caplog.clear()
+        late.open()
+        assert caplog.messages == []
+
+    def test_a_token_that_has_expired_meanwhile_is_not_used(
+        self, make: Make, request_: FakeGoogle, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Its lifetime counts from the request, which was sent before the process was suspended."""
+        credentials, late, passing = make(), Gate(request_), Passing(clock, monkeypatch)
+        late.answer, newer = federated("expired", 3600), Gate(request_)
+        with ThreadPoolExecutor(1) as pool:
+            caller = pool.submit(ask, credentials, request_)
+            late.reached()
+            passing.suspended(4000)
+            late.open()
+            newer.release()
+            assert caller.result(PATIENCE) == "Bearer federated-2"
+
+
+class TestFailures:
+    @pytest.mark.parametrize("fails", ["/token", ":generateAccessToken"])
+    def test_a_failure_in_the_background_is_one_warning_whichever_step_fails(
+        self,
+        make: Make,
+        request_: FakeGoogle,
+        background: Threads,
+        clock: FakeClock,
+        caplog: pytest.LogCaptureFixture,
+        fails: str,
+    ) -> None:
+        credentials = make(ACCOUNT)
+        advisory(credentials, request_, clock)
+        clock.advance(390)  # the federated token is about to expire, too
+        if fails == ":generateAccessToken":
+            request_.script.append(request_._google)
+        request_.script.append(Answer({"error": {"code": 403, "message": "x", "status": "PERMISSION_DENIED"}}, 403))
+        ask(credentials, request_)
+        background.run()
+        assert fails in request_.calls[-1].url
+        assert [record.levelname for record in caplog.records] == ["WARNING"]
+
+    @pytest.mark.parametrize("error", [LookupError("of a plug-in"), KeyboardInterrupt()], ids=repr)
+    def test_a_foreign_exception_keeps_no_stack_alive(
+        self, make: Make, request_: FakeGoogle, clock: FakeClock, error: BaseException
+    ) -> None:
+        class Local:
+            """What a caller has on its stack."""
+
+        def raise_it(_: Sent) -> Answer:
+            raise type(error)(*error.args)
+
+        credentials = make()
+
+        def fail() -> weakref.ref[Local]:
+            local = Local()
+            request_.script.append(raise_it)
+            try:
+                ask(credentials, request_)
+            except type(error):
+                return weakref.ref(local)
+            raise AssertionError
+
+        reference = fail()
+        for worker in workers():
+            worker.join(PATIENCE)
+        gc.collect()
+        assert reference() is None
+
+    def test_a_log_handler_does_not_take_the_callers_exception(
+        self, make: Make, request_: FakeGoogle, clock: FakeClock
+    ) -> None:
+        """It uses the credentials, and gets a record of the exchange that failed."""
+        credentials, foreign = make(), LookupError("of a plug-in")
+        logger, seen = logging.getLogger("google_auth_botocore"), list[BaseException]()
+
+        class Shipping(logging.Handler):
+            def emit(self, record: logging.LogRecord) -> None:
+                try:
+                    ask(credentials, request_)
+                except Exception as error:
+                    seen.append(error)
+
+        def raise_it(_: Sent) -> Answer:
+            logging.getLogger("google_auth_botocore").warning("a record of the exchange")
+            raise foreign
+
+        request_.script.append(raise_it)
+        handler = Shipping()
+        logger.addHandler(handler)
+        try:
+            with pytest.raises(LookupError) as caught:
+                ask(credentials, request_)
+            for worker in workers():
+                worker.join(PATIENCE)
+        finally:
+            logger.removeHandler(handler)
+        assert seen, "the handler got no record"
+        assert caught.value is foreign
+
+    def test_the_error_of_a_caller_that_waited_31_seconds_says_what_hangs_and_not_what_was_just_started(
+        self, make: Make, request_: FakeGoogle, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        credentials, gate = make(), Gate(request_)
+        threads, started = WaitsInVain(clock, gate), list[threading.Thread]()
+
+        def first_alone(**arguments: Any) -> threading.Thread:
+            """Return a thread; only the first one begins when it is started."""
+            thread = threading.Thread(**arguments)
+            if started:
+                thread.start = lambda: None  # type: ignore[method-assign]
+            started.append(thread)
+            return thread
+
+        threads.Thread = first_alone  # type: ignore[assignment]
+        monkeypatch.setattr(_single_flight, "threading", threads)
+        with pytest.raises(TransientFederationError) as caught:
+            credentials.refresh(request_)
+        gate.open()
+        assert str(caught.value).startswith(
+            "There is no token after 31 s: Google's Security Token Service at https://sts.googleapis.com/v1/token has not replied."
+        )
+        assert caught.value.step == "exchange"
+
+
+class TestNoThread:
+    """No thread can be started, so that the caller performs the exchange itself."""
+
+    @pytest.fixture(autouse=True)
+    def _broken(self, background: Threads) -> None:
+        background.broken = True
+
+    def test_a_caller_that_handles_another_exception_gets_a_token(
+        self, make: Make, request_: FakeGoogle, clock: FakeClock
+    ) -> None:
+        """Python makes that exception the context of the one that says that there is no thread."""
+        credentials = make()
+        try:
+            raise LookupError("of the caller")
+        except LookupError:
+            assert ask(credentials, request_) == "Bearer federated-1"
+
+
+class TestPrompt:
+    """The keys need an MFA code, for which the thread of one caller asks the user."""
+
+    @pytest.fixture(name="prompt")
+    def _prompt(self, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+        """What happens at the prompt: exceptions and functions, until there are none left."""
+        script: list[Any] = []
+        signer = _aws.AwsIdentity.signer
+
+        def prompting(self: _aws.AwsIdentity, url: str | None, context: ExchangeContext) -> Any:
+            if not context.may_prompt:
+                raise PromptRequired
+            if script:
+                script.pop(0)()
+            return signer(self, url, context)
+
+        monkeypatch.setattr(_aws.AwsIdentity, "signer", prompting)
+        return script
+
+    def test_an_exception_that_the_caller_handles_meanwhile_keeps_its_traceback(
+        self, make: Make, request_: FakeGoogle, clock: FakeClock, prompt: list[Any]
+    ) -> None:
+        """It is the context of an exception that is raised at the prompt, and not part of the exchange."""
+
+        def fail() -> None:
+            raise LookupError("of a plug-in")
+
+        credentials = make()
+        prompt.append(fail)
+        tracebacks = list[object]()
+        try:
+            raise ValueError("of the caller")
+        except ValueError as handled:
+            tracebacks.append(handled.__traceback__)
+            with pytest.raises(LookupError):
+                ask(credentials, request_)
+            tracebacks.append(handled.__traceback__)
+        assert tracebacks[1] is tracebacks[0] is not None
+
+    @pytest.mark.parametrize("kind", [KeyboardInterrupt, SignalError])
+    def test_an_interrupt_is_for_the_caller_that_the_user_was_asked_by(
+        self,
+        make: Make,
+        request_: FakeGoogle,
+        clock: FakeClock,
+        prompt: list[Any],
+        kind: type[BaseException],
+    ) -> None:
+        """Another caller that waits for the exchange asks again."""
+        credentials, interrupt = make(), kind()
+        prompting = list[threading.Thread]()
+        outcomes = dict[threading.Thread, str | BaseException]()
+        arrived = threading.Event()
+
+        class Slow(logging.Handler):
+            """Holds the prompting thread up after its exchange, until the other caller has reacted."""
+
+            def emit(self, record: logging.LogRecord) -> None:
+                arrived.wait(2)
+
+        def interrupted() -> None:
+            prompting.append(threading.current_thread())
+            waits_for(credentials._source, 1)
+            logging.getLogger("google_auth_botocore").warning("a record of the exchange")
+            raise interrupt
+
+        def call() -> None:
+            try:
+                outcomes[threading.current_thread()] = ask(credentials, request_)
+            except BaseException as error:
+                outcomes[threading.current_thread()] = error
+            arrived.set()
+
+        prompt.append(interrupted)
+        logger, handler = logging.getLogger("google_auth_botocore"), Slow()
+        logger.addHandler(handler)
+        try:
+            callers = [threading.Thread(target=call) for _ in range(2)]
+            for caller in callers:
+                caller.start()
+            for caller in callers:
+                caller.join(PATIENCE)
+        finally:
+            logger.removeHandler(handler)
+        [hit] = prompting
+        [other] = [caller for caller in callers if caller is not hit]
+        assert outcomes[hit] is interrupt
+        assert outcomes[other] == "Bearer federated-1"
+
+
+class TestSuspension:
+    def test_no_second_exchange_starts_beside_the_one_that_was_suspended_with_its_caller(
+        self, make: Make, request_: FakeGoogle, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It gets another 30 s, and so does the caller."""
+        credentials, gate, passing = make(), Gate(request_), Passing(clock, monkeypatch)
+        with ThreadPoolExecutor(1) as pool:
+            caller = pool.submit(ask, credentials, request_)
+            gate.reached()
+            passing.suspended(600)
+            looks = passing.looks
+            until(lambda: caller.done() or passing.looks > looks + 10)
+            gate.open()
+            assert caller.result(PATIENCE) == "Bearer federated-1"
+        assert len(request_.calls) == 1
