@@ -126,8 +126,8 @@ class TestLate:
             caller = pool.submit(ask, credentials, request_)
             late.reached()
             passing.suspended(4000)
-            late.open()
             newer.release()
+            late.open()
             assert caller.result(PATIENCE) == "Bearer federated-2"
 
 
