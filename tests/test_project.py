@@ -159,7 +159,17 @@ def test_botocore_sessions_are_one_modules_business() -> None:
     """And signing another's; nobody else in the core knows botocore."""
     users = {path.stem for path in CORE for name in imported(path) if name.startswith("botocore")}
     # The one in `credentials` is for a type.
-    assert users == {"_aws", "_aws_errors", "_aws_keys", "_region", "_session", "_subject_token", "credentials"}
+    assert users == {
+        "_aws",
+        "_aws_errors",
+        "_aws_keys",
+        "_instance_metadata",
+        "_partitions",
+        "_session",
+        "_subject_token",
+        "_web_identity",
+        "credentials",
+    }
 
 
 def test_import_loads_neither_botocore_nor_requests() -> None:

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any, TypeVar
 
-from google_auth_botocore import _aws, _google, _hints, _quiet, _subject_token, _transport
+from google_auth_botocore import _aws, _aws_errors, _google, _hints, _quiet, _subject_token, _transport
 from google_auth_botocore._clock import Clock
 from google_auth_botocore._config import JWT, Settings
 from google_auth_botocore._exchange import DEADLINE, ExchangeContext, Request
@@ -24,7 +24,6 @@ _IAM_SCOPE = "https://www.googleapis.com/auth/iam"
 _LONG_ENOUGH = 60.0
 # How many token sources stay alive without a Credentials object that uses them: clients make short-lived copies.
 _KEPT = 64
-_EXPIRED = {"ExpiredToken", "ExpiredTokenException"}
 
 Result = TypeVar("Result")
 
@@ -78,7 +77,7 @@ class Federation:
         return _quiet.quietly(self._with_federated_token)(
             settings,
             request,
-            ExchangeContext(background=False, deadline=self._clock.monotonic() + DEADLINE),
+            ExchangeContext(background=False, deadline=self._clock.monotonic() + DEADLINE, may_prompt=True),
             lambda sender, bearer: _google.sign_blob(sender, settings, bearer, self.identity.assumed_role, blob),
         )
 
@@ -116,11 +115,10 @@ class Federation:
                 subject_token = self._subject_token(settings, sender, context)
                 return _google.exchange(sender, settings, subject_token, scopes)
             except FederationError as error:
-                # AWS says so to Google of a signed request, and to us where we ask it for a JWT.
-                expired = error.aws_reason or (error.reason if settings.subject_token_type == JWT else None)
-                if expired in _EXPIRED and not resolved_again:
+                if not resolved_again and _aws_errors.rejected_keys(error):
                     resolved_again = True
-                    self.identity.forget()
+                    if not self.identity.forget(context):
+                        raise
                 elif _hints.skewed(str(error)) and not dated_again and sender.date is not None:
                     dated_again = True
                     self._offset = sender.date - self._clock.time()

@@ -256,7 +256,9 @@ class TokenSource:
                     raise _twin(error)
             if self._flight is not None and not self._overdue(self._flight, now):
                 return self._flight, False
-            self._flight = _Flight(context or ExchangeContext(background=False, deadline=now + DEADLINE))
+            self._flight = _Flight(
+                context or ExchangeContext(background=False, deadline=now + DEADLINE, may_prompt=True)
+            )
             return self._flight, True
 
     @staticmethod

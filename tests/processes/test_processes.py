@@ -99,7 +99,7 @@ def test_child_of_a_fork_while_another_thread_holds_a_lock_gets_its_own_token(
 ) -> None:
     held = {
         "source": credentials._source._lock,
-        "identity": credentials._federation.identity._lock,
+        "identity": credentials._federation.identity._guard.lock,
         "federation": credentials._federation._lock,
     }[lock]
     with holding(held):
