@@ -164,6 +164,7 @@ def test_botocore_sessions_are_one_modules_business() -> None:
         "_aws_errors",
         "_aws_keys",
         "_instance_metadata",
+        "_observed_http",
         "_partitions",
         "_session",
         "_subject_token",

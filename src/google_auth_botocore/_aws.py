@@ -88,12 +88,12 @@ class AwsIdentity:
         """Drop keys that AWS rejected, so that the next call resolves them again.
 
         Returns:
-            Whether that may find other keys. It cannot if the keys were set in code.
+            Whether that may find other keys. It cannot if the keys were set in code, and no role is assumed with them.
         """
 
         def drop() -> bool:
             self._forget()
-            return self.session is None or _session.replaceable(self.session)
+            return self.session is None or bool(self.origin.assume_role) or _session.replaceable(self.session)
 
         return self._guard.run(drop, context)
 

@@ -11,12 +11,10 @@ import json
 import re
 from collections.abc import Callable
 from enum import Enum
-from typing import Any, NamedTuple
+from typing import Any
 
 from botocore.credentials import InstanceMetadataProvider
 from botocore.exceptions import (
-    ConnectTimeoutError,
-    EndpointConnectionError,
     MetadataRetrievalError,
     ReadTimeoutError,
 )
@@ -27,8 +25,9 @@ from botocore.utils import (
     resolve_imds_endpoint_mode,
 )
 
-from google_auth_botocore import _aws_errors, _foreign, _hints, _text
+from google_auth_botocore import _aws_errors, _hints, _text
 from google_auth_botocore._aws_retry import Retries
+from google_auth_botocore._observed_http import ObservedHttp, Outcome, unreachable
 
 METHOD = InstanceMetadataProvider.METHOD
 # What a profile's `credential_source` calls it.
@@ -56,46 +55,10 @@ class _RegionFetcher(_Fetcher):  # type: ignore[misc]  # an Any
         return str(self._get_request(self._URL_PATH, self._default_retry, token=token).text)
 
 
-class _Outcome(NamedTuple):
-    """What became of one request: a reply, or the exception."""
-
-    request: Any
-    reply: Any
-    error: Exception | None
-
-    @property
-    def description(self) -> str:
-        seen = str(self.error) if self.reply is None else f"{self.request.url} answered HTTP {self.reply.status_code}"
-        return f"{self.request.method}: {seen}".rstrip(".")
-
-
 class _Verdict(Enum):
     FINAL = "there is no source of keys here"
     TEMPORARY = "the source exists, and may work at the next try"
     DOUBTFUL = "the source may exist"
-
-
-class _Observed:
-    """Takes the place of a fetcher's HTTP session, and notes what became of each request."""
-
-    def __init__(self, http: Any) -> None:
-        self._http = http
-        self.outcomes: list[_Outcome] = []
-
-    def send(self, request: Any) -> Any:
-        if self.outcomes and _unreachable(self.outcomes[-1].error):
-            # botocore goes on without a token, and would wait as long again for a connection.
-            raise self.outcomes[-1].error or RuntimeError
-        try:
-            reply = self._http.send(request)
-        except Exception as error:
-            self.outcomes.append(_Outcome(request, None, error))
-            strange = _foreign.foreign(error, None)
-            if strange is not None:
-                raise strange from None  # a fetcher would take it for a lost connection
-            raise
-        self.outcomes.append(_Outcome(request, reply, None))
-        return reply
 
 
 class InstanceMetadata:
@@ -156,7 +119,7 @@ class InstanceMetadata:
         # Something else may answer in its place, with anything; a missing region is no error, and this is none.
         return name if name and re.fullmatch(r"[a-z0-9-]+", name.strip()) else None
 
-    def _observed(self, fetcher_class: Any) -> tuple[Any, _Observed]:
+    def _observed(self, fetcher_class: Any) -> tuple[Any, ObservedHttp]:
         retries = self._retries()
         timeout: Any = self._timeout
         if retries.again:  # one that has failed may be slow; connecting to it is not
@@ -165,10 +128,10 @@ class InstanceMetadata:
             timeout=timeout, num_attempts=self._attempts, user_agent=self._user_agent, config=self._config
         )
         # `_session` is private to botocore; nothing public shows what a fetcher met. A test notices when it goes.
-        observed = fetcher._session = _Observed(fetcher._session)
+        observed = fetcher._session = ObservedHttp(fetcher._session)
         return fetcher, observed
 
-    def _explain(self, url: str, outcomes: list[_Outcome]) -> None:
+    def _explain(self, url: str, outcomes: list[Outcome]) -> None:
         """Raise if the service exists and failed; return if there is no source here."""
         if get_environ_proxies(url):
             # A proxy's errors say nothing: it cannot reach an address that only this machine has.
@@ -180,10 +143,10 @@ class InstanceMetadata:
                     raise MetadataRetrievalError(error_msg=f"Instance metadata failed: {outcome.description}")
 
 
-def _judge(outcome: _Outcome, *, seen: bool) -> _Verdict:
+def _judge(outcome: Outcome, *, seen: bool) -> _Verdict:
     request, reply, error = outcome
     if reply is None:
-        if _unreachable(error):
+        if unreachable(error):
             return _Verdict.TEMPORARY if seen else _Verdict.FINAL
         # With a hop limit of 1, a container never gets the answer to this request, but those to all others.
         lost = isinstance(error, ReadTimeoutError) and request.method == "PUT"
@@ -219,7 +182,3 @@ def _judge_keys(text: str) -> _Verdict:
             _hints.AWS_INSTANCE_ROLE,
         )
     return _Verdict.FINAL
-
-
-def _unreachable(error: Exception | None) -> bool:
-    return isinstance(error, (ConnectTimeoutError, EndpointConnectionError)) and not _aws_errors.exhausted(error)

@@ -18,6 +18,7 @@ from botocore.utils import ContainerMetadataFetcher
 
 from google_auth_botocore import _quiet
 from google_auth_botocore._aws_retry import LONGEST_REQUEST, Retries
+from google_auth_botocore._observed_http import HonestHttp
 
 _FILES = {"AWS_CONFIG_FILE": "~/.aws/config", "AWS_SHARED_CREDENTIALS_FILE": "~/.aws/credentials"}
 # What else a session looks at, and may find wrong, before it asks the first link of its chain.
@@ -79,12 +80,10 @@ def be_patient(session: Any, retries: Retries) -> None:
         name = "metadata_service_timeout"
         session.set_config_variable(name, max(timeout, session.get_config_variable(name)))
     chain = session.get_component("credential_provider")
-    # It takes `_instance_metadata` as its last link instead.
-    chain.remove(InstanceMetadataProvider.METHOD)
-    if retries.again:
-        chain.remove(ContainerProvider.METHOD)
-        fetcher = ContainerMetadataFetcher(session=URLLib3Session(timeout=timeout))
-        chain.providers.append(ContainerProvider(fetcher=fetcher))
+    chain.remove(InstanceMetadataProvider.METHOD)  # `_instance_metadata` takes its place as the last link
+    chain.remove(ContainerProvider.METHOD)
+    http = URLLib3Session(timeout=timeout if retries.again else ContainerMetadataFetcher.TIMEOUT_SECONDS)
+    chain.providers.append(ContainerProvider(fetcher=ContainerMetadataFetcher(session=HonestHttp(http))))
 
 
 def limit_requests(session: Any, timeout: float) -> None:
