@@ -24,7 +24,7 @@ from google_auth_botocore import (
     _web_identity,
 )
 from google_auth_botocore._aws_guard import Guard
-from google_auth_botocore._aws_source import Source as Source
+from google_auth_botocore._aws_source import Source
 from google_auth_botocore._clock import Clock, SystemClock
 from google_auth_botocore._exchange import DEADLINE, ExchangeContext, PromptRequired
 from google_auth_botocore._instance_metadata import InstanceMetadata
@@ -208,9 +208,9 @@ class AwsIdentity:
                 session.set_config_variable("region", self._configured_region(session) or _region.USUAL)
                 self._own = session
             return self._own
-        if self._forked and _session.carryable(self.session):
-            self.session = self._patient(_session.anew(self.session))
-        elif self._replace and _session.replaceable(self.session):
+        if (self._forked and _session.carryable(self.session)) or (
+            self._replace and _session.replaceable(self.session)
+        ):
             self.session = self._patient(_session.anew(self.session))
         self._forked = self._replace = False
         return self.session

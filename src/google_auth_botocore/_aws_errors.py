@@ -99,7 +99,9 @@ def translated(error: Exception) -> FederationError:
     # A container's endpoint that answers 4xx has refused; one that breaks down, or can't be reached, may come back.
     transient = isinstance(error, _TRANSIENT) and not re.search(r"non 200 response 4(?!08|29)", str(error))
     if isinstance(error, botocore.exceptions.CredentialRetrievalError) and _provider(error) == "iam-role":
-        transient = True  # metadata that has given keys before, and no new ones: when they are resolved again, it says why
+        transient = (
+            True  # metadata that has given keys before, and no new ones: when they are resolved again, it says why
+        )
     if isinstance(error, botocore.exceptions.ClientError):
         response: Mapping[str, Any] = error.response
         reason = _text.cleaned(str(response.get("Error", {}).get("Code") or "")) or reason

@@ -68,7 +68,7 @@ class Guard:
         finally:
             # The first thing that happens here: an interrupt in between would leave the lock held for ever. Without a
             # flag that says whether it was acquired, because an interrupt may strike before the flag is set.
-            try:
+            try:  # noqa: SIM105 - suppress() would be called first
                 self.lock.release()
             except RuntimeError:
                 pass  # another thread has it
@@ -92,7 +92,7 @@ class Guard:
         while True:
             try:
                 return self._attempt(work, keep_keys=keep_keys)
-            except TransientFederationError:
+            except TransientFederationError:  # noqa: PERF203 - a loop of tries
                 if not self.retries.pause():
                     raise
 

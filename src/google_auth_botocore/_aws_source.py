@@ -13,6 +13,7 @@ from google_auth_botocore.exceptions import ConfigurationError
 _ROLE_SESSION_NAME = "google-auth-botocore"
 _ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/\S+")
 
+
 class Source(NamedTuple):
     """Where the AWS identity comes from; everything that goes into a pickle.
 

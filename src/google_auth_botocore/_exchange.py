@@ -33,9 +33,9 @@ class ExchangeContext:
 
     def __init__(self, *, background: bool, deadline: float, may_prompt: bool = False) -> None:
         self.background = background
-        self.deadline = deadline
+        self.deadline: float = deadline
         self.may_prompt = may_prompt
-        self.not_before = 0.0
+        self.not_before: float = 0.0
         self._resumed = False
 
     def resume(self, now: float) -> None:

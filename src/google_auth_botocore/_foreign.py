@@ -38,7 +38,9 @@ def foreign(error: BaseException, ambient: BaseException | None) -> BaseExceptio
         return error
     for each in chain(error, ambient):
         # An ImportError or the like that botocore has caught itself is no failure; only the outermost one counts.
-        if not _of_source(each) or (each is error and type(each).__module__ == "builtins" and isinstance(each, _BROKEN)):
+        if not _of_source(each) or (
+            each is error and type(each).__module__ == "builtins" and isinstance(each, _BROKEN)
+        ):
             return each
     return None
 

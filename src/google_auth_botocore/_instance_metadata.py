@@ -7,6 +7,7 @@ temporary; one that cannot be reached is no source.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from collections.abc import Callable
@@ -96,10 +97,9 @@ class InstanceMetadata:
         """Return the role's keys as botocore's fetcher does; credentials call it for each refresh."""
         fetcher, observed = self._observed(_KeysFetcher)
         keys: dict[str, Any] = {}
-        try:
+        # Raised if version 1 is switched off and version 2 gave no token; the reason is among the outcomes.
+        with contextlib.suppress(MetadataRetrievalError):
             keys = fetcher.retrieve_iam_role_credentials()
-        except MetadataRetrievalError:
-            pass  # version 1 is switched off and version 2 gave no token; why it did not, is observed
         if keys:
             self.seen = True
         else:

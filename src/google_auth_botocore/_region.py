@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import Any
-
 
 from google_auth_botocore import _hints
 from google_auth_botocore._external_account import USUAL_VERIFICATION_URL

@@ -83,7 +83,8 @@ def be_patient(session: Any, retries: Retries) -> None:
     chain.remove(InstanceMetadataProvider.METHOD)  # `_instance_metadata` takes its place as the last link
     chain.remove(ContainerProvider.METHOD)
     http = URLLib3Session(timeout=timeout if retries.again else ContainerMetadataFetcher.TIMEOUT_SECONDS)
-    chain.providers.append(ContainerProvider(fetcher=ContainerMetadataFetcher(session=HonestHttp(http))))
+    fetcher: Any = ContainerMetadataFetcher(session=HonestHttp(http))
+    chain.providers.append(ContainerProvider(fetcher=fetcher))
 
 
 def limit_requests(session: Any, timeout: float) -> None:

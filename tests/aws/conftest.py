@@ -78,14 +78,18 @@ class HurriedClock(SystemClock):
 
     def __init__(self) -> None:
         self.pauses: list[float] = []
-        self.on_pause: Callable[[], object] = lambda: None
+        self._at_pause: dict[int, Callable[[], object]] = {}
 
     def monotonic(self) -> float:
         return super().monotonic() + sum(self.pauses)
 
     def sleep(self, seconds: float, /) -> None:
         self.pauses.append(seconds)
-        self.on_pause()
+        self._at_pause.get(len(self.pauses), lambda: None)()
+
+    def at_pause(self, number: int, do: Callable[[], object]) -> None:
+        """Do something in a pause, counted from 1."""
+        self._at_pause[number] = do
 
 
 @pytest.fixture(name="clock")

@@ -105,7 +105,11 @@ def _run(path: Path, arguments: dict[str, Any], variables: dict[str, str] | None
     options = ["-S"] if path.suffix == ".zip" else []
     done = subprocess.run(
         [sys.executable, *options, "-c", _TOKEN, json.dumps(arguments)],
-        env={**os.environ, **(variables or {}), "PYTHONPATH": os.pathsep.join((str(path), str(path.parent / "compiled")))},
+        env={
+            **os.environ,
+            **(variables or {}),
+            "PYTHONPATH": os.pathsep.join((str(path), str(path.parent / "compiled"))),
+        },
         capture_output=True,
         text=True,
         timeout=120,

@@ -57,7 +57,8 @@ def _sources(silent: str, config: Write, issue: Issue) -> dict[str, tuple[dict[s
 
 @pytest.mark.parametrize("source", ["imds", "container", "sts", "process"])
 @pytest.mark.parametrize(
-    "raised", [SoftTimeLimitExceeded("limit"), TimeoutError("limit"), OwnTimeout("limit"), KeyboardInterrupt(), SystemExit(3)]
+    "raised",
+    [SoftTimeLimitExceeded("limit"), TimeoutError("limit"), OwnTimeout("limit"), KeyboardInterrupt(), SystemExit(3)],
 )
 def test_exception_of_a_signal_handler_is_the_callers(
     issue: Issue,
@@ -220,7 +221,9 @@ def test_exception_sent_to_a_thread_is_that_threads(issue: Issue, silent: str, m
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # files that an interrupted open() leaves
+@pytest.mark.filterwarnings(
+    "ignore::pytest.PytestUnraisableExceptionWarning"
+)  # files that an interrupted open() leaves
 def test_signals_at_random_moments_leave_no_lock_and_no_keys(
     issue: Issue, config: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:

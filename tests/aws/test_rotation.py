@@ -13,7 +13,7 @@ import boto3
 import botocore.session
 import pytest
 
-from aws.conftest import ACCOUNT, ROLE, Federation, HurriedClock, Issue, Write, arn, environment, ini, set_all
+from aws.conftest import ACCOUNT, ROLE, Federation, HurriedClock, Issue, arn, environment, ini, set_all
 from google_auth_botocore import Credentials, FederationError
 from google_auth_botocore.emulator import AwsKeys, Emulator, Fault
 from google_auth_botocore.emulator._http import Call, Response, Route
@@ -196,7 +196,7 @@ def test_file_that_turns_from_keys_to_a_role_is_read_again(
 ) -> None:
     old = issue("old")
     _file(tmp_path, ini("team", old))
-    set_all(monkeypatch, {"AWS_PROFILE": "team", "AWS_REGION": "eu-west-1"})
+    set_all(monkeypatch, {"AWS_PROFILE": "team", "AWS_DEFAULT_REGION": "eu-west-1"})
     credentials = federation.credentials(session=session())
     credentials.refresh(None)
     _file(tmp_path, ini("base", user))
