@@ -191,6 +191,11 @@ def test_building_an_object_loads_all_that_a_token_takes(arguments: str, monkeyp
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     program = (
         "import sys, types, google_auth_botocore as g\n"
+        "from google_auth_botocore._base import SourceCredentials\n"
+        "from google_auth_botocore._clock import SystemClock\n"
+        "class Late(SystemClock):\n"  # STS is not there, and is not waited for
+        "    def sleep(self, seconds): self.monotonic = lambda: float('inf')\n"
+        "SourceCredentials._clock = Late()\n"
         "c = g.Credentials('projects/1/locations/global/workloadIdentityPools/p/providers/q'"
         f"{arguments}, token_url='http://127.0.0.1:1/')\n"
         "before = set(sys.modules)\n"

@@ -37,12 +37,9 @@ def foreign(error: BaseException, ambient: BaseException | None) -> BaseExceptio
     if not isinstance(error, Exception):
         return error
     for each in chain(error, ambient):
-        # An ImportError or the like that botocore has caught itself is no failure; only the outermost one counts.
-        if not _of_source(each) or (
-            each is error and type(each).__module__ == "builtins" and isinstance(each, _BROKEN)
-        ):
+        if not _of_source(each):
             return each
-    return None
+    return error if _is_broken(error) else None
 
 
 def chain(error: BaseException, ambient: BaseException | None = None) -> Iterator[BaseException]:
@@ -58,6 +55,19 @@ def chain(error: BaseException, ambient: BaseException | None = None) -> Iterato
         kwargs = getattr(each, "kwargs", None)  # where botocore's exceptions keep what they were made from
         built_from = kwargs.get("error") if isinstance(kwargs, dict) else None
         pending += [each.__cause__, each.__context__, built_from, getattr(each, "reason", None), *each.args]
+
+
+def _is_broken(error: Exception) -> bool:
+    if type(error).__module__ != "builtins" or not isinstance(error, _BROKEN):
+        return False
+    # What a source printed may be nested that deeply; otherwise the caller's stack is.
+    return not (isinstance(error, RecursionError) and _innermost(error.__traceback__) == "json.decoder")
+
+
+def _innermost(traceback: TracebackType | None) -> str:
+    while traceback is not None and traceback.tb_next is not None:
+        traceback = traceback.tb_next
+    return "" if traceback is None else str(traceback.tb_frame.f_globals.get("__name__"))
 
 
 def _of_source(error: BaseException) -> bool:

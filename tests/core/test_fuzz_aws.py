@@ -24,6 +24,7 @@ from hypothesis import strategies as st
 
 from core.mutations import bodies, mutated, near
 from core.stand_in import PROVIDER, Answer, FakeGoogle, Sent, federated, shown
+from aws.conftest import HurriedClock
 from google_auth_botocore import ConfigurationError, Credentials, FederationError
 
 SECRET_KEY = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
@@ -75,6 +76,7 @@ def _wire(_keys: None, monkeypatch: pytest.MonkeyPatch) -> Wire:
     monkeypatch.setattr(botocore.httpsession.URLLib3Session, "send", lambda _, request: wire.send(request))
     monkeypatch.setattr(botocore.utils.ContainerMetadataFetcher, "SLEEP_TIME", 0)
     monkeypatch.setattr(time, "sleep", lambda _: None)
+    monkeypatch.setattr(Credentials, "_clock", HurriedClock())
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
         monkeypatch.delenv(name)
     return wire
