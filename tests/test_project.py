@@ -225,7 +225,18 @@ def test_botocore_sessions_are_one_modules_business() -> None:
     """And signing another's; nobody else in the core knows botocore."""
     users = {path.stem for path in CORE for name in imported(path) if name.startswith("botocore")}
     # The one in `credentials` is for a type.
-    assert users == {"_aws", "_aws_errors", "_aws_keys", "_region", "_session", "_subject_token", "credentials"}
+    assert users == {
+        "_aws",
+        "_aws_errors",
+        "_aws_keys",
+        "_instance_metadata",
+        "_observed_http",
+        "_partitions",
+        "_session",
+        "_subject_token",
+        "_web_identity",
+        "credentials",
+    }
 
 
 def test_import_loads_neither_botocore_nor_requests() -> None:
@@ -246,6 +257,11 @@ def test_building_an_object_loads_all_that_a_token_takes(arguments: str, monkeyp
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     program = (
         "import sys, types, google_auth_botocore as g\n"
+        "from google_auth_botocore._base import SourceCredentials\n"
+        "from google_auth_botocore._clock import SystemClock\n"
+        "class Late(SystemClock):\n"  # STS is not there, and is not waited for
+        "    def sleep(self, seconds): self.monotonic = lambda: float('inf')\n"
+        "SourceCredentials._clock = Late()\n"
         "c = g.Credentials('projects/1/locations/global/workloadIdentityPools/p/providers/q'"
         f"{arguments}, token_url='http://127.0.0.1:1/')\n"
         "before = set(sys.modules)\n"

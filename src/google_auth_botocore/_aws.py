@@ -8,78 +8,31 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-import re
-import threading
-from collections.abc import Callable, Mapping
-from functools import partial
-from typing import Any, NamedTuple, TypeVar
+from typing import Any
 
 import botocore.credentials
-from botocore.credentials import AssumeRoleCredentialFetcher, EnvProvider
+from botocore.credentials import AssumeRoleCredentialFetcher, EnvProvider, ReadOnlyCredentials
+from botocore.exceptions import CredentialRetrievalError, MetadataRetrievalError
 
-from google_auth_botocore import _aws_errors, _aws_keys, _config, _exchange_log, _hints, _redaction, _region, _session
-from google_auth_botocore._exchange import ExchangeContext
-from google_auth_botocore._subject_token import Signer
-from google_auth_botocore.exceptions import (
-    ConfigurationError,
-    FederationError,
-    TransientFederationError,
+from google_auth_botocore import (
+    _aws_errors,
+    _aws_keys,
+    _exchange_log,
+    _hints,
+    _instance_metadata,
+    _region,
+    _session,
+    _web_identity,
 )
+from google_auth_botocore._aws_guard import Guard
+from google_auth_botocore._aws_source import Source
+from google_auth_botocore._clock import Clock, SystemClock
+from google_auth_botocore._exchange import DEADLINE, ExchangeContext, PromptRequired
+from google_auth_botocore._instance_metadata import InstanceMetadata
+from google_auth_botocore._subject_token import Signer
+from google_auth_botocore.exceptions import ConfigurationError, FederationError
 
 _LOGGER = logging.getLogger(__name__)
-
-# Fixed, so that principal://…/subject/arn:aws:sts::ACCOUNT:assumed-role/ROLE/google-auth-botocore can be bound to.
-_ROLE_SESSION_NAME = "google-auth-botocore"
-# Nobody who needs a token waits longer for another thread's work on the same identity.
-_LOCK_TIMEOUT = 30.0
-_ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/\S+")
-
-Result = TypeVar("Result")
-
-
-class Source(NamedTuple):
-    """Where the AWS identity comes from; everything that goes into a pickle.
-
-    Attributes:
-        profile: Profile of the session made here.
-        region: Region given in code.
-        assume_role: Arguments of AssumeRole, in the order of their names.
-    """
-
-    profile: str | None = None
-    region: str | None = None
-    assume_role: tuple[tuple[str, Any], ...] = ()
-
-
-def source(profile: object, region: object, assume_role: object) -> Source:
-    """Checks the AWS arguments of `Credentials`.
-
-    Raises:
-        ConfigurationError: One of them can't be right.
-    """
-    arguments = {"RoleArn": assume_role} if isinstance(assume_role, str) else assume_role
-    if arguments is not None:
-        if (
-            not isinstance(arguments, Mapping)
-            or not all(isinstance(name, str) for name in arguments)
-            or not _ROLE_ARN.fullmatch(str(arguments.get("RoleArn")))
-        ):
-            if isinstance(assume_role, Mapping):  # an ExternalId is nobody else's business
-                assume_role = {name: value if name == "RoleArn" else "…" for name, value in assume_role.items()}
-            raise ConfigurationError(
-                "assume_role must be a role's ARN (arn:aws:iam::123456789012:role/NAME), or a mapping of AssumeRole's "
-                f"arguments with such a RoleArn, not {_redaction.quoted(assume_role)}."
-            )
-        arguments = {"RoleSessionName": _ROLE_SESSION_NAME, **arguments}
-    return Source(
-        _config.optional_text("profile", profile or None),
-        _region.given(_config.optional_text("region", region or None)),
-        tuple(sorted(arguments.items())) if arguments else (),
-    )
-
-
-def _regional(builtins: dict[str, Any], **_: object) -> None:
-    builtins["AWS::STS::UseGlobalEndpoint"] = False
 
 
 class AwsIdentity:
@@ -89,10 +42,14 @@ class AwsIdentity:
         origin: Profile, region and role.
         session: A botocore or boto3 session; None for one of our own.
         asks_aws: AWS will be asked for a JWT, which takes a session wherever the keys are.
+        clock: Elapsed time and sleep, for retries and deadlines.
     """
 
-    def __init__(self, origin: Source, session: Any = None, *, asks_aws: bool = False) -> None:
+    def __init__(
+        self, origin: Source, session: Any = None, *, asks_aws: bool = False, clock: Clock | None = None
+    ) -> None:
         self.origin = origin
+        self._clock: Clock = SystemClock() if clock is None else clock
         # boto3 keeps the session that it wraps in a private attribute; all of boto3's own extensions read it there.
         self.session = self._given = getattr(session, "_session", session)
         if session is not None and (isinstance(session, type) or not hasattr(self.session, "get_scoped_config")):
@@ -114,12 +71,12 @@ class AwsIdentity:
         self._forked = False
 
     def _start_afresh(self) -> None:
-        self._lock = threading.Lock()
-        self._own: Any = None
-        self._credentials: Any = None
-        self._look_again = False
+        self._guard = Guard(self._clock, self._forget)
+        self._forget()
+        self._replace = False
+        # What is true of a machine for good.
         self._metadata_region: str | None = None
-        self._configured: bool | None = None
+        self._metadata_seen = False
         # ARN of the role without its session, arn:aws:sts::ACCOUNT:assumed-role/ROLE, where the configuration says it.
         self.assumed_role: str | None = None
 
@@ -128,15 +85,26 @@ class AwsIdentity:
         self._start_afresh()
         self._forked = True
 
-    def forget(self) -> None:
-        """Drops keys that AWS no longer takes; the next call resolves them again."""
-        self._guarded(self._forget)
+    def forget(self, context: ExchangeContext | None = None) -> bool:
+        """Drop keys that AWS rejected, so that the next call resolves them again.
+
+        Returns:
+            Whether that may find other keys. It cannot if the keys were set in code, and no role is assumed with them.
+        """
+
+        def drop() -> bool:
+            self._forget()
+            return self.session is None or bool(self.origin.assume_role) or _session.replaceable(self.session)
+
+        return self._guard.run(drop, context)
 
     def _forget(self) -> None:
-        self._credentials = None
-        self._own = None
-        self._configured = None
-        self._look_again = self.session is not None
+        self._credentials: Any = None  # the last ones of the chain; of a role, the role's
+        self._base: Any = None  # those that the role is assumed with, or the same
+        self._own: Any = None
+        self._configured: bool | None = None
+        # A session reads its files once, and keeps the keys that it found.
+        self._replace = self.session is not None
 
     def signer(self, verification_url: str | None, context: ExchangeContext) -> Signer:
         """The keys as they are now, and the endpoint they are verified at.
@@ -147,13 +115,19 @@ class AwsIdentity:
 
         Raises:
             FederationError: botocore finds no keys, half a set, or its source fails.
+            PromptRequired: An MFA code is needed, and the context does not allow asking for it.
         """
-        return self._guarded(lambda: self._signer(verification_url, context))
+        keys, credentials, session = self._guard.run(lambda: self._keys(context), context)
+
+        def place() -> tuple[str, str]:
+            return _region.endpoint(self._region(session, credentials), verification_url)
+
+        region, host = self._guard.run(place, context, keep_keys=True)
+        _LOGGER.debug("AWS keys from %s, to be verified at %s in %s", _session.method(credentials), host, region)
+        return Signer(keys, region, host)
 
     def web_identity_token(self, audience: str, context: ExchangeContext) -> str:
-        """A JWT in which AWS says who the caller is: GetWebIdentityToken, signed with RS256, which Google takes too.
-
-        https://docs.aws.amazon.com/STS/latest/APIReference/API_GetWebIdentityToken.html
+        """A JWT in which AWS says who the caller is.
 
         Args:
             audience: Who is to trust it.
@@ -161,78 +135,22 @@ class AwsIdentity:
 
         Raises:
             FederationError: As `signer`; or the account has it switched off, or the region is not known.
+            PromptRequired: As `signer`.
         """
 
         def ask() -> str:
-            session = self._session()
-            credentials, region = self._from_session(context)
-            if region in (None, "aws-global"):
-                raise _aws_errors.failed(
-                    "GetWebIdentityToken has regional endpoints only, and no AWS region is set.",
-                    "NoRegionError",
-                    _hints.AWS_REGION,
-                )
-            keys = _aws_keys.usable(credentials)
-            client = session.create_client(
-                "sts",
-                region_name=region,
-                config=_session.client_config(),
-                aws_access_key_id=keys.access_key,
-                aws_secret_access_key=keys.secret_key,
-                aws_session_token=keys.token,
-            )
-            if not hasattr(client, "get_web_identity_token"):
-                raise _aws_errors.failed(
-                    f"botocore {botocore.__version__} does not know GetWebIdentityToken.",
-                    "UnknownOperation",
-                    "Upgrade it: pip install --upgrade botocore",
-                )
-            # Whatever sts_regional_endpoints says.
-            client.meta.events.register("before-endpoint-resolution.sts", _regional)
-            reply = client.get_web_identity_token(Audience=[audience], SigningAlgorithm="RS256")
-            return str(reply["WebIdentityToken"])
+            keys, credentials, session = self._keys_from_session(context)
+            region = self._region(session, credentials)
+            return _web_identity.request(session, keys, region, audience, self._client_config())
 
-        return self._guarded(ask)
+        return self._guard.run(ask, context)
 
-    def _guarded(self, work: Callable[[], Result]) -> Result:
-        if not self._lock.acquire(timeout=_LOCK_TIMEOUT):
-            raise TransientFederationError(
-                f"Another thread has been waiting for the AWS credentials for {_LOCK_TIMEOUT:.0f} s.",
-                step="aws",
-            )
-        try:
-            return work()
-        except FederationError:
-            self._forget()
-            raise
-        except Exception as error:  # noqa: BLE001 - botocore lets RuntimeError, ValueError and dateutil's errors through
-            failure = error
-            # What was resolved may be half of it, or out of date: the next call looks again.
-            self._forget()
-            if (
-                self.session is not None
-                and isinstance(error, _aws_errors.OF_A_FILE)
-                and _session.by_chain(self.session)
-            ):
-                # A session reads its files once; where it could not, another one may by now.
-                self.session = _session.anew(self.session)
-        finally:
-            self._lock.release()
-        try:
-            raise _aws_errors.translated(failure) from _redaction.safe_cause(failure, hide=_aws_errors.SECRET)
-        finally:
-            del failure  # whose traceback has this frame
-
-    def _signer(self, verification_url: str | None, context: ExchangeContext) -> Signer:
-        credentials: Any
-        if self._environment_decides():
-            credentials, region = EnvProvider().load(), self._stated_region()
-        else:
-            credentials, region = self._from_session(context)
-        keys = _aws_keys.usable(credentials)
-        region, host = _region.endpoint(region, verification_url)
-        _LOGGER.debug("AWS keys from %s, to be verified at %s in %s", _session.method(credentials), host, region)
-        return Signer(keys, region, host)
+    def _keys(self, context: ExchangeContext) -> tuple[ReadOnlyCredentials, Any, Any]:
+        """One set of keys, the credentials object and, unless the environment has them, the session that they came from."""
+        if not self._environment_decides():
+            return self._keys_from_session(context)
+        credentials = EnvProvider().load()
+        return _aws_keys.usable(credentials), credentials, None
 
     def _environment_decides(self) -> bool:
         """Whether the first link of botocore's chain is all there is: a whole session costs several times the start-up."""
@@ -243,77 +161,126 @@ class AwsIdentity:
             self._configured = _session.configured()
         return not self._configured
 
-    def _stated_region(self) -> str | None:
-        """Region from the argument or the environment."""
-        stated = (self.origin.region, os.environ.get("AWS_REGION"), os.environ.get("AWS_DEFAULT_REGION"))
-        return next(filter(None, map(_region.parent, stated)), None)
-
-    def _from_session(self, context: ExchangeContext) -> tuple[Any, str | None]:
+    def _keys_from_session(self, context: ExchangeContext) -> tuple[ReadOnlyCredentials, Any, Any]:
         session = self._session()
-        region = self._region(session)
         if self._credentials is None:
-            self._credentials = self._resolve(session, region)
+            self._credentials = self._resolve(session)
             self.assumed_role = _session.assumed_role(
                 self._credentials, session, dict(self.origin.assume_role).get("RoleArn")
             )
-        credentials = self._credentials
-        if context.background and self._prompts(session) and _aws_keys.refresh_needed(credentials):
+        prompts = self._prompts(session)
+        if prompts:
+            self._allow_prompt(context)
+        if session is not self._given:
+            _session.limit_requests(session, self._guard.retries.request_timeout)
+        keys = _aws_keys.usable(self._credentials)
+        if prompts:
+            context.deadline = self._clock.monotonic() + DEADLINE  # the user's time is not the exchange's
+        return keys, self._credentials, session
+
+    def _prompts(self, session: Any) -> bool:
+        """Whether botocore is going to ask for an MFA code at the terminal when the keys are read."""
+        if not _aws_keys.refresh_needed(self._credentials):
+            return False
+        if "SerialNumber" in dict(self.origin.assume_role):
+            return True
+        return _aws_keys.refresh_needed(self._base) and _session.prompts(session)
+
+    def _allow_prompt(self, context: ExchangeContext) -> None:
+        if context.background:
             raise _aws_errors.failed(
                 "The AWS role wants an MFA code, and nobody is asked for one in the background.",
                 "MfaRequired",
                 _hints.AWS_MFA,
             )
-        return credentials, region or self._region_of_instance(session, credentials)
+        if not context.may_prompt:
+            raise PromptRequired
+        self._guard.activity = " and waiting for an MFA code at the terminal"
+        self._guard.retries.stop()  # the user is asked once
 
-    def _prompts(self, session: Any) -> bool:
-        return "SerialNumber" in dict(self.origin.assume_role) or _session.prompts(session)
+    def _client_config(self) -> Any:
+        return _session.client_config(self._guard.retries.request_timeout)
 
     def _session(self) -> Any:
-        if self.session is not None:
-            if self._forked and _session.carryable(self.session):
-                self.session = _session.anew(self.session)
-            self._forked = False
-            return self.session
-        if self._own is None:
-            self._own = _session.new(self.origin.profile, None)
-            # AssumeRole in the profile's own chain must go to the right partition, and to some region at all.
-            self._own.set_config_variable("region", self._region(self._own) or _region.USUAL)
-        return self._own
+        if self.session is None:
+            if self._own is None:
+                session = self._patient(_session.new(self.origin.profile))
+                # AssumeRole in the profile's own chain must go to the right partition, and to some region at all.
+                session.set_config_variable("region", self._configured_region(session) or _region.USUAL)
+                self._own = session
+            return self._own
+        if (self._forked and _session.carryable(self.session)) or (
+            self._replace and _session.replaceable(self.session)
+        ):
+            self.session = self._patient(_session.anew(self.session))
+        self._forked = self._replace = False
+        return self.session
 
-    def _region(self, session: Any) -> str | None:
+    def _patient(self, session: Any) -> Any:
+        _session.be_patient(session, self._guard.retries)
+        return session
+
+    def _region(self, session: Any, credentials: Any) -> str | None:
+        if session is None:
+            return self._stated_region()
+        return self._configured_region(session) or self._region_of_instance(session, credentials)
+
+    def _configured_region(self, session: Any) -> str | None:
         if self.session is not None and not self.origin.region:
             own = session.get_config_variable("region")
             if own and own.strip():
                 return _region.parent(own)
         return self._stated_region() or _region.parent(session.get_scoped_config().get("region"))
 
+    def _stated_region(self) -> str | None:
+        """Region from the argument or the environment."""
+        stated = (self.origin.region, os.environ.get("AWS_REGION"), os.environ.get("AWS_DEFAULT_REGION"))
+        return next(filter(None, map(_region.parent, stated)), None)
+
     def _region_of_instance(self, session: Any, credentials: Any) -> str | None:
-        """Where the instance is that the keys came from; asked for once."""
-        if self._metadata_region is None and _session.method(credentials) == "iam-role":
-            self._metadata_region = _region.parent(_region.from_metadata(session))
+        """The region of the instance that the keys came from. It is requested once."""
+        if self._metadata_region is None and _session.method(credentials) == _instance_metadata.METHOD:
+            self._metadata_region = _region.parent(self._metadata(session).region())
         return self._metadata_region
 
-    def _resolve(self, session: Any, region: str | None) -> Any:
-        credentials = session.get_credentials()
-        if self._look_again and _session.carryable(session):
-            # A session keeps what it found once, even when AWS finds it expired; its chain looks again.
-            credentials = session.get_component("credential_provider").load_credentials()
-        self._look_again = False
-        if credentials is None:
-            raise _aws_errors.failed(
-                "botocore found no AWS credentials in any of its sources.", "NoCredentialsError", _hints.AWS_NONE
-            )
+    def _metadata(self, session: Any) -> InstanceMetadata:
+        return InstanceMetadata(session, lambda: self._guard.retries, seen=self._metadata_seen)
+
+    def _resolve(self, session: Any) -> Any:
+        credentials = self._base = self._found(session)
         if not self.origin.assume_role:
             return credentials
         arguments = dict(self.origin.assume_role)
-        region = region or self._region_of_instance(session, credentials) or _region.USUAL
+        region = self._region(session, credentials) or _region.USUAL
         fetcher = AssumeRoleCredentialFetcher(
-            partial(session.create_client, region_name=region, config=_session.client_config()),
+            lambda service, **more: session.create_client(
+                service, region_name=region, config=self._client_config(), **more
+            ),
             _aws_keys.Usable(credentials),
             arguments.pop("RoleArn"),
             extra_args=arguments,
         )
         return botocore.credentials.DeferredRefreshableCredentials(fetcher.fetch_credentials, "assume-role")
+
+    def _found(self, session: Any) -> Any:
+        """What the session's chain finds first."""
+        try:
+            credentials = session.get_credentials()
+        except CredentialRetrievalError as error:
+            # The profile names metadata as its source, and botocore does not tell why there is nothing.
+            if error.kwargs.get("provider") != _instance_metadata.CANONICAL_NAME:
+                raise
+            if self._metadata(session).credentials() is None:
+                raise
+            raise MetadataRetrievalError(error_msg="Instance metadata had no keys, and has them now.") from None
+        if credentials is None and (session is not self._given or _session.asks_metadata(session)):
+            credentials = self._metadata(session).credentials()
+        if credentials is None:
+            raise _aws_errors.failed(
+                "botocore found no AWS credentials in any of its sources.", "NoCredentialsError", _hints.AWS_NONE
+            )
+        self._metadata_seen |= _session.method(credentials) == _instance_metadata.METHOD
+        return credentials
 
     def description(self) -> dict[str, object]:
         """What tells this identity from another, without asking anybody; no secret."""
@@ -340,7 +307,7 @@ class AwsIdentity:
 
         remedy = "Give profile=, region= or assume_role= instead of session=, so that the other process resolves its own identity."
         try:
-            carryable = _exchange_log.apart(self, lambda: self._guarded(lambda: _session.carryable(self.session)))
+            carryable = _exchange_log.apart(self, lambda: self._guard.run(lambda: _session.carryable(self.session)))
         except FederationError as error:
             raise pickle.PicklingError(f"What session these credentials have can't be told: {error} {remedy}") from None
         if not carryable:

@@ -10,7 +10,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any, TypeVar
 
-from google_auth_botocore import _aws, _google, _hints, _subject_token, _transport
+from google_auth_botocore import _aws, _aws_errors, _google, _hints, _subject_token, _transport
 from google_auth_botocore._clock import Clock
 from google_auth_botocore._config import JWT, Settings
 from google_auth_botocore._exchange import ExchangeContext, Request
@@ -29,7 +29,6 @@ _LONG_ENOUGH = 60.0
 _KEPT = 1000
 # How many tokens an error is searched for; a server hardly quotes an older one.
 _HIDDEN_TOKENS = 32
-_EXPIRED = {"ExpiredToken", "ExpiredTokenException"}
 
 Result = TypeVar("Result")
 
@@ -123,11 +122,10 @@ class Federation:
                 subject_token = self._subject_token(settings, sender, context)
                 return _google.exchange(sender, settings, subject_token, scopes)
             except FederationError as error:
-                # AWS says so to Google of a signed request, and to us where we ask it for a JWT.
-                expired = error.aws_reason or (error.reason if settings.subject_token_type == JWT else None)
-                if expired in _EXPIRED and not resolved_again:
+                if not resolved_again and _aws_errors.rejected_keys(error):
                     resolved_again = True
-                    self.identity.forget()
+                    if not self.identity.forget(context):
+                        raise
                 elif _hints.skewed(str(error)) and not dated_again and sender.date is not None:
                     dated_again = True
                     self._offset = sender.date - self._clock.time()
@@ -135,6 +133,7 @@ class Federation:
                     raise
 
     def _subject_token(self, settings: Settings, sender: Sender, context: ExchangeContext) -> str:
+        context.step, context.doing = "aws", "botocore has not got the AWS keys"
         if settings.subject_token_type == JWT:
             value = self.identity.web_identity_token(f"https:{settings.audience}", context)
             secrets: tuple[str, ...] = (value,)

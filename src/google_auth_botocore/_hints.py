@@ -42,6 +42,12 @@ AWS_HALF = (
 )
 AWS_MFA = "The next request that finds no valid token asks for it; call refresh() to be asked now."
 AWS_REGION = "Set AWS_REGION, region= or the profile's region to a region such as eu-central-1; for a local zone, to its parent region."
+AWS_INSTANCE_ROLE = "Check that the instance profile names an existing role, and that the role's trust policy lets ec2.amazonaws.com assume it."
+BOTOCORE_DATA = (
+    "Assuming roles, single sign-on and AWS login need these files. Install botocore as a folder with its data, not from a zip on sys.path, "
+    "and keep botocore/data in the bundle; or give the process keys in the environment, a file, the container's or the instance's metadata."
+)
+EXHAUSTED = "The process or the machine has run out of open files, memory or processes. Raise the limit (ulimit -n), or close what is left open."
 _WEB_IDENTITY = (
     "Allow the role sts:GetWebIdentityToken. Run: aws iam put-role-policy --role-name ROLE_NAME --policy-name get-web-identity-token "
     """--policy-document '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sts:GetWebIdentityToken","Resource":"*"}]}'"""
@@ -136,6 +142,8 @@ def aws(reason: str, text: str) -> str | None:
         reason = "InvalidConfigError"  # what botocore calls partial credentials is a profile that lacks a line
     if "sts:GetWebIdentityToken" in text:
         return _WEB_IDENTITY
+    if reason == "CredentialRetrievalError" and re.search("from (iam-role|Ec2InstanceMetadata):", text):
+        return AWS_NONE
     if "offset-naive" in text:
         return _EXPIRY  # has no time zone
     return _CLOCK.format("AWS") if skewed(text) else _AWS.get(reason, _EXCHANGE_OF_AWS.get(reason))

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import functools
 import re
-from typing import Any
-
-import botocore.loaders
-from botocore.utils import InstanceMetadataRegionFetcher
 
 from google_auth_botocore import _hints
 from google_auth_botocore._external_account import USUAL_VERIFICATION_URL
+from google_auth_botocore._partitions import partitions
 from google_auth_botocore._redaction import quoted
 from google_auth_botocore.exceptions import ConfigurationError, FederationError
 
@@ -33,7 +29,7 @@ def given(region: str | None) -> str | None:
         ConfigurationError: No region is called so.
     """
     if region is not None and not _ZONE.fullmatch(region) and not region.endswith("-global"):
-        raise ConfigurationError(f"region must be an AWS region such as 'eu-central-1', not {quoted(region)}.")
+        raise ConfigurationError(f"region must be an AWS region such as 'eu-central-1', not {region!r}.")
     return region
 
 
@@ -43,45 +39,6 @@ def parent(name: str | None) -> str | None:
         return None
     match = _ZONE.fullmatch(name.strip())
     return match[1] if match else name.strip()
-
-
-def from_metadata(session: Any) -> str | None:
-    """Asks the instance metadata service where the instance is."""
-    names = (
-        "ec2_metadata_service_endpoint",
-        "ec2_metadata_service_endpoint_mode",
-        "ec2_metadata_v1_disabled",
-    )
-    fetcher = _RegionFetcher(
-        timeout=session.get_config_variable("metadata_service_timeout"),
-        num_attempts=session.get_config_variable("metadata_service_num_attempts"),
-        config={name: session.get_config_variable(name) for name in names},
-    )
-    name = fetcher.retrieve_region()
-    # Something else may answer in its place, with anything; a missing region is no error, and this is none.
-    return name if name and re.fullmatch(r"[a-z0-9-]+", name.strip()) else None
-
-
-_Fetcher: Any = InstanceMetadataRegionFetcher  # its private names, used below, are not in the stubs
-
-
-class _RegionFetcher(_Fetcher):  # type: ignore[misc]  # an Any
-    """botocore's own, but for the path: it takes the last letter off an availability zone, which is no region in a local zone.
-
-    `_URL_PATH` and `_get_region` are private to botocore; a test notices when they go.
-    """
-
-    _URL_PATH = "latest/meta-data/placement/region"
-
-    def _get_region(self) -> str:
-        token = self._fetch_metadata_token()
-        return str(self._get_request(self._URL_PATH, self._default_retry, token=token).text)
-
-
-@functools.lru_cache
-def _partitions() -> list[dict[str, Any]]:
-    # The file that the endpoint resolver reads too, along with 1 MB of endpoints that are not needed.
-    return botocore.loaders.Loader().load_data("partitions")["partitions"]  # type: ignore[no-any-return]
 
 
 def endpoint(region: str | None, verification_url: str | None) -> tuple[str, str]:
@@ -96,7 +53,7 @@ def endpoint(region: str | None, verification_url: str | None) -> tuple[str, str
     if host is None and region in (None, "aws-global"):
         return USUAL, _GLOBAL_HOST
     region = region or USUAL
-    for partition in _partitions():
+    for partition in partitions():
         outputs = partition["outputs"]
         if region in partition["regions"] or re.fullmatch(partition["regionRegex"], region, re.ASCII):
             name = outputs["implicitGlobalRegion"] if region.endswith("-global") else region
@@ -105,7 +62,7 @@ def endpoint(region: str | None, verification_url: str | None) -> tuple[str, str
             if host.partition(".{region}.")[2] in (outputs["dnsSuffix"], outputs["dualStackDnsSuffix"]):
                 return name, host.replace("{region}", name)
     place = "no partition that botocore knows" if host is None else f"no partition that has {host}"
-    message = f"The AWS region {quoted(region)} belongs to {place}."
+    message = f"The AWS region {region!r} belongs to {place}."
     raise FederationError(message, step="aws", reason="InvalidRegionError", hint=_hints.AWS_REGION)
 
 
@@ -125,7 +82,7 @@ def _verification_host(url: object) -> tuple[str, str | None]:
     match = _VERIFICATION_URL.fullmatch(url) if isinstance(url, str) else None
     host = _STS_HOST.fullmatch(match["host"]) if match else None
     names = ("dnsSuffix", "dualStackDnsSuffix")
-    if host is None or host["suffix"] not in {each["outputs"][name] for each in _partitions() for name in names}:
+    if host is None or host["suffix"] not in {each["outputs"][name] for each in partitions() for name in names}:
         raise ConfigurationError(
             f"The configuration's regional_cred_verification_url {quoted(url)} is not GetCallerIdentity at an AWS STS endpoint, "
             f"such as {USUAL_VERIFICATION_URL}"

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import botocore.config
 import botocore.credentials
+import botocore.exceptions
+from botocore.credentials import ContainerProvider, InstanceMetadataProvider
+from botocore.httpsession import URLLib3Session
+from botocore.utils import ContainerMetadataFetcher
 
-_CLIENT_TIMEOUT = 10.0
+from google_auth_botocore._aws_retry import LONGEST_REQUEST, Retries
+from google_auth_botocore._observed_http import HonestHttp
+
 _FILES = {"AWS_CONFIG_FILE": "~/.aws/config", "AWS_SHARED_CREDENTIALS_FILE": "~/.aws/credentials"}
 # What else a session looks at, and may find wrong, before it asks the first link of its chain.
 _SETTINGS = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_METADATA_SERVICE_", "AWS_EC2_METADATA_SERVICE_")
@@ -28,17 +36,45 @@ def load() -> Any:
     return botocore.session
 
 
-def new(profile: str | None, region: str | None) -> Any:
+def new(profile: str | None, variables: Mapping[str, Any] | None = None) -> Any:
+    """Return a session whose variables win over the environment and the files."""
     session = load().Session(profile=profile)
     session.set_default_client_config(client_config())
-    if region:
-        session.set_config_variable("region", region)
+    for name, value in (variables or {}).items():
+        session.set_config_variable(name, value)
     return session
 
 
 def anew(session: Any) -> Any:
-    """Another session with the profile and the region of one that can't be used any more."""
-    return new(session.profile, session.instance_variables().get("region"))
+    """Return a session set up as the given one, which reads the environment and the files as they are now."""
+    variables = session.instance_variables()
+    fresh = new(variables.pop("profile", None), variables)
+    theirs = session.get_default_client_config()
+    if theirs is not None:
+        fresh.set_default_client_config(client_config().merge(theirs))
+    return fresh
+
+
+def be_patient(session: Any, retries: Retries) -> None:
+    """Let a session of our own, whose files are not read yet, wait for slow metadata services.
+
+    Not at the first try: it would delay the answer that there are none.
+    """
+    timeout = math.ceil(retries.request_timeout)
+    if retries.again:
+        name = "metadata_service_timeout"
+        session.set_config_variable(name, max(timeout, session.get_config_variable(name)))
+    chain = session.get_component("credential_provider")
+    chain.remove(InstanceMetadataProvider.METHOD)  # `_instance_metadata` takes its place as the last link
+    chain.remove(ContainerProvider.METHOD)
+    http = URLLib3Session(timeout=timeout if retries.again else ContainerMetadataFetcher.TIMEOUT_SECONDS)
+    fetcher: Any = ContainerMetadataFetcher(session=HonestHttp(http))
+    chain.providers.append(ContainerProvider(fetcher=fetcher))
+
+
+def limit_requests(session: Any, timeout: float) -> None:
+    """Let the clients that a session of our own makes for its sources wait no longer than this."""
+    session.set_default_client_config(session.get_default_client_config().merge(client_config(timeout)))
 
 
 def configured() -> bool:
@@ -49,8 +85,15 @@ def configured() -> bool:
     )
 
 
-def client_config() -> Any:
-    return botocore.config.Config(connect_timeout=_CLIENT_TIMEOUT, read_timeout=_CLIENT_TIMEOUT)
+def client_config(timeout: float = LONGEST_REQUEST) -> Any:
+    """Return the configuration of clients that are made here.
+
+    They try once: we repeat what failed temporarily ourselves, until the deadline of the exchange. botocore would go on
+    beyond it, above all with AWS_MAX_ATTEMPTS=10 or in its legacy mode.
+    """
+    return botocore.config.Config(
+        connect_timeout=timeout, read_timeout=timeout, retries={"mode": "standard", "total_max_attempts": 1}
+    )
 
 
 def prompts(session: Any) -> bool:
@@ -74,15 +117,25 @@ def carryable(session: Any) -> bool:
     return credentials is None or found in _CHAIN
 
 
-def by_chain(session: Any) -> bool:
-    """Whether a session whose files are broken has neither keys that were set in code nor a provider of somebody's."""
-    if getattr(session, "_credentials", None) is not None:  # private to botocore: its getter would look for some
-        return False
+def replaceable(session: Any) -> bool:
+    """Whether a new session with its settings has the same identity: its keys come from botocore's own chain.
+
+    Makes no network call, and works for a session that cannot use its files.
+    """
+    held = getattr(session, "_credentials", None)  # private to botocore: its getter would look for some
     try:
-        providers = session.get_component("credential_provider").providers
-    except Exception:  # noqa: BLE001 - of its files; so nobody has put a provider into the chain yet
-        return True
-    return {provider.METHOD for provider in providers} <= _CHAIN
+        providers = {provider.METHOD for provider in session.get_component("credential_provider").providers}
+        if held is not None and method(held) == "assume-role" and "role_arn" not in session.get_scoped_config():
+            return False  # a role that was assumed in code
+    except (botocore.exceptions.BotoCoreError, ValueError, OSError):
+        providers = set()  # its files are broken; so its chain does not exist, and has no provider of the user's
+    return providers <= _CHAIN and (held is None or method(held) in _CHAIN)
+
+
+def asks_metadata(session: Any) -> bool:
+    """Whether instance metadata is in a session's chain; its user may have removed it."""
+    providers = session.get_component("credential_provider").providers
+    return InstanceMetadataProvider.METHOD in {provider.METHOD for provider in providers}
 
 
 def method(credentials: Any) -> str | None:

@@ -52,7 +52,7 @@ _PIECES_TO_BEGIN = 2
 # itself runs in, and that has to return first, may hold them up.
 _DELIVERY = 0.05
 # A piece that takes so much longer means that the whole process stood still.
-_SUSPENDED = 5.0
+_SUSPENDED = 30.0
 # Of the exchanges for one token, so many may hang at a time while callers wait for one. Beyond that the pauses between two
 # double: a server that never ends its reply costs a thread an hour, and not one every half minute.
 _MOST_AT_ONCE = 4

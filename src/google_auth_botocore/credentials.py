@@ -18,7 +18,7 @@ from google_auth_botocore.exceptions import ConfigurationError
 if TYPE_CHECKING:
     import botocore.session
 
-    from google_auth_botocore._aws import Source
+    from google_auth_botocore._aws_source import Source
 
 
 # What a pickle holds beside the settings and the origin of the AWS identity; None where an older one lacks it.
@@ -114,9 +114,9 @@ class Credentials(
         if lifetime is not None and settings.service_account is None:
             raise ConfigurationError("lifetime needs a service account: set service_account_email.")
         # botocore is loaded here, and never later: an import that a fork catches half done hangs the child.
-        from google_auth_botocore import _aws  # noqa: PLC0415
+        from google_auth_botocore import _aws_source  # noqa: PLC0415
 
-        self._build(settings, _aws.source(profile, region, assume_role), session)
+        self._build(settings, _aws_source.source(profile, region, assume_role), session)
         self._scopes, self._default_scopes = chosen, fallback
         self._quota_project_id = _config.quota_project_id(quota_project_id)
         self._project_id = _config.optional_text("project_id", project_id)
@@ -128,7 +128,8 @@ class Credentials(
         from google_auth_botocore import _aws, _federation  # noqa: PLC0415 - see __init__
 
         self._settings = settings
-        identity = _aws.AwsIdentity(origin, session, asks_aws=settings.subject_token_type == _config.JWT)
+        asks_aws = settings.subject_token_type == _config.JWT
+        identity = _aws.AwsIdentity(origin, session, asks_aws=asks_aws, clock=self._clock)
         self._federation = _federation.Federation(identity, self._clock)
         super().__init__(self._federation.tokens(settings))
 
@@ -318,11 +319,11 @@ class Credentials(
         return state
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:
-        from google_auth_botocore import _aws  # noqa: PLC0415 - see __init__
+        from google_auth_botocore import _aws_source  # noqa: PLC0415 - see __init__
 
         # A pickle of another release may lack what this one has.
         state = {**dict.fromkeys(_PICKLED), **state}
-        self._build(state.pop("_settings"), state.pop("_identity", _aws.Source()))
+        self._build(state.pop("_settings"), state.pop("_identity", _aws_source.Source()))
         self.__dict__.update(state)
 
 

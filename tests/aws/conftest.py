@@ -16,6 +16,8 @@ import pytest
 from records import recording
 
 from google_auth_botocore import Credentials
+from google_auth_botocore._base import SourceCredentials
+from google_auth_botocore._clock import SystemClock
 from google_auth_botocore.emulator import AwsKeys, Emulator
 from google_auth_botocore.emulator.aws.moto import Moto
 
@@ -69,6 +71,33 @@ class Federation:
         host = urlsplit(token["url"]).netloc
         assert headers["host"] == host
         return Seen(call.assertion["arn"], host, scope[2])
+
+
+class HurriedClock(SystemClock):
+    """The machine's clock, which a pause puts ahead instead of waiting."""
+
+    def __init__(self) -> None:
+        self.pauses: list[float] = []
+        self._at_pause: dict[int, Callable[[], object]] = {}
+
+    def monotonic(self) -> float:
+        return super().monotonic() + sum(self.pauses)
+
+    def sleep(self, seconds: float, /) -> None:
+        self.pauses.append(seconds)
+        self._at_pause.get(len(self.pauses), lambda: None)()
+
+    def at_pause(self, number: int, do: Callable[[], object]) -> None:
+        """Do something in a pause, counted from 1."""
+        self._at_pause[number] = do
+
+
+@pytest.fixture(name="clock")
+def _clock(monkeypatch: pytest.MonkeyPatch) -> HurriedClock:
+    """The clock of all credentials that the test makes."""
+    clock = HurriedClock()
+    monkeypatch.setattr(SourceCredentials, "_clock", clock)
+    return clock
 
 
 @pytest.fixture(name="federation")

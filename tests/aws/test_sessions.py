@@ -6,6 +6,7 @@ import getpass
 import math
 import pickle
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
 from functools import partialmethod
@@ -20,12 +21,14 @@ import google.auth.transport.requests
 import pytest
 from botocore.credentials import AssumeRoleProvider, RefreshableCredentials
 
-from aws.conftest import ACCOUNT, ROLE, Federation, Issue, Write, arn, environment, ini, set_all
-from google_auth_botocore import ConfigurationError, Credentials, FederationError, _aws
+from aws.conftest import ACCOUNT, ROLE, Federation, HurriedClock, Issue, Write, arn, environment, ini, set_all
+from google_auth_botocore import ConfigurationError, Credentials, FederationError, _aws, _aws_source
 from google_auth_botocore._clock import SystemClock
-from google_auth_botocore._exchange import ExchangeContext
+from google_auth_botocore._exchange import ExchangeContext, PromptRequired
 from google_auth_botocore.emulator import AwsKeys, Emulator
 from google_auth_botocore.emulator.aws import InstanceMetadata
+from google_auth_botocore.emulator.aws.moto import Moto
+from google_auth_botocore.exceptions import TransientFederationError
 
 MFA = f"arn:aws:iam::{ACCOUNT}:mfa/me"
 
@@ -98,7 +101,7 @@ def test_environment_is_read_as_botocores_whole_chain_reads_it(
     keys = environment(issue("app"))
     set_all(monkeypatch, {**keys, **{k: v.replace("TOKEN", keys["AWS_SESSION_TOKEN"]) for k, v in variables.items()}})
     whole = botocore.session.Session()
-    identity = _aws.AwsIdentity(_aws.Source())
+    identity = _aws.AwsIdentity(_aws_source.Source())
     try:
         found = whole.get_credentials()
         assert found is not None
@@ -133,7 +136,7 @@ def test_keys_are_read_as_one_set_while_they_change() -> None:
     soon = (datetime.now(timezone.utc) + timedelta(minutes=12)).isoformat()  # always due, never expired
     session = botocore.session.Session()
     session._credentials = RefreshableCredentials.create_from_metadata(renew(), renew, "counter")  # type: ignore[attr-defined]
-    identity = _aws.AwsIdentity(_aws.Source(region="eu-west-1"), session)
+    identity = _aws.AwsIdentity(_aws_source.Source(region="eu-west-1"), session)
     barrier = threading.Barrier(8)
 
     def read(_: int) -> set[str | None]:
@@ -156,6 +159,7 @@ class TestMfa:
     @pytest.fixture(autouse=True)
     def _asked(self, user: AwsKeys, shared: Write, config: Write, monkeypatch: pytest.MonkeyPatch) -> None:
         self.asked: list[str] = []
+        self.while_typing: Callable[[], None] = lambda: None
         monkeypatch.setattr(getpass, "getpass", self._answer)
         # Its provider took its default when it was defined.
         resolve = AssumeRoleProvider.__init__
@@ -165,6 +169,7 @@ class TestMfa:
 
     def _answer(self, prompt: str) -> str:
         self.asked.append(prompt)
+        self.while_typing()
         return "123456"
 
     @pytest.mark.parametrize(
@@ -173,18 +178,71 @@ class TestMfa:
         ids=["profile", "argument"],
     )
     def test_it_is_asked_for_in_the_foreground_alone(self, arguments: dict[str, Any]) -> None:
-        source = _aws.source(arguments.get("profile"), None, arguments.get("assume_role"))
-        identity = _aws.AwsIdentity(source)
+        source = _aws_source.source(arguments.get("profile"), None, arguments.get("assume_role"))
+        clock = HurriedClock()
+        identity = _aws.AwsIdentity(source, clock=clock)
         with pytest.raises(FederationError) as caught:
             identity.signer(None, ExchangeContext(background=True, deadline=math.inf))
         assert str(caught.value) == (
             "The AWS role wants an MFA code, and nobody is asked for one in the background. "
             "The next request that finds no valid token asks for it; call refresh() to be asked now."
         )
+        with pytest.raises(PromptRequired):
+            identity.signer(None, ExchangeContext(background=False, deadline=math.inf))
         assert self.asked == []
-        identity.signer(None, ExchangeContext(background=False, deadline=math.inf))
+        identity.signer(None, ExchangeContext(background=False, deadline=math.inf, may_prompt=True))
         assert self.asked == [f"Enter MFA code for {MFA}: "]
-        identity.signer(None, ExchangeContext(background=True, deadline=math.inf))  # the role's keys are fresh
+        # The role's keys are fresh.
+        identity.signer(None, ExchangeContext(background=True, deadline=math.inf))
+        identity.signer(None, ExchangeContext(background=False, deadline=math.inf))
+        assert len(self.asked) == 1
+
+    @pytest.mark.parametrize(
+        "arguments",
+        [{"profile": "team"}, {"profile": "base", "assume_role": {"RoleArn": ROLE, "SerialNumber": MFA}}],
+        ids=["profile", "argument"],
+    )
+    def test_the_time_for_typing_does_not_count(self, arguments: dict[str, Any]) -> None:
+        """And other threads, which wait for no longer than they may, are told what they waited for."""
+        clock = HurriedClock()
+        source = _aws_source.source(arguments.get("profile"), None, arguments.get("assume_role"))
+        identity = _aws.AwsIdentity(source, clock=clock)
+        waiters: list[str] = []
+
+        def type_slowly() -> None:
+            context = ExchangeContext(background=False, deadline=clock.monotonic())
+            with ThreadPoolExecutor(1) as pool:
+                waiters.append(str(pool.submit(identity.signer, None, context).exception(60)))
+            clock.pauses.append(120)
+
+        self.while_typing = type_slowly
+        context = ExchangeContext(background=False, deadline=clock.monotonic() + 30, may_prompt=True)
+        identity.signer(None, context)
+        assert 25 < context.deadline - clock.monotonic() <= 30
+        assert waiters == [
+            "Another thread has been getting the AWS keys and waiting for an MFA code at the terminal for longer than this one may wait."
+        ]
+
+    def test_interrupt_at_the_prompt_leaves_nothing_behind(self) -> None:
+        def interrupt() -> None:
+            raise KeyboardInterrupt
+
+        identity = _aws.AwsIdentity(_aws_source.source("team", None, None))
+        self.while_typing = interrupt
+        with pytest.raises(KeyboardInterrupt):
+            identity.signer(None, ExchangeContext(background=False, deadline=math.inf, may_prompt=True))
+        self.while_typing = lambda: None
+        with ThreadPoolExecutor(1) as pool:  # another thread gets the lock
+            context = ExchangeContext(background=False, deadline=math.inf, may_prompt=True)
+            assert pool.submit(identity.signer, None, context).result(60).keys.access_key
+
+    def test_code_is_asked_for_once_even_if_sts_fails(self, moto: Moto, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:1")
+        clock = HurriedClock()
+        identity = _aws.AwsIdentity(_aws_source.source("team", None, None), clock=clock)
+        context = ExchangeContext(background=False, deadline=clock.monotonic() + 30, may_prompt=True)
+        with pytest.raises(TransientFederationError):
+            identity.signer(None, context)
         assert len(self.asked) == 1
 
     def test_in_a_background_refresh_it_is_a_warning(

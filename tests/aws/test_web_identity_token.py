@@ -9,8 +9,9 @@ from typing import Any
 import botocore.session
 import pytest
 from botocore.awsrequest import AWSResponse
+from botocore.exceptions import EndpointConnectionError
 
-from aws.conftest import Federation, Issue, environment, set_all
+from aws.conftest import Federation, HurriedClock, Issue, environment, set_all
 from google_auth_botocore import FederationError
 from google_auth_botocore.emulator.aws import WebIdentityIssuer
 
@@ -104,7 +105,7 @@ def test_white_space_in_a_key_is_said_before_anybody_is_asked(
 
 
 def test_the_regional_endpoint_is_asked_whatever_the_setting_for_others(
-    federation: Federation, issuer: WebIdentityIssuer, monkeypatch: pytest.MonkeyPatch
+    federation: Federation, issuer: WebIdentityIssuer, monkeypatch: pytest.MonkeyPatch, clock: HurriedClock
 ) -> None:
     """`legacy` sends the calls of an old client to sts.amazonaws.com, which does not have this one."""
     monkeypatch.setenv("AWS_STS_REGIONAL_ENDPOINTS", "legacy")
@@ -115,7 +116,7 @@ def test_the_regional_endpoint_is_asked_whatever_the_setting_for_others(
 
     def answer(**event: Any) -> None:
         asked.append(event["request"].url)
-        raise ConnectionRefusedError
+        raise EndpointConnectionError(endpoint_url=event["request"].url)
 
     session.register("before-send.sts", answer)
     with pytest.raises(FederationError):

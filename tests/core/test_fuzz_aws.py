@@ -19,6 +19,7 @@ import botocore.exceptions
 import botocore.httpsession
 import botocore.utils
 import pytest
+from aws.conftest import HurriedClock
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -75,6 +76,7 @@ def _wire(_keys: None, monkeypatch: pytest.MonkeyPatch) -> Wire:
     monkeypatch.setattr(botocore.httpsession.URLLib3Session, "send", lambda _, request: wire.send(request))
     monkeypatch.setattr(botocore.utils.ContainerMetadataFetcher, "SLEEP_TIME", 0)
     monkeypatch.setattr(time, "sleep", lambda _: None)
+    monkeypatch.setattr(Credentials, "_clock", HurriedClock())
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
         monkeypatch.delenv(name)
     return wire

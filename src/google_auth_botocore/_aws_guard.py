@@ -1,0 +1,127 @@
+"""How an AWS identity works with botocore: one thread at a time, until the deadline, and without leftovers of a failure."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable
+from typing import TypeVar
+
+from google_auth_botocore import _aws_errors, _foreign, _redaction
+from google_auth_botocore._aws_retry import Retries
+from google_auth_botocore._clock import Clock
+from google_auth_botocore._exchange import DEADLINE, ExchangeContext, PromptRequired
+from google_auth_botocore.exceptions import FederationError, TransientFederationError
+
+Result = TypeVar("Result")
+
+
+class Guard:
+    """Runs what needs botocore, for one identity.
+
+    Args:
+        clock: Elapsed time and sleep.
+        forget: Drops what was resolved. Called after every failure, so that the next call looks again.
+
+    Attributes:
+        lock: Held while the work runs. Reentrant, because a finalizer or a signal handler that uses the credentials may
+            run on the thread that holds it, at any line. It cannot be allowed to work then, since botocore's own locks
+            are not reentrant; but a plain lock would block that thread for ever, or until the deadline.
+            The Condition around it is there for its public way to ask whether this thread is the holder.
+        retries: The tries of the work that is going on.
+        activity: What the work waits for, for the error of those who wait for the lock.
+    """
+
+    def __init__(self, clock: Clock, forget: Callable[[], None]) -> None:
+        self._clock = clock
+        self._forget = forget
+        self.lock = threading.Condition(threading.RLock())
+        self.retries = Retries(None, clock)
+        self.activity = ""
+
+    def run(
+        self, work: Callable[[], Result], context: ExchangeContext | None = None, *, keep_keys: bool = False
+    ) -> Result:
+        """Do the work, again and again while it fails temporarily and there is time.
+
+        Args:
+            work: It raises FederationError, or what botocore raises.
+            context: The exchange that it is for. None: it is tried once.
+            keep_keys: The work does not resolve keys, and does not drop them if it fails temporarily.
+
+        Raises:
+            FederationError: A source of keys failed.
+            PromptRequired: See there.
+            Exception: What a signal handler, a debugger or the user's own provider raised, unchanged.
+        """
+        if self._held_by_this_thread():
+            raise TransientFederationError(
+                "This thread is getting AWS keys for these credentials already. It was interrupted by a finalizer, "
+                "a signal handler or a log handler that uses them, too.",
+                step="aws",
+            )
+        try:
+            self._acquire(context)
+            self.retries, self.activity = Retries(context, self._clock), ""
+            return self._persist(work, keep_keys=keep_keys)
+        finally:
+            # The first thing that happens here: an interrupt in between would leave the lock held for ever. Without a
+            # flag that says whether it was acquired, because an interrupt may strike before the flag is set.
+            try:  # noqa: SIM105 - suppress() would be called first
+                self.lock.release()
+            except RuntimeError:
+                pass  # another thread has it
+
+    def _held_by_this_thread(self) -> bool:
+        try:
+            self.lock.notify()
+        except RuntimeError:
+            return False
+        return True
+
+    def _acquire(self, context: ExchangeContext | None) -> None:
+        timeout = DEADLINE if context is None else max(0.0, context.deadline - self._clock.monotonic())
+        if not self.lock.acquire(timeout=min(timeout, threading.TIMEOUT_MAX)):
+            raise TransientFederationError(
+                f"Another thread has been getting the AWS keys{self.activity} for longer than this one may wait.",
+                step="aws",
+            )
+
+    def _persist(self, work: Callable[[], Result], *, keep_keys: bool) -> Result:
+        while True:
+            try:
+                return self._attempt(work, keep_keys=keep_keys)
+            except TransientFederationError:  # noqa: PERF203 - a loop of tries
+                if not self.retries.pause():
+                    raise
+
+    def _attempt(self, work: Callable[[], Result], *, keep_keys: bool) -> Result:
+        ambient = sys.exc_info()[1]
+        keep = False
+        try:
+            result = work()
+            keep = True
+            return result
+        except PromptRequired:
+            keep = True
+            raise
+        except FederationError as error:
+            keep = keep_keys and isinstance(error, TransientFederationError)
+            raise
+        except Exception as error:
+            strange = _foreign.foreign(error, ambient)
+            if strange is error:
+                raise
+            failure = _aws_errors.translated(error) if strange is None else None
+            keep = keep_keys and isinstance(failure, TransientFederationError)
+            caught = error
+        finally:
+            # Also after an interrupt: what was resolved may be half of it, or out of date.
+            if not keep:
+                self._forget()
+        try:
+            if failure is None:
+                raise strange or caught
+            raise failure from _redaction.safe_cause(caught, hide=_aws_errors.SECRET)
+        finally:
+            del caught, strange, failure  # their tracebacks have this frame

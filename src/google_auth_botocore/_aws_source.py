@@ -1,0 +1,55 @@
+"""The AWS arguments of `Credentials`: checked, and everything that goes into a pickle."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from google_auth_botocore import _config, _redaction, _region
+from google_auth_botocore.exceptions import ConfigurationError
+
+# Fixed, so that principal://…/subject/arn:aws:sts::ACCOUNT:assumed-role/ROLE/google-auth-botocore can be bound to.
+_ROLE_SESSION_NAME = "google-auth-botocore"
+_ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/\S+")
+
+
+class Source(NamedTuple):
+    """Where the AWS identity comes from; everything that goes into a pickle.
+
+    Attributes:
+        profile: Profile of the session made here.
+        region: Region given in code.
+        assume_role: Arguments of AssumeRole, in the order of their names.
+    """
+
+    profile: str | None = None
+    region: str | None = None
+    assume_role: tuple[tuple[str, Any], ...] = ()
+
+
+def source(profile: object, region: object, assume_role: object) -> Source:
+    """Checks the AWS arguments of `Credentials`.
+
+    Raises:
+        ConfigurationError: One of them can't be right.
+    """
+    arguments = {"RoleArn": assume_role} if isinstance(assume_role, str) else assume_role
+    if arguments is not None:
+        if (
+            not isinstance(arguments, Mapping)
+            or not all(isinstance(name, str) for name in arguments)
+            or not _ROLE_ARN.fullmatch(str(arguments.get("RoleArn")))
+        ):
+            if isinstance(assume_role, Mapping):  # an ExternalId is nobody else's business
+                assume_role = {name: value if name == "RoleArn" else "…" for name, value in assume_role.items()}
+            raise ConfigurationError(
+                "assume_role must be a role's ARN (arn:aws:iam::123456789012:role/NAME), or a mapping of AssumeRole's "
+                f"arguments with such a RoleArn, not {_redaction.quoted(assume_role)}."
+            )
+        arguments = {"RoleSessionName": _ROLE_SESSION_NAME, **arguments}
+    return Source(
+        _config.optional_text("profile", profile or None),
+        _region.given(_config.optional_text("region", region or None)),
+        tuple(sorted(arguments.items())) if arguments else (),
+    )

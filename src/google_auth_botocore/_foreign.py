@@ -1,0 +1,92 @@
+"""Whose exception is it? A failed AWS source is translated; any other exception has to propagate unchanged.
+
+Signal handlers (Celery's and RQ's time limits, SIGALRM), debuggers and a user's own credential provider raise in the
+middle of botocore's code. Their exceptions are often of a built-in type, such as TimeoutError, and botocore and urllib3
+wrap what they catch, so that neither the type nor the outermost exception says where the failure came from.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from types import TracebackType
+
+# What botocore's sources are made of. Exceptions of these packages' own types are theirs wherever they are raised.
+_SOURCES = frozenset({"awscrt", "botocore", "dateutil", "google_auth_botocore", "jmespath", "urllib3"})
+# Standard library exceptions are a source's if its code met them, but those of these modules come from around it.
+_AROUND = frozenset({"asyncio", "bdb", "concurrent", "pdb", "queue", "unittest"})
+_LIBRARY = sys.stdlib_module_names - _AROUND
+# These wrap functions of botocore and of the standard library. Their frames say nothing about who failed.
+_WRAPPERS = frozenset(
+    {"aws_xray_sdk", "ddtrace", "elasticapm", "eventlet", "gevent", "newrelic", "opentelemetry", "sentry_sdk", "wrapt"}
+)
+# Built-in types that no source fails with: the process or the code is broken, and the caller has to see it as it is.
+_BROKEN = (AssertionError, MemoryError, RecursionError, NotImplementedError, ImportError, NameError, StopIteration)
+
+
+def foreign(error: BaseException, ambient: BaseException | None) -> BaseException | None:
+    """Return the exception that must reach the caller instead of a translation of *error*, if there is one.
+
+    Args:
+        error: What botocore raised.
+        ambient: The exception that the caller was handling already when the work began; Python links it to *error*.
+
+    Returns:
+        The error itself, or another user's exception that botocore or urllib3 has wrapped. None: a source failed.
+    """
+    if not isinstance(error, Exception):
+        return error
+    for each in chain(error, ambient):
+        if not _of_source(each):
+            return each
+    return error if _is_broken(error) else None
+
+
+def chain(error: BaseException, ambient: BaseException | None = None) -> Iterator[BaseException]:
+    """Yield the error and every exception that hangs on it: causes, contexts, and those that it was built from."""
+    pending: list[object] = [error]
+    seen = {id(ambient)}
+    while pending:
+        each = pending.pop()
+        if not isinstance(each, BaseException) or id(each) in seen:
+            continue
+        seen.add(id(each))
+        yield each
+        kwargs = getattr(each, "kwargs", None)  # where botocore's exceptions keep what they were made from
+        built_from = kwargs.get("error") if isinstance(kwargs, dict) else None
+        pending += [each.__cause__, each.__context__, built_from, getattr(each, "reason", None), *each.args]
+
+
+def _is_broken(error: Exception) -> bool:
+    if type(error).__module__ != "builtins" or not isinstance(error, _BROKEN):
+        return False
+    # What a source printed may be nested that deeply; otherwise the caller's stack is.
+    return not (isinstance(error, RecursionError) and _innermost(error.__traceback__) == "json.decoder")
+
+
+def _innermost(traceback: TracebackType | None) -> str:
+    while traceback is not None and traceback.tb_next is not None:
+        traceback = traceback.tb_next
+    return "" if traceback is None else str(traceback.tb_frame.f_globals.get("__name__"))
+
+
+def _of_source(error: BaseException) -> bool:
+    root = _root(type(error).__module__)
+    if root in _SOURCES:
+        return True
+    return root in _LIBRARY and _root(_raised_in(error.__traceback__)) in _SOURCES
+
+
+def _raised_in(traceback: TracebackType | None) -> str:
+    """The module that raised: the innermost frame that is neither the standard library's nor a wrapper's."""
+    found = "google_auth_botocore"  # no frames: it was never raised, or somebody has removed them
+    while traceback is not None:
+        name = str(traceback.tb_frame.f_globals.get("__name__", ""))
+        if _root(name) not in _WRAPPERS and _root(name) not in _LIBRARY:
+            found = name
+        traceback = traceback.tb_next
+    return found
+
+
+def _root(module: str) -> str:
+    return module.partition(".")[0]

@@ -1,0 +1,184 @@
+"""The instance metadata service of EC2 as the last source of keys, and as the source of the region.
+
+botocore returns the same nothing if there is no such service, if the instance has no role, and if the service answers
+503 or is slow. Here each request is observed: a service that exists and fails is a `MetadataRetrievalError`, which is
+temporary; one that cannot be reached is no source.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+from collections.abc import Callable
+from enum import Enum
+from typing import Any
+
+from botocore.credentials import InstanceMetadataProvider
+from botocore.exceptions import (
+    MetadataRetrievalError,
+    ReadTimeoutError,
+)
+from botocore.utils import (
+    InstanceMetadataFetcher,
+    InstanceMetadataRegionFetcher,
+    get_environ_proxies,
+    resolve_imds_endpoint_mode,
+)
+
+from google_auth_botocore import _aws_errors, _hints, _redaction
+from google_auth_botocore._aws_retry import Retries
+from google_auth_botocore._observed_http import ObservedHttp, Outcome, unreachable
+
+METHOD = InstanceMetadataProvider.METHOD
+# What a profile's `credential_source` calls it.
+CANONICAL_NAME = InstanceMetadataProvider.CANONICAL_NAME
+# Keys that expire within this time, in seconds, are used some minutes longer if the service cannot renew them. As in
+# botocore, whose constant for it is private.
+_REFRESH_WINDOW = 15 * 60
+_BUSY = (408, 429)
+_TOKEN = "x-aws-ec2-metadata-token"
+
+_KeysFetcher: Any = InstanceMetadataFetcher  # their private names, used below, are not in the stubs
+_Fetcher: Any = InstanceMetadataRegionFetcher
+
+
+class _RegionFetcher(_Fetcher):  # type: ignore[misc]  # an Any
+    """botocore's own with another path: it cuts off a zone's last letter, which leaves no region in a local zone.
+
+    `_URL_PATH` and `_get_region` are private to botocore; a test notices when they go.
+    """
+
+    _URL_PATH = "latest/meta-data/placement/region"
+
+    def _get_region(self) -> str:
+        token = self._fetch_metadata_token()
+        return str(self._get_request(self._URL_PATH, self._default_retry, token=token).text)
+
+
+class _Verdict(Enum):
+    FINAL = "there is no source of keys here"
+    TEMPORARY = "the source exists, and may work at the next try"
+    DOUBTFUL = "the source may exist"
+
+
+class InstanceMetadata:
+    """The service as one botocore session is set to reach it.
+
+    Args:
+        session: botocore session, for its settings.
+        retries: The tries of the exchange that is going on.
+        seen: Tells whether the service has answered before: an instance does not lose it.
+    """
+
+    def __init__(self, session: Any, retries: Callable[[], Retries], *, seen: bool) -> None:
+        names = ("ec2_metadata_service_endpoint", "ec2_metadata_v1_disabled")
+        self._config = {
+            "ec2_metadata_service_endpoint_mode": resolve_imds_endpoint_mode(session),
+            "ec2_credential_refresh_window": _REFRESH_WINDOW,
+            **{name: session.get_config_variable(name) for name in names},
+        }
+        self._timeout = session.get_config_variable("metadata_service_timeout")
+        self._attempts = session.get_config_variable("metadata_service_num_attempts")
+        self._user_agent = session.user_agent()
+        self._retries = retries
+        self.seen = seen
+
+    def credentials(self) -> Any:
+        """Return botocore's credentials of the instance's role, or None if there are none.
+
+        Raises:
+            MetadataRetrievalError: The service exists, and failed.
+            FederationError: The service explained why the role has no keys.
+        """
+        return InstanceMetadataProvider(iam_role_fetcher=self).load()  # type: ignore[arg-type]  # needs only the next method
+
+    def retrieve_iam_role_credentials(self) -> dict[str, Any]:
+        """Return the role's keys as botocore's fetcher does; credentials call it for each refresh."""
+        fetcher, observed = self._observed(_KeysFetcher)
+        keys: dict[str, Any] = {}
+        # Raised if version 1 is switched off and version 2 gave no token; the reason is among the outcomes.
+        with contextlib.suppress(MetadataRetrievalError):
+            keys = fetcher.retrieve_iam_role_credentials()
+        if keys:
+            self.seen = True
+        else:
+            self._explain(fetcher.get_base_url(), observed.outcomes)
+        return keys
+
+    def region(self) -> str | None:
+        """Return the instance's region, or None if the service does not know it.
+
+        Raises:
+            MetadataRetrievalError: The service exists, and failed.
+        """
+        fetcher, observed = self._observed(_RegionFetcher)
+        name = fetcher.retrieve_region()
+        if name is None:
+            self._explain(fetcher.get_base_url(), observed.outcomes)
+        # Something else may answer in its place, with anything; a missing region is no error, and this is none.
+        return name if name and re.fullmatch(r"[a-z0-9-]+", name.strip()) else None
+
+    def _observed(self, fetcher_class: Any) -> tuple[Any, ObservedHttp]:
+        retries = self._retries()
+        timeout: Any = self._timeout
+        if retries.again:  # one that has failed may be slow; connecting to it is not
+            timeout = (max(1, self._timeout), max(retries.request_timeout, self._timeout))
+        fetcher = fetcher_class(
+            timeout=timeout, num_attempts=self._attempts, user_agent=self._user_agent, config=self._config
+        )
+        # `_session` is private to botocore; nothing public shows what a fetcher met. A test notices when it goes.
+        observed = fetcher._session = ObservedHttp(fetcher._session)
+        return fetcher, observed
+
+    def _explain(self, url: str, outcomes: list[Outcome]) -> None:
+        """Raise if the service exists and failed; return if there is no source here."""
+        if get_environ_proxies(url):
+            # A proxy's errors say nothing: it cannot reach an address that only this machine has.
+            outcomes = [each for each in outcomes if each.reply is None]
+        judged = [(_judge(each, seen=self.seen), each) for each in outcomes]
+        for wanted in (_Verdict.TEMPORARY, _Verdict.DOUBTFUL):
+            for verdict, outcome in judged:
+                if verdict is wanted and (wanted is _Verdict.TEMPORARY or self._retries().benefit_of_doubt()):
+                    raise MetadataRetrievalError(error_msg=f"Instance metadata failed: {outcome.description}")
+
+
+def _judge(outcome: Outcome, *, seen: bool) -> _Verdict:
+    request, reply, error = outcome
+    if reply is None:
+        if unreachable(error):
+            return _Verdict.TEMPORARY if seen else _Verdict.FINAL
+        # With a hop limit of 1, a container never gets the answer to this request, but those to all others.
+        lost = isinstance(error, ReadTimeoutError) and request.method == "PUT"
+        return _Verdict.DOUBTFUL if lost else _Verdict.TEMPORARY
+    status, of_a_role = reply.status_code, "/iam/security-credentials/" in request.url
+    if status >= 500 or status in _BUSY:
+        return _Verdict.TEMPORARY
+    if status == 401 and _TOKEN in request.headers:
+        return _Verdict.DOUBTFUL  # the token has just been issued
+    if status == 404 and of_a_role and not request.url.endswith("/"):
+        return _Verdict.DOUBTFUL  # the list has just named the role
+    if status != 200:
+        return _Verdict.FINAL
+    text = reply.text.strip()
+    if not text:
+        return _Verdict.TEMPORARY
+    if not of_a_role or request.url.endswith("/"):
+        return _Verdict.FINAL
+    return _judge_keys(text)
+
+
+def _judge_keys(text: str) -> _Verdict:
+    """Judge an answer that should have been a role's keys, and from which botocore read none."""
+    try:
+        answer = json.loads(text)
+    except ValueError:
+        return _Verdict.TEMPORARY if text.startswith("{") else _Verdict.DOUBTFUL  # cut off; or not metadata's
+    if isinstance(answer, dict) and answer.get("Code") not in (None, "Success"):
+        raise _aws_errors.failed(
+            f"Instance metadata has no keys for the instance's role ({_redaction.cleaned(str(answer['Code']))}): "
+            f"{_redaction.cleaned(str(answer.get('Message')), hide=_aws_errors.SECRET).rstrip('.')}.",
+            _redaction.cleaned(str(answer["Code"])),
+            _hints.AWS_INSTANCE_ROLE,
+        )
+    return _Verdict.FINAL

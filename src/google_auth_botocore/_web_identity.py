@@ -1,0 +1,57 @@
+"""AWS's GetWebIdentityToken: a JWT in which AWS says who the caller is, signed with RS256, which Google accepts.
+
+https://docs.aws.amazon.com/STS/latest/APIReference/API_GetWebIdentityToken.html
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import botocore
+from botocore.credentials import ReadOnlyCredentials
+
+from google_auth_botocore import _aws_errors, _hints
+
+
+def request(session: Any, keys: ReadOnlyCredentials, region: str | None, audience: str, config: Any) -> str:
+    """Return a JWT for the holder of the keys.
+
+    Args:
+        session: botocore session that makes the client.
+        keys: Whose identity it states.
+        region: AWS region to ask. There is no global endpoint for it.
+        audience: Who is to trust it.
+        config: The client's configuration.
+
+    Raises:
+        FederationError: No region is known, or botocore is too old.
+        Exception: botocore's own, for example if the account has it switched off.
+    """
+    if region in (None, "aws-global"):
+        raise _aws_errors.failed(
+            "GetWebIdentityToken has regional endpoints only, and no AWS region is set.",
+            "NoRegionError",
+            _hints.AWS_REGION,
+        )
+    client = session.create_client(
+        "sts",
+        region_name=region,
+        config=config,
+        aws_access_key_id=keys.access_key,
+        aws_secret_access_key=keys.secret_key,
+        aws_session_token=keys.token,
+    )
+    if not hasattr(client, "get_web_identity_token"):
+        raise _aws_errors.failed(
+            f"botocore {botocore.__version__} does not know GetWebIdentityToken.",
+            "UnknownOperation",
+            "Upgrade it: pip install --upgrade botocore",
+        )
+    # Whatever sts_regional_endpoints says.
+    client.meta.events.register("before-endpoint-resolution.sts", _regional)
+    reply = client.get_web_identity_token(Audience=[audience], SigningAlgorithm="RS256")
+    return str(reply["WebIdentityToken"])
+
+
+def _regional(builtins: dict[str, Any], **_: object) -> None:
+    builtins["AWS::STS::UseGlobalEndpoint"] = False

@@ -1,0 +1,348 @@
+"""Keys that are replaced where they came from, under a running process: AWS rejects the old ones, and the new ones are found."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Callable
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import boto3
+import botocore.session
+import pytest
+
+from aws.conftest import ACCOUNT, ROLE, Federation, HurriedClock, Issue, arn, environment, ini, set_all
+from google_auth_botocore import Credentials, FederationError
+from google_auth_botocore.emulator import AwsKeys, Emulator, Fault
+from google_auth_botocore.emulator._http import Call, Response, Route
+from google_auth_botocore.emulator.aws import WebIdentityIssuer
+from google_auth_botocore.emulator.aws._counterpart import Counterpart
+
+JWT = "urn:ietf:params:oauth:token-type:jwt"
+_REJECTIONS = [
+    "AuthFailure",
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "InvalidAccessKeyId",
+    "InvalidClientTokenId",
+    "SignatureDoesNotMatch",
+    "UnrecognizedClientException",
+]
+_SESSIONS: dict[str, Callable[[], Any]] = {
+    "own": lambda: None,
+    "botocore": botocore.session.Session,
+    "boto3": boto3.Session,
+}
+
+each_session = pytest.mark.parametrize("session", _SESSIONS.values(), ids=list(_SESSIONS))
+
+
+def _reject(google: Emulator, keys: AwsKeys, how: str) -> None:
+    """Let AWS reject keys as Google reports it."""
+    if how == "deleted":
+        del google.aws_keys._keys[keys.access_key_id]
+    elif how == "changed":
+        google.aws_keys.add(dataclasses.replace(keys, secret_access_key="another"))
+    else:
+        google.aws_keys.add(dataclasses.replace(keys, expiry=datetime(2020, 1, 1, tzinfo=timezone.utc)))
+
+
+def _file(tmp_path: Path, text: str, name: str = "credentials") -> None:
+    """Replace a file as rotation jobs do: in one step."""
+    path = tmp_path / "home" / ".aws" / name
+    path.parent.mkdir(exist_ok=True)
+    new = path.with_suffix(".new")
+    new.write_text(text)
+    new.replace(path)
+
+
+@each_session
+@pytest.mark.parametrize("how", ["deleted", "changed", "expired"])
+def test_rewritten_credentials_file_is_read_again(
+    federation: Federation, issue: Issue, tmp_path: Path, session: Callable[[], Any], how: str
+) -> None:
+    old = issue("old")
+    _file(tmp_path, ini("default", old))
+    credentials = federation.credentials(session=session())
+    credentials.refresh(None)
+    _file(tmp_path, ini("default", issue("new")))
+    credentials.refresh(None)
+    assert federation.last_seen().arn == arn("old")  # as long as AWS accepts them
+    _reject(federation.google, old, how)
+    credentials.refresh(None)
+    assert federation.last_seen().arn == arn("new")
+    assert [call.status for call in federation.google.calls] == [200, 200, 400, 200]
+
+
+@each_session
+@pytest.mark.parametrize("code", _REJECTIONS)
+def test_each_code_has_the_keys_resolved_once_more_and_no_more(
+    federation: Federation, issue: Issue, tmp_path: Path, session: Callable[[], Any], code: str
+) -> None:
+    _file(tmp_path, ini("default", issue("app")))
+    body = {
+        "error": "invalid_grant",
+        "error_description": f"Received invalid AWS response of type {code} with error message: no",
+    }
+    federation.google.fail("/v1/token", Fault(400, times=None, body=body))
+    credentials = federation.credentials(session=session())
+    with pytest.raises(FederationError) as caught:
+        credentials.refresh(None)
+    assert caught.value.aws_reason == code
+    assert len(federation.google.calls) == 2
+    federation.google.clear_faults()
+    credentials.refresh(None)
+
+
+@pytest.mark.parametrize("code", ["AccessDenied", "SignatureDoesNotMatch"])
+def test_other_rejections_are_not_repeated(federation: Federation, issue: Issue, tmp_path: Path, code: str) -> None:
+    """Nor is a date that AWS rejects taken for wrong keys, although it has the same code."""
+    _file(tmp_path, ini("default", issue("app")))
+    text = "Signature expired: 20260101T000000Z is now earlier than 20260101T001000Z"
+    body = {
+        "error": "invalid_grant",
+        "error_description": f"Received invalid AWS response of type {code} with error message: {text}",
+    }
+    federation.google.fail("/v1/token", Fault(400, times=None, body=body))
+    credentials = federation.credentials()
+    forgotten: list[object] = []
+    credentials._federation.identity.forget = forgotten.append  # type: ignore[method-assign,assignment]
+    with pytest.raises(FederationError):
+        credentials.refresh(None)
+    assert forgotten == []
+
+
+def test_keys_that_were_set_in_code_are_not_tried_twice(federation: Federation, issue: Issue) -> None:
+    keys = issue("app")
+    session = boto3.Session(keys.access_key_id, keys.secret_access_key, keys.session_token)
+    _reject(federation.google, keys, "deleted")
+    with pytest.raises(FederationError, match="InvalidClientTokenId"):
+        federation.credentials(session=session).refresh(None)
+    assert len(federation.google.calls) == 1
+
+
+def test_session_with_keys_of_its_own_never_becomes_another_identity(
+    federation: Federation, issue: Issue, tmp_path: Path
+) -> None:
+    _file(tmp_path, ini("default", issue("of-the-file")))
+    keys = issue("of-the-code")
+    session = botocore.session.Session()
+    session.set_credentials(keys.access_key_id, keys.secret_access_key, keys.session_token)
+    _reject(federation.google, keys, "deleted")
+    credentials = federation.credentials(session=session)
+    for _ in range(2):
+        with pytest.raises(FederationError, match="InvalidClientTokenId"):
+            credentials.refresh(None)
+
+
+def test_provider_of_the_users_own_is_never_left_out(federation: Federation, issue: Issue, tmp_path: Path) -> None:
+    _file(tmp_path, ini("default", issue("of-the-file")))
+    keys = issue("of-the-provider")
+
+    class Vault(botocore.credentials.CredentialProvider):
+        METHOD = "vault"
+
+        def load(self) -> Any:
+            return botocore.credentials.Credentials(keys.access_key_id, keys.secret_access_key, keys.session_token)
+
+    session = botocore.session.Session()
+    session.get_component("credential_provider").insert_before("env", Vault())
+    _reject(federation.google, keys, "deleted")
+    credentials = federation.credentials(session=session)
+    for _ in range(2):
+        with pytest.raises(FederationError, match="InvalidClientTokenId"):
+            credentials.refresh(None)
+
+
+@each_session
+def test_environment_that_changed_is_read_again(
+    federation: Federation, issue: Issue, monkeypatch: pytest.MonkeyPatch, session: Callable[[], Any]
+) -> None:
+    old = issue("old")
+    set_all(monkeypatch, environment(old))
+    credentials = federation.credentials(session=session())
+    credentials.refresh(None)
+    set_all(monkeypatch, environment(issue("new")))
+    _reject(federation.google, old, "deleted")
+    credentials.refresh(None)
+    assert federation.last_seen().arn == arn("new")
+
+
+def test_environment_beside_a_profile_stays_the_winner(
+    federation: Federation, issue: Issue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A profile that only the environment names does not win over keys there; one given in code does."""
+    _file(tmp_path, ini("team", issue("of-the-file")))
+    old = issue("old")
+    set_all(monkeypatch, {**environment(old), "AWS_PROFILE": "team"})
+    credentials = federation.credentials(session=botocore.session.Session())
+    credentials.refresh(None)
+    set_all(monkeypatch, environment(issue("new")))
+    _reject(federation.google, old, "deleted")
+    credentials.refresh(None)
+    assert federation.last_seen().arn == arn("new")
+
+
+@each_session
+def test_file_that_turns_from_keys_to_a_role_is_read_again(
+    federation: Federation,
+    issue: Issue,
+    user: AwsKeys,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    session: Callable[[], Any],
+) -> None:
+    old = issue("old")
+    _file(tmp_path, ini("team", old))
+    set_all(monkeypatch, {"AWS_PROFILE": "team", "AWS_DEFAULT_REGION": "eu-west-1"})
+    credentials = federation.credentials(session=session())
+    credentials.refresh(None)
+    _file(tmp_path, ini("base", user))
+    _file(tmp_path, ini("profile team", role_arn=ROLE, source_profile="base", role_session_name="me"), "config")
+    _reject(federation.google, old, "deleted")
+    credentials.refresh(None)
+    assert federation.last_seen().arn == arn("reader", "me")
+
+
+class _Sts(Counterpart):
+    """STS, which knows the callers that the test names, and issues a role's keys to them."""
+
+    def __init__(self, issue: Issue, code: str = "InvalidClientTokenId") -> None:
+        super().__init__()
+        self.known: set[str] = set()
+        self._issue = issue
+        self._code = code
+
+    def routes(self) -> list[Route]:
+        return [Route("POST", re.compile("/"), self._assume)]
+
+    def _assume(self, call: Call, _: object) -> Response:
+        found = re.search("Credential=([^/]+)", call.headers["authorization"])
+        assert found is not None
+        if found[1] not in self.known:
+            return Response(
+                f"<ErrorResponse><Error><Code>{self._code}</Code><Message>no</Message></Error></ErrorResponse>", 403
+            )
+        keys = self._issue("reader")
+        return Response(
+            "<AssumeRoleResponse><AssumeRoleResult><Credentials>"
+            f"<AccessKeyId>{keys.access_key_id}</AccessKeyId><SecretAccessKey>{keys.secret_access_key}</SecretAccessKey>"
+            f"<SessionToken>{keys.session_token}</SessionToken><Expiration>{keys.expiry:%Y-%m-%dT%H:%M:%SZ}</Expiration>"
+            f"</Credentials><AssumedRoleUser><Arn>{keys.arn}</Arn><AssumedRoleId>{keys.user_id}</AssumedRoleId>"
+            "</AssumedRoleUser></AssumeRoleResult></AssumeRoleResponse>"
+        )
+
+
+@each_session
+@pytest.mark.parametrize("code", _REJECTIONS)
+def test_keys_that_a_role_is_assumed_with_are_read_again(
+    federation: Federation,
+    issue: Issue,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    clock: HurriedClock,
+    session: Callable[[], Any],
+    code: str,
+) -> None:
+    """AWS STS rejects them itself then, and is asked once more, without a pause."""
+    old, new = issue("old"), issue("new")
+    _file(tmp_path, ini("default", old))
+    with _Sts(issue, code) as sts:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_STS", sts.url)
+        sts.known.add(old.access_key_id)
+        credentials = federation.credentials(session=session(), assume_role=ROLE)
+        credentials.refresh(None)
+        _file(tmp_path, ini("default", new))
+        sts.known = {new.access_key_id}
+        # The role's own keys are revoked, too: now the base identity's are needed again.
+        _reject_all(federation.google, "reader")
+        credentials.refresh(None)
+        assert len(sts.calls) == 2
+        assert federation.last_seen().arn == arn("reader")
+        sts.known = set()
+        _reject_all(federation.google, "reader")
+        before = len(sts.calls)
+        with pytest.raises(FederationError) as caught:
+            credentials.refresh(None)
+        assert caught.value.reason == code
+        assert len(sts.calls) - before <= 2
+    assert clock.pauses == []
+
+
+def _reject_all(google: Emulator, role: str) -> None:
+    for keys in list(google.aws_keys._keys.values()):
+        if f"/{role}/" in keys.arn:
+            _reject(google, keys, "deleted")
+
+
+def test_first_assumption_of_a_role_with_old_keys_is_tried_again(
+    federation: Federation, issue: Issue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The session read the file before the rotation, and needs the keys after it."""
+    old, new = issue("old"), issue("new")
+    _file(tmp_path, ini("default", old))
+    session = botocore.session.Session()
+    session.get_credentials()
+    _file(tmp_path, ini("default", new))
+    with _Sts(issue) as sts:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_STS", sts.url)
+        sts.known = {new.access_key_id}
+        federation.credentials(session=session, assume_role=ROLE).refresh(None)
+        assert [call.status for call in sts.calls] == [403, 200]
+
+
+def test_role_of_keys_that_were_set_in_code_is_assumed_again(
+    federation: Federation, issue: Issue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its keys were revoked; those that it is assumed with were not."""
+    base = issue("base")
+    with _Sts(issue) as sts:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_STS", sts.url)
+        sts.known.add(base.access_key_id)
+        session = boto3.Session(base.access_key_id, base.secret_access_key, base.session_token)
+        credentials = federation.credentials(session=session, assume_role=ROLE)
+        credentials.refresh(None)
+        _reject_all(federation.google, "reader")
+        credentials.refresh(None)
+        assert len(sts.calls) == 2
+
+
+@each_session
+def test_web_identity_token_is_requested_again_with_new_keys(
+    federation: Federation, issue: Issue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, session: Callable[[], Any]
+) -> None:
+    old = issue("old")
+    _file(tmp_path, ini("default", old))
+    with WebIdentityIssuer(federation.google.aws_keys.find) as issuer:
+        set_all(monkeypatch, {**issuer.environment(), "AWS_REGION": "eu-west-1"})
+        federation.audience = federation.google.add_oidc_provider(issuer.url).audience
+        credentials = federation.credentials(session=session(), subject_token_type=JWT)
+        credentials.refresh(None)
+        _file(tmp_path, ini("default", issue("new")))
+        _reject(federation.google, old, "deleted")
+        credentials.refresh(None)
+        subject = f"arn:aws:iam::{ACCOUNT}:role/new"
+        assert federation.google.calls[-1].assertion is not None
+        assert federation.google.calls[-1].assertion["sub"] == subject
+
+
+def test_new_session_is_set_up_as_the_given_one(federation: Federation, issue: Issue, tmp_path: Path) -> None:
+    """With its region, its files and its configuration of clients."""
+    old, elsewhere = issue("old"), tmp_path / "elsewhere"
+    elsewhere.write_text(ini("team", old))
+    session = botocore.session.Session(profile="team")
+    session.set_config_variable("credentials_file", str(elsewhere))
+    session.set_config_variable("region", "eu-west-3")
+    session.set_default_client_config(botocore.config.Config(proxies={"https": "http://proxy.example"}))
+    credentials: Credentials = federation.credentials(session=session)
+    credentials.refresh(None)
+    elsewhere.write_text(ini("team", issue("new")))
+    _reject(federation.google, old, "deleted")
+    credentials.refresh(None)
+    seen = federation.last_seen()
+    assert (seen.arn, seen.region) == (arn("new"), "eu-west-3")
+    replaced = credentials._federation.identity.session
+    assert replaced is not session
+    assert replaced.get_default_client_config().proxies == {"https": "http://proxy.example"}

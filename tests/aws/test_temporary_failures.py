@@ -1,0 +1,414 @@
+"""A source of keys that exists and fails is asked again until the deadline; one that does not exist is an error at once."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import botocore.exceptions
+import botocore.session
+import pytest
+
+from aws.conftest import ROLE, Federation, HurriedClock, Issue, Write, arn, environment, ini, set_all
+from aws.test_failures import NOBODY
+from google_auth_botocore import FederationError, _aws, _aws_errors, _aws_source
+from google_auth_botocore._exchange import ExchangeContext
+from google_auth_botocore.emulator import Fault
+from google_auth_botocore.emulator._http import Response, Route
+from google_auth_botocore.emulator.aws import ContainerCredentials, InstanceMetadata
+from google_auth_botocore.emulator.aws._counterpart import Counterpart
+from google_auth_botocore.exceptions import TransientFederationError
+
+Enter = Callable[[contextlib.AbstractContextManager[Any]], Any]
+
+_TEMPORARY = {
+    "429": Fault(429, times=None, body=""),
+    "500": Fault(500, times=None, body="no"),
+    "503": Fault(503, times=None, body="no"),
+    "reset": Fault(drop=True, times=None),
+    "empty": Fault(200, times=None, body=""),
+    "slow": Fault(delay=1.5, times=None),
+}
+
+
+@pytest.fixture(name="no_sleep", autouse=True)
+def _no_sleep(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("botocore.utils.ContainerMetadataFetcher.SLEEP_TIME", 0)
+
+
+@pytest.fixture(name="imds")
+def _imds(issue: Issue, monkeypatch: pytest.MonkeyPatch) -> Iterator[InstanceMetadata]:
+    with InstanceMetadata(lambda: issue("node")) as imds:
+        set_all(monkeypatch, imds.environment())
+        yield imds
+
+
+@pytest.fixture(name="container")
+def _container(issue: Issue, monkeypatch: pytest.MonkeyPatch) -> Iterator[ContainerCredentials]:
+    with ContainerCredentials(lambda: issue("pod")) as container:
+        set_all(monkeypatch, container.environment())
+        yield container
+
+
+@pytest.mark.parametrize("path", ["api/token", "security-credentials/", "security-credentials/app"])
+@pytest.mark.parametrize("fault", [name for name in _TEMPORARY if name != "slow"])
+@pytest.mark.parametrize("given", [False, True], ids=["own", "given"])
+def test_instance_metadata_that_fails_is_asked_until_it_answers(
+    federation: Federation, imds: InstanceMetadata, clock: HurriedClock, path: str, fault: str, given: bool
+) -> None:
+    imds.fail(path, _TEMPORARY[fault])
+    clock.at_pause(3, imds.clear_faults)
+    session = botocore.session.Session() if given else None
+    federation.credentials(session=session).refresh(None)
+    assert federation.last_seen().arn == arn("node")
+    # The list of roles is good for version 1 as well, and botocore does without the token then.
+    assert len(clock.pauses) == 3
+
+
+@pytest.mark.parametrize("fault", [name for name in _TEMPORARY if name != "slow"])
+def test_instance_metadata_that_fails_until_the_deadline_is_transient(
+    federation: Federation, imds: InstanceMetadata, clock: HurriedClock, fault: str
+) -> None:
+    imds.fail("", _TEMPORARY[fault])
+    credentials = federation.credentials()
+    with pytest.raises(TransientFederationError) as caught:
+        credentials.refresh(None)
+    assert caught.value.reason == "MetadataRetrievalError"
+    assert "Instance metadata failed: " in str(caught.value)
+    assert 20 < sum(clock.pauses) <= 30
+    assert federation.google.calls == []
+    imds.clear_faults()
+    credentials.refresh(None)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("given", [False, True], ids=["own", "given"])
+def test_slow_instance_metadata_works(federation: Federation, imds: InstanceMetadata, given: bool) -> None:
+    """botocore waits for a second."""
+    imds.fail("", Fault(delay=2.5, times=None))
+    federation.credentials(session=botocore.session.Session() if given else None).refresh(None)
+    assert federation.last_seen().arn == arn("node")
+    assert federation.last_seen().region == imds.region
+
+
+def test_half_a_json_of_instance_metadata_is_temporary(
+    federation: Federation, imds: InstanceMetadata, clock: HurriedClock
+) -> None:
+    imds.fail("security-credentials/app", Fault(200, times=2, body='{"AccessKeyId": "AKIA'))
+    federation.credentials().refresh(None)
+    assert len(clock.pauses) == 2
+
+
+def test_token_of_instance_metadata_that_has_expired_is_replaced(
+    federation: Federation, imds: InstanceMetadata, clock: HurriedClock
+) -> None:
+    imds.fail("security-credentials", Fault(401, times=1, body=""))
+    federation.credentials().refresh(None)
+    assert len(clock.pauses) == 1
+
+
+def test_region_is_asked_for_until_it_is_known_and_the_keys_are_kept(
+    federation: Federation, imds: InstanceMetadata, clock: HurriedClock
+) -> None:
+    """Without it, the request would be signed for another partition."""
+    imds.fail("placement", Fault(503, times=None, body=""))
+    credentials = federation.credentials()
+    with pytest.raises(TransientFederationError, match="placement/region answered HTTP 503"):
+        credentials.refresh(None)
+    imds.clear_faults()
+    credentials.refresh(None)
+    assert federation.last_seen().region == imds.region
+    assert imds.count("security-credentials/app") == 1
+
+
+def test_refresh_of_an_instances_keys_waits_for_a_service_that_has_gone(
+    federation: Federation, issue: Issue, monkeypatch: pytest.MonkeyPatch, clock: HurriedClock
+) -> None:
+    """An instance does not lose its metadata, whereas a laptop never had any."""
+    with InstanceMetadata(lambda: issue("node")) as imds:
+        set_all(monkeypatch, imds.environment())
+        credentials = federation.credentials(region="eu-west-1")
+        credentials.refresh(None)
+    credentials._federation.identity.forget()
+    with pytest.raises(TransientFederationError, match="Instance metadata failed"):
+        credentials.refresh(None)
+    assert sum(clock.pauses) > 20
+
+
+def test_profile_whose_source_is_instance_metadata_waits_for_it(
+    federation: Federation, imds: InstanceMetadata, moto: object, config: Write, clock: HurriedClock
+) -> None:
+    config(ini("profile team", role_arn=ROLE, credential_source="Ec2InstanceMetadata", role_session_name="me"))
+    imds.fail("", _TEMPORARY["503"])
+    clock.at_pause(2, imds.clear_faults)
+    federation.credentials(profile="team").refresh(None)
+    assert federation.last_seen().arn == arn("reader", "me")
+
+
+def test_role_without_trust_is_said_by_name(
+    federation: Federation, imds: InstanceMetadata, clock: HurriedClock
+) -> None:
+    answer = {"Code": "AssumeRoleUnauthorizedAccess", "Message": "EC2 cannot assume the role app."}
+    imds.fail("security-credentials/app", Fault(200, times=None, body=answer))
+    with pytest.raises(FederationError) as caught:
+        federation.credentials().refresh(None)
+    assert str(caught.value).startswith(
+        "Instance metadata has no keys for the instance's role (AssumeRoleUnauthorizedAccess): EC2 cannot assume the role app."
+    )
+    assert not caught.value.retryable
+    assert clock.pauses == []
+
+
+@pytest.mark.parametrize("case", ["disabled", "refused", "no role", "proxy that has no answer"])
+@pytest.mark.parametrize("given", [False, True], ids=["own", "given"])
+def test_no_source_is_an_error_at_once(
+    federation: Federation,
+    imds: InstanceMetadata,
+    clock: HurriedClock,
+    monkeypatch: pytest.MonkeyPatch,
+    case: str,
+    given: bool,
+) -> None:
+    if case == "disabled":
+        monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    elif case == "refused":
+        monkeypatch.setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://127.0.0.1:1")
+    elif case == "no role":
+        imds.fail("security-credentials", Fault(404, times=None, body=""))
+    else:
+        monkeypatch.setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://169.254.169.254")
+        monkeypatch.setenv("HTTP_PROXY", imds.url)
+        imds.fail("", Fault(503, times=None, body=""))
+    with pytest.raises(FederationError) as caught:
+        federation.credentials(session=botocore.session.Session() if given else None).refresh(None)
+    assert str(caught.value) == NOBODY
+    assert not caught.value.retryable
+    assert clock.pauses == []
+
+
+def test_version_2_behind_a_hop_limit_is_no_source(
+    federation: Federation, imds: InstanceMetadata, clock: HurriedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The answer with the token never arrives, and every other answer does: it is given the benefit of the doubt once."""
+    monkeypatch.setattr("google_auth_botocore._aws_retry.LONGEST_REQUEST", 2)
+    imds.fail("api/token", Fault(delay=5, times=None))
+    with pytest.raises(FederationError) as caught:
+        federation.credentials().refresh(None)
+    assert str(caught.value) == NOBODY
+    assert len(clock.pauses) == 1
+
+
+def test_metadata_that_was_removed_from_a_sessions_chain_is_not_asked(
+    federation: Federation, imds: InstanceMetadata
+) -> None:
+    session = botocore.session.Session()
+    session.get_component("credential_provider").remove("iam-role")
+    with pytest.raises(FederationError, match="no AWS credentials"):
+        federation.credentials(session=session).refresh(None)
+    assert imds.calls == []
+
+
+@pytest.mark.parametrize("given", [False, True], ids=["own", "given"])
+def test_container_agent_that_starts_late_is_waited_for(
+    federation: Federation, issue: Issue, clock: HurriedClock, monkeypatch: pytest.MonkeyPatch, given: bool
+) -> None:
+    with contextlib.ExitStack() as later:
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            address = taken.getsockname()
+
+        agent = ContainerCredentials(lambda: issue("pod"), address=address)
+        clock.at_pause(3, lambda: later.enter_context(agent))
+        monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", f"http://127.0.0.1:{address[1]}/v2/credentials/task")
+        federation.credentials(session=botocore.session.Session() if given else None).refresh(None)
+    assert federation.last_seen().arn == arn("pod")
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [*(name for name in _TEMPORARY if name != "slow"), "half a JSON"],
+)
+def test_container_agent_that_fails_is_asked_until_it_answers(
+    federation: Federation, container: ContainerCredentials, clock: HurriedClock, fault: str
+) -> None:
+    container.fail("", _TEMPORARY.get(fault, Fault(200, times=None, body='{"AccessKeyId": "AKIA')))
+    clock.at_pause(2, container.clear_faults)
+    federation.credentials().refresh(None)
+    assert federation.last_seen().arn == arn("pod")
+
+
+@pytest.mark.slow
+def test_slow_container_agent_works(federation: Federation, container: ContainerCredentials) -> None:
+    """botocore waits for two seconds, three times."""
+    container.fail("", Fault(delay=3, times=None))
+    federation.credentials().refresh(None)
+    assert federation.last_seen().arn == arn("pod")
+
+
+class _Sts(Counterpart):
+    """STS, which answers as told."""
+
+    def __init__(self, answer: Callable[[], Response]) -> None:
+        super().__init__()
+        self._answer = answer
+
+    def routes(self) -> list[Route]:
+        return [Route("POST", re.compile("/"), lambda _call, _match: self._answer())]
+
+
+def _error(code: str, status: int) -> Response:
+    return Response(f"<ErrorResponse><Error><Code>{code}</Code><Message>m</Message></Error></ErrorResponse>", status)
+
+
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [
+        ("Throttling", 400),
+        ("IDPCommunicationError", 400),
+        ("InternalFailure", 500),
+        ("ServiceUnavailable", 503),
+        ("x", 429),
+    ],
+)
+def test_sts_that_fails_temporarily_is_asked_until_the_deadline_and_no_longer(
+    federation: Federation, issue: Issue, clock: HurriedClock, monkeypatch: pytest.MonkeyPatch, code: str, status: int
+) -> None:
+    """Whatever the user's own setting for clients is."""
+    with _Sts(lambda: _error(code, status)) as sts:
+        set_all(monkeypatch, {**environment(issue("app")), "AWS_ENDPOINT_URL_STS": sts.url, "AWS_MAX_ATTEMPTS": "10"})
+        with pytest.raises(TransientFederationError, match=code):
+            federation.credentials(assume_role=ROLE).refresh(None)
+        assert len(sts.calls) == len(clock.pauses) + 1
+    assert 20 < sum(clock.pauses) <= 30
+
+
+def test_sts_that_never_answers_holds_an_exchange_no_longer_than_its_deadline(
+    issue: Issue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        set_all(monkeypatch, {**environment(issue("app")), "AWS_ENDPOINT_URL_STS": url, "AWS_MAX_ATTEMPTS": "10"})
+        identity = _aws.AwsIdentity(_aws_source.source(None, "eu-west-1", ROLE))
+        started = time.monotonic()
+        with pytest.raises(TransientFederationError, match="ReadTimeoutError"):
+            identity.signer(None, ExchangeContext(background=False, deadline=started + 1))
+        assert time.monotonic() - started < 8
+
+
+def test_lock_is_waited_for_until_the_deadline(issue: Issue, monkeypatch: pytest.MonkeyPatch) -> None:
+    set_all(monkeypatch, environment(issue("app")))
+    identity = _aws.AwsIdentity(_aws_source.Source())
+    with ThreadPoolExecutor(1) as pool, identity._guard.lock:
+        context = ExchangeContext(background=False, deadline=time.monotonic() + 0.2)
+        with pytest.raises(TransientFederationError, match="Another thread has been getting the AWS keys for longer"):
+            pool.submit(identity.signer, None, context).result(60)
+
+
+@pytest.mark.parametrize("source", ["file", "environment", "profile", "imds"])
+@pytest.mark.parametrize("given", [False, True], ids=["own", "given"])
+def test_nothing_is_kept_after_no_keys_were_found(
+    federation: Federation,
+    issue: Issue,
+    shared: Write,
+    config: Write,
+    monkeypatch: pytest.MonkeyPatch,
+    source: str,
+    given: bool,
+) -> None:
+    """The next call looks everywhere again."""
+    if source == "profile":
+        monkeypatch.setenv("AWS_PROFILE", "team")
+    credentials = federation.credentials(session=botocore.session.Session() if given else None)
+    with pytest.raises(FederationError):
+        credentials.refresh(None)
+    with contextlib.ExitStack() as running:
+        if source == "file":
+            shared(ini("default", issue("app")))
+        elif source == "environment":
+            set_all(monkeypatch, environment(issue("app")))
+        elif source == "profile":
+            config(ini("profile team", issue("app")))
+        else:
+            imds = running.enter_context(InstanceMetadata(lambda: issue("app")))
+            set_all(monkeypatch, imds.environment())
+        credentials._federation.tokens(credentials._settings)._refused = None  # what the source of tokens remembers
+        credentials.refresh(None)
+    assert federation.last_seen().arn == arn("app")
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN])
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_lack_of_files_memory_or_processes_is_temporary(number: int, wrapped: bool) -> None:
+    """Also within an exception of botocore's that says something else."""
+    error: Exception = OSError(number, os.strerror(number))
+    if wrapped:
+        make: Any = botocore.exceptions.SSOTokenLoadError
+        error = make(error_msg="no token")
+        error.__context__ = OSError(number, os.strerror(number))
+    translated = _aws_errors.translated(error)
+    assert isinstance(translated, TransientFederationError)
+    assert "Raise the limit (ulimit -n)" in str(translated.hint)
+
+
+_OUT_OF_FILES = """
+import os, resource, sys
+import google_auth_botocore as g
+from google_auth_botocore._base import SourceCredentials
+from google_auth_botocore._clock import SystemClock
+class Hurried(SystemClock):
+    ahead = 0.0
+    def monotonic(self): return super().monotonic() + self.ahead
+    def sleep(self, seconds): self.ahead += seconds
+SourceCredentials._clock = Hurried()
+c = g.Credentials('projects/1/locations/global/workloadIdentityPools/p/providers/q', token_url='http://127.0.0.1:1/',
+                  assume_role=sys.argv[1] or None)
+resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40))
+held = []
+try:
+    while True: held.append(os.open(os.devnull, os.O_RDONLY))
+except OSError: pass
+try: c.refresh(None)
+except g.FederationError as error:
+    for each in held: os.close(each)
+    print(type(error).__name__, error.step, error.hint)
+"""
+
+
+@pytest.mark.parametrize("source", ["file", "process", "imds", "container", "sts"])
+def test_process_without_free_files_gets_a_temporary_error(
+    imds: InstanceMetadata,
+    container: ContainerCredentials,
+    issue: Issue,
+    shared: Write,
+    config: Write,
+    source: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    variables = {k: v for k, v in os.environ.items() if not k.startswith("AWS_CONTAINER")}
+    if source == "file":
+        shared(ini("default", issue("file")))
+    elif source == "process":
+        config(ini("default", credential_process="true"))
+    elif source == "container":
+        variables = {**variables, **container.environment(), "AWS_EC2_METADATA_DISABLED": "true"}
+    elif source == "sts":
+        variables = {**variables, **environment(issue("app"))}
+    role = ROLE if source == "sts" else ""
+    done = subprocess.run(
+        [sys.executable, "-c", _OUT_OF_FILES, role],
+        env=variables,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert done.stdout.startswith("TransientFederationError aws "), done.stdout + done.stderr
