@@ -183,14 +183,16 @@ class SingleFlight(Generic[Result]):
             restricted = exchange.context.background and not error.retryable
             if restricted and (context is None or not context.background):
                 return self._join_or_start(request, context, seen)
-        elif error is not None and exchange.is_first("raised"):
+        elif error is None:
+            return self._join_or_start(request, context, seen)
+        elif exchange.is_first("raised"):
             self._await_delivery(exchange)
             exchange.error = copied(error)  # what is kept keeps no stack alive
             raise error
         elif exchange.context.may_prompt or not isinstance(error, Exception):
             return self._join_or_start(request, context, seen)  # an interrupt was for another caller
         self._await_delivery(exchange)
-        raise copied(error or AssertionError("an exchange that brought nothing has an error"))
+        raise copied(error)
 
     def _join_or_start(
         self, request: Request, context: ExchangeContext | None, seen: Result | None, *, may_prompt: bool = False
@@ -218,6 +220,7 @@ class SingleFlight(Generic[Result]):
     ) -> Exchange | None:
         """Start the exchange that comes after *last*; None if another thread has."""
         exchange = Exchange(self.owner, context, last.number + 1, nested=nested)
+        start: Callable[[], object]
         if nested:
             start = functools.partial(self._work, exchange, request)
         elif context.may_prompt:

@@ -48,10 +48,10 @@ class Transport:
         if isinstance(request, type) or not callable(self.request):
             raise NotATransport(f"the transport is {_redaction.quoted(request)}")
         target, self._bound_timeout = self.request, None
-        if isinstance(target, functools.partial):  # AuthorizedSession binds its own timeout
-            target, self._bound_timeout = target.func, target.keywords.get("timeout")
+        if isinstance(self.request, functools.partial):  # AuthorizedSession binds its own timeout
+            target, self._bound_timeout = self.request.func, self.request.keywords.get("timeout")
         self.kind = kind(target)
-        self._target = target
+        self._target: Any = target
         self._arguments: dict[str, Any] = {}
         if self.kind == "requests":
             self._arguments = {"allow_redirects": False, "auth": _leave_headers_alone, "stream": True}

@@ -21,9 +21,11 @@ _HTTP_LIBRARIES = {
     "aiohttp", "anyio", "h11", "h2", "httpcore", "httplib2", "httpx", "pycurl", "requests", "socks", "urllib3",
 }  # fmt: skip
 _TOO_MANY_FILES = {errno.EMFILE, errno.ENFILE}
+# OpenSSL's words for a file that holds no certificate or key, or a key of another certificate.
+_UNREADABLE = ("[X509", "[PEM", "PEM lib", "KEY_VALUES_MISMATCH")
 _FILE = {errno.ENOENT, errno.EACCES, errno.EISDIR, errno.ENOTDIR, errno.EPERM, errno.ELOOP}
-_CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR")
 # In the order in which requests reads them.
+_CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 _PROXY_VARIABLES = ("{}_proxy", "{}_PROXY", "all_proxy", "ALL_PROXY")
 
 # Libraries that stand in for the network in a test: how to recognise each, and what lets our requests through.
@@ -145,14 +147,13 @@ def _certificate_file(chain: list[BaseException]) -> Mistake | None:
                 "InvalidClientCertificate", None, "Check the client certificate (`cert`) of the transport's session."
             )
         of_a_file = isinstance(each, OSError) and not isinstance(each, ConnectionError) and each.errno in _FILE
-        unreadable = isinstance(each, ssl.SSLError) and (each.library in ("X509", "PEM") or each.reason == "PEM_LIB")
+        unreadable = isinstance(each, ssl.SSLError) and any(part in text for part in _UNREADABLE)
         if "TLS CA certificate bundle" in text or of_a_file or unreadable:
-            names = [name for name in _CA_VARIABLES if os.environ.get(name)]
-            setting = " and ".join(names) or "the transport's own settings (`verify`, `cert`, `ca_certs`)"
+            variable = next((f"{name}, or in " for name in _CA_VARIABLES if os.environ.get(name)), "")
             return Mistake(
                 "InvalidCertificateFile",
                 None,
-                f"Check the file of certificates in {setting}: it must exist, and hold certificates in PEM form.",
+                f"Check the file in {variable}the transport's own settings (`verify`, `cert`, `ca_certs`): it must exist, and hold certificates in PEM form.",
             )
     return None
 

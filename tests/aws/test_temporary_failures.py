@@ -340,7 +340,6 @@ def test_nothing_is_kept_after_no_keys_were_found(
         else:
             imds = running.enter_context(InstanceMetadata(lambda: issue("app")))
             set_all(monkeypatch, imds.environment())
-        credentials._federation.tokens(credentials._settings)._refused = None  # what the source of tokens remembers
         credentials.refresh(None)
     assert federation.last_seen().arn == arn("app")
 

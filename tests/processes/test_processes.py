@@ -100,7 +100,7 @@ def test_child_has_connections_of_its_own(credentials: Credentials) -> None:
 def test_child_of_a_fork_while_another_thread_holds_a_lock_gets_its_own_token(
     credentials: Credentials, lock: str
 ) -> None:
-    locks = {"source": credentials._source._flight._lock, "identity": credentials._federation.identity._lock}
+    locks = {"source": credentials._source._flight._lock, "identity": credentials._federation.identity._guard.lock}
     with holding(locks[lock]):
         assert in_child(lambda: refreshed(credentials)).startswith("ya29.")
         assert in_child(lambda: token(credentials.with_scopes(["a"]))).startswith("ya29.")

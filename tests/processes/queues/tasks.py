@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from celery import Celery  # type: ignore[import-untyped]  # celery has no types
+from celery import Celery
 
 from google_auth_botocore import Credentials
 
