@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import io
 import os
 import re
 import sys
 from collections.abc import Sequence
-from typing import NoReturn, TextIO
+from typing import NoReturn
 
 from google_auth_botocore import ConfigurationError, FederationError, __version__
 from google_auth_botocore._redaction import is_secret, shown
-from google_auth_botocore.cli import _executable, _exit, _token, config, doctor, serve
+from google_auth_botocore.cli import _executable, _exit, _streams, _token, config, doctor, serve
 
 # More than the longest that argparse says by itself.
 _LONGEST_MESSAGE = 1000
@@ -20,37 +21,48 @@ _COMMANDS = (_token, doctor, config, _executable, serve)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command.
+    """Run the command.
 
     Returns:
-        0: it did what was asked; 1: somebody refused; 2: an argument or a file is wrong; 74: what it says can't be
-        written; 75: it may work later; 130: interrupted; 141: nobody read it to its end.
+        0: success; 1: Google or AWS rejected the request; 2: invalid argument or file; 74: cannot write output;
+        75: temporary failure, try again; 130: interrupted; 141: the reader of the output has gone.
     """
+    _streams.repair()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # for terminals that know no UTF-8
+    given = sys.argv[1:] if arguments is None else arguments
+    failed = True
+    try:
+        code = _main(given)
+        failed = code != 0
+        return code
+    except SystemExit as end:  # argparse ends the process itself
+        failed = end.code not in (0, None)
+        raise
+    finally:
+        if failed and serve.is_evaluated(given):
+            # The status of an eval of nothing is 0.
+            with contextlib.suppress(OSError):
+                os.write(1, b"false\n")
+
+
+def _main(arguments: Sequence[str]) -> int:
     try:
         try:
             return _run(arguments)
         finally:  # argparse, too, which ends the process itself
             print(end="", flush=True)  # noqa: T201 - what waits until the interpreter ends fails where nobody catches it
     except BrokenPipeError:
-        _drop(sys.stdout, sys.stderr)
+        _streams.discard(sys.stdout.fileno(), sys.stderr.fileno())
         return _exit.UNREAD
-    except OSError as error:  # a disk that is full, where the output goes
-        _drop(sys.stdout)
+    except OSError as error:  # standard output is closed, or its disk is full
+        _streams.discard(sys.stdout.fileno())
         return _failed(shown(str(error)), _exit.UNWRITTEN)
     except KeyboardInterrupt:
         return _exit.INTERRUPTED
 
 
-def _drop(*streams: TextIO) -> None:
-    """Leaves what they still hold, and nobody can write, to nobody."""
-    null = os.open(os.devnull, os.O_WRONLY)
-    for stream in streams:
-        os.dup2(null, stream.fileno())
-
-
-def _run(arguments: Sequence[str] | None) -> int:
+def _run(arguments: Sequence[str]) -> int:
     options = _parser().parse_args(arguments)
     try:
         code: int = options.run(options)
@@ -62,7 +74,7 @@ def _run(arguments: Sequence[str] | None) -> int:
 
 
 def _failed(error: Exception | str, code: int) -> int:
-    print(f"google-auth-botocore: {error}", file=sys.stderr)  # noqa: T201 - a command speaks
+    _streams.say(str(error))
     return code
 
 

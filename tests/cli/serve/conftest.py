@@ -164,6 +164,18 @@ def run(*all_arguments: str, **options: Any) -> subprocess.CompletedProcess[str]
     )
 
 
+@pytest.fixture(autouse=True)
+def _usual_signals() -> Iterator[None]:
+    """What starts here ignores no signal that the tests' own parent has them ignore, as nohup does."""
+    kept = {number: signal.getsignal(number) for number in signal.valid_signals() - {signal.SIGPIPE, signal.SIGXFSZ}}
+    ignored = [number for number, handler in kept.items() if handler is signal.SIG_IGN]
+    for number in ignored:
+        signal.signal(number, signal.SIG_DFL)
+    yield
+    for number in ignored:
+        signal.signal(number, signal.SIG_IGN)
+
+
 @pytest.fixture(name="held")
 def _held(workload: Workload) -> Held:
     """Google's side answers nothing until it is told to."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
 import os
@@ -20,7 +19,7 @@ from emulator.workload import Workload
 
 from cli.conftest import Run
 from cli.serve.conftest import PATIENCE, TOKEN, Serve, arguments, connect, get, run
-from google_auth_botocore.cli.serve import _child
+from google_auth_botocore.cli.serve import _child, _group
 
 SHOW = "import json, os, sys; print(json.dumps(dict(os.environ)))"
 # Says which signals arrive, to SIGUSR1.
@@ -178,26 +177,18 @@ class TestSignals:
 
     def test_one_that_can_not_be_sent_does_not_keep_back_the_next(self) -> None:
         """A command that has become another user's, as by sudo."""
+        sent = []
 
         class Child:
-            def __init__(self) -> None:
-                self.got = asyncio.Queue[int]()
+            pid = os.getpid()
 
             def send_signal(self, number: int) -> None:
-                if number == signal.SIGHUP:
-                    raise PermissionError
-                self.got.put_nowait(number)
+                sent.append(number)
+                raise PermissionError
 
-        async def both() -> int:
-            arriving, child = asyncio.Queue[int](), Child()
-            passing = asyncio.create_task(_child._pass_on(arriving, child))  # type: ignore[arg-type]
-            arriving.put_nowait(signal.SIGHUP)
-            arriving.put_nowait(signal.SIGTERM)
-            got = await child.got.get()
-            passing.cancel()
-            return got
-
-        assert asyncio.run(both()) == signal.SIGTERM
+        with _group.Witness() as witness:
+            _child._pass_on(Child(), {signal.SIGHUP, signal.SIGTERM}, witness)  # type: ignore[arg-type]
+        assert set(sent) == {signal.SIGHUP, signal.SIGTERM}
 
     def test_it_is_served_until_its_own_end(self, flags: list[str]) -> None:
         """A command may need a token to end well."""

@@ -17,7 +17,7 @@ from emulator.workload import Workload
 from service_account.conftest import Make
 
 from cli.serve.conftest import PATIENCE, TOKEN, Serve, connect, exchange, get, request, server
-from google_auth_botocore.cli.serve import _server
+from google_auth_botocore.cli.serve import _connection, _server
 from google_auth_botocore.cli.serve._server import Server
 
 
@@ -119,7 +119,7 @@ def test_a_connection_that_waits_for_nothing_does_not_hold_up_the_end(serve: Ser
         started = time.monotonic()
         serving.process.send_signal(signal.SIGTERM)
         assert serving.process.wait(PATIENCE) == 0
-        assert time.monotonic() - started < _server._IDLE / 4
+        assert time.monotonic() - started < _connection._IDLE / 4
 
 
 def test_more_clients_than_it_may_have_connections_wait_at_the_door(

@@ -1,7 +1,7 @@
-"""A command that is run beside the server: it gets the signals, and its end is ours.
+"""A command that runs beside the server: it gets every signal once, and its end is ours.
 
-Exit codes are a shell's: 128 and the number of the signal that ended it, 127 where there is no such command, 126
-where it can't be run.
+Exit codes are a shell's: 128 and the number of the signal that ended it, 127 if there is no such command, 126 if it
+can't be run.
 """
 
 from __future__ import annotations
@@ -11,80 +11,99 @@ import contextlib
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 
+from google_auth_botocore.cli import _streams
+from google_auth_botocore.cli.serve import _group, _signals
+from google_auth_botocore.cli.serve._signals import CHILD, Signals
 from google_auth_botocore.cli.serve._threads import in_thread
 
 _NOT_FOUND, _NOT_EXECUTABLE = 127, 126
-# What a terminal sends to every process of its foreground group by itself.
-_OF_THE_KEYBOARD = {getattr(signal, name, None) for name in ("SIGINT", "SIGQUIT")}
-_SIGNALS = [
-    getattr(signal, name)
-    for name in ("SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGALRM", "SIGBREAK")
-    if hasattr(signal, name)
-]
+# Seconds in which a signal that was sent to several processes one after the other has reached all of them. `timeout`
+# sends one to its child and then to the whole group.
+_SETTLED = 0.1
 
 
-def signals() -> asyncio.Queue[int]:
-    """The signals that come from now on; those that whoever started us has us ignore, as nohup does, do not."""
-    loop = asyncio.get_running_loop()
-    arrived: asyncio.Queue[int] = asyncio.Queue()
-    for number in _SIGNALS:
-        if signal.getsignal(number) is not signal.SIG_IGN:
-            # Not add_signal_handler, which Windows lacks.
-            signal.signal(number, lambda which, _: loop.call_soon_threadsafe(arrived.put_nowait, which))
-    return arrived
-
-
-def default_signals() -> None:
-    """Lets the next signal end the process at once."""
-    for number in _SIGNALS:
-        if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, signal.SIG_DFL)
-
-
-async def run(command: Sequence[str], environment: Mapping[str, str], arriving: asyncio.Queue[int]) -> int:
-    """Runs *command* to its end.
+async def run(command: Sequence[str], environment: Mapping[str, str], signals: Signals) -> int:
+    """Run *command* to its end.
 
     Args:
         command: The program and its arguments.
         environment: All of its variables.
-        arriving: Signals, which are passed on.
+        signals: Signals to us, of which the command gets those that have not reached it already.
 
     Returns:
         The exit code, as a shell gives it.
     """
+    signals.watch_children()
     try:
-        # What the user asked for, and nobody is served before it runs. A signal handler of ours is none in the child.
+        # What the user asked for; no client is served before it runs. In the child no signal handler of ours is set.
         child = subprocess.Popen(command, env=environment)  # noqa: S603, ASYNC220
     except OSError as error:
-        print(f"google-auth-botocore: {command[0]}: {error.strerror}", file=sys.stderr)  # noqa: T201
+        _streams.warn(f"{command[0]}: {error.strerror}")
         return _NOT_FOUND if isinstance(error, FileNotFoundError) else _NOT_EXECUTABLE
-    passing = asyncio.create_task(_pass_on(arriving, child))
-    code = await in_thread(child.wait)
-    passing.cancel()
-    return code if code >= 0 else 128 - code
+    if os.name == "nt":
+        in_thread(child.wait).add_done_callback(lambda _: signals.put(CHILD))
+        while (number := await signals.next()) != CHILD:
+            _send(child, number)
+        return child.wait()
+    # After the command: a signal that comes between the two reaches it twice at worst, and is not lost.
+    with _group.Witness() as witness:
+        while True:
+            arrived = {await signals.next()}
+            if arrived != {CHILD}:
+                await asyncio.sleep(_SETTLED)
+            arrived |= signals.rest()
+            _pass_on(child, arrived - {CHILD}, witness)
+            code = await _code(child, signals)
+            if code is not None:
+                return _signals.exit_code(code)
 
 
-async def _pass_on(arriving: asyncio.Queue[int], child: subprocess.Popen[bytes]) -> None:
-    while True:
-        number = await arriving.get()
-        # Twice would be too often: to many programs the second one means to end at once.
-        if number in _OF_THE_KEYBOARD and _at_the_terminal():
-            continue
-        # Another user's it may have become, as sudo does; and Windows has few signals to send.
-        with contextlib.suppress(OSError, ValueError):
-            child.send_signal(number)
+def _pass_on(child: subprocess.Popen[bytes], arrived: set[int], witness: _group.Witness) -> None:
+    if not arrived:
+        return
+    known = witness.signals()
+    if signal.SIGCONT in arrived:
+        _group.goes_on(child.pid)
+    with contextlib.suppress(OSError):
+        if os.getpgid(child.pid) != os.getpgrp():  # what is sent to our group does not reach the command
+            known = frozenset({signal.SIGCONT})
+    for number in arrived - known:
+        _send(child, number)
 
 
-def _at_the_terminal() -> bool:
-    """Whether what is typed there reaches our process group."""
-    try:
-        terminal = os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY)
-    except (OSError, AttributeError):  # there is none, or no such thing
-        return False
-    try:
-        return os.tcgetpgrp(terminal) == os.getpgrp()
-    finally:
-        os.close(terminal)
+def _send(child: subprocess.Popen[bytes], number: int) -> None:
+    # It may have become another user's, as sudo does; and Windows has few signals to send.
+    with contextlib.suppress(OSError, ValueError):
+        child.send_signal(number)
+
+
+async def _code(child: subprocess.Popen[bytes], signals: Signals) -> int | None:
+    """Return the exit code of the child if it has ended; if it has stopped, stop until we are told to go on."""
+    if not _changed(child):
+        return child.returncode
+    await asyncio.sleep(_SETTLED)
+    # Meanwhile it may have gone on: a shell sends that to the whole group, and we were stopped, too.
+    if _changed(child) is not False and child.returncode is None and _group.has_shell():
+        signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+        signal.raise_signal(signal.SIGTSTP)
+        signals.catch(signal.SIGTSTP)
+    return child.returncode
+
+
+def _changed(child: subprocess.Popen[bytes]) -> bool | None:
+    """Return True if the child has stopped since the last call, False if it has gone on or ended, None if neither."""
+    stopped = None
+    while child.returncode is None:
+        try:
+            process, status = os.waitpid(child.pid, os.WNOHANG | os.WUNTRACED | os.WCONTINUED)
+        except ChildProcessError:  # reaped by code that is not ours
+            child.returncode = 0
+            return False
+        if process == 0:
+            return stopped
+        stopped = os.WIFSTOPPED(status)
+        if not stopped and not os.WIFCONTINUED(status):
+            child.returncode = os.waitstatus_to_exitcode(status)
+    return False

@@ -6,17 +6,15 @@ import contextlib
 import os
 import shlex
 from collections.abc import Mapping
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from google_auth_botocore import Credentials
 from google_auth_botocore.cli import _service_account
+from google_auth_botocore.cli.serve import _rivals
 from google_auth_botocore.cli.serve._metadata import Identity
 
 CLOUD_PLATFORM = "https://www.googleapis.com/auth/cloud-platform"
 
-# What would be taken in place of the metadata server, or keep a process from looking for one.
-UNSET = ("GOOGLE_APPLICATION_CREDENTIALS", "NO_GCE_CHECK", "CLOUDSDK_CORE_CHECK_GCE_METADATA")
 _NO_PROXY = ("NO_PROXY", "no_proxy")
 _LOOPBACK = ("127.0.0.1", "localhost")
 
@@ -77,32 +75,22 @@ def variables(credentials: Credentials, port: int, present: Mapping[str, str]) -
 
 
 def applied(variables: Mapping[str, str], present: Mapping[str, str]) -> dict[str, str]:
-    """The environment of a process that is to use the metadata server."""
-    return {**{name: value for name, value in present.items() if name not in UNSET}, **variables}
+    """Return the environment of a process that is to use the metadata server, and no other credentials."""
+    rivals = _rivals.variables(present)
+    return {**{name: value for name, value in present.items() if name not in rivals}, **variables}
 
 
-def for_shell(variables: Mapping[str, str]) -> str:
-    """Lines for `eval`, and for copying."""
+def for_shell(variables: Mapping[str, str], present: Mapping[str, str]) -> str:
+    """Return lines for `eval`, and for copying."""
     lines = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
-    return "\n".join([*lines, f"unset {' '.join(UNSET)}"])
+    unset = dict.fromkeys((*_rivals.UNSET, *_rivals.variables(present)))
+    return "\n".join([*lines, f"unset {' '.join(unset)}"])
 
 
 def forget_detection(present: Mapping[str, str]) -> None:
-    """Lets gcloud look for the metadata server: that there was none it remembers for ten minutes, in a file."""
-    remembered = _gcloud(present)[0] / "gce"
-    with contextlib.suppress(OSError):
-        if remembered.read_text(encoding="utf-8") == "False":
-            remembered.unlink()
-
-
-def rival(present: Mapping[str, str]) -> Path | None:
-    """The file of a user's own Application Default Credentials, which clients take before any metadata server."""
-    paths = (place / "application_default_credentials.json" for place in _gcloud(present))
-    return next((path for path in paths if path.exists()), None)
-
-
-def _gcloud(present: Mapping[str, str]) -> list[Path]:
-    """Where gcloud keeps its files, and where some clients believe that it does."""
-    usual = Path(present.get("APPDATA", ""), "gcloud") if os.name == "nt" else Path.home() / ".config" / "gcloud"
-    chosen = present.get("CLOUDSDK_CONFIG")
-    return [Path(chosen), usual] if chosen else [usual]
+    """Let gcloud look for the metadata server: for ten minutes it remembers in a file that there was none."""
+    for place in _rivals.gcloud_directories(present)[:1]:
+        remembered = place / "gce"
+        with contextlib.suppress(OSError):
+            if remembered.read_bytes() == b"False":
+                remembered.unlink()

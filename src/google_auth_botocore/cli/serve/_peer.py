@@ -1,8 +1,8 @@
-"""Whose a loopback connection is, as Linux tells it in /proc/net/tcp and, for a socket of IPv6, /proc/net/tcp6.
+"""Which user a loopback connection belongs to: Linux shows it in /proc/net/tcp and, for IPv6 sockets, /proc/net/tcp6.
 
 https://www.kernel.org/doc/html/latest/networking/proc_net_tcp.html
 
-Other systems have no such page; `available` sees whether this one does.
+Other systems have no such page; `available` finds out whether this one has it.
 """
 
 from __future__ import annotations
@@ -19,6 +19,11 @@ from google_auth_botocore.cli.serve._threads import in_thread
 
 Address = tuple[str, int]
 
+_USERS = Path("/proc/self/uid_map")
+_OVERFLOW = Path("/proc/sys/kernel/overflowuid")
+# What the kernel shows in place of a user id that has none in a user namespace, unless the system sets another.
+_USUAL_OVERFLOW = 65534
+_ALL_USERS = (1 << 32) - 1
 _TABLES = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
 # An IPv4 address as IPv6 has it: ::ffff:127.0.0.1, in words of the machine's byte order.
 _MAPPED = "".join(f"{word:08X}" for word in struct.unpack("=3I", bytes(10) + b"\xff\xff"))
@@ -54,6 +59,31 @@ def available(listener: socket.socket) -> bool:
     server = listener.getsockname()
     with socket.create_connection(server, timeout=5) as own:
         return read(server).get(own.getsockname()) == os.geteuid()
+
+
+def ambiguous(user: int) -> bool:
+    """Return whether *user* may be any user outside of our user namespace, who all have the same id within.
+
+    https://man7.org/linux/man-pages/man7/user_namespaces.7.html
+    """
+    return user == _overflow() and _mapped() < _ALL_USERS
+
+
+def _overflow() -> int:
+    try:
+        return int(_OVERFLOW.read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return _USUAL_OVERFLOW
+
+
+def _mapped() -> int:
+    """Return how many user ids the namespace has. Each line: first id inside, first id outside, count."""
+    try:
+        return sum(int(line.split()[2]) for line in _USERS.read_text(encoding="ascii").splitlines())
+    except FileNotFoundError:  # a kernel without user namespaces
+        return _ALL_USERS
+    except (OSError, ValueError, IndexError):
+        return 0
 
 
 def read(server: Address) -> dict[Address, int]:

@@ -1,35 +1,32 @@
-"""The sockets: loopback alone, any number of connections, an end that lets answers on their way arrive."""
+"""The sockets: loopback alone, as many connections as the system allows, and an end that lets answers arrive."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import socket
 import sys
-from typing import Any
 
 from google_auth_botocore.cli.serve import _guards, _metadata
-from google_auth_botocore.cli.serve._http import MalformedError, Reply, encoded, parsed, text
+from google_auth_botocore.cli.serve._connection import _GRACE, Connection, State
+from google_auth_botocore.cli.serve._http import Reply, Request, text
 from google_auth_botocore.cli.serve._metadata import Identity, Wanted
 from google_auth_botocore.cli.serve._peer import Address, Owners
 from google_auth_botocore.cli.serve._threads import in_thread
 from google_auth_botocore.cli.serve._tokens import Tokens
 
-_LONGEST_HEAD = 1 << 16
-# As many as the system allows wait to be let in; it cuts the number to its own.
+# As many as the system allows wait to be accepted; it cuts the number to its own.
 _BACKLOG = 4096
-# For a request to come, on a connection that may just be kept for the next.
-_IDLE = 60.0
-# For a request of somebody who has connected when the end comes, and for a client to take note of a refusal.
-_GRACE = 1.0
-# After which it is tried again to let somebody in.
+# Seconds after which the server tries again to accept a connection.
 _PAUSE = 0.05
+# Seconds that a connection without a request is safe from being closed for another one. A client that connects sends its
+# request at once, and waits three seconds for an answer.
+_SAFE = 0.2
 # File descriptors that are kept for exchanges and for /proc.
 _KEPT_FREE = 64
 
 
 def listener(port: int) -> socket.socket:
-    """A socket that listens on 127.0.0.1.
+    """Return a socket that listens on 127.0.0.1.
 
     Args:
         port: 0: any free one.
@@ -60,79 +57,94 @@ class Server:
         self._owner = owner
         self._owners = Owners(self._address)
         self._flights: dict[Wanted, asyncio.Future[Reply]] = {}
-        self._connections: set[asyncio.Task[None]] = set()
-        # Those that wait for a request: the first one, or another.
-        self._expecting: set[asyncio.Task[Any]] = set()
-        self._idle: set[asyncio.Task[Any]] = set()
+        self._connections: dict[asyncio.Task[None], Connection] = {}
         self._room = _room()
+        self._accepted = 0
         self._stopping = False
+        self._pausing = False
         self._loop = asyncio.get_running_loop()
         self._open_door()
 
     async def stop(self, patience: float) -> None:
-        """Lets nobody in any more, and ends once those who are in have their answer.
+        """Accept no new connection, and return once the clients that have connected have their answers.
 
         Args:
             patience: Seconds to wait for that.
         """
         self._stopping = True
         self._loop.remove_reader(self._listening)
-        _cancel(self._idle)
+        self._hang_up(State.IDLE)
         last = self._loop.time() + patience
-        while self._let_in() and self._connections and self._loop.time() < last:
-            await asyncio.wait(set(self._connections), timeout=patience, return_when=asyncio.FIRST_COMPLETED)
+        # Those that had connected before, and no flood that goes on.
+        enough = self._accepted + _BACKLOG
+        while self._accepted < enough and self._let_in() and self._connections and self._loop.time() < last:
+            await asyncio.wait(self._tasks(), timeout=_PAUSE, return_when=asyncio.FIRST_COMPLETED)
         self._listening.close()
-        await _ended(self._connections, min(_GRACE, patience))
-        _cancel(self._expecting)
-        await _ended(self._connections, patience)
-        _cancel(self._connections)
-        await _ended(self._connections, _GRACE)
+        await self._ended(min(_GRACE, patience))
+        self._hang_up(State.ARRIVED, State.NEW, State.IDLE, State.LEAVING)
+        await self._ended(max(0.0, last - self._loop.time()))
+        self._hang_up(*State)
+        await self._ended(_GRACE)
 
     def _open_door(self) -> None:
         if not self._stopping:
             self._loop.add_reader(self._listening, self._let_in)
 
     def _let_in(self) -> bool:
-        """Lets in who is at the door; whether somebody may have to wait there."""
+        """Accept connections; return whether some may still wait for that."""
         try:
             while len(self._connections) < self._room:
                 self._welcome(*self._listening.accept())
         except (BlockingIOError, InterruptedError, ConnectionError):
             return False
         except OSError:  # no file descriptor is left, or no memory
-            self._loop.call_later(_PAUSE, self._open_door)
-        # They have a use for what idle connections hold.
+            pass
         self._loop.remove_reader(self._listening)
-        _cancel(self._idle)
+        if not self._pausing:
+            self._pausing = True
+            self._make_room()
+            self._loop.call_later(_PAUSE, self._try_again)
         return True
 
+    def _make_room(self) -> None:
+        """Close what only waits: no client can keep the others out."""
+        self._hang_up(State.IDLE, State.LEAVING)
+        self._hang_up(State.NEW, since=self._loop.time() - _SAFE)
+
+    def _try_again(self) -> None:
+        self._pausing = False
+        self._open_door()
+
     def _welcome(self, connection: socket.socket, client: Address) -> None:
+        self._accepted += 1
         connection.settimeout(0)
-        task = self._loop.create_task(self._serve(connection, client))
-        self._connections.add(task)
+        served = Connection(lambda: self._stranger(client), self._answer, self._may_keep)
+        task = self._loop.create_task(served.serve(connection))
+        self._connections[task] = served
         task.add_done_callback(self._farewell)
 
     def _farewell(self, task: asyncio.Task[None]) -> None:
-        self._connections.discard(task)
+        del self._connections[task]
         self._open_door()
 
-    async def _serve(self, connection: socket.socket, client: Address) -> None:
-        with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.TimeoutError):
-            reader, writer = await asyncio.open_connection(sock=connection, limit=_LONGEST_HEAD)
-            try:
-                stranger = await self._stranger(client)
-                if stranger is not None:
-                    await _refuse(reader, writer, stranger)
-                    return
-                expecting = self._expecting
-                while await self._answered(reader, writer, expecting):
-                    expecting = self._idle
-            finally:
-                writer.close()
-                await writer.wait_closed()
+    def _hang_up(self, *states: State, since: float = float("inf")) -> None:
+        """Close the connections that are in one of these states, and have been at that time."""
+        for task, connection in list(self._connections.items()):
+            if connection.state in states and connection.since <= since:
+                task.cancel()
+
+    def _tasks(self) -> set[asyncio.Task[None]]:
+        return set(self._connections)
+
+    async def _ended(self, patience: float) -> None:
+        if self._connections:
+            await asyncio.wait(self._tasks(), timeout=patience)
+
+    def _may_keep(self) -> bool:
+        return not self._stopping and len(self._connections) < self._room
 
     async def _stranger(self, client: Address) -> Reply | None:
-        """What somebody is told whose process is another user's."""
+        """Return what a client is told whose process is another user's."""
         if self._owner is None:
             return None
         owner = await self._owners.of(client)
@@ -142,73 +154,34 @@ class Server:
         return text(
             403,
             f"This metadata server answers the user with id {self._owner}, and this connection is of {whose}. "
-            "Served with --any-user, it answers every user of the machine.",
+            "Started with --any-user, it answers every user of the machine.",
         )
 
-    async def _answered(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, expecting: set[asyncio.Task[Any]]
-    ) -> bool:
-        """Answers one request; whether there may be another on the connection."""
-        head = asyncio.ensure_future(reader.readuntil(b"\r\n\r\n"))
-        expecting.add(head)
-        try:
-            request = parsed(await asyncio.wait_for(head, _IDLE))
-        except asyncio.LimitOverrunError:
-            await _refuse(reader, writer, text(431, "The head of the request is too long."))
-            return False
-        except MalformedError as error:
-            await _refuse(reader, writer, text(400, str(error)))
-            return False
-        finally:
-            expecting.discard(head)
+    async def _answer(self, request: Request) -> tuple[Reply, bool]:
+        """Return the reply to a request, and whether it is an answer and no rejection."""
         refusal = _guards.refusal(request, self._address[1])
         if refusal is not None:
-            await _refuse(reader, writer, refusal, with_body=request.method != "HEAD")
-            return False
+            return refusal, False
         reply = _metadata.answer(self._identity, request.path, request.query)
         if not isinstance(reply, Reply):
             reply = await self._token(reply)
-        keep_alive = request.keep_alive and not self._stopping and len(self._connections) < self._room
-        writer.write(encoded(reply, with_body=request.method != "HEAD", keep_alive=keep_alive))
-        await writer.drain()
-        return keep_alive
+        return reply, True
 
     async def _token(self, wanted: Wanted) -> Reply:
-        """The answer to all who want the same at this moment."""
+        """Return the one answer to all clients that request the same at this moment."""
         flight = self._flights.get(wanted)
         if flight is None:
-            flight = self._flights[wanted] = in_thread(lambda: self._tokens.reply(wanted))
+            try:
+                flight = in_thread(lambda: self._tokens.reply(wanted))
+            except RuntimeError as error:  # the system allows no further thread
+                return text(503, f"This metadata server failed: {error}.")
+            self._flights[wanted] = flight
             flight.add_done_callback(lambda _: self._flights.pop(wanted, None))
         return await asyncio.shield(flight)
 
 
-async def _refuse(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, reply: Reply, *, with_body: bool = True
-) -> None:
-    writer.write(encoded(reply, with_body=with_body, keep_alive=False))
-    writer.write_eof()
-    await writer.drain()
-    # What the client still sends is read: a connection that is closed over it loses the answer on its way.
-    await asyncio.wait_for(_drained(reader), _GRACE)
-
-
-async def _drained(reader: asyncio.StreamReader) -> None:
-    while await reader.read(_LONGEST_HEAD):
-        pass
-
-
-def _cancel(tasks: set[asyncio.Task[Any]]) -> None:
-    for task in list(tasks):
-        task.cancel()
-
-
-async def _ended(tasks: set[asyncio.Task[None]], patience: float) -> None:
-    if tasks:
-        await asyncio.wait(set(tasks), timeout=patience)
-
-
 def _room() -> int:
-    """How many connections may be open; those who come then wait to be let in."""
+    """Return how many connections may be open; further ones wait to be accepted."""
     if sys.platform == "win32":
         return _BACKLOG
     import resource  # noqa: PLC0415 - Windows has no such limit

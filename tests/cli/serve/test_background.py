@@ -1,0 +1,239 @@
+"""`serve --background`, and the older `serve &`: what a shell evaluates, and how long the server serves."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+import pytest
+
+from cli.conftest import Run
+from cli.serve.conftest import PATIENCE, TOKEN, arguments, get
+from cli.serve.test_places import eventually
+
+GET = (
+    "import os, urllib.request\n"
+    f"url = 'http://' + os.environ['GCE_METADATA_HOST'] + '{TOKEN}'\n"
+    "request = urllib.request.Request(url, headers={'Metadata-Flavor': 'Google'})\n"
+    "print(urllib.request.urlopen(request).status)\n"
+)
+ASK = shlex.join([sys.executable, "-c", GET])
+SHELLS = [
+    "sh",
+    *(
+        pytest.param(each, marks=pytest.mark.slow)
+        for each in ("bash", "dash", "zsh", "ksh", "mksh")
+        if shutil.which(each)
+    ),
+]
+
+
+@pytest.fixture(name="command")
+def _command(flags: list[str]) -> str:
+    return shlex.join(arguments(*flags, "--background"))
+
+
+def run(script: str, shell: str = "sh", code: int = 0) -> str:
+    """Runs a script as one does who wants to see all that it prints, and returns that."""
+    done = subprocess.run([shell, "-c", script], capture_output=True, text=True, check=False, timeout=PATIENCE)
+    assert done.returncode == code, done.stderr
+    return done.stdout
+
+
+def exists(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    # One that has ended waits for its parent to ask for its exit code: in a container, nobody may.
+    state = Path(f"/proc/{process}/stat")
+    return not state.exists() or state.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+def variables(printed: IO[str]) -> dict[str, str]:
+    """The variables in what is printed, which need not end yet."""
+    lines: list[str] = []
+    while not (lines and lines[-1].startswith("unset ")):
+        lines.append(printed.readline())
+        assert lines[-1], lines
+    return dict(line.strip().rpartition(" ")[2].split("=", 1) for line in lines if "=" in line)
+
+
+@pytest.fixture(name="taken")
+def _taken() -> Iterator[int]:
+    """A port that another program holds."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        yield other.getsockname()[1]
+
+
+class TestEvaluated:
+    @pytest.mark.parametrize("shell", SHELLS)
+    def test_the_variables_lead_to_it_at_once(self, command: str, shell: str) -> None:
+        script = f'eval "$({command})" && {ASK}; {ASK}; env; kill $GOOGLE_AUTH_BOTOCORE_PID'
+        lines = run(script, shell).splitlines()
+        assert lines[:2] == ["200", "200"]
+        assert any(line.startswith("GCE_METADATA_HOST=127.0.0.1:") for line in lines)
+        assert not any(line.startswith("GOOGLE_AUTH_BOTOCORE_PID") for line in lines)
+
+    @pytest.mark.parametrize(
+        "form",
+        [
+            'eval "$({})"',
+            'eval "$({} | grep -v ^#)"',
+            'eval "$({} || echo exit 9)"',
+            'v=$({}); eval "$v"',
+            'eval "$(eval "{}")"',
+            '{} > "$HOME/vars"; . "$HOME/vars"',
+        ],
+    )
+    def test_in_every_form_it_serves_the_script_to_its_end_and_no_longer(self, command: str, form: str) -> None:
+        text = command.replace('"', "'") if 'eval "{}"' in form else command
+        script = f"{form.format(text)}\nsleep 1; {ASK}; echo $GOOGLE_AUTH_BOTOCORE_PID $GCE_METADATA_HOST"
+        status, line = run(script).splitlines()
+        process, host = line.split()
+        assert status == "200"
+        eventually(lambda: not exists(int(process)))
+        with pytest.raises(ConnectionRefusedError):
+            get(int(host.rpartition(":")[2]), TOKEN)
+
+    def test_a_script_that_is_killed_leaves_no_server(self, command: str) -> None:
+        script = f'eval "$({command})"; echo $GOOGLE_AUTH_BOTOCORE_PID; read line'
+        with subprocess.Popen(
+            ["sh", "-c", script], stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True
+        ) as process:
+            assert process.stdout is not None
+            server = int(process.stdout.readline())
+            assert exists(server)
+            process.kill()
+            eventually(lambda: not exists(server))
+
+    def test_it_holds_nothing_of_its_caller(self, command: str, tmp_path: Path) -> None:
+        """Neither the streams of the script nor what else it has open; otherwise this would wait for its end."""
+        script = (
+            f'exec 3>&1 4>&2 5>"$HOME/file"; eval "$({command})"; ls -l /proc/$GOOGLE_AUTH_BOTOCORE_PID/fd; sleep 0'
+        )
+        started = time.monotonic()
+        shown = run(script)
+        assert time.monotonic() - started < PATIENCE / 2
+        assert "file" not in shown
+        assert "pipe:" not in shown
+
+    def test_no_signal_of_the_terminal_reaches_it(self, command: str) -> None:
+        script = f'eval "$({command})"; echo $GOOGLE_AUTH_BOTOCORE_PID; trap "" INT; kill -INT 0; {ASK}'
+        done = subprocess.run(
+            ["sh", "-c", script], capture_output=True, text=True, check=False, timeout=PATIENCE, start_new_session=True
+        )
+        assert done.stdout.split()[1:] == ["200"]
+
+    @pytest.mark.parametrize("before", ["", "trap '' TERM INT HUP; "], ids=["", "though its caller ignores that"])
+    def test_kill_ends_it(self, command: str, before: str) -> None:
+        script = (
+            f'{before}eval "$({command})"; kill $GOOGLE_AUTH_BOTOCORE_PID\n'
+            "while kill -0 $GOOGLE_AUTH_BOTOCORE_PID 2>/dev/null && ! grep -q 'State:.Z' /proc/$GOOGLE_AUTH_BOTOCORE_PID/status\n"
+            "do sleep 0.05; done; echo ended"
+        )
+        assert run(script) == "ended\n"
+
+    def test_a_program_that_reads_the_variables_has_it_until_its_own_end(self, flags: list[str]) -> None:
+        program = (
+            "import subprocess, sys\n"
+            "print(subprocess.run(sys.argv[1:], capture_output=True, text=True, check=True).stdout, flush=True)\n"
+            "sys.stdin.read()\n"
+        )
+        with subprocess.Popen(
+            [sys.executable, "-c", program, *arguments(*flags, "--background")],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as process:
+            assert process.stdout is not None
+            assert process.stdin is not None
+            lines = variables(process.stdout)
+            server = int(lines["GOOGLE_AUTH_BOTOCORE_PID"])
+            assert get(int(lines["GCE_METADATA_HOST"].rpartition(":")[2]), TOKEN).status == 200
+            process.stdin.close()
+            process.wait(PATIENCE)
+            eventually(lambda: not exists(server))
+
+
+class TestFailures:
+    @pytest.mark.parametrize("shell", SHELLS)
+    @pytest.mark.parametrize("more", ["--port={taken}", "--port=x", "--audience=x", "--no-such-flag"])
+    def test_what_is_evaluated_fails(self, command: str, taken: int, shell: str, more: str) -> None:
+        for form in ('eval "$({})"', 'v="$({})" && eval "$v"', 'set -e; eval "$({})"; true'):
+            script = form.format(f"{command} {more.format(taken=taken)}")
+            done = subprocess.run([shell, "-c", script], capture_output=True, text=True, check=False, timeout=PATIENCE)
+            assert (done.returncode != 0, done.stdout) == (True, "")
+            assert "google-auth-botocore" in done.stderr
+
+    def test_nothing_is_exported(self, command: str, taken: int) -> None:
+        shown = run(f'eval "$({command} --port={taken})"; env; echo pid=$GOOGLE_AUTH_BOTOCORE_PID.')
+        assert "GCE_METADATA" not in shown
+        assert "pid=." in shown
+
+    def test_a_command_is_not_run_in_the_background(self, run: Run, flags: list[str]) -> None:
+        done = run("serve", *flags, "--background", "--", "true")
+        assert done.code == 2
+        assert "--background runs no command" in done.error
+
+    def test_only_what_is_evaluated_is_told_to_fail(self, run: Run) -> None:
+        for given in (
+            ["token", "--background"],
+            ["serve", "--audience=x"],
+            ["serve", "--audience=x", "--", "a", "--background"],
+        ):
+            done = run(*given)
+            assert (done.code, done.out) == (2, "")
+
+    def test_a_reader_who_has_gone_leaves_no_server(self, flags: list[str]) -> None:
+        end, pipe = os.pipe()
+        os.close(end)
+        with os.fdopen(pipe, "wb") as unread:
+            done = subprocess.run(
+                arguments(*flags, "--background"), stdout=unread, stderr=subprocess.PIPE, check=False, timeout=PATIENCE
+            )
+        assert (done.returncode, done.stderr) == (141, b"")
+        mine = [path for path in Path("/proc").glob("[0-9]*/cmdline") if all(f.encode() in _read(path) for f in flags)]
+        assert mine == []
+
+
+def _read(path: Path) -> bytes:
+    with contextlib.suppress(OSError):
+        return path.read_bytes()
+    return b""
+
+
+class TestAmpersand:
+    """`eval "$(google-auth-botocore serve &)"`, which an older README told to use."""
+
+    def test_the_caller_does_not_wait_for_it_and_it_ends(self, flags: list[str]) -> None:
+        script = f'eval "$({shlex.join(arguments(*flags))} &)"; {ASK}; echo $GOOGLE_AUTH_BOTOCORE_PID'
+        status, process = run(script, "bash" if shutil.which("bash") else "sh").splitlines()
+        assert status == "200"
+        eventually(lambda: not exists(int(process)))
+
+    def test_a_log_that_reads_what_is_printed_is_no_shell(self, flags: list[str], tmp_path: Path) -> None:
+        """`serve | tee log`: it serves on, though what is printed ends."""
+        log = tmp_path / "log"
+        script = f"{shlex.join(arguments(*flags))} 2>{tmp_path}/errors | tee {log}"
+        with subprocess.Popen(
+            ["sh", "-c", script], stdout=subprocess.PIPE, text=True, start_new_session=True
+        ) as process:
+            assert process.stdout is not None
+            lines = variables(process.stdout)
+            server, port = int(lines["GOOGLE_AUTH_BOTOCORE_PID"]), int(lines["GCE_METADATA_HOST"].rpartition(":")[2])
+            time.sleep(0.5)
+            assert get(port, TOKEN).status == 200
+            assert Path(f"/proc/{server}/fd/2").readlink() == tmp_path / "errors"
+            os.kill(server, signal.SIGTERM)
+            process.wait(PATIENCE)
