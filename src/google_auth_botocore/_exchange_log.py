@@ -96,13 +96,19 @@ def apart(owner: object, work: Callable[[], Result]) -> Result:
 
 def deliver(exchange: Exchange) -> None:
     """Pass the records of an exchange that has ended to their handlers."""
-    for record in exchange.records:
-        try:
-            logging.getLogger(record.name).handle(record)
-        except Exception:  # noqa: BLE001, PERF203 - as logging itself treats a handler that fails
-            if logging.raiseExceptions:
-                traceback.print_exc()
-    exchange.delivered = True
+    try:
+        for record in exchange.records:
+            _handle(record)
+    finally:
+        exchange.delivered = True
+
+
+def _handle(record: logging.LogRecord) -> None:
+    try:
+        logging.getLogger(record.name).handle(record)
+    except Exception:  # noqa: BLE001 - as logging itself treats a handler that fails
+        if logging.raiseExceptions:
+            traceback.print_exc()
 
 
 for _name in _WITH_SECRETS:
