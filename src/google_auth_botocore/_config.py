@@ -29,9 +29,15 @@ _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _NETLOC = re.compile(r"([a-zA-Z0-9._-]+|\[[0-9a-fA-F:.]+\])(:[0-9]*)?")
 # What a private key, a token and a key file's JSON have in them, encoded or not; names have it by chance only.
 _MAYBE_SECRET = re.compile(r"[{\"'\\%]|-----|eyJ|ya29|[A-Za-z0-9+=_-]{80}")
-USUAL_LIFETIME = 3600
 _LONGEST_LIFETIME = 43200
 _LONGEST_DELEGATED = 3600
+
+
+class UsualLifetime(int):
+    """The seconds of a lifetime that was not given: another object than any 3600 that is passed."""
+
+
+NOT_GIVEN = UsualLifetime(3600)
 
 
 class Settings(NamedTuple):
@@ -40,7 +46,7 @@ class Settings(NamedTuple):
     audience: str
     service_account: str | None = None
     scopes: tuple[str, ...] = (CLOUD_PLATFORM,)
-    lifetime: int = USUAL_LIFETIME
+    lifetime: int = 3600
     delegates: tuple[str, ...] = ()
     subject: str | None = None
     subject_token_type: str = AWS4_REQUEST

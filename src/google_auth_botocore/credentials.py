@@ -50,7 +50,7 @@ class Credentials(
         scopes: OAuth scopes of the tokens.
         default_scopes: Scopes that a library asks for where its user gave none. Without either: cloud-platform.
         lifetime: Seconds that the access tokens of a service account are valid; needs a service account. Over 3600, up
-            to 43200, if the organization's policy allows it. None: 3600.
+            to 43200, if the organization's policy allows it.
         delegates: Service accounts on the way to the last one; the first is the one that the AWS identity impersonates.
         subject: Workspace user to act for, by domain-wide delegation; needs a service account.
         quota_project_id: Project that quota and billing are charged to.
@@ -78,7 +78,7 @@ class Credentials(
         *,
         scopes: Iterable[str] | None = None,
         default_scopes: Iterable[str] | None = None,
-        lifetime: int | None = None,
+        lifetime: int = _config.NOT_GIVEN,
         delegates: Iterable[str] = (),
         subject: str | None = None,
         quota_project_id: str | None = None,
@@ -94,13 +94,12 @@ class Credentials(
         oauth_token_url: str | None = None,
     ) -> None:
         chosen, fallback = _scopes("scopes", scopes), _scopes("default_scopes", default_scopes)
-        seconds = _config.USUAL_LIFETIME if lifetime is None else lifetime
         settings = _config.checked(
             _config.Settings(
                 audience=audience,
                 service_account=service_account_email,
                 scopes=_effective(chosen, fallback),
-                lifetime=seconds,
+                lifetime=lifetime,
                 delegates=_config.strings("delegates", delegates),
                 subject=subject,
                 subject_token_type=subject_token_type,
@@ -111,7 +110,7 @@ class Credentials(
             )
         )
         # Not a rule for settings: a copy has the usual lifetime that its original was not given, and a file may state one.
-        if lifetime is not None and settings.service_account is None:
+        if settings.service_account is None and not isinstance(lifetime, _config.UsualLifetime):
             raise ConfigurationError("lifetime needs a service account: set service_account_email.")
         # botocore is loaded here, and never later: an import that a fork catches half done hangs the child.
         from google_auth_botocore import _aws_source  # noqa: PLC0415
