@@ -133,7 +133,7 @@ class Federation:
                     raise
 
     def _subject_token(self, settings: Settings, sender: Sender, context: ExchangeContext) -> str:
-        context.step, context.doing = "aws", "botocore has not got the AWS keys"
+        context.step, context.doing = "aws", "botocore is still getting the AWS keys"
         if settings.subject_token_type == JWT:
             value = self.identity.web_identity_token(f"https:{settings.audience}", context)
             secrets: tuple[str, ...] = (value,)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import threading
 import time
 from collections.abc import Callable
 from re import Match
@@ -156,6 +157,8 @@ class Sleepy(Impatient):
         self._google = google
 
     def monotonic(self) -> float:
+        if threading.current_thread().name == "google-auth-botocore exchange":
+            return super().monotonic()  # else the token would expire before it arrives
         return super().monotonic() + 7200 * ((self._google.count(":generateAccessToken") + 1) // 2)
 
 
