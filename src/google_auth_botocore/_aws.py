@@ -117,14 +117,15 @@ class AwsIdentity:
             FederationError: botocore finds no keys, half a set, or its source fails.
             PromptRequired: An MFA code is needed, and the context does not allow asking for it.
         """
-        keys, credentials, session = self._guard.run(lambda: self._keys(context), context)
 
-        def place() -> tuple[str, str]:
-            return _region.endpoint(self._region(session, credentials), verification_url)
+        def sign_with() -> Signer:
+            keys, credentials, session = self._keys(context)
+            self._guard.keys_found()
+            region, host = _region.endpoint(self._region(session, credentials), verification_url)
+            _LOGGER.debug("AWS keys from %s, to be verified at %s in %s", _session.method(credentials), host, region)
+            return Signer(keys, region, host)
 
-        region, host = self._guard.run(place, context, keep_keys=True)
-        _LOGGER.debug("AWS keys from %s, to be verified at %s in %s", _session.method(credentials), host, region)
-        return Signer(keys, region, host)
+        return self._guard.run(sign_with, context)
 
     def web_identity_token(self, audience: str, context: ExchangeContext) -> str:
         """A JWT in which AWS says who the caller is.
@@ -140,6 +141,7 @@ class AwsIdentity:
 
         def ask() -> str:
             keys, credentials, session = self._keys_from_session(context)
+            self._guard.keys_found()
             region = self._region(session, credentials)
             return _web_identity.request(session, keys, region, audience, self._client_config())
 

@@ -38,16 +38,14 @@ class Guard:
         self.lock = threading.Condition(threading.RLock())
         self.retries = Retries(None, clock)
         self.activity = ""
+        self._keys_found = False
 
-    def run(
-        self, work: Callable[[], Result], context: ExchangeContext | None = None, *, keep_keys: bool = False
-    ) -> Result:
+    def run(self, work: Callable[[], Result], context: ExchangeContext | None = None) -> Result:
         """Do the work, again and again while it fails temporarily and there is time.
 
         Args:
             work: It raises FederationError, or what botocore raises.
             context: The exchange that it is for. None: it is tried once.
-            keep_keys: The work does not resolve keys, and does not drop them if it fails temporarily.
 
         Raises:
             FederationError: A source of keys failed.
@@ -63,7 +61,7 @@ class Guard:
         try:
             self._acquire(context)
             self.retries, self.activity = Retries(context, self._clock), ""
-            return self._persist(work, keep_keys=keep_keys)
+            return self._persist(work)
         finally:
             # The first thing that happens here: an interrupt in between would leave the lock held for ever. Without a
             # flag that says whether it was acquired, because an interrupt may strike before the flag is set.
@@ -71,6 +69,10 @@ class Guard:
                 self.lock.release()
             except RuntimeError:
                 pass  # another thread has it
+
+    def keys_found(self) -> None:
+        """Keep the keys if the rest of the work fails temporarily."""
+        self._keys_found = True
 
     def _held_by_this_thread(self) -> bool:
         try:
@@ -87,17 +89,17 @@ class Guard:
                 step="aws",
             )
 
-    def _persist(self, work: Callable[[], Result], *, keep_keys: bool) -> Result:
+    def _persist(self, work: Callable[[], Result]) -> Result:
         while True:
             try:
-                return self._attempt(work, keep_keys=keep_keys)
+                return self._attempt(work)
             except TransientFederationError:  # noqa: PERF203 - a loop of tries
                 if not self.retries.pause():
                     raise
 
-    def _attempt(self, work: Callable[[], Result], *, keep_keys: bool) -> Result:
+    def _attempt(self, work: Callable[[], Result]) -> Result:
         ambient = sys.exc_info()[1]
-        keep = False
+        keep = self._keys_found = False
         try:
             result = work()
             keep = True
@@ -106,14 +108,14 @@ class Guard:
             keep = True
             raise
         except FederationError as error:
-            keep = keep_keys and isinstance(error, TransientFederationError)
+            keep = self._keys_found and isinstance(error, TransientFederationError)
             raise
         except Exception as error:
             strange = _foreign.foreign(error, ambient)
             if strange is error:
                 raise
             failure = _aws_errors.translated(error) if strange is None else None
-            keep = keep_keys and isinstance(failure, TransientFederationError)
+            keep = self._keys_found and isinstance(failure, TransientFederationError)
             caught = error
         finally:
             # Also after an interrupt: what was resolved may be half of it, or out of date.

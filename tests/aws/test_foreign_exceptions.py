@@ -5,14 +5,16 @@ from __future__ import annotations
 import bdb
 import ctypes
 import gc
+import os
 import random
+import shlex
 import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -21,7 +23,7 @@ import botocore.credentials
 import botocore.session
 import pytest
 
-from aws.conftest import Federation, Issue, Write, arn, environment, ini, set_all
+from aws.conftest import ROLE, Federation, Issue, Write, arn, environment, ini, set_all
 from google_auth_botocore import FederationError, _aws, _aws_source
 from google_auth_botocore._exchange import ExchangeContext
 from google_auth_botocore.exceptions import TransientFederationError
@@ -39,21 +41,33 @@ def _context() -> ExchangeContext:
     return ExchangeContext(background=False, deadline=time.monotonic() + 30)
 
 
-@pytest.fixture(name="silent")
-def _silent() -> Iterator[str]:
-    """A server that accepts and never answers."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        yield f"http://127.0.0.1:{server.getsockname()[1]}"
-
-
-def _sources(silent: str, config: Write, issue: Issue) -> dict[str, tuple[dict[str, str], str | None]]:
-    role = "arn:aws:iam::123456789012:role/reader"
+def _sources(
+    server: socket.socket, config: Write, issue: Issue, started: Path
+) -> dict[str, tuple[dict[str, str], str | None]]:
+    """For each kind of source, the environment and the role; none of them ever answers."""
+    url = f"http://127.0.0.1:{server.getsockname()[1]}"
+    program = f"import pathlib, time; pathlib.Path({str(started)!r}).touch(); time.sleep(60)"
+    config(ini("profile slow", credential_process=f"{sys.executable} -c {shlex.quote(program)}"))
     return {
-        "imds": ({"AWS_EC2_METADATA_SERVICE_ENDPOINT": silent, "AWS_EC2_METADATA_DISABLED": "false"}, None),
-        "container": ({"AWS_CONTAINER_CREDENTIALS_FULL_URI": silent}, None),
-        "sts": ({**environment(issue("base")), "AWS_ENDPOINT_URL_STS": silent}, role),
+        "imds": ({"AWS_EC2_METADATA_SERVICE_ENDPOINT": url, "AWS_EC2_METADATA_DISABLED": "false"}, None),
+        "container": ({"AWS_CONTAINER_CREDENTIALS_FULL_URI": url}, None),
+        "sts": ({**environment(issue("base")), "AWS_ENDPOINT_URL_STS": url}, ROLE),
         "process": ({"AWS_PROFILE": "slow"}, None),
     }
+
+
+def _strike(server: socket.socket, source: str, started: Path, over: threading.Event) -> None:
+    """Send the signal once the source is waited for. Earlier, it may hit a finalizer, where Python drops exceptions."""
+    if source == "process":
+        while not started.exists() and not over.wait(0.02):
+            pass
+    else:
+        server.settimeout(60)
+        with server.accept()[0]:
+            os.kill(os.getpid(), signal.SIGALRM)
+            over.wait(60)
+        return
+    os.kill(os.getpid(), signal.SIGALRM)
 
 
 @pytest.mark.parametrize("source", ["imds", "container", "sts", "process"])
@@ -64,32 +78,35 @@ def _sources(silent: str, config: Write, issue: Issue) -> dict[str, tuple[dict[s
 def test_exception_of_a_signal_handler_is_the_callers(
     issue: Issue,
     config: Write,
-    silent: str,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
     source: str,
     raised: BaseException,
 ) -> None:
     """In the middle of the wait for each kind of source; and then everything works."""
-    config(ini("profile slow", credential_process=f'{sys.executable} -c "import time; time.sleep(60)"'))
-    variables, role = _sources(silent, config, issue)[source]
-    identity = _aws.AwsIdentity(_aws_source.source(None, "eu-west-1", role))
-    # botocore waits long enough for the signal to strike there.
-    monkeypatch.setattr("botocore.utils.ContainerMetadataFetcher.TIMEOUT_SECONDS", 30)
+    started, over = tmp_path / "started", threading.Event()
 
     def handler(*_: object) -> None:
         raise raised
 
     before = signal.signal(signal.SIGALRM, handler)
     try:
-        with monkeypatch.context() as wrong:
+        with socket.create_server(("127.0.0.1", 0)) as server, monkeypatch.context() as wrong:
+            # botocore waits long enough for the signal to strike there.
+            wrong.setattr("botocore.utils.ContainerMetadataFetcher.TIMEOUT_SECONDS", 30)
+            variables, role = _sources(server, config, issue, started)[source]
             set_all(wrong, {**variables, "AWS_METADATA_SERVICE_TIMEOUT": "30"})
-            signal.setitimer(signal.ITIMER_REAL, 0.7)
-            with pytest.raises(type(raised)) as caught:
-                identity.signer(None, _context())
+            identity = _aws.AwsIdentity(_aws_source.source(None, "eu-west-1", role))
+            striker = threading.Thread(target=_strike, args=(server, source, started, over))
+            striker.start()
+            try:
+                with pytest.raises(type(raised)) as caught:
+                    identity.signer(None, _context())
+            finally:
+                over.set()
+                striker.join(60)
             assert caught.value is raised
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
     _works(identity, issue, monkeypatch, role)
 

@@ -359,7 +359,8 @@ def test_lack_of_files_memory_or_processes_is_temporary(number: int, wrapped: bo
 
 
 _OUT_OF_FILES = """
-import os, resource, sys
+import os, resource, sys, botocore.utils
+botocore.utils.ContainerMetadataFetcher.SLEEP_TIME = 0
 import google_auth_botocore as g
 from google_auth_botocore._base import SourceCredentials
 from google_auth_botocore._clock import SystemClock
