@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import http.client
 import inspect
 import io
 import sys
@@ -83,10 +84,12 @@ class Transport:
             return self._post_by_requests(
                 url, {"method": "POST", "body": body, "headers": dict(headers), **arguments}, overdue
             )
+        if self.kind == "httplib2":
+            arguments["connection_type"] = _httplib2_connection(url, overdue)
         response = self._send(url, {"method": "POST", "body": body, "headers": dict(headers), **arguments})
         answered = _lower(response.headers)
         if self.kind == "urllib3":
-            return response.status, answered, _body(response, answered, overdue)
+            return response.status, answered, _body_of_urllib3(response, overdue)
         data = response.data
         return response.status, answered, _short_enough(data if isinstance(data, bytes) else str(data).encode())
 
@@ -100,7 +103,7 @@ class Transport:
             body = b""
             if isinstance(response.raw, urllib3.HTTPResponse):
                 if not response.is_redirect:
-                    body = _body(response.raw, _lower(response.headers), overdue)
+                    body = _body_of_urllib3(response.raw, overdue)
                 response.raw = io.BytesIO(body)
             else:  # of an adapter of the session's own
                 body = _short_enough(response.content)
@@ -147,21 +150,42 @@ def _lower(headers: Mapping[str, str]) -> dict[str, str]:
     return {str(name).lower(): str(value) for name, value in headers.items()}
 
 
-def _body(raw: Any, headers: Mapping[str, str], overdue: Callable[[], bool]) -> bytes:
-    """Read a body part by part, with a limit to its length and to the time that it takes."""
+def _body_of_urllib3(raw: Any, overdue: Callable[[], bool]) -> bytes:
     # urllib3 2: what has come so far. Before that, a server that sends byte by byte is noticed at the end of a part.
-    read = getattr(raw, "read1", raw.read)
-    body = b""
+    read = functools.partial(getattr(raw, "read1", raw.read), decode_content=False)
     try:
-        while part := read(_PART, decode_content=False):
-            body = _short_enough(body + part)
-            if overdue():
-                raise TimeoutError("the reply was not complete in time")
+        body = _body(read, raw.headers.get("content-encoding"), overdue)
     except BaseException:
         raw.close()
         raise
     raw.release_conn()
-    return _decompressed(body, headers.get("content-encoding", "").strip().lower())
+    return body
+
+
+def _httplib2_connection(url: str, overdue: Callable[[], bool]) -> type:
+    """Return a class of connections whose replies have limits; httplib2 itself reads and decompresses all that comes."""
+
+    class Response(http.client.HTTPResponse):
+        def begin(self) -> None:
+            super().begin()
+            self._encoding = self.headers.get("content-encoding")
+            del self.headers["content-encoding"]  # else httplib2 would decompress once more
+
+        def read(self, amt: int | None = None) -> bytes:  # noqa: ARG002 - httplib2 reads all at once
+            return _body(self.read1, self._encoding, overdue)
+
+    base = sys.modules["httplib2"].SCHEME_TO_CONNECTION[url.partition(":")[0]]
+    return type("Connection", (base,), {"response_class": Response})
+
+
+def _body(read: Callable[[int], bytes], encoding: str | None, overdue: Callable[[], bool]) -> bytes:
+    """Read a body part by part, with a limit to its length and to the time that it takes."""
+    body = b""
+    while part := read(_PART):
+        body = _short_enough(body + part)
+        if overdue():
+            raise TimeoutError("the reply was not complete in time")
+    return _decompressed(body, (encoding or "").strip().lower())
 
 
 def _decompressed(body: bytes, encoding: str) -> bytes:

@@ -137,7 +137,7 @@ def test_callers_of_a_server_that_never_ends_its_headers_cost_few_threads(make: 
     ids=["plain", "gzip", "1 GiB gzip", "1 GiB deflate", "1 GiB brotli", "twice"],
 )
 @pytest.mark.parametrize("debug", [False, True])
-@pytest.mark.parametrize("kind", ["requests", "urllib3"])
+@pytest.mark.parametrize("kind", ["requests", "urllib3", "httplib2"])
 def test_a_reply_of_more_than_a_mebibyte_is_an_error_and_costs_no_memory(
     make: Make, script: Callable[[], Iterator[bytes]], kind: str, debug: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -149,6 +149,7 @@ def test_a_reply_of_more_than_a_mebibyte_is_an_error_and_costs_no_memory(
         request = {
             "requests": google.auth.transport.requests.Request(session),
             "urllib3": google.auth.transport.urllib3.Request(pool),
+            "httplib2": google_auth_httplib2.Request(httplib2.Http()),
         }[kind]
         credentials = make(token_url=server.url)
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
