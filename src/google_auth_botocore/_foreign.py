@@ -79,7 +79,7 @@ def _of_source(error: BaseException) -> bool:
 
 def _raised_in(traceback: TracebackType | None) -> str:
     """The module that raised: the innermost frame that is neither the standard library's nor a wrapper's."""
-    found = "google_auth_botocore"  # no frames: it was never raised, or somebody has removed them
+    found = "google_auth_botocore"  # no frames: it was never raised, or they were removed
     while traceback is not None:
         name = str(traceback.tb_frame.f_globals.get("__name__", ""))
         if _root(name) not in _WRAPPERS and _root(name) not in _LIBRARY:

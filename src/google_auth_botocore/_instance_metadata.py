@@ -116,7 +116,7 @@ class InstanceMetadata:
         name = fetcher.retrieve_region()
         if name is None:
             self._explain(fetcher.get_base_url(), observed.outcomes)
-        # Something else may answer in its place, with anything; a missing region is no error, and this is none.
+        # Another server may answer in its place, with anything. Like a missing region, this is not an error.
         return name if name and re.fullmatch(r"[a-z0-9-]+", name.strip()) else None
 
     def _observed(self, fetcher_class: Any) -> tuple[Any, ObservedHttp]:

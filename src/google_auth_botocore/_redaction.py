@@ -34,7 +34,7 @@ _READ = 60_000
 _MEMBER = re.compile(r"\W{0,9}(?:serviceAccount|user|group|domain|principal|principalSet|mailto|deleted):")
 _QUOTES = "\"'([{<"
 _SCHEME = re.compile(rf"[{re.escape(_QUOTES)}]*(?:[A-Za-z][A-Za-z0-9+.-]*:)?/?")
-# A name may have 255 bytes. Linux allows paths of 4095 bytes, macOS of 1023, which nobody needs for a configuration.
+# A name may have 255 bytes. Linux allows paths of 4095 bytes, macOS of 1023.
 _LONGEST_NAME, _LONGEST_PATH = 255, 1023
 _VARIABLE = "GOOGLE_APPLICATION_CREDENTIALS"
 
