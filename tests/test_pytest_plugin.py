@@ -220,6 +220,7 @@ def test_alone(google_credentials, aws_keys):
 """
 
 
+@pytest.mark.slow
 def test_fixtures_work_beside_mock_aws_in_any_order(pytester: pytest.Pytester) -> None:
     """In a process of its own: moto's state is global."""
     pytester.makeconftest('pytest_plugins = ["google_auth_botocore.pytest_plugin"]')

@@ -64,7 +64,7 @@ def _act(credentials: Credentials, request: FakeGoogle, which: int) -> None:
 
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="Windows has no interval timers")
-@pytest.mark.parametrize("hits", [300, pytest.param(5000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("hits", [150, pytest.param(5000, marks=pytest.mark.slow)])
 def test_signals_at_random_moments(make: Make, hits: int, monkeypatch: pytest.MonkeyPatch) -> None:
     seed = random.Random(hits)
     seen: Counter[str] = Counter()

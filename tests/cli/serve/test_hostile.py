@@ -89,6 +89,7 @@ class TestHeads:
         with connect(port) as connection:
             assert exchange(connection, head(port).replace("\r\n", end) + end).status == 408
 
+    @pytest.mark.slow
     def test_drops_give_no_more_time(self, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
         """Neither for the first request nor for another."""
         monkeypatch.setattr(_connection, "_HEAD", 0.5)
@@ -236,7 +237,7 @@ def attack(kind: str, port: int) -> Iterator[None]:
             connection.close()
 
 
-@pytest.mark.parametrize("kind", ["flood", "drip", "pump", "blanks", "silent"])
+@pytest.mark.parametrize("kind", [pytest.param("flood", marks=pytest.mark.slow), "drip", "pump", "blanks", "silent"])
 def test_sigterm_ends_it_whatever_clients_do(serve: Serve, kind: str) -> None:
     with serve() as serving, attack(kind, serving.port):
         assert get(serving.port, "/").status == 200

@@ -108,6 +108,7 @@ class TestOnce:
                         os.kill(each, number)
             assert counted(process) == dict.fromkeys(self.NAMES, 1)
 
+    @pytest.mark.slow
     def test_again_and_again(self, flags: list[str]) -> None:
         with counting(flags, "SIGTERM", "SIGINT") as process:
             for send in (os.killpg, os.kill, os.killpg):
