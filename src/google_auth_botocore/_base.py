@@ -37,7 +37,8 @@ class SourceCredentials(google_credentials.CredentialsWithQuotaProject):
         """Put a valid token into the headers of a request.
 
         Takes no lock and does not wait while there is a valid token. In its advisory window, the last 7 to 15 minutes of
-        an hour, a refresh runs in the background; if it fails, a warning is logged.
+        an hour, a refresh runs in the background; if it fails, a warning is logged. Only a request that is sent with a
+        transport which is not one of google-auth's own waits for that refresh, because two threads may not share it.
 
         Raises:
             FederationError: There is no valid token, and none could be fetched.

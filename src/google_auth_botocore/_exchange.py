@@ -40,14 +40,14 @@ class ExchangeContext:
     """
 
     def __init__(self, *, background: bool, deadline: float, may_prompt: bool = False) -> None:
-        self.background = background
-        self.deadline = deadline
-        self.may_prompt = may_prompt
-        self.not_before = 0.0
-        self.step = "aws"
-        self.doing = "it has not begun"
+        self.background: bool = background
+        self.deadline: float = deadline
+        self.may_prompt: bool = may_prompt
+        self.not_before: float = 0.0
+        self.step: str = "aws"
+        self.doing: str = "it has not begun"
         self.url: str | None = None
-        self._resumed = False
+        self._resumed: bool = False
 
     def resume(self, now: float) -> None:
         """Restart the time limit after the process was suspended; once, because a slow server looks the same."""
@@ -77,15 +77,15 @@ class Exchange:
     """
 
     def __init__(self, owner: object, context: ExchangeContext, number: int, *, nested: bool = False) -> None:
-        self.owner = owner
-        self.context = context
-        self.number = number
-        self.nested = nested
-        self.finished = False
+        self.owner: object = owner
+        self.context: ExchangeContext = context
+        self.number: int = number
+        self.nested: bool = nested
+        self.finished: bool = False
         self.result: Any = None
         self.error: BaseException | None = None
         self.records: list[logging.LogRecord] = []
-        self.delivered = False
+        self.delivered: bool = False
         self._firsts: dict[str, Any] = {}
 
     def is_first(self, role: str, candidate: object = None) -> bool:

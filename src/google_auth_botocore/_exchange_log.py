@@ -103,6 +103,15 @@ def deliver(exchange: Exchange) -> None:
         exchange.delivered = True
 
 
+def warn(logger: logging.Logger, text: str, *arguments: object) -> None:
+    """Log a warning, whatever the application's filters and handlers raise."""
+    try:
+        logger.warning(text, *arguments)
+    except Exception:  # noqa: BLE001 - as logging itself treats a handler that fails
+        if logging.raiseExceptions:
+            traceback.print_exc()
+
+
 def _handle(record: logging.LogRecord) -> None:
     try:
         logging.getLogger(record.name).handle(record)

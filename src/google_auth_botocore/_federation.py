@@ -76,13 +76,13 @@ class Federation:
 
         return self._source((settings, audience, include_email), fetch)
 
-    def sign(self, settings: Settings, request: Request, blob: bytes) -> tuple[str, bytes]:
-        """The id of the service account's key and its signature of the blob."""
+    def sign(self, settings: Settings, request: Request, blob: bytes) -> _google.Signature:
+        """Return the service account's signature of the blob."""
 
-        def generate(sender: Sender, bearer: str) -> tuple[str, bytes]:
+        def generate(sender: Sender, bearer: str) -> _google.Signature:
             return _google.sign_blob(sender, settings, bearer, self.identity.assumed_role, blob)
 
-        def perform(request: Request, context: ExchangeContext) -> tuple[str, bytes]:
+        def perform(request: Request, context: ExchangeContext) -> _google.Signature:
             return self._with_federated_token(settings, request, context, generate)
 
         return SingleFlight(perform, lambda *_: None, self._clock, self).new_result(request, None)

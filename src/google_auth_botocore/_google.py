@@ -34,6 +34,18 @@ _AWS_REASON = re.compile(r"AWS response of type (\w+)")
 _RFC3339 = re.compile(r"(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d:\d\d)(?:\.\d+)?([Zz]|[+-]\d\d:\d\d)")
 
 
+class Signature:
+    """A signature; no bytes by themselves, which crash reports would print."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: bytes) -> None:
+        self.value: bytes = value
+
+    def __repr__(self) -> str:
+        return "Signature(<hidden>)"
+
+
 class _Call(NamedTuple):
     """A request to Google, and the words for its errors."""
 
@@ -231,10 +243,8 @@ def generate_id_token(
     return IssuedToken(value, life, reply.requested_at)
 
 
-def sign_blob(
-    sender: Sender, settings: Settings, bearer: str, assumed_role: str | None, blob: bytes
-) -> tuple[str, bytes]:
-    """The id of a key of the service account, and its signature of the blob."""
+def sign_blob(sender: Sender, settings: Settings, bearer: str, assumed_role: str | None, blob: bytes) -> Signature:
+    """The service account's signature of the blob."""
     call = _iam_call("signing", "signBlob", "a signature", settings, assumed_role)
     document, reply = call.post_json(
         sender, bearer, {**_delegates(settings), "payload": base64.b64encode(blob).decode()}
@@ -245,7 +255,7 @@ def sign_blob(
         signature = b""
     if not signature:
         call.unusable("no signature ('signedBlob')", reply)
-    return str(document.get("keyId", "")), signature
+    return Signature(signature)
 
 
 def sign_jwt(

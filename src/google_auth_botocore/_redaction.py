@@ -6,6 +6,7 @@ wrote, `quoted` shows a value that the caller passed, `path_mistake` says what a
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -117,19 +118,37 @@ def safe_cause(
     error: BaseException | None, secrets: Iterable[str] = (), *, hide: re.Pattern[str] = NOTHING
 ) -> BaseException | None:
     """Return the error without its frames, as the cause of another, or None if anything that belongs to it may hold a secret."""
-    secrets, pending, seen = tuple(secrets), [error], set[int]()
-    while pending:
-        each = pending.pop()
-        if each is None or id(each) in seen:
-            continue
-        seen.add(id(each))
-        each.__traceback__ = None  # whose frames have all that was sent
+    secrets = tuple(secrets)
+    for each in related(error):
+        BaseException.with_traceback(each, None)  # whose frames have all that was sent
         # requests keeps the whole request on its errors.
         text = "\n".join((str(each), *_strings([*each.args, *vars(each).values(), _kept(each)])))
         if hasattr(each, "request") or len(text) > _READ or _HIDDEN in _hidden(text, secrets, hide):
             return None
-        pending += [each.__cause__, each.__context__, *(part for part in each.args if isinstance(part, BaseException))]
     return error
+
+
+def related(error: BaseException | None, but: BaseException | None = None) -> Iterator[BaseException]:
+    """Yield an error and every exception that belongs to it: causes, contexts, members of a group, and those it was made of.
+
+    Args:
+        error: The error.
+        but: An exception that is left out, with all that belongs to it.
+    """
+    pending: list[object] = [error]
+    seen = {id(but)}
+    while pending:
+        each = pending.pop()
+        if id(each) in seen:
+            continue
+        seen.add(id(each))
+        if isinstance(each, BaseException):
+            yield each
+            pending += [each.__cause__, each.__context__, each.args]
+            with contextlib.suppress(Exception):  # of a class whose attributes raise
+                pending += [getattr(each, "exceptions", ()), *vars(each).values()]
+        elif isinstance(each, (list, tuple)):
+            pending += each
 
 
 def _kept(error: BaseException) -> object:

@@ -23,7 +23,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
-from google_auth_botocore import _exchange_log
+from google_auth_botocore import _exchange_log, _redaction
 from google_auth_botocore._clock import Clock
 from google_auth_botocore._exchange import (
     DEADLINE,
@@ -83,13 +83,18 @@ class SingleFlight(Generic[Result]):
         self._perform = perform
         self._ended = ended
         self._clock = clock
-        self.owner = owner
+        self.owner: object = owner
         self.latest: Result | None = None
         self._latest_number = 0
-        self.after_fork()
+        self._start_afresh()
 
     def after_fork(self) -> None:
         """In the child of a fork: the parent's workers are not there."""
+        # For a caller that waits on this very thread, which a signal handler has forked: it starts another exchange.
+        self._latest_exchange().finished = True
+        self._start_afresh()
+
+    def _start_afresh(self) -> None:
         self._lock = threading.Lock()  # between workers; callers never take it
         self._last = predecessor(self.owner, self._latest_number)
         self._waiters: deque[Any] = deque()
@@ -145,7 +150,7 @@ class SingleFlight(Generic[Result]):
     def start_in_background(self, request: Request, seen: Result | None) -> Exchange | None:
         """Start an exchange that no caller waits for; None if one runs, if too many hang, or if `latest` is not *seen*."""
         last, may_start = self._last_and_whether_another_may_start(most=1)
-        if not may_start or self.latest is not seen:
+        if not may_start or self.latest is not seen or sys.is_finalizing():
             return None
         deadline = self._clock.monotonic() + DEADLINE
         return self._start_after(last, request, ExchangeContext(background=True, deadline=deadline))
@@ -244,6 +249,9 @@ class SingleFlight(Generic[Result]):
         )
 
         def start() -> None:
+            if sys.is_finalizing():  # where Python before 3.12 waits for ever for a thread that never begins
+                context.run(self._work_alone, exchange, request)
+                return
             handled = sys.exc_info()[1]
             try:
                 thread.start()
@@ -314,7 +322,7 @@ class SingleFlight(Generic[Result]):
         if hanging and exchange.context.background:
             # Now, because this one may hang, too; a handler that needs a token finds the one that is still valid.
             text = "A refresh of the Google token in the background has not ended after %.0f s. Another one is started; %d still run."
-            contextvars.Context().run(_LOGGER.warning, text, _LONGEST_WAIT, hanging)
+            contextvars.Context().run(_exchange_log.warn, _LOGGER, text, _LONGEST_WAIT, hanging)
         handled = sys.exc_info()[1]
         try:
             exchange.result = self._perform(request, exchange.context)
@@ -347,12 +355,15 @@ def _context_of(exchange: Exchange) -> contextvars.Context:
 def copied(error: ErrorT) -> ErrorT:
     """The same error for another thread, without a traceback, which would keep all of a stack alive."""
     try:
-        twin = copy.copy(error).with_traceback(
-            None
-        )  # also where tblib, Dask's way to pickle errors, copies the traceback
+        twin = copy.copy(error)
+        # By the base class: a user's class may allow no assignment. Also where tblib, Dask's way to pickle errors, copies
+        # the traceback.
+        BaseException.with_traceback(twin, None)
+        BaseException.__setattr__(twin, "__cause__", error.__cause__)
+        if hasattr(twin, "__notes__"):
+            BaseException.__setattr__(twin, "__notes__", list(twin.__notes__))
     except Exception:  # noqa: BLE001 - a class of a user's whose errors can't be copied
         return error
-    twin.__cause__ = error.__cause__
     return twin
 
 
@@ -365,17 +376,12 @@ def without_frames(error: ErrorT, handled: BaseException | None) -> ErrorT:
     """
     if isinstance(error, FederationError):
         error.__context__ = None  # what the cause leaves out, on purpose
-    elif (
-        error.__traceback__ is not None and hasattr(error, "add_note") and not hasattr(error, "__notes__")
-    ):  # Python 3.11
+    elif error.__traceback__ is not None and hasattr(error, "add_note") and not hasattr(error, "__notes__"):
         place = traceback.extract_tb(error.__traceback__)[-1]
-        error.add_note(f"It was raised while a token was fetched, in {place.name}, {place.filename}:{place.lineno}.")
-    pending: list[BaseException | None] = [error]
-    seen: set[int] = {id(handled)}
-    while pending:
-        each = pending.pop()
-        if each is not None and id(each) not in seen:
-            seen.add(id(each))
-            each.__traceback__ = None
-            pending += [each.__cause__, each.__context__]
+        with contextlib.suppress(Exception):  # of a class that allows no assignment
+            error.add_note(
+                f"It was raised while a token was fetched, in {place.name}, {place.filename}:{place.lineno}."
+            )
+    for each in _redaction.related(error, handled):
+        BaseException.with_traceback(each, None)
     return error

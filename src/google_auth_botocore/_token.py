@@ -49,9 +49,9 @@ class IssuedToken:
     __slots__ = ("lifetime", "requested_at", "value")
 
     def __init__(self, value: str, lifetime: float, requested_at: Moment) -> None:
-        self.value = value
-        self.lifetime = lifetime
-        self.requested_at = requested_at
+        self.value: str = value
+        self.lifetime: float = lifetime
+        self.requested_at: Moment = requested_at
 
     def __repr__(self) -> str:
         return f"IssuedToken(value=<hidden>, lifetime={self.lifetime!r}, requested_at={self.requested_at!r})"
@@ -74,9 +74,9 @@ class CachedToken:
     __slots__ = ("expires_at", "refresh_at", "value")
 
     def __init__(self, value: str, refresh_at: Moment, expires_at: Moment) -> None:
-        self.value = value
-        self.refresh_at = refresh_at
-        self.expires_at = expires_at
+        self.value: str = value
+        self.refresh_at: Moment = refresh_at
+        self.expires_at: Moment = expires_at
 
     @property
     def expiry(self) -> datetime:

@@ -9,7 +9,7 @@ import time
 import weakref
 from collections.abc import Callable
 
-from google_auth_botocore import _clock
+from google_auth_botocore import _clock, _exchange_log
 from google_auth_botocore._clock import Clock
 from google_auth_botocore._exchange import Exchange, ExchangeContext, Request
 from google_auth_botocore._single_flight import SingleFlight, copied
@@ -51,11 +51,11 @@ class TokenSource:
         self._fetch = fetch
         self._shareable = shareable
         self._clock = clock
-        self.owner = owner
+        self.owner: object = owner
         self._full_window = full_window
         self.cached: CachedToken | None = None
-        self._failures = 0
-        self._not_before = 0.0
+        self._failures: int = 0
+        self._not_before: float = 0.0
         self._rejected: tuple[FederationError, float] | None = None
         self._flight = SingleFlight(self._new_token, self._ended, clock, owner)
         _SOURCES.add(self)
@@ -153,7 +153,8 @@ class TokenSource:
 
     def _warn(self, error: BaseException) -> None:
         cached = self.cached
-        _LOGGER.warning(
+        _exchange_log.warn(
+            _LOGGER,
             "The Google token could not be refreshed in the background. It is valid until %s; the next attempt is in %.0f s. %s",
             "it is needed" if cached is None else f"{cached.expiry:%H:%M:%S} UTC",
             max(0.0, self._not_before - self._clock.monotonic()),

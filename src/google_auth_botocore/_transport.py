@@ -111,11 +111,11 @@ class Transport:
 
         try:
             other = self.request(url=url, hooks={"response": read}, **arguments)
-        except Exception:
-            # requests reads a redirect's address, also if it may not follow it, and raises what it likes of a bad one.
-            if seen and seen[-1][0].is_redirect:
-                return seen[-1][0].status_code, {}, b""
-            raise
+        except Exception as error:
+            # The reply is complete. requests reads a redirect's address, also if it may not follow it, and raises what it
+            # likes of a bad one; some applications' sessions raise for a status.
+            if not seen or not (seen[-1][0].is_redirect or isinstance(error, requests.RequestException)):
+                raise
         if seen:
             response, body = seen[-1]
             return response.status_code, _lower(response.headers), body

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import http.client
 import os
@@ -88,9 +89,10 @@ def hint(error: Exception | None) -> str:
 def rejected_redirect(error: BaseException) -> int | None:
     """The status of a redirect that httplib2 makes an error of because it may not follow it."""
     for cause in (error, error.__cause__, error.__context__):
-        status = getattr(getattr(cause, "response", None), "status", None)
-        if isinstance(status, int) and 300 <= status < 400:
-            return status
+        with contextlib.suppress(Exception):  # of a class whose attributes raise
+            status = getattr(getattr(cause, "response", None), "status", None)
+            if isinstance(status, int) and 300 <= status < 400:
+                return status
     return None
 
 

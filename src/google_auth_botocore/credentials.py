@@ -295,7 +295,7 @@ class Credentials(
             FederationError: It could not be had.
         """
         self.signer_email  # noqa: B018 - raises
-        return self._federation.sign(self._settings, None, message)[1]
+        return self._federation.sign(self._settings, None, message).value
 
     def _id_tokens(self, target_audience: str, include_email: bool) -> TokenSource:
         return self._federation.id_tokens(self._settings, target_audience, include_email)

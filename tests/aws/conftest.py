@@ -13,11 +13,11 @@ import boto3
 import botocore.credentials
 import botocore.tokens
 import pytest
+from core.stand_in import HurriedClock
 from records import recording
 
 from google_auth_botocore import Credentials
 from google_auth_botocore._base import SourceCredentials
-from google_auth_botocore._clock import SystemClock
 from google_auth_botocore.emulator import AwsKeys, Emulator
 from google_auth_botocore.emulator.aws.moto import Moto
 
@@ -71,25 +71,6 @@ class Federation:
         host = urlsplit(token["url"]).netloc
         assert headers["host"] == host
         return Seen(call.assertion["arn"], host, scope[2])
-
-
-class HurriedClock(SystemClock):
-    """The machine's clock, which a pause puts ahead instead of waiting."""
-
-    def __init__(self) -> None:
-        self.pauses: list[float] = []
-        self._at_pause: dict[int, Callable[[], object]] = {}
-
-    def monotonic(self) -> float:
-        return super().monotonic() + sum(self.pauses)
-
-    def sleep(self, seconds: float, /) -> None:
-        self.pauses.append(seconds)
-        self._at_pause.get(len(self.pauses), lambda: None)()
-
-    def at_pause(self, number: int, do: Callable[[], object]) -> None:
-        """Do something in a pause, counted from 1."""
-        self._at_pause[number] = do
 
 
 @pytest.fixture(name="clock")

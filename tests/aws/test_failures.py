@@ -11,8 +11,9 @@ from pathlib import Path
 
 import botocore.credentials
 import pytest
+from core.stand_in import HurriedClock
 
-from aws.conftest import ROLE, Federation, HurriedClock, Issue, Write, arn, environment, ini, set_all
+from aws.conftest import ROLE, Federation, Issue, Write, arn, environment, ini, set_all
 from google_auth_botocore import Credentials, FederationError
 from google_auth_botocore.emulator import Fault
 from google_auth_botocore.emulator._http import Response, Route

@@ -12,8 +12,9 @@ from typing import Any
 import boto3
 import botocore.session
 import pytest
+from core.stand_in import HurriedClock
 
-from aws.conftest import ACCOUNT, ROLE, Federation, HurriedClock, Issue, arn, environment, ini, set_all
+from aws.conftest import ACCOUNT, ROLE, Federation, Issue, arn, environment, ini, set_all
 from google_auth_botocore import Credentials, FederationError
 from google_auth_botocore.emulator import AwsKeys, Emulator, Fault
 from google_auth_botocore.emulator._http import Call, Response, Route

@@ -20,8 +20,9 @@ import botocore.session
 import google.auth.transport.requests
 import pytest
 from botocore.credentials import AssumeRoleProvider, RefreshableCredentials
+from core.stand_in import HurriedClock
 
-from aws.conftest import ACCOUNT, ROLE, Federation, HurriedClock, Issue, Write, arn, environment, ini, set_all
+from aws.conftest import ACCOUNT, ROLE, Federation, Issue, Write, arn, environment, ini, set_all
 from google_auth_botocore import ConfigurationError, Credentials, FederationError, _aws, _aws_source
 from google_auth_botocore._clock import SystemClock
 from google_auth_botocore._exchange import ExchangeContext, PromptRequired

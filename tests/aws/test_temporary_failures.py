@@ -17,8 +17,9 @@ from typing import Any
 import botocore.exceptions
 import botocore.session
 import pytest
+from core.stand_in import HurriedClock
 
-from aws.conftest import ROLE, Federation, HurriedClock, Issue, Write, arn, environment, ini, set_all
+from aws.conftest import ROLE, Federation, Issue, Write, arn, environment, ini, set_all
 from aws.test_failures import NOBODY
 from google_auth_botocore import FederationError, _aws, _aws_errors, _aws_source
 from google_auth_botocore._exchange import ExchangeContext

@@ -10,8 +10,9 @@ import botocore.session
 import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.exceptions import EndpointConnectionError
+from core.stand_in import HurriedClock
 
-from aws.conftest import Federation, HurriedClock, Issue, environment, set_all
+from aws.conftest import Federation, Issue, environment, set_all
 from google_auth_botocore import FederationError
 from google_auth_botocore.emulator.aws import WebIdentityIssuer
 

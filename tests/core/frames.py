@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import FrameType
 from typing import Any
 from urllib.parse import unquote
+
+_TESTS = str(Path(__file__).parent.parent)
 
 
 def in_frames(error: BaseException | None) -> str:
@@ -18,9 +22,11 @@ def in_frames(error: BaseException | None) -> str:
             continue
         seen.add(id(each))
         for frame, _ in traceback.walk_tb(each.__traceback__):
-            if "/tests/" not in frame.f_code.co_filename:
+            if not frame.f_code.co_filename.startswith(_TESTS):
                 found += _texts(frame.f_locals, 6)
-        pending += [each.__cause__, each.__context__, *(part for part in each.args if isinstance(part, BaseException))]
+        members = getattr(each, "exceptions", ())
+        hanging = [*each.args, *members, *getattr(each, "__dict__", {}).values()]
+        pending += [each.__cause__, each.__context__, *(part for part in hanging if isinstance(part, BaseException))]
     return unquote(unquote(" ".join(found)))
 
 
@@ -42,3 +48,8 @@ def _texts(value: Any, depth: int) -> Iterator[str]:
             yield repr(value)
         except Exception:  # of an object that was interrupted while it was built
             yield type(value).__name__
+
+
+def of_ours(frame: FrameType) -> bool:
+    """Whether code of the package runs in a frame."""
+    return str(frame.f_globals.get("__name__")).startswith("google_auth_botocore")

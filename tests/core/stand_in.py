@@ -15,6 +15,8 @@ from urllib.parse import parse_qs, parse_qsl, quote, unquote, urlsplit
 
 import google.auth.transport
 
+from google_auth_botocore._clock import SystemClock
+
 PROVIDER = "//iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/aws/providers/prod"
 ACCOUNT = "copycat@my-project.iam.gserviceaccount.com"
 STS_URL = "https://sts.googleapis.com/v1/token"
@@ -42,6 +44,25 @@ class FakeClock:
     def advance(self, seconds: float) -> None:
         self.now += seconds
         self.elapsed += seconds
+
+
+class HurriedClock(SystemClock):
+    """The machine's clock, which a pause puts ahead instead of waiting."""
+
+    def __init__(self) -> None:
+        self.pauses: list[float] = []
+        self._at_pause: dict[int, Callable[[], object]] = {}
+
+    def monotonic(self) -> float:
+        return super().monotonic() + sum(self.pauses)
+
+    def sleep(self, seconds: float, /) -> None:
+        self.pauses.append(seconds)
+        self._at_pause.get(len(self.pauses), lambda: None)()
+
+    def at_pause(self, number: int, do: Callable[[], object]) -> None:
+        """Do something in a pause, counted from 1."""
+        self._at_pause[number] = do
 
 
 def until(happened: Callable[[], bool]) -> None:

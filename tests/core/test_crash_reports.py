@@ -16,6 +16,7 @@ import sentry_sdk
 import stackprinter
 
 from core.conftest import Make
+from core.frames import of_ours
 from core.stand_in import ACCOUNT, Answer, FakeClock, FakeGoogle, until
 from google_auth_botocore import Credentials
 
@@ -67,7 +68,7 @@ def _interrupted(credentials: Credentials, request: FakeGoogle, where: str, kind
     credentials.refresh(request)
 
     def strike(frame: FrameType, event: str, argument: Any) -> Any:
-        if "google_auth_botocore" in frame.f_code.co_filename and frame.f_code.co_name == where:
+        if of_ours(frame) and frame.f_code.co_name == where:
             raise kind
         return None
 
@@ -81,7 +82,7 @@ def _interrupted(credentials: Credentials, request: FakeGoogle, where: str, kind
 
 def _without_tests(traceback: TracebackType | None) -> TracebackType | None:
     """From the first frame of the package's on; those of the tests hold the secrets that they look for."""
-    while traceback is not None and "google_auth_botocore" not in traceback.tb_frame.f_code.co_filename:
+    while traceback is not None and not of_ours(traceback.tb_frame):
         traceback = traceback.tb_next
     return traceback
 
@@ -121,7 +122,7 @@ def test_no_report_of_a_log_record_has_a_secret_in_its_stack(
         def emit(self, record: logging.LogRecord) -> None:
             frame: Any = sys._getframe()
             while frame is not None:
-                if "google_auth_botocore" in frame.f_code.co_filename:
+                if of_ours(frame):
                     stacks.append(json.dumps(dict(frame.f_locals), default=repr))
                 frame = frame.f_back
             sentry_sdk.capture_message(record.getMessage(), level="error")

@@ -19,12 +19,11 @@ import botocore.exceptions
 import botocore.httpsession
 import botocore.utils
 import pytest
-from aws.conftest import HurriedClock
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.mutations import bodies, mutated, near
-from core.stand_in import PROVIDER, Answer, FakeGoogle, Sent, federated, shown
+from core.stand_in import PROVIDER, Answer, FakeGoogle, HurriedClock, Sent, federated, shown
 from google_auth_botocore import ConfigurationError, Credentials, FederationError
 
 SECRET_KEY = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"

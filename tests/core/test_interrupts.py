@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from core.conftest import Make
-from core.frames import in_frames
+from core.frames import in_frames, of_ours
 from core.stand_in import ACCOUNT, FakeClock, FakeGoogle
 from google_auth_botocore import Credentials, TransientFederationError
 
@@ -43,7 +43,7 @@ class _Raiser:
         self.raised: BaseException | None = None
 
     def __call__(self, frame: FrameType, event: str, argument: Any) -> Any:
-        if "google_auth_botocore" not in frame.f_code.co_filename:
+        if not of_ours(frame):
             return None
         frame.f_trace_opcodes, frame.f_trace_lines = self._opcodes, not self._opcodes
         return self._step
@@ -111,7 +111,7 @@ def test_the_exchange_goes_on_and_serves_the_next_call(make: Make, request_: Fak
     interrupt = _Interrupt()
 
     def raise_once_it_waits(frame: FrameType, event: str, argument: Any) -> Any:
-        if reached.is_set() and "google_auth_botocore" in frame.f_code.co_filename:
+        if reached.is_set() and of_ours(frame):
             raise interrupt
         return raise_once_it_waits
 
@@ -137,7 +137,7 @@ def test_a_finalizer_that_uses_the_credentials_does_not_deadlock(make: Make, req
         headers.append(_header(credentials.with_quota_project("q"), request_))
 
     def profile(frame: FrameType, event: str, argument: Any) -> None:
-        if event == "call" and "google_auth_botocore" in frame.f_code.co_filename and not hasattr(running, "yes"):
+        if event == "call" and of_ours(frame) and not hasattr(running, "yes"):
             running.yes = True
             try:
                 finalize()
@@ -164,7 +164,7 @@ def test_a_finalizer_that_needs_a_token_first_does_not_deadlock(
     running = threading.local()
 
     def profile(frame: FrameType, event: str, argument: Any) -> None:
-        if event == "call" and "google_auth_botocore" in frame.f_code.co_filename and not hasattr(running, "yes"):
+        if event == "call" and of_ours(frame) and not hasattr(running, "yes"):
             running.yes = True
             try:
                 outcomes.append(_header(other, request_))

@@ -311,3 +311,33 @@ def test_transfer_manager_copies_in_processes_of_its_own(tmp_path: Path, monkeyp
         assert [(tmp_path / "out" / f"{number}").read_bytes() for number in range(6)] == [b"%d" % n for n in range(6)]
         assert sandbox.storage.refused == 0
         assert len(sandbox.storage.tokens) >= 2
+
+
+def test_a_finalizer_at_the_end_of_the_interpreter_gets_a_token_and_lets_it_end(google: Emulator) -> None:
+    """Python before 3.12 waits for ever for a thread that is started so late."""
+    program = f"""
+import sys
+from google_auth_botocore import Credentials
+
+class Client:
+    def __init__(self):
+        self.credentials = Credentials({google.add_aws_provider().audience!r}, token_url={google.token_url!r})
+
+    def __del__(self):
+        sys.stdout.write(type(self.credentials.get_token()).__name__)
+        sys.stdout.flush()
+
+client = Client()
+"""
+    keys = google.aws_keys.issue()
+    environment = {
+        **os.environ,
+        "AWS_ACCESS_KEY_ID": keys.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": keys.secret_access_key,
+        "AWS_SESSION_TOKEN": keys.session_token or "",
+        "AWS_REGION": "us-east-1",
+    }
+    ended = subprocess.run(
+        (sys.executable, "-c", program), env=environment, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert ended.stdout in ("Token", ""), "whether a module is still there by then differs from release to release"

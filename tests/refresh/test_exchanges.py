@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gc
 import logging
 import threading
@@ -359,3 +360,78 @@ class TestSuspension:
             gate.open()
             assert caller.result(PATIENCE) == "Bearer federated-1"
         assert len(request_.calls) == 1
+
+
+@dataclasses.dataclass(frozen=True)
+class FrozenError(Exception):
+    """An exception whose class allows no assignment."""
+
+    number: int
+
+
+class TestForeign:
+    """What a user's own transport raises, of whatever class."""
+
+    def test_one_that_allows_no_assignment_reaches_the_caller_at_once(
+        self, make: Make, request_: FakeGoogle, clock: FakeClock
+    ) -> None:
+        raised = FrozenError(1)
+
+        def fail(_: Sent) -> Answer:
+            raise raised
+
+        request_.script.append(fail)
+        credentials = make()
+        with pytest.raises(FrozenError) as caught:
+            credentials.refresh(request_)
+        assert caught.value is raised
+        assert ask(credentials, request_) == "Bearer federated-2"
+
+    def test_nothing_that_belongs_to_it_has_frames_of_the_exchange(
+        self, make: Make, request_: FakeGoogle, clock: FakeClock
+    ) -> None:
+        """Not what it was made of, nor what it keeps in an attribute."""
+
+        def raised(kind: type[Exception], secret: str) -> Exception:
+            try:
+                raise kind
+            except kind as error:
+                return error
+
+        class WrapperError(Exception):
+            def __init__(self, *parts: object) -> None:
+                super().__init__(*parts)
+                self.kept = [raised(LookupError, "kept-secret")]
+
+        def fail(sent: Sent) -> Answer:
+            raise WrapperError("failed", [raised(ValueError, "part-secret")]) from raised(KeyError, "cause-secret")
+
+        request_.script.append(fail)
+        with pytest.raises(WrapperError) as caught:
+            make().refresh(request_)
+        [part], [kept] = caught.value.args[1], caught.value.kept
+        assert [each.__traceback__ for each in (part, kept, caught.value.__cause__)] == [None] * 3
+
+
+def test_a_log_filter_that_raises_ends_no_exchange(
+    make: Make, request_: FakeGoogle, clock: FakeClock, background: Threads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Broken(logging.Filter):
+        def filter(self, record: logging.LogRecord) -> bool:
+            raise LookupError("broken")
+
+    monkeypatch.setattr(logging, "raiseExceptions", False)
+    credentials = make()
+    advisory(credentials, request_, clock)
+    request_.script.append(Answer({"error": "invalid_target"}, 400))
+    logger, broken = logging.getLogger("google_auth_botocore._token_source"), Broken()
+    logger.filters.insert(0, broken)
+    try:
+        ask(credentials, request_)
+        background.run()
+    finally:
+        logger.removeFilter(broken)
+    clock.advance(60)
+    ask(credentials, request_)
+    background.run()
+    assert credentials.token == "federated-3"
