@@ -374,14 +374,13 @@ def without_frames(error: ErrorT, handled: BaseException | None) -> ErrorT:
         error: What the exchange raised.
         handled: What this thread was handling before; it is the caller's, and keeps its frames.
     """
+    place = traceback.extract_tb(error.__traceback__)[-1:]
     if isinstance(error, FederationError):
         error.__context__ = None  # what the cause leaves out, on purpose
-    elif error.__traceback__ is not None and hasattr(error, "add_note") and not hasattr(error, "__notes__"):
-        place = traceback.extract_tb(error.__traceback__)[-1]
-        with contextlib.suppress(Exception):  # of a class that allows no assignment
-            error.add_note(
-                f"It was raised while a token was fetched, in {place.name}, {place.filename}:{place.lineno}."
-            )
     for each in _redaction.related(error, handled):
         BaseException.with_traceback(each, None)
+    with contextlib.suppress(Exception):  # of a class that allows nothing; and before Python 3.11, of any
+        if place and not isinstance(error, FederationError) and not hasattr(error, "__notes__"):
+            where = f"{place[0].name}, {place[0].filename}:{place[0].lineno}"
+            error.add_note(f"It was raised while a token was fetched, in {where}.")
     return error

@@ -7,7 +7,6 @@ import errno
 import http.client
 import os
 import ssl
-from collections.abc import Iterator
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -16,6 +15,7 @@ import urllib3.exceptions
 from google.auth import exceptions
 
 from google_auth_botocore import _hints
+from google_auth_botocore._redaction import related
 
 # Libraries that speak HTTP; an error of a class of theirs is a failed attempt, also from a user's own transport.
 _HTTP_LIBRARIES = {
@@ -65,8 +65,8 @@ def failed_transport(error: Exception) -> bool:
 
 def local_mistake(error: Exception, url: str) -> Mistake | None:
     """The mistake on this machine that an error comes of, if it does; another attempt would fail in the same way."""
-    chain = list(_chain(error))
-    if any(getattr(each, "errno", None) in _TOO_MANY_FILES for each in chain):
+    chain = list(related(error))
+    if any(isinstance(each, OSError) and each.errno in _TOO_MANY_FILES for each in chain):
         return None  # the next attempt may find some closed
     return (
         _mock(chain, url)
@@ -79,9 +79,9 @@ def local_mistake(error: Exception, url: str) -> Mistake | None:
 
 def hint(error: Exception | None) -> str:
     """How to fix an outage."""
-    if any(getattr(each, "errno", None) in _TOO_MANY_FILES for each in _chain(error)):
+    if any(isinstance(each, OSError) and each.errno in _TOO_MANY_FILES for each in related(error)):
         return "The process has too many open files: close some, or raise the limit (ulimit -n)."
-    if any(type(each).__name__ == "ReplyTooLong" for each in _chain(error)):
+    if any(type(each).__name__ == "ReplyTooLong" for each in related(error)):
         return "Check what is between this machine and Google: a proxy, a captive portal, or a wrong endpoint."
     return "Check the network, the proxy (HTTPS_PROXY, NO_PROXY) and the firewall."
 
@@ -168,16 +168,3 @@ def _recursion(chain: list[BaseException]) -> Mistake | None:
 
 def _library(error: BaseException) -> str:
     return type(error).__module__.partition(".")[0]
-
-
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """An error and all that it comes of; urllib3 keeps the cause in `reason`, google-auth in `args`."""
-    pending, seen = [error], set[int]()
-    while pending:
-        each = pending.pop(0)
-        if each is None or id(each) in seen:
-            continue
-        seen.add(id(each))
-        yield each
-        causes = (each.__cause__, each.__context__, getattr(each, "reason", None), *each.args)
-        pending += [cause for cause in causes if isinstance(cause, BaseException)]

@@ -227,7 +227,7 @@ def _refreshed(credentials: Any, request: Google) -> Any:
 
 
 def _signature(credentials: Credentials, request: Google) -> bytes:
-    signature: bytes = credentials._federation.sign(credentials._settings, request, b"message")[1]
+    signature: bytes = credentials._federation.sign(credentials._settings, request, b"message").value
     assert isinstance(signature, bytes)
     assert signature
     return signature

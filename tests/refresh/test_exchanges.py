@@ -410,7 +410,9 @@ class TestForeign:
         with pytest.raises(WrapperError) as caught:
             make().refresh(request_)
         [part], [kept] = caught.value.args[1], caught.value.kept
-        assert [each.__traceback__ for each in (part, kept, caught.value.__cause__)] == [None] * 3
+        cause = caught.value.__cause__
+        assert cause is not None
+        assert [each.__traceback__ for each in (part, kept, cause)] == [None] * 3
 
 
 def test_a_log_filter_that_raises_ends_no_exchange(
