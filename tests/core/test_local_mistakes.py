@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import os
 import resource
 import ssl
 import sys
@@ -152,12 +154,16 @@ class TestMocks:
 def test_too_many_open_files_is_transient(make: Make, clock: FakeClock, server: SlowServer) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     credentials = make(token_url=server.url)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (len(list(Path("/proc/self/fd").iterdir())) - 1, hard))
-    try:
-        with pytest.raises(TransientFederationError, match=r"(?i)too many open files"):
-            credentials.refresh()
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    with contextlib.ExitStack() as opened:
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (max(map(int, os.listdir("/proc/self/fd"))) + 2, hard))  # noqa: PTH208
+            with contextlib.suppress(OSError):
+                while True:
+                    opened.enter_context(open(os.devnull))  # noqa: PTH123
+            with pytest.raises(TransientFederationError, match=r"(?i)too many open files"):
+                credentials.refresh()
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     credentials.refresh()
 
 
