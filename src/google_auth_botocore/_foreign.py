@@ -11,6 +11,8 @@ import sys
 from collections.abc import Iterator
 from types import TracebackType
 
+from google_auth_botocore import _hints
+
 # What botocore's sources are made of. Exceptions of these packages' own types are theirs wherever they are raised.
 _SOURCES = frozenset({"awscrt", "botocore", "dateutil", "google_auth_botocore", "jmespath", "urllib3"})
 # Standard library exceptions are a source's if its code met them, but those of these modules come from around it.
@@ -60,8 +62,11 @@ def chain(error: BaseException, ambient: BaseException | None = None) -> Iterato
 def _is_broken(error: Exception) -> bool:
     if type(error).__module__ != "builtins" or not isinstance(error, _BROKEN):
         return False
-    # What a source printed may be nested that deeply; otherwise the caller's stack is.
-    return not (isinstance(error, RecursionError) and _innermost(error.__traceback__) == "json.decoder")
+    if not isinstance(error, RecursionError):
+        return True
+    # What a source printed may be nested that deeply, and a TLS that gevent patched too late calls itself. Otherwise the
+    # caller's own stack is too deep.
+    return _innermost(error.__traceback__) != "json.decoder" and not _hints.gevent_came_late()
 
 
 def _innermost(traceback: TracebackType | None) -> str:

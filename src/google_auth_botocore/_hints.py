@@ -122,11 +122,16 @@ _SHORT_SUBJECT = (
 _CLOCK = "Set this machine's clock (chrony or systemd-timesyncd): it is too far off for {}."
 
 
+def gevent_came_late() -> bool:
+    """Whether gevent has patched TLS; if a RecursionError comes of TLS then, urllib3 was imported before."""
+    # No import: an application that uses gevent has loaded this module, and it is not a dependency.
+    gevent = sys.modules.get("gevent.monkey")
+    return gevent is not None and bool(gevent.is_module_patched("ssl"))
+
+
 def recursion() -> str:
     """How to fix a RecursionError of the transport or of botocore."""
-    # No import: who uses gevent has loaded this module, and it is not a dependency.
-    gevent = sys.modules.get("gevent.monkey")
-    if gevent is not None and gevent.is_module_patched("ssl"):
+    if gevent_came_late():
         return (
             "gevent patched the process after urllib3 was imported. Call gevent.monkey.patch_all() before any other import, for example "
             "in gunicorn's configuration file, or start gunicorn without --preload."

@@ -194,7 +194,7 @@ class TestGevent:
             else:
                 monkeypatch.setenv("AWS_ENDPOINT_URL_STS", url)
                 found = answer(assume_role="arn:aws:iam::123456789012:role/app")
-        assert "(RecursionError): maximum recursion depth exceeded" in found
+        assert "maximum recursion depth exceeded" in found
         assert found.endswith(GEVENT)
         assert "HTTPS_PROXY" not in found
 
