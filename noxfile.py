@@ -57,7 +57,7 @@ def slow(session: nox.Session) -> None:
     install(session, "tests")
     if shutil.which("npm"):
         # Where its registry can't be reached, the test that needs it is skipped.
-        npm = ("npm", "install", "--no-audit", "--no-fund", "--prefix", "tests/cli/serve/node")
+        npm = ("npm", "install", "--no-audit", "--no-fund", "--no-package-lock", "--prefix", "tests/cli/serve/node")
         session.run_install(*npm, external=True, success_codes=range(256))
     session.run("pytest", "--ignore=tests/consumers", "-m", "slow", *session.posargs)
 
