@@ -6,6 +6,7 @@ the exchange that it is called from. Why not all: at DEBUG, botocore and google-
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
 import logging
 import math
@@ -52,7 +53,8 @@ class _HoldBack(logging.Filter):
         if record.levelno > logging.DEBUG or record.name not in _WITH_SECRETS:
             # As QueueHandler does: later, the arguments may have changed. Frames hold keys and tokens, and AWS quotes a
             # session token in the error that a traceback ends with; our own error says why, without it.
-            record.msg, record.args = record.getMessage(), None
+            with contextlib.suppress(Exception):  # of a record that cannot be formatted; its handler says so
+                record.msg, record.args = record.getMessage(), None
             record.exc_info = record.exc_text = None
             exchange.records.append(record)
         return False

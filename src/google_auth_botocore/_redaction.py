@@ -149,6 +149,8 @@ def related(error: BaseException | None, but: BaseException | None = None) -> It
                 pending += [getattr(each, "exceptions", ()), *vars(each).values()]
         elif isinstance(each, (list, tuple)):
             pending += each
+        elif isinstance(each, dict):  # botocore's exceptions keep what they were made of in one
+            pending += each.values()
 
 
 def _kept(error: BaseException) -> object:
