@@ -10,7 +10,7 @@ from typing import Any
 
 import botocore.exceptions
 
-from google_auth_botocore import _foreign, _hints, _redaction
+from google_auth_botocore import _hints, _redaction
 from google_auth_botocore.exceptions import FederationError, TransientFederationError
 
 # What http.client refuses to send, it quotes.
@@ -78,7 +78,7 @@ def rejected_keys(error: FederationError) -> bool:
 
 def exhausted(error: BaseException) -> bool:
     """Whether the error comes from "too many open files" or the like, at whatever depth."""
-    return any(isinstance(each, OSError) and each.errno in _EXHAUSTED for each in _foreign.chain(error))
+    return any(isinstance(each, OSError) and each.errno in _EXHAUSTED for each in _redaction.related(error))
 
 
 def translated(error: Exception) -> FederationError:

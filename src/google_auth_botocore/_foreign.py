@@ -8,10 +8,10 @@ wrap what they catch, so that neither the type nor the outermost exception says 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from types import TracebackType
 
 from google_auth_botocore import _hints
+from google_auth_botocore._redaction import related
 
 # What botocore's sources are made of. Exceptions of these packages' own types are theirs wherever they are raised.
 _SOURCES = frozenset({"awscrt", "botocore", "dateutil", "google_auth_botocore", "jmespath", "urllib3"})
@@ -38,25 +38,10 @@ def foreign(error: BaseException, ambient: BaseException | None) -> BaseExceptio
     """
     if not isinstance(error, Exception):
         return error
-    for each in chain(error, ambient):
+    for each in related(error, ambient):
         if not _of_source(each):
             return each
     return error if _is_broken(error) else None
-
-
-def chain(error: BaseException, ambient: BaseException | None = None) -> Iterator[BaseException]:
-    """Yield the error and every exception that hangs on it: causes, contexts, and those that it was built from."""
-    pending: list[object] = [error]
-    seen = {id(ambient)}
-    while pending:
-        each = pending.pop()
-        if not isinstance(each, BaseException) or id(each) in seen:
-            continue
-        seen.add(id(each))
-        yield each
-        kwargs = getattr(each, "kwargs", None)  # where botocore's exceptions keep what they were made from
-        built_from = kwargs.get("error") if isinstance(kwargs, dict) else None
-        pending += [each.__cause__, each.__context__, built_from, getattr(each, "reason", None), *each.args]
 
 
 def _is_broken(error: Exception) -> bool:
