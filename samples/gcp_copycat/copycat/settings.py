@@ -1,8 +1,13 @@
-"""What is copied where and how: the settings of a run, as every worker gets them."""
+"""What is copied where, how and as whom: the settings of a run, as every worker gets them."""
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
+
+from google_auth_botocore import Credentials
+
+_READ_ONLY = "https://www.googleapis.com/auth/devstorage.read_only"
 
 
 @dataclass(frozen=True)
@@ -22,7 +27,12 @@ class Settings:
         expected_bucket_owner: AWS account that must own the destination; None: not checked.
         quota_project: Google Cloud project that pays for requests (`userProject`); None: the bucket's own.
         check_metadata: copy an object again if its metadata alone has changed.
+        audience: full name of the workload identity pool provider; empty: *config* has it.
+        service_account: e-mail address of the service account to impersonate; None: none.
+        config: external_account file; None: *audience* is used.
         storage_endpoint: another endpoint than Google's Cloud Storage; None: Google's.
+        token_url: another endpoint than Google's Security Token Service; None: Google's.
+        iam_credentials_endpoint: another endpoint than Google's IAM Credentials API; None: Google's.
     """
 
     source: str
@@ -37,4 +47,43 @@ class Settings:
     expected_bucket_owner: str | None = None
     quota_project: str | None = None
     check_metadata: bool = False
+    audience: str = ""
+    service_account: str | None = None
+    config: str | None = None
     storage_endpoint: str | None = None
+    token_url: str | None = None
+    iam_credentials_endpoint: str | None = None
+
+    def key(self, name: str) -> str:
+        """Return the name in S3 of an object in Cloud Storage."""
+        return self.destination_prefix + name.removeprefix(self.prefix)
+
+    def credentials(self) -> Credentials:
+        """Return this process's Google credentials. They are made once per process, from the AWS identity it has itself.
+
+        Raises:
+            ConfigurationError: The audience or the file is invalid.
+        """
+        return google_credentials(
+            self.audience, self.config, self.service_account, self.token_url, self.iam_credentials_endpoint
+        )
+
+
+@functools.lru_cache
+def google_credentials(
+    audience: str,
+    config: str | None,
+    service_account: str | None,
+    token_url: str | None,
+    iam_credentials_endpoint: str | None,
+) -> Credentials:
+    """Return credentials that may read Cloud Storage. Every call with the same arguments returns the same object."""
+    given = {
+        "service_account_email": service_account,
+        "token_url": token_url,
+        "iam_credentials_endpoint": iam_credentials_endpoint,
+    }
+    options = {name: value for name, value in given.items() if value}
+    if config:
+        return Credentials.from_file(config, scopes=[_READ_ONLY], **options)
+    return Credentials(audience, scopes=[_READ_ONLY], **options)
