@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
+from datetime import timedelta
 
 from google_auth_botocore import Credentials
 
@@ -27,6 +28,7 @@ class Settings:
         expected_bucket_owner: AWS account that must own the destination; None: not checked.
         quota_project: Google Cloud project that pays for requests (`userProject`); None: the bucket's own.
         check_metadata: copy an object again if its metadata alone has changed.
+        dry_run: compare, and copy nothing.
         audience: full name of the workload identity pool provider; empty: *config* has it.
         service_account: e-mail address of the service account to impersonate; None: none.
         config: external_account file; None: *audience* is used.
@@ -47,6 +49,7 @@ class Settings:
     expected_bucket_owner: str | None = None
     quota_project: str | None = None
     check_metadata: bool = False
+    dry_run: bool = False
     audience: str = ""
     service_account: str | None = None
     config: str | None = None
@@ -67,6 +70,39 @@ class Settings:
         return google_credentials(
             self.audience, self.config, self.service_account, self.token_url, self.iam_credentials_endpoint
         )
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the run alone needs, and no worker.
+
+    Attributes:
+        include: patterns of names, of which one must match; empty: every name does.
+        exclude: patterns of names that are left out.
+        max_age: leave out objects that were last updated longer ago.
+        manifest: file, folder or s3:// URL for a JSON line per object.
+        checkpoint: file or s3:// URL of the position from which a run goes on.
+        deadline: seconds that the run may take.
+        allow_empty: finding no object is a success.
+        dask: address of a Dask scheduler whose workers copy.
+        dask_workers: objects at once on all Dask workers together; None: 16 on each.
+        log_format: `text` or `json`.
+        log_level: lowest level that is logged.
+        progress: show a progress bar on a terminal, and a line per minute elsewhere.
+    """
+
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    max_age: timedelta | None = None
+    manifest: str | None = None
+    checkpoint: str | None = None
+    deadline: float | None = None
+    allow_empty: bool = False
+    dask: str | None = None
+    dask_workers: int | None = None
+    log_format: str = "text"
+    log_level: str = "info"
+    progress: bool = True
 
 
 @functools.lru_cache
