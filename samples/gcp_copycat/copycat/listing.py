@@ -34,6 +34,11 @@ class Filter:
         self._exclude = _pattern(exclude)
         self._oldest = oldest
 
+    @property
+    def has_patterns(self) -> bool:
+        """Whether names are compared with patterns."""
+        return self._include is not None or self._exclude is not None
+
     @classmethod
     def of(cls, options: Options, now: datetime | None = None) -> Filter:
         """Make the filter that the options describe."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timezone
 from functools import partial
 from typing import Any, BinaryIO, cast
@@ -84,27 +84,30 @@ class Manifest:
 
     def __init__(self, target: Place, saver: Saver, earlier: Earlier | None = None) -> None:
         self._saver = saver
+        if earlier is None:
+            # A run that may not write it says so now, and not at its end.
+            target.write(b"")
         self._writer: Writer = target.open()
         self._buffer = bytearray()
         for piece in earlier.drain() if earlier else ():
             self._writer.write(piece)
 
-    def add(self, found: dict[str, Any], give_up: Callable[[], bool]) -> None:
+    def add(self, found: Mapping[str, Any]) -> None:
         """Add the line of an object."""
         self._buffer += json.dumps(found).encode() + b"\n"
         if len(self._buffer) >= _PIECE:
-            self.flush(give_up)
+            self.flush()
 
-    def flush(self, give_up: Callable[[], bool]) -> None:
+    def flush(self) -> None:
         """Hand over all lines so far to the thread that writes."""
         if self._buffer:
-            self._saver.submit(partial(self._writer.write, bytes(self._buffer)), give_up)
+            self._saver.submit(partial(self._writer.write, bytes(self._buffer)))
             self._buffer.clear()
 
-    def close(self, give_up: Callable[[], bool]) -> None:
+    def close(self) -> None:
         """Write the last lines."""
-        self.flush(give_up)
-        self._saver.submit(self._writer.close, give_up)
+        self.flush()
+        self._saver.submit(self._writer.close)
 
 
 def manifest_place(text: str, owner: str | None) -> tuple[Place, bool]:

@@ -129,7 +129,7 @@ class Processes:
     def _received(self, process: _Process, message: _Message | None) -> list[Done]:
         if message is None:
             return self._ended(process)
-        if message.error is not None:
+        if message.error is not None and not self._stopped:
             raise SetupError(message.error)
         if message.progress:
             self._progress(message.progress)

@@ -17,36 +17,45 @@ _DEPTH = 32
 class Saver:
     """Calls functions one after another in a thread.
 
+    Args:
+        hurry: tells that the run must end, and cannot wait.
+
     Attributes:
         error: the first error of a function; those after it are not called.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, hurry: Callable[[], bool] = lambda: False) -> None:
         self.error: PlaceError | None = None
+        self._hurry = hurry
         self._calls: queue.Queue[Callable[[], object] | None] = queue.Queue(_DEPTH)
         self._thread = threading.Thread(target=self._work, name="saving", daemon=True)
         self._thread.start()
 
-    def submit(self, call: Callable[[], object], give_up: Callable[[], bool] = lambda: False) -> None:
-        """Have a function called; wait while many are waiting, unless *give_up* says otherwise."""
-        self._put(call, give_up)
-
-    def close(self, seconds: float) -> None:
-        """Wait until everything is written, but not longer than this."""
-        end = time.monotonic() + seconds
-        self._put(None, lambda: time.monotonic() > end)
-        self._thread.join(max(0.0, end - time.monotonic()))
-        if self._thread.is_alive() and self.error is None:
-            self.error = PlaceError(f"The manifest or the checkpoint could not be written within {seconds:.0f} s.")
-
-    def _put(self, call: Callable[[], object] | None, give_up: Callable[[], bool]) -> None:
+    def submit(self, call: Callable[[], object] | None) -> None:
+        """Have a function called. Wait while many are waiting."""
         while self.error is None:
             try:
                 self._calls.put(call, timeout=_POLL)
             except queue.Full:
-                if not give_up():
-                    continue
+                if self._hurry():
+                    self.error = PlaceError("The manifest and the checkpoint could not be written in time.")
+                continue
             return
+
+    def limit(self, seconds: float) -> None:
+        """Let everything from now on take no longer than this."""
+        end = time.monotonic() + seconds
+        self._hurry = lambda: time.monotonic() > end
+
+    def close(self) -> None:
+        """Wait until everything is written, within the limit."""
+        self.submit(None)
+        while self._thread.is_alive():
+            self._thread.join(_POLL)
+            if self._hurry():
+                break
+        if self._thread.is_alive() and self.error is None:
+            self.error = PlaceError("The manifest and the checkpoint could not be written in time.")
 
     def _work(self) -> None:
         while (call := self._calls.get()) is not None:
