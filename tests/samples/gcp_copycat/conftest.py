@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import json
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -17,7 +18,7 @@ from copycat.s3 import S3
 from copycat.settings import Settings
 
 from google_auth_botocore.emulator.sandbox import Sandbox
-from samples.gcp_copycat.proxy import Proxy
+from samples.gcp_copycat.proxy import Proxy, Reply, changes
 
 _number = itertools.count()
 
@@ -122,3 +123,17 @@ def _clouds(
     clouds = Clouds(sandbox, google, aws)
     yield clouds
     clouds.close()
+
+
+def without_listed_checksums(clouds: Clouds) -> None:
+    """Cloud Storage lists no checksums, as with customer-managed keys; it has them for each object."""
+
+    def change(reply: Reply) -> None:
+        listed = json.loads(reply.body)
+        for item in listed.get("items", ()):
+            item.pop("crc32c", None)
+            item.pop("md5Hash", None)
+        reply.body = json.dumps(listed).encode()
+
+    path = f"/storage/v1/b/{clouds.settings.source}/o"
+    clouds.google.when(lambda request: request.path.partition("?")[0] == path, changes(change))
