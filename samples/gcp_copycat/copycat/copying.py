@@ -149,6 +149,7 @@ class Copier:
                 problem = error
             head = self._s3.head(task.key)
         if not self._is_there(copied, head):
+            self._large.discard(task.key)
             raise CopyError(f"{problem} (tried {_ROUNDS} times)")
 
     def _is_there(self, copied: _Copied, head: Head | None) -> bool:
