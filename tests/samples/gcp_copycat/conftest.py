@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime
+import datetime as dt
 import itertools
 import json
 import re
@@ -124,11 +124,17 @@ class CorrectedMoto:
         if request.method == "PUT" and upload:
             self._checksums[upload, query["partNumber"]] = reply.headers.get("x-amz-checksum-crc32c", "")
         elif request.method == "GET" and upload:
-            self._change(reply, "PartNumber", lambda number: f"<ChecksumCRC32C>{self._checksums[upload, number]}</ChecksumCRC32C>")
+            self._change(
+                reply,
+                "PartNumber",
+                lambda number: f"<ChecksumCRC32C>{self._checksums[upload, number]}</ChecksumCRC32C>",
+            )
         elif "uploads" in query:
-            now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+            now = dt.datetime.now(dt.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
             reply.body = re.sub(rb"<Initiated>.*?</Initiated>", b"", reply.body)
-            self._change(reply, "UploadId", lambda name: f"<Initiated>{self._created.setdefault(name, now)}</Initiated>")
+            self._change(
+                reply, "UploadId", lambda name: f"<Initiated>{self._created.setdefault(name, now)}</Initiated>"
+            )
 
     def _change(self, reply: Reply, element: str, addition: Callable[[str], str]) -> None:
         """Add an element after each of a name."""
@@ -137,9 +143,7 @@ class CorrectedMoto:
 
 
 @pytest.fixture(name="clouds")
-def _clouds(
-    sandbox: Sandbox, proxies: tuple[Proxy, Proxy], monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Clouds]:
+def _clouds(sandbox: Sandbox, proxies: tuple[Proxy, Proxy], monkeypatch: pytest.MonkeyPatch) -> Iterator[Clouds]:
     for name, value in sandbox.environment().items():
         monkeypatch.setenv(name, value)
     google, aws = proxies
