@@ -213,7 +213,10 @@ def test_an_interrupted_run_says_what_is_there_and_goes_on_the_next_time(
         copycat.sandbox.storage.latency = 0
 
     there = len(copycat.copied())
-    assert (process.returncode, err) == (128 + number, "gcp_copycat: interrupted; what is there will be skipped the next time\n")
+    assert (process.returncode, err) == (
+        128 + number,
+        "gcp_copycat: interrupted; what is there will be skipped the next time\n",
+    )
     assert {"copied": there, "skipped": 0, "failed": 0} == _outcomes(out)
     assert {"copied": 30 - there, "skipped": there, "failed": 0} == _outcomes(copycat.run()[1])
 
