@@ -112,7 +112,7 @@ def _proxies(sandbox: Sandbox) -> Iterator[tuple[Proxy, Proxy]]:
 
 
 class CorrectedMoto:
-    """Corrects what moto lists of uploads: the time at which each was created, and the checksums of parts."""
+    """Corrects what moto says of uploads: when each was created, the checksums of parts, and that one was aborted."""
 
     def __init__(self) -> None:
         self._created: dict[str, str] = {}
@@ -121,7 +121,9 @@ class CorrectedMoto:
     def __call__(self, request: Request, reply: Reply) -> None:
         query = dict(parse_qsl(urlsplit(request.path).query, keep_blank_values=True))
         upload = query.get("uploadId", "")
-        if request.method == "PUT" and upload:
+        if request.method == "PUT" and upload and reply.status == 500:  # the upload was aborted
+            reply.status, reply.body = 404, b"<Error><Code>NoSuchUpload</Code></Error>"
+        elif request.method == "PUT" and upload:
             self._checksums[upload, query["partNumber"]] = reply.headers.get("x-amz-checksum-crc32c", "")
         elif request.method == "GET" and upload:
             self._change(

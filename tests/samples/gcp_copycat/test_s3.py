@@ -137,8 +137,8 @@ def _google(status: int, message: str, reason: str = "") -> google_errors.Google
     [
         (_google(503, "busy"), CopyError, True, True),
         (_google(403, "slow", "rateLimitExceeded"), CopyError, True, True),
-        (_google(502, ""), CopyError, True, False),
-        (_google(416, ""), WrongAnswerError, True, False),
+        (_google(502, "bad gateway"), CopyError, True, False),
+        (_google(416, "no such range"), WrongAnswerError, True, False),
         (_google(404, "No such object"), MissingError, False, False),
         (_google(404, "The specified bucket does not exist."), SetupError, False, False),
         (_google(400, "x", "resourceIsEncryptedWithCustomerEncryptionKey"), CopyError, False, False),
@@ -162,7 +162,7 @@ def test_the_errors_of_google_are_told_apart(
     assert (failure.transient, failure.throttled) == (transient, throttled)
 
 
-@pytest.mark.parametrize("judge", [aws_errors.judge, google_errors.judge])
+@pytest.mark.parametrize("judge", [aws_errors.judge, google_errors.judge], ids=["aws", "google"])
 def test_what_is_no_error_of_a_cloud_is_not_judged(judge: Any) -> None:
     assert judge(_SETTINGS, TypeError("bug")) is None
 
