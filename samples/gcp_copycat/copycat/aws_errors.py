@@ -119,7 +119,7 @@ def _passing(status: int, code: str, said: str, response: Mapping[str, Any]) -> 
     """Return what trying again may help against."""
     wait = retry_after(response.get("ResponseMetadata", {}).get("HTTPHeaders", {}))
     if code in _THROTTLES or status in {429, 503}:
-        slower = CopyError(f"S3 asks for fewer requests ({said})")
+        slower = CopyError(f"S3 requests a lower rate ({said})")
         return Failure(slower, transient=True, throttled=True, retry_after=wait)
     if code in _TRANSIENT or status in {408, 500, 502, 504} or status > 505:
         return Failure(CopyError(f"S3 failed ({said})"), transient=True, retry_after=wait)

@@ -6,7 +6,6 @@ takes on objects of its own, and its retries know neither the end of a run nor a
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 import threading
 from collections.abc import Mapping
@@ -18,6 +17,7 @@ import google_crc32c
 import urllib3
 from google.auth.transport.urllib3 import AuthorizedHttp
 
+from copycat import timestamps
 from copycat.errors import StoppedError
 from copycat.google_connections import Reply, connections_to
 from copycat.google_errors import GoogleError, WrongGoogleAnswerError, judge
@@ -242,7 +242,7 @@ def _parsed(item: Mapping[str, Any]) -> SourceObject:
         generation=int(item["generation"]),
         metageneration=int(item["metageneration"]),
         size=int(item["size"]),
-        updated=dt.datetime.fromisoformat(item["updated"].replace("Z", "+00:00")),
+        updated=timestamps.parse(item["updated"]),
         crc32c=item.get("crc32c"),
         md5=item.get("md5Hash"),
         content_type=item.get("contentType"),

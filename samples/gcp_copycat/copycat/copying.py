@@ -123,7 +123,7 @@ class Copier:
     def _copy(self, task: Task, copied: _Copied) -> None:
         length = len(task.key.encode("utf-8", "surrogatepass"))
         if not 1 <= length <= _LONGEST_KEY:
-            raise CopyError(f"its key would have {length} bytes, and S3 takes 1 to {_LONGEST_KEY}")
+            raise CopyError(f"its key would have {length} bytes, and S3 accepts 1 to {_LONGEST_KEY}")
         decision = decide(task.source, task.destination, check_metadata=self._settings.check_metadata)
         if decision is Decision.SKIP:
             copied.outcome = Outcome.SKIPPED

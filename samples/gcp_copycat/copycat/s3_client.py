@@ -8,6 +8,8 @@ from typing import Any
 import botocore.session
 from botocore.config import Config
 
+from copycat import timestamps
+
 # Asking for permission before the body saves nothing with a small one, and costs a round trip.
 _WITHOUT_EXPECT = 1 << 16
 
@@ -41,5 +43,5 @@ def _without_expect(params: dict[str, Any], **_: Any) -> None:
 def _timestamp(text: str) -> dt.datetime:
     """Parse the two forms that S3 has: 2006-02-03T16:45:09.000Z, and that of HTTP's headers."""
     if text[:1].isdigit():
-        return dt.datetime.fromisoformat(text.replace("Z", "+00:00"))
+        return timestamps.parse(text)
     return dt.datetime.strptime(text, "%a, %d %b %Y %H:%M:%S %Z").replace(tzinfo=dt.timezone.utc)

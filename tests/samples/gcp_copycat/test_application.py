@@ -139,10 +139,10 @@ def test_a_name_that_s3_does_not_take_fails_alone(copycat: Copycat) -> None:
 
     code, out, err = copycat.run("--destination-prefix", "")
     assert (code, _outcomes(out)) == (1, {"copied": 2, "skipped": 0, "failed": 1})
-    assert "its key would have 1025 bytes, and S3 takes 1 to 1024" in err
+    assert "its key would have 1025 bytes, and S3 accepts 1 to 1024" in err
 
     code, _, err = copycat.run("--prefix", "p", "--destination-prefix", "")
-    assert (code, err) == (1, "failed: p: its key would have 0 bytes, and S3 takes 1 to 1024\n")
+    assert (code, err) == (1, "failed: p: its key would have 0 bytes, and S3 accepts 1 to 1024\n")
 
 
 @pytest.mark.parametrize(
