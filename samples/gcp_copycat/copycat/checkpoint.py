@@ -89,15 +89,15 @@ class Checkpoint:
             return Position(), None
         try:
             found = json.loads(text)
-            position = Position(found["after"], found["objects"])
+            after, objects = found["after"], found["objects"]
             same = (found["version"], found["job"]) == (_VERSION, self._job)
         except (ValueError, TypeError, KeyError):
             return Position(), "The checkpoint is not one of gcp_copycat's. The run begins at the start."
-        if not (isinstance(position.after, str) and type(position.objects) is int and position.objects >= 0):
+        if not (isinstance(after, str) and type(objects) is int and objects >= 0):
             return Position(), "The checkpoint is damaged. The run begins at the start."
         if not same:
             return Position(), "The checkpoint is one of another job. The run begins at the start."
-        return position, None
+        return Position(after, objects), None
 
     def save(self, position: Position) -> None:
         """Keep a position.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from google_auth_botocore import Credentials
 
@@ -119,7 +120,7 @@ def google_credentials(
         "token_url": token_url,
         "iam_credentials_endpoint": iam_credentials_endpoint,
     }
-    options = {name: value for name, value in given.items() if value}
+    options: dict[str, Any] = {name: value for name, value in given.items() if value}
     if config:
         return Credentials.from_file(config, scopes=[_READ_ONLY], **options)
     return Credentials(audience, scopes=[_READ_ONLY], **options)

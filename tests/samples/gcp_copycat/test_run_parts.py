@@ -99,7 +99,7 @@ class TestMerging:
             raise OutageError("away")
 
         ahead = Ahead(items(), threading.Event())
-        found = []
+        found: list[int] = []
         with pytest.raises(OutageError, match="away"):
             found.extend(ahead)
         assert found in ([1], [])

@@ -422,12 +422,11 @@ def test_the_function_ends_before_its_time_and_goes_on_when_it_is_invoked_again(
     copycat: Copycat, function: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It has no semaphores, and makes its credentials once."""
-    import _multiprocessing
 
     def missing(*_: object) -> None:
         raise OSError("no /dev/shm")
 
-    monkeypatch.setattr(_multiprocessing, "SemLock", missing)
+    monkeypatch.setattr("_multiprocessing.SemLock", missing)
     contents = fill(copycat, 150)
     monkeypatch.setenv("GCP_COPYCAT_CHECKPOINT", f"s3://{copycat.destination}/zz-checkpoint")
     monkeypatch.setenv("GCP_COPYCAT_WORKERS", "4")
