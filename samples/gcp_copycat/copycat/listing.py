@@ -236,6 +236,12 @@ def tasks(
         stop: when it is set, nothing more is listed.
     """
     source, destination = CloudStorage(settings, stop), S3(settings, stop)
-    listed = Ahead(pages(lambda token: source.page(settings.prefix, after, token)), stop)
+
+    def page(token: str | None) -> tuple[list[SourceObject], str | None]:
+        found, following = source.page(settings.prefix, after, token)
+        # Not every server that stands in for Cloud Storage knows `startOffset`.
+        return [each for each in found if each.name > after or not after], following
+
+    listed = Ahead(pages(page), stop)
     known = Destination(destination.page, settings.destination_prefix)
     return Ahead(merged(listed, settings.key, known.find, chosen), stop)
