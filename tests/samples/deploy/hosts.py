@@ -22,8 +22,9 @@ IRSA, POD_IDENTITY, CRON_JOB = (
 )
 DASK = list(yaml.safe_load_all((DEPLOY / "eks" / "dask.yaml").read_text()))
 POD = CRON_JOB["spec"]["jobTemplate"]["spec"]["template"]["spec"]
-# What the pages say of a process without the content that it copies.
+# What the pages say of a process without the content that it copies, and of a part of an object of 5 TiB.
 PROCESS_MIB = 150
+LARGEST_PART_MIB = 525
 
 
 def environment(container: dict[str, Any], key: str) -> dict[str, str]:
@@ -37,8 +38,9 @@ def settings_of_the_instance() -> dict[str, str]:
 
 
 def required_mib(settings: dict[str, str]) -> int:
-    """Return the memory that the processes and the content on its way require."""
-    return (int(settings["GCP_COPYCAT_PROCESSES"]) + 1) * PROCESS_MIB + int(settings["GCP_COPYCAT_MEMORY"])
+    """Return the memory that the processes require, with content of the largest objects."""
+    processes = int(settings["GCP_COPYCAT_PROCESSES"])
+    return (processes + 1) * PROCESS_MIB + max(int(settings["GCP_COPYCAT_MEMORY"]), processes * LARGEST_PART_MIB)
 
 
 def mib(quantity: str) -> int:

@@ -81,7 +81,7 @@ def test_the_role_may_do_in_s3_what_the_copy_does_and_no_more(host: str, terrafo
     assert allowed(f"arn:aws:s3:::{STATE}", role) == ({"s3:ListBucket"} if state else set())
     checkpoint = {"s3:GetObject", "s3:PutObject", "s3:DeleteObject"} if state else set()
     assert allowed(f"arn:aws:s3:::{STATE}/gcp-copycat/checkpoint.json", role) == checkpoint
-    manifest = {"s3:PutObject", "s3:AbortMultipartUpload"} if state else set()
+    manifest = {"s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"} if state else set()
     assert allowed(f"arn:aws:s3:::{STATE}/gcp-copycat/manifest.jsonl", role) == manifest
     assert allowed(f"arn:aws:s3:::{STATE}/gcp-copycat/other", role) == set()
     for bucket in ("another-bucket", f"{DESTINATION}-2", SOURCE):
