@@ -21,7 +21,7 @@ def test_the_function_copies_as_its_role(world: World) -> None:
     code = (
         f"import json, sys; sys.path.insert(0, {str(SAMPLE)!r}); import {module}\n"
         "class Context:\n"
-        "    def get_remaining_time_in_millis(): return 60_000\n"
+        "    def get_remaining_time_in_millis(self): return 60_000\n"
         f"if __name__ == '__main__': print(json.dumps({module}.{name}(json.loads({event!r}), Context())))"
     )
     lambdas = {
