@@ -18,13 +18,13 @@ _FLAGS: dict[str, Any] = {
     "zip-file": lambda _: {"Code": {"ZipFile": b""}},
     "count": lambda value: {"MinCount": int(value), "MaxCount": int(value)},
     "cli-binary-format": lambda _: {},
-    "cli-read-timeout": lambda value: {} if int(value) >= 0 else None,
+    "cli-read-timeout": lambda _: {},
     "query": lambda _: {},
 }
 # Flags with another name than the parameter: `--endpoint` would be short for `--endpoint-url`.
 _RENAMED = {"notification-endpoint": "endpoint"}
 # Flags of `put-metric-data` for one value.
-_ONE_METRIC = {
+_ONE_METRIC: dict[str, Any] = {
     "metric-name": lambda value: {"MetricName": value},
     "value": lambda value: {"Value": float(value)},
 }

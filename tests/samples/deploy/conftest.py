@@ -188,9 +188,7 @@ class World:
 
 
 @pytest.fixture(name="world")
-def _world(
-    sandbox: Sandbox, terraform: Terraform, tmp_path: Path
-) -> Iterator[World]:
+def _world(sandbox: Sandbox, terraform: Terraform, tmp_path: Path) -> Iterator[World]:
     """What Terraform makes is there, and the buckets, of which the one in Cloud Storage has something in it."""
     provider = terraform.resources["google_iam_workload_identity_pool_provider.prod"]
     google = sandbox.google

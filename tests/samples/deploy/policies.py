@@ -66,7 +66,7 @@ def _applies(statement: Mapping[str, Any], action: str, resource: str, context: 
     return (
         concerned
         and any(_matches(each, resource) for each in _list(statement["Resource"]))
-        and all(_holds(*each, context) for each in statement.get("Condition", {}).items())
+        and all(_holds(name, wanted, context) for name, wanted in statement.get("Condition", {}).items())
     )
 
 
@@ -74,7 +74,9 @@ def _holds(operator: str, wanted: Mapping[str, Any], context: Mapping[str, str])
     assert operator in {"StringEquals", "ArnEquals", "ArnLike"}, operator
     return all(
         key in context
-        and any(each == context[key] if operator == "StringEquals" else _matches(each, context[key]) for each in _list(v))
+        and any(
+            each == context[key] if operator == "StringEquals" else _matches(each, context[key]) for each in _list(v)
+        )
         for key, v in wanted.items()
     )
 

@@ -158,7 +158,9 @@ def test_the_real_cli_uploads_the_program_and_its_units(account: Account) -> Non
 
 @pytest.mark.slow
 @pytest.mark.skipif(CLI is None, reason="aws is not on this machine")
-@pytest.mark.parametrize(("attempts", "sent"), [({"AWS_MAX_ATTEMPTS": "1"}, 1), ({}, 5)], ids=["as printed", "by default"])
+@pytest.mark.parametrize(
+    ("attempts", "sent"), [({"AWS_MAX_ATTEMPTS": "1"}, 1), ({}, 5)], ids=["as printed", "by default"]
+)
 def test_the_real_cli_sends_one_invocation(tmp_path: Path, attempts: dict[str, str], sent: int) -> None:
     """Against a function that does not answer in time. The printed timeout of 0 would wait for it: here it is 1 s."""
     with silent_function() as (url, invocations):
@@ -172,7 +174,12 @@ def test_the_real_cli_sends_one_invocation(tmp_path: Path, attempts: dict[str, s
 
 
 def aws(words: list[str], folder: Path, *, check: bool = True, **variables: str) -> None:
-    keys = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_REGION": "eu-central-1", "AWS_DEFAULT_REGION": "eu-central-1"}
+    keys = {
+        "AWS_ACCESS_KEY_ID": "x",
+        "AWS_SECRET_ACCESS_KEY": "x",
+        "AWS_REGION": "eu-central-1",
+        "AWS_DEFAULT_REGION": "eu-central-1",
+    }
     environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "AWS_CONFIG_FILE": os.devnull}
     done = subprocess.run(
         [str(CLI), *words],

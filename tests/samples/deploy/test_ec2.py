@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
 import subprocess
 import sys
@@ -72,14 +73,14 @@ def test_systemd_accepts_the_units_and_finds_them_hardened(tmp_path: Path) -> No
         (tmp_path / path.name).write_text(text)
     files = [str(tmp_path / name) for name in ("gcp-copycat.service", "gcp-copycat.timer")]
     for arguments in (["verify", *files], ["security", "--offline=yes", "--threshold=20", files[0]]):
-        done = subprocess.run(
-            ["systemd-analyze", *arguments], capture_output=True, text=True, check=False, timeout=60
-        )
+        done = subprocess.run(["systemd-analyze", *arguments], capture_output=True, text=True, check=False, timeout=60)
         assert done.returncode == 0, done.stdout + done.stderr
         assert "gcp-copycat" not in done.stderr, done.stderr
 
 
-@pytest.mark.parametrize(("result", "value"), [("success", "0"), ("exit-code", "1"), ("oom-kill", "1"), ("timeout", "1")])
+@pytest.mark.parametrize(
+    ("result", "value"), [("success", "0"), ("exit-code", "1"), ("oom-kill", "1"), ("timeout", "1")]
+)
 def test_each_run_reports_whether_it_failed(tmp_path: Path, result: str, value: str) -> None:
     """The command of the unit, as systemd runs it, with a program in place of `aws` that records its arguments."""
     [line] = unit("gcp-copycat.service")["ExecStopPost"]
@@ -101,6 +102,7 @@ def recorded(folder: Path, command: list[str], **variables: str) -> list[str]:
     stand_in(folder, "aws", f'printf "%s\\n" "$@" > {folder}/called')
     subprocess.run(command, env={"PATH": f"{folder}:/usr/bin:/bin", **variables}, check=False, timeout=60)
     return (folder / "called").read_text().splitlines()
+
 
 def stand_in(folder: Path, name: str, script: str) -> None:
     (folder / name).write_text(f"#!/bin/sh\n{script}\n")
@@ -125,7 +127,7 @@ def unit(name: str) -> dict[str, list[str]]:
 def _is_sent(file: str, words: list[str]) -> bool:
     """Return whether `aws s3 cp --recursive` sends a file: the last filter that matches decides."""
     decided = True
-    for flag, pattern in zip(words, words[1:], strict=False):
+    for flag, pattern in itertools.pairwise(words):
         if flag in {"--include", "--exclude"} and fnmatchcase(file, pattern):
             decided = flag == "--include"
     return decided

@@ -58,14 +58,14 @@ def test_the_image_has_what_it_runs() -> None:
 
 
 @pytest.mark.parametrize(
-    ("container", "told"),
+    ("container", "expected"),
     [({"exitCode": 0}, False), ({"exitCode": 1}, True), ({"exitCode": 137}, True), ({"name": "never started"}, True)],
     ids=["success", "failure", "killed", "no image"],
 )
-def test_a_task_that_failed_is_told_of(container: dict[str, Any], told: bool) -> None:  # noqa: FBT001
+def test_the_rule_matches_a_task_that_failed(container: dict[str, Any], expected: bool) -> None:
     pattern = EventPattern.load((DEPLOY / "ecs" / "stopped-tasks.json").read_text())
     detail = {"group": f"family:{TASK['family']}", "lastStatus": "STOPPED", "containers": container}
-    event = {"source": "aws.ecs", "detail-type": "ECS Task State Change", "detail": detail}
-    assert pattern.matches_event(event) is told
+    event: Any = {"source": "aws.ecs", "detail-type": "ECS Task State Change", "detail": detail}
+    assert pattern.matches_event(event) is expected
     assert not pattern.matches_event(event | {"detail": detail | {"lastStatus": "RUNNING"}})
     assert not pattern.matches_event(event | {"detail": detail | {"group": "family:another"}})

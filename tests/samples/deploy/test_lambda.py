@@ -13,7 +13,7 @@ from samples.deploy.hosts import FUNCTION, program, required_mib
 
 
 def test_the_function_copies_as_its_role(world: World) -> None:
-    """The handler runs in a process of its own, as in Lambda."""
+    """The handler runs in a new process, as in Lambda."""
     keys = world.issue(FUNCTION["FunctionName"])
     module, _, name = FUNCTION["Handler"].rpartition(".")
     invocations = [words for words in printed(DEPLOY / "lambda" / "README.md", "aws") if "invoke" in words]

@@ -25,8 +25,8 @@ from samples.deploy.conftest import (
     applied,
     printed,
 )
-from samples.deploy.policies import Policy, actions, allows
 from samples.deploy.hosts import USER_DATA, settings_of_the_instance
+from samples.deploy.policies import Policy, actions, allows
 
 HOSTS = ("ec2", "ecs", "eks", "lambda")
 ROLE_ARN = f"arn:aws:iam::{ACCOUNT}:role/gcp-copycat"
@@ -162,7 +162,10 @@ class TestTheProgramOfAnInstance:
 def test_a_kms_key_is_used_through_s3_alone(terraform: Terraform) -> None:
     assert "kms:Decrypt" not in actions(terraform.role_policies())
     role = terraform.role_policies(kms_key=KEY)
-    through_s3, others = {"kms:ViaService": "s3.eu-central-1.amazonaws.com"}, {"kms:ViaService": "ec2.eu-central-1.amazonaws.com"}
+    through_s3, others = (
+        {"kms:ViaService": "s3.eu-central-1.amazonaws.com"},
+        {"kms:ViaService": "ec2.eu-central-1.amazonaws.com"},
+    )
     for action in ("kms:GenerateDataKey", "kms:Decrypt"):
         assert allows(action, KEY, identity=role, context=through_s3)
         assert not allows(action, KEY, identity=role, context=others)
@@ -174,12 +177,14 @@ def test_a_kms_key_is_used_through_s3_alone(terraform: Terraform) -> None:
 def test_alarms_and_the_rule_may_publish_to_the_topic(terraform: Terraform) -> None:
     policy = terraform.document(terraform.resources["aws_sns_topic_policy.alarms"]["policy"])
     publishers = {each["Principal"]["Service"]: each["Condition"] for each in policy["Statement"]}
-    [rule] = [words[words.index("--name") + 1] for words in printed(DEPLOY / "ecs" / "README.md", "aws") if "put-rule" in words]
+    [rule] = [
+        words[words.index("--name") + 1]
+        for words in printed(DEPLOY / "ecs" / "README.md", "aws")
+        if "put-rule" in words
+    ]
     assert publishers == {
         "cloudwatch.amazonaws.com": {"StringEquals": {"aws:SourceAccount": ACCOUNT}},
-        "events.amazonaws.com": {
-            "ArnEquals": {"aws:SourceArn": f"arn:aws:events:eu-central-1:{ACCOUNT}:rule/{rule}"}
-        },
+        "events.amazonaws.com": {"ArnEquals": {"aws:SourceArn": f"arn:aws:events:eu-central-1:{ACCOUNT}:rule/{rule}"}},
     }
     assert {each["Resource"] for each in policy["Statement"]} == {TOPIC}
     assert {each["Action"] for each in policy["Statement"]} == {"sns:Publish"}
@@ -209,7 +214,10 @@ def test_unfinished_uploads_are_aborted_and_state_is_kept(terraform: Terraform) 
         [rule] = terraform.resources[f"aws_s3_bucket_lifecycle_configuration.{name}"]["rule"]
         assert (rule["status"], rule["filter"]) == ("Enabled", [{}])
         assert rule["abort_incomplete_multipart_upload"] == [{"days_after_initiation": 7}]
-    assert terraform.value(terraform.resources["aws_s3_bucket_lifecycle_configuration.destination"]["bucket"]) == DESTINATION
+    assert (
+        terraform.value(terraform.resources["aws_s3_bucket_lifecycle_configuration.destination"]["bucket"])
+        == DESTINATION
+    )
     [lifecycle] = [json.loads(each) for each in blocks(SAMPLE / "README.md", "json") if "Rules" in each]
     assert lifecycle == {
         "Rules": [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import re
 import signal
 from collections.abc import Iterator
@@ -48,7 +48,7 @@ def test_the_page_has_the_defaults() -> None:
 
 def test_the_page_has_every_field_of_the_manifest() -> None:
     on_the_page = {name for row in rows("field") for name in re.findall(r"`(\w+)`", row[0])}
-    source = SourceObject("a", 1, 1, 1, datetime.datetime.now(datetime.timezone.utc))
+    source = SourceObject("a", 1, 1, 1, dt.datetime.now(dt.timezone.utc))
     result = Result("a", "a", Outcome.COPIED)
     assert on_the_page == set(manifest.entry(source, result, dry_run=True))
 
