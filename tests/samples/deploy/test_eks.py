@@ -15,8 +15,21 @@ from distributed.cli.dask_worker import main as dask_worker
 
 from google_auth_botocore.emulator.aws import ContainerCredentials
 from samples.deploy.conftest import DEPLOY, ROLE, World, printed
-from samples.deploy.hosts import CRON_JOB, DASK, EVERYTHING, IRSA, POD, POD_IDENTITY, environment, mib, required_mib
+from samples.deploy.hosts import (
+    CRON_JOB,
+    DASK,
+    EVERYTHING,
+    IRSA,
+    LARGEST_PART_MIB,
+    POD,
+    POD_IDENTITY,
+    environment,
+    mib,
+    required_mib,
+)
 
+# What the page says of the processes of a Dask worker.
+DASK_MIB = 350
 DOCUMENTS = {
     "IRSA": IRSA,
     "Pod Identity": POD_IDENTITY,
@@ -96,8 +109,7 @@ def test_the_pod_has_the_memory_and_the_time_that_the_program_requires() -> None
 def test_the_job_has_the_settings_of_the_cron_job() -> None:
     [alone], [on_dask] = POD["containers"], PODS["gcp-copycat-dask"]["spec"]["containers"]
     settings = environment(alone, "env")
-    for name in ("GCP_COPYCAT_PROCESSES", "GCP_COPYCAT_MEMORY"):  # of the processes of one machine
-        settings.pop(name)
+    settings.pop("GCP_COPYCAT_PROCESSES")  # it has no effect
     assert environment(on_dask, "env") == settings
     assert on_dask["image"] == alone["image"]
 
@@ -131,6 +143,11 @@ def test_only_pods_of_the_copy_reach_the_scheduler_and_the_workers() -> None:
     assert all(selected.items() <= pod["metadata"]["labels"].items() for pod in PODS.values())
     assert policy["policyTypes"] == ["Ingress"]
     assert policy["ingress"] == [{"from": [{"podSelector": {"matchLabels": selected}}]}]
+
+
+def test_a_worker_has_the_memory_that_it_requires() -> None:
+    [container] = PODS["dask-worker"]["spec"]["containers"]
+    assert mib(container["resources"]["limits"]["memory"]) >= DASK_MIB + LARGEST_PART_MIB
 
 
 def test_the_scheduler_has_no_role() -> None:
