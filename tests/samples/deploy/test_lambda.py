@@ -13,7 +13,8 @@ from samples.deploy.hosts import FUNCTION, program, required_mib
 
 
 def test_the_function_copies_as_its_role(world: World) -> None:
-    """The handler runs in a new process, as in Lambda."""
+    """The handler runs twice in a new process, as in a Lambda environment, and exchanges the role's identity once."""
+    before = len([call for call in world.sandbox.google.calls if call.assertion])
     keys = world.issue(FUNCTION["FunctionName"])
     module, _, name = FUNCTION["Handler"].rpartition(".")
     invocations = [words for words in printed(DEPLOY / "lambda" / "README.md", "aws") if "invoke" in words]
@@ -22,7 +23,8 @@ def test_the_function_copies_as_its_role(world: World) -> None:
         f"import json, sys; sys.path.insert(0, {str(SAMPLE)!r}); import {module}\n"
         "class Context:\n"
         "    def get_remaining_time_in_millis(self): return 60_000\n"
-        f"if __name__ == '__main__': print(json.dumps({module}.{name}(json.loads({event!r}), Context())))"
+        "for _ in range(2):\n"
+        f"    print(json.dumps({module}.{name}(json.loads({event!r}), Context())))"
     )
     lambdas = {
         **FUNCTION["Environment"]["Variables"],
@@ -40,8 +42,10 @@ def test_the_function_copies_as_its_role(world: World) -> None:
         timeout=120,
     )
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout.splitlines()[-1])["copied"] == {"objects": 1, "bytes": 1}
+    first, second = (json.loads(line) for line in done.stdout.splitlines())
+    assert (first["copied"], second["skipped"]) == ({"objects": 1, "bytes": 1}, {"objects": 1, "bytes": 1})
     assert (world.seen, world.copied) == (f"{ROLE}/gcp-copycat", ["reports/a"])
+    assert len([call for call in world.sandbox.google.calls if call.assertion]) == before + 1
 
 
 def test_the_package_has_what_it_runs() -> None:
