@@ -45,7 +45,9 @@ def test_ecs_accepts_the_definition(world: World) -> None:
 
 def test_the_task_has_the_memory_and_the_time_that_the_program_requires() -> None:
     [container] = TASK["containerDefinitions"]
-    assert int(TASK["memory"]) >= required_mib(environment(container, "environment"))
+    settings = environment(container, "environment")
+    assert int(TASK["memory"]) >= required_mib(settings)
+    assert int(TASK["cpu"]) == 1024 * int(settings["GCP_COPYCAT_PROCESSES"])
     assert 10 < container["stopTimeout"] <= 120  # Fargate's limit
     assert (container["user"], container["readonlyRootFilesystem"]) == ("1000", True)
 
