@@ -6,7 +6,7 @@ import ssl
 from collections.abc import Mapping
 from typing import Any
 
-from botocore import exceptions
+from botocore import exceptions, parsers
 
 from copycat.errors import (
     TRIES_FOR_WRONG_ANSWERS,
@@ -89,8 +89,10 @@ def judge(settings: Settings, error: Exception) -> Failure | None:
         return Failure(SetupError(f"There are no AWS keys for S3: {said}"))
     if isinstance(error, _KEYS_MAY_COME):
         return Failure(CopyError(f"AWS gives no keys: {said}"), transient=True)
-    if isinstance(error, exceptions.ResponseParserError):
-        return Failure(WrongS3AnswerError(f"S3's answer cannot be read: {said}"), transient=True)
+    if isinstance(error, parsers.ResponseParserError):
+        return Failure(
+            WrongS3AnswerError(f"S3's answer cannot be read: {said}"), transient=True, tries=TRIES_FOR_WRONG_ANSWERS
+        )
     if isinstance(error, exceptions.ParamValidationError):
         return Failure(CopyError(f"botocore does not send it: {said}"))
     if isinstance(error, (exceptions.BotoCoreError, ConnectionError, TimeoutError, ssl.SSLError)):

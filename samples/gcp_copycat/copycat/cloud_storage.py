@@ -113,7 +113,10 @@ class CloudStorage:
 
     def _list(self, query: Mapping[str, str]) -> tuple[list[SourceObject], str | None]:
         listed = self._json(self._objects, query, "storage.objects.list")
-        return [_object(item) for item in listed.get("items", ())], listed.get("nextPageToken")
+        items = listed.get("items", [])
+        if not isinstance(items, list):
+            raise WrongGoogleAnswerError("Cloud Storage's listing has no list of objects")
+        return [_object(item) for item in items], listed.get("nextPageToken")
 
     def _fill(self, source: SourceObject, content: Content) -> None:
         """Read what is missing, or as much of it as one reply has."""

@@ -7,7 +7,6 @@ CRC32C always has the same one.
 from __future__ import annotations
 
 import base64
-import binascii
 import enum
 from dataclasses import dataclass
 
@@ -90,5 +89,5 @@ def _same_md5(source: SourceObject, etag: str) -> bool:
         return False
     try:
         return base64.b64decode(source.md5, validate=True).hex() == etag.lower()
-    except binascii.Error:
+    except ValueError:
         return False

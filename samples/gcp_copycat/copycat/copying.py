@@ -45,7 +45,7 @@ class _Copied:
 
     source: SourceObject
     outcome: Outcome = Outcome.FAILED
-    tried: bool = False
+    tried: int | None = None  # the generation of which a write was tried
     sent: int = 0
     etag: str | None = None
     crc32c: str | None = None
@@ -149,6 +149,7 @@ class Copier:
                 problem = error
             head = self._s3.head(task.key)
         if not self._is_there(copied, head):
+            self._large.discard(task.key)
             raise CopyError(f"{problem} (tried {_ROUNDS} times)")
 
     def _is_there(self, copied: _Copied, head: Head | None) -> bool:
@@ -156,17 +157,18 @@ class Copier:
         check_metadata = self._settings.check_metadata
         if head is None or decide_with_head(copied.source, head, check_metadata=check_metadata) is Decision.COPY:
             return False
-        if copied.tried and not self._encrypted_as_wanted(head):
+        if copied.tried is not None and not self._encrypted_as_wanted(head):
             return False
         # A reply that was lost is no reason to call it "skipped".
-        copied.outcome = Outcome.COPIED if copied.tried else Outcome.SKIPPED
+        ours = head.origin is not None and head.origin.generation == copied.tried
+        copied.outcome = Outcome.COPIED if ours else Outcome.SKIPPED
         copied.etag, copied.crc32c = head.etag, head.crc32c
         return True
 
     def _write(self, key: str, copied: _Copied, head: Head | None) -> bool:
         """Copy an object; tell whether S3 has it. False: S3 confirmed nothing, and does not have it."""
         etag = head.etag if head else None
-        copied.tried = True
+        copied.tried = copied.source.generation
         if copied.source.size <= LARGEST_WITHOUT_PARTS:
             with self._memory.hold(copied.source.size):
                 copied.source, content = self._read(copied.source)

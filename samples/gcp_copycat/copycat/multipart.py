@@ -97,6 +97,13 @@ class LargeObjects:
         # The upload may have been created for another generation, whose metadata it has.
         return Head(written.size, written.etag, None, None, written.kms_key) if resumed else written
 
+    def discard(self, key: str) -> None:
+        """Abort the uploads of an object that is given up, whatever trouble there is with it."""
+        with contextlib.suppress(CopyCatError):
+            for upload in self._s3.uploads(key):
+                if upload.key == key:
+                    self._s3.abort(key, upload.upload_id)
+
     def _resumable(self, source: SourceObject, key: str) -> tuple[str | None, dict[int, Part]]:
         """Return the newest upload that can be resumed, and its parts; abort what was begun for an older content."""
         best: tuple[str | None, dict[int, Part]] = (None, {})
