@@ -16,7 +16,9 @@ from google_auth_botocore.emulator.aws import ContainerCredentials
 from samples.deploy.conftest import ROLE, World
 from samples.deploy.hosts import DASK, EVERYTHING, environment
 
-PODS = {each["metadata"]["name"]: each["spec"]["template"]["spec"] for each in DASK if "template" in each.get("spec", {})}
+PODS = {
+    each["metadata"]["name"]: each["spec"]["template"]["spec"] for each in DASK if "template" in each.get("spec", {})
+}
 SECONDS = 60
 
 
@@ -38,7 +40,7 @@ def test_the_job_copies_with_the_identities_of_the_workers(world: World, tmp_pat
         command[command.index("--local-directory") + 1] = str(tmp_path)
         with running(command, world.environment(of_the_worker), tmp_path):
             arguments = [address if word.startswith("tcp://") else word for word in job["args"]]
-            code, err = world.copy(environment(job, "env") | of_the_job, *arguments)
+            code, err = world.copy({**environment(job, "env"), **of_the_job}, *arguments)
     assert code == 0, err
     assert world.copied == EVERYTHING
     seen = {str(call.assertion["arn"]) for call in world.sandbox.google.calls if call.assertion}
