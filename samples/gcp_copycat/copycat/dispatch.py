@@ -135,6 +135,14 @@ class Dispatcher(Generic[_W]):
         self._waiting.extendleft(reversed(again))
         return failed
 
+    def again(self, name: _W, numbers: Iterable[int]) -> None:
+        """Give tasks to others, or to the same worker again, if no result of them has come."""
+        worker = self._workers.get(name, _Worker())
+        for given in [worker.given.pop(number) for number in numbers if number in worker.given]:
+            worker.size -= given.task.source.size
+            given.task = dataclasses.replace(given.task, destination=_unknown(given.task))
+            self._waiting.appendleft(given)
+
     def clear(self) -> None:
         """Forget the tasks that no worker has."""
         self._waiting.clear()
