@@ -101,14 +101,14 @@ class Copycat:
             assert process.poll() is None, process.communicate(timeout=60)
             time.sleep(0.05)
 
-    def keys(self) -> list[str]:
+    def listed(self) -> list[str]:
         """The names of the objects in the destination."""
         pages = self.sandbox.s3_client().get_paginator("list_objects_v2").paginate(Bucket=self.destination)
         return [item["Key"] for page in pages for item in page.get("Contents", ())]
 
     def copied(self) -> dict[str, bytes]:
         """The objects in the destination."""
-        return {key: self.get(key)["Body"].read() for key in self.keys()}
+        return {key: self.get(key)["Body"].read() for key in self.listed()}
 
     def get(self, key: str) -> Any:
         """An object in the destination."""

@@ -81,7 +81,9 @@ class DaskWorkers:
         self._stopped = False
         self._closed = threading.Event()
         with tempfile.TemporaryDirectory() as folder:
-            self._client.register_plugin(distributed.diagnostics.plugin.UploadFile(str(_zipped(Path(folder)))), self._run)
+            self._client.register_plugin(
+                distributed.diagnostics.plugin.UploadFile(str(_zipped(Path(folder)))), self._run
+            )
         self._client.subscribe_topic(self._run, lambda event: self._inbox.put(("results", event[1])))
         threading.Thread(target=self._look, name="dask", daemon=True).start()
 
@@ -328,7 +330,7 @@ def _zipped(folder: Path) -> Path:
     content = io.BytesIO()
     digest = hashlib.sha256()
     with zipfile.ZipFile(content, "w") as archive:
-        for name in sorted(each.name for each in pkgutil.iter_modules(copycat.__path__)) + ["__init__"]:
+        for name in ["__init__", *sorted(each.name for each in pkgutil.iter_modules(copycat.__path__))]:
             source = pkgutil.get_data("copycat", f"{name}.py") or b""
             digest.update(source)
             archive.writestr(f"copycat/{name}.py", source)

@@ -56,7 +56,7 @@ class Failure:
         error: what to raise if it is not tried again, or no more.
         transient: the same request may succeed later.
         throttled: the server says that there are too many requests.
-        retry_after: seconds that the server wants to be left alone.
+        retry_after: seconds to wait that the server requests.
         tries: how often at most; None: for as long as the cloud may be away.
     """
 
@@ -99,7 +99,7 @@ def chain(error: BaseException) -> list[BaseException]:
 
 
 def retry_after(headers: Mapping[str, str]) -> float:
-    """Return how many seconds a server wants to be left alone: `Retry-After: 30`, or a date."""
+    """Return the seconds to wait that a server requests: `Retry-After: 30`, or a date."""
     value = headers.get("retry-after", "").strip()
     try:
         return max(0.0, float(value)) if value else 0.0

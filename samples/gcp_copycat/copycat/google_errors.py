@@ -67,7 +67,7 @@ def _of_an_answer(settings: Settings, error: GoogleError) -> Failure:
     status, said = error.status, f"HTTP {error.status}: {error.message}"
     bucket = f"bucket '{settings.source}'"
     if status == 429 or error.reason in _RATE_LIMITS or status == 503:
-        slower = CopyError(f"Cloud Storage asks for fewer requests ({said})")
+        slower = CopyError(f"Cloud Storage requests a lower rate ({said})")
         return Failure(slower, transient=True, throttled=True, retry_after=error.retry_after)
     if status >= 500 or status == 408:
         return Failure(CopyError(f"Cloud Storage failed ({said})"), transient=True, retry_after=error.retry_after)

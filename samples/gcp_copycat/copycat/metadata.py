@@ -77,7 +77,7 @@ def origin(entries: Mapping[str, str]) -> Origin | None:
 
 
 def encode_name(name: str) -> str:
-    """Write the name of an entry so that S3 takes it, and so that different names stay different.
+    """Write the name of an entry so that S3 accepts it, and so that different names stay different.
 
     Lower-case letters, digits, `-`, `.` and most `_` stay; the bytes of all else become `_` and two hexadecimal digits.
     """
@@ -112,7 +112,7 @@ def _entries(source: SourceObject) -> dict[str, str]:
     if not source.metadata:
         return own
     users = {encode_name(name): encode_value(value) for name, value in source.metadata}
-    # An empty name is none for S3.
+    # S3 accepts no empty name.
     left_out = len(users) - len(users := {name: value for name, value in users.items() if name})
     room = LIMIT - _size(own)
     if _size(users) > room or left_out:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
-import datetime
+import datetime as dt
 import threading
 from collections.abc import Callable
 from typing import Protocol
@@ -200,7 +200,7 @@ def count(size: int) -> int:
     return -(-size // part_size(size))
 
 
-def sweep(s3: S3, prefix: str, started: datetime.datetime) -> int:
+def sweep(s3: S3, prefix: str, started: dt.datetime) -> int:
     """Abort the uploads that killed runs have left behind; return how many.
 
     Call it after a run without failures: S3 then has all that was listed, so that an older upload serves nothing, and its

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime
+import datetime as dt
 import itertools
 import json
 import re
@@ -112,7 +112,7 @@ def _proxies(sandbox: Sandbox) -> Iterator[tuple[Proxy, Proxy]]:
 
 
 class CorrectedMoto:
-    """Corrects what moto lists of uploads: the time at which each was created, and the checksums of parts."""
+    """Corrects what moto says of uploads: when each was created, the checksums of parts, and that one was aborted."""
 
     def __init__(self) -> None:
         self._created: dict[str, str] = {}
@@ -121,14 +121,22 @@ class CorrectedMoto:
     def __call__(self, request: Request, reply: Reply) -> None:
         query = dict(parse_qsl(urlsplit(request.path).query, keep_blank_values=True))
         upload = query.get("uploadId", "")
-        if request.method == "PUT" and upload:
+        if request.method == "PUT" and upload and reply.status == 500:  # the upload was aborted
+            reply.status, reply.body = 404, b"<Error><Code>NoSuchUpload</Code></Error>"
+        elif request.method == "PUT" and upload:
             self._checksums[upload, query["partNumber"]] = reply.headers.get("x-amz-checksum-crc32c", "")
         elif request.method == "GET" and upload:
-            self._change(reply, "PartNumber", lambda number: f"<ChecksumCRC32C>{self._checksums[upload, number]}</ChecksumCRC32C>")
+            self._change(
+                reply,
+                "PartNumber",
+                lambda number: f"<ChecksumCRC32C>{self._checksums[upload, number]}</ChecksumCRC32C>",
+            )
         elif "uploads" in query:
-            now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+            now = dt.datetime.now(dt.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
             reply.body = re.sub(rb"<Initiated>.*?</Initiated>", b"", reply.body)
-            self._change(reply, "UploadId", lambda name: f"<Initiated>{self._created.setdefault(name, now)}</Initiated>")
+            self._change(
+                reply, "UploadId", lambda name: f"<Initiated>{self._created.setdefault(name, now)}</Initiated>"
+            )
 
     def _change(self, reply: Reply, element: str, addition: Callable[[str], str]) -> None:
         """Add an element after each of a name."""
@@ -137,9 +145,7 @@ class CorrectedMoto:
 
 
 @pytest.fixture(name="clouds")
-def _clouds(
-    sandbox: Sandbox, proxies: tuple[Proxy, Proxy], monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Clouds]:
+def _clouds(sandbox: Sandbox, proxies: tuple[Proxy, Proxy], monkeypatch: pytest.MonkeyPatch) -> Iterator[Clouds]:
     for name, value in sandbox.environment().items():
         monkeypatch.setenv(name, value)
     google, aws = proxies

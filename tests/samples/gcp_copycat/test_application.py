@@ -139,10 +139,10 @@ def test_a_name_that_s3_does_not_take_fails_alone(copycat: Copycat) -> None:
 
     code, out, err = copycat.run("--destination-prefix", "")
     assert (code, _outcomes(out)) == (1, {"copied": 2, "skipped": 0, "failed": 1})
-    assert "its key would have 1025 bytes, and S3 takes 1 to 1024" in err
+    assert "its key would have 1025 bytes, and S3 accepts 1 to 1024" in err
 
     code, _, err = copycat.run("--prefix", "p", "--destination-prefix", "")
-    assert (code, err) == (1, "failed: p: its key would have 0 bytes, and S3 takes 1 to 1024\n")
+    assert (code, err) == (1, "failed: p: its key would have 0 bytes, and S3 accepts 1 to 1024\n")
 
 
 @pytest.mark.parametrize(
@@ -213,7 +213,10 @@ def test_an_interrupted_run_says_what_is_there_and_goes_on_the_next_time(
         copycat.sandbox.storage.latency = 0
 
     there = len(copycat.copied())
-    assert (process.returncode, err) == (128 + number, "gcp_copycat: interrupted; what is there will be skipped the next time\n")
+    assert (process.returncode, err) == (
+        128 + number,
+        "gcp_copycat: interrupted; what is there will be skipped the next time\n",
+    )
     assert {"copied": there, "skipped": 0, "failed": 0} == _outcomes(out)
     assert {"copied": 30 - there, "skipped": there, "failed": 0} == _outcomes(copycat.run()[1])
 

@@ -289,11 +289,19 @@ def test_a_name_that_s3_does_not_take_fails(clouds: Clouds, key: str) -> None:
 
     result = clouds.copier.copy(Task(source, key, None))
 
-    assert result.reason == f"its key would have {len(key.encode())} bytes, and S3 takes 1 to 1024"
+    assert result.reason == f"its key would have {len(key.encode())} bytes, and S3 accepts 1 to 1024"
 
 
 _NAMES = [
-    "a b+c#d?e=f&g%20h'(i).txt", "日本語 😀", "/leading", "//", "trailing/", "a//b", "~tilde*!()", "ü" * 512, "a\tb",
+    "a b+c#d?e=f&g%20h'(i).txt",
+    "日本語 😀",
+    "/leading",
+    "//",
+    "trailing/",
+    "a//b",
+    "~tilde*!()",
+    "ü" * 512,
+    "a\tb",
 ]
 
 

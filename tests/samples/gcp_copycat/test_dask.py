@@ -23,7 +23,9 @@ from samples.conftest import Copycat
 def _cluster(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCluster]:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp("dask"))
-        with LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, env=sandbox.environment()) as cluster:
+        with LocalCluster(
+            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, env=sandbox.environment()
+        ) as cluster:
             yield cluster
 
 
@@ -62,8 +64,10 @@ class TestDask:
         storage = copycat.sandbox.storage
         before, storage.latency = len(storage.downloads), 0.1
         try:
-            process = copycat.start("--dask", cluster.scheduler_address, "--manifest", str(tmp_path / "m"), "--workers", "8")
-            while len(copycat.keys()) < 40:
+            process = copycat.start(
+                "--dask", cluster.scheduler_address, "--manifest", str(tmp_path / "m"), "--workers", "8"
+            )
+            while len(copycat.listed()) < 40:
                 assert process.poll() is None, process.communicate()
                 time.sleep(0.05)
             with Client(cluster.scheduler_address, set_as_default=False) as client:
@@ -99,7 +103,7 @@ class TestDask:
         copycat.sandbox.storage.latency = 0.3
         try:
             process = copycat.start("--dask", cluster.scheduler_address, "--workers", "4")
-            while not copycat.keys():
+            while not copycat.listed():
                 assert process.poll() is None, process.communicate()
                 time.sleep(0.05)
             process.terminate()
@@ -108,7 +112,7 @@ class TestDask:
             process.kill()
             copycat.sandbox.storage.latency = 0
         assert process.returncode == 143, err
-        assert f"copied   {len(copycat.keys()):8} objects" in out
+        assert f"copied   {len(copycat.listed()):8} objects" in out
 
 
 def test_no_scheduler_is_a_wrong_setting(copycat: Copycat) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import hashlib
 import threading
 from typing import Any
@@ -40,7 +40,9 @@ def _source(clouds: Clouds) -> SourceObject:
 
 def _parts(clouds: Clouds) -> list[int]:
     """The numbers of the parts that were sent, in their order."""
-    return sorted(int(request.path.partition("partNumber=")[2][:1]) for request in clouds.aws.seen("PUT", "partNumber="))
+    return sorted(
+        int(request.path.partition("partNumber=")[2][:1]) for request in clouds.aws.seen("PUT", "partNumber=")
+    )
 
 
 def test_a_large_object_is_copied_in_parts_and_once(clouds: Clouds, source: SourceObject) -> None:
@@ -75,7 +77,9 @@ def test_a_completion_whose_reply_is_no_proof_is_made_sure_of(clouds: Clouds, so
     assert clouds.unfinished() == []
 
 
-def test_a_completion_that_is_never_proved_is_a_failure_and_leaves_nothing(clouds: Clouds, source: SourceObject) -> None:
+def test_a_completion_that_is_never_proved_is_a_failure_and_leaves_nothing(
+    clouds: Clouds, source: SourceObject
+) -> None:
     clouds.aws.on("POST", "uploadId=", answers(200, b""))
 
     assert clouds.copy(source).outcome is _FAILED
@@ -83,7 +87,9 @@ def test_a_completion_that_is_never_proved_is_a_failure_and_leaves_nothing(cloud
     assert clouds.unfinished() == []
 
 
-@pytest.mark.parametrize("act", [lost, answers(503), answers(200, b""), hang_up], ids=["lost", "503", "empty 200", "hang up"])
+@pytest.mark.parametrize(
+    "act", [lost, answers(503), answers(200, b""), hang_up], ids=["lost", "503", "empty 200", "hang up"]
+)
 def test_a_part_whose_reply_is_no_proof_is_sent_again(clouds: Clouds, source: SourceObject, act: Act) -> None:
     clouds.aws.on("PUT", "partNumber=2", act, times=2)
 
@@ -105,7 +111,9 @@ def test_a_part_that_arrives_damaged_is_sent_again(clouds: Clouds, source: Sourc
 
 def test_a_part_that_is_read_with_a_flipped_bit_is_found_and_replaced(clouds: Clouds, source: SourceObject) -> None:
     """All parts are read again, and only the one that differs is sent again."""
-    clouds.google.when(lambda request: request.headers.get("Range") == f"bytes={8 * _MIB}-{16 * _MIB - 1}", _first(flips_a_bit))
+    clouds.google.when(
+        lambda request: request.headers.get("Range") == f"bytes={8 * _MIB}-{16 * _MIB - 1}", _first(flips_a_bit)
+    )
 
     assert clouds.copy(source).outcome is _COPIED
     assert clouds.content("large") == _CONTENT
@@ -113,8 +121,8 @@ def test_a_part_that_is_read_with_a_flipped_bit_is_found_and_replaced(clouds: Cl
 
 
 def _first(change: Any) -> Act:
-    times = iter([change])
-    return changes(lambda reply: next(times, lambda _: None)(reply))
+    pending = [change]
+    return changes(lambda reply: pending.pop()(reply) if pending else None)
 
 
 def test_what_is_always_read_wrong_is_aborted(clouds: Clouds, source: SourceObject) -> None:
@@ -161,7 +169,9 @@ def test_an_upload_that_was_cut_short_goes_on_where_it_was(clouds: Clouds, sourc
 
     assert (result.outcome, result.sent) == (_COPIED, 4 * _MIB + 7)
     assert _parts(clouds) == [3]
-    assert [r.headers.get("Range") for r in clouds.google.seen("GET", "alt=media")] == [f"bytes={16 * _MIB}-{_SIZE - 1}"]
+    assert [r.headers.get("Range") for r in clouds.google.seen("GET", "alt=media")] == [
+        f"bytes={16 * _MIB}-{_SIZE - 1}"
+    ]
     assert clouds.content("large") == _CONTENT
     assert clouds.head("large")["Metadata"]["k"] == "v"
     assert clouds.unfinished() == []
@@ -185,7 +195,12 @@ def test_parts_of_other_bytes_in_a_resumed_upload_are_replaced(clouds: Clouds, s
     _cut_short(clouds, source)
     [upload] = clouds.unfinished()
     clouds.direct.upload_part(
-        Bucket=clouds.settings.destination, Key="large", UploadId=upload, PartNumber=1, Body=bytes(8 * _MIB), ChecksumAlgorithm="CRC32C"
+        Bucket=clouds.settings.destination,
+        Key="large",
+        UploadId=upload,
+        PartNumber=1,
+        Body=bytes(8 * _MIB),
+        ChecksumAlgorithm="CRC32C",
     )
 
     assert clouds.copy(source).outcome is _COPIED
@@ -293,8 +308,8 @@ def test_what_killed_runs_left_behind_is_swept_up_after_a_run(clouds: Clouds, so
     for key in ("large", "not there", "other/large"):
         clouds.direct.create_multipart_upload(Bucket=clouds.settings.destination, Key=key, **kind)
     side = S3(clouds.settings, clouds.stop)
-    now = datetime.datetime.now(datetime.timezone.utc)
+    now = dt.datetime.now(dt.timezone.utc)
 
-    assert multipart.sweep(side, "", now - datetime.timedelta(hours=1)) == 0
-    assert multipart.sweep(side, "", now + datetime.timedelta(hours=1)) == 1
+    assert multipart.sweep(side, "", now - dt.timedelta(hours=1)) == 0
+    assert multipart.sweep(side, "", now + dt.timedelta(hours=1)) == 1
     assert len(clouds.unfinished()) == 2
