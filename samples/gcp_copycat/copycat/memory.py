@@ -14,6 +14,7 @@ from copycat.errors import StoppedError
 # to the largest piece so far (8 MiB), and then each thread's heap keeps up to 16 MiB of them.
 _M_MMAP_THRESHOLD, _PIECE = -3, 1 << 20
 
+
 class Budget:
     """Bytes of content that a process holds at once. Whoever asks first gets them first.
 
