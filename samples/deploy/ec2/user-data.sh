@@ -1,14 +1,39 @@
 #!/bin/sh
-# Amazon Linux 2023, as root, at the first start.
+# Amazon Linux 2023, as root, at the first start. Root installs files and starts the unit. It runs no code of the program.
 set -eu
+umask 022
 
-dnf install -y python3.11
+# The unit reports each of its runs. This line reports an instance that never gets so far.
+trap '[ $? = 0 ] || aws cloudwatch put-metric-data --namespace gcp-copycat --metric-name failed --value 1' EXIT
+
+dnf install -y python3.11 amazon-cloudwatch-agent
+useradd --system --no-create-home --shell /sbin/nologin gcp-copycat
 python3.11 -m venv /opt/gcp-copycat
-/opt/gcp-copycat/bin/pip install 'google-auth-botocore[copycat]'
-aws s3 cp --recursive s3://my-s3-bucket/gcp-copycat/ /opt/gcp-copycat/app/
+# Wheels only: to install a source distribution, pip runs code from it.
+/opt/gcp-copycat/bin/pip install --only-binary=:all: 'google-auth-botocore[copycat]'
+# The workload can read this bucket and cannot write to it.
+aws s3 cp --recursive s3://my-program-bucket/gcp-copycat/ /opt/gcp-copycat/app/
+aws s3 cp --recursive s3://my-program-bucket/units/ /opt/gcp-copycat/units/
 
-export GCP_COPYCAT_SOURCE=my-gcs-bucket
-export GCP_COPYCAT_DESTINATION=my-s3-bucket
-export GCP_COPYCAT_AUDIENCE=//iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/aws-pool/providers/prod
-export GCP_COPYCAT_SERVICE_ACCOUNT=gcp-copycat@my-project.iam.gserviceaccount.com
-/opt/gcp-copycat/bin/python /opt/gcp-copycat/app/gcp_copycat.py --no-progress
+cat > /etc/gcp-copycat.env <<'END'
+GCP_COPYCAT_SOURCE=my-gcs-bucket
+GCP_COPYCAT_DESTINATION=my-s3-bucket
+GCP_COPYCAT_EXPECTED_BUCKET_OWNER=111122223333
+GCP_COPYCAT_AUDIENCE=//iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/aws-pool/providers/prod
+GCP_COPYCAT_SERVICE_ACCOUNT=gcp-copycat@my-project.iam.gserviceaccount.com
+GCP_COPYCAT_CHECKPOINT=/var/lib/gcp-copycat/checkpoint.json
+GCP_COPYCAT_MANIFEST=/var/lib/gcp-copycat/manifest.jsonl
+GCP_COPYCAT_PROCESSES=2
+GCP_COPYCAT_MEMORY=256
+GCP_COPYCAT_LOG_FORMAT=json
+END
+
+cd /opt/gcp-copycat/units
+install -d /var/log/gcp-copycat
+install -m 644 gcp-copycat.service gcp-copycat.timer /etc/systemd/system/
+install -m 644 gcp-copycat.logrotate /etc/logrotate.d/gcp-copycat
+/opt/aws/amazon-cloudwatch-agent/bin/amazon-cloudwatch-agent-ctl -a fetch-config -m ec2 -s \
+  -c file:/opt/gcp-copycat/units/amazon-cloudwatch-agent.json
+systemctl daemon-reload
+systemctl enable --now gcp-copycat.timer
+systemctl start --no-block gcp-copycat.service

@@ -1,4 +1,5 @@
-# Both clouds' side of one workload: an AWS role, and a Google service account that the role alone may impersonate.
+# Both clouds' side of one workload: an AWS role, a Google service account that only this role may impersonate, and what
+# the copy requires in S3.
 #
 #   terraform apply -var trust_policy=../ecs/trust-policy.json
 
@@ -25,12 +26,42 @@ variable "aws_role" {
   default = "gcp-copycat"
 }
 
+variable "region" {
+  default = "eu-central-1"
+}
+
+variable "destination_bucket" {
+  description = "Bucket in S3 that receives the copies. It exists already."
+  default     = "my-s3-bucket"
+}
+
+variable "abort_unfinished_uploads" {
+  description = "Puts a lifecycle configuration on the destination bucket, in place of the one that it has. With false, add the rule to yours."
+  type        = bool
+  default     = true
+}
+
+variable "state_bucket" {
+  description = "Bucket in S3 for the checkpoint and the manifest. Empty: these are on a disk, and no bucket is created."
+  default     = ""
+}
+
+variable "kms_key" {
+  description = "ARN of the KMS key that encrypts the objects in the destination bucket. Empty: no KMS key."
+  default     = ""
+}
+
+variable "quota_project" {
+  description = "Google project that pays for requests to a requester-pays bucket. Empty: the bucket's owner pays."
+  default     = ""
+}
+
 variable "trust_policy" {
-  description = "Who may take the AWS role: the trust-policy.json of the sample for EC2, ECS, Lambda or EKS."
+  description = "Who may assume the AWS role: the trust-policy.json of the sample for EC2, ECS, Lambda or EKS."
 }
 
 locals {
-  # As AWS STS names whoever has taken the role, without the session.
+  # The name that AWS STS gives to a session of the role, without the session's own name.
   role = "arn:aws:sts::${var.aws_account}:assumed-role/${var.aws_role}"
 }
 
@@ -39,6 +70,7 @@ provider "google" {
 }
 
 provider "aws" {
+  region              = var.region
   allowed_account_ids = [var.aws_account]
 }
 
@@ -56,8 +88,9 @@ resource "google_iam_workload_identity_pool" "aws" {
 resource "google_iam_workload_identity_pool_provider" "prod" {
   workload_identity_pool_id          = google_iam_workload_identity_pool.aws.workload_identity_pool_id
   workload_identity_pool_provider_id = "prod"
-  # The role is what is left of the ARN without the session; and of the account, that role alone may come. A subject has
-  # 127 bytes at most, so that a role whose name is longer than 23 wants assertion.arn.extract('assumed-role/{role_and_session}').
+  # The attribute is the session's ARN without the name of the session. The condition accepts that role and no other one
+  # of the account. A subject has at most 127 bytes: a role with a name longer than 23 characters requires
+  # assertion.arn.extract('assumed-role/{role_and_session}').
   attribute_mapping = {
     "google.subject"     = "assertion.arn"
     "attribute.aws_role" = "assertion.arn.extract('{account_arn}assumed-role/') + 'assumed-role/' + assertion.arn.extract('assumed-role/{role_name}/')"
@@ -85,16 +118,99 @@ resource "google_storage_bucket_iam_member" "copycat" {
   member = google_service_account.copycat.member
 }
 
+# Only for a requester-pays bucket: the project that is billed must allow the account to use it (serviceusage.services.use).
+resource "google_project_iam_member" "requester_pays" {
+  count   = var.quota_project == "" ? 0 : 1
+  project = var.quota_project
+  role    = "roles/serviceusage.serviceUsageConsumer"
+  member  = google_service_account.copycat.member
+}
+
 resource "aws_iam_role" "copycat" {
   name               = var.aws_role
   assume_role_policy = file(var.trust_policy)
 }
 
-# For S3. Google needs nothing of the role.
+# The permissions below are for S3. Google requires no AWS permission of the role.
 resource "aws_iam_role_policy" "copycat" {
   name   = "write-to-s3"
   role   = aws_iam_role.copycat.name
-  policy = file("${path.module}/role-policy.json")
+  policy = templatefile("${path.module}/role-policy.json", { destination_bucket = var.destination_bucket })
+}
+
+resource "aws_iam_role_policy" "state" {
+  count  = var.state_bucket == "" ? 0 : 1
+  name   = "state"
+  role   = aws_iam_role.copycat.name
+  policy = templatefile("${path.module}/state-policy.json", { state_bucket = var.state_bucket })
+}
+
+resource "aws_iam_role_policy" "kms" {
+  count  = var.kms_key == "" ? 0 : 1
+  name   = "kms"
+  role   = aws_iam_role.copycat.name
+  policy = templatefile("${path.module}/kms-policy.json", { kms_key = var.kms_key, region = var.region })
+}
+
+# Parts of an upload that is never completed are invisible and billed. A run resumes or aborts the uploads of earlier runs.
+# This rule is for those that no run comes back to. Seven days: a large object may need several runs.
+resource "aws_s3_bucket_lifecycle_configuration" "destination" {
+  count  = var.abort_unfinished_uploads ? 1 : 0
+  bucket = var.destination_bucket
+  rule {
+    id     = "abort-unfinished-uploads"
+    status = "Enabled"
+    filter {}
+    abort_incomplete_multipart_upload {
+      days_after_initiation = 7
+    }
+  }
+}
+
+# Not the destination bucket: an object of the source could have the checkpoint's name, and replace it.
+resource "aws_s3_bucket" "state" {
+  count  = var.state_bucket == "" ? 0 : 1
+  bucket = var.state_bucket
+}
+
+# Each run replaces the manifest. The bucket keeps the earlier ones for 90 days.
+resource "aws_s3_bucket_versioning" "state" {
+  count  = var.state_bucket == "" ? 0 : 1
+  bucket = aws_s3_bucket.state[0].id
+  versioning_configuration {
+    status = "Enabled"
+  }
+}
+
+resource "aws_s3_bucket_lifecycle_configuration" "state" {
+  count      = var.state_bucket == "" ? 0 : 1
+  bucket     = aws_s3_bucket.state[0].id
+  depends_on = [aws_s3_bucket_versioning.state]
+  rule {
+    id     = "earlier-versions"
+    status = "Enabled"
+    filter {}
+    noncurrent_version_expiration {
+      noncurrent_days = 90
+    }
+    abort_incomplete_multipart_upload {
+      days_after_initiation = 7
+    }
+  }
+}
+
+# The alarms of the pages on EC2, ECS and Lambda publish to this topic. Subscribe to it, or no alarm reaches you.
+resource "aws_sns_topic" "alarms" {
+  name = "gcp-copycat-alarms"
+}
+
+resource "aws_sns_topic_policy" "alarms" {
+  arn = aws_sns_topic.alarms.arn
+  policy = templatefile("${path.module}/topic-policy.json", {
+    topic   = aws_sns_topic.alarms.arn
+    account = var.aws_account
+    region  = var.region
+  })
 }
 
 output "audience" {
@@ -103,4 +219,8 @@ output "audience" {
 
 output "service_account" {
   value = google_service_account.copycat.email
+}
+
+output "topic" {
+  value = aws_sns_topic.alarms.arn
 }

@@ -143,8 +143,10 @@ class DaskWorkers:
     def _submit(self, worker: str, tasks: list[tuple[int, Task]]) -> None:
         if not tasks:
             return
+        # The scheduler reads what is submitted, and lacks this package. So it gets bytes: to load them is to copy.
+        call = pickle.dumps(_Call(self._run, self._share, worker, tasks))
         future = self._client.submit(
-            copy_batch, self._run, self._share, worker, tasks,
+            pickle.loads, call,
             workers=[worker], allow_other_workers=False, pure=False, retries=0, key=f"copy-{uuid.uuid4().hex}",
         )  # fmt: skip
         self._batches[worker][future] = [number for number, _ in tasks]
@@ -279,6 +281,16 @@ class _Crew:
             if results or progress:
                 with contextlib.suppress(Exception):  # the worker is closing
                     self._tell(results, progress)
+
+
+class _Call:
+    """A call of `copy_batch`. Pickle makes it when it is loaded, and returns what it returns."""
+
+    def __init__(self, *arguments: Any) -> None:
+        self._arguments = arguments
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        return copy_batch, self._arguments
 
 
 def copy_batch(run: str, settings: Settings, worker: str, tasks: list[tuple[int, Task]]) -> None:

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import ctypes
 import threading
 from collections.abc import Iterator
 
 from copycat.errors import StoppedError
+
+# Of mallopt(3). A piece of at least this size goes back to the system when it is freed. By default glibc raises its limit
+# to the largest piece so far (8 MiB), and then each thread's heap keeps up to 16 MiB of them.
+_M_MMAP_THRESHOLD, _PIECE = -3, 1 << 20
 
 
 class Budget:
@@ -19,6 +24,7 @@ class Budget:
     """
 
     def __init__(self, total: int, stop: threading.Event) -> None:
+        _give_freed_pieces_back()
         self._total = total
         self._stop = stop
         self._held = 0
@@ -50,3 +56,8 @@ class Budget:
             with self._changed:
                 self._held -= size
                 self._changed.notify_all()
+
+
+def _give_freed_pieces_back() -> None:
+    with contextlib.suppress(AttributeError, OSError, TypeError):  # another C library than glibc
+        ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, _PIECE)

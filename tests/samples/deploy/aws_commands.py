@@ -1,4 +1,4 @@
-"""What a command of the AWS CLI asks for, judged by botocore's own models of the services."""
+"""Turns a command of the AWS CLI into the request that it sends, and checks it against botocore's model of the service."""
 
 from __future__ import annotations
 
@@ -13,12 +13,20 @@ from botocore.validate import ParamValidator
 _SESSION = botocore.session.Session()
 # Commands that the CLI adds to what the services have.
 CUSTOM = {("s3", "cp"), ("ecr", "get-login-password")}
-# Flags that it adds, and what they say in a request's place.
+# Flags that it adds, and what they stand for in a request.
 _FLAGS: dict[str, Any] = {
     "zip-file": lambda _: {"Code": {"ZipFile": b""}},
     "count": lambda value: {"MinCount": int(value), "MaxCount": int(value)},
     "cli-binary-format": lambda _: {},
+    "cli-read-timeout": lambda _: {},
     "query": lambda _: {},
+}
+# Flags with another name than the parameter: `--endpoint` would be short for `--endpoint-url`.
+_RENAMED = {"notification-endpoint": "endpoint"}
+# Flags of `put-metric-data` for one value.
+_ONE_METRIC: dict[str, Any] = {
+    "metric-name": lambda value: {"MetricName": value},
+    "value": lambda value: {"Value": float(value)},
 }
 
 
@@ -29,6 +37,7 @@ def request(words: list[str], folder: Path) -> tuple[str, str, dict[str, Any]]:
         AssertionError: There is no such service, operation, parameter or file, or a value is not of its kind.
     """
     _, service, verb, *rest = words
+    service = "s3" if service == "s3api" else service
     assert service in _SESSION.get_available_services(), service
     model = _SESSION.get_service_model(service)
     [operation] = [name for name in model.operation_names if xform_name(name, "-") == verb]
@@ -43,7 +52,11 @@ def request(words: list[str], folder: Path) -> tuple[str, str, dict[str, Any]]:
             parameters |= json.loads(_read(text, folder))
         elif name in _FLAGS:
             parameters |= _FLAGS[name](text)
+        elif operation == "PutMetricData" and name in _ONE_METRIC:
+            [metric] = parameters.setdefault("MetricData", [{}])
+            metric |= _ONE_METRIC[name](text)
         else:
+            name = _RENAMED.get(name, name)
             assert name in members, flag
             member_name, member = members[name]
             parameters[member_name] = _value(_read(text, folder), member)
@@ -72,6 +85,8 @@ def _value(text: str, member: Any) -> Any:
     if member.type_name in {"structure", "list", "map"}:
         if text.startswith(("{", "[")):
             return json.loads(text)
+        if member.type_name == "list":
+            return [_value(text, member.member)]
         found: dict[str, Any] = {}
         for each in text.split(","):
             name, _, value = each.partition("=")
@@ -80,4 +95,5 @@ def _value(text: str, member: Any) -> Any:
         return found
     if member.type_name == "blob":
         return text.encode()
-    return int(text) if member.type_name in {"integer", "long"} else text
+    kinds: dict[str, Any] = {"integer": int, "long": int, "double": float, "float": float}
+    return kinds.get(member.type_name, str)(text)

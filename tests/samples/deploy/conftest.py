@@ -4,33 +4,50 @@ from __future__ import annotations
 
 import io
 import re
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import boto3
 import hcl2
 import pytest
 from hcl2 import SerializationOptions
 
 from google_auth_botocore.emulator import AwsKeys
 from google_auth_botocore.emulator.sandbox import Sandbox
-from samples.conftest import SAMPLES, blocks, commands
+from samples.conftest import QUIET, SAMPLE, SAMPLES, blocks, commands
+from samples.deploy.policies import Policy, rendered
 
 DEPLOY = SAMPLES / "deploy"
 ACCOUNT, PROJECT, NUMBER = "111122223333", "my-project", "123456789012"
 ROLE = f"arn:aws:sts::{ACCOUNT}:assumed-role/gcp-copycat"
-SOURCE, DESTINATION = "my-gcs-bucket", "my-s3-bucket"
+TOPIC = f"arn:aws:sns:eu-central-1:{ACCOUNT}:gcp-copycat-alarms"
+SOURCE, DESTINATION, STATE, PROGRAM = "my-gcs-bucket", "my-s3-bucket", "my-state-bucket", "my-program-bucket"
+# What EC2's disk has in place of the state bucket.
+STATE_FOLDER = "/var/lib/gcp-copycat"
 
 
 def printed(page: Path, program: str) -> list[list[str]]:
-    """The commands of one program, without what they are piped into."""
+    """Return the commands of one program, without variables before them and without what they are piped into."""
     # A JSON document in quotes goes over several lines, which is one word to a shell.
     text = re.sub(
         r"'\{\n.*?\n\}'", lambda match: " ".join(match[0].split()), "\n".join(blocks(page, "sh")), flags=re.DOTALL
     )
     found = [words[: words.index("|")] if "|" in words else words for words in commands(text)]
-    return [words for words in found if words[0] == program]
+    variables = {words[0].partition("=")[0]: words[0].partition("=")[2] for words in found if len(words) == 1}
+    found = [[_expanded(word, variables) for word in words] for words in found]
+    return [words for words in map(_without_variables, found) if words[:1] == [program]]
+
+
+def _expanded(word: str, variables: Mapping[str, str]) -> str:
+    return re.sub(r"\$(\w+)", lambda match: variables.get(match[1], match[0]), word)
+
+
+def _without_variables(words: list[str]) -> list[str]:
+    """Return a command without the assignments in front of it."""
+    start = next((number for number, word in enumerate(words) if not re.match(r"[A-Z_]+=", word)), len(words))
+    return words[start:]
 
 
 class Terraform:
@@ -67,11 +84,48 @@ class Terraform:
             f"{account}.member": f"serviceAccount:{email}",
             f"{pool}.aws.name": pool_name,
             f"{pool}_provider.prod.name": f"{pool_name}/providers/{provider}",
+            "aws_sns_topic.alarms.arn": TOPIC,
         }
 
     def value(self, text: str) -> str:
         """Text with what its expressions stand for."""
         return re.sub(r"\$\{([^}]+)\}", lambda match: self.value(self.values[match[1]]), text)
+
+    def role_policies(self, **variables: str) -> list[Policy]:
+        """Return the role's policies after `apply` with these variables."""
+        return [
+            self.document(each["policy"], **variables)
+            for address, each in self.resources.items()
+            if address.startswith("aws_iam_role_policy.") and self._count(each, variables)
+        ]
+
+    def document(self, expression: str, **variables: str) -> Policy:
+        """Return the policy that a call of `templatefile` makes."""
+        call = re.fullmatch(r'\$\{templatefile\("\$\{path\.module\}/([\w-]+\.json)", \{(.*)\}\)\}', expression)
+        assert call, expression
+        given = {f"var.{name}": value for name, value in variables.items()}
+        values = {
+            name: self.value((self.values | given)[value])
+            for name, value in (each.split(" = ") for each in call[2].split(", "))
+        }
+        return rendered((DEPLOY / "terraform" / call[1]).read_text(), values)
+
+    @staticmethod
+    def _count(resource: dict[str, Any], variables: Mapping[str, str]) -> bool:
+        if "count" not in resource:
+            return True
+        condition = re.fullmatch(r'\$\{var\.(\w+) == "" \? 0 : 1\}', resource["count"])
+        assert condition, resource["count"]
+        return bool(variables.get(condition[1]))
+
+
+def applied(page: Path) -> list[dict[str, str]]:
+    """Return the variables of each `terraform apply` on a page."""
+    return [
+        dict(word.split("=", 1) for word in words if re.match(r"\w+=", word))
+        for words in printed(page, "terraform")
+        if "apply" in words
+    ]
 
 
 @pytest.fixture(scope="session", name="terraform")
@@ -80,34 +134,45 @@ def _terraform() -> Terraform:
 
 
 class World:
-    """Both clouds, and the program on a host of AWS's.
+    """Both clouds, and the program as a process on an AWS host.
 
     Args:
         sandbox: the clouds.
-        environment: this process's.
+        folder: the program's disk.
     """
 
-    def __init__(self, sandbox: Sandbox, environment: pytest.MonkeyPatch) -> None:
+    def __init__(self, sandbox: Sandbox, folder: Path) -> None:
         self.sandbox = sandbox
-        self._environment = environment
-
-    def set(self, variables: Mapping[str, str]) -> None:
-        from copycat.settings import google_credentials
-
-        google_credentials.cache_clear()  # another host is another process
-        for name, value in variables.items():
-            self._environment.setenv(name, value)
+        self._folder = folder
 
     def issue(self, session: str, role: str = ROLE) -> AwsKeys:
         """Keys of the role, as AWS issues them to a host."""
         return self.sandbox.google.aws_keys.issue(f"{role}/{session}")
 
-    def copy(self, variables: Mapping[str, str]) -> int:
-        """Runs gcp_copycat as a command with this environment; gives its exit code."""
-        import gcp_copycat
+    def environment(self, variables: Mapping[str, str]) -> dict[str, str]:
+        """Return these variables, with the sandbox in place of the clouds and a folder in place of the host's disk."""
+        here = {name: value.replace(STATE_FOLDER, str(self._folder)) for name, value in variables.items()}
+        return {
+            **QUIET,
+            **self.sandbox.aws.environment(),
+            "HOME": str(self._folder),
+            "GCP_COPYCAT_TOKEN_URL": self.sandbox.google.token_url,
+            "GCP_COPYCAT_IAM_CREDENTIALS_ENDPOINT": self.sandbox.google.iam_credentials_endpoint,
+            "GCP_COPYCAT_STORAGE_ENDPOINT": self.sandbox.storage.url,
+            **here,
+        }
 
-        self.set(variables)
-        return gcp_copycat.main(["--no-progress"])
+    def copy(self, variables: Mapping[str, str], *arguments: str) -> tuple[int, str]:
+        """Run gcp_copycat as a command with this environment; return its exit code and standard error."""
+        done = subprocess.run(
+            [sys.executable, str(SAMPLE / "gcp_copycat.py"), *arguments],
+            env=self.environment(variables),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        return done.returncode, done.stderr
 
     @property
     def seen(self) -> str:
@@ -123,10 +188,8 @@ class World:
 
 
 @pytest.fixture(name="world")
-def _world(
-    sandbox: Sandbox, terraform: Terraform, led: dict[str, str], monkeypatch: pytest.MonkeyPatch
-) -> Iterator[World]:
-    """What Terraform makes is there, and both buckets, of which the one in Cloud Storage has something in it."""
+def _world(sandbox: Sandbox, terraform: Terraform, tmp_path: Path) -> Iterator[World]:
+    """What Terraform makes is there, and the buckets, of which the one in Cloud Storage has something in it."""
     provider = terraform.resources["google_iam_workload_identity_pool_provider.prod"]
     google = sandbox.google
     google.add_aws_provider(
@@ -142,21 +205,11 @@ def _world(
     source.blob("reports/a").upload_from_string(b"a")
     source.blob("b").upload_from_string(b"b")
     s3 = sandbox.s3_client()
-    s3.create_bucket(Bucket=DESTINATION, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
-    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
-    world = World(sandbox, monkeypatch)
-    world.set(sandbox.aws.environment())
-    # Not by `led`, which is for requests: the application has urllib3. And in this process, for `capsys`.
-    world.set(
-        {
-            "GCP_COPYCAT_STORAGE_ENDPOINT": sandbox.storage.url,
-            "GCP_COPYCAT_TOKEN_URL": sandbox.google.token_url,
-            "GCP_COPYCAT_IAM_CREDENTIALS_ENDPOINT": sandbox.google.iam_credentials_endpoint,
-            "GCP_COPYCAT_PROCESSES": "1",
-        }
-    )
-    yield world
+    for bucket in (DESTINATION, STATE):
+        s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
+    yield World(sandbox, tmp_path)
     source.delete(force=True)
-    for key in world.copied:
-        s3.delete_object(Bucket=DESTINATION, Key=key)
-    s3.delete_bucket(Bucket=DESTINATION)
+    for bucket in (DESTINATION, STATE):
+        for each in s3.list_objects_v2(Bucket=bucket).get("Contents", ()):
+            s3.delete_object(Bucket=bucket, Key=each["Key"])
+        s3.delete_bucket(Bucket=bucket)

@@ -1,4 +1,4 @@
-"""What every page on deploying prints: commands that their programs would take, and files that are there."""
+"""What every page on deploying prints: commands that their programs accept, and files that exist."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from google_auth_botocore.emulator.sandbox import Sandbox
-from samples.conftest import SAMPLE, blocks
+from samples.conftest import blocks
 from samples.deploy.aws_commands import CUSTOM, request
-from samples.deploy.conftest import ACCOUNT, DEPLOY, ROLE, Terraform, printed
+from samples.deploy.conftest import ACCOUNT, DEPLOY, ROLE, STATE, Terraform, printed
+from samples.deploy.hosts import FUNCTION, POD, TASK, environment, settings_of_the_instance
 
 PAGES = sorted(DEPLOY.glob("*/README.md"))
 TRUST = sorted(DEPLOY.glob("*/*trust-policy.json"))
@@ -25,7 +26,7 @@ def of_page(path: Path) -> str:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=of_page)
-def test_aws_takes_the_commands(page: Path) -> None:
+def test_aws_accepts_the_commands(page: Path) -> None:
     """By botocore's models: operations, parameters, what is required, and the files that they name."""
     found = printed(page, "aws")
     assert found
@@ -34,16 +35,25 @@ def test_aws_takes_the_commands(page: Path) -> None:
             request(words, page.parent)
 
 
+def test_aws_accepts_the_commands_of_an_instance() -> None:
+    """Those of its first start and of its unit."""
+    for text in ((DEPLOY / "ec2" / "user-data.sh").read_text(), (DEPLOY / "ec2/units/gcp-copycat.service").read_text()):
+        found = re.findall(r"\baws (cloudwatch [^'\n]*)", text)
+        assert found
+        for each in found:
+            request(["aws", *each.replace("$$?", "1").split()], DEPLOY)
+
+
 @pytest.mark.parametrize("page", PAGES, ids=of_page)
-def test_terraform_is_told_what_it_asks_for(page: Path, terraform: Terraform) -> None:
-    wanted = {name for name, each in terraform.variables.items() if "default" not in each}
+def test_terraform_gets_the_variables_that_it_requires(page: Path, terraform: Terraform) -> None:
+    required = {name for name, each in terraform.variables.items() if "default" not in each}
     applied = [words for words in printed(page, "terraform") if "apply" in words]
     assert applied
     for words in applied:
         home = page.parent / words[1].removeprefix("-chdir=")
         assert home.resolve() == DEPLOY / "terraform"
         given = dict(word.split("=", 1) for word in words if re.match(r"\w+=", word))
-        assert set(given) == wanted
+        assert required <= set(given) <= set(terraform.variables)
         assert (home / given["trust_policy"]).resolve() in TRUST
 
 
@@ -61,7 +71,7 @@ def test_what_google_sees_is_the_role(page: Path) -> None:
 
 
 def test_the_values_that_terraform_puts_out_are_those_in_the_files(terraform: Terraform) -> None:
-    values = {terraform.value(text) for text in terraform.outputs.values()}
+    values = {terraform.value(text) for name, text in terraform.outputs.items() if name != "topic"}
     assert values == {
         "//iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/aws-pool/providers/prod",
         "gcp-copycat@my-project.iam.gserviceaccount.com",
@@ -69,6 +79,8 @@ def test_the_values_that_terraform_puts_out_are_those_in_the_files(terraform: Te
     for name in ("ec2/user-data.sh", "ecs/task-definition.json", "eks/cron-job.yaml", "lambda/function.json"):
         text = (DEPLOY / name).read_text()
         assert all(value in text for value in values), name
+    for page in ("ec2", "ecs", "lambda"):
+        assert terraform.value(terraform.outputs["topic"]) in (DEPLOY / page / "README.md").read_text()
 
 
 def test_terraform_refers_to_what_is_there(terraform: Terraform) -> None:
@@ -83,8 +95,8 @@ def test_terraform_refers_to_what_is_there(terraform: Terraform) -> None:
 
 
 @pytest.mark.parametrize("path", TRUST, ids=lambda path: f"{of_page(path)}-{path.stem}")
-def test_iam_takes_the_trust_policy(sandbox: Sandbox, path: Path) -> None:
-    """moto judges a policy by IAM's grammar; and nobody but AWS's own services may take the role."""
+def test_iam_accepts_the_trust_policy(sandbox: Sandbox, path: Path) -> None:
+    """moto judges a policy by IAM's grammar. Only AWS's own services may assume the role."""
     iam = iam_client(sandbox)
     name = f"{of_page(path)}-{path.stem}"
     iam.create_role(RoleName=name, AssumeRolePolicyDocument=path.read_text())
@@ -95,16 +107,6 @@ def test_iam_takes_the_trust_policy(sandbox: Sandbox, path: Path) -> None:
     assert set(re.findall(r"\d{12}", path.read_text())) <= {ACCOUNT}
 
 
-def test_iam_takes_the_roles_policy(sandbox: Sandbox) -> None:
-    """Which is the one that gcp_copycat's own page asks for."""
-    policy = (DEPLOY / "terraform" / "role-policy.json").read_text()
-    iam = iam_client(sandbox)
-    iam.create_role(RoleName="gcp-copycat", AssumeRolePolicyDocument=TRUST[0].read_text())
-    iam.put_role_policy(RoleName="gcp-copycat", PolicyName="write-to-s3", PolicyDocument=policy)
-    [asked] = blocks(SAMPLE / "README.md", "json")
-    assert json.loads(policy) == json.loads(asked)
-
-
 def iam_client(sandbox: Sandbox) -> Any:
     import boto3
 
@@ -113,7 +115,7 @@ def iam_client(sandbox: Sandbox) -> Any:
 
 
 @pytest.mark.skipif(shutil.which("terraform") is None, reason="terraform is not on this machine")
-def test_terraform_would_lay_it_out_so() -> None:
+def test_terraform_formats_it_so() -> None:
     done = subprocess.run(
         ["terraform", f"-chdir={DEPLOY / 'terraform'}", "fmt", "-check", "-diff", "-recursive"],
         capture_output=True,
@@ -122,3 +124,15 @@ def test_terraform_would_lay_it_out_so() -> None:
         timeout=60,
     )
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
+
+
+def test_no_host_accepts_a_bucket_of_another_account() -> None:
+    [task], [pod] = TASK["containerDefinitions"], POD["containers"]
+    for settings in (
+        environment(task, "environment"),
+        environment(pod, "env"),
+        FUNCTION["Environment"]["Variables"],
+        settings_of_the_instance(),
+    ):
+        assert settings["GCP_COPYCAT_EXPECTED_BUCKET_OWNER"] == ACCOUNT
+        assert settings["GCP_COPYCAT_CHECKPOINT"].startswith((f"s3://{STATE}/", "/var/lib/"))

@@ -1,0 +1,174 @@
+"""gcp_copycat as pods of Kubernetes: alone, and on a Dask cluster."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import kubernetes.client
+import pytest
+from click.testing import CliRunner
+from distributed.cli.dask_scheduler import main as dask_scheduler
+from distributed.cli.dask_worker import main as dask_worker
+
+from google_auth_botocore.emulator.aws import ContainerCredentials
+from samples.deploy.conftest import DEPLOY, ROLE, World, printed
+from samples.deploy.hosts import (
+    CRON_JOB,
+    DASK,
+    EVERYTHING,
+    IRSA,
+    LARGEST_PART_MIB,
+    POD,
+    POD_IDENTITY,
+    environment,
+    mib,
+    required_mib,
+)
+
+# What the page says of the processes of a Dask worker.
+DASK_MIB = 350
+DOCUMENTS = {
+    "IRSA": IRSA,
+    "Pod Identity": POD_IDENTITY,
+    "CronJob": CRON_JOB,
+    **{f"{each['kind']} {each['metadata']['name']}": each for each in DASK},
+}
+PODS = {each["metadata"]["name"]: each["spec"]["template"] for each in DASK if "template" in each.get("spec", {})}
+ALL_PODS = {"cron-job": POD, **{name: pod["spec"] for name, pod in PODS.items()}}
+
+
+def test_the_pod_copies_by_pod_identity(world: World, tmp_path: Path) -> None:
+    [container] = POD["containers"]
+    session = "eks-my-cluster-gcp-copycat-4a0f0d8e-3a53-4e0e-9a7a-0f4f3c0f7f2b"
+    token = tmp_path / "eks-pod-identity-token"
+    token.write_text("a token of the cluster's")
+    with ContainerCredentials(lambda: world.issue(session), token=token) as agent:
+        code, err = world.copy(environment(container, "env") | agent.environment())
+    assert code == 0, err
+    assert (world.seen, world.copied) == (f"{ROLE}/{session}", EVERYTHING)
+
+
+def test_the_pod_copies_by_irsa(world: World, tmp_path: Path) -> None:
+    """The webhook sets what the annotation says; moto is the STS that accepts the cluster's token."""
+    [container] = POD["containers"]
+    token = tmp_path / "token"
+    token.write_text("a token of the cluster's")
+    webhook = {
+        "AWS_ROLE_ARN": IRSA["metadata"]["annotations"]["eks.amazonaws.com/role-arn"],
+        "AWS_WEB_IDENTITY_TOKEN_FILE": str(token),
+        "AWS_REGION": "eu-central-1",
+    }
+    code, err = world.copy(environment(container, "env") | webhook)
+    assert code == 0, err
+    assert re.fullmatch(f"{ROLE}/botocore-session-\\d+", world.seen)
+    assert world.copied == EVERYTHING
+
+
+def test_the_policies_and_commands_name_this_pod() -> None:
+    where = (CRON_JOB["metadata"]["namespace"], POD["serviceAccountName"])
+    for account in (IRSA, POD_IDENTITY):
+        assert (account["metadata"]["namespace"], account["metadata"]["name"]) == where
+    [statement] = json.loads((DEPLOY / "eks" / "irsa-trust-policy.json").read_text())["Statement"]
+    issuer = statement["Principal"]["Federated"].partition(":oidc-provider/")[2]
+    assert statement["Condition"]["StringEquals"] == {
+        f"{issuer}:aud": "sts.amazonaws.com",
+        f"{issuer}:sub": f"system:serviceaccount:{':'.join(where)}",
+    }
+    [association] = [
+        dict(zip(words[3::2], words[4::2], strict=True))
+        for words in printed(DEPLOY / "eks" / "README.md", "aws")
+        if "create-pod-identity-association" in words
+    ]
+    assert (association["--namespace"], association["--service-account"]) == where
+
+
+@pytest.mark.parametrize("document", DOCUMENTS.values(), ids=DOCUMENTS)
+def test_kubernetes_knows_every_field(document: dict[str, Any]) -> None:
+    """Its client's models are made from its OpenAPI document. A field that is unknown or of another kind is lost."""
+    client = kubernetes.client.ApiClient()
+    read = client.deserialize(json.dumps(document), f"V1{document['kind']}", "application/json")
+    assert client.sanitize_for_serialization(read) == document
+
+
+def test_the_commands_apply_the_files() -> None:
+    applied = [words for words in printed(DEPLOY / "eks" / "README.md", "kubectl") if words[1] == "apply"]
+    files = [words[3::2] for words in applied]
+    assert files == [["pod-identity.yaml", "cron-job.yaml"], ["irsa.yaml", "cron-job.yaml"], ["dask.yaml"]]
+
+
+def test_the_pod_has_the_memory_and_the_time_that_the_program_requires() -> None:
+    [container] = POD["containers"]
+    for kind in ("requests", "limits"):
+        assert mib(container["resources"][kind]["memory"]) >= required_mib(environment(container, "env"))
+    assert POD["terminationGracePeriodSeconds"] > 10
+
+
+def test_the_job_has_the_settings_of_the_cron_job() -> None:
+    [alone], [on_dask] = POD["containers"], PODS["gcp-copycat-dask"]["spec"]["containers"]
+    settings = environment(alone, "env")
+    settings.pop("GCP_COPYCAT_PROCESSES")  # it has no effect
+    assert environment(on_dask, "env") == settings
+    assert on_dask["image"] == alone["image"]
+
+
+def test_the_job_and_the_workers_find_the_scheduler() -> None:
+    [service] = [each for each in DASK if each["kind"] == "Service"]
+    [port] = [each["port"] for each in service["spec"]["ports"]]
+    address = f"tcp://{service['metadata']['name']}:{port}"
+    [scheduler], [worker], [copy] = (
+        PODS[name]["spec"]["containers"] for name in ("dask-scheduler", "dask-worker", "gcp-copycat-dask")
+    )
+    assert scheduler["command"][:4] == ["dask", "scheduler", "--port", str(port)]
+    assert worker["command"][:3] == ["dask", "worker", address]
+    assert copy["args"] == ["--dask", address]
+    assert service["spec"]["selector"].items() <= PODS["dask-scheduler"]["metadata"]["labels"].items()
+
+
+def test_dask_knows_the_flags() -> None:
+    for name, command in (("dask-scheduler", dask_scheduler), ("dask-worker", dask_worker)):
+        [container] = PODS[name]["spec"]["containers"]
+        help_of_it = CliRunner().invoke(command, ["--help"]).output
+        flags = [word for word in container["command"] if word.startswith("--")]
+        assert flags
+        assert [flag for flag in flags if flag not in help_of_it.replace("/", " ")] == []
+
+
+def test_only_pods_of_the_copy_reach_the_scheduler_and_the_workers() -> None:
+    """A scheduler runs the code of every client: the policy selects all three, and admits no other."""
+    [policy] = [each["spec"] for each in DASK if each["kind"] == "NetworkPolicy"]
+    selected = policy["podSelector"]["matchLabels"]
+    assert all(selected.items() <= pod["metadata"]["labels"].items() for pod in PODS.values())
+    assert policy["policyTypes"] == ["Ingress"]
+    assert policy["ingress"] == [{"from": [{"podSelector": {"matchLabels": selected}}]}]
+
+
+def test_a_worker_has_the_memory_that_it_requires() -> None:
+    [container] = PODS["dask-worker"]["spec"]["containers"]
+    assert mib(container["resources"]["limits"]["memory"]) >= DASK_MIB + LARGEST_PART_MIB
+
+
+def test_the_scheduler_has_no_role() -> None:
+    accounts = {name: pod["spec"]["serviceAccountName"] for name, pod in PODS.items()}
+    assert accounts == {
+        "dask-scheduler": "dask-scheduler",
+        "dask-worker": "gcp-copycat",
+        "gcp-copycat-dask": "gcp-copycat",
+    }
+    [account] = [each for each in DASK if each["kind"] == "ServiceAccount"]
+    assert account["metadata"]["name"] == "dask-scheduler"
+    assert "annotations" not in account["metadata"]
+
+
+@pytest.mark.parametrize("pod", ALL_PODS.values(), ids=ALL_PODS)
+def test_no_pod_runs_as_root_or_changes_its_image(pod: dict[str, Any]) -> None:
+    assert (pod["securityContext"]["runAsNonRoot"], pod["securityContext"]["runAsUser"]) == (True, 1000)
+    [container] = pod["containers"]
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert container["volumeMounts"] == [{"name": "tmp", "mountPath": "/tmp"}]

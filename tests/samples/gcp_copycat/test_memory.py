@@ -1,0 +1,46 @@
+"""The memory of a process stays near its budget."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+import sys
+
+import pytest
+
+from samples.conftest import SAMPLE
+
+# Threads take turns with pieces of 8 MiB, the size of a part: one at a time, by a budget of 8 MiB.
+_TURNS = """
+import sys, threading
+sys.path.insert(0, sys.argv[1])
+from copycat.memory import Budget
+
+budget = Budget(8 << 20, threading.Event())
+
+def resident():
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * 4096
+
+def work():
+    for _ in range(4):
+        with budget.hold(8 << 20):
+            piece = bytearray(b"x") * (8 << 20)
+            del piece
+
+threads = [threading.Thread(target=work) for _ in range(16)]
+before = resident()
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+print((resident() - before) >> 20)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries do not keep large pieces")
+def test_threads_keep_no_memory_of_parts_that_they_have_copied() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _TURNS, str(SAMPLE)], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert int(done.stdout) < 24
