@@ -1,197 +1,147 @@
 """Copies the objects of a Cloud Storage bucket to an S3 bucket, on AWS, with a role and no Google key.
 
-As a command on an EC2 instance or in an ECS task, and as a function in Lambda (`gcp_copycat.lambda_handler`).
+As a command on an EC2 instance, in an ECS task or in a pod, and as a function in Lambda (`gcp_copycat.lambda_handler`).
+What it is made of is in the folder `copycat` beside it.
 """
 
 from __future__ import annotations
 
-import argparse
 import contextlib
+import json
+import logging
 import os
 import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from bucket_copy import CLOUD_ERRORS, Job, Summary, listing, run, s3_client, storage_client
-from google.cloud import storage  # type: ignore[attr-defined]  # a namespace without types
-from object_copy import Outcome
-from tqdm import tqdm
+# Worker processes import this file, too: what takes long to import is imported where it is used.
 
-from google_auth_botocore import ConfigurationError, Credentials, FederationError
-
-_READ_ONLY = "https://www.googleapis.com/auth/devstorage.read_only"
-# What ends a run: no identity, no listing, no bucket.
-_FATAL = (ConfigurationError, FederationError, *CLOUD_ERRORS)
-# The settings that an event may bring to the function.
-_OF_AN_EVENT = {"source", "destination", "prefix", "destination_prefix", "workers"}
+# What an event may bring to the function. Where it writes and as whom is not for an event to say.
+_OF_AN_EVENT = {
+    "source", "destination", "prefix", "destination_prefix", "workers",
+    "include", "exclude", "max_age", "check_metadata", "allow_empty", "dry_run",
+}  # fmt: skip
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """The command.
+def main(arguments: Sequence[str] | None = None, environment: Mapping[str, str] | None = None) -> int:
+    """Run the command.
+
+    Args:
+        arguments: of the command; None: those of this process.
+        environment: has what the arguments lack; None: that of this process.
 
     Returns:
-        0: all objects are there; 1: some are not; 2: there is no identity, no bucket or no way; 130: interrupted.
+        0: every object is there; 1: some are not; 2: a setting is invalid, or a bucket, an identity or a permission is
+        missing; 75: an outage or the deadline ended it, start it again; 130, 143: SIGINT or SIGTERM ended it.
     """
-    settings = _parser(os.environ).parse_args(arguments)
-    summary, start = Summary(), time.monotonic()
-    code = _run(settings, summary)
-    if code != 2 or any(summary.objects.values()):
-        _show(summary, time.monotonic() - start)
-    return code
+    from google_auth_botocore import ConfigurationError  # noqa: PLC0415
 
+    from copycat import arguments as command_line  # noqa: PLC0415
+    from copycat.progress import Log  # noqa: PLC0415
+    from copycat.run import WRONG, Stopper, run  # noqa: PLC0415
+    from copycat.settings import Options  # noqa: PLC0415
 
-def _run(settings: argparse.Namespace, summary: Summary) -> int:
+    start = time.monotonic()
     try:
-        job, client, s3 = _prepared(settings)
-        with _progress_bar(job, client, shown=None if settings.progress else False) as progress:
-            run(job, client, s3, summary, progress)
-    except KeyboardInterrupt:
-        print("gcp_copycat: interrupted; what is there will be skipped the next time", file=sys.stderr)
-        return 130
-    except _FATAL as error:
-        print(f"gcp_copycat: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
-    return 1 if summary.objects[Outcome.FAILED] else 0
+        settings, options = command_line.parse(arguments, os.environ if environment is None else environment)
+    except ConfigurationError as error:
+        Log(Options()).write(logging.ERROR, "ended", f"gcp_copycat: {error}")
+        return WRONG
+    log = Log(options)
+    stopper = Stopper(options.deadline)
+    with _signals_noted(stopper):
+        ended = run(settings, options, stopper, log)
+    seconds = time.monotonic() - start
+    if ended.message:
+        text = f"gcp_copycat: {ended.message}"
+        log.write(logging.ERROR, "ended", text, {"message": ended.message, "exit_code": ended.code})
+    if ended.code != WRONG or any(ended.summary.objects.values()):
+        if options.log_format == "json":
+            print(json.dumps({"event": "summary", **ended.summary.machine_readable(ended.code, seconds, dry_run=settings.dry_run)}))
+        else:
+            print(ended.summary.text(seconds, dry_run=settings.dry_run))
+    return ended.code
 
 
-def lambda_handler(event: Mapping[str, Any] | None, context: object) -> dict[str, Any]:  # noqa: ARG001
-    """The function: settings from its environment, and from the event where that has some.
+def lambda_handler(event: Mapping[str, Any] | None, context: Any) -> dict[str, Any]:
+    """Run as a function: settings from its environment, and from the event if that has some.
+
+    It ends before its time limit. Google credentials are made once per environment, and used by each call.
+
+    Returns:
+        Objects and bytes by outcome.
 
     Raises:
-        ConfigurationError: A setting is missing, or is none that the command would take.
-        RuntimeError: Some objects could not be copied. It says which; those that could are there.
+        ConfigurationError: A setting is missing or invalid.
+        RuntimeError: Not every object is there. It says why; invoked again, it goes on where it was.
     """
-    parser = _parser(os.environ)
-    parser.exit_on_error = False  # Lambda shows an exception's words, and of an exit its number alone
-    try:
-        settings = parser.parse_args(_arguments(event or {}))
-    except argparse.ArgumentError as error:
-        raise ConfigurationError(str(error)) from error
-    summary = Summary()
-    run(*_prepared(settings), summary)
-    if summary.failures:
-        listed = "; ".join(f"{name}: {reason}" for name, reason in summary.failures[:10])
-        raise RuntimeError(f"{summary.objects[Outcome.FAILED]} objects were not copied: {listed}")
-    return {
-        outcome.value: {"objects": summary.objects[outcome], "bytes": summary.bytes[outcome]} for outcome in Outcome
-    }
+    from copycat import arguments as command_line  # noqa: PLC0415
+    from copycat.progress import Log  # noqa: PLC0415
+    from copycat.run import DONE, Stopper, run  # noqa: PLC0415
+
+    # One process is enough for a function's share of a processor, and keeps its credentials from call to call.
+    environment = {"GCP_COPYCAT_PROCESSES": "1", **os.environ}
+    settings, options = command_line.parse(_arguments(event or {}), environment, raises=True)
+    limits = [options.deadline] if options.deadline else []
+    if context is not None:
+        limits.append(context.get_remaining_time_in_millis() / 1000)
+    ended = run(settings, options, Stopper(min(limits, default=None)), Log(options))
+    if ended.code != DONE:
+        failed = ended.summary.objects
+        reasons = [ended.message] if ended.message else []
+        if ended.summary.failures:
+            listed = "; ".join(f"{name}: {reason}" for name, reason in ended.summary.failures)
+            count = next(number for outcome, number in failed.items() if outcome.value == "failed")
+            reasons.append(f"{count} objects were not copied: {listed}")
+        raise RuntimeError(" ".join(reasons))
+    return ended.summary.counts
+
+
+handler = lambda_handler
 
 
 def _arguments(event: Mapping[str, Any]) -> list[str]:
-    """An event's settings as the command has them, so that they are checked in one place."""
-    if "detail-type" in event:  # of EventBridge, whose `source` is whoever sent it
+    """Return an event's settings as the command has them, so that they are checked in one place."""
+    if "detail-type" in event:  # of EventBridge, whose `source` is the service that sent it
         event = event.get("detail") or {}
-    given = {name: event[name] for name in _OF_AN_EVENT if event.get(name) is not None}
-    return [f"--{name.replace('_', '-')}={value}" for name, value in given.items()]
-
-
-def _prepared(settings: argparse.Namespace) -> tuple[Job, storage.Client, Any]:
-    for needed in ("source", "destination"):
-        if not getattr(settings, needed):
-            raise ConfigurationError(f"No {needed} bucket is named: --{needed} or GCP_COPYCAT_{needed.upper()}.")
-    if not settings.audience and not settings.config:
-        raise ConfigurationError("No identity is named: --audience or --config, or their GCP_COPYCAT_ variables.")
-    job = Job(
-        source=settings.source,
-        destination=settings.destination,
-        prefix=settings.prefix,
-        destination_prefix=settings.prefix if settings.destination_prefix is None else settings.destination_prefix,
-        workers=settings.workers,
-    )
-    credentials = _credentials(settings)
-    return job, storage_client(credentials, job.workers, settings.storage_endpoint), s3_client(job.workers)
-
-
-def _credentials(settings: argparse.Namespace) -> Credentials:
-    given = {
-        "service_account_email": settings.service_account,
-        "token_url": settings.token_url,
-        "iam_credentials_endpoint": settings.iam_credentials_endpoint,
-    }
-    given = {name: value for name, value in given.items() if value}
-    if settings.config:
-        return Credentials.from_file(settings.config, scopes=[_READ_ONLY], **given)
-    return Credentials(settings.audience, scopes=[_READ_ONLY], **given)
-
-
-def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
-    """Every setting is an argument, and a variable in the environment: `--source`, `GCP_COPYCAT_SOURCE`."""
-    parser = argparse.ArgumentParser(
-        prog="gcp_copycat",
-        description="Copies the objects of a Cloud Storage bucket to an S3 bucket, with an AWS role and no Google key.",
-        epilog="Each option can be set in the environment, too: GCP_COPYCAT_SOURCE is --source.",
-    )
-
-    def option(group: argparse._ArgumentGroup, name: str, explanation: str, **more: Any) -> None:
-        variable = f"GCP_COPYCAT_{name.upper().replace('-', '_')}"
-        default = environment.get(variable) or more.pop("default", None)
-        group.add_argument(f"--{name}", help=explanation, **{**more, "default": default})
-
-    what = parser.add_argument_group("what")
-    option(what, "source", "bucket in Cloud Storage", metavar="BUCKET")
-    option(what, "destination", "bucket in S3", metavar="BUCKET")
-    option(what, "prefix", "copy the objects whose names begin with it", default="")
-    option(what, "destination-prefix", "what takes its place in S3; default: the same", metavar="PREFIX")
-    option(what, "workers", "objects copied at once; default: 16", type=_positive, default="16", metavar="N")
-    who = parser.add_argument_group("who")
-    option(who, "audience", "full name of the workload identity pool provider")
-    option(who, "service-account", "service account to impersonate; default: none", metavar="EMAIL")
-    option(who, "config", "external_account file, in place of --audience", metavar="FILE")
-    where = parser.add_argument_group("where, for tests without a cloud")
-    option(where, "token-url", "another endpoint of Google's Security Token Service", metavar="URL")
-    option(where, "iam-credentials-endpoint", "another endpoint of the IAM Credentials API", metavar="URL")
-    option(where, "storage-endpoint", "another endpoint of Cloud Storage", metavar="URL")
-    parser.add_argument("--no-progress", dest="progress", action="store_false", help="show no progress bar")
-    return parser
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError(text)
-    return number
+    found = []
+    for name in sorted(_OF_AN_EVENT & event.keys()):
+        value, option = event[name], f"--{name.replace('_', '-')}"
+        if isinstance(value, (list, tuple)):
+            found += [f"{option}={each}" for each in value]
+        elif name in {"check_metadata", "allow_empty", "dry_run"}:
+            found += [option] if value else []
+        elif value is not None:
+            found.append(f"{option}={value}")
+    return found
 
 
 @contextlib.contextmanager
-def _progress_bar(job: Job, client: storage.Client, *, shown: bool | None) -> Iterator[Callable[[int], object]]:
-    """A bar that is told of bytes; None: shown on a terminal."""
-    with tqdm(
-        unit="B", unit_scale=True, unit_divisor=1024, desc="copying", disable=None if shown is None else not shown
-    ) as bar:
-        if not bar.disable:
-            # How much there is takes a listing of its own, and nobody waits for it.
-            threading.Thread(target=_measure, args=(job, client, bar), daemon=True).start()
-        lock = threading.Lock()
+def _signals_noted(stopper: Any) -> Iterator[None]:
+    """Note SIGINT and SIGTERM for the run, which then ends in order. A second one ends this process at once."""
 
-        def progress(count: int) -> None:
-            with lock:
-                bar.update(count)
+    def note(number: int, _: object) -> None:
+        if stopper.signal:
+            os._exit(128 + number)
+        stopper.signal = number
 
-        yield progress
-
-
-def _measure(job: Job, client: storage.Client, bar: Any) -> None:
-    with contextlib.suppress(*_FATAL):  # the copy itself will say so
-        bar.total = sum(blob.size for blob in listing(job, client, "nextPageToken,items(size)"))
-        bar.refresh()
-
-
-def _show(summary: Summary, seconds: float) -> None:
-    for name, reason in summary.failures:
-        print(f"failed: {name}: {reason}", file=sys.stderr)
-    unnamed = summary.objects[Outcome.FAILED] - len(summary.failures)
-    if unnamed:
-        print(f"failed: {unnamed} more", file=sys.stderr)
-    for outcome in Outcome:
-        size = tqdm.format_sizeof(summary.bytes[outcome], "B", 1024)
-        print(f"  {outcome.value:9}{summary.objects[outcome]:8} objects {size:>9}")
-    print(f"  in {seconds:.1f} s")
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, action in before.items():
+            signal.signal(number, action)
 
 
 if __name__ == "__main__":
-    # ECS ends a task with SIGTERM: as with Ctrl-C, what is under way is given up and the summary shown.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    sys.exit(main())
+    code = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Threads that wait for a silent cloud must not keep the process.
+    os._exit(code)

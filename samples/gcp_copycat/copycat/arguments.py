@@ -1,0 +1,246 @@
+"""The command line and the environment: each option is an argument and a variable."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from typing import Any, NoReturn
+
+from google_auth_botocore import ConfigurationError
+
+from copycat import machine
+from copycat.settings import Options, Settings
+
+# https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html, without those of buckets of other kinds.
+STORAGE_CLASSES = (
+    "STANDARD", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER_IR", "GLACIER", "DEEP_ARCHIVE",
+    "REDUCED_REDUNDANCY",
+)  # fmt: skip
+_WORKERS = 16
+_MIB = 1 << 20
+# Content in memory, unless --memory says otherwise: a quarter of what there is, and not more than this.
+_MEMORY = 512 * _MIB
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_YES, _NO = {"1", "true", "yes", "on"}, {"", "0", "false", "no", "off"}
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser that raises instead of ending the process, if it is told so."""
+
+    def __init__(self, environment: Mapping[str, str], *, raises: bool) -> None:
+        super().__init__(
+            prog="gcp_copycat",
+            description="Copies the objects of a Cloud Storage bucket to an S3 bucket, with an AWS role and no Google key."
+            " Objects that are only in S3 stay there.",
+            epilog="Each option can be set in the environment, too: GCP_COPYCAT_SOURCE is --source, GCP_COPYCAT_DRY_RUN=1"
+            " is --dry-run. An empty variable is an empty value. Exit codes: 0 every object is there; 1 some are not;"
+            " 2 a setting is invalid or a permission is missing; 75 an outage or the deadline ended the run, start it"
+            " again; 130 and 143 SIGINT or SIGTERM ended it.",
+            allow_abbrev=False,
+        )
+        self._environment = environment
+        self._raises = raises
+        self._lists: dict[str, list[str]] = {}
+
+    def error(self, message: str) -> NoReturn:
+        """Report a wrong argument."""
+        if self._raises:
+            raise ConfigurationError(message)
+        super().error(message)
+
+    def option(self, group: Any, name: str, explanation: str, default: str | None = None, **more: Any) -> None:
+        """Add an option with a value."""
+        more["default"] = self._variable(name, default)
+        group.add_argument(f"--{name}", help=explanation.replace("%", "%%"), **more)
+
+    def flag(self, group: Any, name: str, explanation: str) -> None:
+        """Add an option that is on or off."""
+        text = self._variable(name, "") or ""
+        if text.lower() not in _YES | _NO:
+            self.error(f"GCP_COPYCAT_{_variable(name)} is {text!r}. Set it to 1 or 0.")
+        group.add_argument(f"--{name}", help=explanation, action="store_true", default=text.lower() in _YES)
+
+    def several(self, group: Any, name: str, explanation: str, **more: Any) -> None:
+        """Add an option that may be repeated. In the variable, commas separate the values."""
+        group.add_argument(f"--{name}", help=explanation, action="append", default=None, **more)
+        self._lists[name] = [each for each in (self._variable(name, "") or "").split(",") if each]
+
+    def parsed(self, arguments: Sequence[str] | None) -> argparse.Namespace:
+        """Parse the arguments."""
+        found = self.parse_args(arguments)
+        for name, default in self._lists.items():
+            given = getattr(found, name)
+            setattr(found, name, tuple(default if given is None else (each for each in given if each)))
+        return found
+
+    def _variable(self, name: str, default: str | None) -> str | None:
+        return self._environment.get(f"GCP_COPYCAT_{_variable(name)}", default)
+
+
+def parse(
+    arguments: Sequence[str] | None, environment: Mapping[str, str], *, raises: bool = False
+) -> tuple[Settings, Options]:
+    """Return the settings of a run.
+
+    Args:
+        arguments: of the command; None: those of this process.
+        environment: its variables named `GCP_COPYCAT_...` are used for what the arguments lack.
+        raises: raise `ConfigurationError` for a wrong argument instead of ending the process with exit code 2.
+
+    Raises:
+        ConfigurationError: A bucket or the identity is missing, or two settings contradict each other.
+    """
+    found = _parser(environment, raises=raises).parsed(arguments)
+    source, prefix = _place(found.source, "gs", "source", found.prefix)
+    destination, destination_prefix = _place(found.destination, "s3", "destination", found.destination_prefix)
+    if not found.audience and not found.config:
+        raise ConfigurationError("No identity is named: --audience or --config, or their GCP_COPYCAT_ variables.")
+    workers = found.workers or _WORKERS
+    settings = Settings(
+        source=source,
+        destination=destination,
+        prefix=prefix or "",
+        destination_prefix=(prefix or "") if destination_prefix is None else destination_prefix,
+        workers=workers,
+        processes=min(workers, found.processes or machine.usable_cpus()),
+        memory=found.memory * _MIB if found.memory else min(_MEMORY, machine.memory() // 4),
+        storage_class=found.storage_class or None,
+        kms_key_id=found.kms_key_id or None,
+        expected_bucket_owner=found.expected_bucket_owner or None,
+        quota_project=found.quota_project or None,
+        check_metadata=found.check_metadata,
+        dry_run=found.dry_run,
+        audience=found.audience or "",
+        service_account=found.service_account or None,
+        config=found.config or None,
+        storage_endpoint=found.storage_endpoint or None,
+        token_url=found.token_url or None,
+        iam_credentials_endpoint=found.iam_credentials_endpoint or None,
+    )
+    options = Options(
+        include=found.include,
+        exclude=found.exclude,
+        max_age=found.max_age,
+        manifest=found.manifest or None,
+        checkpoint=found.checkpoint or None,
+        deadline=found.deadline,
+        allow_empty=found.allow_empty,
+        dask=found.dask or None,
+        dask_workers=found.workers,
+        log_format=found.log_format,
+        log_level=found.log_level,
+        progress=not found.no_progress,
+    )
+    return settings, options
+
+
+def _parser(environment: Mapping[str, str], *, raises: bool) -> _Parser:
+    parser = _Parser(environment, raises=raises)
+    option, flag, several = parser.option, parser.flag, parser.several
+    what = parser.add_argument_group("what")
+    option(what, "source", "bucket in Cloud Storage, or gs://BUCKET/PREFIX", metavar="BUCKET")
+    option(what, "destination", "bucket in S3, or s3://BUCKET/PREFIX", metavar="BUCKET")
+    option(what, "prefix", "copy the objects whose names begin with it")
+    option(what, "destination-prefix", "replaces the prefix in S3; default: the same prefix", metavar="PREFIX")
+    glob = "GLOB is compared with the whole name, and * matches / too; repeatable"
+    several(what, "include", f"copy only objects that match it; {glob}", metavar="GLOB")
+    several(what, "exclude", f"do not copy objects that match it; {glob}", metavar="GLOB")
+    option(what, "max-age", "copy only objects updated since then: 30m, 12h, 7d, 2w", type=_age, metavar="AGE")
+    flag(what, "check-metadata", "copy an object again if only its metadata has changed; asks S3 about each object")
+    flag(what, "allow-empty", "exit with 0 if no object matches")
+    flag(what, "dry-run", "copy nothing, and print what would be copied")
+    how = parser.add_argument_group("how")
+    option(how, "workers", "objects copied at once, in all; default: 16", type=_count, metavar="N")
+    option(how, "processes", "worker processes; default: one per processor", type=_count, metavar="N")
+    option(how, "memory", "MiB of content in memory, in all; default: 512, or a quarter of the memory", type=_count, metavar="MIB")
+    option(how, "deadline", "end in time for this, with exit code 75 if objects are left", type=_seconds, metavar="SECONDS")
+    option(how, "checkpoint", "file or s3://BUCKET/KEY from which a run goes on that was cut short", metavar="FILE")
+    option(how, "manifest", "file or s3://BUCKET/KEY for a JSON line per object; ending in / : a new one per run", metavar="FILE")
+    option(how, "dask", "copy on the workers of this Dask cluster", metavar="ADDRESS")
+    s3 = parser.add_argument_group("S3 and Cloud Storage")
+    option(s3, "storage-class", "storage class in S3", type=_storage_class, metavar="CLASS")
+    option(s3, "kms-key-id", "KMS key with which S3 encrypts what is written", metavar="KEY")
+    option(s3, "expected-bucket-owner", "AWS account that must own the bucket in S3", type=_account, metavar="ACCOUNT")
+    option(s3, "quota-project", "Google Cloud project that pays for requests, for requester-pays buckets", metavar="PROJECT")
+    who = parser.add_argument_group("who")
+    option(who, "audience", "full name of the workload identity pool provider")
+    option(who, "service-account", "service account to impersonate; default: none", metavar="EMAIL")
+    option(who, "config", "external_account file, in place of --audience", metavar="FILE")
+    where = parser.add_argument_group("where, for tests without a cloud")
+    option(where, "token-url", "another endpoint of Google's Security Token Service", metavar="URL")
+    option(where, "iam-credentials-endpoint", "another endpoint of the IAM Credentials API", metavar="URL")
+    option(where, "storage-endpoint", "another endpoint of Cloud Storage", metavar="URL")
+    shown = parser.add_argument_group("what is shown")
+    option(shown, "log-format", "text or json, for standard error", "text", type=_one_of("text", "json"), metavar="FORMAT")
+    levels = _one_of("debug", "info", "warning", "error")
+    option(shown, "log-level", "debug: each object; info; warning; error: failures only", "info", type=levels, metavar="LEVEL")
+    flag(shown, "no-progress", "show no progress bar, and no line per minute")
+    return parser
+
+
+def _variable(name: str) -> str:
+    return name.upper().replace("-", "_")
+
+
+def _place(text: str | None, scheme: str, name: str, prefix: str | None) -> tuple[str, str | None]:
+    """Split `gs://BUCKET/PREFIX`. The prefix is None if neither the URL nor the option has one."""
+    bucket, in_url = text or "", ""
+    if "://" in bucket:
+        found, _, rest = bucket.partition("://")
+        if found != scheme:
+            raise ConfigurationError(f"The {name} is {bucket!r}. Give a bucket's name or {scheme}://BUCKET/PREFIX.")
+        bucket, _, in_url = rest.partition("/")
+    if not bucket:
+        raise ConfigurationError(f"No {name} bucket is named: --{name} or GCP_COPYCAT_{name.upper()}.")
+    if "/" in bucket:
+        raise ConfigurationError(f"The {name} is {bucket!r}. Give a bucket's name or {scheme}://BUCKET/PREFIX.")
+    if in_url and prefix:
+        option = "prefix" if name == "source" else "destination-prefix"
+        raise ConfigurationError(f"The prefix is given twice: in --{name} and by --{option}. Give it once.")
+    return bucket, in_url or prefix
+
+
+def _invalid(kind: str, text: str, form: str) -> argparse.ArgumentTypeError:
+    return argparse.ArgumentTypeError(f"invalid {kind} value: {text!r}. Give {form}.")
+
+
+def _count(text: str) -> int:
+    if not re.fullmatch("[0-9]{1,9}", text) or not int(text):
+        raise _invalid("number", text, "a whole number of at least 1")
+    return int(text)
+
+
+def _seconds(text: str) -> float | None:
+    if text and not (re.fullmatch(r"[0-9]{1,9}(\.[0-9]+)?", text) and float(text)):
+        raise _invalid("time", text, "seconds, more than 0")
+    return float(text) if text else None
+
+
+def _age(text: str) -> timedelta | None:
+    match = re.fullmatch(r"([0-9]{1,5})([smhdw])", text)
+    if text and not match:
+        raise _invalid("age", text, "a number and a unit: 90s, 30m, 12h, 7d or 2w")
+    return timedelta(**{_UNITS[match[2]]: int(match[1])}) if match else None
+
+
+def _storage_class(text: str) -> str:
+    if text and text not in STORAGE_CLASSES:
+        raise _invalid("storage class", text, f"one of {', '.join(STORAGE_CLASSES)}")
+    return text
+
+
+def _account(text: str) -> str:
+    if text and not re.fullmatch("[0-9]{12}", text):
+        raise _invalid("account", text, "the 12 digits of an AWS account")
+    return text
+
+
+def _one_of(*values: str) -> Callable[[str], str]:
+    def choice(text: str) -> str:
+        if text.lower() not in values:
+            raise _invalid("option", text, f"one of {', '.join(values)}")
+        return text.lower()
+
+    return choice

@@ -1,0 +1,282 @@
+"""Worker processes on this machine, each with an AWS identity and Google credentials of its own.
+
+`Process` and `Pipe` are all that is used of multiprocessing: its queues and locks need semaphores, which Lambda lacks.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import queue
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnProcess
+from typing import Any
+
+from google_auth_botocore import ConfigurationError
+
+from copycat.dispatch import Dispatcher, Done
+from copycat.errors import SetupError
+from copycat.objects import Result, Task
+from copycat.settings import Settings
+
+# A process starts from nothing: one that is forked while threads run may hang.
+_CONTEXT = multiprocessing.get_context("spawn")
+# Results are gathered for so long: sending each would cost more than half of what copying a small object costs.
+_GATHER = 0.05
+_PROGRESS = 0.5
+# A process whose parent is gone ends after this, whatever it is at.
+_GRACE = 5.0
+# Deaths in a row without a result between them. An object that kills its worker is given up after three.
+_DEATHS_IN_A_ROW = 10
+
+
+@dataclass
+class _Message:
+    """What a worker process sends.
+
+    Attributes:
+        results: by number.
+        progress: bytes that S3 has received.
+        error: why the process cannot work at all.
+    """
+
+    results: list[tuple[int, Result]]
+    progress: int = 0
+    error: str | None = None
+
+
+class Processes:
+    """Workers that are processes. They are started when they are needed; one that dies is replaced.
+
+    Args:
+        settings: of the run.
+        progress: is told of bytes that S3 has received.
+    """
+
+    def __init__(self, settings: Settings, progress: Callable[[int], object]) -> None:
+        threads = max(1, settings.workers // settings.processes)
+        share = replace(settings, workers=threads, processes=1, memory=settings.memory // settings.processes)
+        self._settings = share
+        self._progress = progress
+        self._most = settings.processes
+        self._limit = 2 * settings.workers
+        self._dispatcher: Dispatcher[_Process] = Dispatcher(threads)
+        self._processes: list[_Process] = []
+        self._inbox: queue.SimpleQueue[tuple[_Process, _Message | None]] = queue.SimpleQueue()
+        self._deaths = 0
+        self._stopped = False
+
+    def has_room(self) -> bool:
+        """Tell whether more tasks would keep the processes busier."""
+        return self._dispatcher.waiting < self._limit
+
+    def is_busy(self) -> bool:
+        """Tell whether there are tasks that have not ended."""
+        return self._dispatcher.busy
+
+    def add(self, number: int, task: Task) -> None:
+        """Take a task."""
+        self._dispatcher.add(number, task)
+
+    def collect(self, seconds: float) -> list[Done]:
+        """Return tasks that have ended; wait for one, but not longer than this.
+
+        Raises:
+            SetupError: No process can begin to work.
+        """
+        if not self._stopped:
+            self._hand_out()
+        found: list[Done] = []
+        with contextlib.suppress(queue.Empty):
+            found += self._received(*self._inbox.get(timeout=seconds))
+            while True:
+                found += self._received(*self._inbox.get_nowait())
+        return found
+
+    def stop(self) -> None:
+        """Give up what has not ended."""
+        self._stopped = True
+        self._dispatcher.clear()
+        for process in self._processes:
+            process.send(None)
+
+    def close(self, seconds: float) -> list[Done]:
+        """End the processes; return the last results."""
+        self.stop()
+        end = time.monotonic() + seconds
+        found: list[Done] = []
+        while self._processes and time.monotonic() < end:
+            found += self.collect(max(0.01, min(0.5, end - time.monotonic())))
+        for process in self._processes:
+            process.kill()
+        return found
+
+    def _hand_out(self) -> None:
+        for process in self._processes:
+            process.send_some(self._dispatcher.batch(process))
+        while self._dispatcher.waiting and len(self._processes) < self._most:
+            process = _Process(self._settings, self._inbox)
+            self._processes.append(process)
+            self._dispatcher.join(process)
+            process.send_some(self._dispatcher.batch(process))
+
+    def _received(self, process: _Process, message: _Message | None) -> list[Done]:
+        if message is None:
+            return self._ended(process)
+        if message.error is not None and not self._stopped:
+            raise SetupError(message.error)
+        if message.progress:
+            self._progress(message.progress)
+        if message.results:
+            self._deaths = 0
+        return self._dispatcher.done(process, message.results)
+
+    def _ended(self, process: _Process) -> list[Done]:
+        process.kill()
+        self._processes.remove(process)
+        failed = self._dispatcher.leave(process)
+        if self._stopped:
+            self._dispatcher.clear()
+            return []
+        self._deaths = 0 if failed else self._deaths + 1
+        if self._deaths >= _DEATHS_IN_A_ROW:
+            raise SetupError(f"{self._deaths} worker processes ended one after another without a result ({process.exit}).")
+        return failed
+
+
+class _Process:
+    """A worker process as this process sees it."""
+
+    def __init__(self, settings: Settings, inbox: queue.SimpleQueue[tuple[_Process, _Message | None]]) -> None:
+        self._pipe, theirs = _CONTEXT.Pipe()
+        self._process: SpawnProcess = _CONTEXT.Process(
+            target=work, args=(settings, theirs), name="gcp_copycat worker", daemon=True
+        )
+        with _signals_blocked():
+            self._process.start()
+        theirs.close()
+        # Nothing that this process does waits for another one, which may hang: two threads do.
+        self._outbox: queue.SimpleQueue[Sequence[tuple[int, Task]] | None] = queue.SimpleQueue()
+        threading.Thread(target=self._send, name="to a worker", daemon=True).start()
+        threading.Thread(target=self._receive, args=(inbox,), name="from a worker", daemon=True).start()
+
+    @property
+    def exit(self) -> str:
+        """How it ended."""
+        code = self._process.exitcode
+        return f"signal {-code}" if code is not None and code < 0 else f"exit code {code}"
+
+    def send(self, tasks: Sequence[tuple[int, Task]] | None) -> None:
+        """Send tasks; None: it is to stop and to end."""
+        self._outbox.put(tasks)
+
+    def send_some(self, tasks: Sequence[tuple[int, Task]]) -> None:
+        """Send tasks, if there are some."""
+        if tasks:
+            self._outbox.put(tasks)
+
+    def kill(self) -> None:
+        """End it at once, if it has not ended."""
+        self._process.kill()
+        self._process.join(1)
+        self._outbox.put(())
+
+    def _send(self) -> None:
+        while (tasks := self._outbox.get()) != ():
+            try:
+                self._pipe.send(tasks)
+            except (OSError, ValueError):  # it is gone, which the other thread says
+                return
+
+    def _receive(self, inbox: queue.SimpleQueue[tuple[_Process, _Message | None]]) -> None:
+        try:
+            while True:
+                inbox.put((self, self._pipe.recv()))
+        except Exception:  # noqa: BLE001 - the end of the pipe, or half a message of a process that was killed
+            inbox.put((self, None))
+
+
+def work(settings: Settings, pipe: Connection[Any, Any]) -> None:
+    """Copy what comes through a pipe. The main function of a worker process."""
+    outbox: queue.SimpleQueue[tuple[int, Result] | None] = queue.SimpleQueue()
+    counter = _Counter()
+    from copycat.workers import Crew  # noqa: PLC0415 - the clouds' clients take a second, which this process spends
+
+    try:
+        crew = Crew(settings, settings.workers, lambda number, result: outbox.put((number, result)), counter.add)
+    except (ConfigurationError, SetupError) as error:
+        pipe.send(_Message([], error=str(error)))
+        os._exit(0)
+    sender = threading.Thread(target=_send_results, args=(pipe, outbox, counter), daemon=True)
+    sender.start()
+    with contextlib.suppress(EOFError, OSError):  # the parent is gone
+        while (tasks := pipe.recv()) is not None:
+            for number, task in tasks:
+                crew.add(number, task)
+    crew.stop.set()
+    crew.close(_GRACE)
+    outbox.put(None)
+    sender.join(_GRACE)
+    # Threads that hang in a read must not keep the process.
+    os._exit(0)
+
+
+class _Counter:
+    """Bytes, counted by several threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._count = 0
+
+    def add(self, count: int) -> None:
+        with self._lock:
+            self._count += count
+
+    def take(self) -> int:
+        with self._lock:
+            count, self._count = self._count, 0
+        return count
+
+
+def _send_results(
+    pipe: Connection[Any, Any], outbox: queue.SimpleQueue[tuple[int, Result] | None], counter: _Counter
+) -> None:
+    ended = False
+    while not ended:
+        results: list[tuple[int, Result]] = []
+        with contextlib.suppress(queue.Empty):
+            item = outbox.get(timeout=_PROGRESS)
+            if item is not None:
+                time.sleep(_GATHER)
+            while item is not None:
+                results.append(item)
+                item = outbox.get_nowait()
+            ended = True
+        count = counter.take()
+        if results or count:
+            try:
+                pipe.send(_Message(results, count))
+            except (OSError, ValueError):  # the parent is gone
+                return
+
+
+@contextlib.contextmanager
+def _signals_blocked() -> Iterator[None]:
+    """Let the process that is started here never see Ctrl-C or SIGTERM, which a terminal or systemd sends to all.
+
+    The parent does, and ends it.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -1,0 +1,225 @@
+"""copycat.cloud_storage: listings, and reads whose answers are wrong."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+
+import pytest
+from copycat.cloud_storage import CloudStorage
+from copycat.errors import CopyError, MissingError, SetupError, StoppedError, WrongAnswerError
+from google_crc32c import value
+
+from samples.gcp_copycat.conftest import Clouds
+from samples.gcp_copycat.proxy import Act, Reply, answers, changes, hang_up
+
+_CONTENT = bytes(range(256)) * 3000
+
+
+@pytest.fixture(name="side")
+def _side(clouds: Clouds) -> CloudStorage:
+    return CloudStorage(clouds.settings, clouds.stop, 2, patience=5)
+
+
+def _short(reply: Reply) -> None:
+    """Half of the bytes, and a length that says that these are all."""
+    reply.body = reply.body[: (len(reply.body) + 1) // 2]
+
+
+def _cut(reply: Reply) -> None:
+    """Half of the bytes, and then the connection ends."""
+    reply.cut = len(reply.body) // 2
+
+
+def _whole(reply: Reply) -> None:
+    """200 and everything from the first byte, whatever range was asked for."""
+    reply.status, reply.body = 200, _CONTENT
+    reply.headers.pop("content-range", None)
+
+
+def _shifted(reply: Reply) -> None:
+    reply.headers["content-range"] = f"bytes 1-{len(reply.body)}/{len(_CONTENT)}"
+
+
+def _of_another_size(reply: Reply) -> None:
+    reply.headers["content-range"] = reply.headers["content-range"].rpartition("/")[0] + "/99"
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        changes(_cut),
+        hang_up,
+        answers(503, b"busy"),
+        answers(429, b"slow down", Retry_After="0"),
+        answers(500),
+        answers(408),
+        answers(302, b"", Location="http://127.0.0.1:9/"),
+        answers(204),
+        changes(lambda reply: reply.headers.update({"x-goog-generation": "1"})),
+    ],
+    ids=["cut", "hang up", "503", "429", "500", "408", "redirect", "204", "another generation"],
+)
+def test_a_wrong_answer_costs_another_request(clouds: Clouds, side: CloudStorage, act: Act) -> None:
+    source = clouds.put("object", _CONTENT)
+    clouds.google.on("GET", "alt=media", act, times=2)
+
+    content = side.read(source)
+
+    assert (bytes(content.data), content.crc) == (_CONTENT, value(_CONTENT))
+
+
+def test_a_read_that_ends_early_is_completed_by_ranges(clouds: Clouds, side: CloudStorage) -> None:
+    """Byte by byte at the end; nothing is read twice."""
+    source = clouds.put("object", _CONTENT)
+    clouds.google.on("GET", "alt=media", changes(_short))
+
+    content = side.read(source)
+
+    assert (bytes(content.data), content.crc) == (_CONTENT, value(_CONTENT))
+    ranges = [request.headers.get("Range") for request in clouds.google.seen("GET", "alt=media")]
+    assert ranges[:3] == [None, f"bytes=384000-{len(_CONTENT) - 1}", f"bytes=576000-{len(_CONTENT) - 1}"]
+
+
+@pytest.mark.parametrize("change", [_whole, _shifted, _of_another_size])
+def test_a_range_that_was_not_asked_for_is_not_taken(
+    clouds: Clouds, side: CloudStorage, change: Callable[[Reply], None]
+) -> None:
+    source = clouds.put("object", _CONTENT)
+    clouds.google.on("GET", "alt=media", changes(change), times=2)
+
+    assert bytes(side.read(source, 1000, 500).data) == _CONTENT[1000:1500]
+
+    clouds.google.clear()
+    clouds.google.on("GET", "alt=media", changes(change))
+    with pytest.raises(WrongAnswerError):
+        side.read(source, 1000, 500)
+    assert len(clouds.google.seen("GET", "alt=media")) == 5
+
+
+def test_answers_without_content_do_not_go_on_for_ever(clouds: Clouds, side: CloudStorage) -> None:
+    source = clouds.put("object", _CONTENT)
+    clouds.google.on("GET", "alt=media", answers(200, b""))
+
+    with pytest.raises(CopyError, match="none of the 768000 bytes"):
+        side.read(source)
+
+
+def test_a_generation_that_was_replaced_is_missing(clouds: Clouds, side: CloudStorage) -> None:
+    source = clouds.put("object", b"old")
+    clouds.put("object", b"new")
+
+    with pytest.raises(MissingError, match="deleted or replaced"):
+        side.read(source)
+
+
+def test_what_is_stored_with_gzip_is_read_as_it_is_stored(clouds: Clouds, side: CloudStorage) -> None:
+    source = clouds.put("object", _CONTENT, content_encoding="gzip")
+
+    assert bytes(side.read(source).data) == _CONTENT
+    [request] = clouds.google.seen("GET", "alt=media")
+    assert request.headers["Accept-Encoding"] == "gzip"
+
+
+def test_the_listing_goes_on_after_a_name(clouds: Clouds, side: CloudStorage) -> None:
+    """In the order of the names' bytes, page by page, without the name itself."""
+    names = ["a", "a/", "a/1", "a/b c", "a/ü", "a/😀", "b"]
+    for name in names:
+        clouds.put(name, b"x")
+
+    assert [each.name for each in side.page("")[0]] == names
+    assert [each.name for each in side.page("a/")[0]] == names[1:6]
+
+
+def test_an_object_is_listed_with_all_that_a_copy_needs(clouds: Clouds) -> None:
+    source = clouds.put("object", b"hello", metadata={"a": "b"}, content_type="text/plain", cache_control="no-store")
+
+    assert (source.size, source.crc32c, source.md5) == (5, "mnG7TA==", "XUFAKrxLKna5cZ2REBfFkg==")
+    assert (source.metadata, source.content_type, source.cache_control) == ((("a", "b"),), "text/plain", "no-store")
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'{"items": [{}]}', b'{"items": 7}', b'{"items": [{"name": "a", "size": "x"}]}'])
+def test_a_listing_that_cannot_be_read_is_asked_for_again(clouds: Clouds, side: CloudStorage, body: bytes) -> None:
+    clouds.put("object", b"x")
+    clouds.google.on("GET", "/o?", answers(200, body), times=2)
+
+    assert [each.name for each in side.page("")[0]] == ["object"]
+
+
+def _error(status: int, message: str, reason: str = "") -> Act:
+    return answers(status, json.dumps({"error": {"message": message, "errors": [{"reason": reason}]}}).encode())
+
+
+@pytest.mark.parametrize(
+    ("act", "words"),
+    [
+        (_error(404, "The specified bucket does not exist."), "Cloud Storage has no bucket 'from-"),
+        (_error(403, "x does not have storage.objects.list access"), "denied storage.objects.list on bucket 'from-"),
+        (_error(400, "Bucket is a requester pays bucket but no user project provided."), "requires --quota-project"),
+        (answers(401, b"no"), "rejected the access token"),
+    ],
+    ids=["bucket", "permission", "requester pays", "token"],
+)
+def test_what_no_object_can_be_copied_without_names_bucket_and_permission(
+    clouds: Clouds, side: CloudStorage, act: Act, words: str
+) -> None:
+    clouds.google.on("GET", "/o?", act)
+
+    with pytest.raises(SetupError, match=words):
+        side.page("")
+
+
+def test_the_quota_project_pays_for_every_request(clouds: Clouds) -> None:
+    source = clouds.put("object", b"x")
+    clouds.set(quota_project="payer")
+    clouds.google.clear()
+    side = CloudStorage(clouds.settings, clouds.stop)
+
+    side.page("")
+    side.describe("object")
+    side.read(source)
+
+    assert len(clouds.google.requests) == 3
+    assert all("userProject=payer" in request.path for request in clouds.google.requests)
+
+
+def test_a_token_that_was_revoked_is_replaced(clouds: Clouds, side: CloudStorage) -> None:
+    clouds.put("object", b"x")
+    clouds.google.on("GET", "/o?", answers(401, b"revoked"), times=1)
+
+    assert [each.name for each in side.page("")[0]] == ["object"]
+
+
+def test_no_redirect_takes_the_token_elsewhere(clouds: Clouds, side: CloudStorage) -> None:
+    source = clouds.put("object", b"x")
+    clouds.google.on("GET", "alt=media", answers(307, b"", Location=f"{clouds.google.url}/elsewhere"))
+
+    with pytest.raises(CopyError, match="HTTP 307"):
+        side.read(source)
+    assert clouds.google.seen("GET", "elsewhere") == []
+
+
+def test_a_stop_ends_a_read(clouds: Clouds) -> None:
+    source = clouds.put("object", _CONTENT)
+    stop = threading.Event()
+    side = CloudStorage(clouds.settings, stop)
+    clouds.google.on("GET", "alt=media", changes(lambda reply: stop.set()))
+
+    with pytest.raises(StoppedError):
+        side.read(source)
+
+
+def test_a_proxy_and_certificates_of_the_environment_are_used(
+    clouds: Clouds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = clouds.put("object", b"hello")
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    side = CloudStorage(clouds.settings, clouds.stop)
+    monkeypatch.setenv("http_proxy", clouds.google.url)
+    side = CloudStorage(clouds.settings, clouds.stop)
+    clouds.google.when(lambda request: request.path.startswith("http://"), answers(418, b"through the proxy"))
+
+    with pytest.raises(CopyError, match="through the proxy"):
+        side.read(source)

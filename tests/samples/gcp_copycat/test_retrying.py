@@ -1,0 +1,218 @@
+"""copycat.retrying and copycat.memory: how long, how often, how many at once."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+from copycat.errors import CopyError, Failure, OutageError, StoppedError
+from copycat.memory import Budget
+from copycat.retrying import Side
+
+
+class _Cloud:
+    """A clock, a stop that waits in no time, and answers."""
+
+    def __init__(self, *answers: str, after: str = "fine") -> None:
+        self.now = 0.0
+        self.answers = list(answers)
+        self.after = after
+        self.waits: list[float] = []
+        self.requests = 0
+
+    def is_set(self) -> bool:
+        return False
+
+    def wait(self, seconds: float) -> bool:
+        self.waits.append(seconds)
+        self.now += seconds
+        return False
+
+    def send(self) -> str:
+        self.requests += 1
+        answer = self.answers.pop(0) if self.answers else self.after
+        if answer != "fine":
+            raise RuntimeError(answer)
+        return answer
+
+    def side(self, connections: int = 8) -> Side:
+        return Side("S3", self.judge, self, connections, clock=lambda: self.now)  # type: ignore[arg-type]
+
+    def judge(self, error: Exception) -> Failure | None:
+        kind = str(error)
+        if kind == "bug":
+            return None
+        return Failure(
+            CopyError(kind),
+            transient=kind != "no",
+            throttled=kind == "slow",
+            retry_after=30 if kind == "slow" else 0,
+            tries=5 if kind == "wrong" else None,
+        )
+
+
+def test_an_outage_of_nine_minutes_costs_time() -> None:
+    cloud = _Cloud(after="away")
+    side = cloud.side()
+    cloud.wait = lambda seconds: (setattr(cloud, "now", cloud.now + seconds), setattr(cloud, "after", "fine" if cloud.now > 540 else "away")) and False  # type: ignore[func-returns-value, method-assign]
+
+    assert side.call(cloud.send) == "fine"
+
+
+def test_a_longer_outage_ends_with_its_own_error() -> None:
+    cloud = _Cloud(after="away")
+
+    with pytest.raises(OutageError, match="S3 has not answered for 10 minutes: away"):
+        cloud.side().call(cloud.send)
+    assert 600 <= cloud.now < 620
+    assert cloud.requests < 200
+
+
+def test_an_outage_is_none_of_one_object_even_if_others_succeeded_before_it() -> None:
+    cloud = _Cloud("away", "fine", after="away")
+    side = cloud.side()
+    side.call(cloud.send)
+
+    with pytest.raises(OutageError):
+        side.call(cloud.send)
+
+
+def test_one_request_that_always_fails_is_given_up_while_others_succeed() -> None:
+    cloud = _Cloud(after="away")
+    side = cloud.side()
+
+    def send() -> str:
+        side.call(lambda: "others")
+        return cloud.send()
+
+    with pytest.raises(CopyError, match=r"away \(tried 27 times\)") as caught:
+        side.call(send)
+    assert not isinstance(caught.value, OutageError)
+
+
+def test_wrong_answers_are_few() -> None:
+    cloud = _Cloud(after="wrong")
+
+    with pytest.raises(CopyError, match="^wrong$"):
+        cloud.side().call(cloud.send)
+    assert cloud.requests == 5
+
+
+def test_what_does_not_pass_is_not_tried_again() -> None:
+    cloud = _Cloud(after="no")
+
+    with pytest.raises(CopyError, match="^no$"):
+        cloud.side().call(cloud.send)
+    assert cloud.requests == 1
+
+
+def test_what_is_no_error_of_the_cloud_passes_unchanged() -> None:
+    cloud = _Cloud(after="bug")
+
+    with pytest.raises(RuntimeError, match="bug"):
+        cloud.side().call(cloud.send)
+    assert cloud.requests == 1
+
+
+def test_waits_grow_and_differ_and_heed_the_server() -> None:
+    cloud = _Cloud(*["away"] * 8, "slow")
+
+    cloud.side().call(cloud.send)
+
+    assert all(0.125 * 2**n <= seconds <= 0.25 * 2**n for n, seconds in enumerate(cloud.waits[:5]))
+    assert cloud.waits[8] >= 30
+    assert len(set(cloud.waits)) == len(cloud.waits)
+
+
+def test_throttling_halves_the_requests_at_once_and_success_brings_them_back() -> None:
+    cloud = _Cloud()
+    side = cloud.side(connections=8)
+    running: list[int] = [0, 0]
+    lock = threading.Lock()
+    free = threading.Event()
+
+    def send() -> str:
+        with lock:
+            running[0] += 1
+            running[1] = max(running[1], running[0])
+        free.wait(0.05)
+        with lock:
+            running[0] -= 1
+        return "fine"
+
+    def most_at_once() -> int:
+        running[1] = 0
+        threads = [threading.Thread(target=side.call, args=(send,)) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(30)
+        return running[1]
+
+    cloud.answers = ["slow", "slow"]
+    side.call(cloud.send)
+    assert most_at_once() <= 3  # 8, 4, 2, and what succeeds raises it
+
+    for _ in range(60):
+        side.call(lambda: "fine")
+    free.set()
+    assert side._throttle._limit == 8
+
+
+def test_a_stop_ends_every_wait() -> None:
+    cloud = _Cloud(after="away")
+    stop = threading.Event()
+    side = Side("S3", cloud.judge, stop, 1)
+    caught: list[BaseException] = []
+
+    def call() -> None:
+        try:
+            side.call(cloud.send)
+        except StoppedError as error:
+            caught.append(error)
+
+    threads = [threading.Thread(target=call) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    stop.set()
+    for thread in threads:
+        thread.join(10)
+
+    assert len(caught) == 3
+
+
+def test_memory_is_never_more_than_the_budget_and_a_large_piece_goes_alone() -> None:
+    budget = Budget(10, threading.Event())
+    lock = threading.Lock()
+    held: list[int] = []
+    peaks: list[list[int]] = []
+
+    def hold(size: int) -> None:
+        with budget.hold(size):
+            with lock:
+                held.append(size)
+                peaks.append(list(held))
+            threading.Event().wait(0.005)
+            with lock:
+                held.remove(size)
+
+    threads = [threading.Thread(target=hold, args=(size,)) for size in (4, 4, 4, 25, 1, 9, 2, 25, 3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+
+    assert len(peaks) == 9
+    assert all(sum(peak) <= 10 or peak == [25] for peak in peaks)
+
+
+def test_a_stop_ends_the_wait_for_memory() -> None:
+    stop = threading.Event()
+    budget = Budget(10, stop)
+    with budget.hold(10):
+        stop.set()
+        with pytest.raises(StoppedError), budget.hold(1):
+            pass
+    stop.clear()
+    with budget.hold(10):
+        pass
