@@ -19,8 +19,8 @@ from xml.sax.saxutils import escape
 
 import google_crc32c
 
-SMALL, SMALL_SIZE = 20_000, 1024
-LARGE_SIZE = 2 << 30
+from bench.contestants import LARGE_SIZE, SMALL, SMALL_SIZE
+
 _BLOCK = bytes(range(256)) * (1 << 12)  # 1 MiB, which the large object repeats
 _PAGE = 1000
 _KEPT = 1 << 16  # bytes: a longer body is dropped
@@ -45,7 +45,7 @@ class Http(asyncio.BufferedProtocol):
         self._transport = transport
         transport.set_write_buffer_limits(1 << 20)
 
-    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - one size is enough
+    def get_buffer(self, sizehint: int) -> memoryview:
         return self._buffer
 
     def buffer_updated(self, nbytes: int) -> None:
@@ -183,7 +183,7 @@ class Storage(Http):
     bucket: Bucket
     pages: dict[str, bytes] = {}  # noqa: RUF012 - one bucket a process
 
-    def answer(self, method: str, path: str, query: str, body: bytes) -> None:  # noqa: ARG002
+    def answer(self, method: str, path: str, query: str, body: bytes) -> None:
         _, separator, name = unquote(path).partition("/o/")
         number = name.removeprefix("small/")
         if not separator:
@@ -307,7 +307,7 @@ class S3(Http):
             content += f"<NextContinuationToken>{last}</NextContinuationToken><NextMarker>{last}</NextMarker>"
         self._xml("ListBucketResult", content + "".join([self.objects[key][1] for key in found]))
 
-    def _in_parts(self, method: str, key: str, asked: dict[str, str], body: bytes) -> None:  # noqa: ARG002
+    def _in_parts(self, method: str, key: str, asked: dict[str, str], body: bytes) -> None:
         upload = asked.get("uploadId", "")
         crc = self.header(b"x-amz-checksum-crc32c")
         if method == "POST" and "uploads" in asked:
@@ -327,7 +327,9 @@ class S3(Http):
             etag = f"{hashlib.md5(digests).hexdigest()}-{len(parts)}"
             checksum = f"x-amz-checksum-crc32c: {crc}\r\nx-amz-checksum-type: FULL_OBJECT\r\n" if crc else ""
             self._keep(key, sum(size for _, size in parts.values()), etag, kept + checksum)
-            content = f"<Location>s3</Location><Bucket>bucket</Bucket><Key>{escape(key)}</Key><ETag>&quot;{etag}&quot;</ETag>"
+            content = (
+                f"<Location>s3</Location><Bucket>bucket</Bucket><Key>{escape(key)}</Key><ETag>&quot;{etag}&quot;</ETag>"
+            )
             if crc:
                 content += f"<ChecksumCRC32C>{crc}</ChecksumCRC32C><ChecksumType>FULL_OBJECT</ChecksumType>"
             self._xml("CompleteMultipartUploadResult", content)
@@ -347,7 +349,9 @@ async def _main(kind: str) -> None:
     if kind == "storage":
         Storage.bucket = Bucket()
     gc.disable()  # no cycles are made, and a pause would count as the client's
-    server = await asyncio.get_running_loop().create_server(Storage if kind == "storage" else S3, "127.0.0.1", 0, backlog=1024)
+    server = await asyncio.get_running_loop().create_server(
+        Storage if kind == "storage" else S3, "127.0.0.1", 0, backlog=1024
+    )
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
 
