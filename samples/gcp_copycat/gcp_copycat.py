@@ -37,12 +37,12 @@ def main(arguments: Sequence[str] | None = None, environment: Mapping[str, str] 
         0: every object is there; 1: some are not; 2: a setting is invalid, or a bucket, an identity or a permission is
         missing; 75: an outage or the deadline ended it, start it again; 130, 143: SIGINT or SIGTERM ended it.
     """
-    from google_auth_botocore import ConfigurationError  # noqa: PLC0415
-
     from copycat import arguments as command_line  # noqa: PLC0415
     from copycat.progress import Log  # noqa: PLC0415
     from copycat.run import WRONG, Stopper, run  # noqa: PLC0415
     from copycat.settings import Options  # noqa: PLC0415
+
+    from google_auth_botocore import ConfigurationError  # noqa: PLC0415
 
     start = time.monotonic()
     try:
@@ -60,7 +60,14 @@ def main(arguments: Sequence[str] | None = None, environment: Mapping[str, str] 
         log.write(logging.ERROR, "ended", text, {"message": ended.message, "exit_code": ended.code})
     if ended.code != WRONG or any(ended.summary.objects.values()):
         if options.log_format == "json":
-            print(json.dumps({"event": "summary", **ended.summary.machine_readable(ended.code, seconds, dry_run=settings.dry_run)}))
+            print(
+                json.dumps(
+                    {
+                        "event": "summary",
+                        **ended.summary.machine_readable(ended.code, seconds, dry_run=settings.dry_run),
+                    }
+                )
+            )
         else:
             print(ended.summary.text(seconds, dry_run=settings.dry_run))
     return ended.code

@@ -101,11 +101,14 @@ class Copycat:
             assert process.poll() is None, process.communicate(timeout=60)
             time.sleep(0.05)
 
+    def listed(self) -> list[str]:
+        """The names of the objects in the destination."""
+        pages = self.sandbox.s3_client().get_paginator("list_objects_v2").paginate(Bucket=self.destination)
+        return [item["Key"] for page in pages for item in page.get("Contents", ())]
+
     def copied(self) -> dict[str, bytes]:
         """The objects in the destination."""
-        s3 = self.sandbox.s3_client()
-        listed = s3.list_objects_v2(Bucket=self.destination).get("Contents", ())
-        return {item["Key"]: self.get(item["Key"])["Body"].read() for item in listed}
+        return {key: self.get(key)["Body"].read() for key in self.listed()}
 
     def get(self, key: str) -> Any:
         """An object in the destination."""
@@ -137,7 +140,9 @@ def _copycat(sandbox: Sandbox, tmp_path: Path) -> Copycat:
 def _function(copycat: Copycat, monkeypatch: pytest.MonkeyPatch) -> Any:
     """The application in this process, as Lambda has it: its module."""
     import gcp_copycat
+    from copycat.settings import google_credentials
 
+    google_credentials.cache_clear()  # as in an environment of its own
     for name, value in copycat.environment.items():
         monkeypatch.setenv(name, value)
     assert os.environ["AWS_EC2_METADATA_DISABLED"] == "false"

@@ -8,10 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, NoReturn
 
-from google_auth_botocore import ConfigurationError
-
 from copycat import machine
 from copycat.settings import Options, Settings
+from google_auth_botocore import ConfigurationError
 
 # https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html, without those of buckets of other kinds.
 STORAGE_CLASSES = (
@@ -154,16 +153,34 @@ def _parser(environment: Mapping[str, str], *, raises: bool) -> _Parser:
     how = parser.add_argument_group("how")
     option(how, "workers", "objects copied at once, in all; default: 16", type=_count, metavar="N")
     option(how, "processes", "worker processes; default: one per processor", type=_count, metavar="N")
-    option(how, "memory", "MiB of content in memory, in all; default: 512, or a quarter of the memory", type=_count, metavar="MIB")
-    option(how, "deadline", "end in time for this, with exit code 75 if objects are left", type=_seconds, metavar="SECONDS")
+    option(
+        how,
+        "memory",
+        "MiB of content in memory, in all; default: 512, or a quarter of the memory",
+        type=_count,
+        metavar="MIB",
+    )
+    option(
+        how, "deadline", "end in time for this, with exit code 75 if objects are left", type=_seconds, metavar="SECONDS"
+    )
     option(how, "checkpoint", "file or s3://BUCKET/KEY from which a run goes on that was cut short", metavar="FILE")
-    option(how, "manifest", "file or s3://BUCKET/KEY for a JSON line per object; ending in / : a new one per run", metavar="FILE")
+    option(
+        how,
+        "manifest",
+        "file or s3://BUCKET/KEY for a JSON line per object; ending in / : a new one per run",
+        metavar="FILE",
+    )
     option(how, "dask", "copy on the workers of this Dask cluster", metavar="ADDRESS")
     s3 = parser.add_argument_group("S3 and Cloud Storage")
     option(s3, "storage-class", "storage class in S3", type=_storage_class, metavar="CLASS")
     option(s3, "kms-key-id", "KMS key with which S3 encrypts what is written", metavar="KEY")
     option(s3, "expected-bucket-owner", "AWS account that must own the bucket in S3", type=_account, metavar="ACCOUNT")
-    option(s3, "quota-project", "Google Cloud project that pays for requests, for requester-pays buckets", metavar="PROJECT")
+    option(
+        s3,
+        "quota-project",
+        "Google Cloud project that pays for requests, for requester-pays buckets",
+        metavar="PROJECT",
+    )
     who = parser.add_argument_group("who")
     option(who, "audience", "full name of the workload identity pool provider")
     option(who, "service-account", "service account to impersonate; default: none", metavar="EMAIL")
@@ -173,9 +190,18 @@ def _parser(environment: Mapping[str, str], *, raises: bool) -> _Parser:
     option(where, "iam-credentials-endpoint", "another endpoint of the IAM Credentials API", metavar="URL")
     option(where, "storage-endpoint", "another endpoint of Cloud Storage", metavar="URL")
     shown = parser.add_argument_group("what is shown")
-    option(shown, "log-format", "text or json, for standard error", "text", type=_one_of("text", "json"), metavar="FORMAT")
+    option(
+        shown, "log-format", "text or json, for standard error", "text", type=_one_of("text", "json"), metavar="FORMAT"
+    )
     levels = _one_of("debug", "info", "warning", "error")
-    option(shown, "log-level", "debug: each object; info; warning; error: failures only", "info", type=levels, metavar="LEVEL")
+    option(
+        shown,
+        "log-level",
+        "debug: each object; info; warning; error: failures only",
+        "info",
+        type=levels,
+        metavar="LEVEL",
+    )
     flag(shown, "no-progress", "show no progress bar, and no line per minute")
     return parser
 

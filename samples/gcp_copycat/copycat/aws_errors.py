@@ -11,6 +11,7 @@ from botocore import exceptions, parsers
 from copycat.errors import (
     TRIES_FOR_WRONG_ANSWERS,
     ConditionError,
+    CopyCatError,
     CopyError,
     Failure,
     MissingError,
@@ -45,8 +46,8 @@ _THROTTLES = {
     "BandwidthLimitExceeded",
     "KMS.ThrottlingException",
 }
-# What arrived is not what was sent, or did not arrive in time.
-_TRANSIENT = {"RequestTimeout", "IncompleteBody", "OperationAborted", "InternalError", "RequestTimeTooSkewed"}
+_TRANSIENT = {"RequestTimeout", "IncompleteBody", "OperationAborted", "InternalError"}
+# What arrived is not what was sent.
 _DAMAGED = {"BadDigest", "XAmzContentChecksumMismatch", "XAmzContentSHA256Mismatch", "InvalidDigest"}
 _IDENTITY = {
     "ExpiredToken",
@@ -54,6 +55,7 @@ _IDENTITY = {
     "InvalidAccessKeyId",
     "InvalidClientTokenId",
     "InvalidToken",
+    "RequestTimeTooSkewed",
     "SignatureDoesNotMatch",
     "UnrecognizedClientException",
 }
@@ -108,10 +110,14 @@ def _of_an_answer(settings: Settings, error: exceptions.ClientError) -> Failure:
     code = str(response.get("Error", {}).get("Code", ""))
     operation = error.operation_name
     said = f"{operation}, HTTP {status}, {code}: {sentence(response.get('Error', {}).get('Message', ''))}"
-    bucket = f"bucket '{settings.destination}'"
-    wait = retry_after(response.get("ResponseMetadata", {}).get("HTTPHeaders", {}))
     if code in _CONDITION or status == 412:
         return Failure(ConditionError(f"S3 has another object than before ({said})"))
+    return _passing(status, code, said, response) or Failure(_lasting(settings, status, code, operation, said))
+
+
+def _passing(status: int, code: str, said: str, response: Mapping[str, Any]) -> Failure | None:
+    """Return what trying again may help against."""
+    wait = retry_after(response.get("ResponseMetadata", {}).get("HTTPHeaders", {}))
     if code in _THROTTLES or status in {429, 503}:
         slower = CopyError(f"S3 asks for fewer requests ({said})")
         return Failure(slower, transient=True, throttled=True, retry_after=wait)
@@ -120,21 +126,27 @@ def _of_an_answer(settings: Settings, error: exceptions.ClientError) -> Failure:
     if code in _DAMAGED or status < 400:
         damaged = WrongS3AnswerError(f"S3 received other bytes or gave a wrong answer ({said})")
         return Failure(damaged, transient=True, tries=TRIES_FOR_WRONG_ANSWERS)
+    return None
+
+
+def _lasting(settings: Settings, status: int, code: str, operation: str, said: str) -> CopyCatError:
+    """Return what trying again does not help against."""
+    bucket = f"bucket '{settings.destination}'"
     if operation not in _PERMISSIONS:  # botocore has asked another service for keys
-        return Failure(SetupError(f"AWS gives no keys ({said})"))
+        return SetupError(f"AWS gives no keys ({said})")
     if code in _IDENTITY:
-        return Failure(SetupError(f"AWS rejected the keys ({said})"))
+        return SetupError(f"AWS rejected the keys ({said})")
     if code in _SETTINGS or code.startswith("KMS."):
-        return Failure(SetupError(f"S3 cannot write to {bucket} ({said})"))
+        return SetupError(f"S3 cannot write to {bucket} ({said})")
     if status == 403:
         permission = _PERMISSIONS.get(operation, operation)
         if settings.kms_key_id and permission == "s3:PutObject":
             permission += ", kms:GenerateDataKey or kms:Decrypt"
         if settings.expected_bucket_owner:
             bucket += f", or account {settings.expected_bucket_owner} does not own it"
-        return Failure(SetupError(f"S3 denied {permission} on {bucket} ({said})"))
+        return SetupError(f"S3 denied {permission} on {bucket} ({said})")
     if code in _MISSING:
         if operation.startswith("List") and operation != "ListParts":
-            return Failure(SetupError(f"S3 has no {bucket} ({said})"))
-        return Failure(MissingError(f"it was deleted from S3 meanwhile ({said})"))
-    return Failure(CopyError(f"S3 rejected the request ({said})"))
+            return SetupError(f"S3 has no {bucket} ({said})")
+        return MissingError(f"it was deleted from S3 meanwhile ({said})")
+    return CopyError(f"S3 rejected the request ({said})")

@@ -6,9 +6,8 @@ takes on objects of its own, and its retries know neither the end of a run nor a
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import json
-import os
 import threading
 from collections.abc import Mapping
 from functools import partial
@@ -16,11 +15,11 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 import google_crc32c
-import requests
 import urllib3
 from google.auth.transport.urllib3 import AuthorizedHttp
 
 from copycat.errors import StoppedError
+from copycat.google_connections import Reply, connections_to
 from copycat.google_errors import GoogleError, WrongGoogleAnswerError, judge
 from copycat.objects import SourceObject
 from copycat.retrying import PATIENCE, Side
@@ -55,7 +54,7 @@ class CloudStorage:
         self._objects = f"{endpoint}/storage/v1/b/{quote(settings.source, safe='')}/o"
         self._project = {"userProject": settings.quota_project} if settings.quota_project else {}
         self._stop = stop
-        self._http = AuthorizedHttp(settings.credentials(), http=_http(endpoint, connections))
+        self._http = AuthorizedHttp(settings.credentials(), http=connections_to(endpoint, connections))
         self._side = Side("Cloud Storage", partial(judge, settings), stop, connections, patience=patience)
 
     def page(self, prefix: str, after: str = "", token: str | None = None) -> tuple[list[SourceObject], str | None]:
@@ -137,7 +136,9 @@ class CloudStorage:
                     break
                 content.append(piece)
         if content.filled == before:
-            raise WrongGoogleAnswerError(f"Cloud Storage sent none of the {content.missing} bytes that it was asked for")
+            raise WrongGoogleAnswerError(
+                f"Cloud Storage sent none of the {content.missing} bytes that it was asked for"
+            )
 
     def _json(self, url: str, query: Mapping[str, str], permission: str) -> dict[str, Any]:
         with self._open(f"{url}?{urlencode({**query, **self._project})}", _HEADERS, permission) as reply:
@@ -152,15 +153,15 @@ class CloudStorage:
             raise WrongGoogleAnswerError("Cloud Storage's answer is not a JSON object")
         return found
 
-    def _open(self, url: str, headers: Mapping[str, str], permission: str) -> _Reply:
+    def _open(self, url: str, headers: Mapping[str, str], permission: str) -> Reply:
         """Send a request. It follows no redirect, which would take the token elsewhere."""
         reply = self._http.urlopen(
             "GET", url, headers=headers, preload_content=False, redirect=False, retries=False, timeout=_TIMEOUT
         )
         if reply.status >= 300:
-            with _Reply(reply) as refused:
+            with Reply(reply) as refused:
                 raise GoogleError(reply.status, reply.headers, refused.read(1 << 16, decode_content=True), permission)
-        return _Reply(reply)
+        return Reply(reply)
 
 
 class Content:
@@ -202,26 +203,7 @@ class Content:
                 self.hashes[name] = value
 
 
-class _Reply:
-    """A reply whose connection is used again if it was read to its end, and closed if not."""
-
-    def __init__(self, reply: urllib3.BaseHTTPResponse) -> None:
-        self.status = reply.status
-        self.headers: Mapping[str, str] = reply.headers
-        self.read = reply.read
-        self._reply = reply
-
-    def __enter__(self) -> _Reply:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is None and not self._reply.read(1):
-            self._reply.release_conn()
-        else:
-            self._reply.close()
-
-
-def _check(reply: _Reply, source: SourceObject, wanted: tuple[int, int] | None) -> None:
+def _check(reply: Reply, source: SourceObject, wanted: tuple[int, int] | None) -> None:
     """Check that a reply is the range of the generation that it was asked for.
 
     Raises:
@@ -249,7 +231,9 @@ def _object(item: Mapping[str, Any]) -> SourceObject:
     try:
         return _parsed(item)
     except (KeyError, ValueError, TypeError, AttributeError) as error:
-        raise WrongGoogleAnswerError(f"Cloud Storage described an object in a form that cannot be read: {error!r}") from error
+        raise WrongGoogleAnswerError(
+            f"Cloud Storage described an object in a form that cannot be read: {error!r}"
+        ) from error
 
 
 def _parsed(item: Mapping[str, Any]) -> SourceObject:
@@ -258,7 +242,7 @@ def _parsed(item: Mapping[str, Any]) -> SourceObject:
         generation=int(item["generation"]),
         metageneration=int(item["metageneration"]),
         size=int(item["size"]),
-        updated=datetime.datetime.fromisoformat(item["updated"].replace("Z", "+00:00")),
+        updated=dt.datetime.fromisoformat(item["updated"].replace("Z", "+00:00")),
         crc32c=item.get("crc32c"),
         md5=item.get("md5Hash"),
         content_type=item.get("contentType"),
@@ -270,20 +254,3 @@ def _parsed(item: Mapping[str, Any]) -> SourceObject:
         kms_key=item.get("kmsKeyName"),
         storage_class=item.get("storageClass"),
     )
-
-
-def _http(endpoint: str, connections: int) -> urllib3.PoolManager:
-    """Return connections with the proxy and the certificates that requests would use, from the environment."""
-    with requests.Session() as session:
-        chosen = session.merge_environment_settings(endpoint, {}, stream=None, verify=None, cert=None)
-    verify = chosen["verify"]
-    options: dict[str, Any] = {"maxsize": connections, "block": False}
-    if isinstance(verify, (str, os.PathLike)):
-        options["ca_cert_dir" if os.path.isdir(verify) else "ca_certs"] = os.fspath(verify)  # noqa: PTH112
-    else:
-        options["ca_certs"] = requests.certs.where()
-    proxy = requests.utils.select_proxy(endpoint, chosen["proxies"])
-    if proxy:
-        headers = requests.adapters.HTTPAdapter().proxy_headers(proxy)
-        return urllib3.ProxyManager(proxy, proxy_headers=headers, **options)
-    return urllib3.PoolManager(**options)

@@ -90,7 +90,8 @@ class Copier:
         """
         started = time.monotonic()
         copied = _Copied(task.source)
-        reason, error = None, None
+        reason: str | None = None
+        error: Exception | None = None
         try:
             self._copy(task, copied)
         except CopyCatError as caught:
@@ -125,30 +126,36 @@ class Copier:
             raise CopyError(f"its key would have {length} bytes, and S3 takes 1 to {_LONGEST_KEY}")
         decision = decide(task.source, task.destination, check_metadata=self._settings.check_metadata)
         if decision is Decision.SKIP:
-            copied.outcome, copied.etag = Outcome.SKIPPED, task.destination and task.destination.etag
+            copied.outcome = Outcome.SKIPPED
+            copied.etag = task.destination.etag if task.destination else None
             return
         # S3 is asked for what is to be replaced: its entity tag is the condition of the write, and its generation tells
         # whether another run has copied a newer one meanwhile.
-        head = self._s3.head(task.key) if task.destination else None
+        self._until_it_is_there(task.key, copied, self._s3.head(task.key) if task.destination else None)
+
+    def _until_it_is_there(self, key: str, copied: _Copied, head: Head | None) -> None:
+        """Write an object, and look at both sides again when one of them has changed meanwhile."""
         problem: CopyError = CopyError("it did not come to rest")
         for number in range(_ROUNDS):
             if self._is_there(copied, head):
                 return
             if number or (head and head.origin and head.origin.generation > copied.source.generation):
-                newest = self._google.describe(task.source.name)
-                if newest.generation != copied.source.generation:
+                newest = self._google.describe(copied.source.name)
+                seen = (copied.source.generation, copied.source.metageneration)
+                if (newest.generation, newest.metageneration) != seen:
                     copied.source = newest
                     if self._is_there(copied, head):
                         return
             try:
-                if self._write(task.key, copied, head):
+                if self._write(key, copied, head):
                     copied.outcome = Outcome.COPIED
                     return
                 problem = CopyError("S3 did not confirm its checksum, and does not have it")
             except (ConditionError, MissingError) as error:
                 problem = error
-            head = self._s3.head(task.key)
+            head = self._s3.head(key)
         if not self._is_there(copied, head):
+            self._large.discard(key)
             raise CopyError(f"{problem} (tried {_ROUNDS} times)")
 
     def _is_there(self, copied: _Copied, head: Head | None) -> bool:

@@ -11,8 +11,10 @@ from typing import Generic, TypeVar
 from copycat.objects import DestinationObject, Outcome, Result, Task
 
 _W = TypeVar("_W", bound=Hashable)
-# An object during which three workers died is what kills them.
-_DEATHS = 3
+# After two deaths a worker gets an object alone: the others that it worked on are not to blame. After three more, and
+# with no other object to blame, the object is what kills them. A worker may also be killed by chance, so one is no proof.
+_DEATHS_TOGETHER = 2
+_DEATHS = _DEATHS_TOGETHER + 3
 # Tasks for each thread that a worker may have at once, so that none waits for the next; and the bytes of all of them
 # beyond one per thread, so that no worker has a queue of large objects while another one is idle.
 _PER_THREAD = 6
@@ -126,7 +128,7 @@ class Dispatcher(Generic[_W]):
                 given.deaths += 1
             # It may be in S3, although the worker did not live to say so.
             given.task = dataclasses.replace(given.task, destination=_unknown(given.task))
-            if given.deaths < _DEATHS - 1:
+            if given.deaths < _DEATHS_TOGETHER:
                 again.append(given)
             elif given.deaths < _DEATHS:
                 self._suspects.append(given)
@@ -134,6 +136,14 @@ class Dispatcher(Generic[_W]):
                 failed.append(Done(given.number, given.task, _killer(given.task)))
         self._waiting.extendleft(reversed(again))
         return failed
+
+    def again(self, name: _W, numbers: Iterable[int]) -> None:
+        """Give tasks to others, or to the same worker again, if no result of them has come."""
+        worker = self._workers.get(name, _Worker())
+        for given in [worker.given.pop(number) for number in numbers if number in worker.given]:
+            worker.size -= given.task.source.size
+            given.task = dataclasses.replace(given.task, destination=_unknown(given.task))
+            self._waiting.appendleft(given)
 
     def clear(self) -> None:
         """Forget the tasks that no worker has."""

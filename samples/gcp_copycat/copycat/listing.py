@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import itertools
 import queue
 import re
 import threading
@@ -29,7 +30,9 @@ class Filter:
         oldest: objects that were last updated earlier are left out; None: none is.
     """
 
-    def __init__(self, include: Iterable[str] = (), exclude: Iterable[str] = (), oldest: datetime | None = None) -> None:
+    def __init__(
+        self, include: Iterable[str] = (), exclude: Iterable[str] = (), oldest: datetime | None = None
+    ) -> None:
         self._include = _pattern(include)
         self._exclude = _pattern(exclude)
         self._oldest = oldest
@@ -180,8 +183,8 @@ class Destination:
 
     def _fetch(self, key: str) -> None:
         # S3 may have millions of keys in between that Cloud Storage lacks. They are jumped over: what begins like the key
-        # without its last character, and the key itself, come after that.
-        jump = key[:-1]
+        # without its last character, and the key itself, come after that. What XML cannot hold, S3 would have to repeat.
+        jump = "".join(itertools.takewhile(str.isprintable, key[:-1]))
         last = self._items[-1].key if self._items else ""
         if len(jump) > len(self._prefix) and jump > last and jump > self._after:
             self._after, self._token = jump, None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
-import datetime
+import datetime as dt
 import threading
 from collections.abc import Callable
 from typing import Protocol
@@ -96,6 +96,13 @@ class LargeObjects:
             raise
         # The upload may have been created for another generation, whose metadata it has.
         return Head(written.size, written.etag, None, None, written.kms_key) if resumed else written
+
+    def discard(self, key: str) -> None:
+        """Abort the uploads of an object that is given up, whatever trouble there is with it."""
+        with contextlib.suppress(CopyCatError):
+            for upload in self._s3.uploads(key):
+                if upload.key == key:
+                    self._s3.abort(key, upload.upload_id)
 
     def _resumable(self, source: SourceObject, key: str) -> tuple[str | None, dict[int, Part]]:
         """Return the newest upload that can be resumed, and its parts; abort what was begun for an older content."""
@@ -193,7 +200,7 @@ def count(size: int) -> int:
     return -(-size // part_size(size))
 
 
-def sweep(s3: S3, prefix: str, started: datetime.datetime) -> int:
+def sweep(s3: S3, prefix: str, started: dt.datetime) -> int:
     """Abort the uploads that killed runs have left behind; return how many.
 
     Call it after a run without failures: S3 then has all that was listed, so that an older upload serves nothing, and its

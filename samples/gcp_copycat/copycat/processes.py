@@ -18,12 +18,11 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from typing import Any
 
-from google_auth_botocore import ConfigurationError
-
 from copycat.dispatch import Dispatcher, Done
 from copycat.errors import SetupError
 from copycat.objects import Result, Task
 from copycat.settings import Settings
+from google_auth_botocore import ConfigurationError
 
 # A process starts from nothing: one that is forked while threads run may hang.
 _CONTEXT = multiprocessing.get_context("spawn")
@@ -32,7 +31,7 @@ _GATHER = 0.05
 _PROGRESS = 0.5
 # A process whose parent is gone ends after this, whatever it is at.
 _GRACE = 5.0
-# Deaths in a row without a result between them. An object that kills its worker is given up after three.
+# Deaths in a row without a result between them. An object that kills its worker is given up after five.
 _DEATHS_IN_A_ROW = 10
 
 
@@ -146,7 +145,9 @@ class Processes:
             return []
         self._deaths = 0 if failed else self._deaths + 1
         if self._deaths >= _DEATHS_IN_A_ROW:
-            raise SetupError(f"{self._deaths} worker processes ended one after another without a result ({process.exit}).")
+            raise SetupError(
+                f"{self._deaths} worker processes ended one after another without a result ({process.exit})."
+            )
         return failed
 
 
@@ -191,7 +192,7 @@ class _Process:
         while (tasks := self._outbox.get()) != ():
             try:
                 self._pipe.send(tasks)
-            except (OSError, ValueError):  # it is gone, which the other thread says
+            except (OSError, ValueError):  # noqa: PERF203 - it is gone, which the other thread says
                 return
 
     def _receive(self, inbox: queue.SimpleQueue[tuple[_Process, _Message | None]]) -> None:

@@ -17,7 +17,11 @@ from copycat.settings import Options
 from copycat.summary import Summary, size_text
 
 _MINUTE = 60.0
-_LEVELS = {Outcome.COPIED.value: logging.DEBUG, Outcome.SKIPPED.value: logging.DEBUG, Outcome.FAILED.value: logging.ERROR}
+_LEVELS = {
+    Outcome.COPIED.value: logging.DEBUG,
+    Outcome.SKIPPED.value: logging.DEBUG,
+    Outcome.FAILED.value: logging.ERROR,
+}
 
 
 class Log:

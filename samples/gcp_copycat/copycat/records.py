@@ -7,8 +7,6 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from google_auth_botocore import ConfigurationError
-
 from copycat.checkpoint import Checkpoint, Position
 from copycat.manifest import Earlier, Manifest, manifest_place
 from copycat.objects import Outcome
@@ -16,6 +14,7 @@ from copycat.places import PlaceError, place
 from copycat.progress import Log
 from copycat.saving import Saver
 from copycat.settings import Options, Settings
+from google_auth_botocore import ConfigurationError
 
 
 class Records:
@@ -58,7 +57,9 @@ class Records:
             self._open_manifest(options.manifest, owner, log)
         self._saved = self.start
         if self.start.after:
-            text = f"gcp_copycat: going on after {self.start.after!r}, before which {self.start.objects} objects are done"
+            text = (
+                f"gcp_copycat: going on after {self.start.after!r}, before which {self.start.objects} objects are done"
+            )
             log.write(logging.INFO, "checkpoint", text)
 
     @property
@@ -110,4 +111,3 @@ class Records:
                 log.write(logging.WARNING, "checkpoint", f"gcp_copycat: {text}")
                 self.start, earlier = Position(), None
         self._manifest = Manifest(target, self._saver, earlier)
-

@@ -99,7 +99,9 @@ class Side:
         if others and (tries >= _TRIES_WHILE_OTHERS_SUCCEED or waited >= self._patience):
             raise CopyError(f"{failure.error} (tried {tries} times)") from cause
         if waited >= self._patience:
-            raise OutageError(f"{self._name} has not answered for {waited / 60:.0f} minutes: {failure.error}") from cause
+            raise OutageError(
+                f"{self._name} has not answered for {waited / 60:.0f} minutes: {failure.error}"
+            ) from cause
         if tries > 3 and self._clock() - self._warned >= _WARNING_INTERVAL:
             self._warned = self._clock()
             _logger.warning("%s; trying again for up to %.0f minutes", failure.error, self._patience / 60)
@@ -107,7 +109,7 @@ class Side:
 
 def _delay(tries: int, retry_after: float) -> float:
     """Return how long to wait: twice as long each time, and a random part of it, so that not all come back at once."""
-    backoff = min(_LONGEST_DELAY, _FIRST_DELAY * 2 ** min(tries - 1, 10))
+    backoff: float = min(_LONGEST_DELAY, _FIRST_DELAY * 2 ** min(tries - 1, 10))
     return min(retry_after, _LONGEST_RETRY_AFTER) + backoff * random.uniform(0.5, 1)  # noqa: S311 - not a secret
 
 

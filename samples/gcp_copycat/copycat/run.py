@@ -9,8 +9,6 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from google_auth_botocore import ConfigurationError, FederationError
-
 from copycat import listing
 from copycat.checkpoint import Frontier, Position
 from copycat.compare import Decision, decide
@@ -23,6 +21,7 @@ from copycat.records import Records
 from copycat.settings import Options, Settings
 from copycat.summary import Summary
 from copycat.workers import Threads, Workers
+from google_auth_botocore import ConfigurationError, FederationError
 
 DONE, FAILED, WRONG, LATER = 0, 1, 2, 75
 _POLL = 0.2
@@ -245,4 +244,3 @@ class _Run:
 
     def _is_empty(self) -> bool:
         return not self._names and self._records.start == Position()
-

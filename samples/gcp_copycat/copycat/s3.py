@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
-
-import botocore.session
-from botocore.config import Config
 
 from copycat import checksums, metadata
 from copycat.aws_errors import WrongS3AnswerError, judge
@@ -18,11 +15,10 @@ from copycat.compare import Head
 from copycat.errors import MissingError
 from copycat.objects import DestinationObject
 from copycat.retrying import PATIENCE, Side
+from copycat.s3_client import s3_client
 from copycat.settings import Settings
 
 _T = TypeVar("_T")
-# Asking for permission before the body saves nothing with a small one, and costs a round trip.
-_WITHOUT_EXPECT = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +34,7 @@ class Upload:
 
     key: str
     upload_id: str
-    initiated: datetime.datetime
+    initiated: dt.datetime
     storage_class: str
 
 
@@ -75,7 +71,7 @@ class S3:
         self._placed: dict[str, Any] = {"StorageClass": settings.storage_class} if settings.storage_class else {}
         if settings.kms_key_id:
             self._placed |= {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": settings.kms_key_id}
-        self._client: Any = _client(connections)
+        self._client: Any = s3_client(connections)
         self._side = Side("S3", partial(judge, settings), stop, connections, patience=patience)
 
     def page(
@@ -103,13 +99,13 @@ class S3:
     def head(self, key: str) -> Head | None:
         """Return what S3 knows about an object; None: there is no such object."""
         try:
-            return self._call(
-                lambda: _head(self._client.head_object(**self._bucket, Key=key, ChecksumMode="ENABLED"))
-            )
+            return self._call(lambda: _head(self._client.head_object(**self._bucket, Key=key, ChecksumMode="ENABLED")))
         except MissingError:
             return None
 
-    def put(self, key: str, content: bytes | bytearray, crc: int, described: Mapping[str, Any], etag: str | None) -> Head:
+    def put(
+        self, key: str, content: bytes | bytearray, crc: int, described: Mapping[str, Any], etag: str | None
+    ) -> Head:
         """Write an object with one request.
 
         Args:
@@ -127,7 +123,11 @@ class S3:
         """
         checksum = checksums.encode(crc)
         arguments = {**self._bucket, **self._placed, **described, **_condition(etag), "Key": key}
-        reply = self._call(lambda: self._client.put_object(**arguments, Body=content, ChecksumAlgorithm="CRC32C", ChecksumCRC32C=checksum))
+        reply = self._call(
+            lambda: self._client.put_object(
+                **arguments, Body=content, ChecksumAlgorithm="CRC32C", ChecksumCRC32C=checksum
+            )
+        )
         return _confirmed(reply, len(content))
 
     def create(self, key: str, described: Mapping[str, Any]) -> str:
@@ -149,7 +149,9 @@ class S3:
         arguments = {**self._bucket, "Key": key, "UploadId": upload_id, "PartNumber": number}
 
         def send() -> Part:
-            reply = self._client.upload_part(**arguments, Body=content, ChecksumAlgorithm="CRC32C", ChecksumCRC32C=checksum)
+            reply = self._client.upload_part(
+                **arguments, Body=content, ChecksumAlgorithm="CRC32C", ChecksumCRC32C=checksum
+            )
             if reply.get("ChecksumCRC32C") != checksum or not reply.get("ETag"):
                 raise WrongS3AnswerError(f"S3 did not confirm the checksum of part {number}")
             return Part(len(content), reply["ETag"], crc)
@@ -217,39 +219,6 @@ class S3:
         return self._side.call(send)
 
 
-def _client(connections: int) -> Any:
-    """Return a client with AWS keys from botocore's own chain."""
-    session = botocore.session.Session()
-    # dateutil, botocore's own choice, takes most of the time of a listing.
-    session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_timestamp)
-    config = Config(
-        connect_timeout=10,
-        read_timeout=60,
-        max_pool_connections=connections,
-        # `retrying.py` tries again: botocore's retries share a quota, so that some objects' trouble fails others.
-        retries={"total_max_attempts": 1, "mode": "standard"},
-        # Every body has a CRC32C, which S3 verifies, and TLS protects it: a SHA-256 besides would only take time.
-        s3={"payload_signing_enabled": False},
-        request_checksum_calculation="when_required",
-        response_checksum_validation="when_required",
-    )
-    client = session.create_client("s3", config=config)
-    client.meta.events.register_last("before-call.s3.PutObject", _without_expect)
-    return client
-
-
-def _without_expect(params: dict[str, Any], **_: Any) -> None:
-    if len(params["body"]) <= _WITHOUT_EXPECT:
-        params["headers"].pop("Expect", None)
-
-
-def _timestamp(text: str) -> datetime.datetime:
-    """Parse the two forms that S3 has: 2006-02-03T16:45:09.000Z, and that of HTTP's headers."""
-    if text[:1].isdigit():
-        return datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
-    return datetime.datetime.strptime(text, "%a, %d %b %Y %H:%M:%S %Z").replace(tzinfo=datetime.timezone.utc)
-
-
 def _condition(etag: str | None) -> dict[str, str]:
     return {"IfNoneMatch": "*"} if etag is None else {"IfMatch": f'"{etag}"'}
 
@@ -257,7 +226,11 @@ def _condition(etag: str | None) -> dict[str, str]:
 def _listed(reply: Mapping[str, Any]) -> tuple[list[DestinationObject], str | None]:
     found = [
         DestinationObject(
-            each["Key"], each["Size"], each["ETag"].strip('"'), each["LastModified"], each.get("StorageClass", "STANDARD")
+            each["Key"],
+            each["Size"],
+            each["ETag"].strip('"'),
+            each["LastModified"],
+            each.get("StorageClass", "STANDARD"),
         )
         for each in reply.get("Contents", ())
     ]

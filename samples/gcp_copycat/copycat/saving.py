@@ -58,12 +58,10 @@ class Saver:
             self.error = PlaceError("The manifest and the checkpoint could not be written in time.")
 
     def _work(self) -> None:
-        while (call := self._calls.get()) is not None:
-            try:
+        try:
+            while (call := self._calls.get()) is not None:
                 call()
-            except PlaceError as error:
-                self.error = error
-                return
-            except Exception as error:  # noqa: BLE001 - whatever a client raises ends only the saving
-                self.error = PlaceError(f"The manifest or the checkpoint cannot be written: {error!r}")
-                return
+        except PlaceError as error:
+            self.error = error
+        except Exception as error:  # noqa: BLE001 - whatever a client raises ends only the saving
+            self.error = PlaceError(f"The manifest or the checkpoint cannot be written: {error!r}")

@@ -16,7 +16,7 @@ _DRY = {Outcome.COPIED: "to copy", Outcome.SKIPPED: "to skip", Outcome.FAILED: "
 def size_text(count: int) -> str:
     """Return bytes as text: `20.0 MiB`."""
     number, unit = float(count), _UNITS[0]
-    for unit in _UNITS:  # noqa: B007 - the unit that is reached is used
+    for unit in _UNITS:
         if number < 1023.95 or unit == _UNITS[-1]:
             break
         number /= 1024
@@ -56,9 +56,7 @@ class Summary:
     @property
     def counts(self) -> dict[str, dict[str, int]]:
         """Objects and bytes by outcome, as JSON has them."""
-        return {
-            outcome.value: {"objects": self.objects[outcome], "bytes": self.bytes[outcome]} for outcome in Outcome
-        }
+        return {outcome.value: {"objects": self.objects[outcome], "bytes": self.bytes[outcome]} for outcome in Outcome}
 
     def line(self) -> str:
         """All in one line, for a run that goes on."""

@@ -117,7 +117,9 @@ class Threads:
         self._limit = 4 * settings.workers
         self._open: dict[int, Task] = {}
         self._results: queue.SimpleQueue[tuple[int, Result]] = queue.SimpleQueue()
-        self._crew = Crew(settings, settings.workers, lambda number, result: self._results.put((number, result)), progress)
+        self._crew = Crew(
+            settings, settings.workers, lambda number, result: self._results.put((number, result)), progress
+        )
 
     def has_room(self) -> bool:
         """Tell whether more tasks would keep the threads busier."""

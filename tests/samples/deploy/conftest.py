@@ -92,6 +92,9 @@ class World:
         self._environment = environment
 
     def set(self, variables: Mapping[str, str]) -> None:
+        from copycat.settings import google_credentials
+
+        google_credentials.cache_clear()  # another host is another process
         for name, value in variables.items():
             self._environment.setenv(name, value)
 
@@ -143,6 +146,15 @@ def _world(
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
     world = World(sandbox, monkeypatch)
     world.set(sandbox.aws.environment())
+    # Not by `led`, which is for requests: the application has urllib3. And in this process, for `capsys`.
+    world.set(
+        {
+            "GCP_COPYCAT_STORAGE_ENDPOINT": sandbox.storage.url,
+            "GCP_COPYCAT_TOKEN_URL": sandbox.google.token_url,
+            "GCP_COPYCAT_IAM_CREDENTIALS_ENDPOINT": sandbox.google.iam_credentials_endpoint,
+            "GCP_COPYCAT_PROCESSES": "1",
+        }
+    )
     yield world
     source.delete(force=True)
     for key in world.copied:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import itertools
 import json
+import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from copycat import retrying
@@ -18,7 +21,7 @@ from copycat.s3 import S3
 from copycat.settings import Settings
 
 from google_auth_botocore.emulator.sandbox import Sandbox
-from samples.gcp_copycat.proxy import Proxy, Reply, changes
+from samples.gcp_copycat.proxy import Proxy, Reply, Request, changes
 
 _number = itertools.count()
 
@@ -104,13 +107,45 @@ class Clouds:
 @pytest.fixture(scope="module", name="proxies")
 def _proxies(sandbox: Sandbox) -> Iterator[tuple[Proxy, Proxy]]:
     with Proxy(sandbox.storage.url) as google, Proxy(sandbox.aws.url) as aws:
+        aws.correct = CorrectedMoto()
         yield google, aws
 
 
+class CorrectedMoto:
+    """Corrects what moto says of uploads: when each was created, the checksums of parts, and that one was aborted."""
+
+    def __init__(self) -> None:
+        self._created: dict[str, str] = {}
+        self._checksums: dict[tuple[str, str], str] = {}
+
+    def __call__(self, request: Request, reply: Reply) -> None:
+        query = dict(parse_qsl(urlsplit(request.path).query, keep_blank_values=True))
+        upload = query.get("uploadId", "")
+        if request.method == "PUT" and upload and reply.status == 500:  # the upload was aborted
+            reply.status, reply.body = 404, b"<Error><Code>NoSuchUpload</Code></Error>"
+        elif request.method == "PUT" and upload:
+            self._checksums[upload, query["partNumber"]] = reply.headers.get("x-amz-checksum-crc32c", "")
+        elif request.method == "GET" and upload:
+            self._change(
+                reply,
+                "PartNumber",
+                lambda number: f"<ChecksumCRC32C>{self._checksums[upload, number]}</ChecksumCRC32C>",
+            )
+        elif "uploads" in query:
+            now = dt.datetime.now(dt.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+            reply.body = re.sub(rb"<Initiated>.*?</Initiated>", b"", reply.body)
+            self._change(
+                reply, "UploadId", lambda name: f"<Initiated>{self._created.setdefault(name, now)}</Initiated>"
+            )
+
+    def _change(self, reply: Reply, element: str, addition: Callable[[str], str]) -> None:
+        """Add an element after each of a name."""
+        pattern = f"<{element}>([^<]*)</{element}>"
+        reply.body = re.sub(pattern, lambda found: found[0] + addition(found[1]), reply.body.decode()).encode()
+
+
 @pytest.fixture(name="clouds")
-def _clouds(
-    sandbox: Sandbox, proxies: tuple[Proxy, Proxy], monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Clouds]:
+def _clouds(sandbox: Sandbox, proxies: tuple[Proxy, Proxy], monkeypatch: pytest.MonkeyPatch) -> Iterator[Clouds]:
     for name, value in sandbox.environment().items():
         monkeypatch.setenv(name, value)
     google, aws = proxies

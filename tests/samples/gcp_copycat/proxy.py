@@ -83,11 +83,13 @@ class Proxy:
 
     Attributes:
         requests: those that came so far.
+        correct: changes what the server replies to a request, for a server that is not like the real one.
     """
 
     def __init__(self, behind: str) -> None:
         self.behind = urlsplit(behind).netloc
         self.requests: list[Request] = []
+        self.correct: Callable[[Request, Reply], object] = lambda request, reply: None
         self._rules: list[tuple[Callable[[Request], bool], Act, Any]] = []
         self._lock = threading.Lock()
         self._server = _Server(self)
@@ -138,9 +140,10 @@ class Proxy:
                 headers = {name.lower(): value for name, value in reply.headers.items()}
                 if request.method == "HEAD" and "content-length" in headers:
                     headers["content-length-of-head"] = headers["content-length"]
-                return Reply(
-                    reply.status, {n: v for n, v in headers.items() if n not in _NOT_PASSED_ON}, reply.read()
-                )
+                headers = {n: v for n, v in headers.items() if n not in _NOT_PASSED_ON}
+                replied = Reply(reply.status, headers, reply.read())
+                self.correct(request, replied)
+                return replied
             finally:
                 upstream.close()
 
@@ -185,5 +188,5 @@ class _Handler(BaseHTTPRequestHandler):
 
     do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = _serve
 
-    def log_message(self, format: str, *args: Any) -> None:
+    def log_message(self, *_: Any) -> None:
         """Says nothing."""

@@ -139,7 +139,9 @@ def test_an_object_is_listed_with_all_that_a_copy_needs(clouds: Clouds) -> None:
     assert (source.metadata, source.content_type, source.cache_control) == ((("a", "b"),), "text/plain", "no-store")
 
 
-@pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'{"items": [{}]}', b'{"items": 7}', b'{"items": [{"name": "a", "size": "x"}]}'])
+@pytest.mark.parametrize(
+    "body", [b"", b"<html>", b"[]", b'{"items": [{}]}', b'{"items": 7}', b'{"items": [{"name": "a", "size": "x"}]}']
+)
 def test_a_listing_that_cannot_be_read_is_asked_for_again(clouds: Clouds, side: CloudStorage, body: bytes) -> None:
     clouds.put("object", b"x")
     clouds.google.on("GET", "/o?", answers(200, body), times=2)
@@ -210,9 +212,7 @@ def test_a_stop_ends_a_read(clouds: Clouds) -> None:
         side.read(source)
 
 
-def test_a_proxy_and_certificates_of_the_environment_are_used(
-    clouds: Clouds, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_proxy_and_certificates_of_the_environment_are_used(clouds: Clouds, monkeypatch: pytest.MonkeyPatch) -> None:
     source = clouds.put("object", b"hello")
     for name in ("NO_PROXY", "no_proxy"):
         monkeypatch.delenv(name, raising=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime
+import datetime as dt
 from typing import Any
 
 import pytest
@@ -11,7 +11,7 @@ from copycat.compare import Decision, Head, decide, decide_with_head
 from copycat.metadata import Origin
 from copycat.objects import DestinationObject, SourceObject
 
-_NOW = datetime.datetime.now(datetime.timezone.utc)
+_NOW = dt.datetime.now(dt.timezone.utc)
 _MD5, _ETAG = "XUFAKrxLKna5cZ2REBfFkg==", "5d41402abc4b2a76b9719d911017c592"
 _OTHER = "AAAAAAAAAAAAAAAAAAAAAA=="
 _CRC = "mnG7TA=="
@@ -21,7 +21,9 @@ _ORIGIN = Origin(7, 2, 5, _CRC, None)
 
 
 def _listed(**fields: Any) -> DestinationObject:
-    return DestinationObject(**{"key": "object", "size": 5, "etag": _ETAG, "last_modified": _NOW, "storage_class": "STANDARD", **fields})
+    return DestinationObject(
+        **{"key": "object", "size": 5, "etag": _ETAG, "last_modified": _NOW, "storage_class": "STANDARD", **fields}
+    )
 
 
 @pytest.mark.parametrize(
@@ -83,7 +85,9 @@ def test_another_generation_of_the_same_content_is_equal_by_its_md5() -> None:
     assert decide_with_head(_SOURCE, Head(5, "x-2", _CRC, origin)) is Decision.SKIP
 
 
-@pytest.mark.parametrize("origin", [None, dataclasses.replace(_ORIGIN, metageneration=1), dataclasses.replace(_ORIGIN, generation=6)])
+@pytest.mark.parametrize(
+    "origin", [None, dataclasses.replace(_ORIGIN, metageneration=1), dataclasses.replace(_ORIGIN, generation=6)]
+)
 def test_other_metadata_counts_if_it_is_asked_for(origin: Origin | None) -> None:
     assert decide_with_head(_SOURCE, Head(5, _ETAG, _CRC, origin), check_metadata=True) is Decision.COPY
     assert decide_with_head(_SOURCE, Head(5, _ETAG, _CRC, origin)) is Decision.SKIP

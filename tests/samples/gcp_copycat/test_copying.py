@@ -293,7 +293,15 @@ def test_a_name_that_s3_does_not_take_fails(clouds: Clouds, key: str) -> None:
 
 
 _NAMES = [
-    "a b+c#d?e=f&g%20h'(i).txt", "日本語 😀", "/leading", "//", "trailing/", "a//b", "~tilde*!()", "ü" * 512, "a\tb",
+    "a b+c#d?e=f&g%20h'(i).txt",
+    "日本語 😀",
+    "/leading",
+    "//",
+    "trailing/",
+    "a//b",
+    "~tilde*!()",
+    "ü" * 512,
+    "a\tb",
 ]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import email.header
 import re
 import string
@@ -19,7 +19,7 @@ _NAMES = st.one_of(st.text(), st.text(alphabet="_aAgcs-2 0fF.~"))
 
 def _source(**fields: Any) -> SourceObject:
     given = {"name": "object", "generation": 7, "metageneration": 2, "size": 5, "crc32c": "mnG7TA==", **fields}
-    return SourceObject(**{"updated": datetime.datetime.now(datetime.timezone.utc), **given})
+    return SourceObject(**{"updated": dt.datetime.now(dt.timezone.utc), **given})
 
 
 def _entries(**metadata_of_the_user: str) -> dict[str, str]:
@@ -89,7 +89,12 @@ def test_the_source_is_stored_with_the_object() -> None:
 
 
 @pytest.mark.parametrize(
-    "entries", [{}, {"gcs-generation": "1"}, {"gcs-generation": "x", "gcs-metageneration": "1", "gcs-size": "1", "gcs-crc32c": "A"}]
+    "entries",
+    [
+        {},
+        {"gcs-generation": "1"},
+        {"gcs-generation": "x", "gcs-metageneration": "1", "gcs-size": "1", "gcs-crc32c": "A"},
+    ],
 )
 def test_an_object_of_another_program_has_no_origin(entries: dict[str, str]) -> None:
     assert metadata.origin(entries) is None
@@ -110,7 +115,11 @@ def test_more_than_s3_takes_is_left_out_and_counted(users: dict[str, str]) -> No
 
 def test_headers_hold_what_is_not_ascii_as_percent_signs() -> None:
     described = metadata.describe(
-        _source(content_disposition="attachment; filename=Köln\r\n.txt", content_type="text/html; charset=utf-8", cache_control="")
+        _source(
+            content_disposition="attachment; filename=Köln\r\n.txt",
+            content_type="text/html; charset=utf-8",
+            cache_control="",
+        )
     )
 
     assert described["ContentDisposition"] == "attachment; filename=K%C3%B6ln%0D%0A.txt"

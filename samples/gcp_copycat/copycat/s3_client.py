@@ -1,0 +1,45 @@
+"""botocore's client of S3, as a copy needs it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import botocore.session
+from botocore.config import Config
+
+# Asking for permission before the body saves nothing with a small one, and costs a round trip.
+_WITHOUT_EXPECT = 1 << 16
+
+
+def s3_client(connections: int) -> Any:
+    """Return a client with AWS keys from botocore's own chain."""
+    session = botocore.session.Session()
+    # dateutil, botocore's own choice, takes most of the time of a listing.
+    session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_timestamp)
+    config = Config(
+        connect_timeout=10,
+        read_timeout=60,
+        max_pool_connections=connections,
+        # `retrying.py` tries again: botocore's retries share a quota, so that some objects' trouble fails others.
+        retries={"total_max_attempts": 1, "mode": "standard"},
+        # Every body has a CRC32C, which S3 verifies, and TLS protects it: a SHA-256 besides would only take time.
+        s3={"payload_signing_enabled": False},
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
+    )
+    client = session.create_client("s3", config=config)
+    client.meta.events.register_last("before-call.s3.PutObject", _without_expect)
+    return client
+
+
+def _without_expect(params: dict[str, Any], **_: Any) -> None:
+    if len(params["body"]) <= _WITHOUT_EXPECT:
+        params["headers"].pop("Expect", None)
+
+
+def _timestamp(text: str) -> dt.datetime:
+    """Parse the two forms that S3 has: 2006-02-03T16:45:09.000Z, and that of HTTP's headers."""
+    if text[:1].isdigit():
+        return dt.datetime.fromisoformat(text.replace("Z", "+00:00"))
+    return dt.datetime.strptime(text, "%a, %d %b %Y %H:%M:%S %Z").replace(tzinfo=dt.timezone.utc)

@@ -1,0 +1,304 @@
+"""The parts of a run that need no cloud: merging listings, handing out tasks, positions, arguments."""
+
+from __future__ import annotations
+
+import random
+import threading
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import botocore.session
+import pytest
+from copycat import machine
+from copycat.arguments import STORAGE_CLASSES, parse
+from copycat.checkpoint import Frontier, Position
+from copycat.dispatch import Dispatcher
+from copycat.errors import OutageError
+from copycat.listing import Ahead, Destination, Filter, merged, pages
+from copycat.objects import DestinationObject, Outcome, Result, SourceObject, Task
+from copycat.places import PlaceError
+from copycat.progress import Log, Progress
+from copycat.run import Stopper
+from copycat.saving import Saver
+from copycat.settings import Options, Settings
+from copycat.summary import Summary, size_text
+from hypothesis import given
+from hypothesis import strategies as st
+
+from google_auth_botocore import ConfigurationError
+
+NOW = datetime(2026, 1, 1, tzinfo=timezone.utc)
+NEEDED = {"GCP_COPYCAT_SOURCE": "from", "GCP_COPYCAT_DESTINATION": "to", "GCP_COPYCAT_AUDIENCE": "audience"}
+
+
+def source(name: str, size: int = 1, updated: datetime = NOW) -> SourceObject:
+    return SourceObject(name, 1, 1, size, updated)
+
+
+def task(name: str, size: int = 1) -> Task:
+    return Task(source(name, size), name, None)
+
+
+def result(name: str, outcome: Outcome = Outcome.COPIED) -> Result:
+    return Result(name, name, outcome)
+
+
+class Bucket:
+    """S3's listing, by pages of *size*."""
+
+    def __init__(self, keys: list[str], size: int) -> None:
+        self.keys = sorted(keys)
+        self.size = size
+        self.requests = 0
+
+    def page(self, prefix: str, after: str, token: str | None) -> tuple[list[DestinationObject], str | None]:
+        self.requests += 1
+        begin = after if token is None else token
+        found = [key for key in self.keys if key.startswith(prefix) and key > begin]
+        page = [DestinationObject(key, 1, "", NOW, "STANDARD") for key in found[: self.size]]
+        return page, found[self.size - 1] if len(found) > self.size else None
+
+
+NAMES = st.sets(st.text("ab/\x01é😀", max_size=4))
+
+
+class TestMerging:
+    @given(NAMES, NAMES, st.integers(1, 5))
+    def test_each_object_comes_once_with_what_s3_has(self, here: set[str], there: set[str], size: int) -> None:
+        bucket = Bucket([f"p/{name}" for name in there] + ["a", "q"], size)
+        names = sorted(here)
+        listed = [[source(name) for name in names[at : at + size]] for at in range(0, len(names), size)]
+        destination = Destination(bucket.page, "p/")
+        found = [
+            each for page in merged(listed, lambda name: f"p/{name}", destination.find, lambda _: True) for each in page
+        ]
+        assert [each.source.name for each in found] == names
+        assert {each.source.name for each in found if each.destination} == here & there
+        assert all(each.destination is None or each.destination.key == each.key for each in found)
+
+    def test_keys_that_only_s3_has_are_jumped_over(self) -> None:
+        bucket = Bucket([f"b/{number:05}" for number in range(10_000)], 100)
+        destination = Destination(bucket.page, "")
+        assert destination.find("a") is None
+        assert destination.find("c/1") is None
+        assert bucket.requests <= 3
+
+    def test_a_name_that_is_listed_twice_comes_once(self) -> None:
+        listed = [[source("a"), source("a")], [source("a"), source("b")]]
+        found = [each.key for page in merged(listed, str, lambda _: None, lambda _: True) for each in page]
+        assert found == ["a", "b"]
+
+    def test_a_listing_without_end_ends(self) -> None:
+        with pytest.raises(OutageError, match="the same page again and again"):
+            list(pages(lambda token: ([1], "token")))
+
+    def test_errors_reach_the_run(self) -> None:
+        def items() -> Any:
+            yield 1
+            raise OutageError("away")
+
+        ahead = Ahead(items(), threading.Event())
+        found = []
+        with pytest.raises(OutageError, match="away"):
+            found.extend(ahead)
+        assert found in ([1], [])
+
+    def test_patterns_and_age_choose(self) -> None:
+        chosen = Filter(["a*", "b?"], ["*.tmp"], NOW)
+        assert [chosen.has_name(name) for name in ("a/x", "bx", "bxx", "a.tmp", "A")] == [
+            True,
+            True,
+            False,
+            False,
+            False,
+        ]
+        assert chosen.has_age(source("x"))
+        assert not chosen.has_age(source("x", updated=NOW - timedelta(seconds=1)))
+
+
+class TestFrontier:
+    @given(st.lists(st.tuples(st.booleans(), st.floats(0, 1)), max_size=30), st.integers(0, 30))
+    def test_a_position_never_passes_what_is_not_there(self, objects: list[tuple[bool, float]], ended: int) -> None:
+        frontier = Frontier(Position())
+        numbers = [frontier.begin(f"{index:03}") for index in range(len(objects))]
+        order = sorted(range(len(objects)), key=lambda index: objects[index][1])[:ended]
+        for index in order:
+            frontier.end(numbers[index], there=objects[index][0])
+        there = {index for index in order if objects[index][0]}
+        whole = next((index for index in range(len(objects)) if index not in there), len(objects))
+        assert frontier.position == (Position(f"{whole - 1:03}", whole) if whole else Position())
+
+    def test_a_listing_out_of_order_has_no_position(self) -> None:
+        frontier = Frontier(Position("b", 2))
+        frontier.end(frontier.begin("d"), there=True)
+        assert frontier.position == Position("d", 3)
+        frontier.end(frontier.begin("c"), there=True)
+        assert frontier.position == Position()
+
+
+class TestDispatcher:
+    def test_a_task_during_which_workers_die_again_and_again_fails_alone(self) -> None:
+        dispatcher: Dispatcher[int] = Dispatcher(4)
+        for number in range(20):
+            dispatcher.add(number, task(f"{number}"))
+        ended: dict[int, Outcome] = {}
+        worker = deaths = 0
+        while dispatcher.busy:
+            dispatcher.join(worker)
+            while batch := dispatcher.batch(worker):
+                if any(number == 7 for number, _ in batch):
+                    deaths += 1
+                    ended.update((done.number, done.result.outcome) for done in dispatcher.leave(worker))
+                    worker += 1
+                    break
+                for done in dispatcher.done(worker, [(number, result(str(number))) for number, _ in batch]):
+                    ended[done.number] = done.result.outcome
+        assert ended == dict.fromkeys(range(20), Outcome.COPIED) | {7: Outcome.FAILED}
+        # It waits behind others for some of them.
+        assert 5 <= deaths <= 8
+
+    @given(st.randoms(use_true_random=False), st.integers(1, 4))
+    def test_whatever_dies_each_task_ends_once(self, chance: random.Random, threads: int) -> None:
+        dispatcher: Dispatcher[int] = Dispatcher(threads)
+        for number in range(40):
+            dispatcher.add(number, task(str(number), chance.choice([1, 1 << 30])))
+        held: dict[int, list[int]] = {}
+        ended: list[int] = []
+        for step in range(2000):
+            if not dispatcher.busy:
+                break
+            if len(held) < 2:
+                dispatcher.join(step)
+                held[step] = []
+            worker = chance.choice(list(held))
+            held[worker] += [number for number, _ in dispatcher.batch(worker)]
+            if chance.random() < 0.1:
+                ended += [done.number for done in dispatcher.leave(worker)]
+                del held[worker]
+            elif held[worker]:
+                number = held[worker].pop(0)
+                ended += [done.number for done in dispatcher.done(worker, [(number, result(str(number)))])]
+        assert sorted(ended) == list(range(40))
+
+    def test_what_may_have_been_copied_is_looked_at_first(self) -> None:
+        dispatcher: Dispatcher[str] = Dispatcher(1)
+        dispatcher.add(0, task("a"))
+        dispatcher.join("first")
+        dispatcher.batch("first")
+        dispatcher.leave("first")
+        dispatcher.join("second")
+        [(_, again)] = dispatcher.batch("second")
+        assert again.destination is not None
+        assert again.destination.size == again.source.size
+
+    def test_large_objects_wait_for_no_other(self) -> None:
+        dispatcher: Dispatcher[str] = Dispatcher(2)
+        for number in range(10):
+            dispatcher.add(number, task(str(number), 1 << 40))
+        dispatcher.join("worker")
+        assert len(dispatcher.batch("worker")) == 2
+
+
+class TestArguments:
+    @pytest.mark.parametrize(
+        ("given", "expected"),
+        [
+            ({"source": "gs://b/p/", "destination": "s3://d"}, ("b", "p/", "d", "p/")),
+            ({"source": "gs://b/p/", "destination": "s3://d/q"}, ("b", "p/", "d", "q")),
+            ({"source": "gs://b", "destination": "d", "destination-prefix": "q/"}, ("b", "", "d", "q/")),
+            ({"source": "b", "destination": "d", "prefix": "p", "destination-prefix": ""}, ("b", "p", "d", "")),
+            ({"source": "gs://b/", "destination": "s3://d/", "prefix": "p"}, ("b", "p", "d", "p")),
+        ],
+    )
+    def test_buckets_and_urls(self, given: dict[str, str], expected: tuple[str, ...]) -> None:
+        settings, _ = parse([f"--{name}={value}" for name, value in given.items()], NEEDED)
+        assert (settings.source, settings.prefix, settings.destination, settings.destination_prefix) == expected
+
+    @pytest.mark.parametrize(
+        "arguments",
+        [
+            ["--source=s3://b"], ["--destination=gs://b"], ["--source=gs://"], ["--source=a/b"], ["--source="],
+            ["--source=gs://b/p", "--prefix=q"], ["--workers=0"], ["--workers=-1"], ["--workers=1_0"], ["--deadline=0"],
+            ["--deadline=nan"], ["--max-age=7"], ["--max-age=-7d"], ["--storage-class=standard"], ["--memory=1.5"],
+            ["--expected-bucket-owner=1"], ["--log-level=loud"], ["--sour=x"],
+        ],
+    )  # fmt: skip
+    def test_what_is_wrong_is_named(self, arguments: list[str]) -> None:
+        with pytest.raises(ConfigurationError):
+            parse(arguments, NEEDED, raises=True)
+
+    def test_flags_and_lists_come_from_the_environment_too(self) -> None:
+        variables = {"DRY_RUN": "1", "CHECK_METADATA": "no", "EXCLUDE": "a,b", "MAX_AGE": "2w", "NO_PROGRESS": "true"}
+        environment = NEEDED | {f"GCP_COPYCAT_{name}": value for name, value in variables.items()}
+        settings, options = parse(["--exclude", "x,y"], environment)
+        assert (settings.dry_run, settings.check_metadata, options.progress) == (True, False, False)
+        assert (options.exclude, options.max_age) == (("x,y",), timedelta(weeks=2))
+        assert parse([], environment)[1].exclude == ("a", "b")
+        with pytest.raises(ConfigurationError, match="GCP_COPYCAT_DRY_RUN is 'maybe'"):
+            parse([], NEEDED | {"GCP_COPYCAT_DRY_RUN": "maybe"}, raises=True)
+
+    def test_s3_knows_the_storage_classes(self) -> None:
+        shape = botocore.session.Session().get_service_model("s3").shape_for("StorageClass")
+        assert set(STORAGE_CLASSES) <= set(shape.enum)  # type: ignore[attr-defined]
+
+    def test_a_container_has_its_share(self, tmp_path: Path) -> None:
+        (tmp_path / "cpu.max").write_text("50000 100000\n")
+        (tmp_path / "memory.max").write_text(f"{256 << 20}\n")
+        assert machine.usable_cpus(tmp_path) == 1
+        assert machine.memory(tmp_path) == 256 << 20
+        (tmp_path / "cpu.max").write_text("max 100000\n")
+        (tmp_path / "memory.max").write_text("max\n")
+        assert machine.usable_cpus(tmp_path) >= 1
+        assert machine.memory(tmp_path) > 256 << 20
+
+
+class TestShowing:
+    def test_a_line_comes_every_minute_without_a_terminal(self, capsys: pytest.CaptureFixture[str]) -> None:
+        now = [0.0]
+        options = Options()
+        progress = Progress(options, Log(options), lambda: now[0])
+        summary = Summary()
+        summary.add(Result("a", "a", Outcome.COPIED, size=3 << 20, sent=3 << 20))
+        for now[0] in (0.0, 59.0, 60.0, 61.0, 119.0, 121.0):
+            progress.show(summary)
+        expected = "progress: 1 copied, 0 skipped, 0 failed, 3.0 MiB sent\n"
+        assert capsys.readouterr().err == 2 * expected
+
+    @pytest.mark.parametrize(
+        ("count", "text"),
+        [(0, "0 B"), (1023, "1023 B"), (1024, "1.0 KiB"), ((1 << 20) - 1, "1.0 MiB"), (5 << 40, "5.0 TiB")],
+    )
+    def test_a_mebibyte_is_called_one(self, count: int, text: str) -> None:
+        assert size_text(count) == text
+
+    @pytest.mark.parametrize("seconds", [1, 4.5, 60, 900])
+    def test_a_run_ends_before_its_deadline(self, seconds: float) -> None:
+        now = [0.0]
+        stopper = Stopper(seconds, lambda: now[0])
+        assert (stopper.reason() is None) == (seconds > 1)
+        now[0] = seconds - min(7.5, max(1.0, seconds / 5))
+        assert stopper.reason() is not None
+        assert sum(stopper.seconds_to_end()) <= max(0.5, seconds - now[0])
+
+
+def test_what_can_not_be_written_ends_only_the_saving() -> None:
+    saver = Saver()
+
+    def fail() -> None:
+        raise PlaceError("full")
+
+    called = threading.Event()
+    saver.submit(fail)
+    saver.limit(10)
+    saver.submit(called.set)
+    saver.close()
+    assert str(saver.error) == "full"
+    assert not called.is_set()
+
+
+def test_settings_hold_no_secret_and_can_be_sent() -> None:
+    import pickle
+
+    settings = Settings("from", "to", audience="audience")
+    assert pickle.loads(pickle.dumps(settings)) == settings

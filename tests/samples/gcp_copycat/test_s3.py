@@ -1,0 +1,202 @@
+"""copycat.s3 and what the errors of both clouds mean."""
+
+from __future__ import annotations
+
+import ssl
+from typing import Any
+
+import pytest
+import urllib3
+from botocore import exceptions, parsers
+from copycat import aws_errors, google_errors
+from copycat.errors import (
+    ConditionError,
+    CopyError,
+    MissingError,
+    SetupError,
+    WrongAnswerError,
+    chain,
+    escaped,
+    retry_after,
+    sentence,
+)
+from copycat.s3 import S3
+from copycat.settings import Settings
+
+from google_auth_botocore import ConfigurationError, FederationError, TransientFederationError
+from samples.gcp_copycat.conftest import Clouds
+from samples.gcp_copycat.proxy import Act, answers, changes, hang_up
+
+_SETTINGS = Settings(source="from", destination="to")
+
+
+@pytest.fixture(name="side")
+def _side(clouds: Clouds) -> S3:
+    for key in ("a", "a/1", "a/ü", "a/😀", "b\x01c", "b c+&"):
+        clouds.direct.put_object(Bucket=clouds.settings.destination, Key=key, Body=b"hello")
+    return S3(clouds.settings, clouds.stop, 2, patience=5)
+
+
+def test_the_listing_goes_on_after_a_key(side: S3) -> None:
+    """In the order of the keys' bytes; keys that XML cannot hold, too."""
+    found, following = side.page("")
+
+    assert [each.key for each in found] == ["a", "a/1", "a/ü", "a/😀", "b\x01c", "b c+&"]
+    assert following is None
+    assert {(each.size, each.etag, each.storage_class) for each in found} == {
+        (5, "5d41402abc4b2a76b9719d911017c592", "STANDARD")
+    }
+    assert found[0].last_modified.tzinfo is not None
+    assert [each.key for each in side.page("a/", "a/1")[0]] == ["a/ü", "a/😀"]
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        answers(503),
+        hang_up,
+        answers(200, b"<html>"),
+        answers(200, b""),
+        changes(lambda reply: setattr(reply, "cut", 40)),
+        changes(lambda reply: setattr(reply, "body", reply.body.replace(b"IsTruncated", b"Nothing"))),
+    ],
+    ids=["503", "hang up", "no XML", "empty", "cut", "no end"],
+)
+def test_a_listing_that_cannot_be_read_is_asked_for_again(clouds: Clouds, side: S3, act: Act) -> None:
+    clouds.aws.on("GET", "list-type=2", act, times=2)
+
+    assert len(side.page("")[0]) == 6
+
+
+def test_what_is_denied_names_permission_and_bucket(clouds: Clouds, side: S3) -> None:
+    clouds.aws.on("GET", "list-type=2", answers(403, b"<Error><Code>AccessDenied</Code><Message>no</Message></Error>"))
+
+    with pytest.raises(SetupError, match=r"^S3 denied s3:ListBucket on bucket 'to-\d+' \(.*AccessDenied: no\)$"):
+        side.page("")
+
+
+def test_head_tells_what_is_not_there(side: S3) -> None:
+    assert side.head("nothing") is None
+    head = side.head("a")
+    assert head is not None
+    assert (head.size, head.origin) == (5, None)
+
+
+def _error(code: str, status: int, operation: str = "PutObject") -> exceptions.ClientError:
+    response: Any = {"Error": {"Code": code, "Message": "said"}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    return exceptions.ClientError(response, operation)
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "transient", "throttled"),
+    [
+        (_error("SlowDown", 503), CopyError, True, True),
+        (_error("ThrottlingException", 400), CopyError, True, True),
+        (_error("InternalError", 500), CopyError, True, False),
+        (_error("RequestTimeout", 400), CopyError, True, False),
+        (_error("OperationAborted", 409), CopyError, True, False),
+        (_error("BadDigest", 400), WrongAnswerError, True, False),
+        (_error("PermanentRedirect", 301), WrongAnswerError, True, False),
+        (_error("PreconditionFailed", 412), ConditionError, False, False),
+        (_error("ConditionalRequestConflict", 409), ConditionError, False, False),
+        (_error("NoSuchKey", 404), MissingError, False, False),
+        (_error("NoSuchUpload", 404, "UploadPart"), MissingError, False, False),
+        (_error("NoSuchBucket", 404), SetupError, False, False),
+        (_error("ExpiredToken", 400), SetupError, False, False),
+        (_error("RequestTimeTooSkewed", 403), SetupError, False, False),
+        (_error("AccessDenied", 403, "AssumeRole"), SetupError, False, False),
+        (_error("EntityTooLarge", 400), CopyError, False, False),
+        (_error("NotImplemented", 501), CopyError, False, False),
+        (exceptions.NoCredentialsError(), SetupError, False, False),
+        (exceptions.CredentialRetrievalError(provider="x", error_msg="y"), CopyError, True, False),
+        (exceptions.EndpointConnectionError(endpoint_url="x"), CopyError, True, False),
+        (exceptions.ReadTimeoutError(endpoint_url="x"), CopyError, True, False),
+        (exceptions.SSLError(endpoint_url="x", error=ssl.SSLCertVerificationError("no")), SetupError, False, False),
+        (parsers.ResponseParserError("x"), WrongAnswerError, True, False),
+        (exceptions.ParamValidationError(report="x"), CopyError, False, False),
+    ],
+    ids=lambda value: f"{value}"[:80] if isinstance(value, Exception) else "",
+)
+def test_the_errors_of_aws_are_told_apart(
+    error: Exception, kind: type[Exception], transient: bool, throttled: bool
+) -> None:
+    failure = aws_errors.judge(_SETTINGS, error)
+
+    assert failure is not None
+    assert isinstance(failure.error, kind)
+    assert (failure.transient, failure.throttled) == (transient, throttled)
+
+
+def _google(status: int, message: str, reason: str = "") -> google_errors.GoogleError:
+    body = f'{{"error": {{"message": "{message}", "errors": [{{"reason": "{reason}"}}]}}}}'.encode()
+    return google_errors.GoogleError(status, {}, body, "storage.objects.get")
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "transient", "throttled"),
+    [
+        (_google(503, "busy"), CopyError, True, True),
+        (_google(403, "slow", "rateLimitExceeded"), CopyError, True, True),
+        (_google(502, "bad gateway"), CopyError, True, False),
+        (_google(416, "no such range"), WrongAnswerError, True, False),
+        (_google(404, "No such object"), MissingError, False, False),
+        (_google(404, "The specified bucket does not exist."), SetupError, False, False),
+        (_google(400, "x", "resourceIsEncryptedWithCustomerEncryptionKey"), CopyError, False, False),
+        (_google(400, "odd"), CopyError, False, False),
+        (_google(403, "no"), SetupError, False, False),
+        (FederationError("no"), SetupError, False, False),
+        (ConfigurationError("no"), SetupError, False, False),
+        (TransientFederationError("away"), CopyError, True, False),
+        (urllib3.exceptions.ProtocolError("x"), CopyError, True, False),
+        (urllib3.exceptions.SSLError(ssl.SSLCertVerificationError("x")), SetupError, False, False),
+    ],
+    ids=lambda value: f"{type(value).__name__} {value}"[:80] if isinstance(value, Exception) else "",
+)
+def test_the_errors_of_google_are_told_apart(
+    error: Exception, kind: type[Exception], transient: bool, throttled: bool
+) -> None:
+    failure = google_errors.judge(_SETTINGS, error)
+
+    assert failure is not None
+    assert isinstance(failure.error, kind)
+    assert (failure.transient, failure.throttled) == (transient, throttled)
+
+
+@pytest.mark.parametrize("judge", [aws_errors.judge, google_errors.judge], ids=["aws", "google"])
+def test_what_is_no_error_of_a_cloud_is_not_judged(judge: Any) -> None:
+    assert judge(_SETTINGS, TypeError("bug")) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a b", "a b"),
+        ("ü日😀", "ü日😀"),
+        ("\x1b[31mred\n", "\\x1b[31mred\\n"),
+        ("\u202egpj", "\\u202egpj"),
+        ("\ud800", "\\ud800"),
+    ],
+    ids=ascii,
+)
+def test_nothing_reaches_a_terminal_that_does_not_print(text: str, shown: str) -> None:
+    assert escaped(text) == shown
+
+
+def test_what_a_server_says_is_one_line_of_limited_length() -> None:
+    assert sentence("a\n  b\x00") == "a b\\x00"
+    assert len(sentence("x" * 10_000)) == 501
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [("", 0), ("30", 30), ("-1", 0), ("nan", 0), ("soon", 0), ("Thu, 01 Jan 1970 00:00:00 GMT", 0)],
+)
+def test_retry_after_is_read_in_both_forms(value: str, seconds: float) -> None:
+    assert retry_after({"retry-after": value}) == seconds
+
+
+def test_exceptions_that_refer_to_each_other_end() -> None:
+    first, second = ValueError("a"), ValueError("b")
+    first.__cause__, second.__context__ = second, first
+
+    assert chain(first) == [first, second]
