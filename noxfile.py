@@ -102,10 +102,10 @@ def bench(session: nox.Session) -> None:
     """Measures this package beside its peers, each in an environment of its own; `-- DIR`: where the result is written."""
     install(session, project="-e.")
     sys.path.insert(0, "tests")
-    from bench.contestants import REQUIREMENTS  # noqa: PLC0415 - needed here alone
+    from bench.contestants import COPYCAT, COPYCAT_REQUIREMENTS, REQUIREMENTS  # noqa: PLC0415 - needed here alone
 
     pythons = []
-    for number, (peer, requirements) in enumerate(REQUIREMENTS.items()):
+    for number, (peer, requirements) in enumerate({**REQUIREMENTS, COPYCAT: COPYCAT_REQUIREMENTS}.items()):
         place = Path(session.create_tmp(), f"peer{number}")
         session.run_install("python", "-m", "venv", str(place), silent=True)
         python = str(place / ("Scripts" if os.name == "nt" else "bin") / "python")

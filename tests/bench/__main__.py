@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
 import tempfile
@@ -9,7 +10,8 @@ import time
 from pathlib import Path
 
 from bench import report
-from bench.contestants import OURS, REQUIREMENTS
+from bench.contestants import COPYCAT, OURS, REQUIREMENTS
+from bench.copies import Copies
 from bench.processes import Servers
 from bench.rows import Bench
 
@@ -35,12 +37,15 @@ def main() -> None:
         name: subprocess.check_output([python, "-c", _VERSIONS, *_PACKAGES], text=True, timeout=60).strip("; ")
         for name, python in pythons.items()
     }
+    copycat = pythons.pop(COPYCAT)
     started = time.monotonic()
     servers = Servers()
     rows = []
     try:
         with tempfile.TemporaryDirectory() as home:
-            for row in Bench(pythons, servers, home).rows():
+            for row in itertools.chain(
+                Bench(pythons, servers, home).rows(), Copies(copycat, servers.urls, home).rows()
+            ):
                 print(report.table([row]), flush=True)
                 rows.append(row)
     finally:

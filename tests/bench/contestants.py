@@ -13,6 +13,9 @@ OURS, GOOGLE, SUPPLIER, WIF, SCALESEC = (
     "aws-gcp-wif-auth",
     "scalesec-gcp-workload-identity",
 )
+COPYCAT, RCLONE = "gcp_copycat", "rclone"
+# What `pip install` is given for CopyCat, in the project's folder; rclone comes from Debian.
+COPYCAT_REQUIREMENTS = (".[copycat]",)
 # What `pip install` wants for each peer; a Google client library brings google-auth and requests in any case.
 REQUIREMENTS = {
     GOOGLE: ("google-auth", "requests"),
@@ -20,8 +23,10 @@ REQUIREMENTS = {
     WIF: ("aws-gcp-wif-auth", "google-auth", "requests"),
     SCALESEC: ("scalesec-gcp-workload-identity", "google-auth", "requests"),
 }
+# What is copied: so many small objects of so many bytes, or a large one.
+SMALL, SMALL_SIZE, LARGE_SIZE = 20_000, 1024, 2 << 30
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
-_AUDIENCE = "//iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/aws/providers/prod"
+AUDIENCE = "//iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/aws/providers/prod"
 _ACCOUNT = "bench@my-project.iam.gserviceaccount.com"
 _AWS4 = "urn:ietf:params:aws:token-type:aws4_request"
 
@@ -44,7 +49,7 @@ def _ours(urls: Urls, impersonate: bool) -> Any:
     from google_auth_botocore import Credentials
 
     return Credentials(
-        _AUDIENCE,
+        AUDIENCE,
         _ACCOUNT if impersonate else None,
         token_url=f"{urls.sts}/v1/token",
         iam_credentials_endpoint=urls.iam,
@@ -64,7 +69,7 @@ def _google(urls: Urls, impersonate: bool, **supplier: Any) -> Any:
     }
     url = f"{urls.iam}/v1/projects/-/serviceAccounts/{_ACCOUNT}:generateAccessToken"
     return aws.Credentials(
-        audience=_AUDIENCE,
+        audience=AUDIENCE,
         subject_token_type=_AWS4,
         token_url=f"{urls.sts}/v1/token",
         service_account_impersonation_url=url if impersonate else None,

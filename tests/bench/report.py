@@ -31,7 +31,7 @@ def table(rows: Sequence[Row]) -> str:
     lines = []
     for row in rows:
         lines += ["", f"{row.what}", f"  goal: {row.goal}: {'reached' if row.reached else 'MISSED'}"]
-        for name in _ORDER:
+        for name in _ORDER if OURS in row.cells else sorted(row.cells):
             ratio = f"  (ours: {row.ratios[name]:.3g} ×)" if name in row.ratios else ""
             lines.append(f"  {name:{width}}  {row.cells[name]}{ratio}")
     return "\n".join(lines)
@@ -65,12 +65,16 @@ def _bars(row: Row, top: int) -> list[str]:
         f'<text class="what" x="{_LEFT}" y="{top + 14}">{escape(row.what)}</text>',
         f'<text class="goal" x="{_LEFT}" y="{top + 30}">goal: {escape(row.goal)}{verdict}</text>',
     ]
-    longest = max(row.bars.get(name, 0.0) for name in _SHOWN) or 1.0
-    for index, name in enumerate(_SHOWN):
+    # Those of the legend, or those of this row alone, with their names beside the bars.
+    named = OURS not in row.cells
+    shown = sorted(row.cells) if named else _SHOWN
+    longest = max(row.bars.get(name, 0.0) for name in shown) or 1.0
+    for index, name in enumerate(shown):
         y = top + 37 + index * (_BAR + 1)
         value = row.bars.get(name)
         length = 2.0 if value is None else max(2.0, _LENGTH * value / longest)
-        shown = "n/a" if value is None else f"{value:.3g} {row.unit}"
+        text = "n/a" if value is None else f"{value:.3g} {row.unit}"
+        text = f"{name}: {text}" if named else text
         parts.append(f'<rect class="bar{index}" x="{_LEFT}" y="{y}" width="{length:.1f}" height="{_BAR}" rx="2"/>')
-        parts.append(f'<text class="value" x="{_LEFT + length + 8:.1f}" y="{y + 11}">{shown}</text>')
+        parts.append(f'<text class="value" x="{_LEFT + length + 8:.1f}" y="{y + 11}">{text}</text>')
     return parts

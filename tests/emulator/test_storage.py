@@ -94,3 +94,15 @@ def test_an_upload_in_chunks_is_read_to_its_end(workload: Workload) -> None:
 
         assert [answer.status_code for answer in answers] == [401, 200, 200]
         assert session.get(f"{storage.open_url}/bucket/streamed").content == b"one, " + b"two" * 100
+
+
+def test_a_client_that_waits_before_it_sends_a_body_is_told_to_go_on(google: Emulator) -> None:
+    head = b"POST /storage/v1/b HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n"
+    with (
+        _storage(google) as service,
+        socket.create_connection(("127.0.0.1", int(service.url.rpartition(":")[2])), timeout=30) as client,
+    ):
+        client.sendall(head)
+        assert client.recv(4096) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        client.sendall(b"{}")
+        assert client.recv(4096).startswith(b"HTTP/1.1 401 ")

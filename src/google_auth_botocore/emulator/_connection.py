@@ -77,6 +77,12 @@ class Connection(BaseHTTPRequestHandler):
         self._reader.allow(self.head_limit)
         super().handle_one_request()
 
+    def handle_expect_100(self) -> bool:
+        """Send `100 Continue` at once: clients such as curl wait a second for it before they send a body."""
+        answered = super().handle_expect_100()
+        self.wfile.flush()
+        return answered
+
     def end_headers(self) -> None:
         """Send the headers; from here on the client has to read."""
         self.connection.settimeout(self.send_limit)

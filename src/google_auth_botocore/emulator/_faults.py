@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -30,9 +31,13 @@ class Fault:
         retry_after: the value of a Retry-After header: seconds, or an HTTP date.
         body: what to send instead of the body that Google sends with this status: bytes or text as they are
             (truncated JSON, say), anything else as JSON.
-        delay: real seconds before the answer.
+        delay: real seconds before the answer; `math.inf`: it never comes, and the connection stays open.
         drop: close the connection without an answer.
         headers: further headers of the answer.
+        share: of the requests that match, the share that it hits, evenly spread: with 0.5 every second one.
+        cut: send this many bytes of the body, and close the connection.
+        shorten: send this many bytes of the body, as if that were all.
+        flip: change the lowest bit of the byte at this position of the body, if it has one.
     """
 
     status: int | None = None
@@ -42,17 +47,40 @@ class Fault:
     delay: float = 0.0
     drop: bool = False
     headers: Mapping[str, str] = field(default_factory=dict)
+    share: float = 1.0
+    cut: int | None = None
+    shorten: int | None = None
+    flip: int | None = None
 
     def __post_init__(self) -> None:
-        """Raises a TypeError for a status that is no number."""
+        """Check the values.
+
+        Raises:
+            TypeError: the status is not a number.
+            ValueError: the share is not one.
+        """
         if self.status is not None and type(self.status) is not int:
             raise TypeError(f"the status of a Fault must be a number such as 503, not {self.status!r}")
+        if not 0 < self.share <= 1:
+            raise ValueError(f"the share of a Fault must be above 0 and at most 1, not {self.share!r}")
 
     @property
     def extra_headers(self) -> dict[str, str]:
         """The headers that this fault adds to an answer, Retry-After included."""
         after = {} if self.retry_after is None else {"Retry-After": str(self.retry_after)}
         return {**self.headers, **after}
+
+    def wait(self, stopping: threading.Event) -> bool:
+        """Let the delay pass; tell whether an answer follows."""
+        if self.delay:
+            stopping.wait(None if math.isinf(self.delay) else self.delay)
+        return not (self.drop or math.isinf(self.delay))
+
+    def damaged(self, body: bytes) -> bytes:
+        """Return the body as this fault has it sent, with a Content-Length that fits."""
+        if self.flip is not None and self.flip < len(body):
+            body = body[: self.flip] + bytes([body[self.flip] ^ 1]) + body[self.flip + 1 :]
+        return body if self.shorten is None else body[: self.shorten]
 
     def response(self, path: str) -> Response | None:
         """Gives the answer to a request for `path`; None: serve it as always."""
@@ -82,9 +110,14 @@ class _Pending:
     pattern: str
     fault: Fault
     times_left: int | None
+    matched: int = 0
 
     def hits(self, path: str) -> bool:
-        return self.pattern in path or fnmatchcase(path, self.pattern)
+        """Tell whether it hits this request, which counts for its share."""
+        if self.times_left == 0 or not (self.pattern in path or fnmatchcase(path, self.pattern)):
+            return False
+        self.matched += 1
+        return int(self.matched * self.fault.share) > int((self.matched - 1) * self.fault.share)
 
 
 class FaultScript:
@@ -110,7 +143,7 @@ class FaultScript:
         """Takes the first fault that has a hit left for `path`."""
         with self._lock:
             for pending in self._pending:
-                if pending.times_left != 0 and pending.hits(path):
+                if pending.hits(path):
                     if pending.times_left is not None:
                         pending.times_left -= 1
                     return pending.fault

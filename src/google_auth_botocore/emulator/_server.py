@@ -16,7 +16,7 @@ from urllib.parse import unquote
 
 from google_auth_botocore.emulator._connection import Connection
 from google_auth_botocore.emulator._errors import ApiError, RpcError
-from google_auth_botocore.emulator._faults import FaultScript
+from google_auth_botocore.emulator._faults import Fault, FaultScript
 from google_auth_botocore.emulator._http import Call, Response, Route
 
 _logger = logging.getLogger(__name__)
@@ -59,13 +59,13 @@ class Listener(socketserver.ThreadingTCPServer):
         self.server_close()
         with self._connections_lock:
             for connection in self._connections:
-                _hang_up(connection)
+                hang_up(connection)
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         with self._connections_lock:
             self._connections.add(request)
             if self.stopping.is_set():  # `stop` has hung up on the others already
-                _hang_up(request)
+                hang_up(request)
         try:
             super().process_request_thread(request, client_address)
         finally:
@@ -117,7 +117,7 @@ class Server(Listener):
         return Response(RpcError(404, "Requested entity was not found.").body, 404)
 
 
-def _hang_up(connection: socket.socket) -> None:
+def hang_up(connection: socket.socket) -> None:
     with contextlib.suppress(OSError):  # the client was faster
         connection.shutdown(socket.SHUT_RDWR)
 
@@ -149,17 +149,15 @@ class _Handler(Connection):
         if fault is None:
             self._send(call, self.server.answer(call))
             return
-        if fault.delay:
-            self.server.stopping.wait(fault.delay)
-        if fault.drop:
+        if not fault.wait(self.server.stopping):
             self.close_connection = True
-            _hang_up(self.connection)
+            hang_up(self.connection)
             return
         response = fault.response(call.path)
         if response is None:
             usual = self.server.answer(call)
             response = Response(usual.body, usual.status, {**usual.headers, **fault.extra_headers})
-        self._send(call, response)
+        self._send(call, response, fault)
 
     def _size(self) -> tuple[int, RpcError | None]:
         """Bytes of the body to read, and why none of it is wanted."""
@@ -171,8 +169,10 @@ class _Handler(Connection):
             return 0, RpcError(413, message, code="INVALID_ARGUMENT")
         return int(length), None
 
-    def _send(self, call: Call, response: Response) -> None:
+    def _send(self, call: Call, response: Response, fault: Fault | None = None) -> None:
         body, content_type = response.encoded()
+        if fault is not None:
+            body = fault.damaged(body)
         headers = {"Content-Type": content_type, "Content-Length": str(len(body)), **response.headers}
         call.status = response.status
         self.send_response(response.status)
@@ -180,7 +180,9 @@ class _Handler(Connection):
             self.send_header(name, value)
         self.end_headers()
         if call.method != "HEAD":
-            self.wfile.write(body)
+            self.wfile.write(body if fault is None else body[: fault.cut])
+        if fault is not None and fault.cut is not None:
+            self.close_connection = True
 
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = _serve
 

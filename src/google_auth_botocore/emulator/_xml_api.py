@@ -22,13 +22,14 @@ from google_auth_botocore.emulator._signed_urls import Signatures
 from google_auth_botocore.emulator._xml import XmlError, XmlRequest, document, element
 
 # What an upload says of its object, and a download repeats: the header, and the name in the JSON API.
-_DESCRIBED = {
+DESCRIBED = {
     "cache-control": "cacheControl",
     "content-disposition": "contentDisposition",
     "content-encoding": "contentEncoding",
     "content-language": "contentLanguage",
     "content-type": "contentType",
 }
+_HASHES = {"crc32c": "crc32c", "md5": "md5Hash"}  # a composite object has no MD5
 _META = "x-goog-meta-"
 _NOT_IN_HEADER = re.compile(r"[^\t\x20-\x7e\x80-\xff]+")
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
@@ -59,11 +60,16 @@ class XmlApi:
                 signer = form.account
                 return signer, self._posted(request, form)
             signer = self._signatures.of_url(request)
-            return None if signer is None else (signer, self._served(request))
+            return None if signer is None else (signer, self.serve(request))
         except XmlError as error:
             return signer, error.response
 
-    def _served(self, request: XmlRequest) -> Response:
+    def serve(self, request: XmlRequest) -> Response:
+        """Return the reply to a request of a caller who may send it.
+
+        Raises:
+            XmlError: the request is rejected.
+        """
         bucket, name = request.target
         try:
             if not name and request.method in {"GET", "HEAD"}:
@@ -92,13 +98,13 @@ class XmlApi:
             raise NotFound
         content = self._store.get_file(bucket, name)
         updated = datetime.fromisoformat(found["updated"].replace("Z", "+00:00"))
-        headers = {"Last-Modified": format_datetime(updated, usegmt=True), **_identity(found)}
-        for header, field in _DESCRIBED.items():
+        headers = {"Last-Modified": format_datetime(updated, usegmt=True), **identity(found)}
+        for header, field in DESCRIBED.items():
             value = asked.get(f"response-{header}") or found.get(field)
             if value:
                 headers[header.title()] = value
         headers.update({f"{_META}{key}": value for key, value in (found.get("metadata") or {}).items()})
-        headers = {_in_header(name): _in_header(value) for name, value in headers.items()}
+        headers = {in_header(name): in_header(value) for name, value in headers.items()}
         part = _RANGE.fullmatch(request.headers.get("range", ""))
         if part is None or part[0] == "bytes=-":
             return Response(content, 200, headers)
@@ -111,14 +117,14 @@ class XmlApi:
 
     def _written(self, bucket: str, name: str, described: Mapping[str, str], content: bytes) -> Response:
         """Makes an object of the content and the headers, or the form's fields, that describe it."""
-        resource = {field: described[header] for header, field in _DESCRIBED.items() if header in described}
+        resource = {field: described[header] for header, field in DESCRIBED.items() if header in described}
         metadata = {key.removeprefix(_META): value for key, value in described.items() if key.startswith(_META)}
         kind = resource.get("contentType", "application/octet-stream")
         made = objects._make_object_resource("", bucket, name, kind, str(len(content)))
         made.update(resource, **({"metadata": metadata} if metadata else {}))
         made = objects._checksums(content, {**made, "mediaLink": media_link(self._url, made)})
         self._store.create_file(bucket, name, content, made)
-        return Response(status=200, headers=_identity(made))
+        return Response(status=200, headers=identity(made))
 
     def _posted(self, request: XmlRequest, form: Form) -> Response:
         bucket, _ = request.target
@@ -158,16 +164,16 @@ def media_link(url: str, resource: Mapping[str, Any]) -> str:
     )
 
 
-def _in_header(text: str) -> str:
+def in_header(text: str) -> str:
     """Percent-encodes what no header can hold, as gsutil does; bytes that came in a header go out as they are."""
     return _NOT_IN_HEADER.sub(lambda match: quote(match[0]), text)
 
 
-def _identity(resource: Mapping[str, Any]) -> dict[str, str]:
+def identity(resource: Mapping[str, Any]) -> dict[str, str]:
     """The headers that tell one version of an object from another."""
     return {
         "ETag": f'"{resource["etag"]}"',
         "x-goog-generation": resource["generation"],
         "x-goog-metageneration": resource["metageneration"],
-        "x-goog-hash": f"crc32c={resource['crc32c']},md5={resource['md5Hash']}",
+        "x-goog-hash": ",".join(f"{name}={resource[field]}" for name, field in _HASHES.items() if resource.get(field)),
     }

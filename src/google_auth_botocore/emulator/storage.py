@@ -1,35 +1,34 @@
-"""Cloud Storage on loopback: gcp-storage-emulator behind a check of bearer tokens and of signed URLs, which it does not make itself."""
+"""Cloud Storage on loopback: buckets in memory, behind a check of bearer tokens and of signed URLs.
+
+It reads as Cloud Storage does: listings in pages and in the order of bytes, without the checksums of objects that are
+encrypted with a customer's key; ranges, generations and preconditions; requester pays; errors in Google's words. Uploads
+are gcp-storage-emulator's. `Storage.fail` simulates a server that is overloaded, silent or wrong.
+"""
 
 from __future__ import annotations
 
-import http.client
 import json
-import re
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from http.server import HTTPServer
 from types import TracebackType
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
 
 from gcp_storage_emulator.exceptions import NotFound
-from gcp_storage_emulator.server import RequestHandler
-from gcp_storage_emulator.storage import Storage as Store
+from gcp_storage_emulator.handlers.buckets import _patch_bucket
 
-from google_auth_botocore.emulator._connection import Connection
+from google_auth_botocore.emulator._faults import Fault, FaultScript
 from google_auth_botocore.emulator._http import Response
-from google_auth_botocore.emulator._server import Listener
+from google_auth_botocore.emulator._object_store import ObjectStore
 from google_auth_botocore.emulator._signed_urls import Signatures
+from google_auth_botocore.emulator._storage_api import StorageApi, StorageRequest
+from google_auth_botocore.emulator._storage_gate import Behind, Gate
 from google_auth_botocore.emulator._tokens import TokenInfo
 from google_auth_botocore.emulator._xml import XmlRequest
-from google_auth_botocore.emulator._xml_api import XmlApi, media_link, refused
+from google_auth_botocore.emulator._xml_api import XmlApi
 
-_PIECE = 1 << 16
-_HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "host", "date", "server"}
-_MEDIA = re.compile(r"(?:/download)?/storage/v1/b/([^/]+)/o/([^/]+)")
-_JSON_API = re.compile(r"/(?:(?:resumable/)?upload/|download/)?storage/v1/|/batch/")
 _SCOPES = {
     f"https://www.googleapis.com/auth/{name}"
     for name in ("cloud-platform", "devstorage.full_control", "devstorage.read_write", "devstorage.read_only")
@@ -50,6 +49,9 @@ class Storage:
         tokens: the access tokens that were let in so far.
         downloads: the names of the objects whose content was asked for so far.
         latency: seconds that each answer takes longer, as over a network.
+        user_projects: the projects that requests so far named as the one to bill.
+        on_request: called before a request with a valid token is answered, with its method, path and query, decoded:
+            to change an object between two requests, for example.
     """
 
     def __init__(
@@ -62,12 +64,16 @@ class Storage:
         self.tokens: set[str] = set()
         self.downloads: list[str] = []
         self.latency: float = 0.0
+        self.user_projects: list[str] = []
+        self.on_request: Callable[[str], None] | None = None
         self._check = check
         self._signatures = Signatures(check_signature, clock)
         self._clock = clock
-        self._store: Any = None
+        self._faults = FaultScript()
+        self._store = ObjectStore()
+        self._api = StorageApi(self._store)
         self._behind: HTTPServer | None = None
-        self._gate: _Gate | None = None
+        self._gates: tuple[Gate, Gate] | None = None
 
     def __enter__(self) -> Storage:
         """Starts it.
@@ -75,23 +81,25 @@ class Storage:
         Raises:
             RuntimeError: it is running already.
         """
-        if self._gate is not None:
+        if self._gates is not None:
             raise RuntimeError("it is running already")
         # Not by gcp-storage-emulator's own starter, whose server takes half a second to stop and does not say where it is.
-        self._store = Store(use_memory_fs=True)
-        self._behind = HTTPServer(("127.0.0.1", 0), partial(_Behind, self._store))
+        self._store.wipe()
+        self._behind = HTTPServer(("127.0.0.1", 0), partial(Behind, self._store))
         threading.Thread(target=self._behind.serve_forever, args=(0.02,), name="storage", daemon=True).start()
-        self._gate = _Gate(self, self.open_url)
-        self._gate.start()
+        behind = f"127.0.0.1:{self._behind.server_address[1]}"
+        self._gates = (Gate(self, behind, is_open=False), Gate(self, behind, is_open=True))
+        for gate in self._gates:
+            gate.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Stops it and hangs up on its clients."""
-        gate, self._gate = self._gate, None
+        gates, self._gates = self._gates, None
         behind, self._behind = self._behind, None
-        if gate is not None:
+        for gate in gates or ():
             gate.stop()
         if behind is not None:
             behind.shutdown()
@@ -100,16 +108,91 @@ class Storage:
     @property
     def url(self) -> str:
         """Where a client with a token goes: its `client_options={"api_endpoint": …}`."""
-        if self._gate is None:
+        if self._gates is None:
             raise RuntimeError("it is not running: use it as a context manager")
-        return f"http://127.0.0.1:{self._gate.port}"
+        return f"http://127.0.0.1:{self._gates[0].port}"
 
     @property
     def open_url(self) -> str:
-        """Where nobody is asked for a token: for filling buckets and for looking into them."""
-        if self._behind is None:
+        """The address that requires no token: for filling buckets and for looking into them. No fault hits it."""
+        if self._gates is None:
             raise RuntimeError("it is not running: use it as a context manager")
-        return f"http://127.0.0.1:{self._behind.server_address[1]}"
+        return f"http://127.0.0.1:{self._gates[1].port}"
+
+    def create_bucket(self, name: str, *, kms_key: str | None = None, requester_pays: bool = False) -> None:
+        """Make a bucket, or change one.
+
+        Args:
+            name: its name.
+            kms_key: its default Cloud KMS key, `projects/…/cryptoKeys/NAME`. Listings of objects that are written from
+                now on have no checksums, as those of Cloud Storage.
+            requester_pays: whether each request must name a project to bill.
+        """
+        encryption = {"encryption": {"defaultKmsKeyName": kms_key}} if kms_key is not None else {}
+        self._store.make_bucket(name, billing={"requesterPays": requester_pays}, **encryption)
+
+    def put(self, bucket: str, name: str, content: bytes, **fields: Any) -> dict[str, Any]:
+        """Make an object without HTTP, in place of one of the same name, and return its metadata.
+
+        Args:
+            bucket: the bucket.
+            name: the name of the object.
+            content: what it holds.
+            fields: further fields of its resource, as in the JSON API: `contentType`, `metadata`, a wrong `crc32c`. One
+                that is None is absent: `md5Hash=None, componentCount=2` make a composite object, and
+                `customerEncryption={"keySha256": …}` one that is read with its key only.
+
+        Raises:
+            NotFound: there is no such bucket.
+        """
+        return dict(self._store.put(bucket, name, content, **fields))
+
+    def patch(self, bucket: str, name: str, **fields: Any) -> dict[str, Any]:
+        """Change an object's metadata without HTTP, which gives it a new metageneration, and return it.
+
+        Raises:
+            NotFound: there is no such object.
+        """
+        return dict(self._store.change(bucket, name, fields))
+
+    def delete(self, bucket: str, name: str) -> None:
+        """Delete an object without HTTP.
+
+        Raises:
+            NotFound: there is no such object.
+        """
+        self._store.delete_file(bucket, name)
+
+    def deny(self, bucket: str, permission: str) -> None:
+        """Take a permission in a bucket from every caller: `storage.objects.list`, `storage.objects.get`, …."""
+        self._api.denied.add((bucket, permission))
+
+    def fail(self, request: str, fault: Fault) -> None:
+        """Let a fault hit the next requests that contain `request`, or match it as a glob.
+
+        Args:
+            request: compared with the method, the path and the query, decoded: `GET /storage/v1/b/B/o/N?alt=media`.
+                `*alt=media*` is every download, `GET */o[?]*` every listing.
+            fault: what happens.
+        """
+        self._faults.add(request, fault)
+
+    def clear_faults(self) -> None:
+        """End all faults."""
+        self._faults.clear()
+
+    def next_fault(self, request: str) -> Fault | None:
+        """Return the fault that hits this request, which counts as one of its hits."""
+        return self._faults.next(request)
+
+    @property
+    def page_size(self) -> int:
+        """The most objects of one page of a listing, whatever the request allows."""
+        return self._api.page_size
+
+    @page_size.setter
+    def page_size(self, most: int) -> None:
+        self._api.page_size = most
 
     @property
     def refused(self) -> int:
@@ -129,7 +212,7 @@ class Storage:
 
     def signed(self, request: XmlRequest) -> Response | None:
         """The answer to a request whose URL or form is signed; None: it is not."""
-        answered = XmlApi(self._store, self.open_url, self._signatures, self._clock).answer(request)
+        answered = self._xml_api().answer(request)
         if answered is None:
             return None
         signer, response = answered
@@ -137,6 +220,43 @@ class Storage:
         if signer is not None and request.method == "GET":
             self.downloads.append(request.target[1])
         return response
+
+    def answer(self, request: StorageRequest) -> Response | None:
+        """Return the JSON API's reply; None: gcp-storage-emulator has one.
+
+        Raises:
+            StorageError: the request is rejected.
+        """
+        return self._api.answer(request)
+
+    def xml(self, request: XmlRequest) -> Response:
+        """Return the reply of the XML API to a caller with a valid token.
+
+        Raises:
+            XmlError: the request is rejected.
+        """
+        return self._xml_api().serve(request)
+
+    def _xml_api(self) -> XmlApi:
+        return XmlApi(self._store, self.open_url, self._signatures, self._clock)
+
+    def settle(self, request: StorageRequest, document: Any) -> Any:
+        """Complete what gcp-storage-emulator made of a request that writes, and return the reply to it."""
+        kind = document.get("kind") if isinstance(document, dict) else None
+        if kind == "storage#bucket" and request.method == "POST":  # of which it has kept nothing but the name
+            return self._store.make_bucket(document["name"], **_bucket_fields(request.body))
+        if kind != "storage#object" or request.method not in {"POST", "PUT"}:
+            return document
+        found = self.resource(document["bucket"], document["name"])
+        if found is None or found["generation"] != document["generation"]:  # another request was faster
+            return document
+        if request.path.endswith("/compose"):
+            found.pop("md5Hash", None)
+            found["componentCount"] = len(_json(request.body).get("sourceObjects", ()))
+        key = request.headers.get("x-goog-encryption-key-sha256")
+        if key is not None:
+            found["customerEncryption"] = {"encryptionAlgorithm": "AES256", "keySha256": key}
+        return {**found, "mediaLink": document["mediaLink"]}
 
     def resource(self, bucket: str, name: str) -> dict[str, Any] | None:
         """An object's metadata; None: there is no such object."""
@@ -147,165 +267,11 @@ class Storage:
         return found
 
 
-class _Gate(Listener):
-    def __init__(self, storage: Storage, behind: str) -> None:
-        super().__init__(0, _Handler, "storage-gate")
-        self.storage = storage
-        self.behind = behind.removeprefix("http://")
+def _json(body: bytes) -> dict[str, Any]:
+    document = json.loads(body or b"{}")
+    return document if isinstance(document, dict) else {}
 
 
-class _Behind(RequestHandler):  # type: ignore[misc]  # gcp-storage-emulator has no types
-    # It serves one connection at a time, so one that says nothing would stop all others.
-    timeout = 10
-
-
-class _Handler(Connection):
-    server: _Gate  # pyright: ignore[reportIncompatibleVariableOverride] - this handler serves no other
-
-    def _serve(self) -> None:
-        try:
-            body = self._body()
-        except ValueError:
-            self._answer(400, "The length of the body is not a number.", "badRequest")
-            self.discard_body()
-            return
-        if body is None:  # the client hung up in the middle of it
-            self.close_connection = True
-            return
-        signed = self.server.storage.signed(self._xml_request(body))
-        if signed is not None:
-            time.sleep(self.server.storage.latency)
-            self._send(signed)
-            return
-        if self.server.storage.caller(self.headers.get("Authorization")) is None:
-            self._refuse()
-            return
-        time.sleep(self.server.storage.latency)
-        encoding = None
-        wanted = urlsplit(self.path)
-        query = parse_qs(wanted.query)
-        media = _MEDIA.fullmatch(wanted.path)
-        if media is not None and query.get("alt") == ["media"]:
-            # gcp-storage-emulator gives whatever generation it has, and says nothing of an encoding.
-            bucket, name = map(unquote, media.groups())
-            self.server.storage.downloads.append(name)
-            found = self.server.storage.resource(bucket, name)
-            if found is None or query.get("generation", [found["generation"]]) != [found["generation"]]:
-                self._answer(404, f"No such object: {bucket}/{name}", "notFound")
-                return
-            encoding = found.get("contentEncoding")
-        upstream = http.client.HTTPConnection(self.server.behind)
-        try:
-            headers = {
-                name: value for name, value in self.headers.items() if name.lower() not in _HOP_BY_HOP - {"host"}
-            }
-            upstream.request(self.command, self.path, body, headers)
-            self._pass_on(upstream.getresponse(), encoding)
-        finally:
-            upstream.close()
-
-    def _body(self) -> bytes | None:
-        """Read the body, also one in chunks, as Cloud Storage accepts a streamed upload; None if it is not complete.
-
-        Raises:
-            ValueError: its length, or that of a chunk, is not a number.
-        """
-        if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
-            return self._part(_number(self.headers.get("Content-Length") or "0", 10))
-        parts: list[bytes] = []
-        while size := _number(self.read_line().partition(b";")[0].decode("latin-1").strip(), 16):
-            part = self._part(size)
-            if part is None:
-                return None
-            parts.append(part)
-            self.read_line()
-        http.client.parse_headers(self.rfile)  # which may follow, and say nothing here
-        return b"".join(parts)
-
-    def _part(self, size: int) -> bytes | None:
-        pieces: list[bytes] = []
-        while size and (piece := self.read_body(min(size, _PIECE))):
-            pieces.append(piece)
-            size -= len(piece)
-        return None if size else b"".join(pieces)
-
-    def _xml_request(self, body: bytes) -> XmlRequest:
-        path, _, query = self.requestline.split()[1].partition("?")  # `self.path` has lost slashes
-        headers = {name.lower(): ",".join(self.headers.get_all(name, ())) for name in self.headers}
-        return XmlRequest(self.command, path, query, headers, body)
-
-    def _pass_on(self, reply: http.client.HTTPResponse, encoding: str | None) -> None:
-        """Sends the reply on, piece by piece; only JSON, which is short, as a whole."""
-        self.send_response(reply.status)
-        if encoding is not None:
-            self.send_header("Content-Encoding", encoding)
-        for name, value in reply.headers.items():
-            if name.lower() not in _HOP_BY_HOP:
-                self.send_header(name, value)
-        if reply.headers.get_content_type() == "application/json" and "alt=media" not in self.path:
-            document = _with_links_to(f"http://{self.headers['Host']}", reply.read())
-            self.send_header("Content-Length", str(len(document)))
-            self.end_headers()
-            self.wfile.write(document)
-            return
-        if reply.length is None:
-            self.close_connection = True
-        else:
-            self.send_header("Content-Length", str(reply.length))
-        self.end_headers()
-        while piece := reply.read(_PIECE):
-            self.wfile.write(piece)
-
-    def _refuse(self) -> None:
-        if not _JSON_API.match(self.path):
-            self._send(refused(self.headers.get("Authorization")))
-            return
-        message = (
-            "Invalid Credentials" if self.headers.get("Authorization") else "Anonymous caller does not have access."
-        )
-        challenge = {"WWW-Authenticate": 'Bearer realm="https://accounts.google.com/", error="invalid_token"'}
-        where = {"locationType": "header", "location": "Authorization"}
-        self._answer(401, message, "authError", where, challenge)
-
-    def _answer(
-        self, status: int, message: str, reason: str, where: Mapping[str, str] = {}, headers: Mapping[str, str] = {}
-    ) -> None:
-        """Answers with an error in the form that Cloud Storage has for one."""
-        error = {"message": message, "domain": "global", "reason": reason, **where}
-        self._send(Response({"error": {"code": status, "message": message, "errors": [error]}}, status, headers))
-
-    def _send(self, response: Response) -> None:
-        body, kind = response.encoded()
-        self.send_response(response.status)
-        for name, value in {"Content-Type": kind, "Content-Length": str(len(body)), **response.headers}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body)
-
-    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = _serve
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Says nothing."""
-
-
-def _number(text: str, base: int) -> int:
-    """The length of a body: digits alone, of which a long file has few.
-
-    Raises:
-        ValueError: it is none.
-    """
-    if not re.fullmatch("[0-9a-fA-F]{1,16}", text):
-        raise ValueError(text)
-    return int(text, base)
-
-
-def _with_links_to(url: str, body: bytes) -> bytes:
-    """Lets `mediaLink` lead through the gate, wherever the object came in, its name percent-encoded as Google has it."""
-
-    def mend(item: dict[str, Any]) -> dict[str, Any]:
-        if "mediaLink" in item and "name" in item:
-            item["mediaLink"] = media_link(url, item)
-        return item
-
-    return json.dumps(json.loads(body, object_hook=mend)).encode() if body else body
+def _bucket_fields(body: bytes) -> dict[str, Any]:
+    """Return the fields of a new bucket that its request sets."""
+    return dict(_patch_bucket({"metageneration": "0"}, _json(body)))

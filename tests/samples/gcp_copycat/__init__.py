@@ -1,0 +1,1 @@
+"""samples/gcp_copycat: its tests, and the stand-ins for the two clouds that they use."""
