@@ -15,7 +15,7 @@ from google_auth_botocore.exceptions import FederationError, TransientFederation
 
 # What http.client refuses to send, it quotes.
 _INVALID_HEADER = "Invalid header value "
-SECRET = re.compile(rf"{_redaction.KEY_LIKE.pattern}|(?<={_INVALID_HEADER}).*")
+SECRET = rf"{_redaction.KEY_LIKE}|(?<={_INVALID_HEADER}).*"
 
 # AWS's codes for "try again", whatever the HTTP status; botocore's own table of them is private.
 _TEMPORARY = {

@@ -11,7 +11,7 @@ from google_auth_botocore.exceptions import ConfigurationError
 
 # Fixed, so that principal://…/subject/arn:aws:sts::ACCOUNT:assumed-role/ROLE/google-auth-botocore can be bound to.
 _ROLE_SESSION_NAME = "google-auth-botocore"
-_ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/\S+")
+_ROLE_ARN = r"arn:aws[a-z-]*:iam::\d{12}:role/\S+"
 
 
 class Source(NamedTuple):
@@ -39,7 +39,7 @@ def source(profile: object, region: object, assume_role: object) -> Source:
         if (
             not isinstance(arguments, Mapping)
             or not all(isinstance(name, str) for name in arguments)
-            or not _ROLE_ARN.fullmatch(str(arguments.get("RoleArn")))
+            or not re.fullmatch(_ROLE_ARN, str(arguments.get("RoleArn")))
         ):
             if isinstance(assume_role, Mapping):  # an ExternalId is nobody else's business
                 assume_role = {name: value if name == "RoleArn" else "…" for name, value in assume_role.items()}

@@ -28,10 +28,10 @@ from google_auth_botocore.exceptions import FederationError, TransientFederation
 # Thirty years: beyond it a number is a mistake.
 _LONGEST_LIFETIME = 1e9
 _TOKEN_FIELDS = ("access_token", "refresh_token", "id_token", "accessToken", "token", "signedJwt", "signedBlob")
-_GIVEN = re.compile(rf'"(?:{"|".join(_TOKEN_FIELDS)})"\s*:\s*"([^"]+)')
+_GIVEN = rf'"(?:{"|".join(_TOKEN_FIELDS)})"\s*:\s*"([^"]+)'
 _TOKEN = re.compile(r"[!-~]+")
-_AWS_REASON = re.compile(r"AWS response of type (\w+)")
-_RFC3339 = re.compile(r"(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d:\d\d)(?:\.\d+)?([Zz]|[+-]\d\d:\d\d)")
+_AWS_REASON = r"AWS response of type (\w+)"
+_RFC3339 = r"(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d:\d\d)(?:\.\d+)?([Zz]|[+-]\d\d:\d\d)"
 
 
 class Signature:
@@ -114,7 +114,7 @@ def _refusal(document: object, body: bytes, secrets: list[str]) -> Refusal:
             reason = reason.get("status")
     else:
         text = body.decode(errors="replace")
-        secrets = [*secrets, *_GIVEN.findall(text)]  # also of a token's reply that was cut off on the way
+        secrets = [*secrets, *re.findall(_GIVEN, text)]  # also of a token's reply that was cut off on the way
     info = (
         next((each for each in details if isinstance(each, Mapping) and "reason" in each), {})
         if isinstance(details, list)
@@ -127,7 +127,7 @@ def _refusal(document: object, body: bytes, secrets: list[str]) -> Refusal:
     permission = metadata.get("permission") if isinstance(metadata, Mapping) else None
     known = str(info["reason"]) if info.get("reason") in ("SERVICE_DISABLED", "SECURITY_POLICY_VIOLATED") else reason
     words = _redaction.cleaned(text if isinstance(text, str) else "", secrets)
-    aws = _AWS_REASON.search(words)
+    aws = re.search(_AWS_REASON, words)
     return Refusal(
         _redaction.cleaned(known, secrets) if isinstance(known, str) else None,
         words,
@@ -194,7 +194,7 @@ def generate_access_token(sender: Sender, settings: Settings, bearer: str, assum
         {**_delegates(settings), "scope": settings.scopes, "lifetime": f"{settings.lifetime}s"},
     )
     value = _token(call, document, reply, "accessToken")
-    match = _RFC3339.fullmatch(str(document.get("expireTime")))
+    match = re.fullmatch(_RFC3339, str(document.get("expireTime")))
     try:
         end = (
             datetime.fromisoformat(f"{match[1]}T{match[2]}{match[3].upper().replace('Z', '+00:00')}") if match else None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import html
 import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
@@ -17,16 +16,15 @@ _SHORTEST_BASE64 = 6
 # One letter as it is escaped in a URL, in JSON or in HTML. An escape that is escaped again in the same way is one match,
 # however often: `%252525` and `&amp;amp;` take one pass. No alternative can match from two places of one run, so that
 # a pass takes linear time.
-_ESCAPED = re.compile(
-    r"%(?:25)*(?:u00)?([0-9a-f]{2})"
+_ESCAPED = (
+    r"(?i)%(?:25)*(?:u00)?([0-9a-f]{2})"
     r"|(?<!\\)\\+(?:u00|x|u\{0{0,8})([0-9a-f]{2})\}?"
-    r"|&(?:amp;)*(#0{0,8}\d{1,3};?|#x0{0,8}[0-9a-f]{1,2};?|[a-z][a-z0-9]{1,30};)",
-    re.IGNORECASE,
+    r"|&(?:amp;)*(#0{0,8}\d{1,3};?|#x0{0,8}[0-9a-f]{1,2};?|[a-z][a-z0-9]{1,30};)"
 )
 # Escapes of different kinds within each other.
 _PASSES = 6
 # White space and what wraps lines, also where it is escaped. `+` is a blank in a form, `-` is `+` in base64 for URLs.
-_DROPPED = re.compile(r"[\s+\\\x00-\x1f\x7f\xad\u200b-\u200f\u2060\ufeff-]+")
+_DROPPED = r"[\s+\\\x00-\x1f\x7f\xad\u200b-\u200f\u2060\ufeff-]+"
 
 
 class _Letters(NamedTuple):
@@ -110,7 +108,7 @@ def _plain(text: str) -> _Letters:
     """The letters of a text as they are compared: unescaped, in lower case, without white space."""
     letters = _unescaped(_Letters(text, list(range(len(text))), list(range(1, len(text) + 1))))
     kept, starts, ends, at = list[str](), list[int](), list[int](), 0
-    for match in _DROPPED.finditer(letters.text):
+    for match in re.finditer(_DROPPED, letters.text):
         kept.append(letters.text[at : match.start()])
         starts += letters.starts[at : match.start()]
         ends += letters.ends[at : match.start()]
@@ -133,7 +131,7 @@ def unescape(text: str) -> str:
 def _unescaped(letters: _Letters) -> _Letters:
     for _ in range(_PASSES):
         kept, starts, ends, at = list[str](), list[int](), list[int](), 0
-        for match in _ESCAPED.finditer(letters.text):
+        for match in re.finditer(_ESCAPED, letters.text):
             letter = _letter(match)
             if letter is None:
                 continue
@@ -155,6 +153,8 @@ def _letter(match: re.Match[str]) -> str | None:
     code = match[1] or match[2]
     if code is not None:
         return chr(int(code, 16))
+    import html  # noqa: PLC0415 - a hundredth of a cold start, and hardly an error has an entity
+
     name = match[3] if match[3].endswith(";") else f"{match[3]};"
     for entity in (f"&{name}", f"&{name.lower()}"):
         letter = html.unescape(entity)

@@ -16,31 +16,31 @@ from google_auth_botocore import _known_secrets, _secret_shapes
 
 # Keys and tokens whose values are not known: AWS's own errors quote the request that it could not verify. Each
 # alternative takes linear time: it is tried at one place of a run of letters, or fails within 40 letters.
-KEY_LIKE = re.compile(
+KEY_LIKE = (
     r"-----BEGIN[^\"']*|eyJ[\w.-]{3,}|ya29\.[\w.-]+"
     r"|(?:secret|token|password|private_key)\w{0,20}[\"'\\]{1,9}\s{0,9}:\s{0,9}[\"'\\]{1,9}[^\"'\\]*"
     r"|[A-Za-z0-9/+=%]{40,}"
     # Base64 for URLs, but not the name of a role or a user, nor a host, which has no capital letters.
     r"|(?<![A-Za-z0-9+=%_.~-])(?<!role/)(?<!user/)(?=[a-z0-9+=%_.~-]*[A-Z])(?=[A-Za-z+=%_.~-]*[0-9])[A-Za-z0-9+=%_.~-]{40,}"
 )
-NOTHING = re.compile(r"(?!)")
+NOTHING = r"(?!)"
 
 # What is a secret wherever it stands.
-_CERTAIN = re.compile(r"-----BEGIN[^\"']*|eyJ[\w-]{8,}[\w.-]*|ya29\.[\w.-]+")
+_CERTAIN = r"-----BEGIN[^\"']*|eyJ[\w-]{8,}[\w.-]*|ya29\.[\w.-]+"
 _HIDDEN = "[hidden]"
 _LONGEST = 600
 # Beyond this nothing is read: such a text is no sentence.
 _READ = 60_000
 # https://cloud.google.com/iam/docs/principal-identifiers: MEMBER:EMAIL has no user part.
-_MEMBER = re.compile(r"\W{0,9}(?:serviceAccount|user|group|domain|principal|principalSet|mailto|deleted):")
+_MEMBER = r"\W{0,9}(?:serviceAccount|user|group|domain|principal|principalSet|mailto|deleted):"
 _QUOTES = "\"'([{<"
-_SCHEME = re.compile(rf"[{re.escape(_QUOTES)}]*(?:[A-Za-z][A-Za-z0-9+.-]*:)?/?")
+_SCHEME = rf"[{re.escape(_QUOTES)}]*(?:[A-Za-z][A-Za-z0-9+.-]*:)?/?"
 # A name may have 255 bytes. Linux allows paths of 4095 bytes, macOS of 1023.
 _LONGEST_NAME, _LONGEST_PATH = 255, 1023
 _VARIABLE = "GOOGLE_APPLICATION_CREDENTIALS"
 
 
-def cleaned(text: str, secrets: Iterable[str] = (), *, hide: re.Pattern[str] = NOTHING, at_most: int = _LONGEST) -> str:
+def cleaned(text: str, secrets: Iterable[str] = (), *, hide: str = NOTHING, at_most: int = _LONGEST) -> str:
     """Return the text in one line, without the secrets or parts of them.
 
     Args:
@@ -54,7 +54,7 @@ def cleaned(text: str, secrets: Iterable[str] = (), *, hide: re.Pattern[str] = N
 
 def redacted(text: str, secrets: Iterable[str]) -> str:
     """Return a whole report, with its line breaks, without the secrets or parts of them."""
-    return _CERTAIN.sub(_HIDDEN, _known_secrets.hide(text, secrets, _HIDDEN))
+    return re.sub(_CERTAIN, _HIDDEN, _known_secrets.hide(text, secrets, _HIDDEN))
 
 
 def quoted(value: object) -> str:
@@ -103,8 +103,8 @@ def _without_user_part(text: str) -> str:
     # The name of a service account in a path is no user. A password may have any letter in it, so the last @ counts.
     url, account, path = text.partition("/serviceAccounts/")
     before, at, host = url.rpartition("@")
-    start = re.search("/{2,}", before) or _SCHEME.match(before)
-    if at and start is not None and not _MEMBER.match(before):
+    start = re.search("/{2,}", before) or re.match(_SCHEME, before)
+    if at and start is not None and not re.match(_MEMBER, before):
         user = before[start.end() :]
         if start[0].startswith("//") or ":" in user:
             url = f"{before[: start.end()]}{_HIDDEN}@{host}"
@@ -115,7 +115,7 @@ def _without_user_part(text: str) -> str:
 
 
 def safe_cause(
-    error: BaseException | None, secrets: Iterable[str] = (), *, hide: re.Pattern[str] = NOTHING
+    error: BaseException | None, secrets: Iterable[str] = (), *, hide: str = NOTHING
 ) -> BaseException | None:
     """Return the error without its frames, as the cause of another, or None if anything that belongs to it may hold a secret."""
     secrets = tuple(secrets)
@@ -204,9 +204,11 @@ def _strings(value: object) -> Iterator[str]:
             pending += [part for pair in each.items() for part in pair] if isinstance(each, Mapping) else each
 
 
-def _hidden(text: str, secrets: Iterable[str], hide: re.Pattern[str]) -> str:
+def _hidden(text: str, secrets: Iterable[str], hide: str) -> str:
     printable = "".join(letter if letter.isprintable() else " " for letter in text)
-    return hide.sub(_HIDDEN, _CERTAIN.sub(_HIDDEN, _known_secrets.hide(printable, [*secrets, *_pasted()], _HIDDEN)))
+    return re.sub(
+        hide, _HIDDEN, re.sub(_CERTAIN, _HIDDEN, _known_secrets.hide(printable, [*secrets, *_pasted()], _HIDDEN))
+    )
 
 
 def _pasted() -> Iterator[str]:

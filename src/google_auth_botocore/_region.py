@@ -16,10 +16,8 @@ _GLOBAL_HOST = "sts.amazonaws.com"
 _NAME = r"[a-z]+(?:-[a-z]+)+-\d+"
 # A region, an availability zone, a local zone or a Wavelength zone: us-west-2 in us-west-2-lax-1a.
 _ZONE = re.compile(rf"({_NAME})(?:[a-z]|-[a-z0-9-]+)?")
-_VERIFICATION_URL = re.compile(
-    r"https://(?P<host>[a-z0-9.{}-]+)(?::443)?/?\?Action=GetCallerIdentity&Version=2011-06-15"
-)
-_STS_HOST = re.compile(rf"sts(?:-fips)?(?:\.(?P<region>\{{region\}}|{_NAME}))?\.(?P<suffix>[a-z0-9.-]+)")
+_VERIFICATION_URL = r"https://(?P<host>[a-z0-9.{}-]+)(?::443)?/?\?Action=GetCallerIdentity&Version=2011-06-15"
+_STS_HOST = rf"sts(?:-fips)?(?:\.(?P<region>\{{region\}}|{_NAME}))?\.(?P<suffix>[a-z0-9.-]+)"
 
 
 def given(region: str | None) -> str | None:
@@ -79,8 +77,8 @@ def verification_url(url: object) -> str | None:
 
 
 def _verification_host(url: object) -> tuple[str, str | None]:
-    match = _VERIFICATION_URL.fullmatch(url) if isinstance(url, str) else None
-    host = _STS_HOST.fullmatch(match["host"]) if match else None
+    match = re.fullmatch(_VERIFICATION_URL, url) if isinstance(url, str) else None
+    host = re.fullmatch(_STS_HOST, match["host"]) if match else None
     names = ("dnsSuffix", "dualStackDnsSuffix")
     if host is None or host["suffix"] not in {each["outputs"][name] for each in partitions() for name in names}:
         raise ConfigurationError(

@@ -17,28 +17,28 @@ _READ = 1 << 16
 # Encodings within each other, and how many parts of a value are decoded in each.
 _DEEPEST, _PARTS = 4, 16
 
-_JSON = re.compile(
+_JSON = (
     r"\A\W{0,9}[\[{]\s{0,99}[\"'{\[\\]"
     r"|\A\W{0,9}\{\s{0,99}\w{1,99}\s{0,9}:"
     r"|\{[\s\\]{0,99}[\"'][^\"'\\]{0,99}[\\]{0,9}[\"']\s{0,9}:"
     r"|[\"'](?:type|project_id|private_key(?:_id)?|client_(?:id|email|secret)|refresh_token|audience)\\{0,9}[\"']\s{0,9}:"
 )
-_PRIVATE_KEY = re.compile(r"-----BEGIN|PRIVATE.KEY-----")
+_PRIVATE_KEY = r"-----BEGIN|PRIVATE.KEY-----"
 # What issuers put into their tokens for scanners to find, and settings whose name says what they hold.
-_TOKEN = re.compile(
+_TOKEN = (
     r"eyJ[\w-]{8}|ya29\.|1//0[\w-]{20}|AIza[\w-]{30}|GOCSPX-|(?:AKIA|ASIA)[A-Z0-9]{12}|FwoGZXIvYXdz|IQoJb3JpZ2lu"
     r"|gh[opsur]_\w{20}|github_pat_|glpat-|xox[a-z]-|\bBearer\s+\S|X-Amz-Sec\w|Signature=[0-9a-fA-F]{16}"
     r"|(?i:private_key|client_secret|(?:refresh|access|id|session|security)_?token|secret_?(?:access_?)?key|passwo?r?d)"
     r"[\"'\\]{0,9}\s{0,9}[:=][\s\"'\\]{0,9}[^\s\"'\\]"
 )
-_JWT = re.compile(r"(?<![\w-])eyJ[\w-]{4,}\.eyJ")
-_HEX_KEY = re.compile(r"\s*(?:0x)?(?:[0-9a-fA-F]{2}[:\s]?){16,}")
+_JWT = r"(?<![\w-])eyJ[\w-]{4,}\.eyJ"
+_HEX_KEY = r"\s*(?:0x)?(?:[0-9a-fA-F]{2}[:\s]?){16,}"
 # Runs of letters that are long enough for a key. No name at AWS or Google has 80 letters without a dot or slash.
-_RUN = re.compile(r"[A-Za-z0-9+/=]{32,}|[A-Za-z0-9_-]{80,}")
-_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|[0-9]+")
+_RUN = r"[A-Za-z0-9+/=]{32,}|[A-Za-z0-9_-]{80,}"
+_WORD = r"[A-Z]?[a-z]+|[A-Z]+|[0-9]+"
 # Letters in a word. In CamelCase it is 4 and more, in random base64 about 2.
 _WORDY = 3.3
-_BASE64 = re.compile(r"[A-Za-z0-9+/_-]{16,}")
+_BASE64 = r"[A-Za-z0-9+/_-]{16,}"
 _PERCENT_OF_PRINTABLE = 90
 
 
@@ -50,31 +50,31 @@ def kind(text: str, *, document: bool = True) -> str | None:
         document: Whether JSON counts, whatever is in it. A key file's JSON always does when it is encoded.
     """
     text = text[:_READ]
-    if _JWT.search(text):  # whose parts are JSON
+    if re.search(_JWT, text):  # whose parts are JSON
         return "a key or token"
     forms, seen = [text], list[str]()
     for depth in range(_DEEPEST):
         for form in forms:
-            if (document or depth) and _JSON.search(form):
+            if (document or depth) and re.search(_JSON, form):
                 return "encoded JSON" if depth else "JSON"
-            if _PRIVATE_KEY.search(form):
+            if re.search(_PRIVATE_KEY, form):
                 return "a private key"
         seen += forms
         forms = list(islice(dict.fromkeys(part for form in forms for part in _decoded(form)), _PARTS))
-    return "a key or token" if any(map(_TOKEN.search, seen)) or _random(text) else None
+    return "a key or token" if any(re.search(_TOKEN, each) for each in seen) or _random(text) else None
 
 
 def _random(text: str) -> bool:
-    if _HEX_KEY.fullmatch(text):
+    if re.fullmatch(_HEX_KEY, text):
         return True
     return any(
         re.search("[a-z]", run) and re.search("[A-Z]", run) and re.search("[0-9]", run) and _mean_word(run) < _WORDY
-        for run in _RUN.findall(text)
+        for run in re.findall(_RUN, text)
     )
 
 
 def _mean_word(run: str) -> float:
-    words = _WORD.findall(run)
+    words = re.findall(_WORD, run)
     return sum(map(len, words)) / len(words)
 
 
@@ -83,10 +83,10 @@ def _decoded(text: str) -> Iterator[str]:
     plain = _known_secrets.unescape(text)
     if plain != text:
         yield plain
-    if _HEX_KEY.fullmatch(text):
+    if re.fullmatch(_HEX_KEY, text):
         yield from _printable(bytes.fromhex(re.sub(r"0x|[:\s]", "", text)))
     # Base64 that is wrapped is one run without its line breaks.
-    for run in islice(_BASE64.findall(re.sub(r"(?:\\[nr]|\s)+", "", text)), _PARTS):
+    for run in islice(re.findall(_BASE64, re.sub(r"(?:\\[nr]|\s)+", "", text)), _PARTS):
         standard = run.replace("-", "+").replace("_", "/")
         for start in range(4):  # something may stand before it that is in the alphabet, too
             part = standard[start:]

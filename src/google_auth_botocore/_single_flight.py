@@ -23,7 +23,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
-from google_auth_botocore import _exchange_log, _redaction
+from google_auth_botocore import _exchange_log, _redaction, _workers
 from google_auth_botocore._clock import Clock
 from google_auth_botocore._exchange import (
     DEADLINE,
@@ -239,30 +239,19 @@ class SingleFlight(Generic[Result]):
         return exchange
 
     def _thread(self, exchange: Exchange, request: Request) -> Callable[[], object]:
-        """Return what starts a thread that performs an exchange."""
-        context = _context_of(exchange)
-        thread = threading.Thread(
-            target=context.run,
-            args=(self._work_alone, exchange, request),
-            name="google-auth-botocore exchange",
-            daemon=True,  # an exchange never holds up the end of the interpreter
-        )
+        """Return what has a thread perform an exchange."""
+        job = functools.partial(_context_of(exchange).run, self._work_alone, exchange, request)
 
         def start() -> None:
             if sys.is_finalizing():  # where Python before 3.12 waits for ever for a thread that never begins
-                context.run(self._work_alone, exchange, request)
+                job()
                 return
-            handled = sys.exc_info()[1]
             try:
-                thread.start()
+                _workers.start(job)
             except RuntimeError as error:
-                if "lock" in str(error) and error.__context__ not in (None, handled):
-                    # `start` waits with a Condition, which raises "release unlocked lock" in place of an exception that a
-                    # signal handler raises between two of its steps.
-                    raise error.__context__  # noqa: B904 - the one that was meant
                 if not str(error).startswith("can't "):  # start new thread: at the interpreter's end, or at a limit
                     raise
-                context.run(self._work_alone, exchange, request)
+                job()
 
         return start
 

@@ -21,6 +21,7 @@ import google.auth.transport.requests
 import pytest
 from botocore.credentials import AssumeRoleProvider, RefreshableCredentials
 from core.stand_in import HurriedClock
+from refresh.threads import finish
 
 from aws.conftest import ACCOUNT, ROLE, Federation, Issue, Write, arn, environment, ini, set_all
 from google_auth_botocore import ConfigurationError, Credentials, FederationError, _aws, _aws_source
@@ -260,9 +261,7 @@ class TestMfa:
         clock.ahead = 59 * 60
         headers: dict[str, str] = {}
         credentials.before_request(request, "GET", "https://storage.googleapis.com/", headers)
-        for thread in threading.enumerate():
-            if thread.name == "google-auth-botocore exchange":
-                thread.join(60)
+        finish()
         assert headers["authorization"] == f"Bearer {credentials.token}"
         assert "The AWS role wants an MFA code, and nobody is asked for one in the background." in caplog.text
         assert len(self.asked) == 1

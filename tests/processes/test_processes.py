@@ -21,7 +21,7 @@ import pytest
 from core.stand_in import until
 from google.cloud import storage  # type: ignore[attr-defined]  # a namespace without types
 from google.cloud.storage import transfer_manager
-from refresh.threads import workers
+from refresh.threads import finish, workers
 
 from google_auth_botocore import Credentials, _transport
 from google_auth_botocore._token import CachedToken
@@ -165,17 +165,16 @@ def test_child_of_a_fork_while_a_background_refresh_runs_refreshes_its_token_its
     open_window(credentials)
     google.fail("/v1/token", Fault(delay=2))
     assert token(credentials) == first
-    [parents_worker] = workers()
+    assert workers()
 
     def refreshed_in_the_background() -> str:
         assert token(credentials) == first
-        for each in workers():
-            each.join(PATIENCE)
+        finish()
         return token(credentials)
 
     second = in_child(refreshed_in_the_background)
     assert second.startswith("ya29.")
-    parents_worker.join(PATIENCE)
+    finish()
     assert len({first, second, token(credentials)}) == 3
 
 

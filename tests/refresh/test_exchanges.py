@@ -7,6 +7,7 @@ import gc
 import logging
 import threading
 import weakref
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -20,17 +21,18 @@ from google_auth_botocore import (
     _aws,
     _clock,
     _single_flight,
+    _workers,
 )
 from google_auth_botocore._clock import Moment
 from google_auth_botocore._exchange import ExchangeContext, PromptRequired
 from refresh.test_source import PATIENCE, Gate, WaitsInVain, advisory, waits_for
-from refresh.threads import Passing, Threads, ask, workers
+from refresh.threads import Passing, Threads, ask, finish
 
 
 @pytest.fixture(name="background")
 def _background(monkeypatch: pytest.MonkeyPatch, clock: FakeClock) -> Threads:
     threads = Threads(clock)
-    monkeypatch.setattr(_single_flight, "threading", threads)
+    threads.take_the_place(monkeypatch)
     return threads
 
 
@@ -176,8 +178,7 @@ class TestFailures:
             raise AssertionError
 
         reference = fail()
-        for worker in workers():
-            worker.join(PATIENCE)
+        finish()
         gc.collect()
         assert reference() is None
 
@@ -205,8 +206,7 @@ class TestFailures:
         try:
             with pytest.raises(LookupError) as caught:
                 ask(credentials, request_)
-            for worker in workers():
-                worker.join(PATIENCE)
+            finish()
         finally:
             logger.removeHandler(handler)
         assert seen, "the handler got no record"
@@ -216,18 +216,16 @@ class TestFailures:
         self, make: Make, request_: FakeGoogle, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         credentials, gate = make(), Gate(request_)
-        threads, started = WaitsInVain(clock, gate), list[threading.Thread]()
+        start, started = _workers.start, list[object]()
 
-        def first_alone(**arguments: Any) -> threading.Thread:
-            """Return a thread; only the first one begins when it is started."""
-            thread = threading.Thread(**arguments)
-            if started:
-                thread.start = lambda: None  # type: ignore[method-assign]
-            started.append(thread)
-            return thread
+        def first_alone(job: Callable[[], object]) -> None:
+            """Start a job; only the first one begins."""
+            if not started:
+                start(job)
+            started.append(job)
 
-        threads.Thread = first_alone  # type: ignore[assignment]
-        monkeypatch.setattr(_single_flight, "threading", threads)
+        monkeypatch.setattr(_workers, "start", first_alone)
+        monkeypatch.setattr(_single_flight, "threading", WaitsInVain(clock, gate))
         with pytest.raises(TransientFederationError) as caught:
             credentials.refresh(request_)
         gate.open()

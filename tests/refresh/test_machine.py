@@ -14,7 +14,7 @@ from core.stand_in import ACCOUNT, PROVIDER, Answer, FakeClock, FakeGoogle, Sent
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from google_auth_botocore import Credentials, FederationError, _federation, _single_flight, _token_source, _transport
+from google_auth_botocore import Credentials, FederationError, _federation, _token_source, _transport
 from google_auth_botocore._base import SourceCredentials
 from refresh.threads import Threads, ask
 
@@ -96,7 +96,7 @@ class Machine(RuleBasedStateMachine):
         self.threads, self.google = Threads(self.clock), Google(self.clock)
         self.patch.setattr(SourceCredentials, "_clock", self.clock)
         self.patch.setattr(_transport, "shareable", lambda _: True)
-        self.patch.setattr(_single_flight, "threading", self.threads)
+        self.threads.take_the_place(self.patch)
         self.patch.setattr(logging.getLogger("google_auth_botocore"), "disabled", True)
         self.patch.setattr(_token_source._LOGGER, "disabled", True)
         for name, value in KEYS.items():
@@ -166,10 +166,9 @@ class Machine(RuleBasedStateMachine):
     @precondition(lambda self: self.threads.standing)
     @rule()
     def threads_go_on(self) -> None:
-        self.late += sum(exchange.successor is not None for _, (_, exchange, _) in self.threads.standing)
+        self.late += sum(job.args[1].successor is not None for job in self.threads.standing)
         while self.threads.standing:
-            target, arguments = self.threads.standing.pop(0)
-            target(*arguments)
+            self.threads.standing.pop(0)()
             self.note()
 
     @precondition(lambda self: self.threads.standing)

@@ -11,7 +11,7 @@ import pytest
 from core.conftest import Make
 from core.stand_in import ACCOUNT, Answer, FakeClock, FakeGoogle, Sent
 
-from google_auth_botocore import FederationError, _single_flight
+from google_auth_botocore import FederationError
 from refresh.threads import Threads, ask
 
 WEEK = 7 * 24 * 3600.0
@@ -76,7 +76,7 @@ def test_no_request_fails_while_a_token_lives(
     make: Make, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
     background = Threads(clock)
-    monkeypatch.setattr(_single_flight, "threading", background)
+    background.take_the_place(monkeypatch)
     monkeypatch.setattr(random, "random", random.Random(seed).random)
     monkeypatch.setattr("google_auth_botocore._token_source._LOGGER.disabled", True)
     weather = Weather(clock, random.Random(seed))

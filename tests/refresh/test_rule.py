@@ -22,14 +22,13 @@ from google_auth_botocore import (
     Credentials,
     FederationError,
     TransientFederationError,
-    _single_flight,
     _transport,
 )
 from google_auth_botocore._base import SourceCredentials
 from google_auth_botocore._clock import Moment
 from google_auth_botocore._token import IssuedToken, State, state, with_expiry
 from refresh.conftest import shareable
-from refresh.threads import Passing, Threads, ask, workers
+from refresh.threads import Passing, Threads, ask, finish
 
 lifetimes = st.floats(1, 43200)
 draws = st.floats(0, 1)
@@ -73,7 +72,7 @@ class TestRule:
 @pytest.fixture(name="background")
 def _background(monkeypatch: pytest.MonkeyPatch, clock: FakeClock) -> Threads:
     threads = Threads(clock)
-    monkeypatch.setattr(_single_flight, "threading", threads)
+    threads.take_the_place(monkeypatch)
     return threads
 
 
@@ -536,12 +535,11 @@ class TestThreads:
         with ThreadPoolExecutor(1) as pool:
             first = pool.submit(credentials.refresh, request_)
             assert frozen.wait(60)
-            [worker] = workers()
             passing.suspended(31)
             assert ask(credentials, request_) == "Bearer federated-2"
             thawed.set()
             first.result(60)
-        worker.join(60)
+        finish()
         assert credentials.token == "federated-2"
 
     def test_an_interrupt_is_for_one_caller(self, make: Make, request_: FakeGoogle) -> None:
@@ -567,7 +565,7 @@ class Machine(RuleBasedStateMachine):
         self.background = Threads(self.clock)
         self.patch.setattr(SourceCredentials, "_clock", self.clock)
         self.patch.setattr(_transport, "shareable", lambda _: True)
-        self.patch.setattr(_single_flight, "threading", self.background)
+        self.background.take_the_place(self.patch)
         for name, value in {
             "AWS_ACCESS_KEY_ID": "AKID",
             "AWS_SECRET_ACCESS_KEY": "SECRET",

@@ -11,7 +11,7 @@ import pytest
 from core.conftest import Make
 from core.stand_in import ACCOUNT, Answer, FakeClock, Sent
 
-from google_auth_botocore import FederationError, _single_flight, _token_source, _transport
+from google_auth_botocore import FederationError, _token_source, _transport
 from refresh.test_machine import START, Google, refused
 from refresh.threads import Threads, ask
 
@@ -77,7 +77,7 @@ def test_a_request_fails_only_while_nothing_can_be_had_and_says_why(
     make: Make, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, seed: int, account: str | None, own_thread: bool
 ) -> None:
     threads, world = Threads(clock), World(clock, seed)
-    monkeypatch.setattr(_single_flight, "threading", threads)
+    threads.take_the_place(monkeypatch)
     monkeypatch.setattr(_transport, "shareable", lambda _: own_thread)
     monkeypatch.setattr(_token_source._LOGGER, "disabled", True)
     random.seed(seed)
@@ -135,7 +135,7 @@ def test_nobody_notices_that_the_security_token_service_is_down(
 ) -> None:
     """Whenever it begins: direct access lives on its token, and impersonation on the federated token it has as well."""
     threads, google = Threads(clock), Google(clock)
-    monkeypatch.setattr(_single_flight, "threading", threads)
+    threads.take_the_place(monkeypatch)
     monkeypatch.setattr(_token_source._LOGGER, "disabled", True)
     random.seed(begin)
     credentials = make(account)

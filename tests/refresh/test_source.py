@@ -29,12 +29,13 @@ from google_auth_botocore import (
     _federation,
     _single_flight,
     _transport,
+    _workers,
 )
 from google_auth_botocore._clock import Moment
 from google_auth_botocore._token import IssuedToken, State, state, with_expiry, with_new_expiry
 from google_auth_botocore._token_source import TokenSource
 from refresh.conftest import shareable
-from refresh.threads import Passing, Threads, ask, workers
+from refresh.threads import Passing, Threads, ask, finish, workers
 
 PATIENCE = 60
 AWS_REJECTION = "Received invalid AWS response of type {} with error message: {}"
@@ -72,9 +73,7 @@ class Gate:
     def open(self) -> None:
         """Let the answer through, and wait for the end of the exchange."""
         self.release()
-        assert self.thread is not None
-        self.thread.join(PATIENCE)
-        assert not self.thread.is_alive()
+        until(lambda: self.thread not in workers())
 
 
 class WaitsInVain:
@@ -84,8 +83,6 @@ class WaitsInVain:
         clock: The fake clock.
         gate: Where the first worker hangs.
     """
-
-    Thread = threading.Thread
 
     def __init__(self, clock: FakeClock, gate: Gate) -> None:
         self._clock, self._gate = clock, gate
@@ -252,8 +249,7 @@ class TestAdvisory:
             begun += [clock.monotonic() - start] * (len(workers()) - len(begun))
             clock.advance(1)
         opened.set()
-        for worker in workers():
-            worker.join(PATIENCE)
+        finish()
         assert begun == [0, 60, 180, 420]
 
     def test_of_a_foreign_error_the_log_has_only_the_name(
@@ -264,8 +260,7 @@ class TestAdvisory:
         header = advisory(credentials, request_, clock)
         request_.script.append(LookupError("a secret"))
         assert ask(credentials, request_) == header
-        for worker in workers():
-            worker.join(PATIENCE)
+        finish()
         assert "LookupError" in caplog.text
         assert "a secret" not in caplog.text
 
@@ -284,6 +279,7 @@ class TestAdvisory:
                 headers.append(ask(credentials, request_))
                 sys.setprofile(profile)
 
+        _workers.end_idle()  # the profile is a new thread's
         threading.setprofile(profile)
         try:
             ask(credentials, request_)
@@ -439,8 +435,7 @@ class TestExpired:
             credentials.refresh(request_)
         assert clock.monotonic() - start == pytest.approx(31)
         gate.open()
-        for worker in workers():
-            worker.join(PATIENCE)
+        finish()
         assert str(caught.value) == (
             "There is no token after 31 s: Google's Security Token Service at https://sts.googleapis.com/v1/token has not replied. "
             "The exchange goes on, and the next call gets its token."
@@ -589,7 +584,7 @@ class TestAws:
 @pytest.fixture(name="inline")
 def _inline(monkeypatch: pytest.MonkeyPatch, clock: FakeClock) -> None:
     """The caller performs its exchange itself, so that time passes in one thread alone."""
-    monkeypatch.setattr(_single_flight, "threading", Threads(clock))
+    Threads(clock).take_the_place(monkeypatch)
 
 
 @pytest.mark.usefixtures("inline")
@@ -683,8 +678,7 @@ class TestRetryAfterTheDeadline:
         tries = [clock.monotonic()]
         while clock.monotonic() < end:
             assert ask(credentials, request_) == header
-            for worker in workers():
-                worker.join(PATIENCE)
+            finish()
             if len(request_.calls) > len(tries):
                 tries.append(clock.monotonic())
             clock.advance(1)
@@ -742,25 +736,3 @@ class TestExpirySetByALibrary:
         credentials.token = None
         assert copied.token is None
         assert ask(copied, request_) == "Bearer federated-2" == f"Bearer {credentials.token}"
-
-
-def test_no_thread_outlives_its_exchange(
-    make: Make, request_: FakeGoogle, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    started: list[threading.Thread] = []
-    start = threading.Thread.start
-
-    def counted(self: threading.Thread) -> None:
-        started.append(self)
-        start(self)
-
-    monkeypatch.setattr(threading.Thread, "start", counted)
-    credentials = make()
-    for number in range(1, 6):
-        advisory(credentials, request_, clock)
-        assert len(started) == number
-        ask(credentials, request_)
-        for thread in started:
-            thread.join(PATIENCE)
-            assert not thread.is_alive()
-        assert len(request_.calls) == len(started) == number + 1

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import functools
 import threading
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,52 +13,47 @@ from google_auth_botocore import Credentials, _single_flight
 
 
 class Threads:
-    """Stands in for the module `threading` where exchanges are started.
+    """Stands in for the modules `threading` and `_workers` where exchanges are started.
 
     The exchange that a caller waits for is performed at once. One in the background stands still until the test lets it
     go on, or until a caller waits for it. A wait takes its time of the fake clock.
 
     Attributes:
-        standing: The threads that stand still, each as its function and arguments.
+        standing: What the threads that stand still are to do.
         broken: Whether no thread can be had.
     """
 
     def __init__(self, clock: FakeClock) -> None:
-        self.standing: list[tuple[Callable[..., object], tuple[Any, ...]]] = []
+        self.standing: list[functools.partial[object]] = []
         self.broken = False
         self._clock = clock
 
     def Lock(self) -> _Lock:
         return _Lock(self, self._clock)
 
-    def Thread(self, target: Callable[..., object], args: tuple[Any, ...], name: str, daemon: bool) -> _Thread:
-        assert daemon, "it must not hold up the end of the interpreter"
-        assert name == "google-auth-botocore exchange"
-        return _Thread(self, target, args)
+    def take_the_place(self, patch: pytest.MonkeyPatch) -> None:
+        """Have exchanges be started here until the patch is undone."""
+        patch.setattr(_single_flight, "threading", self)
+        patch.setattr(_single_flight, "_workers", self)
+
+    def start(self, job: functools.partial[object]) -> None:
+        if self.broken:
+            raise RuntimeError("can't start new thread")
+        _, exchange, _ = job.args
+        if exchange.context.background:
+            self.standing.append(job)
+        else:
+            job()
 
     def run(self) -> None:
         """Lets every thread go on to its end."""
         while self.standing:
-            target, arguments = self.standing.pop(0)
-            target(*arguments)
+            self.standing.pop(0)()
 
     def hang(self) -> None:
         """Lets the last thread hang for ever."""
-        _, (_, exchange, _) = self.standing.pop()
+        _, exchange, _ = self.standing.pop().args
         assert exchange.is_first("worker")
-
-
-class _Thread:
-    def __init__(self, threads: Threads, target: Callable[..., object], args: tuple[Any, ...]) -> None:
-        self._threads, self._target, self._args = threads, target, args
-
-    def start(self) -> None:
-        if self._threads.broken:
-            raise RuntimeError("can't start new thread")
-        if self._args[1].context.background:
-            self._threads.standing.append((self._target, self._args))
-        else:
-            self._target(*self._args)
 
 
 class _Lock:
@@ -124,6 +119,11 @@ class Passing:
 def workers() -> list[threading.Thread]:
     """Return the threads that perform exchanges now."""
     return [each for each in threading.enumerate() if each.name == "google-auth-botocore exchange"]
+
+
+def finish() -> None:
+    """Wait until no thread performs an exchange."""
+    until(lambda: not workers())
 
 
 def ask(credentials: Credentials, request: Any) -> str:
