@@ -7,6 +7,7 @@ import pickle
 import threading
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from copycat.objects import Result, Task
 from copycat.settings import Settings
