@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
+from urllib.parse import unquote_plus
 
 from copycat import checksums, metadata
 from copycat.aws_errors import WrongS3AnswerError, judge
@@ -186,16 +187,19 @@ class S3:
 
     def uploads(self, prefix: str) -> Iterator[Upload]:
         """List the unfinished uploads whose keys begin with a prefix, page by page."""
-        position: dict[str, str] = {}
+        # Without an encoding, no XML can hold a key with control characters.
+        query = {**self._bucket, "Prefix": prefix, "EncodingType": "url"}
         while True:
-            reply = self._call(partial(self._client.list_multipart_uploads, **self._bucket, Prefix=prefix, **position))
+            reply = self._call(partial(self._client.list_multipart_uploads, **query))
+            decoded = unquote_plus if reply.get("EncodingType") == "url" else str
             for each in reply.get("Uploads", ()):
+                key = decoded(each["Key"])
                 of_our_kind = (each.get("ChecksumAlgorithm"), each.get("ChecksumType")) == ("CRC32C", "FULL_OBJECT")
-                if of_our_kind and each["Key"].startswith(prefix):
-                    yield Upload(each["Key"], each["UploadId"], each["Initiated"], each.get("StorageClass", "STANDARD"))
+                if of_our_kind and key.startswith(prefix):
+                    yield Upload(key, each["UploadId"], each["Initiated"], each.get("StorageClass", "STANDARD"))
             if not reply.get("IsTruncated"):
                 return
-            position = {"KeyMarker": reply["NextKeyMarker"], "UploadIdMarker": reply["NextUploadIdMarker"]}
+            query |= {"KeyMarker": decoded(reply["NextKeyMarker"]), "UploadIdMarker": reply["NextUploadIdMarker"]}
 
     def parts(self, key: str, upload_id: str) -> dict[int, Part]:
         """List the parts of an upload for which S3 has a CRC32C, by their numbers."""
