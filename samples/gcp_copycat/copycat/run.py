@@ -8,11 +8,13 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from copycat import listing
 from copycat.checkpoint import Frontier, Position
 from copycat.compare import Decision, decide
-from copycat.errors import OutageError, SetupError, StoppedError
+from copycat.denials import Denials
+from copycat.errors import CopyError, OutageError, SetupError, StoppedError, WrongAnswerError
 from copycat.manifest import entry
 from copycat.objects import Outcome, Result, SourceObject, Task
 from copycat.places import PlaceError
@@ -111,6 +113,9 @@ class _Run:
         self._stop = threading.Event()
         self._workers: Workers | None = None
         self._end: tuple[int, str] | None = None
+        self._denials = Denials()
+        # Failures that are not logged before it is known whether one cause ends the run.
+        self._held: list[dict[str, Any]] = []
 
     def run(self) -> Ended:
         complete = False
@@ -120,7 +125,9 @@ class _Run:
             pass
         except OutageError as error:
             self._end_with(LATER, f"{error} Start it again later, and it goes on where it was.")
-        except (SetupError, FederationError, ConfigurationError) as error:
+        except WrongAnswerError as error:
+            self._end_with(LATER, f"{error} Start it again later, and it goes on where it was.")
+        except (SetupError, CopyError, FederationError, ConfigurationError) as error:
             self._end_with(WRONG, str(error))
         except Exception as error:  # noqa: BLE001 - whatever it is, what was done is noted, and the message says so
             self._end_with(FAILED, f"unexpected {type(error).__name__}: {error}")
@@ -216,9 +223,23 @@ class _Run:
         self._frontier.end(number, there=not failed)
         self._summary.add(result)
         found = entry(source, result, dry_run=self._settings.dry_run)
-        # What ends the run is named once, at its end.
-        self._log.object(found, logging.DEBUG if result.transient or result.configuration else None)
         self._records.add(found)
+        self._denials.note(result)
+        if result.denied is not None:
+            self._held.append(found)
+        else:
+            # What ends the run is named once, at its end.
+            self._log.object(found, logging.DEBUG if result.transient or result.configuration else None)
+        denied = self._denials.verdict(complete=False)
+        if denied:
+            self._end_with(WRONG, denied)
+        elif not self._denials.undecided:
+            self._log_held()
+
+    def _log_held(self, level: int | None = None) -> None:
+        for found in self._held:
+            self._log.object(found, level)
+        self._held.clear()
 
     def _end_with(self, code: int, message: str) -> None:
         if self._end is None:
@@ -227,6 +248,10 @@ class _Run:
                 self._workers.stop()
 
     def _ended(self) -> Ended:
+        denied = self._denials.verdict(complete=not self._end)
+        if denied and not self._end:
+            self._end = WRONG, denied
+        self._log_held(logging.DEBUG if denied else None)
         code, message = self._end or (DONE, None)
         if not self._end and self._summary.objects[Outcome.FAILED]:
             code = FAILED

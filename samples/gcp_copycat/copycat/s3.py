@@ -13,7 +13,7 @@ from urllib.parse import unquote_plus
 from copycat import checksums, metadata
 from copycat.aws_errors import WrongS3AnswerError, judge
 from copycat.compare import Head
-from copycat.errors import MissingError
+from copycat.errors import CopyError, MissingError
 from copycat.objects import DestinationObject
 from copycat.retrying import PATIENCE, Side
 from copycat.s3_client import s3_client
@@ -103,6 +103,10 @@ class S3:
             return self._call(lambda: _head(self._client.head_object(**self._bucket, Key=key, ChecksumMode="ENABLED")))
         except MissingError:
             return None
+        except CopyError:
+            # No body says why. If it is the keys, that ends the run, and an answer with a body tells.
+            self.page(key)
+            raise
 
     def put(
         self, key: str, content: bytes | bytearray, crc: int, described: Mapping[str, Any], etag: str | None

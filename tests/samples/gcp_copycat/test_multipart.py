@@ -258,7 +258,7 @@ def test_an_object_that_cannot_be_completed_leaves_no_upload(clouds: Clouds, sou
 
     result = clouds.copy(source)
 
-    assert (result.outcome, result.configuration) == (_FAILED, True)
+    assert (result.outcome, result.denied) == (_FAILED, "s3:PutObject")
     assert clouds.unfinished() == []
 
 
