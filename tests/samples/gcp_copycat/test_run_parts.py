@@ -19,7 +19,7 @@ from copycat.listing import Ahead, Destination, Filter, merged, pages
 from copycat.objects import DestinationObject, Outcome, Result, SourceObject, Task
 from copycat.places import PlaceError
 from copycat.progress import Log, Progress
-from copycat.run import Stopper
+from copycat.endings import Stopper
 from copycat.saving import Saver
 from copycat.settings import Options, Settings
 from copycat.summary import Summary, size_text
