@@ -6,6 +6,7 @@ import json
 import ssl
 from collections.abc import Mapping
 
+import requests
 import urllib3
 from google.auth.exceptions import GoogleAuthError, TransportError
 
@@ -62,7 +63,10 @@ def judge(settings: Settings, error: Exception) -> Failure | None:
         transient = error.retryable or isinstance(error, TransportError)
         said = one_line(error) if isinstance(error, (FederationError, ConfigurationError)) else sentence(error)
         return Failure(CopyError(said) if transient else SetupError(said), transient=transient)
-    if isinstance(error, (urllib3.exceptions.HTTPError, ssl.SSLError, ConnectionError, TimeoutError)):
+    if isinstance(error, requests.RequestException) and isinstance(error, ValueError):
+        return Failure(SetupError(f"--storage-endpoint is invalid: {sentence(error)}"))
+    silent = (urllib3.exceptions.HTTPError, requests.RequestException, ssl.SSLError, ConnectionError, TimeoutError)
+    if isinstance(error, silent):
         if any(isinstance(each, ssl.SSLCertVerificationError) for each in chain(error)):
             return Failure(SetupError(f"Cloud Storage's certificate is not trusted: {sentence(error)}"))
         return Failure(CopyError(f"Cloud Storage did not answer: {sentence(error)}"), transient=True)
