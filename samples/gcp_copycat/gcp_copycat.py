@@ -93,7 +93,7 @@ def lambda_handler(event: Mapping[str, Any] | None, context: Any) -> dict[str, A
 
     # One process is enough for a function's share of a processor, and keeps its credentials from call to call.
     environment = {"GCP_COPYCAT_PROCESSES": "1", **os.environ}
-    settings, options = command_line.parse(_arguments(event or {}), environment, raises=True)
+    settings, options = command_line.parse(_arguments(event or {}), environment)
     limits = [options.deadline] if options.deadline else []
     if context is not None:
         limits.append(context.get_remaining_time_in_millis() / 1000)

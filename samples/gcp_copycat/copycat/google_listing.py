@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import requests
 from google.auth.transport.requests import AuthorizedSession
 
+from copycat.errors import SetupError, sentence
 from copycat.google_errors import GET, LIST, GoogleError, WrongGoogleAnswerError
 from copycat.objects import SourceObject
 from copycat.settings import Settings
@@ -94,6 +95,12 @@ class Listing:
         from google.cloud import storage  # noqa: PLC0415
 
         project = self._settings.quota_project
+        try:
+            return self._new_bucket(storage, project)
+        except ValueError as error:
+            raise SetupError(f"Bucket '{self._settings.source}' cannot be read: {sentence(error)}") from error
+
+    def _new_bucket(self, storage: Any, project: str | None) -> Any:
         # `_http` is the library's parameter for a session. Its own has room for ten connections.
         client = storage.Client(
             project=project or "none",

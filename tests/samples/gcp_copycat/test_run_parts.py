@@ -226,7 +226,7 @@ class TestArguments:
     )  # fmt: skip
     def test_what_is_wrong_is_named(self, arguments: list[str]) -> None:
         with pytest.raises(ConfigurationError):
-            parse(arguments, NEEDED, raises=True)
+            parse(arguments, NEEDED)
 
     def test_flags_and_lists_come_from_the_environment_too(self) -> None:
         variables = {"DRY_RUN": "1", "CHECK_METADATA": "no", "EXCLUDE": "a,b", "MAX_AGE": "2w", "NO_PROGRESS": "true"}
@@ -236,7 +236,7 @@ class TestArguments:
         assert (options.exclude, options.max_age) == (("x,y",), timedelta(weeks=2))
         assert parse([], environment)[1].exclude == ("a", "b")
         with pytest.raises(ConfigurationError, match="GCP_COPYCAT_DRY_RUN is 'maybe'"):
-            parse([], NEEDED | {"GCP_COPYCAT_DRY_RUN": "maybe"}, raises=True)
+            parse([], NEEDED | {"GCP_COPYCAT_DRY_RUN": "maybe"})
 
     def test_s3_knows_the_storage_classes(self) -> None:
         shape = botocore.session.Session().get_service_model("s3").shape_for("StorageClass")
