@@ -77,7 +77,7 @@ class Listing:
 
     @cached_property
     def _session(self) -> AuthorizedSession:
-        session = AuthorizedSession(self._settings.credentials())  # type: ignore[no-untyped-call]
+        session = AuthorizedSession(self._settings.credentials())
         adapter = requests.adapters.HTTPAdapter(pool_maxsize=self._connections)
         session.mount("https://", adapter)
         session.mount("http://", adapter)

@@ -36,7 +36,9 @@ def sweep_up(
     try:
         while not swept.ended and not stopper.reason():
             for key in swept.next(_POLL):
-                log.write(logging.DEBUG, "aborted", f"aborted an unfinished upload of an earlier run: {key}", {"key": key})
+                log.write(
+                    logging.DEBUG, "aborted", f"aborted an unfinished upload of an earlier run: {key}", {"key": key}
+                )
     except CopyCatError as error:
         log.write(logging.WARNING, "uploads", f"gcp_copycat: unfinished uploads of earlier runs may be left: {error}")
 

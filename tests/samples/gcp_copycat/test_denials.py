@@ -47,7 +47,9 @@ def test_only_what_no_object_has_succeeded_with_is_a_permission_of_the_bucket(
 
 def _denied(cloud: str) -> Act:
     if cloud == "google":
-        return answers(403, json.dumps({"error": {"message": "no access", "errors": [{"reason": "forbidden"}]}}).encode())
+        return answers(
+            403, json.dumps({"error": {"message": "no access", "errors": [{"reason": "forbidden"}]}}).encode()
+        )
     return answers(400, b"<Error><Code>KMS.DisabledException</Code><Message>no key</Message></Error>")
 
 

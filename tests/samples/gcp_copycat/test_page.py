@@ -55,7 +55,14 @@ def test_the_page_has_every_field_of_the_manifest() -> None:
 
 def test_the_page_has_every_exit_code() -> None:
     codes = {int(code) for row in rows("exit code") for code in re.findall(r"\d+", row[0])}
-    assert codes == {endings.DONE, endings.FAILED, endings.WRONG, endings.LATER, 128 + signal.SIGINT, 128 + signal.SIGTERM}
+    assert codes == {
+        endings.DONE,
+        endings.FAILED,
+        endings.WRONG,
+        endings.LATER,
+        128 + signal.SIGINT,
+        128 + signal.SIGTERM,
+    }
 
 
 def test_the_page_has_every_outcome() -> None:

@@ -14,12 +14,12 @@ from copycat import machine
 from copycat.arguments import STORAGE_CLASSES, parse
 from copycat.checkpoint import Frontier, Position
 from copycat.dispatch import Dispatcher
+from copycat.endings import Stopper
 from copycat.errors import OutageError
 from copycat.listing import Ahead, Destination, Filter, merged, pages
 from copycat.objects import DestinationObject, Outcome, Result, SourceObject, Task
 from copycat.places import PlaceError
 from copycat.progress import Log, Progress
-from copycat.endings import Stopper
 from copycat.saving import Saver
 from copycat.settings import Options, Settings
 from copycat.summary import Summary, size_text

@@ -49,7 +49,7 @@ def test_what_killed_runs_left_behind_is_gone_after_a_run(clouds: Clouds, s3: S3
     for key in ("large", "large", "job/of another"):
         side.create(key, {})
     s3.buckets[clouds.settings.destination].put("foreign", b"x", {}, 0)
-    side._client.create_multipart_upload(Bucket=clouds.settings.destination, Key="foreign")  # noqa: SLF001
+    side._client.create_multipart_upload(Bucket=clouds.settings.destination, Key="foreign")
 
     ended = _run(clouds)
 
