@@ -232,5 +232,10 @@ class Machine(RuleBasedStateMachine):
         assert self.google.minted["sts"] <= extra + elapsed // 2700 + self.revoked
 
 
+@pytest.mark.slow
+class TestLonger(Machine.TestCase):
+    settings = hypothesis.settings(max_examples=200, stateful_step_count=60)
+
+
 TestMachine = Machine.TestCase
-TestMachine.settings = hypothesis.settings(max_examples=200, stateful_step_count=60)
+TestMachine.settings = hypothesis.settings(max_examples=30, stateful_step_count=60)

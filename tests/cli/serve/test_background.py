@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO
 
 import pytest
+from variations import few
 
 from cli.conftest import Run
 from cli.serve.conftest import PATIENCE, TOKEN, arguments, get
@@ -41,7 +42,7 @@ SHELLS = [
 # Until the server has printed the variables and let its standard output go.
 LINGER = 'while [ "$(readlink /proc/$!/fd/1)" != /dev/null ]; do sleep 0.05; done'
 AMPERSANDS = [
-    pytest.param(form, id=name)
+    pytest.param(form, id=name, marks=() if "linger" in name else pytest.mark.slow)
     for name, form in {
         "the subshell lingers": f'eval "$({{}} & {LINGER})"',
         "so does the one around it": f'eval "$( ({{}} & {LINGER}); sleep 0.3 )"',
@@ -102,18 +103,21 @@ class TestEvaluated:
 
     @pytest.mark.parametrize(
         "form",
-        [
-            'eval "$({})"',
-            'eval "$({} | grep -v ^#)"',
-            'eval "$({} || echo exit 9)"',
-            'v=$({}); eval "$v"',
-            'eval "$(eval "{}")"',
-            '{} > "$HOME/vars"; . "$HOME/vars"',
-        ],
+        few(
+            [
+                'eval "$({})"',
+                'eval "$({} | grep -v ^#)"',
+                'eval "$({} || echo exit 9)"',
+                'v=$({}); eval "$v"',
+                'eval "$(eval "{}")"',
+                '{} > "$HOME/vars"; . "$HOME/vars"',
+            ],
+            2,
+        ),
     )
     def test_in_every_form_it_serves_the_script_to_its_end_and_no_longer(self, command: str, form: str) -> None:
         text = command.replace('"', "'") if 'eval "{}"' in form else command
-        script = f"{form.format(text)}\nsleep 1; {ASK}; echo $GOOGLE_AUTH_BOTOCORE_PID $GCE_METADATA_HOST"
+        script = f"{form.format(text)}\nsleep 0.3; {ASK}; echo $GOOGLE_AUTH_BOTOCORE_PID $GCE_METADATA_HOST"
         status, line = run(script).splitlines()
         process, host = line.split()
         assert status == "200"
@@ -183,7 +187,7 @@ class TestEvaluated:
 
 class TestFailures:
     @pytest.mark.parametrize("shell", SHELLS)
-    @pytest.mark.parametrize("more", ["--port={taken}", "--port=x", "--audience=x", "--no-such-flag"])
+    @pytest.mark.parametrize("more", few(["--port={taken}", "--audience=x", "--port=x", "--no-such-flag"], 2))
     def test_what_is_evaluated_fails(self, command: str, taken: int, shell: str, more: str) -> None:
         for form in ('eval "$({})"', 'v="$({})" && eval "$v"', 'set -e; eval "$({})"; true'):
             script = form.format(f"{command} {more.format(taken=taken)}")
