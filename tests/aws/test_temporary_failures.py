@@ -86,7 +86,8 @@ def test_instance_metadata_that_fails_until_the_deadline_is_transient(
         credentials.refresh(None)
     assert caught.value.reason == "MetadataRetrievalError"
     assert "Instance metadata failed: " in str(caught.value)
-    assert 20 < sum(clock.pauses) <= 30
+    # The calls themselves take their time, too.
+    assert 20 - (time.monotonic() - started) < sum(clock.pauses) <= 30
     assert federation.google.calls == []
     imds.clear_faults()
     credentials.refresh(None)
@@ -288,12 +289,14 @@ def test_sts_that_fails_temporarily_is_asked_until_the_deadline_and_no_longer(
     federation: Federation, issue: Issue, clock: HurriedClock, monkeypatch: pytest.MonkeyPatch, code: str, status: int
 ) -> None:
     """Whatever the user's own setting for clients is."""
+    started = time.monotonic()
     with _Sts(lambda: _error(code, status)) as sts:
         set_all(monkeypatch, {**environment(issue("app")), "AWS_ENDPOINT_URL_STS": sts.url, "AWS_MAX_ATTEMPTS": "10"})
         with pytest.raises(TransientFederationError, match=code):
             federation.credentials(assume_role=ROLE).refresh(None)
         assert len(sts.calls) == len(clock.pauses) + 1
-    assert 20 < sum(clock.pauses) <= 30
+    # The calls themselves take their time, too.
+    assert 20 - (time.monotonic() - started) < sum(clock.pauses) <= 30
 
 
 def test_sts_that_never_answers_holds_an_exchange_no_longer_than_its_deadline(

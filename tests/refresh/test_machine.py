@@ -12,7 +12,14 @@ import hypothesis
 import pytest
 from core.stand_in import ACCOUNT, PROVIDER, Answer, FakeClock, FakeGoogle, Sent, check, federated, impersonated
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from google_auth_botocore import Credentials, FederationError, _federation, _token_source, _transport
 from google_auth_botocore._base import SourceCredentials
@@ -232,10 +239,15 @@ class Machine(RuleBasedStateMachine):
         assert self.google.minted["sts"] <= extra + elapsed // 2700 + self.revoked
 
 
+def run(examples: int) -> None:
+    settings = hypothesis.settings(max_examples=examples, stateful_step_count=60)
+    run_state_machine_as_test(Machine, settings=settings)  # type: ignore[no-untyped-call]
+
+
+def test_days_with_all_that_can_go_wrong() -> None:
+    run(40)
+
+
 @pytest.mark.slow
-class TestLonger(Machine.TestCase):
-    settings = hypothesis.settings(max_examples=200, stateful_step_count=60)
-
-
-TestMachine = Machine.TestCase
-TestMachine.settings = hypothesis.settings(max_examples=30, stateful_step_count=60)
+def test_many_more_of_them() -> None:
+    run(200)

@@ -98,6 +98,8 @@ def _run(options: argparse.Namespace) -> int:
         _environment.forget_detection(os.environ)
         variables = _environment.variables(credentials, listening.getsockname()[1], os.environ)
         serving = _Serving(credentials, listening, variables, owner)
+        if not command:
+            _signals.heed(signal.SIGTERM)  # nothing else ends it for certain, and it may come at once
         if options.background:
             return serving.in_background()
         return serving.until_end_of(command) if command else serving.alone()
@@ -170,7 +172,6 @@ class _Serving:
 
 async def _until_asked(server: Server, signals: _signals.Signals, end: Coroutine[Any, Any, None] | None) -> int:
     """Serve until a signal, or until *end* returns."""
-    signals.catch(signal.SIGTERM)  # nothing else ends it for certain
     waiting: list[asyncio.Future[Any]] = [asyncio.ensure_future(signals.next())]
     if end is not None:
         waiting.append(asyncio.ensure_future(end))
