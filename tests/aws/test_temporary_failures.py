@@ -86,8 +86,7 @@ def test_instance_metadata_that_fails_until_the_deadline_is_transient(
         credentials.refresh(None)
     assert caught.value.reason == "MetadataRetrievalError"
     assert "Instance metadata failed: " in str(caught.value)
-    # The calls themselves take their time, too.
-    assert 20 - (time.monotonic() - started) < sum(clock.pauses) <= 30
+    assert 20 < sum(clock.pauses) <= 30
     assert federation.google.calls == []
     imds.clear_faults()
     credentials.refresh(None)

@@ -241,7 +241,7 @@ class Machine(RuleBasedStateMachine):
 
 def run(examples: int) -> None:
     settings = hypothesis.settings(max_examples=examples, stateful_step_count=60)
-    run_state_machine_as_test(Machine, settings=settings)  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(Machine, settings=settings)
 
 
 def test_days_with_all_that_can_go_wrong() -> None:
