@@ -238,6 +238,7 @@ def test_an_interrupted_run_says_what_is_there_and_goes_on_the_next_time(copycat
     assert {"copied": 30 - there, "skipped": there, "failed": 0} == _outcomes(copycat.run()[1])
 
 
+@pytest.mark.slow
 def test_an_object_is_never_in_memory_as_a_whole(copycat: Copycat) -> None:
     """The process takes little more for an object of 96 MiB than for one of a few bytes."""
     copycat.put("small/object", b"few")
@@ -259,6 +260,7 @@ def test_an_object_is_never_in_memory_as_a_whole(copycat: Copycat) -> None:
     assert copycat.get("large/object")["ContentLength"] == 96 * _MIB
 
 
+@pytest.mark.slow
 def test_tokens_are_renewed_on_the_way(copycat: Copycat) -> None:
     """A run outlives several, and no request is refused for it."""
     contents = {f"object-{number}": b"%d" % number for number in range(30)}
