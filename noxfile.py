@@ -73,9 +73,9 @@ def samples(session: nox.Session) -> None:
 def consumers(session: nox.Session) -> None:
     """Drives the libraries that take credentials, a gigabyte of them; `-- --write-matrix`: writes the README's table."""
     install(session, "consumers")
-    session.run(
-        "pytest", *([] if any("tests/" in each for each in session.posargs) else ["tests/consumers"]), *session.posargs
-    )
+    # By file: each drives libraries that take long to import.
+    what = [] if any("tests/" in each for each in session.posargs) else ["tests/consumers"]
+    session.run("pytest", "--dist=loadfile", *what, *session.posargs)
 
 
 @nox.session

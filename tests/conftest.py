@@ -12,8 +12,11 @@ import pytest
 
 from google_auth_botocore.emulator import Emulator
 
+# argparse looks for the translation of each of its texts otherwise, in files.
+os.environ["LANGUAGE"] = "C"
+
 # The same examples at each run, and no deadline: a timing is never a test.
-hypothesis.settings.register_profile("default", derandomize=True, deadline=None)
+hypothesis.settings.register_profile("default", derandomize=True, deadline=None, max_examples=50)
 hypothesis.settings.load_profile("default")
 
 

@@ -13,6 +13,7 @@ import boto3
 import botocore.session
 import pytest
 from core.stand_in import HurriedClock
+from variations import few
 
 from aws.conftest import ACCOUNT, ROLE, Federation, Issue, arn, environment, ini, set_all
 from google_auth_botocore import Credentials, FederationError
@@ -237,7 +238,7 @@ class _Sts(Counterpart):
 
 
 @each_session
-@pytest.mark.parametrize("code", _REJECTIONS)
+@pytest.mark.parametrize("code", few(_REJECTIONS, 2))
 def test_keys_that_a_role_is_assumed_with_are_read_again(
     federation: Federation,
     issue: Issue,

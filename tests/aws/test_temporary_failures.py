@@ -18,6 +18,7 @@ import botocore.exceptions
 import botocore.session
 import pytest
 from core.stand_in import HurriedClock
+from variations import few
 
 from aws.conftest import ROLE, Federation, Issue, Write, arn, environment, ini, set_all
 from aws.test_failures import NOBODY
@@ -272,24 +273,29 @@ def _error(code: str, status: int) -> Response:
 
 @pytest.mark.parametrize(
     ("code", "status"),
-    [
-        ("Throttling", 400),
-        ("IDPCommunicationError", 400),
-        ("InternalFailure", 500),
-        ("ServiceUnavailable", 503),
-        ("x", 429),
-    ],
+    few(
+        [
+            ("Throttling", 400),
+            ("ServiceUnavailable", 503),
+            ("IDPCommunicationError", 400),
+            ("InternalFailure", 500),
+            ("x", 429),
+        ],
+        2,
+    ),
 )
 def test_sts_that_fails_temporarily_is_asked_until_the_deadline_and_no_longer(
     federation: Federation, issue: Issue, clock: HurriedClock, monkeypatch: pytest.MonkeyPatch, code: str, status: int
 ) -> None:
     """Whatever the user's own setting for clients is."""
+    started = time.monotonic()
     with _Sts(lambda: _error(code, status)) as sts:
         set_all(monkeypatch, {**environment(issue("app")), "AWS_ENDPOINT_URL_STS": sts.url, "AWS_MAX_ATTEMPTS": "10"})
         with pytest.raises(TransientFederationError, match=code):
             federation.credentials(assume_role=ROLE).refresh(None)
         assert len(sts.calls) == len(clock.pauses) + 1
-    assert 20 < sum(clock.pauses) <= 30
+    # The calls themselves take their time, too.
+    assert 20 - (time.monotonic() - started) < sum(clock.pauses) <= 30
 
 
 def test_sts_that_never_answers_holds_an_exchange_no_longer_than_its_deadline(
@@ -384,7 +390,7 @@ except g.FederationError as error:
 """
 
 
-@pytest.mark.parametrize("source", ["file", "process", "imds", "container", "sts"])
+@pytest.mark.parametrize("source", few(["sts", "imds", "file", "process", "container"], 2))
 def test_process_without_free_files_gets_a_temporary_error(
     imds: InstanceMetadata,
     container: ContainerCredentials,

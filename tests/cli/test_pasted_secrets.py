@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
+from _pytest.mark import ParameterSet
 from core.stand_in import PROVIDER
 from core.test_external_account import info
 from core.test_paths import OURS, PASTED, parts
@@ -36,8 +37,23 @@ def assert_hidden(secret: str, printed: str) -> None:
     assert not {part for part in shared if "\n" not in part and "  " not in part}
 
 
-@pytest.mark.parametrize("pasted", PASTED.values(), ids=PASTED)
-@pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS)
+def each_with(commands: Mapping[str, list[str]]) -> list[ParameterSet]:
+    """Each command with each thing that is pasted; all commands but the first with a few, where time is short."""
+    return [
+        pytest.param(
+            command,
+            pasted,
+            id=f"{name}-{kind}",
+            marks=()
+            if command is COMMANDS["token"] or kind in {"key, plain", "PEM", "access token"}
+            else pytest.mark.slow,
+        )
+        for name, command in commands.items()
+        for kind, pasted in PASTED.items()
+    ]
+
+
+@pytest.mark.parametrize(("command", "pasted"), each_with(COMMANDS))
 def test_variable_that_holds_no_path(
     run: Run, monkeypatch: pytest.MonkeyPatch, command: list[str], pasted: str
 ) -> None:
@@ -50,8 +66,7 @@ def test_variable_that_holds_no_path(
     assert_hidden(pasted, done.out + done.error)
 
 
-@pytest.mark.parametrize("pasted", PASTED.values(), ids=PASTED)
-@pytest.mark.parametrize("command", list(COMMANDS.values())[:7], ids=list(COMMANDS)[:7])
+@pytest.mark.parametrize(("command", "pasted"), each_with(dict(list(COMMANDS.items())[:7])))
 def test_flag_that_holds_no_path(run: Run, command: list[str], pasted: str) -> None:
     done = run(*command, f"--config={pasted}")
     assert "--config holds" in " ".join((done.out + done.error).split())

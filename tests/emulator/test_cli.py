@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from variations import few
 
 MODULE = "google_auth_botocore.emulator"
 
@@ -130,7 +131,7 @@ def test_a_port_in_use_is_said_in_one_line() -> None:
     assert len(result.stderr.splitlines()) == 1
 
 
-@pytest.mark.parametrize("port", ["65536", "-1", "x", "9" * 5000])
+@pytest.mark.parametrize("port", few(["65536", "-1", "x", "9" * 5000]))
 def test_a_number_that_is_no_port_is_an_argument_that_is_wrong(port: str) -> None:
     result = command("-m", MODULE, f"--port={port}")
     assert result.returncode == 2
@@ -139,12 +140,14 @@ def test_a_number_that_is_no_port_is_an_argument_that_is_wrong(port: str) -> Non
 
 @pytest.mark.parametrize(
     ("argument", "said"),
-    [
-        ("--service-account=not an address", "'not an address' is not the e-mail address of a service account."),
-        ("--attribute-condition=x ==", "not a CEL expression: line 1, column 3, in 'x =='."),
-        ("--attribute-condition=true &&\n$", "not a CEL expression: line 2, column 1, in '$'."),
-        ("--attribute-condition= ", "not a CEL expression: line 1, column 1, in ' '."),
-    ],
+    few(
+        [
+            ("--service-account=not an address", "'not an address' is not the e-mail address of a service account."),
+            ("--attribute-condition=x ==", "not a CEL expression: line 1, column 3, in 'x =='."),
+            ("--attribute-condition=true &&\n$", "not a CEL expression: line 2, column 1, in '$'."),
+            ("--attribute-condition= ", "not a CEL expression: line 1, column 1, in ' '."),
+        ]
+    ),
     ids=["address", "condition", "of two lines", "empty"],
 )
 def test_what_is_wrong_is_said_in_one_line(argument: str, said: str) -> None:

@@ -713,7 +713,7 @@ def _busy(admin: Administrator) -> Administrator:
     return admin
 
 
-@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 @pytest.mark.parametrize(("method", "path", "body"), _REQUESTS, ids=[f"{verb} {path}" for verb, path, _ in _REQUESTS])
 def test_no_body_makes_it_stumble(busy: Administrator, method: str, path: str, body: Any, data: st.DataObject) -> None:

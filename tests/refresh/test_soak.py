@@ -72,7 +72,7 @@ class World(Google):
 
 @pytest.mark.parametrize("own_thread", [True, False], ids=["background", "httplib2"])
 @pytest.mark.parametrize("account", [None, ACCOUNT], ids=["direct", "impersonating"])
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_a_request_fails_only_while_nothing_can_be_had_and_says_why(
     make: Make, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, seed: int, account: str | None, own_thread: bool
 ) -> None:
@@ -126,7 +126,9 @@ def test_a_request_fails_only_while_nothing_can_be_had_and_says_why(
     assert world.minted["iam" if account else "sts"] <= WEEK / 2700
 
 
-@pytest.mark.parametrize("begin", range(0, 7200, 180))
+@pytest.mark.parametrize(
+    "begin", [pytest.param(each, marks=pytest.mark.slow if each % 900 else ()) for each in range(0, 7200, 180)]
+)
 @pytest.mark.parametrize(
     ("account", "minutes"), [(None, 6.5), (ACCOUNT, 45)], ids=["direct, 6.5 minutes", "impersonating, 45 minutes"]
 )

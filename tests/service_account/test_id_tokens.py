@@ -33,7 +33,6 @@ from google_auth_botocore import (
     IDTokenCredentials,
     Token,
     TransientFederationError,
-    _single_flight,
 )
 from google_auth_botocore._base import SourceCredentials
 from google_auth_botocore.emulator import Emulator, Fault
@@ -291,7 +290,7 @@ class TestRefresh:
     @pytest.fixture(name="background")
     def _background(self, monkeypatch: pytest.MonkeyPatch, clock: FakeClock) -> Threads:
         threads = Threads(clock)
-        monkeypatch.setattr(_single_flight, "threading", threads)
+        threads.take_the_place(monkeypatch)
         return threads
 
     def test_in_the_advisory_window_the_token_is_used_while_one_refresh_runs(

@@ -54,6 +54,9 @@ class Listener(socketserver.ThreadingTCPServer):
     def stop(self) -> None:
         """Stops listening and hangs up on every client."""
         self.stopping.set()
+        # On Linux this wakes the thread, which otherwise looks for the end of its poll.
+        with contextlib.suppress(OSError):
+            self.socket.shutdown(socket.SHUT_RDWR)
         self.shutdown()
         self._thread.join()
         self.server_close()

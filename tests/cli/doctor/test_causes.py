@@ -972,7 +972,14 @@ def _call(ward: Ward, status: int, message: str, path: str = "/a-service/v1/thin
     ward.fault(path, status, {"error": {"code": status, "message": message}})
 
 
-@pytest.mark.parametrize("each", CASES.values(), ids=CASES.keys())
+@pytest.mark.parametrize(
+    "each",
+    # botocore tries a container for twelve seconds.
+    [
+        pytest.param(each, id=name, marks=pytest.mark.slow if name == "a container that gets no keys" else ())
+        for name, each in CASES.items()
+    ],
+)
 def test_doctor_names_the_cause_and_what_mends_it(ward: Ward, each: Case) -> None:
     each.happens(ward)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shlex
-import threading
 import time
 from collections.abc import Callable
 from re import Match
@@ -18,6 +17,7 @@ from cli.doctor.test_causes import JWT, POOL
 from cli.doctor.ward import KEYS, NOWHERE, ROLE, Impatient, Ward
 from google_auth_botocore import Credentials
 from google_auth_botocore._base import SourceCredentials
+from google_auth_botocore._exchange import Exchange, current
 from google_auth_botocore.emulator import Emulator, Fault
 from google_auth_botocore.emulator._http import Call, Response, Route
 from google_auth_botocore.emulator.aws import ContainerCredentials, InstanceMetadata, WebIdentityIssuer
@@ -155,13 +155,14 @@ class Sleepy(Impatient):
     def __init__(self, google: Emulator) -> None:
         super().__init__()
         self._google = google
-        self._worker = threading.local()
+        self._slept: dict[Exchange, int] = {}
 
     def monotonic(self) -> float:
         slept = 7200 * ((self._google.count(":generateAccessToken") + 1) // 2)
-        if threading.current_thread().name == "google-auth-botocore exchange":
+        exchange = current.get()
+        if exchange is not None:
             # Not in the midst of an exchange: the token would expire before it arrives.
-            slept = self._worker.__dict__.setdefault("slept", slept)
+            slept = self._slept.setdefault(exchange, slept)
         return super().monotonic() + slept
 
 

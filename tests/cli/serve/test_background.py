@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO
 
 import pytest
+from variations import few
 
 from cli.conftest import Run
 from cli.serve.conftest import PATIENCE, TOKEN, arguments, get
@@ -35,6 +36,21 @@ SHELLS = [
         for each in ("bash", "dash", "zsh", "ksh", "mksh")
         if shutil.which(each)
     ),
+]
+
+
+# Until the server has printed the variables and let its standard output go.
+LINGER = 'while [ "$(readlink /proc/$!/fd/1)" != /dev/null ]; do sleep 0.05; done'
+AMPERSANDS = [
+    pytest.param(form, id=name, marks=() if "linger" in name else pytest.mark.slow)
+    for name, form in {
+        "the subshell lingers": f'eval "$({{}} & {LINGER})"',
+        "so does the one around it": f'eval "$( ({{}} & {LINGER}); sleep 0.3 )"',
+        "through a filter": 'eval "$( ({} &) | grep -v ^# | cat )"',
+        "through a filter of one that lingers": f'eval "$( ({{}} & {LINGER}) | grep -v ^# )"',
+        "with --background": 'eval "$({} --background & sleep 0.3)"',
+        "more files": 'exec 3>&1 4>&2; eval "$({} &)"',
+    }.items()
 ]
 
 
@@ -87,18 +103,21 @@ class TestEvaluated:
 
     @pytest.mark.parametrize(
         "form",
-        [
-            'eval "$({})"',
-            'eval "$({} | grep -v ^#)"',
-            'eval "$({} || echo exit 9)"',
-            'v=$({}); eval "$v"',
-            'eval "$(eval "{}")"',
-            '{} > "$HOME/vars"; . "$HOME/vars"',
-        ],
+        few(
+            [
+                'eval "$({})"',
+                'eval "$({} | grep -v ^#)"',
+                'eval "$({} || echo exit 9)"',
+                'v=$({}); eval "$v"',
+                'eval "$(eval "{}")"',
+                '{} > "$HOME/vars"; . "$HOME/vars"',
+            ],
+            2,
+        ),
     )
     def test_in_every_form_it_serves_the_script_to_its_end_and_no_longer(self, command: str, form: str) -> None:
         text = command.replace('"', "'") if 'eval "{}"' in form else command
-        script = f"{form.format(text)}\nsleep 1; {ASK}; echo $GOOGLE_AUTH_BOTOCORE_PID $GCE_METADATA_HOST"
+        script = f"{form.format(text)}\nsleep 0.3; {ASK}; echo $GOOGLE_AUTH_BOTOCORE_PID $GCE_METADATA_HOST"
         status, line = run(script).splitlines()
         process, host = line.split()
         assert status == "200"
@@ -168,7 +187,7 @@ class TestEvaluated:
 
 class TestFailures:
     @pytest.mark.parametrize("shell", SHELLS)
-    @pytest.mark.parametrize("more", ["--port={taken}", "--port=x", "--audience=x", "--no-such-flag"])
+    @pytest.mark.parametrize("more", few(["--port={taken}", "--audience=x", "--port=x", "--no-such-flag"], 2))
     def test_what_is_evaluated_fails(self, command: str, taken: int, shell: str, more: str) -> None:
         for form in ('eval "$({})"', 'v="$({})" && eval "$v"', 'set -e; eval "$({})"; true'):
             script = form.format(f"{command} {more.format(taken=taken)}")
@@ -216,11 +235,34 @@ def _read(path: Path) -> bytes:
 class TestAmpersand:
     """`eval "$(google-auth-botocore serve &)"`, which an older README told to use."""
 
-    def test_the_caller_does_not_wait_for_it_and_it_ends(self, flags: list[str]) -> None:
-        script = f'eval "$({shlex.join(arguments(*flags))} &)"; {ASK}; echo $GOOGLE_AUTH_BOTOCORE_PID'
-        status, process = run(script, "bash" if shutil.which("bash") else "sh").splitlines()
+    @pytest.mark.parametrize("form", ['eval "$({} &)"', *AMPERSANDS])
+    def test_the_caller_does_not_wait_for_it_and_it_ends(self, flags: list[str], form: str) -> None:
+        command = form.format(shlex.join(arguments(*flags)))
+        shell = "bash" if shutil.which("bash") else "sh"
+        status, process = run(f"{command}; {ASK}; echo $GOOGLE_AUTH_BOTOCORE_PID", shell).splitlines()
         assert status == "200"
         eventually(lambda: not exists(int(process)))
+
+    def test_it_ends_whatever_adopts_it(self, flags: list[str]) -> None:
+        """A process of the same session may be the parent of all whose own has ended: process 1 of a container, for example."""
+        adopter = (
+            "import ctypes, subprocess, sys; ctypes.CDLL(None).prctl(36, 1); "
+            "sys.exit(subprocess.run(sys.argv[1:]).returncode)"
+        )
+        script = f'eval "$({shlex.join(arguments(*flags))} &)"; {ASK}; echo $GOOGLE_AUTH_BOTOCORE_PID'
+        status, process = run(shlex.join([sys.executable, "-c", adopter, "sh", "-c", script])).splitlines()
+        assert status == "200"
+        eventually(lambda: not exists(int(process)))
+
+    def test_it_serves_on_while_the_script_does(self, flags: list[str]) -> None:
+        """With each stream that the caller may wait for, and what is said on standard error, if that is a file."""
+        command = shlex.join(arguments(*flags))
+        listed = "readlink /proc/$GOOGLE_AUTH_BOTOCORE_PID/fd/*"
+        script = f'exec 3>&1 4>&2; eval "$({command} 2>"$HOME/errors" &)"; sleep 0.5; {ASK}; {listed}'
+        status, *files = run(script).splitlines()
+        assert status == "200"
+        assert [each for each in files if each.startswith("pipe:")] == []
+        assert [each for each in files if each.endswith("/errors")]
 
     def test_a_log_that_reads_what_is_printed_is_no_shell(self, flags: list[str], tmp_path: Path) -> None:
         """`serve | tee log`: it serves on, though what is printed ends."""

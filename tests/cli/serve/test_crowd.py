@@ -15,6 +15,7 @@ import pytest
 from adapters.conftest import Held
 from emulator.workload import Workload
 from service_account.conftest import Make
+from variations import few
 
 from cli.serve.conftest import PATIENCE, TOKEN, Serve, connect, exchange, get, request, server
 from google_auth_botocore.cli.serve import _connection, _server
@@ -77,7 +78,7 @@ def test_a_thousand_clients_cost_one_exchange(serve: Serve, workload: Workload, 
     assert (workload.google.count("/v1/token"), workload.google.count("generateAccessToken")) == (1, 1)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP], ids=str)
+@pytest.mark.parametrize("number", few([signal.SIGTERM, signal.SIGINT, signal.SIGHUP]), ids=str)
 def test_an_end_in_the_middle_is_no_loss(
     serve: Serve, workload: Workload, held: Held, crowd: int, number: signal.Signals
 ) -> None:
@@ -153,8 +154,9 @@ def test_who_waits_at_the_door_gets_the_place_of_an_idle_client(make: Make, monk
     with server(make()) as port, connect(port) as idle:
         assert exchange(idle, request(port, "/")).headers["connection"] == "keep-alive"
         with connect(port):
-            assert idle.recv(1) == b""
+            # The third: when the second comes, the server may still be busy with the first one's answer.
             assert get(port, "/").status == 200
+            assert idle.recv(1) == b""
 
 
 def test_without_file_descriptors_it_lets_in_who_comes_once_there_are_some(

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from variations import few
 
 from cli.serve.conftest import PATIENCE, arguments, connect, exchange, request
 from google_auth_botocore.cli.serve import _peer, _rivals
@@ -47,7 +48,7 @@ def run(*command: str, **environment: str | None) -> subprocess.CompletedProcess
     )
 
 
-@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- 2>&-", ">&- 2>&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize("closed", few(["<&- >&- 2>&-", ">&-", "<&-", "2>&-", "<&- 2>&-", ">&- 2>&-"], 2))
 def test_a_command_is_served_without_standard_streams(flags: list[str], tmp_path: Path, closed: str) -> None:
     out = tmp_path / "out"
     program = f"import sys; sys.stdout = open({str(out)!r}, 'w'); {GET}".replace("\n", "; ").rstrip("; ")
@@ -56,7 +57,7 @@ def test_a_command_is_served_without_standard_streams(flags: list[str], tmp_path
     assert out.read_text() == "200\n"
 
 
-@pytest.mark.parametrize("closed", ["", ">&-", ">&- 2>&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize("closed", few(["<&- >&- 2>&-", "", ">&-", ">&- 2>&-"]))
 def test_alone_it_serves_at_the_port_it_was_given(flags: list[str], closed: str) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -90,15 +91,18 @@ def eventually(happened: Callable[[], bool]) -> None:
 @as_root
 @pytest.mark.parametrize(
     ("home", "chosen"),
-    [
-        (None, None),
-        ("", None),
-        ("/nonexistent", None),
-        ("relative", None),
-        ("{unreadable}", None),
-        ("{unreadable}", "{unreadable}/gcloud"),
-        (None, "{unreadable}/gcloud"),
-    ],
+    few(
+        [
+            (None, None),
+            ("{unreadable}", "{unreadable}/gcloud"),
+            ("", None),
+            ("/nonexistent", None),
+            ("relative", None),
+            ("{unreadable}", None),
+            (None, "{unreadable}/gcloud"),
+        ],
+        2,
+    ),
 )
 def test_without_a_name_and_without_a_home_that_it_can_read(
     flags: list[str], tmp_path: Path, home: str | None, chosen: str | None
@@ -133,7 +137,7 @@ PROCESS_1 = ("--pid", "--fork", "--kill-child")
 
 
 class TestProcess1:
-    @pytest.mark.parametrize(("program", "code"), [("exit 7", 7), ("kill -TERM $$", 143), ("kill -KILL $$", 137)])
+    @pytest.mark.parametrize(("program", "code"), few([("exit 7", 7), ("kill -TERM $$", 143), ("kill -KILL $$", 137)]))
     @pytest.mark.parametrize("more", [(), ("--mount-proc",)], ids=["", "its own proc"])
     def test_exit_codes(self, flags: list[str], more: tuple[str, ...], program: str, code: int) -> None:
         done = run(*unshared(*PROCESS_1, *more), *arguments(*flags, "--", "sh", "-c", program))
@@ -157,7 +161,7 @@ class TestProcess1:
         done = run(*unshared(*PROCESS_1, "--mount-proc"), *arguments(*flags, "--", sys.executable, "-c", program))
         assert (done.returncode, done.stdout, done.stderr) == (0, "[]\n", "")
 
-    @pytest.mark.parametrize("name", ["TERM", "INT", "HUP", "USR2"])
+    @pytest.mark.parametrize("name", few(["TERM", "INT", "HUP", "USR2"]))
     def test_signals_reach_the_command_once(self, flags: list[str], name: str) -> None:
         program = (
             "import os, signal, time\n"

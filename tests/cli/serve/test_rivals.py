@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from emulator.workload import Workload
+from variations import few
 
 from cli.serve.conftest import arguments, run
 from google_auth_botocore.cli.serve import _environment, _rivals
@@ -121,13 +122,15 @@ class TestFiles:
 
     @pytest.mark.parametrize(
         ("text", "named"),
-        [
-            ("[auth]\nimpersonate_service_account = x\n", "auth/impersonate_service_account"),
-            ("[auth]\naccess_token_file=/x\n", "auth/access_token_file"),
-            ("[auth]\ncredential_file_override=/x\n", "auth/credential_file_override"),
-            ("[auth]\ndisable_credentials = True\n", "auth/disable_credentials"),
-            ("[core]\napi_key = x\n", "core/api_key"),
-        ],
+        few(
+            [
+                ("[auth]\nimpersonate_service_account = x\n", "auth/impersonate_service_account"),
+                ("[auth]\naccess_token_file=/x\n", "auth/access_token_file"),
+                ("[auth]\ncredential_file_override=/x\n", "auth/credential_file_override"),
+                ("[auth]\ndisable_credentials = True\n", "auth/disable_credentials"),
+                ("[core]\napi_key = x\n", "core/api_key"),
+            ]
+        ),
     )
     def test_a_property_of_gclouds_that_wins_is_told(self, flags: list[str], text: str, named: str) -> None:
         self.configuration().write_text(text)

@@ -226,10 +226,11 @@ def test_an_interrupted_run_says_what_is_there_and_goes_on_the_next_time(
     assert {"copied": 30 - there, "skipped": there, "failed": 0} == _outcomes(copycat.run()[1])
 
 
+@pytest.mark.slow
 def test_an_object_is_never_in_memory_as_a_whole(copycat: Copycat) -> None:
-    """The process takes little more for an object of 160 MiB than for one of a few bytes."""
+    """The process takes little more for an object of 96 MiB than for one of a few bytes."""
     copycat.put("small/object", b"few")
-    copycat.put("large/object", _bytes(160 * _MIB))
+    copycat.put("large/object", _bytes(96 * _MIB))
 
     def memory(prefix: str) -> int:
         """Bytes, at most."""
@@ -244,12 +245,13 @@ def test_an_object_is_never_in_memory_as_a_whole(copycat: Copycat) -> None:
         return usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
     assert memory("large/") - memory("small/") < 64 * _MIB
-    assert copycat.get("large/object")["ContentLength"] == 160 * _MIB
+    assert copycat.get("large/object")["ContentLength"] == 96 * _MIB
 
 
+@pytest.mark.slow
 def test_tokens_are_renewed_on_the_way(copycat: Copycat) -> None:
     """A run outlives several, and no request is refused for it."""
-    contents = {f"object-{number}": b"%d" % number for number in range(60)}
+    contents = {f"object-{number}": b"%d" % number for number in range(30)}
     for name, content in contents.items():
         copycat.put(name, content)
     sandbox = copycat.sandbox
@@ -264,7 +266,7 @@ def test_tokens_are_renewed_on_the_way(copycat: Copycat) -> None:
 
     assert code == 0
     assert contents == copycat.copied()
-    assert len(sandbox.storage.tokens) - tokens >= 3
+    assert len(sandbox.storage.tokens) - tokens >= 2
     assert refused == sandbox.storage.refused
 
 

@@ -19,7 +19,7 @@ from typing import Any
 
 from google_auth_botocore import ConfigurationError, Credentials
 from google_auth_botocore.cli import _identity, _streams
-from google_auth_botocore.cli.serve import _background, _child, _environment, _peer, _rivals, _signals
+from google_auth_botocore.cli.serve import _background, _child, _environment, _evaluator, _peer, _rivals, _signals
 from google_auth_botocore.cli.serve._server import Server, listener
 from google_auth_botocore.cli.serve._tokens import Tokens
 
@@ -98,6 +98,8 @@ def _run(options: argparse.Namespace) -> int:
         _environment.forget_detection(os.environ)
         variables = _environment.variables(credentials, listening.getsockname()[1], os.environ)
         serving = _Serving(credentials, listening, variables, owner)
+        if not command:
+            _signals.heed(signal.SIGTERM)  # nothing else ends it for certain, and it may come at once
         if options.background:
             return serving.in_background()
         return serving.until_end_of(command) if command else serving.alone()
@@ -133,17 +135,15 @@ class _Serving:
         async def serve() -> int:
             signals = _signals.Signals(_signals.ENDING)
             server = self._server()
-            shell = _background.foster_parent()
+            script = _background.Script.found()
             _announce(self._variables, os.getpid())
-            if shell is not None and not os.isatty(2):
-                _streams.discard(2)  # the shell has gone on, and its caller may wait for the end of this
-            return await _until_asked(server, signals, shell)
+            return await _until_asked(server, signals, script.end() if script else None)
 
         return self._loop(serve())
 
     def in_background(self) -> int:
         """Serve in another process, until a signal or the end of the process that evaluates the variables."""
-        shell = _background.evaluator()
+        shell = _evaluator.evaluator()
         process = _background.detach(self._listening)
         if process:
             try:
@@ -155,7 +155,8 @@ class _Serving:
 
         async def serve() -> int:
             signals = _signals.Signals(_signals.ENDING)
-            return await _until_asked(self._server(), signals, shell)
+            end = _background.Process(shell).end() if shell else None
+            return await _until_asked(self._server(), signals, end)
 
         return self._loop(serve())
 
@@ -169,11 +170,11 @@ class _Serving:
             return loop.run_until_complete(serve)
 
 
-async def _until_asked(server: Server, signals: _signals.Signals, shell: int | None) -> int:
-    signals.catch(signal.SIGTERM)  # nothing else ends it for certain
+async def _until_asked(server: Server, signals: _signals.Signals, end: Coroutine[Any, Any, None] | None) -> int:
+    """Serve until a signal, or until *end* returns."""
     waiting: list[asyncio.Future[Any]] = [asyncio.ensure_future(signals.next())]
-    if shell is not None:
-        waiting.append(asyncio.ensure_future(_background.end_of(shell)))
+    if end is not None:
+        waiting.append(asyncio.ensure_future(end))
     await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
     signals.release()  # a second one shows that the user has no patience
     for each in waiting:

@@ -7,10 +7,10 @@ import contextlib
 import os
 import socket
 import stat
-from collections.abc import Iterator
+from collections.abc import Sequence
 
 from google_auth_botocore.cli import _streams
-from google_auth_botocore.cli.serve import _proc
+from google_auth_botocore.cli.serve import _evaluator, _proc
 
 # Seconds between two looks at a process, where the system does not tell when it ends.
 _LOOK = 1.0
@@ -32,57 +32,84 @@ def detach(listening: socket.socket) -> int:
     return child
 
 
-def evaluator() -> int | None:
-    """Return the process that evaluates what we print: a shell, as a rule; None if that is not known.
+class Process:
+    """A process whose end can be awaited. It is known for certain from now on, also if its id is used again."""
 
-    It is the ancestor that reads the pipe which is our standard output, or that of a process between us, like a
-    subshell or `grep`. If standard output is no pipe, it is our parent.
+    def __init__(self, number: int) -> None:
+        self._number = number
+        self._watched: int | None = None
+        self._ended = False
+        try:
+            self._watched = os.pidfd_open(number)
+        except ProcessLookupError:
+            self._ended = True
+        except (AttributeError, OSError):  # no such call on this system
+            pass
+
+    async def end(self) -> None:
+        """Return once it has ended."""
+        if self._watched is None:
+            while not self._ended and _exists(self._number):  # noqa: ASYNC110 - nothing else tells
+                await asyncio.sleep(_LOOK)
+            return
+        loop = asyncio.get_running_loop()
+        ended = loop.create_future()
+        loop.add_reader(self._watched, ended.set_result, None)
+        try:
+            await ended
+        finally:
+            loop.remove_reader(self._watched)
+            os.close(self._watched)
+
+
+class Script:
+    """What a shell evaluates us for, if it runs us in the background itself: `eval "$(google-auth-botocore serve &)"`.
+
+    The server must end with it and keep nothing open that its caller may wait for. The sign of this form is that a process
+    between the shell and us ends while we go on: the subshell of the command substitution. It may have ended before we
+    look, or end later.
+
+    Args:
+        line: The processes between the shell and us, if none of them has ended, and the shell.
     """
-    if not _proc.shows_us():
-        return os.getsid(0)  # less exact, but it outlives the subshell of a command substitution
-    pipes = {_pipe(os.getpid())} - {None}
-    for ancestor in _ancestors():
-        if any(_reads(ancestor, pipe) for pipe in pipes if pipe):
-            return ancestor
-        pipes.add(_pipe(ancestor))
-    return os.getppid() or None
+
+    def __init__(self, line: Sequence[int]) -> None:
+        *between, shell = line
+        self._shell = Process(shell)
+        self._between = [Process(each) for each in between]
+        if between and os.getppid() != between[0]:  # it has ended meanwhile
+            self._between = []
+
+    @classmethod
+    def found(cls) -> Script | None:
+        """Return the script that we may have to end with. Call this before anything is printed: what reads goes on then."""
+        line = _evaluator.distant_evaluator()
+        return cls(line) if line else None
+
+    async def end(self) -> None:
+        """Let go of the caller's files once a process between the shell and us has ended; return once the shell has."""
+        if self._between:
+            ends = [asyncio.ensure_future(each.end()) for each in self._between]
+            try:
+                await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for each in ends:
+                    each.cancel()
+        _streams.discard(*_inherited())
+        await self._shell.end()
 
 
-def foster_parent() -> int | None:
-    """Return the process that evaluates what we print, if a subshell has started us and has ended: `eval "$(… &)"`."""
-    session = os.getsid(0)
-    pipe = _pipe(os.getpid()) if _proc.shows_us() else None
-    # The subshell was of our session, and what adopts its processes is not.
-    if pipe is None or session == os.getpid() or _session(os.getppid()) == session:
-        return None
-    return next((each for each in _all() if _session(each) == session and _reads(each, pipe)), None)
-
-
-async def end_of(process: int) -> None:
-    """Return once a process has ended."""
-    try:
-        watched = os.pidfd_open(process)
-    except ProcessLookupError:
-        return
-    except (AttributeError, OSError):  # no such call on this system
-        while _exists(process):  # noqa: ASYNC110 - nothing else tells
-            await asyncio.sleep(_LOOK)
-        return
-    loop = asyncio.get_running_loop()
-    ended = loop.create_future()
-    try:
-        loop.add_reader(watched, ended.set_result, None)
-        await ended
-    finally:
-        loop.remove_reader(watched)
-        os.close(watched)
-
-
-def _session(process: int) -> int | None:
-    try:
-        return os.getsid(process)
-    except OSError:
-        return None
+def _inherited() -> list[int]:
+    """Return the pipes and sockets, at whose other ends others may wait, that we have inherited, except standard input."""
+    found = []
+    for each in (_proc.PROCESSES / "self" / "fd").iterdir():
+        number = int(each.name)
+        with contextlib.suppress(OSError):
+            mode = os.fstat(number).st_mode
+            # What Python opens by itself is not inheritable.
+            if number > 0 and os.get_inheritable(number) and (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)):
+                found.append(number)
+    return found
 
 
 def _exists(process: int) -> bool:
@@ -93,37 +120,3 @@ def _exists(process: int) -> bool:
     except OSError:  # it is another user's
         return True
     return True
-
-
-def _all() -> Iterator[int]:
-    return (int(each.name) for each in _proc.PROCESSES.iterdir() if each.name.isdecimal())
-
-
-def _ancestors() -> Iterator[int]:
-    process = os.getppid()
-    while process > 0:
-        yield process
-        try:
-            # The name, in parentheses, may hold anything.
-            fields = (_proc.PROCESSES / str(process) / "stat").read_text(encoding="utf-8", errors="replace")
-            process = int(fields.rpartition(")")[2].split()[1])
-        except (OSError, ValueError, IndexError):
-            return
-
-
-def _pipe(process: int) -> str | None:
-    """Return the name of the pipe that is the standard output of a process."""
-    with contextlib.suppress(OSError):
-        name = str((_proc.PROCESSES / str(process) / "fd" / "1").readlink())
-        return name if name.startswith("pipe:") else None
-    return None
-
-
-def _reads(process: int, pipe: str) -> bool:
-    with contextlib.suppress(OSError):
-        for each in (_proc.PROCESSES / str(process) / "fd").iterdir():
-            with contextlib.suppress(OSError):
-                # The permissions of the link are how the file was opened.
-                if str(each.readlink()) == pipe and each.lstat().st_mode & stat.S_IRUSR:
-                    return True
-    return False

@@ -83,6 +83,12 @@ class Signals:
             signal.signal(number, _end)
 
 
+def heed(number: int) -> None:
+    """Give a signal that our parent process had us ignore its usual effect."""
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, signal.SIG_DFL)
+
+
 def _end(number: int, _: object) -> None:
     signal.signal(number, signal.SIG_DFL)
     os.kill(os.getpid(), number)
