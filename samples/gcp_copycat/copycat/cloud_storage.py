@@ -15,11 +15,13 @@ from urllib.parse import quote, urlencode
 
 import google_crc32c
 import urllib3
-from google.auth.transport.urllib3 import AuthorizedHttp
+from google.auth.transport.urllib3 import AuthorizedHttp, Request
 
 from copycat import timestamps
+from copycat.direct import DirectReply
+from copycat.direct_get import DirectGet
 from copycat.errors import StoppedError
-from copycat.google_connections import Reply, connections_to
+from copycat.google_connections import Reply, Way
 from copycat.google_errors import GoogleError, WrongGoogleAnswerError, judge
 from copycat.objects import SourceObject
 from copycat.retrying import PATIENCE, Side
@@ -54,7 +56,10 @@ class CloudStorage:
         self._objects = f"{endpoint}/storage/v1/b/{quote(settings.source, safe='')}/o"
         self._project = {"userProject": settings.quota_project} if settings.quota_project else {}
         self._stop = stop
-        self._http = AuthorizedHttp(settings.credentials(), http=connections_to(endpoint, connections))
+        way, credentials = Way.to(endpoint), settings.credentials()
+        connected = way.connections(connections)
+        self._http = AuthorizedHttp(credentials, http=connected)
+        self._direct = DirectGet(endpoint, way, credentials, Request(connected), stop)
         self._side = Side("Cloud Storage", partial(judge, settings), stop, connections, patience=patience)
 
     def page(self, prefix: str, after: str = "", token: str | None = None) -> tuple[list[SourceObject], str | None]:
@@ -108,6 +113,7 @@ class CloudStorage:
 
     def close(self) -> None:
         """Close the connections."""
+        self._direct.close()
         self._http.http.clear()
 
     def _list(self, query: Mapping[str, str]) -> tuple[list[SourceObject], str | None]:
@@ -119,15 +125,35 @@ class CloudStorage:
 
     def _fill(self, source: SourceObject, content: Content) -> None:
         """Read what is missing, or as much of it as one reply has."""
+        before = content.filled
         first, last = content.start + content.filled, content.start + len(content.data) - 1
         whole = first == 0 and last == source.size - 1
         query = {"alt": "media", "generation": str(source.generation)}
         url = f"{self._objects}/{quote(source.name, safe='')}?{urlencode({**query, **self._project})}"
         headers = _HEADERS if whole else {**_HEADERS, "Range": f"bytes={first}-{last}"}
+        found = self._direct.get(url, headers, content.missing) if whole else None
+        if found is not None:
+            _check(found, source, None)
+            content.note_hashes(found.headers)
+            content.append(found.body[: content.missing])
+        else:
+            self._fill_from_stream(source, content, url, headers, None if whole else (first, last))
+        if content.filled == before:
+            raise WrongGoogleAnswerError(
+                f"Cloud Storage sent none of the {content.missing} bytes that it was asked for"
+            )
+
+    def _fill_from_stream(
+        self,
+        source: SourceObject,
+        content: Content,
+        url: str,
+        headers: Mapping[str, str],
+        wanted: tuple[int, int] | None,
+    ) -> None:
         with self._open(url, headers, "storage.objects.get") as reply:
-            _check(reply, source, None if whole else (first, last))
+            _check(reply, source, wanted)
             content.note_hashes(reply.headers)
-            before = content.filled
             while content.missing:
                 if self._stop.is_set():
                     raise StoppedError
@@ -135,10 +161,6 @@ class CloudStorage:
                 if not piece:
                     break
                 content.append(piece)
-        if content.filled == before:
-            raise WrongGoogleAnswerError(
-                f"Cloud Storage sent none of the {content.missing} bytes that it was asked for"
-            )
 
     def _json(self, url: str, query: Mapping[str, str], permission: str) -> dict[str, Any]:
         with self._open(f"{url}?{urlencode({**query, **self._project})}", _HEADERS, permission) as reply:
@@ -203,7 +225,7 @@ class Content:
                 self.hashes[name] = value
 
 
-def _check(reply: Reply, source: SourceObject, wanted: tuple[int, int] | None) -> None:
+def _check(reply: Reply | DirectReply, source: SourceObject, wanted: tuple[int, int] | None) -> None:
     """Check that a reply is the range of the generation that it was asked for.
 
     Raises:

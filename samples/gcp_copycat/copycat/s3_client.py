@@ -14,8 +14,8 @@ from copycat import timestamps
 _WITHOUT_EXPECT = 1 << 16
 
 
-def s3_client(connections: int) -> Any:
-    """Return a client with AWS keys from botocore's own chain."""
+def s3_client(connections: int) -> tuple[Any, Any]:
+    """Return a client with AWS keys from botocore's own chain, and its session."""
     session = botocore.session.Session()
     # dateutil, botocore's own choice, takes most of the time of a listing.
     session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_timestamp)
@@ -32,7 +32,7 @@ def s3_client(connections: int) -> Any:
     )
     client = session.create_client("s3", config=config)
     client.meta.events.register_last("before-call.s3.PutObject", _without_expect)
-    return client
+    return client, session
 
 
 def _without_expect(params: dict[str, Any], **_: Any) -> None:
