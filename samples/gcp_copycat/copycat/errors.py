@@ -76,9 +76,14 @@ def escaped(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
+def one_line(text: object) -> str:
+    """Return text of any length as one line: a hint's command works only in full."""
+    return escaped(" ".join(str(text).split()))
+
+
 def sentence(text: object) -> str:
     """Return what a server or a library says as one line of limited length."""
-    line = escaped(" ".join(str(text).split()))
+    line = one_line(text)
     return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}…"
 
 

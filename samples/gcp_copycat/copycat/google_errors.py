@@ -17,10 +17,12 @@ from copycat.errors import (
     SetupError,
     WrongAnswerError,
     chain,
+    one_line,
     retry_after,
     sentence,
 )
 from copycat.settings import Settings
+from google_auth_botocore import ConfigurationError, FederationError
 
 _RATE_LIMITS = {"rateLimitExceeded", "userRateLimitExceeded", "quotaExceeded", "slowDown"}
 
@@ -55,7 +57,8 @@ def judge(settings: Settings, error: Exception) -> Failure | None:
         return Failure(error, transient=True, tries=TRIES_FOR_WRONG_ANSWERS)
     if isinstance(error, GoogleAuthError):
         transient = error.retryable or isinstance(error, TransportError)
-        return Failure(CopyError(sentence(error)) if transient else SetupError(sentence(error)), transient=transient)
+        said = one_line(error) if isinstance(error, (FederationError, ConfigurationError)) else sentence(error)
+        return Failure(CopyError(said) if transient else SetupError(said), transient=transient)
     if isinstance(error, (urllib3.exceptions.HTTPError, ssl.SSLError, ConnectionError, TimeoutError)):
         if any(isinstance(each, ssl.SSLCertVerificationError) for each in chain(error)):
             return Failure(SetupError(f"Cloud Storage's certificate is not trusted: {sentence(error)}"))

@@ -7,47 +7,24 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
-import os
 import queue
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from multiprocessing.connection import Connection
+from dataclasses import replace
 from multiprocessing.context import SpawnProcess
-from typing import Any
 
 from copycat.dispatch import Dispatcher, Done
 from copycat.errors import SetupError
-from copycat.objects import Result, Task
+from copycat.objects import Task
 from copycat.settings import Settings
-from google_auth_botocore import ConfigurationError
+from copycat.worker_process import Message, work
 
 # A process starts from nothing: one that is forked while threads run may hang.
 _CONTEXT = multiprocessing.get_context("spawn")
-# Results are gathered for so long: sending each would cost more than half of what copying a small object costs.
-_GATHER = 0.05
-_PROGRESS = 0.5
-# A process whose parent is gone ends after this, whatever it is at.
-_GRACE = 5.0
 # Deaths in a row without a result between them. An object that kills its worker is given up after five.
 _DEATHS_IN_A_ROW = 10
-
-
-@dataclass
-class _Message:
-    """What a worker process sends.
-
-    Attributes:
-        results: by number.
-        progress: bytes that S3 has received.
-        error: why the process cannot work at all.
-    """
-
-    results: list[tuple[int, Result]]
-    progress: int = 0
-    error: str | None = None
 
 
 class Processes:
@@ -67,7 +44,7 @@ class Processes:
         self._limit = 2 * settings.workers
         self._dispatcher: Dispatcher[_Process] = Dispatcher(threads)
         self._processes: list[_Process] = []
-        self._inbox: queue.SimpleQueue[tuple[_Process, _Message | None]] = queue.SimpleQueue()
+        self._inbox: queue.SimpleQueue[tuple[_Process, Message | None]] = queue.SimpleQueue()
         self._deaths = 0
         self._stopped = False
 
@@ -125,7 +102,7 @@ class Processes:
             self._dispatcher.join(process)
             process.send_some(self._dispatcher.batch(process))
 
-    def _received(self, process: _Process, message: _Message | None) -> list[Done]:
+    def _received(self, process: _Process, message: Message | None) -> list[Done]:
         if message is None:
             return self._ended(process)
         if message.error is not None and not self._stopped:
@@ -154,7 +131,7 @@ class Processes:
 class _Process:
     """A worker process as this process sees it."""
 
-    def __init__(self, settings: Settings, inbox: queue.SimpleQueue[tuple[_Process, _Message | None]]) -> None:
+    def __init__(self, settings: Settings, inbox: queue.SimpleQueue[tuple[_Process, Message | None]]) -> None:
         self._pipe, theirs = _CONTEXT.Pipe()
         self._process: SpawnProcess = _CONTEXT.Process(
             target=work, args=(settings, theirs), name="gcp_copycat worker", daemon=True
@@ -195,76 +172,12 @@ class _Process:
             except (OSError, ValueError):  # noqa: PERF203 - it is gone, which the other thread says
                 return
 
-    def _receive(self, inbox: queue.SimpleQueue[tuple[_Process, _Message | None]]) -> None:
+    def _receive(self, inbox: queue.SimpleQueue[tuple[_Process, Message | None]]) -> None:
         try:
             while True:
                 inbox.put((self, self._pipe.recv()))
         except Exception:  # noqa: BLE001 - the end of the pipe, or half a message of a process that was killed
             inbox.put((self, None))
-
-
-def work(settings: Settings, pipe: Connection[Any, Any]) -> None:
-    """Copy what comes through a pipe. The main function of a worker process."""
-    outbox: queue.SimpleQueue[tuple[int, Result] | None] = queue.SimpleQueue()
-    counter = _Counter()
-    from copycat.workers import Crew  # noqa: PLC0415 - the clouds' clients take a second, which this process spends
-
-    try:
-        crew = Crew(settings, settings.workers, lambda number, result: outbox.put((number, result)), counter.add)
-    except (ConfigurationError, SetupError) as error:
-        pipe.send(_Message([], error=str(error)))
-        os._exit(0)
-    sender = threading.Thread(target=_send_results, args=(pipe, outbox, counter), daemon=True)
-    sender.start()
-    with contextlib.suppress(EOFError, OSError):  # the parent is gone
-        while (tasks := pipe.recv()) is not None:
-            for number, task in tasks:
-                crew.add(number, task)
-    crew.stop.set()
-    crew.close(_GRACE)
-    outbox.put(None)
-    sender.join(_GRACE)
-    # Threads that hang in a read must not keep the process.
-    os._exit(0)
-
-
-class _Counter:
-    """Bytes, counted by several threads."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._count = 0
-
-    def add(self, count: int) -> None:
-        with self._lock:
-            self._count += count
-
-    def take(self) -> int:
-        with self._lock:
-            count, self._count = self._count, 0
-        return count
-
-
-def _send_results(
-    pipe: Connection[Any, Any], outbox: queue.SimpleQueue[tuple[int, Result] | None], counter: _Counter
-) -> None:
-    ended = False
-    while not ended:
-        results: list[tuple[int, Result]] = []
-        with contextlib.suppress(queue.Empty):
-            item = outbox.get(timeout=_PROGRESS)
-            if item is not None:
-                time.sleep(_GATHER)
-            while item is not None:
-                results.append(item)
-                item = outbox.get_nowait()
-            ended = True
-        count = counter.take()
-        if results or count:
-            try:
-                pipe.send(_Message(results, count))
-            except (OSError, ValueError):  # the parent is gone
-                return
 
 
 @contextlib.contextmanager

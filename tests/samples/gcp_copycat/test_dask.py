@@ -24,7 +24,7 @@ def _cluster(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iter
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp("dask"))
         with LocalCluster(
-            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, env=sandbox.environment()
+            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0", env=sandbox.environment()
         ) as cluster:
             yield cluster
 

@@ -370,10 +370,10 @@ def test_a_machine_gets_a_json_line_for_each_object(copycat: Copycat) -> None:
 
 
 def test_every_failure_has_its_name(copycat: Copycat, google: Proxy) -> None:
-    contents = fill(copycat, 130)
+    contents = fill(copycat, 105)
     google.on("GET", "alt=media", answers(404))
     code, out, err = copycat.run(**through(google))
-    assert (code, counted(out)["failed"]) == (1, 130)
+    assert (code, counted(out)["failed"]) == (1, 105)
     assert {line.split(": ")[1] for line in err.splitlines()} == set(contents)
 
 

@@ -162,6 +162,16 @@ def test_the_errors_of_google_are_told_apart(
     assert (failure.transient, failure.throttled) == (transient, throttled)
 
 
+@pytest.mark.parametrize("kind", [FederationError, TransientFederationError])
+def test_a_hint_is_never_cut_off(kind: type[FederationError]) -> None:
+    """Its command is at the end, and works only in full."""
+    hint = "Check the condition.\nRun: gcloud iam workload-identity-pools providers describe provider"
+    failure = google_errors.judge(_SETTINGS, kind("said " * 200, hint=hint))
+
+    assert failure is not None
+    assert str(failure.error) == " ".join(["said"] * 200 + hint.split())
+
+
 @pytest.mark.parametrize("judge", [aws_errors.judge, google_errors.judge], ids=["aws", "google"])
 def test_what_is_no_error_of_a_cloud_is_not_judged(judge: Any) -> None:
     assert judge(_SETTINGS, TypeError("bug")) is None
