@@ -215,10 +215,12 @@ class _Run:
             self._end_with(code, f"{result.reason}{later}")
         self._frontier.end(number, there=not failed)
         self._summary.add(result)
-        found = entry(source, result, dry_run=self._settings.dry_run)
         # What ends the run is named once, at its end.
-        self._log.object(found, logging.DEBUG if result.transient or result.configuration else None)
-        self._records.add(found)
+        level = logging.ERROR if failed and not (result.transient or result.configuration) else logging.DEBUG
+        if self._log.has(level) or self._records.has_manifest:
+            found = entry(source, result, dry_run=self._settings.dry_run)
+            self._log.object(found, level)
+            self._records.add(found)
 
     def _end_with(self, code: int, message: str) -> None:
         if self._end is None:
