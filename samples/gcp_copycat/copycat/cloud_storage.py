@@ -14,10 +14,12 @@ from urllib.parse import quote, urlencode
 
 import google_crc32c
 import urllib3
-from google.auth.transport.urllib3 import AuthorizedHttp
+from google.auth.transport.urllib3 import AuthorizedHttp, Request
 
+from copycat.direct import DirectReply
+from copycat.direct_get import DirectGet
 from copycat.errors import StoppedError
-from copycat.google_connections import Reply, connections_to
+from copycat.google_connections import Reply, Way
 from copycat.google_errors import GET, GoogleError, WrongGoogleAnswerError, judge
 from copycat.google_listing import Listing
 from copycat.objects import SourceObject
@@ -48,7 +50,10 @@ class CloudStorage:
         self._objects = f"{endpoint}/storage/v1/b/{quote(settings.source, safe='')}/o"
         self._project = {"userProject": settings.quota_project} if settings.quota_project else {}
         self._stop = stop
-        self._http = AuthorizedHttp(settings.credentials(), http=connections_to(endpoint, connections))
+        way, credentials = Way.to(endpoint), settings.credentials()
+        connected = way.connections(connections)
+        self._http = AuthorizedHttp(credentials, http=connected)
+        self._direct = DirectGet(endpoint, way, credentials, Request(connected), stop)
         self._listing = Listing(settings, endpoint, connections)
         self._side = Side("Cloud Storage", partial(judge, settings), stop, connections, patience=patience)
 
@@ -98,20 +103,41 @@ class CloudStorage:
 
     def close(self) -> None:
         """Close the connections."""
+        self._direct.close()
         self._http.http.clear()
         self._listing.close()
 
     def _fill(self, source: SourceObject, content: Content) -> None:
         """Read what is missing, or as much of it as one reply has."""
+        before = content.filled
         first, last = content.start + content.filled, content.start + len(content.data) - 1
         whole = first == 0 and last == source.size - 1
         query = {"alt": "media", "generation": str(source.generation)}
         url = f"{self._objects}/{quote(source.name, safe='')}?{urlencode({**query, **self._project})}"
         headers = _HEADERS if whole else {**_HEADERS, "Range": f"bytes={first}-{last}"}
+        found = self._direct.get(url, headers, content.missing) if whole else None
+        if found is not None:
+            _check(found, source, None)
+            content.note_hashes(found.headers)
+            content.append(found.body[: content.missing])
+        else:
+            self._fill_from_stream(source, content, url, headers, None if whole else (first, last))
+        if content.filled == before:
+            raise WrongGoogleAnswerError(
+                f"Cloud Storage sent none of the {content.missing} bytes that it was asked for"
+            )
+
+    def _fill_from_stream(
+        self,
+        source: SourceObject,
+        content: Content,
+        url: str,
+        headers: Mapping[str, str],
+        wanted: tuple[int, int] | None,
+    ) -> None:
         with self._open(url, headers) as reply:
-            _check(reply, source, None if whole else (first, last))
+            _check(reply, source, wanted)
             content.note_hashes(reply.headers)
-            before = content.filled
             while content.missing:
                 if self._stop.is_set():
                     raise StoppedError
@@ -119,10 +145,6 @@ class CloudStorage:
                 if not piece:
                     break
                 content.append(piece)
-        if content.filled == before:
-            raise WrongGoogleAnswerError(
-                f"Cloud Storage sent none of the {content.missing} bytes that it was asked for"
-            )
 
     def _open(self, url: str, headers: Mapping[str, str]) -> Reply:
         """Send a request. It follows no redirect, which would take the token elsewhere."""
@@ -174,7 +196,7 @@ class Content:
                 self.hashes[name] = value
 
 
-def _check(reply: Reply, source: SourceObject, wanted: tuple[int, int] | None) -> None:
+def _check(reply: Reply | DirectReply, source: SourceObject, wanted: tuple[int, int] | None) -> None:
     """Check that a reply is the range of the generation that it was asked for.
 
     Raises:

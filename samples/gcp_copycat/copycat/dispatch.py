@@ -17,7 +17,7 @@ _DEATHS_TOGETHER = 2
 _DEATHS = _DEATHS_TOGETHER + 3
 # Tasks for each thread that a worker may have at once, so that none waits for the next; and the bytes of all of them
 # beyond one per thread, so that no worker has a queue of large objects while another one is idle.
-_PER_THREAD = 6
+_PER_THREAD = 16
 _BYTES = 32 << 20
 
 
@@ -87,6 +87,7 @@ class Dispatcher(Generic[_W]):
         """Return the tasks that a worker gets now, in the order in which it is to begin them."""
         worker = self._workers[name]
         batch: list[_Given] = []
+        size = worker.size
         if worker.alone and worker.given:
             return []
         worker.alone = False
@@ -98,10 +99,10 @@ class Dispatcher(Generic[_W]):
             batch.append(self._suspects.popleft())
         while self._waiting and not worker.alone:
             count = len(worker.given) + len(batch)
-            size = worker.size + sum(given.task.source.size for given in batch)
             if count >= self._threads and (count >= _PER_THREAD * self._threads or size >= _BYTES):
                 break
             batch.append(self._waiting.popleft())
+            size += batch[-1].task.source.size
         for given in batch:
             worker.given[given.number] = given
             worker.size += given.task.source.size

@@ -4,27 +4,42 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import requests
 import urllib3
 
 
-def connections_to(endpoint: str, at_once: int) -> urllib3.PoolManager:
-    """Return connections with the proxy and the certificates that requests would use, from the environment."""
-    with requests.Session() as session:
-        chosen = session.merge_environment_settings(endpoint, {}, stream=None, verify=None, cert=None)
-    verify = chosen["verify"]
-    options: dict[str, Any] = {"maxsize": at_once, "block": False}
-    if isinstance(verify, (str, os.PathLike)):
-        options["ca_cert_dir" if os.path.isdir(verify) else "ca_certs"] = os.fspath(verify)  # noqa: PTH112
-    else:
-        options["ca_certs"] = requests.utils.DEFAULT_CA_BUNDLE_PATH
-    proxy = requests.utils.select_proxy(endpoint, chosen["proxies"])
-    if proxy:
-        headers = requests.adapters.HTTPAdapter().proxy_headers(proxy)
-        return urllib3.ProxyManager(proxy, proxy_headers=headers, **options)
-    return urllib3.PoolManager(**options)
+@dataclass(frozen=True)
+class Way:
+    """The way to a server that requests would take, by the environment.
+
+    Attributes:
+        proxy: URL of the proxy; None: there is none.
+        certificates: file or folder of the certificate authorities to trust.
+    """
+
+    proxy: str | None
+    certificates: str
+
+    @classmethod
+    def to(cls, endpoint: str) -> Way:
+        """Return the way to an endpoint."""
+        with requests.Session() as session:
+            chosen = session.merge_environment_settings(endpoint, {}, stream=None, verify=None, cert=None)
+        verify = chosen["verify"]
+        trusted = os.fspath(verify) if isinstance(verify, (str, os.PathLike)) else requests.utils.DEFAULT_CA_BUNDLE_PATH
+        return cls(requests.utils.select_proxy(endpoint, chosen["proxies"]), trusted)
+
+    def connections(self, at_once: int) -> urllib3.PoolManager:
+        """Return connections that take this way."""
+        options: dict[str, Any] = {"maxsize": at_once, "block": False}
+        options["ca_cert_dir" if os.path.isdir(self.certificates) else "ca_certs"] = self.certificates  # noqa: PTH112
+        if self.proxy:
+            headers = requests.adapters.HTTPAdapter().proxy_headers(self.proxy)
+            return urllib3.ProxyManager(self.proxy, proxy_headers=headers, **options)
+        return urllib3.PoolManager(**options)
 
 
 class Reply:

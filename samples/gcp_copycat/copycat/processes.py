@@ -41,7 +41,7 @@ class Processes:
         self._settings = share
         self._progress = progress
         self._most = settings.processes
-        self._limit = 2 * settings.workers
+        self._limit = 16 * settings.workers
         self._dispatcher: Dispatcher[_Process] = Dispatcher(threads)
         self._processes: list[_Process] = []
         self._inbox: queue.SimpleQueue[tuple[_Process, Message | None]] = queue.SimpleQueue()

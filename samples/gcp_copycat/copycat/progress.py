@@ -17,11 +17,6 @@ from copycat.settings import Options
 from copycat.summary import Summary, size_text
 
 _MINUTE = 60.0
-_LEVELS = {
-    Outcome.COPIED.value: logging.DEBUG,
-    Outcome.SKIPPED.value: logging.DEBUG,
-    Outcome.FAILED.value: logging.ERROR,
-}
 
 
 class Log:
@@ -39,12 +34,15 @@ class Log:
         self._lock = threading.Lock()
         self.bar: Any = None
 
-    def object(self, found: Mapping[str, Any], level: int | None = None) -> None:
+    def has(self, level: int) -> bool:
+        """Tell whether lines of a level are written."""
+        return level >= self._level
+
+    def object(self, found: Mapping[str, Any], level: int) -> None:
         """Log an object, by what the manifest says of it."""
-        outcome = found["outcome"]
-        level = _LEVELS[outcome] if level is None else level
-        if level < self._level:
+        if not self.has(level):
             return
+        outcome = found["outcome"]
         about = found["reason"] or f"{size_text(found['bytes'])}, {found['seconds']} s"
         self.write(level, outcome, f"{outcome}: {found['name']}: {about}", found)
 
@@ -57,7 +55,7 @@ class Log:
             text: the line, for people.
             more: what a machine gets besides.
         """
-        if level < self._level:
+        if not self.has(level):
             return
         if self._json:
             now = datetime.now(timezone.utc).isoformat(timespec="milliseconds")

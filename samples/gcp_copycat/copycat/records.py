@@ -63,6 +63,11 @@ class Records:
             log.write(logging.INFO, "checkpoint", text)
 
     @property
+    def has_manifest(self) -> bool:
+        """Whether objects are noted."""
+        return self._manifest is not None
+
+    @property
     def error(self) -> PlaceError | None:
         """Why something could not be written."""
         return self._saver.error

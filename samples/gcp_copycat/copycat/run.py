@@ -181,21 +181,24 @@ class _Run:
             self._end_with(code, f"{result.reason}{later}")
         self._frontier.end(number, there=not failed)
         self._summary.add(result)
-        found = entry(source, result, dry_run=self._settings.dry_run)
-        self._records.add(found)
         self._denials.note(result)
-        if result.denied is not None:
-            self._held.append(found)
-        else:
-            # What ends the run is named once, at its end.
-            self._log.object(found, logging.DEBUG if result.transient or result.configuration else None)
+        level = logging.ERROR if failed else logging.DEBUG
+        if result.transient or result.configuration:
+            level = logging.DEBUG  # what ends the run is named once, at its end
+        if self._log.has(level) or self._records.has_manifest:
+            found = entry(source, result, dry_run=self._settings.dry_run)
+            self._records.add(found)
+            if result.denied is not None:
+                self._held.append(found)
+            else:
+                self._log.object(found, level)
         denied = self._denials.verdict(complete=False)
         if denied:
             self._end_with(WRONG, denied)
         elif not self._denials.undecided:
-            self._log_held()
+            self._log_held(logging.ERROR)
 
-    def _log_held(self, level: int | None = None) -> None:
+    def _log_held(self, level: int) -> None:
         for found in self._held:
             self._log.object(found, level)
         self._held.clear()
@@ -210,7 +213,7 @@ class _Run:
         denied = self._denials.verdict(complete=not self._end)
         if denied and not self._end:
             self._end = WRONG, denied
-        self._log_held(logging.DEBUG if denied else None)
+        self._log_held(logging.DEBUG if denied else logging.ERROR)
         code, message = self._end or (DONE, None)
         if not self._end and self._summary.objects[Outcome.FAILED]:
             code = FAILED

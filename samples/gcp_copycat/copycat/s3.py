@@ -13,6 +13,7 @@ from urllib.parse import unquote_plus
 from copycat import checksums, metadata
 from copycat.aws_errors import WrongS3AnswerError, judge
 from copycat.compare import Head
+from copycat.direct_put import DirectPut
 from copycat.errors import CopyError, MissingError
 from copycat.objects import DestinationObject
 from copycat.retrying import PATIENCE, Side
@@ -72,7 +73,9 @@ class S3:
         self._placed: dict[str, Any] = {"StorageClass": settings.storage_class} if settings.storage_class else {}
         if settings.kms_key_id:
             self._placed |= {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": settings.kms_key_id}
-        self._client: Any = s3_client(connections)
+        self._common = {**self._bucket, **self._placed, "ChecksumAlgorithm": "CRC32C"}
+        self._client, session = s3_client(connections)
+        self._direct = DirectPut(self._client, session, stop)
         self._side = Side("S3", partial(judge, settings), stop, connections, patience=patience)
 
     def page(
@@ -126,13 +129,8 @@ class S3:
         Raises:
             ConditionError, MissingError: S3 has another object than the one to be replaced.
         """
-        checksum = checksums.encode(crc)
-        arguments = {**self._bucket, **self._placed, **described, **_condition(etag), "Key": key}
-        reply = self._call(
-            lambda: self._client.put_object(
-                **arguments, Body=content, ChecksumAlgorithm="CRC32C", ChecksumCRC32C=checksum
-            )
-        )
+        arguments = {**described, **_condition(etag), "ChecksumCRC32C": checksums.encode(crc)}
+        reply = self._call(lambda: self._direct.put(self._common, key, content, arguments))
         return _confirmed(reply, len(content))
 
     def create(self, key: str, described: Mapping[str, Any]) -> str:
@@ -221,6 +219,7 @@ class S3:
 
     def close(self) -> None:
         """Close the connections."""
+        self._direct.close()
         self._client.close()
 
     def _call(self, send: Callable[[], _T]) -> _T:

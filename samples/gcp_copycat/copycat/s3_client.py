@@ -19,8 +19,8 @@ _CHARACTERS = re.compile(
 )
 
 
-def s3_client(connections: int) -> Any:
-    """Return a client with AWS keys from botocore's own chain."""
+def s3_client(connections: int) -> tuple[Any, Any]:
+    """Return a client with AWS keys from botocore's own chain, and its session."""
     session = botocore.session.Session()
     # dateutil, botocore's own choice, takes most of the time of a listing.
     session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_timestamp)
@@ -39,7 +39,7 @@ def s3_client(connections: int) -> Any:
     # Under this name it is called before botocore's own handler for answers with status 200, which reads the XML.
     client.meta.events.register_first("before-parse.*.*", _with_valid_xml)
     client.meta.events.register_last("before-call.s3.PutObject", _without_expect)
-    return client
+    return client, session
 
 
 def _without_expect(params: dict[str, Any], **_: Any) -> None:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-import queue
 import threading
-import time
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any
@@ -40,16 +38,16 @@ class Message:
 
 def work(settings: Settings, pipe: Connection[Any, Any]) -> None:
     """Copy what comes through a pipe. The main function of a worker process."""
-    outbox: queue.SimpleQueue[tuple[int, Result] | None] = queue.SimpleQueue()
-    counter = _Counter()
+    # A worker has four times as many tasks, so that it goes on while the parent sends others for those that have ended.
+    outbox = _Outbox(enough=4 * settings.workers)
     from copycat.workers import Crew  # noqa: PLC0415 - the clouds' clients take a second, which this process spends
 
     try:
-        crew = Crew(settings, settings.workers, lambda number, result: outbox.put((number, result)), counter.add)
+        crew = Crew(settings, settings.workers, outbox.add, outbox.count)
     except (ConfigurationError, SetupError) as error:
         pipe.send(Message([], error=str(error)))
         os._exit(0)
-    sender = threading.Thread(target=_send_results, args=(pipe, outbox, counter), daemon=True)
+    sender = threading.Thread(target=_send, args=(pipe, outbox), daemon=True)
     sender.start()
     with contextlib.suppress(EOFError, OSError):  # the parent is gone
         while (tasks := pipe.recv()) is not None:
@@ -57,46 +55,68 @@ def work(settings: Settings, pipe: Connection[Any, Any]) -> None:
                 crew.add(number, task)
     crew.stop.set()
     crew.close(_GRACE)
-    outbox.put(None)
+    outbox.close()
     sender.join(_GRACE)
     # Threads that hang in a read must not keep the process.
     os._exit(0)
 
 
-class _Counter:
-    """Bytes, counted by several threads."""
+class _Outbox:
+    """What is to be sent to the parent. Several threads add to it.
 
-    def __init__(self) -> None:
+    Args:
+        enough: results that are sent without waiting for more.
+    """
+
+    def __init__(self, enough: int) -> None:
+        self._enough_results = enough
         self._lock = threading.Lock()
-        self._count = 0
+        self._results: list[tuple[int, Result]] = []
+        self._progress = 0
+        self._some = threading.Event()
+        self._enough = threading.Event()
+        self.closed = False
 
-    def add(self, count: int) -> None:
+    def add(self, number: int, result: Result) -> None:
+        """Take a result."""
         with self._lock:
-            self._count += count
+            self._results.append((number, result))
+            if len(self._results) == 1:
+                self._some.set()
+            if len(self._results) == self._enough_results:
+                self._enough.set()
 
-    def take(self) -> int:
+    def count(self, progress: int) -> None:
+        """Take the number of bytes that S3 has received now."""
         with self._lock:
-            count, self._count = self._count, 0
-        return count
+            self._progress += progress
+
+    def close(self) -> None:
+        """Let `take` wait no more."""
+        self.closed = True
+        self._some.set()
+        self._enough.set()
+
+    def take(self) -> Message:
+        """Return what there is: wait for something, and then a moment for more."""
+        if self._some.wait(_PROGRESS):
+            self._enough.wait(_GATHER)
+        with self._lock:
+            message = Message(self._results, self._progress)
+            self._results, self._progress = [], 0
+            if not self.closed:
+                self._some.clear()
+                self._enough.clear()
+        return message
 
 
-def _send_results(
-    pipe: Connection[Any, Any], outbox: queue.SimpleQueue[tuple[int, Result] | None], counter: _Counter
-) -> None:
+def _send(pipe: Connection[Any, Any], outbox: _Outbox) -> None:
     ended = False
     while not ended:
-        results: list[tuple[int, Result]] = []
-        with contextlib.suppress(queue.Empty):
-            item = outbox.get(timeout=_PROGRESS)
-            if item is not None:
-                time.sleep(_GATHER)
-            while item is not None:
-                results.append(item)
-                item = outbox.get_nowait()
-            ended = True
-        count = counter.take()
-        if results or count:
+        ended = outbox.closed
+        message = outbox.take()
+        if message.results or message.progress:
             try:
-                pipe.send(Message(results, count))
+                pipe.send(message)
             except (OSError, ValueError):  # the parent is gone
                 return
