@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None, environment: Mapping[str, str] 
         missing; 75: an outage or the deadline ended it, start it again; 130, 143: SIGINT or SIGTERM ended it.
     """
     from copycat import arguments as command_line  # noqa: PLC0415
-    from copycat.progress import Log  # noqa: PLC0415
+    from copycat.progress import Log, show  # noqa: PLC0415
     from copycat.run import WRONG, Stopper, run  # noqa: PLC0415
     from copycat.settings import Options  # noqa: PLC0415
 
@@ -60,16 +60,10 @@ def main(arguments: Sequence[str] | None = None, environment: Mapping[str, str] 
         log.write(logging.ERROR, "ended", text, {"message": ended.message, "exit_code": ended.code})
     if ended.code != WRONG or any(ended.summary.objects.values()):
         if options.log_format == "json":
-            print(
-                json.dumps(
-                    {
-                        "event": "summary",
-                        **ended.summary.machine_readable(ended.code, seconds, dry_run=settings.dry_run),
-                    }
-                )
-            )
+            found = ended.summary.machine_readable(ended.code, seconds, dry_run=settings.dry_run)
+            show(json.dumps({"event": "summary", **found}), sys.stdout)
         else:
-            print(ended.summary.text(seconds, dry_run=settings.dry_run))
+            show(ended.summary.text(seconds, dry_run=settings.dry_run), sys.stdout)
     return ended.code
 
 
@@ -148,7 +142,5 @@ def _signals_noted(stopper: Any) -> Iterator[None]:
 
 if __name__ == "__main__":
     code = main()
-    sys.stdout.flush()
-    sys.stderr.flush()
     # Threads that wait for a silent cloud must not keep the process.
     os._exit(code)

@@ -124,17 +124,22 @@ class CloudStorage:
         query = {"alt": "media", "generation": str(source.generation)}
         url = f"{self._objects}/{quote(source.name, safe='')}?{urlencode({**query, **self._project})}"
         headers = _HEADERS if whole else {**_HEADERS, "Range": f"bytes={first}-{last}"}
-        with self._open(url, headers, "storage.objects.get") as reply:
-            _check(reply, source, None if whole else (first, last))
-            content.note_hashes(reply.headers)
-            before = content.filled
-            while content.missing:
-                if self._stop.is_set():
-                    raise StoppedError
-                piece = reply.read(min(_PIECE, content.missing), decode_content=False)
-                if not piece:
-                    break
-                content.append(piece)
+        before = content.filled
+        try:
+            with self._open(url, headers, "storage.objects.get") as reply:
+                _check(reply, source, None if whole else (first, last))
+                content.note_hashes(reply.headers)
+                while content.missing:
+                    if self._stop.is_set():
+                        raise StoppedError
+                    piece = reply.read(min(_PIECE, content.missing), decode_content=False)
+                    if not piece:
+                        break
+                    content.append(piece)
+        except (urllib3.exceptions.HTTPError, OSError):
+            if content.filled == before:
+                raise
+            # It was cut short, and what it had is not lost: however often that happens, the read gets on.
         if content.filled == before:
             raise WrongGoogleAnswerError(
                 f"Cloud Storage sent none of the {content.missing} bytes that it was asked for"

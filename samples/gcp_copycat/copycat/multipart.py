@@ -6,7 +6,7 @@ import concurrent.futures
 import contextlib
 import datetime as dt
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from copycat import checksums, metadata
@@ -200,23 +200,32 @@ def count(size: int) -> int:
     return -(-size // part_size(size))
 
 
-def sweep(s3: S3, prefix: str, started: dt.datetime) -> int:
-    """Abort the uploads that killed runs have left behind; return how many.
+def sweep(s3: S3, prefix: str, started: dt.datetime) -> Iterator[bool]:
+    """Abort the uploads that killed runs have left behind; yield for each upload whether it was aborted.
 
-    Call it after a run without failures: S3 then has all that was listed, so that an older upload serves nothing, and its
-    condition no longer holds. Uploads of objects that S3 does not have stay for the lifecycle rule.
+    Call it after a run without failures: S3 then has all that was listed, so that an older upload serves nothing. Neither
+    does one that was created before the object was written, because its condition no longer holds: the reply to its
+    creation was lost. Uploads of objects that S3 does not have, or that another program wrote, stay for the lifecycle rule.
 
     Args:
         s3: the destination.
         prefix: of the keys.
         started: when the run began.
     """
-    aborted = 0
     for upload in s3.uploads(prefix):
-        if upload.initiated < started and s3.head(upload.key) is not None:
+        head = s3.head(upload.key)
+        left_behind = (
+            head is not None
+            and head.origin is not None
+            and (upload.initiated < started or (head.modified is not None and _second(upload.initiated) <= head.modified))
+        )
+        if left_behind:
             s3.abort(upload.key, upload.upload_id)
-            aborted += 1
-    return aborted
+        yield left_behind
+
+
+def _second(moment: dt.datetime) -> dt.datetime:
+    return moment.replace(microsecond=0)
 
 
 def _length(size: int, number: int) -> int:

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from copycat import listing
+from copycat import listing, multipart
 from copycat.checkpoint import Frontier, Position
 from copycat.compare import Decision, decide
-from copycat.errors import OutageError, SetupError, StoppedError
+from copycat.errors import CopyCatError, CopyError, OutageError, SetupError, StoppedError, WrongAnswerError
+from copycat.listing import Ahead
 from copycat.manifest import entry
 from copycat.objects import Outcome, Result, SourceObject, Task
 from copycat.places import PlaceError
 from copycat.progress import Log, Progress
 from copycat.records import Records
+from copycat.s3 import S3
 from copycat.settings import Options, Settings
 from copycat.summary import Summary
 from copycat.workers import Threads, Workers
@@ -83,15 +86,28 @@ class Ended:
 
 def run(settings: Settings, options: Options, stopper: Stopper, log: Log) -> Ended:
     """Copy what there is to copy. Every error becomes an exit code and a message."""
+    stop = threading.Event()
+    # In a thread: S3 may be silent when the checkpoint is read, and a signal or the deadline ends the run all the same.
+    opening = Ahead(_records(settings, options, log, stopper), stop)
+    try:
+        while not (opened := opening.next(_POLL)):
+            if reason := stopper.reason():
+                return Ended(*reason, Summary())
+    except PlaceError as error:
+        return Ended(LATER if error.transient else WRONG, str(error), Summary())
+    except ConfigurationError as error:
+        return Ended(WRONG, str(error), Summary())
+    finally:
+        stop.set()
     progress = Progress(options, log)
     try:
-        records = Records(settings, options, log, lambda: bool(stopper.signal))
-    except (PlaceError, ConfigurationError) as error:
-        return Ended(WRONG, str(error), Summary())
-    try:
-        return _Run(settings, options, stopper, log, progress, records).run()
+        return _Run(settings, options, stopper, log, progress, opened[0]).run()
     finally:
         progress.close()
+
+
+def _records(settings: Settings, options: Options, log: Log, stopper: Stopper) -> Iterator[Records]:
+    yield Records(settings, options, log, lambda: bool(stopper.signal))
 
 
 class _Run:
@@ -108,6 +124,7 @@ class _Run:
         self._frontier = Frontier(records.start)
         self._filter = listing.Filter.of(options)
         self._names = 0
+        self._started = dt.datetime.now(dt.timezone.utc)
         self._stop = threading.Event()
         self._workers: Workers | None = None
         self._end: tuple[int, str] | None = None
@@ -116,12 +133,18 @@ class _Run:
         complete = False
         try:
             complete = self._copy_all()
+            if complete and not self._end:
+                self._sweep()
         except StoppedError:
             pass
         except OutageError as error:
             self._end_with(LATER, f"{error} Start it again later, and it goes on where it was.")
         except (SetupError, FederationError, ConfigurationError) as error:
             self._end_with(WRONG, str(error))
+        except WrongAnswerError as error:
+            self._end_with(LATER, f"The listing cannot be read: {error}. Start it again later.")
+        except CopyError as error:  # the buckets' names are at fault, or the region: each listing would be rejected
+            self._end_with(WRONG, f"The buckets cannot be listed: {error}.")
         except Exception as error:  # noqa: BLE001 - whatever it is, what was done is noted, and the message says so
             self._end_with(FAILED, f"unexpected {type(error).__name__}: {error}")
         self._stop.set()
@@ -161,6 +184,18 @@ class _Run:
                 full = not self._workers.has_room()
                 for done in self._workers.collect(_POLL if full or not page else 0):
                     self._note(done.number, done.task.source, done.result)
+
+    def _sweep(self) -> None:
+        """Abort the uploads that earlier runs left behind for objects that S3 has by now."""
+        if self._settings.dry_run or self._summary.objects[Outcome.FAILED]:
+            return
+        side, prefix = S3(self._settings, self._stop), self._settings.destination_prefix
+        swept = Ahead(multipart.sweep(side, prefix, self._started), self._stop)
+        try:
+            while not swept.ended and not self._stopper.reason():
+                swept.next(_POLL)
+        except CopyCatError as error:  # every object is there all the same
+            self._log.write(logging.WARNING, "sweep", f"gcp_copycat: Unfinished uploads may be left: {error}")
 
     def _chosen(self, source: SourceObject) -> bool:
         """Called by the thread that lists."""

@@ -310,6 +310,8 @@ def test_what_killed_runs_left_behind_is_swept_up_after_a_run(clouds: Clouds, so
     side = S3(clouds.settings, clouds.stop)
     now = dt.datetime.now(dt.timezone.utc)
 
-    assert multipart.sweep(side, "", now - dt.timedelta(hours=1)) == 0
-    assert multipart.sweep(side, "", now + dt.timedelta(hours=1)) == 1
+    clouds.direct.put_object(Bucket=clouds.settings.destination, Key="other/large", Body=b"another program's")
+
+    assert not any(multipart.sweep(side, "", now - dt.timedelta(hours=1)))
+    assert sum(multipart.sweep(side, "", now + dt.timedelta(hours=1))) == 1
     assert len(clouds.unfinished()) == 2
