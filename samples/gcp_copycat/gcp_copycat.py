@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None, environment: Mapping[str, str] 
     """
     from copycat import arguments as command_line  # noqa: PLC0415
     from copycat.endings import WRONG, Stopper  # noqa: PLC0415
-    from copycat.progress import Log  # noqa: PLC0415
+    from copycat.progress import Log, show  # noqa: PLC0415
     from copycat.run import run  # noqa: PLC0415
     from copycat.settings import Options  # noqa: PLC0415
 
@@ -61,16 +61,10 @@ def main(arguments: Sequence[str] | None = None, environment: Mapping[str, str] 
         log.write(logging.ERROR, "ended", text, {"message": ended.message, "exit_code": ended.code})
     if ended.code != WRONG or any(ended.summary.objects.values()):
         if options.log_format == "json":
-            print(
-                json.dumps(
-                    {
-                        "event": "summary",
-                        **ended.summary.machine_readable(ended.code, seconds, dry_run=settings.dry_run),
-                    }
-                )
-            )
+            found = ended.summary.machine_readable(ended.code, seconds, dry_run=settings.dry_run)
+            show(json.dumps({"event": "summary", **found}), sys.stdout)
         else:
-            print(ended.summary.text(seconds, dry_run=settings.dry_run))
+            show(ended.summary.text(seconds, dry_run=settings.dry_run), sys.stdout)
     return ended.code
 
 
@@ -150,7 +144,5 @@ def _signals_noted(stopper: Any) -> Iterator[None]:
 
 if __name__ == "__main__":
     code = main()
-    sys.stdout.flush()
-    sys.stderr.flush()
     # Threads that wait for a silent cloud must not keep the process.
     os._exit(code)

@@ -91,9 +91,10 @@ class Checkpoint:
             found = json.loads(text)
             after, objects = found["after"], found["objects"]
             same = (found["version"], found["job"]) == (_VERSION, self._job)
-        except (ValueError, TypeError, KeyError):
+            after.encode()  # half a character would fail each listing
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             return Position(), "The checkpoint is not one of gcp_copycat's. The run begins at the start."
-        if not (isinstance(after, str) and type(objects) is int and objects >= 0):
+        if not (isinstance(after, str) and type(objects) is int and bool(after) == (objects > 0)):
             return Position(), "The checkpoint is damaged. The run begins at the start."
         if not same:
             return Position(), "The checkpoint is one of another job. The run begins at the start."

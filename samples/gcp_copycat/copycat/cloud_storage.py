@@ -121,7 +121,12 @@ class CloudStorage:
             content.note_hashes(found.headers)
             content.append(found.body[: content.missing])
         else:
-            self._fill_from_stream(source, content, url, headers, None if whole else (first, last))
+            try:
+                self._fill_from_stream(source, content, url, headers, None if whole else (first, last))
+            except (urllib3.exceptions.HTTPError, OSError):
+                if content.filled == before:
+                    raise
+                # It was cut short, and what it had is not lost: however often that happens, the read gets on.
         if content.filled == before:
             raise WrongGoogleAnswerError(
                 f"Cloud Storage sent none of the {content.missing} bytes that it was asked for"

@@ -7,6 +7,7 @@ CRC32C always has the same one.
 from __future__ import annotations
 
 import base64
+import datetime as dt
 import enum
 from dataclasses import dataclass
 
@@ -32,6 +33,7 @@ class Head:
         crc32c: CRC32C of the whole object, as S3 computed it; None: S3 has none.
         origin: what CopyCat stored when it copied the object; None: another program wrote it.
         kms_key: the KMS key's ARN; None: not encrypted with KMS.
+        modified: when it was written, in full seconds; of an upload in parts, when that was created.
     """
 
     size: int
@@ -39,6 +41,7 @@ class Head:
     crc32c: str | None
     origin: Origin | None
     kms_key: str | None = None
+    modified: dt.datetime | None = None
 
 
 def decide(source: SourceObject, destination: DestinationObject | None, *, check_metadata: bool = False) -> Decision:

@@ -67,17 +67,37 @@ def pages(fetch: Callable[[str | None], tuple[list[_T], str | None]]) -> Iterato
         fetch: takes a page's token, and returns the page and the next one's token.
 
     Raises:
-        OutageError: The listing leads from a page to the same page, and would never end.
+        OutageError: The listing leads back to an earlier page, and would never end.
     """
     token: str | None = None
+    loop = Loop()
     while True:
         page, following = fetch(token)
         yield page
         if following is None:
             return
-        if following == token:
-            raise OutageError("The listing returns the same page again and again.")
+        loop.check(following)
         token = following
+
+
+class Loop:
+    """Notices that a listing goes round in a loop and would never end, in constant memory (Brent's algorithm)."""
+
+    def __init__(self) -> None:
+        self._kept: str | None = None
+        self._count, self._keep_at = 0, 1
+
+    def check(self, token: str) -> None:
+        """Take the token of each next page.
+
+        Raises:
+            OutageError: An earlier page had the same one.
+        """
+        if token == self._kept:
+            raise OutageError("The listing returns the same pages again and again.")
+        self._count += 1
+        if self._count == self._keep_at:
+            self._kept, self._keep_at = token, 2 * self._keep_at
 
 
 class Ahead(Generic[_T]):
@@ -161,6 +181,7 @@ class Destination:
         self._token: str | None = None
         self._after = ""
         self._ended = False
+        self._loop = Loop()
 
     def find(self, key: str) -> DestinationObject | None:
         """Return the object with this key. The key must be greater than those of earlier calls.
@@ -187,10 +208,12 @@ class Destination:
         jump = "".join(itertools.takewhile(str.isprintable, key[:-1]))
         last = self._items[-1].key if self._items else ""
         if len(jump) > len(self._prefix) and jump > last and jump > self._after:
-            self._after, self._token = jump, None
+            self._after, self._token, self._loop = jump, None, Loop()
         self._items, self._token = self._page(self._prefix, self._after, self._token)
         self._position = 0
         self._ended = self._token is None
+        if self._token is not None:
+            self._loop.check(self._token)
 
 
 def merged(

@@ -56,7 +56,7 @@ class Earlier:
                 found = json.loads(line)
                 outcome, size = Outcome(found["outcome"]), int(found["bytes"])
                 kept = found["name"] <= position.after
-            except (ValueError, TypeError, KeyError):
+            except (ValueError, TypeError, KeyError, RecursionError):
                 continue  # cut off where a run was killed
             if kept:
                 objects, total = self.counts[outcome]
@@ -86,7 +86,7 @@ class Manifest:
         self._saver = saver
         if earlier is None:
             # A run that may not write it says so now, and not at its end.
-            target.write(b"")
+            target.clear()
         self._writer: Writer = target.open()
         self._buffer = bytearray()
         for piece in earlier.drain() if earlier else ():

@@ -4,22 +4,42 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectionError,  # noqa: A004 - botocore's own
+    CredentialRetrievalError,
+    HTTPClientError,
+    MetadataRetrievalError,
+)
 
+from copycat.retrying import PATIENCE
 from google_auth_botocore import ConfigurationError
 
 # S3's parts have at least 5 MiB, and an object 10,000 of them: 80 GiB.
 _PART = 8 << 20
+# After botocore's own retries.
+_DELAY = 2.0
 
 
 class PlaceError(Exception):
-    """A manifest or a checkpoint cannot be read or written. The message is one sentence."""
+    """A manifest or a checkpoint cannot be read or written.
+
+    Args:
+        message: one sentence.
+        transient: S3 does not answer; it may do so later.
+    """
+
+    def __init__(self, message: str, *, transient: bool = False) -> None:
+        super().__init__(message)
+        self.transient = transient
 
 
 class Place(Protocol):
@@ -30,6 +50,9 @@ class Place(Protocol):
 
     def write(self, content: bytes) -> None:
         """Replace the content, at once."""
+
+    def clear(self) -> None:
+        """Replace the content by nothing: whoever may not write it is told so."""
 
     def remove(self) -> None:
         """Remove it, if it is there."""
@@ -75,7 +98,7 @@ class File:
     def read(self) -> Iterator[bytes]:
         """Yield the content in pieces; nothing if there is no file."""
         with self._errors("read"):
-            if not self._path.exists():
+            if not self._path.exists() or self._path.is_char_device() or self._path.is_fifo():
                 return
             with self._path.open("rb") as file:
                 while piece := file.read(1 << 20):
@@ -84,20 +107,29 @@ class File:
     def write(self, content: bytes) -> None:
         """Replace the content: a reader sees the old or the new one, also after a crash."""
         with self._errors("write"):
-            new = self._path.with_name(f"{self._path.name}.{os.getpid()}.new")
+            if self._path.exists() and not self._path.is_file():  # a device or a pipe stays one
+                self._path.write_bytes(content)
+                return
+            path = self._path.resolve()
+            new = path.with_name(f"{path.name}.{os.getpid()}.new")
             try:
                 with new.open("wb") as file:
                     file.write(content)
                     file.flush()
                     os.fsync(file.fileno())
-                new.replace(self._path)
+                new.replace(path)
             finally:
                 new.unlink(missing_ok=True)
+
+    def clear(self) -> None:
+        """Empty the file, or make an empty one."""
+        self.open().close()
 
     def remove(self) -> None:
         """Remove the file, if it is there."""
         with self._errors("remove"):
-            self._path.unlink(missing_ok=True)
+            if self._path.is_file():
+                self._path.resolve().unlink(missing_ok=True)
 
     def open(self) -> Writer:
         """Open the file anew. What is written is in it at once, so a killed run leaves it behind."""
@@ -140,22 +172,25 @@ class S3Object:
 
     def read(self) -> Iterator[bytes]:
         """Yield the content in pieces; nothing if there is no object."""
-        with self._errors("read"):
-            try:
-                body = self._client.get_object(**self._where)["Body"]
-            except self._client.exceptions.NoSuchKey:
-                return
+        try:
+            body = self._send("read", lambda: self._client.get_object(**self._where)["Body"])
             yield from body.iter_chunks(1 << 20)
+        except self._client.exceptions.NoSuchKey:
+            return
+        except BotoCoreError as error:
+            raise self._error("read", error) from error
 
     def write(self, content: bytes) -> None:
         """Replace the content."""
-        with self._errors("write"):
-            self._client.put_object(**self._where, Body=content)
+        self._send("write", lambda: self._client.put_object(**self._where, Body=content))
+
+    def clear(self) -> None:
+        """Replace the content by nothing."""
+        self.write(b"")
 
     def remove(self) -> None:
         """Remove the object, if it is there."""
-        with self._errors("remove"):
-            self._client.delete_object(**self._where)
+        self._send("remove", lambda: self._client.delete_object(**self._where))
 
     def open(self) -> Writer:
         """Begin an upload. The object gets its new content at the end."""
@@ -163,15 +198,32 @@ class S3Object:
 
     def call(self, operation: str, **arguments: Any) -> Any:
         """Make a request about this object."""
-        with self._errors("write"):
-            return getattr(self._client, operation)(**self._where, **arguments)
+        return self._send("write", lambda: getattr(self._client, operation)(**self._where, **arguments))
 
-    @contextlib.contextmanager
-    def _errors(self, what: str) -> Iterator[None]:
-        try:
-            yield
-        except (BotoCoreError, ClientError) as error:
-            raise PlaceError(f"Cannot {what} {self._name}: {' '.join(str(error).split())}") from error
+    def _send(self, what: str, call: Callable[[], Any]) -> Any:
+        """Send a request. An outage costs time: the run waits for this thread only as long as it may."""
+        end = time.monotonic() + PATIENCE
+        while True:
+            try:
+                return call()
+            except self._client.exceptions.NoSuchKey:
+                raise
+            except (BotoCoreError, ClientError) as error:
+                if not _is_transient(error) or time.monotonic() >= end:
+                    raise self._error(what, error) from error
+            time.sleep(_DELAY)
+
+    def _error(self, what: str, error: Exception) -> PlaceError:
+        text = f"Cannot {what} {self._name}: {' '.join(str(error).split())}"
+        return PlaceError(text, transient=_is_transient(error))
+
+
+def _is_transient(error: Exception) -> bool:
+    """Tell whether S3, or what gives its keys, may answer later."""
+    if isinstance(error, ClientError):
+        status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+        return status >= 500 or status in {408, 429}
+    return isinstance(error, (HTTPClientError, ConnectionError, CredentialRetrievalError, MetadataRetrievalError))
 
 
 class _S3Writer:

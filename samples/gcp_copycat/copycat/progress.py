@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import sys
@@ -17,6 +18,16 @@ from copycat.settings import Options
 from copycat.summary import Summary, size_text
 
 _MINUTE = 60.0
+
+
+def show(line: str, stream: TextIO | None) -> None:
+    """Print a line. A stream that is closed, full or without a reader must not end a run."""
+    if stream is None:  # it was closed when the process began
+        return
+    # A name may have characters that the terminal's encoding lacks.
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    with contextlib.suppress(OSError, ValueError):
+        print(line.encode(encoding, "backslashreplace").decode(encoding), file=stream, flush=True)
 
 
 class Log:
@@ -64,12 +75,9 @@ class Log:
         else:
             line = escaped(text)
         with self._lock:
-            stream = self._stream or sys.stderr
             if self.bar is not None:
                 self.bar.clear()
-            # A name may have characters that the terminal's encoding lacks.
-            encoding = getattr(stream, "encoding", None) or "utf-8"
-            print(line.encode(encoding, "backslashreplace").decode(encoding), file=stream, flush=True)
+            show(line, self._stream or sys.stderr)
             if self.bar is not None:
                 self.bar.refresh()
 
@@ -90,7 +98,7 @@ class Progress:
         self._due = clock() + _MINUTE
         self._lock = threading.Lock()
         self._sent = 0
-        if options.progress and sys.stderr.isatty():
+        if options.progress and sys.stderr is not None and sys.stderr.isatty():
             from tqdm import tqdm  # noqa: PLC0415 - needed on a terminal alone
 
             log.bar = tqdm(unit="iB", unit_scale=True, unit_divisor=1024, desc="copying", file=sys.stderr)

@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections import deque
+from collections.abc import Iterator
 from datetime import datetime, timezone
 from typing import Any
 
@@ -15,6 +16,7 @@ from copycat.compare import Decision, decide
 from copycat.denials import Denials
 from copycat.endings import DONE, FAILED, LATER, WRONG, Ended, Stopper
 from copycat.errors import CopyError, OutageError, SetupError, StoppedError, WrongAnswerError
+from copycat.listing import Ahead
 from copycat.manifest import entry
 from copycat.objects import Outcome, Result, SourceObject, Task
 from copycat.places import PlaceError
@@ -34,15 +36,28 @@ _PATIENT_SAVING = 120.0
 
 def run(settings: Settings, options: Options, stopper: Stopper, log: Log) -> Ended:
     """Copy what there is to copy. Every error becomes an exit code and a message."""
+    stop = threading.Event()
+    # In a thread: S3 may be silent when the checkpoint is read, and a signal or the deadline ends the run all the same.
+    opening = Ahead(_records(settings, options, log, stopper), stop)
+    try:
+        while not (opened := opening.next(_POLL)):
+            if reason := stopper.reason():
+                return Ended(*reason, Summary())
+    except PlaceError as error:
+        return Ended(LATER if error.transient else WRONG, str(error), Summary())
+    except ConfigurationError as error:
+        return Ended(WRONG, str(error), Summary())
+    finally:
+        stop.set()
     progress = Progress(options, log)
     try:
-        records = Records(settings, options, log, lambda: bool(stopper.signal))
-    except (PlaceError, ConfigurationError) as error:
-        return Ended(WRONG, str(error), Summary())
-    try:
-        return _Run(settings, options, stopper, log, progress, records).run()
+        return _Run(settings, options, stopper, log, progress, opened[0]).run()
     finally:
         progress.close()
+
+
+def _records(settings: Settings, options: Options, log: Log, stopper: Stopper) -> Iterator[Records]:
+    yield Records(settings, options, log, lambda: bool(stopper.signal))
 
 
 class _Run:
@@ -71,7 +86,7 @@ class _Run:
         complete = False
         try:
             complete = self._copy_all()
-            if complete and not self._settings.dry_run:
+            if complete and not self._end and not self._settings.dry_run:
                 self._sweep()
         except StoppedError:
             pass

@@ -258,6 +258,7 @@ def _head(reply: Mapping[str, Any]) -> Head:
         crc32c=reply.get("ChecksumCRC32C") if full and "-" not in reply.get("ChecksumCRC32C", "") else None,
         origin=metadata.origin(reply.get("Metadata", {})),
         kms_key=reply.get("SSEKMSKeyId"),
+        modified=reply.get("LastModified"),
     )
 
 

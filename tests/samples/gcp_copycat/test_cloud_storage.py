@@ -270,3 +270,20 @@ def test_an_object_that_is_not_there_is_told_from_a_bucket_that_is_not(clouds: C
     clouds.google.on("GET", "/o/nothing", _error(404, "The specified bucket does not exist."))
     with pytest.raises(SetupError):
         side.describe("nothing")
+
+
+def test_a_read_that_is_cut_again_and_again_gets_on(side: CloudStorage, clouds: Clouds) -> None:
+    """Each reply brings a little; more replies than a request without progress gets tries."""
+    source = clouds.put("object", _CONTENT)
+    clouds.google.on("GET", "alt=media", changes(lambda reply: setattr(reply, "cut", 10_000)))
+    assert bytes(side.read(source).data) == _CONTENT
+    assert len(clouds.google.seen("GET", "alt=media")) > 70
+
+
+def test_a_reply_that_promises_more_than_the_object_has_is_enough(side: CloudStorage, clouds: Clouds) -> None:
+    def promise_more(reply: Reply) -> None:
+        reply.headers["content-length-of-head"], reply.cut = str(len(reply.body) + 5), len(reply.body)
+
+    source = clouds.put("object", _CONTENT)
+    clouds.google.on("GET", "alt=media", changes(promise_more))
+    assert bytes(side.read(source).data) == _CONTENT

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import threading
 from datetime import datetime, timedelta, timezone
@@ -12,13 +13,13 @@ import botocore.session
 import pytest
 from copycat import machine
 from copycat.arguments import STORAGE_CLASSES, parse
-from copycat.checkpoint import Frontier, Position
+from copycat.checkpoint import Checkpoint, Frontier, Position
 from copycat.dispatch import Dispatcher
 from copycat.endings import Stopper
 from copycat.errors import OutageError
 from copycat.listing import Ahead, Destination, Filter, merged, pages
 from copycat.objects import DestinationObject, Outcome, Result, SourceObject, Task
-from copycat.places import PlaceError
+from copycat.places import File, PlaceError
 from copycat.progress import Log, Progress
 from copycat.saving import Saver
 from copycat.settings import Options, Settings
@@ -90,8 +91,21 @@ class TestMerging:
         assert found == ["a", "b"]
 
     def test_a_listing_without_end_ends(self) -> None:
-        with pytest.raises(OutageError, match="the same page again and again"):
-            list(pages(lambda token: ([1], "token")))
+        following = {None: "0", "0": "1", "1": "2", "2": "0"}
+        for turn in (lambda token: "token", following.__getitem__):
+            with pytest.raises(OutageError, match="the same pages again and again"):
+                list(pages(lambda token, turn=turn: ([1], turn(token))))
+
+    def test_a_listing_of_s3_without_end_ends(self) -> None:
+        following = {None: "0", "0": "1", "1": "0"}
+        page = [DestinationObject("a", 1, "", NOW, "STANDARD")]
+        destination = Destination(lambda prefix, after, token: (page, following[token]), "")
+        with pytest.raises(OutageError, match="the same pages again and again"):
+            destination.find("b")
+
+    def test_a_long_listing_is_no_loop(self) -> None:
+        count = len(list(pages(lambda token: ([1], str(int(token or 0) + 1) if token != "5000" else None))))
+        assert count == 5001
 
     def test_errors_reach_the_run(self) -> None:
         def items() -> Any:
@@ -302,3 +316,43 @@ def test_settings_hold_no_secret_and_can_be_sent() -> None:
 
     settings = Settings("from", "to", audience="audience")
     assert pickle.loads(pickle.dumps(settings)) == settings
+
+
+class TestPlaces:
+    def test_a_device_stays_one(self) -> None:
+        """Also for root, who may replace it."""
+        place = File(Path(os.devnull))
+        place.clear()
+        place.write(b"content")
+        place.remove()
+        assert Path(os.devnull).is_char_device()
+
+    def test_a_link_stays_one(self, tmp_path: Path) -> None:
+        (tmp_path / "link").symlink_to("file")
+        place = File(tmp_path / "link")
+        place.write(b"content")
+        assert (tmp_path / "link").is_symlink()
+        assert (tmp_path / "file").read_bytes() == b"content"
+        place.remove()
+        assert not (tmp_path / "file").exists()
+
+    @pytest.mark.parametrize(
+        "content",
+        [b"[" * 200_000, b"\xff", b"null", rb'{"version": 1, "job": {}, "after": "\ud800", "objects": 1}'],
+        ids=["nested", "binary", "null", "half a character"],
+    )
+    def test_no_checkpoint_ends_a_run(self, tmp_path: Path, content: bytes) -> None:
+        (tmp_path / "checkpoint").write_bytes(content)
+        settings, options = parse([], NEEDED)
+        found, problem = Checkpoint(File(tmp_path / "checkpoint"), settings, options).load()
+        assert found == Position()
+        assert problem is not None
+
+
+def test_a_position_before_nothing_is_not_used(tmp_path: Path) -> None:
+    settings, options = parse([], NEEDED)
+    checkpoint = Checkpoint(File(tmp_path / "checkpoint"), settings, options)
+    checkpoint.save(Position("", 5))
+    assert checkpoint.load()[0] == Position()
+    checkpoint.save(Position("a", 5))
+    assert checkpoint.load() == (Position("a", 5), None)

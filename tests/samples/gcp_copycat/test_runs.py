@@ -18,9 +18,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from copycat import places
 
 from samples.conftest import SAMPLE, Copycat
 from samples.gcp_copycat.proxy import Forward, Proxy, Reply, Request, answers
+from samples.gcp_copycat.s3_standin import S3Fault, S3Standin
 
 
 @pytest.fixture(name="google")
@@ -448,3 +450,96 @@ def test_the_function_ends_before_its_time_and_goes_on_when_it_is_invoked_again(
     assert calls > 1
     assert copycat.copied() == contents
     assert copycat.sandbox.google.count("/v1/token") - exchanges == 1
+
+
+@pytest.mark.parametrize("closed", ["2>&-", ">&-", "2>/dev/full", ">/dev/full", "<&- >&- 2>&-"])
+def test_output_that_cannot_be_written_changes_nothing(copycat: Copycat, closed: str) -> None:
+    """Not what is copied, and not the exit code."""
+    copycat.put("right", b"right")
+    copycat.put_with_wrong_checksum("wrong", b"wrong")
+    command = f'"{sys.executable}" "{SAMPLE / "gcp_copycat.py"}" --log-level debug --processes 1 {closed}'
+
+    ended = subprocess.run(
+        ["sh", "-c", command], env=copycat.environment, capture_output=True, text=True, timeout=60, check=False
+    )
+
+    assert ended.returncode == 1
+    assert "Traceback" not in ended.stderr
+    assert copycat.copied() == {"right": b"right"}
+
+
+@pytest.mark.parametrize("record", ["--checkpoint", "--manifest"])
+def test_sigterm_ends_a_run_whose_records_do_not_come(copycat: Copycat, record: str) -> None:
+    """S3 accepts the connection and answers nothing."""
+    copycat.put("object", b"content")
+    asked, release = threading.Event(), threading.Event()
+
+    def silent(request: Request, forward: Forward) -> None:
+        asked.set()
+        release.wait(60)
+
+    with Proxy(copycat.sandbox.aws.url) as aws:
+        aws.when(lambda request: True, silent)
+        process = copycat.start(record, "s3://state/record", AWS_ENDPOINT_URL_S3=aws.url)
+        assert asked.wait(30)
+        process.terminate()
+        start = time.monotonic()
+        process.communicate(timeout=60)
+        release.set()
+
+    assert process.returncode == 143
+    assert time.monotonic() - start < 10
+
+
+def test_an_outage_does_not_lose_a_checkpoint_in_s3(copycat: Copycat, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More errors in a row than botocore's own retries survive."""
+    monkeypatch.setattr(places, "_DELAY", 0.01)
+    for name, value in copycat.environment.items():
+        monkeypatch.setenv(name, value)
+    with Proxy(copycat.sandbox.aws.url) as aws:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", aws.url)
+        aws.on("PUT", "record", answers(503), times=6)
+        target = places.place(f"s3://{copycat.destination}/record")
+        target.write(b"content")
+        assert b"".join(target.read()) == b"content"
+        assert len(aws.seen("PUT", "record")) == 7
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "expected"),
+    [(200, b"garbage", 75), (200, b'{"items": [{"name": "a"}]}', 75), (400, b"Invalid bucket name", 2)],
+)
+def test_a_listing_that_cannot_be_read_is_no_fault_of_an_object(
+    copycat: Copycat, google: Proxy, status: int, body: bytes, expected: int
+) -> None:
+    google.when(lambda request: True, answers(status, body))
+    code, _, err = copycat.run(**through(google))
+    assert code == expected
+    assert "unexpected" not in err
+
+
+def test_uploads_that_killed_runs_left_behind_are_aborted(copycat: Copycat) -> None:
+    """Also those of an object that has become small."""
+    kind = {"x-amz-checksum-algorithm": "CRC32C", "x-amz-checksum-type": "FULL_OBJECT"}
+    copycat.put("object", b"small by now")
+    with S3Standin() as standin:
+        standin.checks_signatures = False
+        standin.create_bucket(copycat.destination)
+        standin.buckets[copycat.destination].create_upload("object", kind, time.time() - 60)
+        assert copycat.run("--dry-run", **standin.environment())[0] == 0
+        assert standin.buckets[copycat.destination].uploads
+        assert copycat.run(**standin.environment())[::2] == (0, "")
+        assert not standin.buckets[copycat.destination].uploads
+
+
+def test_a_creation_whose_reply_is_lost_leaves_no_upload(copycat: Copycat) -> None:
+    """The creation is tried again, which makes another upload."""
+    copycat.put("large", bytes(9 << 20))
+    with S3Standin() as standin:
+        standin.checks_signatures = False
+        standin.create_bucket(copycat.destination)
+        standin.fail("CreateMultipartUpload*", S3Fault(drop=True, takes_effect=True, times=2))
+        assert copycat.run(**standin.environment())[0] == 0
+        assert standin.count("CreateMultipartUpload") == 3
+        assert standin.contents(copycat.destination) == {"large": bytes(9 << 20)}
+        assert not standin.buckets[copycat.destination].uploads
