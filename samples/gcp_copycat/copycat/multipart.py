@@ -214,18 +214,13 @@ def sweep(s3: S3, prefix: str, started: dt.datetime) -> Iterator[bool]:
     """
     for upload in s3.uploads(prefix):
         head = s3.head(upload.key)
-        left_behind = (
-            head is not None
-            and head.origin is not None
-            and (upload.initiated < started or (head.modified is not None and _second(upload.initiated) <= head.modified))
-        )
+        left_behind = False
+        if head is not None and head.origin is not None:
+            superseded = head.modified is not None and upload.initiated.replace(microsecond=0) <= head.modified
+            left_behind = superseded or upload.initiated < started
         if left_behind:
             s3.abort(upload.key, upload.upload_id)
         yield left_behind
-
-
-def _second(moment: dt.datetime) -> dt.datetime:
-    return moment.replace(microsecond=0)
 
 
 def _length(size: int, number: int) -> int:

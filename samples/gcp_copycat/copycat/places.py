@@ -21,7 +21,6 @@ from botocore.exceptions import (
 )
 
 from copycat.retrying import PATIENCE
-
 from google_auth_botocore import ConfigurationError
 
 # S3's parts have at least 5 MiB, and an object 10,000 of them: 80 GiB.

@@ -6,11 +6,14 @@ import datetime as dt
 import hashlib
 import threading
 from typing import Any
+from unittest.mock import create_autospec
 
 import pytest
 from copycat import memory, multipart
+from copycat.compare import Head
+from copycat.metadata import Origin
 from copycat.objects import Outcome, SourceObject
-from copycat.s3 import S3
+from copycat.s3 import S3, Upload
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -312,6 +315,24 @@ def test_what_killed_runs_left_behind_is_swept_up_after_a_run(clouds: Clouds, so
 
     clouds.direct.put_object(Bucket=clouds.settings.destination, Key="other/large", Body=b"another program's")
 
-    assert not any(multipart.sweep(side, "", now - dt.timedelta(hours=1)))
     assert sum(multipart.sweep(side, "", now + dt.timedelta(hours=1))) == 1
     assert len(clouds.unfinished()) == 2
+
+
+@pytest.mark.parametrize(
+    ("initiated", "aborted"),
+    [
+        (-100, True),  # before the run began
+        (-1, True),  # before the object was written: the reply to its creation was lost
+        (0.5, True),  # in the same second, and S3 does not say more
+        (1.5, False),  # by another run, after the object was written
+    ],
+)
+def test_an_upload_of_another_run_is_left_to_it(initiated: float, aborted: bool) -> None:
+    written = dt.datetime(2026, 1, 1, tzinfo=dt.timezone.utc)
+    side = create_autospec(S3, instance=True)
+    side.uploads.return_value = [Upload("key", "id", written + dt.timedelta(seconds=initiated), "STANDARD")]
+    side.head.return_value = Head(1, "etag", None, Origin(1, 1, 1, "", None), modified=written)
+
+    assert list(multipart.sweep(side, "", written - dt.timedelta(seconds=10))) == [aborted]
+    assert side.abort.called == aborted
