@@ -52,7 +52,9 @@ def main(arguments: Sequence[str] | None = None, environment: Mapping[str, str] 
         Log(Options()).write(logging.ERROR, "ended", f"gcp_copycat: {error}")
         return WRONG
     log = Log(options)
-    stopper = Stopper(options.deadline)
+    # From the beginning of this function: the imports take their part of the time.
+    left = None if options.deadline is None else max(0.0, options.deadline - (time.monotonic() - start))
+    stopper = Stopper(left)
     with _signals_noted(stopper):
         ended = run(settings, options, stopper, log)
     seconds = time.monotonic() - start
@@ -108,6 +110,8 @@ handler = lambda_handler
 
 def _arguments(event: Mapping[str, Any]) -> list[str]:
     """Return an event's settings as the command has them, so that they are checked in one place."""
+    from copycat.arguments import is_on  # noqa: PLC0415
+
     if "detail-type" in event:  # of EventBridge, whose `source` is the service that sent it
         event = event.get("detail") or {}
     found = []
@@ -116,7 +120,7 @@ def _arguments(event: Mapping[str, Any]) -> list[str]:
         if isinstance(value, (list, tuple)):
             found += [f"{option}={each}" for each in value]
         elif name in {"check_metadata", "allow_empty", "dry_run"}:
-            found += [option] if value else []
+            found += [option] if is_on(name, str(value or "")) else []
         elif value is not None:
             found.append(f"{option}={value}")
     return found

@@ -18,6 +18,8 @@ STORAGE_CLASSES = (
     "REDUCED_REDUNDANCY",
 )  # fmt: skip
 _WORKERS = 16
+# Each one has a thread.
+_MOST_WORKERS = 4096
 _MIB = 1 << 20
 # Content in memory, unless --memory says otherwise: a quarter of what there is, and not more than this.
 _MEMORY = 512 * _MIB
@@ -66,10 +68,11 @@ class _Parser(argparse.ArgumentParser):
 
     def flag(self, group: Any, name: str, explanation: str) -> None:
         """Add an option that is on or off."""
-        text = self._variable(name, "") or ""
-        if text.lower() not in _YES | _NO:
-            self.error(f"GCP_COPYCAT_{_variable(name)} is {text!r}. Set it to 1 or 0.")
-        group.add_argument(f"--{name}", help=explanation, action="store_true", default=text.lower() in _YES)
+        try:
+            default = is_on(f"GCP_COPYCAT_{_variable(name)}", self._variable(name, "") or "")
+        except ConfigurationError as error:
+            self.error(str(error))
+        group.add_argument(f"--{name}", help=explanation, action="store_true", default=default)
 
     def several(self, group: Any, name: str, explanation: str, **more: Any) -> None:
         """Add an option that may be repeated. In the variable, commas separate the values."""
@@ -86,6 +89,17 @@ class _Parser(argparse.ArgumentParser):
 
     def _variable(self, name: str, default: str | None) -> str | None:
         return self._environment.get(f"GCP_COPYCAT_{_variable(name)}", default)
+
+
+def is_on(name: str, text: str) -> bool:
+    """Read an option that is on or off, as a variable or an event has it.
+
+    Raises:
+        ConfigurationError: It is neither.
+    """
+    if text.lower() not in _YES | _NO:
+        raise ConfigurationError(f"{name} is {text!r}. Set it to 1 or 0.")
+    return text.lower() in _YES
 
 
 def parse(arguments: Sequence[str] | None, environment: Mapping[str, str]) -> tuple[Settings, Options]:
@@ -163,7 +177,7 @@ def _parser(environment: Mapping[str, str]) -> _Parser:
     option(who, "service-account", "service account to impersonate (default: none)", metavar="EMAIL")
     option(who, "config", "external_account file, in place of --audience", metavar="FILE")
     how = parser.add_argument_group("speed and memory")
-    option(how, "workers", "objects copied at once, in all (default: 16)", type=_count, metavar="N")
+    option(how, "workers", "objects copied at once, in all (default: 16)", type=_workers, metavar="N")
     option(how, "processes", "worker processes (default: one per processor)", type=_count, metavar="N")
     memory = "MiB of content in memory, in all (default: 512, or a quarter of the memory if that is less)"
     option(how, "memory", memory, type=_count, metavar="MIB")
@@ -225,6 +239,12 @@ def _count(text: str) -> int:
     if not re.fullmatch("[0-9]{1,9}", text) or not int(text):
         raise _invalid("number", text, "a whole number of at least 1")
     return int(text)
+
+
+def _workers(text: str) -> int:
+    if (count := _count(text)) > _MOST_WORKERS:
+        raise _invalid("number", text, f"at most {_MOST_WORKERS}")
+    return count
 
 
 def _seconds(text: str) -> float | None:

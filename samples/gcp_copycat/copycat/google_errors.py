@@ -100,7 +100,8 @@ def _of_an_answer(settings: Settings, error: GoogleError) -> Failure:
         if error.permission == LIST or "bucket does not exist" in error.message:
             return Failure(SetupError(f"Cloud Storage has no {bucket} ({said})"))
         return Failure(MissingError("it was deleted or replaced after it had been listed"))
-    if "customer" in error.reason.lower() and "encrypt" in error.reason.lower():
+    # The reply to a download has no reason, and the message is all of its body.
+    if "customerencryption" in error.reason.lower() or "customer-supplied encryption key" in error.message.lower():
         return Failure(CopyError(f"it is encrypted with a customer-supplied key, which CopyCat does not have ({said})"))
     return Failure(CopyError(f"Cloud Storage rejected the request ({said})"))
 

@@ -46,8 +46,8 @@ def sweep_up(
 def sweep(side: S3, prefix: str, started: dt.datetime | None) -> Iterator[str]:
     """Abort uploads that serve nothing any more; yield their keys.
 
-    These are uploads of objects that S3 has. If the object was written after the upload was begun, the condition of its
-    completion no longer holds. If all objects are as they should be, no upload of an earlier run is needed. Uploads of
+    These are uploads of objects that CopyCat has written. If the object was written after the upload was begun, the condition of its
+    completion no longer holds: the reply to its creation was lost, for example. If all objects are as they should be, no upload of an earlier run is needed. Uploads of
     objects that S3 does not have stay: another job may go on with them.
 
     Args:
@@ -56,9 +56,11 @@ def sweep(side: S3, prefix: str, started: dt.datetime | None) -> Iterator[str]:
         started: when the run began; None: some objects have failed.
     """
     for upload in side.uploads(prefix):
-        found = next((each for each in side.page(upload.key)[0] if each.key == upload.key), None)
-        if found is None:
+        found = side.head(upload.key)
+        if found is None or found.origin is None:
             continue
-        if upload.initiated <= found.last_modified or (started is not None and upload.initiated < started):
+        # S3 tells the time of an object in whole seconds.
+        superseded = found.modified is not None and upload.initiated.replace(microsecond=0) <= found.modified
+        if superseded or (started is not None and upload.initiated < started):
             side.abort(upload.key, upload.upload_id)
             yield upload.key

@@ -314,7 +314,23 @@ def test_the_function_runs_on_a_schedule(copycat: Copycat, function: Any) -> Non
     assert function.lambda_handler({**event, "detail": detail}, None)["skipped"]["objects"] == 0
 
 
-@pytest.mark.parametrize("workers", [0, "0", "many", 1.5, True], ids=repr)
+def test_a_flag_of_an_event_may_be_text(copycat: Copycat, function: Any) -> None:
+    """And text that says no is no."""
+    copycat.put("object", b"content")
+
+    values: list[object] = [True, "true", "1"]
+    for value in values:
+        assert function.lambda_handler({"dry_run": value}, None)["copied"]["objects"] == 1
+        assert copycat.copied() == {}
+    with pytest.raises(ConfigurationError, match="dry_run is 'perhaps'"):
+        function.lambda_handler({"dry_run": "perhaps"}, None)
+    values = ["false", "0", "", None, False]
+    for value in values:
+        function.lambda_handler({"dry_run": value}, None)
+        assert copycat.copied() == {"object": b"content"}
+
+
+@pytest.mark.parametrize("workers", [0, "0", "many", 1.5, True, 100_000], ids=repr)
 def test_the_function_refuses_what_the_command_refuses(
     copycat: Copycat, function: Any, monkeypatch: pytest.MonkeyPatch, workers: object
 ) -> None:

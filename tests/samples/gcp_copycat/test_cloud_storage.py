@@ -287,3 +287,12 @@ def test_a_reply_that_promises_more_than_the_object_has_is_enough(side: CloudSto
     source = clouds.put("object", _CONTENT)
     clouds.google.on("GET", "alt=media", changes(promise_more))
     assert bytes(side.read(source).data) == _CONTENT
+
+
+def test_a_download_without_the_customers_key_says_so(side: CloudStorage, clouds: Clouds) -> None:
+    """The reply to a download is plain text, without a reason for machines."""
+    source = clouds.put("object", _CONTENT)
+    said = b"The target object is encrypted by a customer-supplied encryption key."
+    clouds.google.on("GET", "alt=media", answers(400, said))
+    with pytest.raises(CopyError, match="customer-supplied key, which CopyCat does not have"):
+        side.read(source)

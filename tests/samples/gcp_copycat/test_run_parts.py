@@ -92,9 +92,10 @@ class TestMerging:
 
     def test_a_listing_without_end_ends(self) -> None:
         following = {None: "0", "0": "1", "1": "2", "2": "0"}
-        for turn in (lambda token: "token", following.__getitem__):
-            with pytest.raises(OutageError, match="the same pages again and again"):
-                list(pages(lambda token, turn=turn: ([1], turn(token))))
+        with pytest.raises(OutageError, match="the same pages again and again"):
+            list(pages(lambda token: ([1], "token")))
+        with pytest.raises(OutageError, match="the same pages again and again"):
+            list(pages(lambda token: ([1], following[token])))
 
     def test_a_listing_of_s3_without_end_ends(self) -> None:
         following = {None: "0", "0": "1", "1": "0"}
