@@ -44,7 +44,7 @@ def test_objects_arrive_byte_for_byte(copycat: Copycat) -> None:
     for name, content in contents.items():
         copycat.put(name, content)
 
-    code, out, err = copycat.run()
+    code, out, err = copycat.run_as_process("--processes", "2")
 
     assert (code, err) == (0, "")
     assert {"copied": len(contents), "skipped": 0, "failed": 0} == _outcomes(out)
@@ -200,8 +200,15 @@ def test_an_identity_lost_on_the_way_ends_the_run(copycat: Copycat) -> None:
     assert 0 < _outcomes(out)["copied"] == len(copycat.copied()) < 40
 
 
-@pytest.mark.parametrize("processes", ["1", "2"])
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    ("number", "processes"),
+    [
+        (signal.SIGTERM, "2"),
+        pytest.param(signal.SIGTERM, "1", marks=pytest.mark.slow),
+        pytest.param(signal.SIGINT, "2", marks=pytest.mark.slow),
+        pytest.param(signal.SIGINT, "1", marks=pytest.mark.slow),
+    ],
+)
 def test_an_interrupted_run_says_what_is_there_and_goes_on_the_next_time(
     copycat: Copycat, number: int, processes: str
 ) -> None:
@@ -226,6 +233,7 @@ def test_an_interrupted_run_says_what_is_there_and_goes_on_the_next_time(
     assert {"copied": 30 - there, "skipped": there, "failed": 0} == _outcomes(copycat.run()[1])
 
 
+@pytest.mark.slow
 def test_an_object_is_never_in_memory_as_a_whole(copycat: Copycat) -> None:
     """The process takes little more for an object of 160 MiB than for one of a few bytes."""
     copycat.put("small/object", b"few")
@@ -247,6 +255,7 @@ def test_an_object_is_never_in_memory_as_a_whole(copycat: Copycat) -> None:
     assert copycat.get("large/object")["ContentLength"] == 160 * _MIB
 
 
+@pytest.mark.slow
 def test_tokens_are_renewed_on_the_way(copycat: Copycat) -> None:
     """A run outlives several, and no request is refused for it."""
     contents = {f"object-{number}": b"%d" % number for number in range(60)}
