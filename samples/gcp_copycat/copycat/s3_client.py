@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import re
 from typing import Any
 
+import botocore.loaders
 import botocore.session
 from botocore.config import Config
 
@@ -22,6 +24,8 @@ _CHARACTERS = re.compile(
 def s3_client(connections: int) -> tuple[Any, Any]:
     """Return a client with AWS keys from botocore's own chain, and its session."""
     session = botocore.session.Session()
+    # Reading botocore's description of S3 takes most of the time of a new client. A run makes several.
+    session.register_component("data_loader", _loader(session.get_config_variable("data_path")))
     # dateutil, botocore's own choice, takes most of the time of a listing.
     session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_timestamp)
     config = Config(
@@ -40,6 +44,11 @@ def s3_client(connections: int) -> tuple[Any, Any]:
     client.meta.events.register_first("before-parse.*.*", _with_valid_xml)
     client.meta.events.register_last("before-call.s3.PutObject", _without_expect)
     return client, session
+
+
+@functools.lru_cache
+def _loader(data_path: str | None) -> botocore.loaders.Loader:
+    return botocore.loaders.create_loader(data_path)
 
 
 def _without_expect(params: dict[str, Any], **_: Any) -> None:

@@ -44,7 +44,7 @@ def test_objects_arrive_byte_for_byte(copycat: Copycat) -> None:
     for name, content in contents.items():
         copycat.put(name, content)
 
-    code, out, err = copycat.run()
+    code, out, err = copycat.run_as_process("--processes", "2")
 
     assert (code, err) == (0, "")
     assert {"copied": len(contents), "skipped": 0, "failed": 0} == _outcomes(out)
@@ -200,8 +200,15 @@ def test_an_identity_lost_on_the_way_ends_the_run(copycat: Copycat) -> None:
     assert 0 < _outcomes(out)["copied"] == len(copycat.copied()) < 40
 
 
-@pytest.mark.parametrize("processes", ["1", "2"])
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    ("number", "processes"),
+    [
+        (signal.SIGTERM, "2"),
+        pytest.param(signal.SIGTERM, "1", marks=pytest.mark.slow),
+        pytest.param(signal.SIGINT, "2", marks=pytest.mark.slow),
+        pytest.param(signal.SIGINT, "1", marks=pytest.mark.slow),
+    ],
+)
 def test_an_interrupted_run_says_what_is_there_and_goes_on_the_next_time(
     copycat: Copycat, number: int, processes: str
 ) -> None:
