@@ -46,9 +46,10 @@ def sweep_up(
 def sweep(side: S3, prefix: str, started: dt.datetime | None) -> Iterator[str]:
     """Abort uploads that serve nothing any more; yield their keys.
 
-    These are uploads of objects that CopyCat has written. If the object was written after the upload was begun, the condition of its
-    completion no longer holds: the reply to its creation was lost, for example. If all objects are as they should be, no upload of an earlier run is needed. Uploads of
-    objects that S3 does not have stay: another job may go on with them.
+    These are uploads of objects that CopyCat has written. If the object was written after the upload was begun, the
+    condition of its completion no longer holds: the reply to its creation was lost, for example. If all objects are as they
+    should be, no upload of an earlier run is needed. Uploads of objects that S3 does not have stay: another job may go on
+    with them.
 
     Args:
         side: the destination.
