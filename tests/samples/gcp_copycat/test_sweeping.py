@@ -72,10 +72,12 @@ def test_after_a_failure_only_uploads_older_than_the_object_are_aborted(clouds: 
     now = dt.datetime.now(dt.timezone.utc)
     bucket = s3.buckets[clouds.settings.destination]
     side = S3(clouds.settings, clouds.stop, patience=20)
-    bucket.put("older", b"x", {}, (now - _HOUR).timestamp())
-    side.create("older", {})
-    side.create("newer", {})
-    bucket.put("newer", b"x", {}, (now + _HOUR).timestamp())
+    ours = {f"x-amz-meta-gcs-{name}": "1" for name in ("generation", "metageneration", "size", "crc32c")}
+    bucket.put("older", b"x", ours, (now - _HOUR).timestamp())
+    for key in ("older", "newer", "of another program"):
+        side.create(key, {})
+    bucket.put("newer", b"x", ours, (now + _HOUR).timestamp())
+    bucket.put("of another program", b"x", {}, (now + _HOUR).timestamp())
 
     assert list(sweep(side, "", None)) == ["newer"]
     assert list(sweep(side, "", now - _HOUR)) == []
