@@ -177,6 +177,7 @@ def test_what_can_not_work_ends_with_2_and_a_line(copycat: Copycat, arguments: l
     assert copycat.copied() == {}
 
 
+@pytest.mark.slow
 def test_an_identity_lost_on_the_way_ends_the_run(copycat: Copycat) -> None:
     """It says what was copied until then; without an identity no other object can be."""
     for number in range(40):

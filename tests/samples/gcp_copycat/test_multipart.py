@@ -260,6 +260,7 @@ def test_an_object_that_cannot_be_completed_leaves_no_upload(clouds: Clouds, sou
     assert clouds.unfinished() == []
 
 
+@pytest.mark.slow
 def test_the_parts_of_all_objects_share_the_memory(clouds: Clouds, monkeypatch: pytest.MonkeyPatch) -> None:
     """Four objects of three parts at once, and room for two parts."""
     held, peak, lock = [0], [0], threading.Lock()
