@@ -177,7 +177,7 @@ class DirectPut:
         client.meta.events.register("before-send.s3.PutObject", self._before_send)
 
     def put(
-        self, common: Mapping[str, Any], key: str, content: bytes | bytearray, arguments: Mapping[str, Any]
+        self, common: Mapping[str, Any], key: str, content: bytearray, arguments: Mapping[str, Any]
     ) -> Mapping[str, Any]:
         """Write an object; return botocore's reply, or what counts of it. Its exceptions are botocore's.
 
@@ -201,7 +201,7 @@ class DirectPut:
             self._route[1].close()
 
     def _exchange(
-        self, route: tuple[Form, Direct], key: str, content: bytes | bytearray, arguments: Mapping[str, Any]
+        self, route: tuple[Form, Direct], key: str, content: bytearray, arguments: Mapping[str, Any]
     ) -> DirectReply | None:
         form, direct = route
         keys = self._session.get_credentials().get_frozen_credentials()
@@ -216,7 +216,7 @@ class DirectPut:
         self,
         common: Mapping[str, Any],
         key: str,
-        content: bytes | bytearray,
+        content: bytearray,
         arguments: Mapping[str, Any],
         reply: DirectReply | None,
     ) -> Mapping[str, Any]:

@@ -40,7 +40,7 @@ class Log:
 
     def __init__(self, options: Options, stream: TextIO | None = None) -> None:
         self._json = options.log_format == "json"
-        self._level = getattr(logging, options.log_level.upper())
+        self._level: int = getattr(logging, options.log_level.upper())
         self._stream = stream
         self._lock = threading.Lock()
         self.bar: Any = None

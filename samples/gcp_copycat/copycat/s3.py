@@ -111,9 +111,7 @@ class S3:
             self.page(key)
             raise
 
-    def put(
-        self, key: str, content: bytes | bytearray, crc: int, described: Mapping[str, Any], etag: str | None
-    ) -> Head:
+    def put(self, key: str, content: bytearray, crc: int, described: Mapping[str, Any], etag: str | None) -> Head:
         """Write an object with one request.
 
         Args:

@@ -1,0 +1,399 @@
+"""copycat.direct_put: small objects reach S3 as botocore would have sent them, and all that is special goes through it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import io
+import ipaddress
+import ssl
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from botocore import UNSIGNED
+from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
+from copycat import checksums, direct_put, metadata, retrying
+from copycat.errors import ConditionError, CopyError, SetupError
+from copycat.objects import SourceObject
+from copycat.s3 import S3
+from copycat.s3_client import s3_client
+from copycat.settings import Settings
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from google_crc32c import value
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from urllib3 import HTTPResponse
+
+from samples.gcp_copycat.conftest import Clouds
+from samples.gcp_copycat.proxy import Proxy, answers
+from samples.gcp_copycat.s3_standin import REGION, S3Call, S3Fault, S3Standin
+
+_SETTINGS = Settings(source="from", destination="bucket")
+_KEYS = [
+    "a b+c%41&=?#ü😀",
+    "~!*'()[]{}|\\^`\"<>@:;,$",
+    "/lead//double/",
+    "./../dots/.",
+    "a\x01\x7fb",
+    "é\u0301",
+    "-_.~",
+]
+
+
+@pytest.fixture(name="environment")
+def _environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("AWS_PROFILE", "AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "AWS_ENDPOINT_URL"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL_S3"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+    monkeypatch.setattr(retrying, "_FIRST_DELAY", 0.01)
+    monkeypatch.setattr(retrying, "_LONGEST_DELAY", 0.05)
+
+
+@pytest.fixture(name="s3")
+def _s3(environment: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Standin]:
+    with S3Standin() as s3:
+        s3.create_bucket("bucket")
+        for name, text in {**s3.keys, "aws_endpoint_url_s3": s3.url}.items():
+            monkeypatch.setenv(name.upper(), text)
+        yield s3
+
+
+@pytest.fixture(name="side")
+def _side(s3: S3Standin) -> Iterator[S3]:
+    side = S3(_SETTINGS, threading.Event(), 2, patience=5)
+    yield side
+    side.close()
+
+
+def _put(side: S3, key: str, content: bytes = b"hello", etag: str | None = None, **properties: Any) -> Any:
+    source = SourceObject(key, 1, 1, len(content), dt.datetime.now(dt.timezone.utc), "AAAAAA==", **properties)
+    return side.put(key, bytearray(content), value(content), metadata.describe(source), etag)
+
+
+def _is_direct(call: S3Call) -> bool:
+    return "amz-sdk-invocation-id" not in call.headers
+
+
+_text = st.text(st.characters(codec="utf-8"), min_size=1, max_size=30)
+
+
+@given(
+    key=_text,
+    fields=st.fixed_dictionaries(
+        {}, optional={"content_type": _text, "cache_control": _text, "content_encoding": _text}
+    ),
+    entries=st.dictionaries(_text, _text, max_size=4),
+    size=st.integers(0, 300),
+    etag=st.sampled_from([None, "5d41402abc4b2a76b9719d911017c592", "5d41-2"]),
+)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.parametrize("endpoint", [None, "http://127.0.0.1:9/", "https://s3.example:8443/below"])
+@pytest.mark.parametrize("token", ["", "t/oken+="], ids=["lasting keys", "temporary keys"])
+def test_a_request_is_botocores_to_the_last_byte_of_its_signature(
+    environment: None, monkeypatch: pytest.MonkeyPatch, endpoint: str | None, token: str,
+    key: str, fields: dict[str, str], entries: dict[str, str], size: int, etag: str | None,
+) -> None:  # fmt: skip
+    for name, text in {"ACCESS_KEY_ID": "AKIA", "SECRET_ACCESS_KEY": "s/+", "SESSION_TOKEN": token}.items():
+        monkeypatch.setenv(f"AWS_{name}", text)
+    if endpoint:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", endpoint)
+    form, send = _learned(endpoint or "", token)
+    source = SourceObject(
+        key, 7, 3, size, dt.datetime.now(dt.timezone.utc), "AAAAAA==", metadata=tuple(entries.items()), **fields
+    )
+    arguments = {
+        **metadata.describe(source),
+        **({"IfNoneMatch": "*"} if etag is None else {"IfMatch": f'"{etag}"'}),
+        "ChecksumCRC32C": checksums.encode(size),
+    }
+
+    request, keys = send(key, arguments, bytearray(size))
+
+    theirs = {name.lower(): text.decode() for name, text in _encoded(request.headers)}
+    ours = form.prepare(keys, key, arguments, size, theirs["x-amz-date"])
+    parts = urlsplit(request.url)
+    assert ours.path == parts.path
+    assert {**ours.headers, "host": ""} == {
+        **{name: text.strip() for name, text in theirs.items() if not name.startswith("amz-sdk-")}, "host": "",
+    }  # fmt: skip
+    assert ours.headers["host"] == parts.netloc
+
+
+_known: dict[tuple[str, str], Any] = {}
+
+
+def _encoded(headers: Any) -> list[tuple[str, bytes]]:
+    return [(name, text if isinstance(text, bytes) else text.encode()) for name, text in headers.items()]
+
+
+def _learned(endpoint: str, token: str) -> Any:
+    """A form, and how botocore's client prepares another request. Nothing is sent."""
+    if (endpoint, token) in _known:
+        return _known[endpoint, token]
+    client, session = s3_client(1)
+    sent: list[Any] = []
+
+    def answer(request: Any, **_: Any) -> AWSResponse:
+        sent.append(request)
+        return AWSResponse(request.url, 200, HTTPHeaders(), HTTPResponse(io.BytesIO(), preload_content=False))
+
+    client.meta.events.register("before-send.s3.PutObject", answer)
+
+    def send(key: str, arguments: Any, body: bytearray) -> tuple[Any, Any]:
+        client.put_object(
+            Bucket="bucket", StorageClass="STANDARD_IA", ExpectedBucketOwner="123456789012",
+            ChecksumAlgorithm="CRC32C", Key=key, Body=body, **arguments,
+        )  # fmt: skip
+        return sent.pop(), session.get_credentials().get_frozen_credentials()
+
+    first = {"Metadata": {"a": "b"}, "IfNoneMatch": "*", "ChecksumCRC32C": "AAAAAA=="}
+    request, keys = send("first", first, bytearray(b"x"))
+    names = direct_put.DirectPut(client, session, threading.Event())._names
+    form = direct_put.learn(request, keys, "first", first, names)
+    assert form is not None
+    _known[endpoint, token] = form, send
+    return form, send
+
+
+def test_requests_after_the_first_one_are_sent_without_the_client(s3: S3Standin, side: S3) -> None:
+    """The stand-in verifies signatures and checksums, as S3 does."""
+    for key in ["first", *_KEYS]:
+        confirmed = _put(side, key, key.encode(), content_type="text/plain; charset=x", metadata=(("A b", " ü "),))
+        assert confirmed.crc32c == checksums.encode(value(key.encode()))
+
+    assert [_is_direct(call) for call in s3.calls] == [False] + [True] * len(_KEYS)
+    assert s3.contents("bucket") == {key: key.encode() for key in ["first", *_KEYS]}
+    [first, *others] = [call.headers for call in s3.calls]
+    varying = {"x-amz-date", "authorization", "content-length", "x-amz-checksum-crc32c", "x-amz-meta-gcs-size"}
+    varying |= {"amz-sdk-invocation-id", "amz-sdk-request", "accept-encoding"}
+    for headers in others:
+        assert {n: v for n, v in headers.items() if n not in varying} == {
+            n: v for n, v in first.items() if n not in varying
+        }
+
+
+def test_a_large_body_goes_through_the_client(s3: S3Standin, side: S3) -> None:
+    """It asks for permission before the body."""
+    for size in (1, 1 << 16, (1 << 16) + 1):
+        _put(side, str(size), bytes(size))
+
+    assert [_is_direct(call) for call in s3.calls] == [False, True, False]
+
+
+def test_an_error_costs_one_request_and_is_what_botocore_makes_of_it(s3: S3Standin, side: S3) -> None:
+    _put(side, "first")
+    s3.fail("PutObject*", S3Fault(503, times=2))
+    _put(side, "second")
+    assert [(call.status, _is_direct(call)) for call in s3.calls[1:]] == [(503, True), (503, True), (200, True)]
+
+    with pytest.raises(ConditionError, match="PutObject, HTTP 412, PreconditionFailed"):
+        _put(side, "second")
+    s3.denied.add("s3:PutObject")
+    with pytest.raises(SetupError, match="S3 denied s3:PutObject on bucket 'bucket'"):
+        _put(side, "third")
+    assert [(call.status, _is_direct(call)) for call in s3.calls[4:]] == [(412, True), (403, True)]
+
+
+@pytest.mark.parametrize("status", [204, 301, 307, 400, 404, 500])
+def test_a_reply_that_is_no_success_is_not_taken_for_one(s3: S3Standin, side: S3, status: int) -> None:
+    _put(side, "first")
+    s3.fail("PutObject*", S3Fault(status))
+    try:
+        confirmed = _put(side, "second")
+    except CopyError:
+        confirmed = None
+
+    assert "second" in s3.contents("bucket") or confirmed is None or confirmed.crc32c is None
+    assert _put(side, "third").crc32c == checksums.encode(value(b"hello"))
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [S3Fault(drop=True), S3Fault(drop=True, takes_effect=True), S3Fault(reset=True, takes_effect=True)],
+    ids=["request lost", "reply lost", "reset"],
+)
+def test_a_request_without_a_reply_is_sent_again_under_its_condition(s3: S3Standin, side: S3, fault: S3Fault) -> None:
+    _put(side, "first")
+    s3.fail("PutObject*", fault)
+
+    if fault.takes_effect:
+        with pytest.raises(ConditionError):
+            _put(side, "second")
+    else:
+        _put(side, "second")
+
+    assert s3.contents("bucket")["second"] == b"hello"
+
+
+def test_another_region_is_learned_from_the_redirect(s3: S3Standin, side: S3) -> None:
+    _put(side, "first")
+    s3.fail("PutObject*", S3Fault(301, headers={"x-amz-bucket-region": "eu-west-3"}))
+
+    _put(side, "second")
+    _put(side, "third")
+
+    regions = [call.headers["authorization"].split("/")[2] for call in s3.calls if call.operation == "PutObject"]
+    assert regions == [REGION, REGION, "eu-west-3", "eu-west-3"]
+    assert [_is_direct(call) for call in s3.calls if call.operation == "PutObject"] == [False, True, False, True]
+
+
+def test_keys_that_botocore_has_renewed_sign_the_next_request(
+    s3: S3Standin, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    program, count = tmp_path / "keys.py", tmp_path / "count"
+    end = (dt.datetime.now(dt.timezone.utc) + dt.timedelta(hours=1)).isoformat()
+    count.write_text("0")
+    program.write_text(
+        f"import json, pathlib\ncount = pathlib.Path({str(count)!r})\nnumber = int(count.read_text()) + 1\n"
+        f"count.write_text(str(number))\n"
+        f"print(json.dumps(dict(Version=1, AccessKeyId=f'ASIA{{number}}', SecretAccessKey=f'secret{{number}}',"
+        f" SessionToken=f'token{{number}}', Expiration={end!r})))\n"
+    )
+    (tmp_path / "config").write_text(f'[default]\ncredential_process = "{sys.executable}" "{program}"\n')
+    for name in s3.keys:
+        monkeypatch.delenv(name.upper())
+    s3.secret = lambda access_key: access_key.replace("ASIA", "secret")
+    side = S3(_SETTINGS, threading.Event(), 2, patience=5)
+
+    _put(side, "0")
+    later = dt.datetime.now(dt.timezone.utc) + dt.timedelta(minutes=55)
+    side._direct._session.get_credentials()._time_fetcher = lambda: later
+    for number in range(1, 4):
+        _put(side, str(number))
+    side.close()
+
+    used = [call.headers["x-amz-security-token"] for call in s3.calls if _is_direct(call)]
+    assert used == ["token2", "token3", "token4"]
+    assert [call.status for call in s3.calls] == [200] * 4
+
+
+@pytest.mark.parametrize("kind", ["anonymous", "other keys"])
+def test_what_is_not_signed_as_usual_goes_through_the_client(
+    s3: S3Standin, side: S3, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    if kind == "anonymous":
+        s3.checks_signatures = False
+        side._client.meta.events.register("choose-signer.s3.PutObject", lambda **_: UNSIGNED)
+    else:
+        other = direct_put.DirectPut(side._client, _OtherKeys(side._direct._session), threading.Event())
+        monkeypatch.setattr(side, "_direct", other)
+
+    for number in range(3):
+        _put(side, str(number))
+
+    assert [_is_direct(call) for call in s3.calls] == [False] * 3
+
+
+def test_a_proxy_gets_every_request(s3: S3Standin, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    with Proxy(s3.url) as proxy:
+        proxy.on("PUT", "http://", answers(200, ETag='"e"', x_amz_checksum_crc32c="mnG7TA=="))
+        monkeypatch.setenv("http_proxy", proxy.url)
+        side = S3(_SETTINGS, threading.Event(), 2, patience=5)
+        for number in range(3):
+            _put(side, str(number))
+        side.close()
+
+        assert [request.path for request in proxy.requests] == [f"{s3.url}/bucket/{number}" for number in range(3)]
+    assert s3.calls == []
+
+
+class _OtherKeys:
+    """A session whose keys are not those that signed: the signature differs."""
+
+    def __init__(self, session: Any) -> None:
+        self._session = session
+
+    def get_credentials(self) -> Any:
+        from botocore.credentials import Credentials
+
+        return Credentials("AKIASTANDINSTANDIN00", "another")
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._session, name)
+
+
+@pytest.fixture(name="authority", scope="module")
+def _authority(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A private certificate authority, and key and certificate of 127.0.0.1."""
+    place = tmp_path_factory.mktemp("tls")
+    now = dt.datetime.now(dt.timezone.utc)
+
+    def certificate(name: str, key: Any, issuer: str, signer: Any, *more: Any) -> x509.Certificate:
+        names = [x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, each)]) for each in (name, issuer)]
+        builder = x509.CertificateBuilder(names[1], names[0], key.public_key(), x509.random_serial_number())
+        builder = builder.not_valid_before(now - dt.timedelta(1)).not_valid_after(now + dt.timedelta(1))
+        builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key())
+        builder = builder.add_extension(identifier, critical=False)
+        for each in more:
+            builder = builder.add_extension(each, critical=isinstance(each, (x509.BasicConstraints, x509.KeyUsage)))
+        return builder.sign(signer, hashes.SHA256())
+
+    root, leaf = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
+    usage = x509.KeyUsage(
+        digital_signature=True, content_commitment=False, key_encipherment=False, data_encipherment=False,
+        key_agreement=False, key_cert_sign=True, crl_sign=True, encipher_only=False, decipher_only=False,
+    )  # fmt: skip
+    of_root = certificate("root", root, "root", root, x509.BasicConstraints(ca=True, path_length=None), usage)
+    address = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    of_leaf = certificate("leaf", leaf, "root", root, address)
+    (place / "root.pem").write_bytes(of_root.public_bytes(serialization.Encoding.PEM))
+    plain = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    (place / "leaf.pem").write_bytes(leaf.private_bytes(*plain) + of_leaf.public_bytes(serialization.Encoding.PEM))
+    return place / "root.pem", place / "leaf.pem"
+
+
+def _behind_tls(url: str, leaf: Path) -> Proxy:
+    proxy = Proxy(url)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(leaf)
+    proxy._server.socket = context.wrap_socket(proxy._server.socket, server_side=True)
+    return proxy
+
+
+@pytest.mark.parametrize("variable", ["AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", None])
+def test_a_private_certificate_authority_is_trusted_as_botocore_does(
+    s3: S3Standin, monkeypatch: pytest.MonkeyPatch, authority: tuple[Path, Path], variable: str | None
+) -> None:
+    with _behind_tls(s3.url, authority[1]) as proxy:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", proxy.url.replace("http:", "https:"))
+        if variable:
+            monkeypatch.setenv(variable, str(authority[0]))
+        side = S3(_SETTINGS, threading.Event(), 2, patience=5)
+        if variable is None:
+            with pytest.raises(SetupError, match="certificate is not trusted"):
+                _put(side, "first")
+            return
+        for key in ("first", "second", "third"):
+            _put(side, key)
+        side.close()
+
+    assert [_is_direct(call) for call in s3.calls] == [False, True, True]
+
+
+def test_a_private_certificate_authority_of_cloud_storage_is_trusted_as_requests_does(
+    clouds: Clouds, monkeypatch: pytest.MonkeyPatch, authority: tuple[Path, Path]
+) -> None:
+    source = clouds.put("object", b"hello")
+    with _behind_tls(clouds.sandbox.storage.url, authority[1]) as proxy:
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority[0]))
+        clouds.set(storage_endpoint=proxy.url.replace("http:", "https:"))
+
+        result = clouds.copy(source)
+
+        assert (result.reason, clouds.content("object")) == (None, b"hello")
+        [read] = proxy.requests
+        assert (read.headers["Host"], read.headers["Accept-Encoding"]) == (proxy.url.removeprefix("http://"), "gzip")
