@@ -105,6 +105,7 @@ def test_a_role_that_does_not_meet_the_condition_is_refused_as_google_refuses_it
     assert len(world.sandbox.storage.principals) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("broken", "reason"),
     [
@@ -112,10 +113,9 @@ def test_a_role_that_does_not_meet_the_condition_is_refused_as_google_refuses_it
             f"gcloud iam service-accounts remove-iam-policy-binding {EMAIL} --member={EVERY_SESSION} --role={_USER}",
             "(HTTP 403, PERMISSION_DENIED): Permission 'iam.serviceAccounts.getAccessToken' denied",
         ),
-        pytest.param(
+        (
             "gcloud services disable iamcredentials.googleapis.com",
             "(HTTP 403, SERVICE_DISABLED): IAM Service Account Credentials API has not been used in project",
-            marks=pytest.mark.slow,
         ),
     ],
     ids=["binding", "API"],
