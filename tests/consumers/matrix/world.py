@@ -19,7 +19,7 @@ from core.stand_in import FakeClock
 from refresh.threads import Threads
 
 from consumers.google_clients.apis import Certificate, GrpcApi, HttpApi
-from google_auth_botocore import Credentials, _single_flight
+from google_auth_botocore import Credentials
 from google_auth_botocore.emulator import Emulator, Fault, TokenInfo
 from google_auth_botocore.emulator.sandbox import Sandbox
 
@@ -105,7 +105,7 @@ class World:
         patch.setattr(google, "clock", self.clock.time)
         patch.setattr(sandbox.storage, "_check", google.check_access_token)
         patch.setattr(Credentials, "_clock", self.clock)
-        patch.setattr(_single_flight, "threading", self.threads)
+        self.threads.take_the_place(patch)
         keys = google.aws_keys.issue(sandbox.arn, lifetime=86_400)
         patch.setenv("AWS_ACCESS_KEY_ID", keys.access_key_id)
         patch.setenv("AWS_SECRET_ACCESS_KEY", keys.secret_access_key)
