@@ -38,8 +38,9 @@ def main(arguments: Sequence[str] | None = None, environment: Mapping[str, str] 
         missing; 75: an outage or the deadline ended it, start it again; 130, 143: SIGINT or SIGTERM ended it.
     """
     from copycat import arguments as command_line  # noqa: PLC0415
+    from copycat.endings import WRONG, Stopper  # noqa: PLC0415
     from copycat.progress import Log  # noqa: PLC0415
-    from copycat.run import WRONG, Stopper, run  # noqa: PLC0415
+    from copycat.run import run  # noqa: PLC0415
     from copycat.settings import Options  # noqa: PLC0415
 
     from google_auth_botocore import ConfigurationError  # noqa: PLC0415
@@ -86,12 +87,13 @@ def lambda_handler(event: Mapping[str, Any] | None, context: Any) -> dict[str, A
         RuntimeError: Not every object is there. It says why; invoked again, it goes on where it was.
     """
     from copycat import arguments as command_line  # noqa: PLC0415
+    from copycat.endings import DONE, Stopper  # noqa: PLC0415
     from copycat.progress import Log  # noqa: PLC0415
-    from copycat.run import DONE, Stopper, run  # noqa: PLC0415
+    from copycat.run import run  # noqa: PLC0415
 
     # One process is enough for a function's share of a processor, and keeps its credentials from call to call.
     environment = {"GCP_COPYCAT_PROCESSES": "1", **os.environ}
-    settings, options = command_line.parse(_arguments(event or {}), environment, raises=True)
+    settings, options = command_line.parse(_arguments(event or {}), environment)
     limits = [options.deadline] if options.deadline else []
     if context is not None:
         limits.append(context.get_remaining_time_in_millis() / 1000)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import io
 import itertools
 import os
 import re
@@ -15,6 +17,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 import requests
 
@@ -87,10 +90,27 @@ class Copycat:
         )
 
     def run(self, *arguments: str, **environment: str) -> tuple[int, str, str]:
-        """Runs the command: exit code, what it shows, and what it shows on standard error."""
+        """Runs the command in this process, and all of the copy: exit code, what it shows, and on standard error.
+
+        Starting a process takes most of the time of a small copy.
+        """
+        import gcp_copycat
+        from copycat.settings import google_credentials
+
+        google_credentials.cache_clear()
+        out, err = io.StringIO(), io.StringIO()
+        with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            patch.setattr(boto3, "DEFAULT_SESSION", None)
+            for name, value in (self.environment | {"GCP_COPYCAT_PROCESSES": "1"} | environment).items():
+                patch.setenv(name, value)
+            code = gcp_copycat.main(arguments)
+        return code, out.getvalue(), err.getvalue()
+
+    def run_as_process(self, *arguments: str, **environment: str) -> tuple[int, str, str]:
+        """Runs the command as a process, and its workers as others."""
         process = self.start(*arguments, **environment)
         try:
-            out, err = process.communicate(timeout=60)
+            out, err = process.communicate(timeout=120)
         finally:
             process.kill()
         return process.returncode, out, err

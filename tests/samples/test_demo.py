@@ -6,9 +6,12 @@ import re
 import subprocess
 import sys
 
+import pytest
+
 from samples.conftest import SAMPLE
 
 
+@pytest.mark.slow
 def test_the_demo_runs_and_everything_in_it_holds() -> None:
     """Its own checks are its exit code."""
     run = subprocess.run(

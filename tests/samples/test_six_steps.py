@@ -104,6 +104,7 @@ def test_a_role_that_does_not_meet_the_condition_is_refused_as_google_refuses_it
     assert len(world.sandbox.storage.principals) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("broken", "reason"),
     [
@@ -131,6 +132,7 @@ def test_a_step_that_was_left_out_is_made_up_for_by_the_command_in_the_error(
     assert world.copycat()[::2] == (0, "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("broken", "mended"),
     [
@@ -157,6 +159,7 @@ def test_what_is_out_of_service_exchanges_nothing(world: World, broken: str, men
     assert world.copycat()[::2] == (0, "")
 
 
+@pytest.mark.slow
 def test_a_policy_that_somebody_else_has_changed_is_not_overwritten(world: World) -> None:
     """The etag that gcloud has read, and sends back, is another one by then."""
     said = world.shell(
@@ -168,6 +171,7 @@ def test_a_policy_that_somebody_else_has_changed_is_not_overwritten(world: World
     assert "There were concurrent policy changes." in said
 
 
+@pytest.mark.slow
 def test_gcloud_shows_and_changes_an_oidc_provider(world: World) -> None:
     said = world.shell(
         "cd $(mktemp -d)\n"

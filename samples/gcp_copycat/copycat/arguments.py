@@ -25,29 +25,39 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks
 _YES, _NO = {"1", "true", "yes", "on"}, {"", "0", "false", "no", "off"}
 
 
-class _Parser(argparse.ArgumentParser):
-    """A parser that raises instead of ending the process, if it is told so."""
+_EPILOG = """\
+environment:
+  Each option can be set by a variable: GCP_COPYCAT_SOURCE is --source,
+  GCP_COPYCAT_DRY_RUN=1 is --dry-run. An empty variable is an empty value.
 
-    def __init__(self, environment: Mapping[str, str], *, raises: bool) -> None:
+exit codes:
+  0         every object is in S3
+  1         some objects are not, or no object matches
+  2         a setting is invalid, or an identity, a bucket or a permission is missing
+  75        an outage or the deadline ended the run: start it again, and it goes on
+  130, 143  SIGINT or SIGTERM ended the run
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser that raises where argparse prints its usage and ends the process."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
         super().__init__(
             prog="gcp_copycat",
-            description="Copies the objects of a Cloud Storage bucket to an S3 bucket, with an AWS role and no Google key."
-            " Objects that are only in S3 stay there.",
-            epilog="Each option can be set in the environment, too: GCP_COPYCAT_SOURCE is --source, GCP_COPYCAT_DRY_RUN=1"
-            " is --dry-run. An empty variable is an empty value. Exit codes: 0 every object is there; 1 some are not;"
-            " 2 a setting is invalid or a permission is missing; 75 an outage or the deadline ended the run, start it"
-            " again; 130 and 143 SIGINT or SIGTERM ended it.",
+            usage="%(prog)s --source BUCKET --destination BUCKET --audience AUDIENCE [OPTION ...]",
+            description="Copy the objects of a Cloud Storage bucket to an S3 bucket, with an AWS role and no Google key.\n"
+            "Objects that are only in S3 stay there.",
+            epilog=_EPILOG,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
         )
         self._environment = environment
-        self._raises = raises
         self._lists: dict[str, list[str]] = {}
 
     def error(self, message: str) -> NoReturn:
         """Report a wrong argument."""
-        if self._raises:
-            raise ConfigurationError(message)
-        super().error(message)
+        raise ConfigurationError(message)
 
     def option(self, group: Any, name: str, explanation: str, default: str | None = None, **more: Any) -> None:
         """Add an option with a value."""
@@ -78,20 +88,17 @@ class _Parser(argparse.ArgumentParser):
         return self._environment.get(f"GCP_COPYCAT_{_variable(name)}", default)
 
 
-def parse(
-    arguments: Sequence[str] | None, environment: Mapping[str, str], *, raises: bool = False
-) -> tuple[Settings, Options]:
+def parse(arguments: Sequence[str] | None, environment: Mapping[str, str]) -> tuple[Settings, Options]:
     """Return the settings of a run.
 
     Args:
         arguments: of the command; None: those of this process.
         environment: its variables named `GCP_COPYCAT_...` are used for what the arguments lack.
-        raises: raise `ConfigurationError` for a wrong argument instead of ending the process with exit code 2.
 
     Raises:
-        ConfigurationError: A bucket or the identity is missing, or two settings contradict each other.
+        ConfigurationError: An argument is wrong, a bucket or the identity is missing, or settings contradict each other.
     """
-    found = _parser(environment, raises=raises).parsed(arguments)
+    found = _parser(environment).parsed(arguments)
     source, prefix = _place(found.source, "gs", "source", found.prefix)
     destination, destination_prefix = _place(found.destination, "s3", "destination", found.destination_prefix)
     if not found.audience and not found.config:
@@ -135,74 +142,56 @@ def parse(
     return settings, options
 
 
-def _parser(environment: Mapping[str, str], *, raises: bool) -> _Parser:
-    parser = _Parser(environment, raises=raises)
+def _parser(environment: Mapping[str, str]) -> _Parser:
+    parser = _Parser(environment)
     option, flag, several = parser.option, parser.flag, parser.several
-    what = parser.add_argument_group("what")
+    what = parser.add_argument_group("what is copied")
     option(what, "source", "bucket in Cloud Storage, or gs://BUCKET/PREFIX", metavar="BUCKET")
     option(what, "destination", "bucket in S3, or s3://BUCKET/PREFIX", metavar="BUCKET")
-    option(what, "prefix", "copy the objects whose names begin with it")
-    option(what, "destination-prefix", "replaces the prefix in S3; default: the same prefix", metavar="PREFIX")
-    glob = "GLOB is compared with the whole name, and * matches / too; repeatable"
-    several(what, "include", f"copy only objects that match it; {glob}", metavar="GLOB")
-    several(what, "exclude", f"do not copy objects that match it; {glob}", metavar="GLOB")
-    option(what, "max-age", "copy only objects updated since then: 30m, 12h, 7d, 2w", type=_age, metavar="AGE")
-    flag(what, "check-metadata", "copy an object again if only its metadata has changed; asks S3 about each object")
+    option(what, "prefix", "copy only objects whose names begin with this")
+    option(what, "destination-prefix", "replaces the prefix in S3 (default: the same prefix)", metavar="PREFIX")
+    glob = "(* matches / too; can be repeated)"
+    several(what, "include", f"copy only objects whose whole names match this {glob}", metavar="GLOB")
+    several(what, "exclude", f"leave out objects whose whole names match this {glob}", metavar="GLOB")
+    age = "copy only objects that were updated within this time: 30m, 12h, 7d, 2w"
+    option(what, "max-age", age, type=_age, metavar="AGE")
+    flag(what, "check-metadata", "copy an object again if only its metadata has changed (one S3 request per object)")
     flag(what, "allow-empty", "exit with 0 if no object matches")
     flag(what, "dry-run", "copy nothing, and print what would be copied")
-    how = parser.add_argument_group("how")
-    option(how, "workers", "objects copied at once, in all; default: 16", type=_count, metavar="N")
-    option(how, "processes", "worker processes; default: one per processor", type=_count, metavar="N")
-    option(
-        how,
-        "memory",
-        "MiB of content in memory, in all; default: 512, or a quarter of the memory",
-        type=_count,
-        metavar="MIB",
-    )
-    option(
-        how, "deadline", "end in time for this, with exit code 75 if objects are left", type=_seconds, metavar="SECONDS"
-    )
-    option(how, "checkpoint", "file or s3://BUCKET/KEY from which a run goes on that was cut short", metavar="FILE")
-    option(
-        how,
-        "manifest",
-        "file or s3://BUCKET/KEY for a JSON line per object; ending in / : a new one per run",
-        metavar="FILE",
-    )
-    option(how, "dask", "copy on the workers of this Dask cluster", metavar="ADDRESS")
-    s3 = parser.add_argument_group("S3 and Cloud Storage")
-    option(s3, "storage-class", "storage class in S3", type=_storage_class, metavar="CLASS")
-    option(s3, "kms-key-id", "KMS key with which S3 encrypts what is written", metavar="KEY")
-    option(s3, "expected-bucket-owner", "AWS account that must own the bucket in S3", type=_account, metavar="ACCOUNT")
-    option(
-        s3,
-        "quota-project",
-        "Google Cloud project that pays for requests, for requester-pays buckets",
-        metavar="PROJECT",
-    )
-    who = parser.add_argument_group("who")
+    who = parser.add_argument_group("identity")
     option(who, "audience", "full name of the workload identity pool provider")
-    option(who, "service-account", "service account to impersonate; default: none", metavar="EMAIL")
+    option(who, "service-account", "service account to impersonate (default: none)", metavar="EMAIL")
     option(who, "config", "external_account file, in place of --audience", metavar="FILE")
-    where = parser.add_argument_group("where, for tests without a cloud")
-    option(where, "token-url", "another endpoint of Google's Security Token Service", metavar="URL")
-    option(where, "iam-credentials-endpoint", "another endpoint of the IAM Credentials API", metavar="URL")
-    option(where, "storage-endpoint", "another endpoint of Cloud Storage", metavar="URL")
-    shown = parser.add_argument_group("what is shown")
-    option(
-        shown, "log-format", "text or json, for standard error", "text", type=_one_of("text", "json"), metavar="FORMAT"
-    )
+    how = parser.add_argument_group("speed and memory")
+    option(how, "workers", "objects copied at once, in all (default: 16)", type=_count, metavar="N")
+    option(how, "processes", "worker processes (default: one per processor)", type=_count, metavar="N")
+    memory = "MiB of content in memory, in all (default: 512, or a quarter of the memory if that is less)"
+    option(how, "memory", memory, type=_count, metavar="MIB")
+    option(how, "dask", "copy on the workers of the Dask cluster with this address", metavar="ADDRESS")
+    long = parser.add_argument_group("long copies")
+    deadline = "end within this time, with exit code 75 if objects are left"
+    option(long, "deadline", deadline, type=_seconds, metavar="SECONDS")
+    checkpoint = "file or s3://BUCKET/KEY with the position from which the next run goes on"
+    option(long, "checkpoint", checkpoint, metavar="FILE")
+    manifest = "file or s3://BUCKET/KEY that gets a JSON line per object (a name that ends in /: a new file per run)"
+    option(long, "manifest", manifest, metavar="FILE")
+    s3 = parser.add_argument_group("S3 and Cloud Storage")
+    option(s3, "storage-class", "storage class of the objects written to S3", type=_storage_class, metavar="CLASS")
+    option(s3, "kms-key-id", "KMS key that S3 encrypts them with", metavar="KEY")
+    option(s3, "expected-bucket-owner", "AWS account that must own the S3 bucket", type=_account, metavar="ACCOUNT")
+    payer = "Google Cloud project that pays for requests to a requester-pays bucket"
+    option(s3, "quota-project", payer, metavar="PROJECT")
+    shown = parser.add_argument_group("output")
+    form = "form of the log on standard error: text or json (default: text)"
+    option(shown, "log-format", form, "text", type=_one_of("text", "json"), metavar="FORMAT")
+    level = "debug (a line per object), info, warning or error (failures only) (default: info)"
     levels = _one_of("debug", "info", "warning", "error")
-    option(
-        shown,
-        "log-level",
-        "debug: each object; info; warning; error: failures only",
-        "info",
-        type=levels,
-        metavar="LEVEL",
-    )
+    option(shown, "log-level", level, "info", type=levels, metavar="LEVEL")
     flag(shown, "no-progress", "show no progress bar, and no line per minute")
+    where = parser.add_argument_group("other endpoints, for tests without a cloud")
+    option(where, "token-url", "of Google's Security Token Service", metavar="URL")
+    option(where, "iam-credentials-endpoint", "of the IAM Credentials API", metavar="URL")
+    option(where, "storage-endpoint", "of Cloud Storage", metavar="URL")
     return parser
 
 

@@ -13,6 +13,7 @@ from copycat.errors import (
     ConditionError,
     CopyCatError,
     CopyError,
+    DeniedError,
     Failure,
     MissingError,
     SetupError,
@@ -50,10 +51,12 @@ _TRANSIENT = {"RequestTimeout", "IncompleteBody", "OperationAborted", "InternalE
 # What arrived is not what was sent.
 _DAMAGED = {"BadDigest", "XAmzContentChecksumMismatch", "XAmzContentSHA256Mismatch", "InvalidDigest"}
 _IDENTITY = {
+    "AuthorizationHeaderMalformed",
     "ExpiredToken",
     "ExpiredTokenException",
     "InvalidAccessKeyId",
     "InvalidClientTokenId",
+    "InvalidSecurity",
     "InvalidToken",
     "RequestTimeTooSkewed",
     "SignatureDoesNotMatch",
@@ -132,21 +135,25 @@ def _passing(status: int, code: str, said: str, response: Mapping[str, Any]) -> 
 def _lasting(settings: Settings, status: int, code: str, operation: str, said: str) -> CopyCatError:
     """Return what trying again does not help against."""
     bucket = f"bucket '{settings.destination}'"
+    of_the_bucket = operation.startswith("List") and operation != "ListParts"
     if operation not in _PERMISSIONS:  # botocore has asked another service for keys
         return SetupError(f"AWS gives no keys ({said})")
     if code in _IDENTITY:
         return SetupError(f"AWS rejected the keys ({said})")
-    if code in _SETTINGS or code.startswith("KMS."):
+    if code in _SETTINGS:
         return SetupError(f"S3 cannot write to {bucket} ({said})")
+    if code.startswith("KMS."):
+        return DeniedError(f"S3 cannot use the KMS key ({said})", code)
     if status == 403:
         permission = _PERMISSIONS.get(operation, operation)
         if settings.kms_key_id and permission == "s3:PutObject":
             permission += ", kms:GenerateDataKey or kms:Decrypt"
         if settings.expected_bucket_owner:
             bucket += f", or account {settings.expected_bucket_owner} does not own it"
-        return SetupError(f"S3 denied {permission} on {bucket} ({said})")
+        reason = f"S3 denied {permission} on {bucket} ({said})"
+        return SetupError(reason) if of_the_bucket else DeniedError(reason, permission)
     if code in _MISSING:
-        if operation.startswith("List") and operation != "ListParts":
+        if of_the_bucket:
             return SetupError(f"S3 has no {bucket} ({said})")
         return MissingError(f"it was deleted from S3 meanwhile ({said})")
     return CopyError(f"S3 rejected the request ({said})")

@@ -1,38 +1,32 @@
 """Google's side: lists a bucket, and reads objects of it as they are stored.
 
-The JSON API through google-auth's own transport: google-cloud-storage would use most of the time that a small object
-takes on objects of its own, and its retries know neither the end of a run nor a signal.
+Listings and metadata come by google-cloud-storage. Content does not: the library has no read of a generation as it is stored
+that gives its response's headers, looks at a signal between two pieces, and completes one that ended early; and its objects,
+sessions and checks take most of the time of a small object.
 """
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
 from urllib.parse import quote, urlencode
 
 import google_crc32c
 import urllib3
 from google.auth.transport.urllib3 import AuthorizedHttp, Request
 
-from copycat import timestamps
 from copycat.direct import DirectReply
 from copycat.direct_get import DirectGet
 from copycat.errors import StoppedError
 from copycat.google_connections import Reply, Way
-from copycat.google_errors import GoogleError, WrongGoogleAnswerError, judge
+from copycat.google_errors import GET, GoogleError, WrongGoogleAnswerError, judge
+from copycat.google_listing import Listing
 from copycat.objects import SourceObject
 from copycat.retrying import PATIENCE, Side
 from copycat.settings import Settings
 
 _ENDPOINT = "https://storage.googleapis.com"
-# What a copy needs; without a choice of fields, a page of a thousand objects is ten times as long.
-_FIELDS = (
-    "name,generation,metageneration,size,updated,crc32c,md5Hash,metadata,kmsKeyName,storageClass,"
-    "contentType,contentEncoding,contentLanguage,contentDisposition,cacheControl"
-)
 _PIECE = 1 << 18
 _TIMEOUT = urllib3.Timeout(connect=10, read=60)
 # "gzip": without it, Cloud Storage unpacks what is stored with gzip, and sends other bytes than it has a checksum of.
@@ -60,6 +54,7 @@ class CloudStorage:
         connected = way.connections(connections)
         self._http = AuthorizedHttp(credentials, http=connected)
         self._direct = DirectGet(endpoint, way, credentials, Request(connected), stop)
+        self._listing = Listing(settings, endpoint, connections)
         self._side = Side("Cloud Storage", partial(judge, settings), stop, connections, patience=patience)
 
     def page(self, prefix: str, after: str = "", token: str | None = None) -> tuple[list[SourceObject], str | None]:
@@ -78,11 +73,8 @@ class CloudStorage:
             OutageError: Cloud Storage did not answer for minutes.
             StoppedError: *stop* was set.
         """
-        query = {"prefix": prefix, "startOffset": after, "pageToken": token or "", "projection": "noAcl"}
-        query = {name: value for name, value in query.items() if value}
-        query["fields"] = f"nextPageToken,items({_FIELDS})"
-        found, following = self._side.call(lambda: self._list(query))
-        # `startOffset` includes the name itself.
+        found, following = self._side.call(lambda: self._listing.page(prefix, after, token))
+        # The listing begins with the name itself.
         return [each for each in found if each.name != after], following
 
     def describe(self, name: str, generation: int | None = None) -> SourceObject:
@@ -95,9 +87,7 @@ class CloudStorage:
         Raises:
             MissingError: There is no such object or generation.
         """
-        query = {"fields": _FIELDS, "projection": "noAcl"} | ({"generation": str(generation)} if generation else {})
-        url = f"{self._objects}/{quote(name, safe='')}"
-        return self._side.call(lambda: _object(self._json(url, query, "storage.objects.get")))
+        return self._side.call(lambda: self._listing.describe(name, generation))
 
     def read(self, source: SourceObject, start: int = 0, length: int | None = None) -> Content:
         """Read a generation, or a range of it, as it is stored. A read that ends early is completed.
@@ -115,13 +105,7 @@ class CloudStorage:
         """Close the connections."""
         self._direct.close()
         self._http.http.clear()
-
-    def _list(self, query: Mapping[str, str]) -> tuple[list[SourceObject], str | None]:
-        listed = self._json(self._objects, query, "storage.objects.list")
-        items = listed.get("items", [])
-        if not isinstance(items, list):
-            raise WrongGoogleAnswerError("Cloud Storage's listing has no list of objects")
-        return [_object(item) for item in items], listed.get("nextPageToken")
+        self._listing.close()
 
     def _fill(self, source: SourceObject, content: Content) -> None:
         """Read what is missing, or as much of it as one reply has."""
@@ -151,7 +135,7 @@ class CloudStorage:
         headers: Mapping[str, str],
         wanted: tuple[int, int] | None,
     ) -> None:
-        with self._open(url, headers, "storage.objects.get") as reply:
+        with self._open(url, headers) as reply:
             _check(reply, source, wanted)
             content.note_hashes(reply.headers)
             while content.missing:
@@ -162,27 +146,14 @@ class CloudStorage:
                     break
                 content.append(piece)
 
-    def _json(self, url: str, query: Mapping[str, str], permission: str) -> dict[str, Any]:
-        with self._open(f"{url}?{urlencode({**query, **self._project})}", _HEADERS, permission) as reply:
-            if reply.status != 200:
-                raise WrongGoogleAnswerError(f"Cloud Storage answered {reply.status} where it answers 200")
-            text = reply.read(decode_content=True)
-        try:
-            found = json.loads(text)
-        except ValueError as error:
-            raise WrongGoogleAnswerError(f"Cloud Storage's answer is not JSON: {error}") from error
-        if not isinstance(found, dict):
-            raise WrongGoogleAnswerError("Cloud Storage's answer is not a JSON object")
-        return found
-
-    def _open(self, url: str, headers: Mapping[str, str], permission: str) -> Reply:
+    def _open(self, url: str, headers: Mapping[str, str]) -> Reply:
         """Send a request. It follows no redirect, which would take the token elsewhere."""
         reply = self._http.urlopen(
             "GET", url, headers=headers, preload_content=False, redirect=False, retries=False, timeout=_TIMEOUT
         )
         if reply.status >= 300:
             with Reply(reply) as refused:
-                raise GoogleError(reply.status, reply.headers, refused.read(1 << 16, decode_content=True), permission)
+                raise GoogleError(reply.status, reply.headers, refused.read(1 << 16, decode_content=True), GET)
         return Reply(reply)
 
 
@@ -242,37 +213,3 @@ def _check(reply: Reply | DirectReply, source: SourceObject, wanted: tuple[int, 
     answered = reply.headers.get("content-range", "no range")
     if reply.status != 206 or answered != span:
         raise WrongGoogleAnswerError(f"Cloud Storage sent {answered} (HTTP {reply.status}), not {span}")
-
-
-def _object(item: Mapping[str, Any]) -> SourceObject:
-    """Read an object's resource.
-
-    Raises:
-        WrongGoogleAnswerError: It is not one.
-    """
-    try:
-        return _parsed(item)
-    except (KeyError, ValueError, TypeError, AttributeError) as error:
-        raise WrongGoogleAnswerError(
-            f"Cloud Storage described an object in a form that cannot be read: {error!r}"
-        ) from error
-
-
-def _parsed(item: Mapping[str, Any]) -> SourceObject:
-    return SourceObject(
-        name=item["name"],
-        generation=int(item["generation"]),
-        metageneration=int(item["metageneration"]),
-        size=int(item["size"]),
-        updated=timestamps.parse(item["updated"]),
-        crc32c=item.get("crc32c"),
-        md5=item.get("md5Hash"),
-        content_type=item.get("contentType"),
-        content_encoding=item.get("contentEncoding"),
-        content_language=item.get("contentLanguage"),
-        content_disposition=item.get("contentDisposition"),
-        cache_control=item.get("cacheControl"),
-        metadata=tuple((item.get("metadata") or {}).items()),
-        kms_key=item.get("kmsKeyName"),
-        storage_class=item.get("storageClass"),
-    )

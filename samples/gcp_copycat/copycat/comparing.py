@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 from copycat.compare import Decision, decide_with_head
-from copycat.errors import CopyCatError, OutageError, SetupError, StoppedError
+from copycat.errors import CopyCatError, DeniedError, OutageError, SetupError, StoppedError
 from copycat.objects import Outcome, Result, Task
 from copycat.s3 import S3
 from copycat.settings import Settings
@@ -52,4 +52,5 @@ class Comparer:
             seconds=time.monotonic() - start,
             transient=transient,
             configuration=isinstance(error, SetupError),
+            denied=error.permission if isinstance(error, DeniedError) else None,
         )

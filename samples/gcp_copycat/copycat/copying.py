@@ -16,6 +16,7 @@ from copycat.errors import (
     ConditionError,
     CopyCatError,
     CopyError,
+    DeniedError,
     MissingError,
     OutageError,
     SetupError,
@@ -112,6 +113,7 @@ class Copier:
             seconds=time.monotonic() - started,
             transient=isinstance(error, (OutageError, StoppedError)),
             configuration=isinstance(error, SetupError),
+            denied=error.permission if isinstance(error, DeniedError) else None,
         )
 
     def close(self) -> None:

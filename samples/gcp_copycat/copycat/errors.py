@@ -25,6 +25,19 @@ class MissingError(CopyError):
     """The object, its generation or the upload is not there (any more)."""
 
 
+class DeniedError(CopyError):
+    """A permission is missing: for this object, which may have an ACL or a key of its own, or for all of them.
+
+    Args:
+        message: one sentence.
+        permission: what is missing.
+    """
+
+    def __init__(self, message: str, permission: str) -> None:
+        super().__init__(message)
+        self.permission = permission
+
+
 class ConditionError(CopyError):
     """S3's object is not the one that was seen before: another program has written it meanwhile."""
 
@@ -34,7 +47,7 @@ class WrongAnswerError(CopyError):
 
 
 class SetupError(CopyCatError):
-    """A bucket, a permission or an identity is missing: exit code 2."""
+    """A bucket, an identity or a permission for the bucket is missing: exit code 2."""
 
 
 class OutageError(CopyCatError):

@@ -6,12 +6,14 @@ import json
 import ssl
 from collections.abc import Mapping
 
+import requests
 import urllib3
 from google.auth.exceptions import GoogleAuthError, TransportError
 
 from copycat.errors import (
     TRIES_FOR_WRONG_ANSWERS,
     CopyError,
+    DeniedError,
     Failure,
     MissingError,
     SetupError,
@@ -24,6 +26,8 @@ from copycat.errors import (
 from copycat.settings import Settings
 from google_auth_botocore import ConfigurationError, FederationError
 
+# https://cloud.google.com/storage/docs/access-control/iam-permissions
+LIST, GET = "storage.objects.list", "storage.objects.get"
 _RATE_LIMITS = {"rateLimitExceeded", "userRateLimitExceeded", "quotaExceeded", "slowDown"}
 
 
@@ -59,7 +63,10 @@ def judge(settings: Settings, error: Exception) -> Failure | None:
         transient = error.retryable or isinstance(error, TransportError)
         said = one_line(error) if isinstance(error, (FederationError, ConfigurationError)) else sentence(error)
         return Failure(CopyError(said) if transient else SetupError(said), transient=transient)
-    if isinstance(error, (urllib3.exceptions.HTTPError, ssl.SSLError, ConnectionError, TimeoutError)):
+    if isinstance(error, requests.RequestException) and isinstance(error, ValueError):
+        return Failure(SetupError(f"--storage-endpoint is invalid: {sentence(error)}"))
+    silent = (urllib3.exceptions.HTTPError, requests.RequestException, ssl.SSLError, ConnectionError, TimeoutError)
+    if isinstance(error, silent):
         if any(isinstance(each, ssl.SSLCertVerificationError) for each in chain(error)):
             return Failure(SetupError(f"Cloud Storage's certificate is not trusted: {sentence(error)}"))
         return Failure(CopyError(f"Cloud Storage did not answer: {sentence(error)}"), transient=True)
@@ -86,9 +93,11 @@ def _of_an_answer(settings: Settings, error: GoogleError) -> Failure:
         return Failure(SetupError(f"In Cloud Storage, {bucket} requires --quota-project: the requester pays ({said})"))
     if status == 403:
         hint = " or serviceusage.services.use on the quota project" if settings.quota_project else ""
-        return Failure(SetupError(f"Cloud Storage denied {error.permission} on {bucket}{hint} ({said})"))
+        reason = f"Cloud Storage denied {error.permission} on {bucket}{hint} ({said})"
+        of_the_bucket = error.permission == LIST
+        return Failure(SetupError(reason) if of_the_bucket else DeniedError(reason, error.permission))
     if status == 404:
-        if error.permission == "storage.objects.list" or "bucket does not exist" in error.message:
+        if error.permission == LIST or "bucket does not exist" in error.message:
             return Failure(SetupError(f"Cloud Storage has no {bucket} ({said})"))
         return Failure(MissingError("it was deleted or replaced after it had been listed"))
     if "customer" in error.reason.lower() and "encrypt" in error.reason.lower():

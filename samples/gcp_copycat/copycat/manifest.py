@@ -64,6 +64,8 @@ class Earlier:
                 self._lines.write(line + b"\n")
                 lines += 1
         self.complete = lines == position.objects
+        if not self.complete:  # nothing will drain it
+            self._lines.close()
 
     def drain(self) -> Iterator[bytes]:
         """Yield the lines, once."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
-import datetime as dt
 import threading
 from collections.abc import Callable
 from typing import Protocol
@@ -198,25 +197,6 @@ def part_size(size: int) -> int:
 def count(size: int) -> int:
     """Return the number of parts."""
     return -(-size // part_size(size))
-
-
-def sweep(s3: S3, prefix: str, started: dt.datetime) -> int:
-    """Abort the uploads that killed runs have left behind; return how many.
-
-    Call it after a run without failures: S3 then has all that was listed, so that an older upload serves nothing, and its
-    condition no longer holds. Uploads of objects that S3 does not have stay for the lifecycle rule.
-
-    Args:
-        s3: the destination.
-        prefix: of the keys.
-        started: when the run began.
-    """
-    aborted = 0
-    for upload in s3.uploads(prefix):
-        if upload.initiated < started and s3.head(upload.key) is not None:
-            s3.abort(upload.key, upload.upload_id)
-            aborted += 1
-    return aborted
 
 
 def _length(size: int, number: int) -> int:

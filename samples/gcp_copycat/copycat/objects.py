@@ -104,7 +104,8 @@ class Result:
         etag: entity tag of the object in S3, without quotation marks; None: it is not known.
         seconds: how long it took.
         transient: an outage or the end of the run kept it from being tried to the end.
-        configuration: a missing permission, identity or bucket is the cause, and other objects will fail too.
+        configuration: a missing identity, bucket or permission for it is the cause, and other objects will fail too.
+        denied: the permission that is missing, for this object or for all; None: none is.
     """
 
     name: str
@@ -119,3 +120,4 @@ class Result:
     seconds: float = 0.0
     transient: bool = False
     configuration: bool = False
+    denied: str | None = None

@@ -6,13 +6,15 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Any
 
 from copycat import listing
 from copycat.checkpoint import Frontier, Position
 from copycat.compare import Decision, decide
-from copycat.errors import OutageError, SetupError, StoppedError
+from copycat.denials import Denials
+from copycat.endings import DONE, FAILED, LATER, WRONG, Ended, Stopper
+from copycat.errors import CopyError, OutageError, SetupError, StoppedError, WrongAnswerError
 from copycat.manifest import entry
 from copycat.objects import Outcome, Result, SourceObject, Task
 from copycat.places import PlaceError
@@ -20,65 +22,14 @@ from copycat.progress import Log, Progress
 from copycat.records import Records
 from copycat.settings import Options, Settings
 from copycat.summary import Summary
+from copycat.sweeping import sweep_up
 from copycat.workers import Threads, Workers
 from google_auth_botocore import ConfigurationError, FederationError
 
-DONE, FAILED, WRONG, LATER = 0, 1, 2, 75
 _POLL = 0.2
 _SAVE_EVERY = 10.0
-# After a signal: time for what is under way to be given up, and for the manifest and the checkpoint to be written.
-_GRACE, _SAVING = 5.0, 2.5
 # Without a signal, S3 may be away meanwhile.
 _PATIENT_SAVING = 120.0
-
-
-class Stopper:
-    """Why a run is to end early: a signal, or its deadline.
-
-    Args:
-        seconds: until the deadline; None: there is none.
-        clock: returns seconds.
-
-    Attributes:
-        signal: the number of the signal that has come; 0: none.
-    """
-
-    def __init__(self, seconds: float | None = None, clock: Callable[[], float] = time.monotonic) -> None:
-        self.signal = 0
-        self._clock = clock
-        # Ending takes a part of the time that there is.
-        self._reserve = None if seconds is None else min(_GRACE + _SAVING, max(1.0, seconds / 5))
-        self._end = None if seconds is None else clock() + seconds
-
-    def reason(self) -> tuple[int, str] | None:
-        """Return the exit code and the message, if the run is to end."""
-        if self.signal:
-            return 128 + self.signal, "interrupted; what is there will be skipped the next time"
-        if self._end is not None and self._reserve is not None and self._clock() >= self._end - self._reserve:
-            return LATER, "the deadline has come; start it again, and it goes on where it was"
-        return None
-
-    def seconds_to_end(self) -> tuple[float, float]:
-        """Return how long the workers, and how long manifest and checkpoint may take."""
-        left = _GRACE + _SAVING
-        if self._end is not None and not self.signal:
-            left = min(left, max(0.5, self._end - self._clock() - 0.1))
-        return left * _GRACE / (_GRACE + _SAVING), left * _SAVING / (_GRACE + _SAVING)
-
-
-@dataclass(frozen=True)
-class Ended:
-    """How a run has ended.
-
-    Attributes:
-        code: the exit code.
-        message: why it was cut short, or what was wrong; None: nothing.
-        summary: what happened to the objects.
-    """
-
-    code: int
-    message: str | None
-    summary: Summary
 
 
 def run(settings: Settings, options: Options, stopper: Stopper, log: Log) -> Ended:
@@ -108,19 +59,27 @@ class _Run:
         self._frontier = Frontier(records.start)
         self._filter = listing.Filter.of(options)
         self._names = 0
+        self._started = datetime.now(timezone.utc)
         self._stop = threading.Event()
         self._workers: Workers | None = None
         self._end: tuple[int, str] | None = None
+        self._denials = Denials()
+        # Failures that are not logged before it is known whether one cause ends the run.
+        self._held: list[dict[str, Any]] = []
 
     def run(self) -> Ended:
         complete = False
         try:
             complete = self._copy_all()
+            if complete and not self._settings.dry_run:
+                self._sweep()
         except StoppedError:
             pass
         except OutageError as error:
             self._end_with(LATER, f"{error} Start it again later, and it goes on where it was.")
-        except (SetupError, FederationError, ConfigurationError) as error:
+        except WrongAnswerError as error:
+            self._end_with(LATER, f"{error} Start it again later, and it goes on where it was.")
+        except (SetupError, CopyError, FederationError, ConfigurationError) as error:
             self._end_with(WRONG, str(error))
         except Exception as error:  # noqa: BLE001 - whatever it is, what was done is noted, and the message says so
             self._end_with(FAILED, f"unexpected {type(error).__name__}: {error}")
@@ -161,6 +120,13 @@ class _Run:
                 full = not self._workers.has_room()
                 for done in self._workers.collect(_POLL if full or not page else 0):
                     self._note(done.number, done.task.source, done.result)
+
+    def _sweep(self) -> None:
+        """Abort the uploads that earlier runs have left behind. All objects have ended."""
+        started = None if self._summary.objects[Outcome.FAILED] else self._started
+        sweep_up(self._settings, started, self._stop, self._stopper, self._log)
+        if self._stopper.signal:
+            self._end = self._stopper.reason()
 
     def _chosen(self, source: SourceObject) -> bool:
         """Called by the thread that lists."""
@@ -215,12 +181,27 @@ class _Run:
             self._end_with(code, f"{result.reason}{later}")
         self._frontier.end(number, there=not failed)
         self._summary.add(result)
-        # What ends the run is named once, at its end.
-        level = logging.ERROR if failed and not (result.transient or result.configuration) else logging.DEBUG
+        self._denials.note(result)
+        level = logging.ERROR if failed else logging.DEBUG
+        if result.transient or result.configuration:
+            level = logging.DEBUG  # what ends the run is named once, at its end
         if self._log.has(level) or self._records.has_manifest:
             found = entry(source, result, dry_run=self._settings.dry_run)
-            self._log.object(found, level)
             self._records.add(found)
+            if result.denied is not None:
+                self._held.append(found)
+            else:
+                self._log.object(found, level)
+        denied = self._denials.verdict(complete=False)
+        if denied:
+            self._end_with(WRONG, denied)
+        elif not self._denials.undecided:
+            self._log_held(logging.ERROR)
+
+    def _log_held(self, level: int) -> None:
+        for found in self._held:
+            self._log.object(found, level)
+        self._held.clear()
 
     def _end_with(self, code: int, message: str) -> None:
         if self._end is None:
@@ -229,6 +210,10 @@ class _Run:
                 self._workers.stop()
 
     def _ended(self) -> Ended:
+        denied = self._denials.verdict(complete=not self._end)
+        if denied and not self._end:
+            self._end = WRONG, denied
+        self._log_held(logging.DEBUG if denied else logging.ERROR)
         code, message = self._end or (DONE, None)
         if not self._end and self._summary.objects[Outcome.FAILED]:
             code = FAILED

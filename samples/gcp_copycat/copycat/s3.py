@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
+from urllib.parse import unquote_plus
 
 from copycat import checksums, metadata
 from copycat.aws_errors import WrongS3AnswerError, judge
 from copycat.compare import Head
 from copycat.direct_put import DirectPut
-from copycat.errors import MissingError
+from copycat.errors import CopyError, MissingError
 from copycat.objects import DestinationObject
 from copycat.retrying import PATIENCE, Side
 from copycat.s3_client import s3_client
@@ -105,6 +106,10 @@ class S3:
             return self._call(lambda: _head(self._client.head_object(**self._bucket, Key=key, ChecksumMode="ENABLED")))
         except MissingError:
             return None
+        except CopyError:
+            # No body says why. If it is the keys, that ends the run, and an answer with a body tells.
+            self.page(key)
+            raise
 
     def put(self, key: str, content: bytearray, crc: int, described: Mapping[str, Any], etag: str | None) -> Head:
         """Write an object with one request.
@@ -182,16 +187,19 @@ class S3:
 
     def uploads(self, prefix: str) -> Iterator[Upload]:
         """List the unfinished uploads whose keys begin with a prefix, page by page."""
-        position: dict[str, str] = {}
+        # Without an encoding, no XML can hold a key with control characters.
+        query = {**self._bucket, "Prefix": prefix, "EncodingType": "url"}
         while True:
-            reply = self._call(partial(self._client.list_multipart_uploads, **self._bucket, Prefix=prefix, **position))
+            reply = self._call(partial(self._client.list_multipart_uploads, **query))
+            decoded = unquote_plus if reply.get("EncodingType") == "url" else str
             for each in reply.get("Uploads", ()):
+                key = decoded(each["Key"])
                 of_our_kind = (each.get("ChecksumAlgorithm"), each.get("ChecksumType")) == ("CRC32C", "FULL_OBJECT")
-                if of_our_kind and each["Key"].startswith(prefix):
-                    yield Upload(each["Key"], each["UploadId"], each["Initiated"], each.get("StorageClass", "STANDARD"))
+                if of_our_kind and key.startswith(prefix):
+                    yield Upload(key, each["UploadId"], each["Initiated"], each.get("StorageClass", "STANDARD"))
             if not reply.get("IsTruncated"):
                 return
-            position = {"KeyMarker": reply["NextKeyMarker"], "UploadIdMarker": reply["NextUploadIdMarker"]}
+            query |= {"KeyMarker": decoded(reply["NextKeyMarker"]), "UploadIdMarker": reply["NextUploadIdMarker"]}
 
     def parts(self, key: str, upload_id: str) -> dict[int, Part]:
         """List the parts of an upload for which S3 has a CRC32C, by their numbers."""

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
+import re
 from typing import Any
 
+import botocore.loaders
 import botocore.session
 from botocore.config import Config
 
@@ -12,11 +15,17 @@ from copycat import timestamps
 
 # Asking for permission before the body saves nothing with a small one, and costs a round trip.
 _WITHOUT_EXPECT = 1 << 16
+# References to characters, and the UTF-8 of those that XML 1.0 does not have.
+_CHARACTERS = re.compile(
+    rb"&#(?:[xX]([0-9a-fA-F]+)|([0-9]+));|[\x00-\x08\x0b\x0c\x0e-\x1f]|\xed[\xa0-\xbf].|\xef\xbf[\xbe\xbf]", re.DOTALL
+)
 
 
 def s3_client(connections: int) -> tuple[Any, Any]:
     """Return a client with AWS keys from botocore's own chain, and its session."""
     session = botocore.session.Session()
+    # Reading botocore's description of S3 takes most of the time of a new client. A run makes several.
+    session.register_component("data_loader", _loader(session.get_config_variable("data_path")))
     # dateutil, botocore's own choice, takes most of the time of a listing.
     session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_timestamp)
     config = Config(
@@ -31,13 +40,39 @@ def s3_client(connections: int) -> tuple[Any, Any]:
         response_checksum_validation="when_required",
     )
     client = session.create_client("s3", config=config)
+    # Under this name it is called before botocore's own handler for answers with status 200, which reads the XML.
+    client.meta.events.register_first("before-parse.*.*", _with_valid_xml)
     client.meta.events.register_last("before-call.s3.PutObject", _without_expect)
     return client, session
+
+
+@functools.lru_cache
+def _loader(data_path: str | None) -> botocore.loaders.Loader:
+    return botocore.loaders.create_loader(data_path)
 
 
 def _without_expect(params: dict[str, Any], **_: Any) -> None:
     if len(params["body"]) <= _WITHOUT_EXPECT:
         params["headers"].pop("Expect", None)
+
+
+def _with_valid_xml(response_dict: dict[str, Any], **_: Any) -> None:
+    """Replace the characters that XML 1.0 lacks, for which no parser takes an answer.
+
+    Keys may have them, and S3 repeats a key in its answers about uploads. Nothing reads it there: the keys of listings are
+    percent-encoded.
+    """
+    body = response_dict["body"]
+    if isinstance(body, bytes):
+        response_dict["body"] = _CHARACTERS.sub(_valid, body)
+
+
+def _valid(found: re.Match[bytes]) -> bytes:
+    if found[1] is None and found[2] is None:
+        return b"?"
+    number = int(found[1], 16) if found[1] else int(found[2])
+    exists = number in {9, 10, 13} or 32 <= number < 0xD800 or 0xE000 <= number < 0xFFFE or 0x10000 <= number < 0x110000
+    return found[0] if exists else b"?"
 
 
 def _timestamp(text: str) -> dt.datetime:

@@ -12,7 +12,7 @@ from copycat.errors import CopyError, MissingError, SetupError, StoppedError, Wr
 from google_crc32c import value
 
 from samples.gcp_copycat.conftest import Clouds
-from samples.gcp_copycat.proxy import Act, Reply, answers, changes, hang_up
+from samples.gcp_copycat.proxy import Act, Forward, Reply, Request, answers, changes, hang_up
 
 _CONTENT = bytes(range(256)) * 3000
 
@@ -223,3 +223,50 @@ def test_a_proxy_and_certificates_of_the_environment_are_used(clouds: Clouds, mo
 
     with pytest.raises(CopyError, match="through the proxy"):
         side.read(source)
+
+
+def test_nothing_else_is_asked_of_cloud_storage(clouds: Clouds) -> None:
+    """google-cloud-storage's newer versions ask for the bucket, too, unless they are told not to."""
+    clouds.put("object", b"x")
+    clouds.google.clear()
+    side = CloudStorage(clouds.settings, clouds.stop)
+
+    side.page("")
+    side.describe("object")
+    # A thread of the library's would ask once it is alone.
+    assert [thread.name for thread in threading.enumerate() if "_fetch_background" in thread.name] == []
+
+    assert [request.path.partition("?")[0].rpartition("/")[2] for request in clouds.google.requests] == ["o", "object"]
+
+
+def test_the_library_does_not_try_again_by_itself(clouds: Clouds) -> None:
+    """A stop ends a listing that fails, at once."""
+    stop = threading.Event()
+    side = CloudStorage(clouds.settings, stop)
+
+    def busy(request: Request, forward: Forward) -> Reply:
+        stop.set()
+        return Reply(503)
+
+    clouds.google.on("GET", "/o", busy)
+    for call in (lambda: side.page(""), lambda: side.describe("object")):
+        stop.clear()
+        clouds.google.requests.clear()
+        with pytest.raises(StoppedError):
+            call()
+        assert len(clouds.google.requests) == 1
+
+
+def test_an_endpoint_that_is_no_url_is_a_wrong_setting(clouds: Clouds) -> None:
+    clouds.set(storage_endpoint="nonsense")
+
+    with pytest.raises(SetupError, match="--storage-endpoint is invalid"):
+        CloudStorage(clouds.settings, clouds.stop, patience=5).page("")
+
+
+def test_an_object_that_is_not_there_is_told_from_a_bucket_that_is_not(clouds: Clouds, side: CloudStorage) -> None:
+    with pytest.raises(MissingError):
+        side.describe("nothing")
+    clouds.google.on("GET", "/o/nothing", _error(404, "The specified bucket does not exist."))
+    with pytest.raises(SetupError):
+        side.describe("nothing")

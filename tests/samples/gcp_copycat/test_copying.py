@@ -97,7 +97,7 @@ def test_an_object_without_any_checksum_fails_with_a_sentence(clouds: Clouds) ->
     def change(reply: Reply) -> None:
         reply.body = reply.body.replace(b"crc32c", b"nothing")
 
-    clouds.google.on("GET", "fields=", changes(change))
+    clouds.google.when(lambda request: "/o/object" in request.path and "alt=media" not in request.path, changes(change))
     clouds.google.on("GET", "alt=media", changes(lambda reply: reply.headers.pop("x-goog-hash", None)))
     result = clouds.copy(source)
 
@@ -331,13 +331,11 @@ def _denied(status: int, code: str) -> Act:
 @pytest.mark.parametrize(
     ("act", "words"),
     [
-        (_denied(403, "AccessDenied"), "S3 denied s3:PutObject on bucket 'to-"),
         (_denied(404, "NoSuchBucket"), "S3 cannot write to bucket 'to-"),
         (_denied(400, "ExpiredToken"), "AWS rejected the keys"),
         (_denied(400, "InvalidStorageClass"), "S3 cannot write to bucket 'to-"),
-        (_denied(400, "KMS.DisabledException"), "S3 cannot write to bucket 'to-"),
     ],
-    ids=["permission", "bucket", "keys", "storage class", "KMS key"],
+    ids=["bucket", "keys", "storage class"],
 )
 def test_what_no_object_can_be_copied_without_is_marked_so(clouds: Clouds, act: Act, words: str) -> None:
     source = clouds.put("object", b"hello")
@@ -346,6 +344,24 @@ def test_what_no_object_can_be_copied_without_is_marked_so(clouds: Clouds, act: 
     result = clouds.copy(source)
 
     assert (result.outcome, result.configuration, result.transient) == (_FAILED, True, False)
+    assert words in str(result.reason)
+
+
+@pytest.mark.parametrize(
+    ("act", "denied", "words"),
+    [
+        (_denied(403, "AccessDenied"), "s3:PutObject", "S3 denied s3:PutObject on bucket 'to-"),
+        (_denied(400, "KMS.DisabledException"), "KMS.DisabledException", "S3 cannot use the KMS key"),
+    ],
+    ids=["permission", "KMS key"],
+)
+def test_what_one_object_may_lack_alone_is_named(clouds: Clouds, act: Act, denied: str, words: str) -> None:
+    source = clouds.put("object", b"hello")
+    clouds.aws.on("PUT", "/object", act)
+
+    result = clouds.copy(source)
+
+    assert (result.outcome, result.configuration, result.denied) == (_FAILED, False, denied)
     assert words in str(result.reason)
 
 

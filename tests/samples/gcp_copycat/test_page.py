@@ -8,7 +8,7 @@ import signal
 from collections.abc import Iterator
 
 import pytest
-from copycat import arguments, machine, manifest, metadata, multipart, run
+from copycat import arguments, endings, machine, manifest, metadata, multipart
 from copycat.objects import Outcome, Result, SourceObject
 
 from samples.conftest import SAMPLE, blocks, commands
@@ -55,7 +55,14 @@ def test_the_page_has_every_field_of_the_manifest() -> None:
 
 def test_the_page_has_every_exit_code() -> None:
     codes = {int(code) for row in rows("exit code") for code in re.findall(r"\d+", row[0])}
-    assert codes == {run.DONE, run.FAILED, run.WRONG, run.LATER, 128 + signal.SIGINT, 128 + signal.SIGTERM}
+    assert codes == {
+        endings.DONE,
+        endings.FAILED,
+        endings.WRONG,
+        endings.LATER,
+        128 + signal.SIGINT,
+        128 + signal.SIGTERM,
+    }
 
 
 def test_the_page_has_every_outcome() -> None:

@@ -14,12 +14,12 @@ from copycat import machine
 from copycat.arguments import STORAGE_CLASSES, parse
 from copycat.checkpoint import Frontier, Position
 from copycat.dispatch import Dispatcher
+from copycat.endings import Stopper
 from copycat.errors import OutageError
 from copycat.listing import Ahead, Destination, Filter, merged, pages
 from copycat.objects import DestinationObject, Outcome, Result, SourceObject, Task
 from copycat.places import PlaceError
 from copycat.progress import Log, Progress
-from copycat.run import Stopper
 from copycat.saving import Saver
 from copycat.settings import Options, Settings
 from copycat.summary import Summary, size_text
@@ -226,7 +226,7 @@ class TestArguments:
     )  # fmt: skip
     def test_what_is_wrong_is_named(self, arguments: list[str]) -> None:
         with pytest.raises(ConfigurationError):
-            parse(arguments, NEEDED, raises=True)
+            parse(arguments, NEEDED)
 
     def test_flags_and_lists_come_from_the_environment_too(self) -> None:
         variables = {"DRY_RUN": "1", "CHECK_METADATA": "no", "EXCLUDE": "a,b", "MAX_AGE": "2w", "NO_PROGRESS": "true"}
@@ -236,7 +236,7 @@ class TestArguments:
         assert (options.exclude, options.max_age) == (("x,y",), timedelta(weeks=2))
         assert parse([], environment)[1].exclude == ("a", "b")
         with pytest.raises(ConfigurationError, match="GCP_COPYCAT_DRY_RUN is 'maybe'"):
-            parse([], NEEDED | {"GCP_COPYCAT_DRY_RUN": "maybe"}, raises=True)
+            parse([], NEEDED | {"GCP_COPYCAT_DRY_RUN": "maybe"})
 
     def test_s3_knows_the_storage_classes(self) -> None:
         shape = botocore.session.Session().get_service_model("s3").shape_for("StorageClass")

@@ -369,6 +369,7 @@ def test_a_machine_gets_a_json_line_for_each_object(copycat: Copycat) -> None:
     assert (summary["event"], summary["copied"]["objects"], summary["exit_code"]) == ("summary", 1, code)
 
 
+@pytest.mark.slow
 def test_every_failure_has_its_name(copycat: Copycat, google: Proxy) -> None:
     contents = fill(copycat, 105)
     google.on("GET", "alt=media", answers(404))

@@ -12,6 +12,7 @@ from copycat import aws_errors, google_errors
 from copycat.errors import (
     ConditionError,
     CopyError,
+    DeniedError,
     MissingError,
     SetupError,
     WrongAnswerError,
@@ -82,6 +83,19 @@ def test_head_tells_what_is_not_there(side: S3) -> None:
     assert (head.size, head.origin) == (5, None)
 
 
+@pytest.mark.parametrize("status", [400, 403])
+def test_head_which_gives_no_reason_asks_whether_it_is_the_keys(clouds: Clouds, side: S3, status: int) -> None:
+    """S3 answers HEAD without a body. The keys are everybody's trouble, and a permission may be this object's."""
+    clouds.aws.on("HEAD", "/a", answers(status))
+    with pytest.raises(CopyError, match=f"HeadObject, HTTP {status}, "):
+        side.head("a")
+
+    expired = b"<Error><Code>ExpiredToken</Code><Message>The provided token has expired.</Message></Error>"
+    clouds.aws.on("GET", "list-type=2", answers(400, expired))
+    with pytest.raises(SetupError, match=r"AWS rejected the keys .*The provided token has expired"):
+        side.head("a")
+
+
 def _error(code: str, status: int, operation: str = "PutObject") -> exceptions.ClientError:
     response: Any = {"Error": {"Code": code, "Message": "said"}, "ResponseMetadata": {"HTTPStatusCode": status}}
     return exceptions.ClientError(response, operation)
@@ -101,6 +115,9 @@ def _error(code: str, status: int, operation: str = "PutObject") -> exceptions.C
         (_error("ConditionalRequestConflict", 409), ConditionError, False, False),
         (_error("NoSuchKey", 404), MissingError, False, False),
         (_error("NoSuchUpload", 404, "UploadPart"), MissingError, False, False),
+        (_error("AccessDenied", 403), DeniedError, False, False),
+        (_error("AccessDenied", 403, "ListObjectsV2"), SetupError, False, False),
+        (_error("KMS.DisabledException", 400), DeniedError, False, False),
         (_error("NoSuchBucket", 404), SetupError, False, False),
         (_error("ExpiredToken", 400), SetupError, False, False),
         (_error("RequestTimeTooSkewed", 403), SetupError, False, False),
@@ -127,9 +144,11 @@ def test_the_errors_of_aws_are_told_apart(
     assert (failure.transient, failure.throttled) == (transient, throttled)
 
 
-def _google(status: int, message: str, reason: str = "") -> google_errors.GoogleError:
+def _google(
+    status: int, message: str, reason: str = "", permission: str = "storage.objects.get"
+) -> google_errors.GoogleError:
     body = f'{{"error": {{"message": "{message}", "errors": [{{"reason": "{reason}"}}]}}}}'.encode()
-    return google_errors.GoogleError(status, {}, body, "storage.objects.get")
+    return google_errors.GoogleError(status, {}, body, permission)
 
 
 @pytest.mark.parametrize(
@@ -143,7 +162,8 @@ def _google(status: int, message: str, reason: str = "") -> google_errors.Google
         (_google(404, "The specified bucket does not exist."), SetupError, False, False),
         (_google(400, "x", "resourceIsEncryptedWithCustomerEncryptionKey"), CopyError, False, False),
         (_google(400, "odd"), CopyError, False, False),
-        (_google(403, "no"), SetupError, False, False),
+        (_google(403, "no"), DeniedError, False, False),
+        (_google(403, "no list", permission="storage.objects.list"), SetupError, False, False),
         (FederationError("no"), SetupError, False, False),
         (ConfigurationError("no"), SetupError, False, False),
         (TransientFederationError("away"), CopyError, True, False),

@@ -1,0 +1,82 @@
+"""Copies to the strict stand-in for S3, whose answers have what moto's lack."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+from copycat.objects import Outcome
+from copycat.s3 import S3
+
+from samples.gcp_copycat.conftest import Clouds
+from samples.gcp_copycat.s3_standin import S3Fault, S3Standin
+
+_LARGE = hashlib.shake_128(b"large").digest((16 << 20) + 1)
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Wait for a condition."""
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+@pytest.fixture(name="s3")
+def _s3(clouds: Clouds, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Standin]:
+    with S3Standin() as s3:
+        s3.checks_signatures = False  # the keys are those of the sandbox
+        s3.create_bucket(clouds.settings.destination)
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", s3.url)
+        yield s3
+        clouds.close()
+
+
+@pytest.mark.parametrize("name", ["a\x01b", "a\x1fb\uffffc", "a b+c%41&<ü😀"], ids=ascii)
+def test_a_large_object_arrives_under_a_name_that_xml_cannot_hold(clouds: Clouds, s3: S3Standin, name: str) -> None:
+    """The answers about uploads repeat the key."""
+    source = clouds.put(name, _LARGE)
+
+    result = clouds.copy(source)
+
+    assert (result.outcome, result.reason) == (Outcome.COPIED, None)
+    assert s3.contents(clouds.settings.destination) == {name: _LARGE}
+    assert s3.buckets[clouds.settings.destination].uploads == {}
+    assert clouds.copy(source).outcome is Outcome.SKIPPED
+
+
+def test_an_upload_under_a_name_that_xml_cannot_hold_is_resumed(clouds: Clouds, s3: S3Standin) -> None:
+    source = clouds.put("a\x01b", _LARGE)
+    uploads = s3.buckets[clouds.settings.destination].uploads
+
+    def stop_at_the_last_part(described: str) -> None:
+        if described.endswith(" 3"):
+            [upload] = uploads.values()
+            until(lambda: upload.parts.keys() == {1, 2})
+            clouds.stop.set()
+
+    s3.on_request = stop_at_the_last_part
+    s3.fail("UploadPart* 3", S3Fault(503))
+    assert clouds.copy(source).transient
+    s3.on_request = None
+    clouds.close()
+    clouds.stop.clear()
+
+    result = clouds.copy(source)
+
+    assert (result.outcome, result.sent) == (Outcome.COPIED, 1)
+    assert s3.count("CreateMultipartUpload") == 1
+    assert s3.contents(clouds.settings.destination) == {"a\x01b": _LARGE}
+
+
+def test_unfinished_uploads_are_listed_page_by_page_whatever_their_names(clouds: Clouds, s3: S3Standin) -> None:
+    names = sorted(["a", "a\x01", "a b", "a+b", "a%20b", "ü", "😀"])
+    side = S3(clouds.settings, clouds.stop, patience=20)
+    for name in names:
+        side.create(name, {})
+    s3.page_size = 2
+
+    assert [upload.key for upload in side.uploads("")] == names
+    assert [upload.key for upload in side.uploads("a ")] == ["a b"]

@@ -1,0 +1,128 @@
+"""copycat.sweeping: after a complete run, no unfinished upload of an earlier one is left."""
+
+from __future__ import annotations
+
+import datetime as dt
+import threading
+from collections.abc import Iterator
+
+import pytest
+from copycat.endings import DONE, FAILED, Ended, Stopper
+from copycat.objects import Outcome
+from copycat.progress import Log
+from copycat.run import run
+from copycat.s3 import S3
+from copycat.settings import Options
+from copycat.sweeping import sweep
+
+from samples.gcp_copycat.conftest import Clouds
+from samples.gcp_copycat.proxy import answers
+from samples.gcp_copycat.s3_standin import S3Fault, S3Standin
+
+_CONTENT = b"x" * (9 << 20)
+_HOUR = dt.timedelta(hours=1)
+
+
+@pytest.fixture(name="s3")
+def _s3(clouds: Clouds, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Standin]:
+    with S3Standin() as s3:
+        s3.checks_signatures = False  # the keys are those of the sandbox
+        s3.create_bucket(clouds.settings.destination)
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", s3.url)
+        yield s3
+        clouds.close()
+
+
+def _uploads(clouds: Clouds, s3: S3Standin) -> list[str]:
+    return sorted(upload.key for upload in s3.buckets[clouds.settings.destination].uploads.values())
+
+
+def _run(clouds: Clouds) -> Ended:
+    return run(clouds.settings, Options(progress=False), Stopper(), Log(Options()))
+
+
+def test_what_killed_runs_left_behind_is_gone_after_a_run(clouds: Clouds, s3: S3Standin) -> None:
+    """Of an object that S3 has meanwhile; that of another program and that of another job stay."""
+    clouds.put("large", _CONTENT)
+    assert _run(clouds).code == DONE
+    side = S3(clouds.settings, clouds.stop, patience=20)
+    for key in ("large", "large", "job/of another"):
+        side.create(key, {})
+    s3.buckets[clouds.settings.destination].put("foreign", b"x", {}, 0)
+    side._client.create_multipart_upload(Bucket=clouds.settings.destination, Key="foreign")
+
+    ended = _run(clouds)
+
+    assert (ended.code, ended.message, ended.summary.objects[Outcome.SKIPPED]) == (DONE, None, 1)
+    assert _uploads(clouds, s3) == ["foreign", "job/of another"]
+
+
+def test_an_upload_whose_name_was_lost_with_the_reply_is_gone_after_the_run(clouds: Clouds, s3: S3Standin) -> None:
+    clouds.put("large", _CONTENT)
+    s3.fail("CreateMultipartUpload*", S3Fault(drop=True, takes_effect=True))
+
+    assert _run(clouds).code == DONE
+    assert s3.count("CreateMultipartUpload") == 2
+    assert s3.contents(clouds.settings.destination) == {"large": _CONTENT}
+    assert _uploads(clouds, s3) == []
+
+
+def test_after_a_failure_only_uploads_older_than_the_object_are_aborted(clouds: Clouds, s3: S3Standin) -> None:
+    """A failed object may need its upload."""
+    now = dt.datetime.now(dt.timezone.utc)
+    bucket = s3.buckets[clouds.settings.destination]
+    side = S3(clouds.settings, clouds.stop, patience=20)
+    bucket.put("older", b"x", {}, (now - _HOUR).timestamp())
+    side.create("older", {})
+    side.create("newer", {})
+    bucket.put("newer", b"x", {}, (now + _HOUR).timestamp())
+
+    assert list(sweep(side, "", None)) == ["newer"]
+    assert list(sweep(side, "", now - _HOUR)) == []
+    assert list(sweep(side, "x", now + _HOUR)) == []
+    assert list(sweep(side, "", now + _HOUR)) == ["older"]
+
+
+@pytest.mark.parametrize("operation", ["ListMultipartUploads", "AbortMultipartUpload"])
+def test_without_the_permission_the_run_succeeds_with_a_warning(
+    clouds: Clouds, s3: S3Standin, operation: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clouds.put("object", b"content")
+    assert _run(clouds).code == DONE
+    S3(clouds.settings, clouds.stop, patience=20).create("object", {})
+    s3.fail(operation + "*", S3Fault(403, times=None))
+
+    assert _run(clouds).code == DONE
+    warning = capsys.readouterr().err
+    assert warning.startswith("gcp_copycat: unfinished uploads of earlier runs may be left: S3 denied s3:")
+    assert warning.count("\n") == 1
+
+
+def test_a_failed_object_and_a_dry_run_sweep_nothing_that_is_needed(clouds: Clouds, s3: S3Standin) -> None:
+    clouds.put("large", _CONTENT)
+    clouds.put("wrong", b"x")
+    clouds.google.on("GET", "/o/wrong", answers(404))
+    assert _run(clouds).code == FAILED
+    S3(clouds.settings, clouds.stop, patience=20).create("large", {})
+    clouds.set(dry_run=True)
+    _run(clouds)
+
+    assert _uploads(clouds, s3) == ["large"]
+
+
+def test_a_deadline_that_comes_while_it_sweeps_is_no_failure(clouds: Clouds, s3: S3Standin) -> None:
+    clouds.put("object", b"content")
+    release, asked = threading.Event(), threading.Event()
+
+    def hold(described: str) -> None:
+        if described.startswith("ListMultipartUploads"):
+            asked.set()
+            release.wait(60)
+
+    s3.on_request = hold
+    try:
+        stopper = Stopper(6)
+        assert run(clouds.settings, Options(progress=False), stopper, Log(Options())).code == DONE
+    finally:
+        release.set()
+    assert asked.is_set()
