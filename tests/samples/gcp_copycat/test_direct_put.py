@@ -18,7 +18,7 @@ from botocore import UNSIGNED
 from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 from copycat import checksums, direct_put, metadata, retrying
-from copycat.errors import ConditionError, CopyError, SetupError
+from copycat.errors import ConditionError, CopyError, DeniedError, SetupError
 from copycat.objects import SourceObject
 from copycat.s3 import S3
 from copycat.s3_client import s3_client
@@ -200,7 +200,7 @@ def test_an_error_costs_one_request_and_is_what_botocore_makes_of_it(s3: S3Stand
     with pytest.raises(ConditionError, match="PutObject, HTTP 412, PreconditionFailed"):
         _put(side, "second")
     s3.denied.add("s3:PutObject")
-    with pytest.raises(SetupError, match="S3 denied s3:PutObject on bucket 'bucket'"):
+    with pytest.raises(DeniedError, match="S3 denied s3:PutObject on bucket 'bucket'"):
         _put(side, "third")
     assert [(call.status, _is_direct(call)) for call in s3.calls[4:]] == [(412, True), (403, True)]
 
