@@ -114,17 +114,17 @@ def test_a_failed_object_and_a_dry_run_sweep_nothing_that_is_needed(clouds: Clou
 
 def test_a_deadline_that_comes_while_it_sweeps_is_no_failure(clouds: Clouds, s3: S3Standin) -> None:
     clouds.put("object", b"content")
-    release, asked = threading.Event(), threading.Event()
+    release, now = threading.Event(), [0.0]
 
     def hold(described: str) -> None:
         if described.startswith("ListMultipartUploads"):
-            asked.set()
+            now[0] = 1000.0
             release.wait(60)
 
     s3.on_request = hold
     try:
-        stopper = Stopper(6)
+        stopper = Stopper(100, clock=lambda: now[0])
         assert run(clouds.settings, Options(progress=False), stopper, Log(Options())).code == DONE
     finally:
         release.set()
-    assert asked.is_set()
+    assert now == [1000.0]
