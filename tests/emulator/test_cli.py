@@ -81,6 +81,7 @@ def test_google_auth_follows_the_instructions(tmp_path: Path, arguments: tuple[s
     assert ("service_account_impersonation_url" in config) is (not arguments)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("gcloud") is None, reason="gcloud is not installed")
 @pytest.mark.parametrize("arguments", [(), ("--service-account",)])
 def test_gcloud_follows_the_instructions(tmp_path: Path, arguments: tuple[str, ...]) -> None:

@@ -796,6 +796,7 @@ def test_an_api_that_does_not_exist_is_not_enabled(admin: Administrator) -> None
 # The command
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("gcloud") is None, reason="gcloud is not installed")
 def test_gcloud_follows_the_instructions_as_an_administrator(tmp_path: Path) -> None:
     with running("--project", "other-project", "--project-number", "42") as instructions:

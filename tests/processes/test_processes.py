@@ -190,7 +190,7 @@ def test_explicit_boto3_session_is_made_anew_in_the_child(
     assert imds.count("security-credentials/app") == before + 1
 
 
-@pytest.mark.parametrize("method", ["spawn", "fork", "forkserver"])
+@pytest.mark.parametrize("method", ["spawn", "fork", pytest.param("forkserver", marks=pytest.mark.slow)])
 def test_pool_of_processes_resolves_its_own_identity(
     imds: InstanceMetadata, credentials: Credentials, method: str
 ) -> None:

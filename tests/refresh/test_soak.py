@@ -70,7 +70,9 @@ class World(Google):
         return super()._google(sent)
 
 
-@pytest.mark.parametrize("own_thread", [True, False], ids=["background", "httplib2"])
+@pytest.mark.parametrize(
+    "own_thread", [True, pytest.param(False, marks=pytest.mark.slow)], ids=["background", "httplib2"]
+)
 @pytest.mark.parametrize("account", [None, ACCOUNT], ids=["direct", "impersonating"])
 @pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_a_request_fails_only_while_nothing_can_be_had_and_says_why(

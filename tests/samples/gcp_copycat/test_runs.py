@@ -492,6 +492,7 @@ def test_sigterm_ends_a_run_whose_records_do_not_come(copycat: Copycat, record: 
     assert time.monotonic() - start < 10
 
 
+@pytest.mark.slow
 def test_an_outage_does_not_lose_a_checkpoint_in_s3(copycat: Copycat, monkeypatch: pytest.MonkeyPatch) -> None:
     """More errors in a row than botocore's own retries survive."""
     monkeypatch.setattr(places, "_DELAY", 0.01)
@@ -508,7 +509,11 @@ def test_an_outage_does_not_lose_a_checkpoint_in_s3(copycat: Copycat, monkeypatc
 
 @pytest.mark.parametrize(
     ("status", "body", "expected"),
-    [(200, b"garbage", 75), (200, b'{"items": [{"name": "a"}]}', 75), (400, b"Invalid bucket name", 2)],
+    [
+        pytest.param(200, b"garbage", 75, marks=pytest.mark.slow),
+        (200, b'{"items": [{"name": "a"}]}', 75),
+        (400, b"Invalid bucket name", 2),
+    ],
 )
 def test_a_listing_that_cannot_be_read_is_no_fault_of_an_object(
     copycat: Copycat, google: Proxy, status: int, body: bytes, expected: int
