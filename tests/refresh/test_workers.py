@@ -108,7 +108,7 @@ def test_a_job_that_was_never_passed_on_is_performed_by_another_thread(
 
 
 @forks
-@pytest.mark.parametrize("warnings", [[], ["-Werror"]], ids=["", "warnings are errors"])
+@pytest.mark.parametrize("warnings", [[], ["-Werror::DeprecationWarning:__main__"]], ids=["", "warnings are errors"])
 def test_a_fork_finds_no_idle_thread_and_its_child_starts_its_own(warnings: list[str]) -> None:
     """Python 3.12 warns of a fork with several threads. In a process of its own, which no other test has left a thread in."""
     command = [sys.executable, *warnings, "-c", PROGRAM]
