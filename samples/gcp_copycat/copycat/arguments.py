@@ -203,9 +203,9 @@ def _parser(environment: Mapping[str, str]) -> _Parser:
     option(shown, "log-level", level, "info", type=levels, metavar="LEVEL")
     flag(shown, "no-progress", "show no progress bar, and no line per minute")
     where = parser.add_argument_group("other endpoints, for tests without a cloud")
-    option(where, "token-url", "of Google's Security Token Service", metavar="URL")
-    option(where, "iam-credentials-endpoint", "of the IAM Credentials API", metavar="URL")
-    option(where, "storage-endpoint", "of Cloud Storage", metavar="URL")
+    option(where, "token-url", "endpoint of the Security Token Service", metavar="URL")
+    option(where, "iam-credentials-endpoint", "endpoint of the IAM Credentials API", metavar="URL")
+    option(where, "storage-endpoint", "endpoint of Cloud Storage", metavar="URL")
     return parser
 
 

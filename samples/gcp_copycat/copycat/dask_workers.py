@@ -11,7 +11,6 @@ import hashlib
 import io
 import pickle
 import pkgutil
-import queue
 import tempfile
 import threading
 import time
@@ -24,10 +23,11 @@ from typing import Any
 
 import copycat
 from copycat.dask_batches import Call, forget_crews, stop_crews
-from copycat.dispatch import Dispatcher, Done
+from copycat.dispatch import Done
 from copycat.errors import OutageError, SetupError
 from copycat.objects import Result, Task
 from copycat.settings import Settings
+from copycat.workers import WorkersElsewhere
 
 _PER_WORKER = 16
 _CONNECT = "20s"
@@ -39,7 +39,7 @@ _PATIENCE = 600.0
 _DEATHS_IN_A_ROW = 30
 
 
-class DaskWorkers:
+class DaskWorkers(WorkersElsewhere[str, "tuple[str, Any]"]):
     """Workers on a cluster. Those that come are used, and those that go are replaced by the others.
 
     Args:
@@ -65,17 +65,14 @@ class DaskWorkers:
         except (OSError, ValueError) as error:
             raise SetupError(f"There is no Dask scheduler at {address}: {error}") from error
         threads = max(1, at_once // max(1, count)) if at_once else _PER_WORKER
+        super().__init__(threads, limit=2 * threads * max(1, count))
         self._run = uuid.uuid4().hex
         self._share = replace(settings, workers=threads, processes=1)
         self._progress = progress
-        self._dispatcher: Dispatcher[str] = Dispatcher(threads)
-        self._limit = 2 * threads * max(1, count)
-        self._inbox: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
         # By worker: the futures of its batches, with the numbers of their tasks.
         self._batches: dict[str, dict[Any, list[int]]] = {}
         self._deaths = 0
         self._seen = time.monotonic()
-        self._stopped = False
         self._closed = threading.Event()
         with tempfile.TemporaryDirectory() as folder:
             self._client.register_plugin(
@@ -84,18 +81,6 @@ class DaskWorkers:
         self._client.subscribe_topic(self._run, lambda event: self._inbox.put(("results", event[1])))
         threading.Thread(target=self._look, name="dask", daemon=True).start()
 
-    def has_room(self) -> bool:
-        """Tell whether more tasks would keep the workers busier."""
-        return self._dispatcher.waiting < self._limit
-
-    def is_busy(self) -> bool:
-        """Tell whether there are tasks that have not ended."""
-        return self._dispatcher.busy
-
-    def add(self, number: int, task: Task) -> None:
-        """Take a task."""
-        self._dispatcher.add(number, task)
-
     def collect(self, seconds: float) -> list[Done]:
         """Return tasks that have ended; wait for one, but not longer than this.
 
@@ -103,17 +88,14 @@ class DaskWorkers:
             SetupError: No worker can begin to work.
             OutageError: The scheduler is gone, or there has been no worker for minutes.
         """
-        if not self._stopped:
-            for worker in self._batches:
-                self._submit(worker, self._dispatcher.batch(worker))
-        found: list[Done] = []
-        with contextlib.suppress(queue.Empty):
-            found += self._received(*self._inbox.get(timeout=seconds))
-            while True:
-                found += self._received(*self._inbox.get_nowait())
+        found = super().collect(seconds)
         if not self._stopped and time.monotonic() - self._seen > _PATIENCE:
             raise OutageError("The Dask cluster has had no worker for minutes.")
         return found
+
+    def _hand_out(self) -> None:
+        for worker in self._batches:
+            self._submit(worker, self._dispatcher.batch(worker))
 
     def stop(self) -> None:
         """Give up what has not ended."""
@@ -149,7 +131,8 @@ class DaskWorkers:
         self._batches[worker][future] = [number for number, _ in tasks]
         future.add_done_callback(lambda ended: self._inbox.put(("ended", (worker, ended))))
 
-    def _received(self, kind: str, what: Any) -> list[Done]:
+    def _received(self, told: tuple[str, Any]) -> list[Done]:
+        kind, what = told
         if kind == "workers":
             return self._look_at(what)
         if kind == "gone":

@@ -15,11 +15,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from multiprocessing.context import SpawnProcess
 
-from copycat.dispatch import Dispatcher, Done
+from copycat.dispatch import Done
 from copycat.errors import SetupError
 from copycat.objects import Task
 from copycat.settings import Settings
 from copycat.worker_process import Message, work
+from copycat.workers import WorkersElsewhere
 
 # A process starts from nothing: one that is forked while threads run may hang.
 _CONTEXT = multiprocessing.get_context("spawn")
@@ -27,7 +28,7 @@ _CONTEXT = multiprocessing.get_context("spawn")
 _DEATHS_IN_A_ROW = 10
 
 
-class Processes:
+class Processes(WorkersElsewhere["_Process", "tuple[_Process, Message | None]"]):
     """Workers that are processes. They are started when they are needed; one that dies is replaced.
 
     Args:
@@ -37,43 +38,13 @@ class Processes:
 
     def __init__(self, settings: Settings, progress: Callable[[int], object]) -> None:
         threads = max(1, settings.workers // settings.processes)
+        super().__init__(threads, limit=16 * settings.workers)
         share = replace(settings, workers=threads, processes=1, memory=settings.memory // settings.processes)
         self._settings = share
         self._progress = progress
         self._most = settings.processes
-        self._limit = 16 * settings.workers
-        self._dispatcher: Dispatcher[_Process] = Dispatcher(threads)
         self._processes: list[_Process] = []
-        self._inbox: queue.SimpleQueue[tuple[_Process, Message | None]] = queue.SimpleQueue()
         self._deaths = 0
-        self._stopped = False
-
-    def has_room(self) -> bool:
-        """Tell whether more tasks would keep the processes busier."""
-        return self._dispatcher.waiting < self._limit
-
-    def is_busy(self) -> bool:
-        """Tell whether there are tasks that have not ended."""
-        return self._dispatcher.busy
-
-    def add(self, number: int, task: Task) -> None:
-        """Take a task."""
-        self._dispatcher.add(number, task)
-
-    def collect(self, seconds: float) -> list[Done]:
-        """Return tasks that have ended; wait for one, but not longer than this.
-
-        Raises:
-            SetupError: No process can begin to work.
-        """
-        if not self._stopped:
-            self._hand_out()
-        found: list[Done] = []
-        with contextlib.suppress(queue.Empty):
-            found += self._received(*self._inbox.get(timeout=seconds))
-            while True:
-                found += self._received(*self._inbox.get_nowait())
-        return found
 
     def stop(self) -> None:
         """Give up what has not ended."""
@@ -102,7 +73,8 @@ class Processes:
             self._dispatcher.join(process)
             process.send_some(self._dispatcher.batch(process))
 
-    def _received(self, process: _Process, message: Message | None) -> list[Done]:
+    def _received(self, told: tuple[_Process, Message | None]) -> list[Done]:
+        process, message = told
         if message is None:
             return self._ended(process)
         if message.error is not None and not self._stopped:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
 import time
-from collections.abc import Callable
-from typing import Protocol
+from abc import abstractmethod
+from collections.abc import Callable, Hashable
+from typing import Generic, Protocol, TypeVar
 
 from copycat.comparing import Comparer
 from copycat.copying import Copier
-from copycat.dispatch import Done
+from copycat.dispatch import Dispatcher, Done
 from copycat.objects import Outcome, Result, Task
 from copycat.settings import Settings
+
+Worker = TypeVar("Worker", bound=Hashable)
+Told = TypeVar("Told")
 
 
 class Workers(Protocol):
@@ -39,6 +44,56 @@ class Workers(Protocol):
 
     def close(self, seconds: float) -> list[Done]:
         """End the workers, within this time; return the last results."""
+
+
+class WorkersElsewhere(Generic[Worker, Told]):
+    """What workers outside this process have in common: a dispatcher of tasks, and an inbox for what they tell.
+
+    Args:
+        threads: objects that one worker copies at once.
+        limit: tasks that wait for a worker.
+    """
+
+    def __init__(self, threads: int, limit: int) -> None:
+        self._dispatcher: Dispatcher[Worker] = Dispatcher(threads)
+        self._limit = limit
+        self._inbox: queue.SimpleQueue[Told] = queue.SimpleQueue()
+        self._stopped = False
+
+    def has_room(self) -> bool:
+        """Tell whether more tasks would keep the workers busier."""
+        return self._dispatcher.waiting < self._limit
+
+    def is_busy(self) -> bool:
+        """Tell whether there are tasks that have not ended."""
+        return self._dispatcher.busy
+
+    def add(self, number: int, task: Task) -> None:
+        """Take a task. Its result comes with the same number."""
+        self._dispatcher.add(number, task)
+
+    def collect(self, seconds: float) -> list[Done]:
+        """Return tasks that have ended; wait for one, but not longer than this.
+
+        Raises:
+            SetupError: No worker can begin to work.
+        """
+        if not self._stopped:
+            self._hand_out()
+        found: list[Done] = []
+        with contextlib.suppress(queue.Empty):
+            found += self._received(self._inbox.get(timeout=seconds))
+            while True:
+                found += self._received(self._inbox.get_nowait())
+        return found
+
+    @abstractmethod
+    def _hand_out(self) -> None:
+        """Give tasks to the workers that have room for more."""
+
+    @abstractmethod
+    def _received(self, told: Told) -> list[Done]:
+        """Note what a worker told; return the tasks that have ended."""
 
 
 class Crew:

@@ -23,12 +23,12 @@ from google_auth_botocore.emulator import _storage_errors as errors
 from google_auth_botocore.emulator._http import Response
 from google_auth_botocore.emulator._object_store import ObjectStore
 from google_auth_botocore.emulator._partial_response import FieldsError, select
+from google_auth_botocore.emulator._ranges import ranged
 from google_auth_botocore.emulator._xml_api import DESCRIBED, identity, in_header, media_link
 
 _BUCKET = re.compile(r"(?:/storage/v1)?/b/([^/]+)")
 _LIST = re.compile(r"(?:/storage/v1)?/b/([^/]+)/o/?")
 _OBJECT = re.compile(r"(?:(?:/download)?/storage/v1)?/b/([^/]+)/o/([^/]+)")
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # what can be the name of a header
 _MOST = 1000
 # Cloud Storage rejects a selection of a field that does not exist.
@@ -237,15 +237,10 @@ class StorageApi:
         headers = {name: in_header(value) for name, value in headers.items()}
         if stored == "gzip" and "gzip" not in request.headers.get("accept-encoding", ""):
             return _decompressed(content, headers)
-        part = _RANGE.fullmatch(request.headers.get("range", ""))
-        if part is None or part[0] == "bytes=-":
-            return Response(content, 200, headers)
-        size = len(content)
-        start = int(part[1]) if part[1] else max(0, size - int(part[2]))
-        end = min(size, int(part[2]) + 1) if part[1] and part[2] else size
-        if start >= end:
-            raise errors.no_range(size)
-        return Response(content[start:end], 206, {**headers, "Content-Range": f"bytes {start}-{end - 1}/{size}"})
+        reply = ranged(content, request.headers.get("range", ""), headers)
+        if reply is None:
+            raise errors.no_range(len(content))
+        return reply
 
 
 def _described(found: Mapping[str, Any]) -> dict[str, Any]:

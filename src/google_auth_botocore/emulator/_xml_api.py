@@ -18,6 +18,7 @@ from gcp_storage_emulator.handlers import objects
 from google_auth_botocore.emulator import _post_policy
 from google_auth_botocore.emulator._http import Response
 from google_auth_botocore.emulator._post_policy import Form
+from google_auth_botocore.emulator._ranges import ranged
 from google_auth_botocore.emulator._signed_urls import Signatures
 from google_auth_botocore.emulator._xml import XmlError, XmlRequest, document, element
 
@@ -32,7 +33,6 @@ DESCRIBED = {
 _HASHES = {"crc32c": "crc32c", "md5": "md5Hash"}  # a composite object has no MD5
 _META = "x-goog-meta-"
 _NOT_IN_HEADER = re.compile(r"[^\t\x20-\x7e\x80-\xff]+")
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 
 
 class XmlApi:
@@ -105,15 +105,11 @@ class XmlApi:
                 headers[header.title()] = value
         headers.update({f"{_META}{key}": value for key, value in (found.get("metadata") or {}).items()})
         headers = {in_header(name): in_header(value) for name, value in headers.items()}
-        part = _RANGE.fullmatch(request.headers.get("range", ""))
-        if part is None or part[0] == "bytes=-":
-            return Response(content, 200, headers)
-        size = len(content)
-        start = int(part[1]) if part[1] else max(0, size - int(part[2]))
-        end = min(size, int(part[2]) + 1) if part[1] and part[2] else size
-        if start >= end:
-            raise XmlError(416, "InvalidRange", "The requested range cannot be satisfied.", part[0])
-        return Response(content[start:end], 206, {**headers, "Content-Range": f"bytes {start}-{end - 1}/{size}"})
+        wanted = request.headers.get("range", "")
+        reply = ranged(content, wanted, headers)
+        if reply is None:
+            raise XmlError(416, "InvalidRange", "The requested range cannot be satisfied.", wanted)
+        return reply
 
     def _written(self, bucket: str, name: str, described: Mapping[str, str], content: bytes) -> Response:
         """Makes an object of the content and the headers, or the form's fields, that describe it."""

@@ -22,6 +22,7 @@ from copycat.settings import Settings
 
 from google_auth_botocore.emulator.sandbox import Sandbox
 from samples.gcp_copycat.proxy import Proxy, Reply, Request, changes
+from samples.gcp_copycat.s3_standin import S3Standin
 
 _number = itertools.count()
 
@@ -172,3 +173,14 @@ def without_listed_checksums(clouds: Clouds) -> None:
 
     path = f"/storage/v1/b/{clouds.settings.source}/o"
     clouds.google.when(lambda request: request.path.partition("?")[0] == path, changes(change))
+
+
+@pytest.fixture(name="s3")
+def _s3(clouds: Clouds, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Standin]:
+    """A strict stand-in for S3, in the place of moto."""
+    with S3Standin() as s3:
+        s3.checks_signatures = False  # the keys are those of the sandbox
+        s3.create_bucket(clouds.settings.destination)
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", s3.url)
+        yield s3
+        clouds.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from copycat.objects import Outcome
@@ -22,16 +22,6 @@ def until(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.01)
-
-
-@pytest.fixture(name="s3")
-def _s3(clouds: Clouds, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Standin]:
-    with S3Standin() as s3:
-        s3.checks_signatures = False  # the keys are those of the sandbox
-        s3.create_bucket(clouds.settings.destination)
-        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", s3.url)
-        yield s3
-        clouds.close()
 
 
 @pytest.mark.parametrize("name", ["a\x01b", "a\x1fb\uffffc", "a b+c%41&<ü😀"], ids=ascii)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import threading
-from collections.abc import Iterator
 
 import pytest
 from copycat.endings import DONE, FAILED, Ended, Stopper
@@ -21,16 +20,6 @@ from samples.gcp_copycat.s3_standin import S3Fault, S3Standin
 
 _CONTENT = b"x" * (9 << 20)
 _HOUR = dt.timedelta(hours=1)
-
-
-@pytest.fixture(name="s3")
-def _s3(clouds: Clouds, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Standin]:
-    with S3Standin() as s3:
-        s3.checks_signatures = False  # the keys are those of the sandbox
-        s3.create_bucket(clouds.settings.destination)
-        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", s3.url)
-        yield s3
-        clouds.close()
 
 
 def _uploads(clouds: Clouds, s3: S3Standin) -> list[str]:
