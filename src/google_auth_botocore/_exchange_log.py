@@ -100,23 +100,19 @@ def deliver(exchange: Exchange) -> None:
     """Pass the records of an exchange that has ended to their handlers."""
     try:
         for record in exchange.records:
-            _handle(record)
+            _guarded(logging.getLogger(record.name).handle, record)
     finally:
         exchange.delivered = True
 
 
 def warn(logger: logging.Logger, text: str, *arguments: object) -> None:
     """Log a warning, whatever the application's filters and handlers raise."""
-    try:
-        logger.warning(text, *arguments)
-    except Exception:  # noqa: BLE001 - as logging itself treats a handler that fails
-        if logging.raiseExceptions:
-            traceback.print_exc()
+    _guarded(logger.warning, text, *arguments)
 
 
-def _handle(record: logging.LogRecord) -> None:
+def _guarded(log: Callable[..., object], *arguments: object) -> None:
     try:
-        logging.getLogger(record.name).handle(record)
+        log(*arguments)
     except Exception:  # noqa: BLE001 - as logging itself treats a handler that fails
         if logging.raiseExceptions:
             traceback.print_exc()
