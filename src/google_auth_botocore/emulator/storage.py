@@ -17,7 +17,6 @@ from types import TracebackType
 from typing import Any
 
 from gcp_storage_emulator.exceptions import NotFound
-from gcp_storage_emulator.handlers.buckets import _patch_bucket
 
 from google_auth_botocore.emulator._faults import Fault, FaultScript
 from google_auth_botocore.emulator._http import Response
@@ -33,6 +32,12 @@ _SCOPES = {
     f"https://www.googleapis.com/auth/{name}"
     for name in ("cloud-platform", "devstorage.full_control", "devstorage.read_write", "devstorage.read_only")
 }
+# The fields that the creator of a bucket may set: https://docs.cloud.google.com/storage/docs/json_api/v1/buckets
+_BUCKET_FIELDS = frozenset(
+    "acl autoclass billing cors defaultEventBasedHold defaultObjectAcl encryption hierarchicalNamespace iamConfiguration "
+    "ipFilter labels lifecycle location logging objectRetention retentionPolicy rpo softDeletePolicy storageClass "
+    "versioning website".split()
+)
 
 
 class Storage:
@@ -274,4 +279,4 @@ def _json(body: bytes) -> dict[str, Any]:
 
 def _bucket_fields(body: bytes) -> dict[str, Any]:
     """Return the fields of a new bucket that its request sets."""
-    return dict(_patch_bucket({"metageneration": "0"}, _json(body)))
+    return {name: value for name, value in _json(body).items() if name in _BUCKET_FIELDS and value is not None}
