@@ -32,12 +32,14 @@ _SCOPES = {
     f"https://www.googleapis.com/auth/{name}"
     for name in ("cloud-platform", "devstorage.full_control", "devstorage.read_write", "devstorage.read_only")
 }
+# fmt: off
 # The fields that the creator of a bucket may set: https://docs.cloud.google.com/storage/docs/json_api/v1/buckets
-_BUCKET_FIELDS = frozenset(
-    "acl autoclass billing cors defaultEventBasedHold defaultObjectAcl encryption hierarchicalNamespace iamConfiguration "
-    "ipFilter labels lifecycle location logging objectRetention retentionPolicy rpo softDeletePolicy storageClass "
-    "versioning website".split()
-)
+_BUCKET_FIELDS = frozenset({
+    "acl", "autoclass", "billing", "cors", "defaultEventBasedHold", "defaultObjectAcl", "encryption",
+    "hierarchicalNamespace", "iamConfiguration", "ipFilter", "labels", "lifecycle", "location", "logging",
+    "objectRetention", "retentionPolicy", "rpo", "softDeletePolicy", "storageClass", "versioning", "website",
+})
+# fmt: on
 
 
 class Storage:
