@@ -208,7 +208,7 @@ def test_content_is_written_where_it_belongs(server: Server, direct: Direct, sta
         room = bytearray(len(_BODY))
         found = direct.exchange("GET", b"request", into=memoryview(room))
         assert found is not None
-        assert (found.status, len(found.body), room) == (status, len(_BODY), _BODY)
+        assert (found.status, len(found.body), bytes(room)) == (status, len(_BODY), _BODY)
     assert server.connections == 1
 
 
