@@ -11,7 +11,7 @@ import shlex
 import sys
 from typing import NamedTuple
 
-from google_auth_botocore._config import JWT, Settings, project_number
+from google_auth_botocore._settings import JWT, Settings, project_number
 
 
 class Refusal(NamedTuple):

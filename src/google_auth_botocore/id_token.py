@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from google_auth_botocore import _config
-from google_auth_botocore._base import SourceCredentials
+from google_auth_botocore import _settings
+from google_auth_botocore._shared_token_credentials import SourceCredentials
 from google_auth_botocore.credentials import Credentials
 from google_auth_botocore.exceptions import ConfigurationError
 
@@ -35,7 +35,7 @@ class IDTokenCredentials(SourceCredentials):
         if credentials.service_account_email is None:
             raise ConfigurationError("ID tokens are a service account's: set service_account_email on the credentials.")
         self._credentials = credentials
-        self._target_audience = _config.text("target_audience", target_audience)
+        self._target_audience = _settings.text("target_audience", target_audience)
         self._include_email = include_email
         super().__init__(credentials._id_tokens(target_audience, include_email))
         self._quota_project_id = credentials.quota_project_id

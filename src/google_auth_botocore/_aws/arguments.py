@@ -6,7 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from google_auth_botocore import _config, _redaction, _region
+from google_auth_botocore import _redaction, _settings
+from google_auth_botocore._aws import region as aws_region
 from google_auth_botocore.exceptions import ConfigurationError
 
 # Fixed, so that principal://…/subject/arn:aws:sts::ACCOUNT:assumed-role/ROLE/google-auth-botocore can be bound to.
@@ -49,7 +50,7 @@ def source(profile: object, region: object, assume_role: object) -> Source:
             )
         arguments = {"RoleSessionName": _ROLE_SESSION_NAME, **arguments}
     return Source(
-        _config.optional_text("profile", profile or None),
-        _region.given(_config.optional_text("region", region or None)),
+        _settings.optional_text("profile", profile or None),
+        aws_region.given(_settings.optional_text("region", region or None)),
         tuple(sorted(arguments.items())) if arguments else (),
     )

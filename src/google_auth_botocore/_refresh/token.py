@@ -6,7 +6,7 @@ from datetime import datetime, timedelta, timezone
 from enum import Enum
 from typing import NamedTuple
 
-from google_auth_botocore._clock import Moment
+from google_auth_botocore._refresh.clock import Moment
 
 # Longest advisory window, in seconds; the one of a token is drawn from the upper half.
 _LONGEST_WINDOW = 15 * 60.0
