@@ -1,7 +1,5 @@
 """Arguments in, checked settings out; what can't be right is a `ConfigurationError`, before anything is signed or sent."""
 
-from __future__ import annotations
-
 import re
 import shlex
 from collections.abc import Iterable
