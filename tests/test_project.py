@@ -23,7 +23,12 @@ else:
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "google_auth_botocore"
-CORE = sorted(path for path in SOURCE.glob("*.py") if path.name not in {"__main__.py", "pytest_plugin.py"})
+CORE = sorted(
+    path
+    for pattern in ("*.py", "_*/*.py")
+    for path in SOURCE.glob(pattern)
+    if path.name not in {"__main__.py", "pytest_plugin.py"}
+)
 CLI = sorted((SOURCE / "cli").rglob("*.py"))
 ADAPTERS = sorted((SOURCE / "adapters").glob("*.py"))
 TESTS = ROOT / "tests"
@@ -173,7 +178,7 @@ def test_run_time_dependencies_are_three() -> None:
     ]
 
 
-@pytest.mark.parametrize("path", CORE, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", CORE, ids=lambda path: str(path.relative_to(SOURCE)))
 def test_core_imports_its_three_dependencies_and_the_standard_library_alone(path: Path) -> None:
     # urllib3 is a part of requests: its responses and errors are urllib3's.
     allowed = {*sys.stdlib_module_names, "google.auth", "botocore", "requests", "urllib3", "google_auth_botocore"}
@@ -189,7 +194,7 @@ def test_adapters_and_commands_use_public_names_alone(path: Path) -> None:
     allowed = {f"google_auth_botocore.{name}" for name in google_auth_botocore.__all__}
     names = {name for name in imported(path) if name.startswith("google_auth_botocore")}
     if path in CLI:
-        redactor = re.compile(r"google_auth_botocore\.(_redaction|_proxies)(\.\w+)?")
+        redactor = re.compile(r"google_auth_botocore\._redaction(\.\w+)*")
         names = {name for name in names if not redactor.fullmatch(name)}
     assert {name for name in names if not name.startswith("google_auth_botocore.cli")} <= allowed
 
@@ -221,28 +226,43 @@ def test_readme_is_short() -> None:
     assert len(README.splitlines()) < 300
 
 
-def test_botocore_sessions_are_one_modules_business() -> None:
-    """And signing another's; nobody else in the core knows botocore."""
-    users = {path.stem for path in CORE for name in imported(path) if name.startswith("botocore")}
-    # The one in `credentials` is for a type.
-    assert users == {
-        "_aws",
-        "_aws_errors",
-        "_aws_keys",
-        "_instance_metadata",
-        "_observed_http",
-        "_partitions",
-        "_session",
-        "_subject_token",
-        "_web_identity",
-        "credentials",
+def users_of(pattern: str) -> set[str]:
+    """The packages of the core, and the modules beside them, that import what the pattern names."""
+    return {
+        path.relative_to(SOURCE).parts[0]
+        for path in CORE
+        for name in imported(path)
+        if re.match(rf"({pattern})(\.|$)", name)
     }
+
+
+def test_only_the_aws_package_imports_botocore() -> None:
+    # `credentials.py` has the session's type.
+    assert users_of("botocore") == {"_aws", "credentials.py"}
+
+
+def test_only_the_google_package_imports_what_sends_http() -> None:
+    # `_redaction` reads the addresses of proxies.
+    assert users_of(r"requests|urllib3|http\.client|google\.auth\.transport\.\w+") == {"_google"}
+
+
+def test_the_refresh_package_knows_no_other_package_of_the_core() -> None:
+    for path in SOURCE.glob("_refresh/*.py"):
+        ours = {name for name in imported(path) if name.startswith("google_auth_botocore.")}
+        assert all(re.match(r"google_auth_botocore\.(_refresh|_redaction|exceptions)\b", name) for name in ours), path
 
 
 def test_import_loads_neither_botocore_nor_requests() -> None:
     program = "import sys, google_auth_botocore; print([m for m in ('botocore', 'requests') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.strip() == "[]"
+
+
+def test_no_named_tuple_has_annotations_as_text() -> None:
+    """For each of them, typing would call the compiler at every start."""
+    for path in CORE:
+        text = path.read_text(encoding="utf-8")
+        assert "(NamedTuple)" not in text or "from __future__ import annotations" not in text, path.name
 
 
 @pytest.mark.parametrize(
@@ -257,8 +277,8 @@ def test_building_an_object_loads_all_that_a_token_takes(arguments: str, monkeyp
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     program = (
         "import sys, types, google_auth_botocore as g\n"
-        "from google_auth_botocore._base import SourceCredentials\n"
-        "from google_auth_botocore._clock import SystemClock\n"
+        "from google_auth_botocore._shared_token_credentials import SourceCredentials\n"
+        "from google_auth_botocore._refresh.clock import SystemClock\n"
         "class Late(SystemClock):\n"  # STS is not there, and is not waited for
         "    def sleep(self, seconds): self.monotonic = lambda: float('inf')\n"
         "SourceCredentials._clock = Late()\n"

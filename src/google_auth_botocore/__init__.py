@@ -1,7 +1,7 @@
 """Google Cloud credentials for workloads on AWS, backed by botocore."""
 
 from google_auth_botocore._default import default, load_credentials_from_file
-from google_auth_botocore._token import Token
+from google_auth_botocore._refresh.token import Token
 from google_auth_botocore._version import __version__
 from google_auth_botocore.credentials import Credentials
 from google_auth_botocore.exceptions import (

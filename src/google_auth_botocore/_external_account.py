@@ -13,9 +13,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from google_auth_botocore import _config
-from google_auth_botocore._config import GOOGLEAPIS, Settings
+from google_auth_botocore import _settings
 from google_auth_botocore._redaction import path_mistake, quoted, without_user_part
+from google_auth_botocore._settings import GOOGLEAPIS, Settings
 from google_auth_botocore.exceptions import ConfigurationError
 
 # What gcloud writes for every partition alike.
@@ -108,7 +108,7 @@ def is_aws(info: object) -> bool:
         return False
     source = info.get("credential_source")
     environment = source.get("environment_id") if isinstance(source, Mapping) else None
-    return info.get("subject_token_type") == _config.AWS4_REQUEST or str(environment).startswith("aws")
+    return info.get("subject_token_type") == _settings.AWS4_REQUEST or str(environment).startswith("aws")
 
 
 def from_info(info: object, in_code: Mapping[str, Any] = MappingProxyType({})) -> dict[str, Any]:
@@ -135,8 +135,8 @@ def from_info(info: object, in_code: Mapping[str, Any] = MappingProxyType({})) -
                 f"The configuration has {name}, which is for workforce identity; AWS workloads use none. Remove it."
             )
     if "audience" not in info:
-        raise ConfigurationError(f"The configuration lacks 'audience'. Expected {_config.AUDIENCE_FORM}.")
-    universe = _config.universe_domain(in_code.get("universe_domain", GOOGLEAPIS))
+        raise ConfigurationError(f"The configuration lacks 'audience'. Expected {_settings.AUDIENCE_FORM}.")
+    universe = _settings.universe_domain(in_code.get("universe_domain", GOOGLEAPIS))
     stated = info.get("universe_domain")
     if stated not in (None, GOOGLEAPIS, universe):
         raise ConfigurationError(
@@ -174,7 +174,7 @@ def _impersonation(info: Mapping[str, Any], universe: str, in_code: Mapping[str,
         raise ConfigurationError("service_account_impersonation must be a JSON object.")
     seconds = options.get("token_lifetime_seconds") if options else None
     if seconds is not None:
-        found["lifetime"] = _config.lifetime("service_account_impersonation's token_lifetime_seconds", seconds)
+        found["lifetime"] = _settings.lifetime("service_account_impersonation's token_lifetime_seconds", seconds)
     return found
 
 

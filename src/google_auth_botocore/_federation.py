@@ -10,14 +10,18 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any, TypeVar
 
-from google_auth_botocore import _aws, _aws_errors, _google, _hints, _subject_token, _transport
-from google_auth_botocore._clock import Clock
-from google_auth_botocore._config import JWT, Settings
-from google_auth_botocore._exchange import ExchangeContext, Request
-from google_auth_botocore._sender import Sender
-from google_auth_botocore._single_flight import SingleFlight
-from google_auth_botocore._token import IssuedToken
-from google_auth_botocore._token_source import TokenSource
+from google_auth_botocore import _hints
+from google_auth_botocore._aws import errors
+from google_auth_botocore._aws import identity as aws_identity
+from google_auth_botocore._aws import subject_token as aws_subject_token
+from google_auth_botocore._google import api, transport
+from google_auth_botocore._google.sender import Sender
+from google_auth_botocore._refresh.clock import Clock
+from google_auth_botocore._refresh.exchange import ExchangeContext, Request
+from google_auth_botocore._refresh.single_flight import SingleFlight
+from google_auth_botocore._refresh.token import IssuedToken
+from google_auth_botocore._refresh.token_source import TokenSource
+from google_auth_botocore._settings import JWT, Settings
 from google_auth_botocore.exceptions import FederationError
 
 # All that a federated token may do that is only there to impersonate.
@@ -41,7 +45,7 @@ class Federation:
         clock: Wall and elapsed time.
     """
 
-    def __init__(self, identity: _aws.AwsIdentity, clock: Clock) -> None:
+    def __init__(self, identity: aws_identity.AwsIdentity, clock: Clock) -> None:
         self.identity = identity
         self._clock = clock
         # How far AWS's and Google's clocks are ahead of ours, in seconds; measured when one of them refuses a date.
@@ -70,19 +74,19 @@ class Federation:
         def fetch(request: Request, context: ExchangeContext) -> IssuedToken:
             def generate(sender: Sender, bearer: str) -> IssuedToken:
                 role = self.identity.assumed_role
-                return _google.generate_id_token(sender, settings, bearer, role, audience, include_email)
+                return api.generate_id_token(sender, settings, bearer, role, audience, include_email)
 
             return self._with_federated_token(settings, request, context, generate)
 
         return self._source((settings, audience, include_email), fetch)
 
-    def sign(self, settings: Settings, request: Request, blob: bytes) -> _google.Signature:
+    def sign(self, settings: Settings, request: Request, blob: bytes) -> api.Signature:
         """Return the service account's signature of the blob."""
 
-        def generate(sender: Sender, bearer: str) -> _google.Signature:
-            return _google.sign_blob(sender, settings, bearer, self.identity.assumed_role, blob)
+        def generate(sender: Sender, bearer: str) -> api.Signature:
+            return api.sign_blob(sender, settings, bearer, self.identity.assumed_role, blob)
 
-        def perform(request: Request, context: ExchangeContext) -> _google.Signature:
+        def perform(request: Request, context: ExchangeContext) -> api.Signature:
             return self._with_federated_token(settings, request, context, generate)
 
         return SingleFlight(perform, lambda *_: None, self._clock, self).new_result(request, None)
@@ -90,7 +94,7 @@ class Federation:
     def _source(self, key: Hashable, fetch: Callable[..., IssuedToken], *, full_window: bool = False) -> TokenSource:
         source = self._sources.get(key)
         if source is None:
-            new = TokenSource(fetch, _transport.shareable, self._clock, self, full_window=full_window)
+            new = TokenSource(fetch, transport.shareable, self._clock, self, full_window=full_window)
             source = self._sources.setdefault(key, new)
         with contextlib.suppress(KeyError):  # another thread has just dropped it
             self._sources.move_to_end(key)
@@ -120,9 +124,9 @@ class Federation:
             sender = self._sender(request, context)
             try:
                 subject_token = self._subject_token(settings, sender, context)
-                return _google.exchange(sender, settings, subject_token, scopes)
+                return api.exchange(sender, settings, subject_token, scopes)
             except FederationError as error:
-                if not resolved_again and _aws_errors.rejected_keys(error):
+                if not resolved_again and errors.rejected_keys(error):
                     resolved_again = True
                     if not self.identity.forget(context):
                         raise
@@ -139,7 +143,7 @@ class Federation:
             secrets: tuple[str, ...] = (value,)
         else:
             signer = self.identity.signer(settings.verification_url, context)
-            signed = _subject_token.sign(signer, settings.audience, self._clock.time() + self._offset)
+            signed = aws_subject_token.sign(signer, settings.audience, self._clock.time() + self._offset)
             value, secrets = signed.value, signed.secrets
         sender.secrets.extend(secrets)
         self._proof_secrets = secrets
@@ -147,7 +151,7 @@ class Federation:
 
     def _impersonated(self, settings: Settings, request: Request, context: ExchangeContext) -> IssuedToken:
         def generate(sender: Sender, bearer: str) -> IssuedToken:
-            return _google.generate_access_token(sender, settings, bearer, self.identity.assumed_role)
+            return api.generate_access_token(sender, settings, bearer, self.identity.assumed_role)
 
         return self._with_federated_token(settings, request, context, generate)
 
@@ -164,7 +168,7 @@ class Federation:
                 "iat": now,
                 "exp": now + settings.lifetime,
             }
-            return _google.sign_jwt(sender, settings, bearer, self.identity.assumed_role, claims)
+            return api.sign_jwt(sender, settings, bearer, self.identity.assumed_role, claims)
 
         dated_again = False
         while True:
@@ -173,7 +177,7 @@ class Federation:
             # Not made before: it knows what must not be quoted, and that is what the assertion was had for, too.
             sender = self._sender(request, context)
             try:
-                return _google.assertion_token(sender, settings, assertion)
+                return api.assertion_token(sender, settings, assertion)
             except FederationError as error:
                 if dated_again or not _hints.misdated(str(error)) or sender.date is None:
                     raise
@@ -213,7 +217,7 @@ _FEDERATIONS: weakref.WeakSet[Federation] = weakref.WeakSet()
 
 
 def _after_fork_in_child() -> None:
-    _transport.drop_own()
+    transport.drop_own()
     for federation in list(_FEDERATIONS):
         federation.after_fork()
 

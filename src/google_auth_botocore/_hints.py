@@ -4,14 +4,12 @@ The failures and their causes were collected from Google's troubleshooting pages
 https://cloud.google.com/iam/docs/troubleshooting-workload-identity-federation.
 """
 
-from __future__ import annotations
-
 import re
 import shlex
 import sys
 from typing import NamedTuple
 
-from google_auth_botocore._config import JWT, Settings, project_number
+from google_auth_botocore._settings import JWT, Settings, project_number
 
 
 class Refusal(NamedTuple):

@@ -9,20 +9,16 @@ from typing import TYPE_CHECKING, Any
 from google.auth import credentials as google_credentials
 from google.auth import crypt
 
-from google_auth_botocore import _config, _external_account
-from google_auth_botocore._base import SourceCredentials
+from google_auth_botocore import _external_account, _pickle_format, _settings
 from google_auth_botocore._redaction import without_user_part
-from google_auth_botocore._token_source import TokenSource
+from google_auth_botocore._refresh.token_source import TokenSource
+from google_auth_botocore._shared_token_credentials import SourceCredentials
 from google_auth_botocore.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
     import botocore.session
 
-    from google_auth_botocore._aws_source import Source
-
-
-# What a pickle holds beside the settings and the origin of the AWS identity; None where an older one lacks it.
-_PICKLED = ("_scopes", "_default_scopes", "_quota_project_id", "_project_id", "_given", "_path")
+    from google_auth_botocore._aws.arguments import Source
 
 
 class Credentials(
@@ -78,7 +74,7 @@ class Credentials(
         *,
         scopes: Iterable[str] | None = None,
         default_scopes: Iterable[str] | None = None,
-        lifetime: int = _config.NOT_GIVEN,
+        lifetime: int = _settings.NOT_GIVEN,
         delegates: Iterable[str] = (),
         subject: str | None = None,
         quota_project_id: str | None = None,
@@ -87,20 +83,20 @@ class Credentials(
         profile: str | None = None,
         region: str | None = None,
         assume_role: str | Mapping[str, Any] | None = None,
-        subject_token_type: str = _config.AWS4_REQUEST,
-        universe_domain: str = _config.GOOGLEAPIS,
+        subject_token_type: str = _settings.AWS4_REQUEST,
+        universe_domain: str = _settings.GOOGLEAPIS,
         token_url: str | None = None,
         iam_credentials_endpoint: str | None = None,
         oauth_token_url: str | None = None,
     ) -> None:
         chosen, fallback = _scopes("scopes", scopes), _scopes("default_scopes", default_scopes)
-        settings = _config.checked(
-            _config.Settings(
+        settings = _settings.checked(
+            _settings.Settings(
                 audience=audience,
                 service_account=service_account_email,
                 scopes=_effective(chosen, fallback),
                 lifetime=lifetime,
-                delegates=_config.strings("delegates", delegates),
+                delegates=_settings.strings("delegates", delegates),
                 subject=subject,
                 subject_token_type=subject_token_type,
                 universe_domain=universe_domain,
@@ -110,25 +106,26 @@ class Credentials(
             )
         )
         # Not a rule for settings: a copy has the usual lifetime that its original was not given, and a file may state one.
-        if settings.service_account is None and not isinstance(lifetime, _config.UsualLifetime):
+        if settings.service_account is None and not isinstance(lifetime, _settings.UsualLifetime):
             raise ConfigurationError("lifetime needs a service account: set service_account_email.")
         # botocore is loaded here, and never later: an import that a fork catches half done hangs the child.
-        from google_auth_botocore import _aws_source  # noqa: PLC0415
+        from google_auth_botocore._aws import arguments as aws_arguments  # noqa: PLC0415
 
-        self._build(settings, _aws_source.source(profile, region, assume_role), session)
+        self._build(settings, aws_arguments.source(profile, region, assume_role), session)
         self._scopes, self._default_scopes = chosen, fallback
-        self._quota_project_id = _config.quota_project_id(quota_project_id)
-        self._project_id = _config.optional_text("project_id", project_id)
+        self._quota_project_id = _settings.quota_project_id(quota_project_id)
+        self._project_id = _settings.optional_text("project_id", project_id)
         # The mapping that the object was made from, and what it said; the file that it was in.
         self._given: tuple[dict[str, Any], tuple[Any, ...]] | None = None
         self._path: str | None = None
 
-    def _build(self, settings: _config.Settings, origin: Source, session: Any = None) -> None:
-        from google_auth_botocore import _aws, _federation  # noqa: PLC0415 - see __init__
+    def _build(self, settings: _settings.Settings, origin: Source, session: Any = None) -> None:
+        from google_auth_botocore import _federation  # noqa: PLC0415 - see __init__
+        from google_auth_botocore._aws import identity as aws_identity  # noqa: PLC0415 - see __init__
 
         self._settings = settings
-        asks_aws = settings.subject_token_type == _config.JWT
-        identity = _aws.AwsIdentity(origin, session, asks_aws=asks_aws, clock=self._clock)
+        asks_aws = settings.subject_token_type == _settings.JWT
+        identity = aws_identity.AwsIdentity(origin, session, asks_aws=asks_aws, clock=self._clock)
         self._federation = _federation.Federation(identity, self._clock)
         super().__init__(self._federation.tokens(settings))
 
@@ -177,9 +174,9 @@ class Credentials(
             if {**arguments, **overrides}.get("service_account_email") is None:
                 arguments.pop("lifetime", None)  # of a file, it has no effect then, as in google-auth
             credentials = cls(**{**arguments, **overrides})
-            from google_auth_botocore import _region  # noqa: PLC0415 - loaded by now
+            from google_auth_botocore._aws import region as aws_region  # noqa: PLC0415 - loaded by now
 
-            credentials = credentials._with_settings(verification_url=_region.verification_url(url))
+            credentials = credentials._with_settings(verification_url=aws_region.verification_url(url))
         except ConfigurationError as error:
             if path is None:
                 raise
@@ -200,7 +197,7 @@ class Credentials(
         return _external_account.to_info(*self._stated)
 
     @property
-    def _stated(self) -> tuple[_config.Settings, str | None, str | None]:
+    def _stated(self) -> tuple[_settings.Settings, str | None, str | None]:
         """What has a place in a file."""
         return (
             self._settings._replace(scopes=()),
@@ -261,7 +258,7 @@ class Credentials(
         return self._with_settings(token_url=token_uri)
 
     def _with_settings(self, **changes: Any) -> Credentials:
-        settings = _config.checked(self._settings._replace(**changes))
+        settings = _settings.checked(self._settings._replace(**changes))
         return self._copy(_settings=settings, _source=self._federation.tokens(settings))
 
     @property
@@ -303,7 +300,7 @@ class Credentials(
     def __repr__(self) -> str:
         """Tells two different credentials apart (fsspec keys its file systems by it), and is the same after a refresh."""
         settings = self._settings._asdict()
-        usual = _config.Settings(settings.pop("audience"))._asdict()
+        usual = _settings.Settings(settings.pop("audience"))._asdict()
         parts = {name: value for name, value in settings.items() if value != usual[name]}
         parts.update(scopes=self._scopes, default_scopes=self._default_scopes)
         parts.update(quota_project_id=self._quota_project_id, project_id=self._project_id)
@@ -312,18 +309,58 @@ class Credentials(
         return f"Credentials({self._settings.audience!r}{shown})"
 
     def __getstate__(self) -> dict[str, Any]:
-        """Configuration alone: no token, no key, no session. The other side resolves its own AWS identity."""
-        state = {name: getattr(self, name) for name in ("_settings", *_PICKLED)}
-        state["_identity"] = self._federation.identity.pickled()
-        return state
+        """Return the configuration: no token, no key, no session. The other process resolves its own AWS identity.
 
-    def __setstate__(self, state: Mapping[str, Any]) -> None:
-        from google_auth_botocore import _aws_source  # noqa: PLC0415 - see __init__
+        Raises:
+            pickle.PicklingError: The session has keys that were set in code, or the configuration is not plain data.
+        """
+        configuration = {
+            **_fields(self._settings),
+            **self._federation.identity.pickled()._asdict(),
+            "scopes": self._scopes,
+            "default_scopes": self._default_scopes,
+            "quota_project_id": self._quota_project_id,
+            "project_id": self._project_id,
+            "filename": self._path,
+            "source_info": None,
+        }
+        configuration["assume_role"] = dict(configuration["assume_role"]) or None
+        if self._given is not None:
+            document, (settings, quota_project_id, project_id) = self._given
+            configuration["source_info"] = {
+                "document": document,
+                **_fields(settings),
+                "quota_project_id": quota_project_id,
+                "project_id": project_id,
+            }
+        try:
+            return _pickle_format.dump(_pickle_format.plain(configuration))
+        except TypeError as error:
+            import pickle  # noqa: PLC0415 - loaded by those who pickle
 
-        # A pickle of another release may lack what this one has.
-        state = {**dict.fromkeys(_PICKLED), **state}
-        self._build(state.pop("_settings"), state.pop("_identity", _aws_source.Source()))
-        self.__dict__.update(state)
+            raise pickle.PicklingError(
+                f"The configuration of these credentials holds {error}, which is not in JSON. Use texts, numbers, lists and mappings."
+            ) from None
+
+    def __setstate__(self, state: object) -> None:
+        configuration, own = _pickle_format.load(state, type(self), Credentials, _pickle_format.CREDENTIALS)
+        from google_auth_botocore._aws import arguments as aws_arguments  # noqa: PLC0415 - see __init__
+
+        take = configuration.pop
+        scopes, default_scopes = (_scopes(name, take(name)) for name in ("scopes", "default_scopes"))
+        path, source_info = take("filename"), take("source_info")
+        role = tuple(sorted((take("assume_role") or {}).items()))
+        origin = aws_arguments.Source(profile=take("profile"), region=take("region"), assume_role=role)
+        settings, *projects = _unpickled(configuration, _effective(scopes, default_scopes))
+        self._build(settings, origin)
+        self._scopes, self._default_scopes = scopes, default_scopes
+        self._quota_project_id, self._project_id = projects
+        self._path = path
+        self._given = None
+        if source_info is not None:
+            fields = dict(source_info)
+            self._given = fields.pop("document"), _unpickled(fields, ())
+        self.__dict__.update(own)
 
 
 class _Signer(crypt.Signer):
@@ -338,15 +375,33 @@ class _Signer(crypt.Signer):
         """None: Google picks the key."""
         return None
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the credentials, and no private class."""
+        return getattr, (self._credentials, "signer")
+
     def sign(self, message: bytes | str) -> bytes:
         """The signature of a message."""
         return self._credentials.sign_bytes(message.encode() if isinstance(message, str) else message)
 
 
 def _scopes(name: str, value: Iterable[str] | None) -> tuple[str, ...] | None:
-    return None if value is None else _config.strings(name, value)
+    return None if value is None else _settings.strings(name, value)
 
 
 def _effective(scopes: tuple[str, ...] | None, default_scopes: tuple[str, ...] | None) -> tuple[str, ...]:
     """The scopes that a token is asked for. Google refuses a request without, so somebody has to choose."""
-    return scopes or default_scopes or (_config.CLOUD_PLATFORM,)
+    return scopes or default_scopes or (_settings.CLOUD_PLATFORM,)
+
+
+def _fields(settings: _settings.Settings) -> dict[str, Any]:
+    fields = settings._asdict()
+    del fields["scopes"]  # they follow from those that were chosen
+    return fields
+
+
+def _unpickled(fields: Mapping[str, Any], scopes: tuple[str, ...]) -> tuple[_settings.Settings, str | None, str | None]:
+    """Settings and the two projects, from the names of a pickle."""
+    fields = {**fields, "delegates": _settings.strings("delegates", fields["delegates"])}
+    quota_project_id = _settings.quota_project_id(fields.pop("quota_project_id"))
+    project_id = _settings.optional_text("project_id", fields.pop("project_id"))
+    return _settings.checked(_settings.Settings(**fields, scopes=scopes)), quota_project_id, project_id

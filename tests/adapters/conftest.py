@@ -13,7 +13,7 @@ from core.stand_in import FakeClock
 
 from adapters.bearers import Bearers, Objects, Reply, Sent
 from google_auth_botocore import Credentials
-from google_auth_botocore._base import SourceCredentials
+from google_auth_botocore._shared_token_credentials import SourceCredentials
 from google_auth_botocore.emulator import Emulator, Fault
 
 PATIENCE = 60

@@ -17,7 +17,7 @@ from core.stand_in import HurriedClock
 from records import recording
 
 from google_auth_botocore import Credentials
-from google_auth_botocore._base import SourceCredentials
+from google_auth_botocore._shared_token_credentials import SourceCredentials
 from google_auth_botocore.emulator import AwsKeys, Emulator
 from google_auth_botocore.emulator.aws.moto import Moto
 

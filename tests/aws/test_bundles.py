@@ -18,7 +18,7 @@ from variations import few
 
 import google_auth_botocore
 from aws.conftest import ROLE, Federation, Issue, Write, environment, ini
-from google_auth_botocore import _partitions
+from google_auth_botocore._aws import partitions as aws_partitions
 from google_auth_botocore.emulator.aws import ContainerCredentials, InstanceMetadata
 
 # What pip installs for google-auth-botocore, by the names to import. Compiled parts cannot be loaded from a zip; these
@@ -181,16 +181,16 @@ def test_our_table_of_partitions_is_botocores() -> None:
     def _global(partition: dict[str, Any]) -> list[str]:
         return [name for name in partition["regions"] if name.endswith("-global")]
 
-    assert _partitions.partitions() is not _partitions.OWN
-    assert comparable(_partitions.OWN) == comparable(_partitions.partitions())
+    assert aws_partitions.partitions() is not aws_partitions.OWN
+    assert comparable(aws_partitions.OWN) == comparable(aws_partitions.partitions())
 
 
 def test_each_region_of_botocores_has_the_same_partition_in_our_table() -> None:
-    for partition in _partitions.partitions():
+    for partition in aws_partitions.partitions():
         for region in partition["regions"]:
             found = [
                 each["outputs"]["dnsSuffix"]
-                for each in _partitions.OWN
+                for each in aws_partitions.OWN
                 if region in each["regions"] or re.fullmatch(each["regionRegex"], region, re.ASCII)
             ]
             assert found == [partition["outputs"]["dnsSuffix"]], region

@@ -24,8 +24,10 @@ import botocore.session
 import pytest
 
 from aws.conftest import ROLE, Federation, Issue, Write, arn, environment, ini, set_all
-from google_auth_botocore import FederationError, _aws, _aws_source
-from google_auth_botocore._exchange import ExchangeContext
+from google_auth_botocore import FederationError
+from google_auth_botocore._aws import arguments
+from google_auth_botocore._aws import identity as aws_identity
+from google_auth_botocore._refresh.exchange import ExchangeContext
 from google_auth_botocore.exceptions import TransientFederationError
 
 
@@ -96,7 +98,7 @@ def test_exception_of_a_signal_handler_is_the_callers(
             wrong.setattr("botocore.utils.ContainerMetadataFetcher.TIMEOUT_SECONDS", 30)
             variables, role = _sources(server, config, issue, started)[source]
             set_all(wrong, {**variables, "AWS_METADATA_SERVICE_TIMEOUT": "30"})
-            identity = _aws.AwsIdentity(_aws_source.source(None, "eu-west-1", role))
+            identity = aws_identity.AwsIdentity(arguments.source(None, "eu-west-1", role))
             striker = threading.Thread(target=_strike, args=(server, source, started, over))
             striker.start()
             try:
@@ -111,7 +113,9 @@ def test_exception_of_a_signal_handler_is_the_callers(
     _works(identity, issue, monkeypatch, role)
 
 
-def _works(identity: _aws.AwsIdentity, issue: Issue, monkeypatch: pytest.MonkeyPatch, role: str | None = None) -> None:
+def _works(
+    identity: aws_identity.AwsIdentity, issue: Issue, monkeypatch: pytest.MonkeyPatch, role: str | None = None
+) -> None:
     """No lock is held, nothing is remembered, and no half-resolved keys are there. Another thread sees it."""
     assert identity._credentials is None
     assert identity._own is None
@@ -210,7 +214,7 @@ def test_failure_of_a_source_is_translated_though_a_tracer_wraps_the_library(
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # connections that an interrupt leaves
 def test_exception_sent_to_a_thread_is_that_threads(issue: Issue, monkeypatch: pytest.MonkeyPatch) -> None:
     """RQ's limit on threads, and debuggers: no frame tells whose it is, but its type does."""
-    identity = _aws.AwsIdentity(_aws_source.Source(region="eu-west-1"))
+    identity = aws_identity.AwsIdentity(arguments.Source(region="eu-west-1"))
     raised: list[type[BaseException]] = []
 
     def work() -> None:
@@ -246,7 +250,7 @@ def test_signals_at_random_moments_leave_no_lock_and_no_keys(
     """A process that can be interrupted anywhere in the resolution of a profile."""
     keys = issue("app")
     config(ini("default", keys, region="eu-west-1"))
-    identity = _aws.AwsIdentity(_aws_source.Source())
+    identity = aws_identity.AwsIdentity(arguments.Source())
     seed = random.Random(1)
     hits = 0
 
@@ -278,7 +282,7 @@ def test_reentry_on_one_thread_is_an_error_and_no_deadlock(
     issue: Issue, config: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
     """The thread holds our lock and botocore's, which are not reentrant."""
-    identities: list[_aws.AwsIdentity] = []
+    identities: list[aws_identity.AwsIdentity] = []
     seen: list[BaseException] = []
 
     def reenter(*_: object) -> None:
@@ -302,7 +306,7 @@ def test_reentry_on_one_thread_is_an_error_and_no_deadlock(
 
     before = signal.signal(signal.SIGUSR1, reenter)
     try:
-        identities.append(_aws.AwsIdentity(_aws_source.Source(region="eu-west-1"), _Given.session(load)))
+        identities.append(aws_identity.AwsIdentity(arguments.Source(region="eu-west-1"), _Given.session(load)))
         assert identities[0].signer(None, _context()).keys.access_key == keys.access_key_id
     finally:
         signal.signal(signal.SIGUSR1, before)

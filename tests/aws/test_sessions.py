@@ -24,9 +24,11 @@ from core.stand_in import HurriedClock
 from refresh.threads import finish
 
 from aws.conftest import ACCOUNT, ROLE, Federation, Issue, Write, arn, environment, ini, set_all
-from google_auth_botocore import ConfigurationError, Credentials, FederationError, _aws, _aws_source
-from google_auth_botocore._clock import SystemClock
-from google_auth_botocore._exchange import ExchangeContext, PromptRequired
+from google_auth_botocore import ConfigurationError, Credentials, FederationError
+from google_auth_botocore._aws import arguments as aws_arguments
+from google_auth_botocore._aws import identity as aws_identity
+from google_auth_botocore._refresh.clock import SystemClock
+from google_auth_botocore._refresh.exchange import ExchangeContext, PromptRequired
 from google_auth_botocore.emulator import AwsKeys, Emulator
 from google_auth_botocore.emulator.aws import InstanceMetadata
 from google_auth_botocore.emulator.aws.moto import Moto
@@ -103,7 +105,7 @@ def test_environment_is_read_as_botocores_whole_chain_reads_it(
     keys = environment(issue("app"))
     set_all(monkeypatch, {**keys, **{k: v.replace("TOKEN", keys["AWS_SESSION_TOKEN"]) for k, v in variables.items()}})
     whole = botocore.session.Session()
-    identity = _aws.AwsIdentity(_aws_source.Source())
+    identity = aws_identity.AwsIdentity(aws_arguments.Source())
     try:
         found = whole.get_credentials()
         assert found is not None
@@ -138,7 +140,7 @@ def test_keys_are_read_as_one_set_while_they_change() -> None:
     soon = (datetime.now(timezone.utc) + timedelta(minutes=12)).isoformat()  # always due, never expired
     session = botocore.session.Session()
     session._credentials = RefreshableCredentials.create_from_metadata(renew(), renew, "counter")  # type: ignore[attr-defined]
-    identity = _aws.AwsIdentity(_aws_source.Source(region="eu-west-1"), session)
+    identity = aws_identity.AwsIdentity(aws_arguments.Source(region="eu-west-1"), session)
     barrier = threading.Barrier(8)
 
     def read(_: int) -> set[str | None]:
@@ -180,9 +182,9 @@ class TestMfa:
         ids=["profile", "argument"],
     )
     def test_it_is_asked_for_in_the_foreground_alone(self, arguments: dict[str, Any]) -> None:
-        source = _aws_source.source(arguments.get("profile"), None, arguments.get("assume_role"))
+        source = aws_arguments.source(arguments.get("profile"), None, arguments.get("assume_role"))
         clock = HurriedClock()
-        identity = _aws.AwsIdentity(source, clock=clock)
+        identity = aws_identity.AwsIdentity(source, clock=clock)
         with pytest.raises(FederationError) as caught:
             identity.signer(None, ExchangeContext(background=True, deadline=math.inf))
         assert str(caught.value) == (
@@ -207,8 +209,8 @@ class TestMfa:
     def test_the_time_for_typing_does_not_count(self, arguments: dict[str, Any]) -> None:
         """And other threads, which wait for no longer than they may, are told what they waited for."""
         clock = HurriedClock()
-        source = _aws_source.source(arguments.get("profile"), None, arguments.get("assume_role"))
-        identity = _aws.AwsIdentity(source, clock=clock)
+        source = aws_arguments.source(arguments.get("profile"), None, arguments.get("assume_role"))
+        identity = aws_identity.AwsIdentity(source, clock=clock)
         waiters: list[str] = []
 
         def type_slowly() -> None:
@@ -229,7 +231,7 @@ class TestMfa:
         def interrupt() -> None:
             raise KeyboardInterrupt
 
-        identity = _aws.AwsIdentity(_aws_source.source("team", None, None))
+        identity = aws_identity.AwsIdentity(aws_arguments.source("team", None, None))
         self.while_typing = interrupt
         with pytest.raises(KeyboardInterrupt):
             identity.signer(None, ExchangeContext(background=False, deadline=math.inf, may_prompt=True))
@@ -241,7 +243,7 @@ class TestMfa:
     def test_code_is_asked_for_once_even_if_sts_fails(self, moto: Moto, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:1")
         clock = HurriedClock()
-        identity = _aws.AwsIdentity(_aws_source.source("team", None, None), clock=clock)
+        identity = aws_identity.AwsIdentity(aws_arguments.source("team", None, None), clock=clock)
         context = ExchangeContext(background=False, deadline=clock.monotonic() + 30, may_prompt=True)
         with pytest.raises(TransientFederationError):
             identity.signer(None, context)

@@ -22,8 +22,10 @@ from variations import few
 
 from aws.conftest import ROLE, Federation, Issue, Write, arn, environment, ini, set_all
 from aws.test_failures import NOBODY
-from google_auth_botocore import FederationError, _aws, _aws_errors, _aws_source
-from google_auth_botocore._exchange import ExchangeContext
+from google_auth_botocore import FederationError
+from google_auth_botocore._aws import arguments, errors
+from google_auth_botocore._aws import identity as aws_identity
+from google_auth_botocore._refresh.exchange import ExchangeContext
 from google_auth_botocore.emulator import Fault
 from google_auth_botocore.emulator._http import Response, Route
 from google_auth_botocore.emulator.aws import ContainerCredentials, InstanceMetadata
@@ -201,7 +203,7 @@ def test_version_2_behind_a_hop_limit_is_no_source(
     federation: Federation, imds: InstanceMetadata, clock: HurriedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The answer with the token never arrives, and every other answer does: it is given the benefit of the doubt once."""
-    monkeypatch.setattr("google_auth_botocore._aws_retry.LONGEST_REQUEST", 2)
+    monkeypatch.setattr("google_auth_botocore._aws.retry.LONGEST_REQUEST", 2)
     imds.fail("api/token", Fault(delay=5, times=None))
     with pytest.raises(FederationError) as caught:
         federation.credentials().refresh(None)
@@ -304,7 +306,7 @@ def test_sts_that_never_answers_holds_an_exchange_no_longer_than_its_deadline(
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         set_all(monkeypatch, {**environment(issue("app")), "AWS_ENDPOINT_URL_STS": url, "AWS_MAX_ATTEMPTS": "10"})
-        identity = _aws.AwsIdentity(_aws_source.source(None, "eu-west-1", ROLE))
+        identity = aws_identity.AwsIdentity(arguments.source(None, "eu-west-1", ROLE))
         started = time.monotonic()
         with pytest.raises(TransientFederationError, match="ReadTimeoutError"):
             identity.signer(None, ExchangeContext(background=False, deadline=started + 1))
@@ -313,7 +315,7 @@ def test_sts_that_never_answers_holds_an_exchange_no_longer_than_its_deadline(
 
 def test_lock_is_waited_for_until_the_deadline(issue: Issue, monkeypatch: pytest.MonkeyPatch) -> None:
     set_all(monkeypatch, environment(issue("app")))
-    identity = _aws.AwsIdentity(_aws_source.Source())
+    identity = aws_identity.AwsIdentity(arguments.Source())
     with ThreadPoolExecutor(1) as pool, identity._guard.lock:
         context = ExchangeContext(background=False, deadline=time.monotonic() + 0.2)
         with pytest.raises(TransientFederationError, match="Another thread has been getting the AWS keys for longer"):
@@ -360,7 +362,7 @@ def test_lack_of_files_memory_or_processes_is_temporary(number: int, wrapped: bo
         make: Any = botocore.exceptions.SSOTokenLoadError
         error = make(error_msg="no token")
         error.__context__ = OSError(number, os.strerror(number))
-    translated = _aws_errors.translated(error)
+    translated = errors.translated(error)
     assert isinstance(translated, TransientFederationError)
     assert "Raise the limit (ulimit -n)" in str(translated.hint)
 
@@ -369,8 +371,8 @@ _OUT_OF_FILES = """
 import os, resource, sys, botocore.utils
 botocore.utils.ContainerMetadataFetcher.SLEEP_TIME = 0
 import google_auth_botocore as g
-from google_auth_botocore._base import SourceCredentials
-from google_auth_botocore._clock import SystemClock
+from google_auth_botocore._shared_token_credentials import SourceCredentials
+from google_auth_botocore._refresh.clock import SystemClock
 class Hurried(SystemClock):
     ahead = 0.0
     def monotonic(self): return super().monotonic() + self.ahead

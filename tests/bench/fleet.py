@@ -6,8 +6,8 @@ import random
 from collections import Counter
 from collections.abc import Callable
 
-from google_auth_botocore._clock import Moment
-from google_auth_botocore._token import IssuedToken, State, state, with_expiry
+from google_auth_botocore._refresh.clock import Moment
+from google_auth_botocore._refresh.token import IssuedToken, State, state, with_expiry
 
 _WORKERS, _LIFE = 10_000, 3600.0
 _FROM, _TO = 12 * 60, 14 * 60  # minutes that are looked at

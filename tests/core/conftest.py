@@ -10,7 +10,7 @@ import pytest
 
 from core.stand_in import PROVIDER, FakeClock, FakeGoogle
 from google_auth_botocore import Credentials
-from google_auth_botocore._base import SourceCredentials
+from google_auth_botocore._shared_token_credentials import SourceCredentials
 
 Make = Callable[..., Credentials]
 

@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, parse_qsl, quote, unquote, urlsplit
 
 import google.auth.transport
 
-from google_auth_botocore._clock import SystemClock
+from google_auth_botocore._refresh.clock import SystemClock
 
 PROVIDER = "//iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/aws/providers/prod"
 ACCOUNT = "copycat@my-project.iam.gserviceaccount.com"

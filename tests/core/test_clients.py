@@ -74,7 +74,7 @@ def _api() -> Iterator[Api]:
 @pytest.fixture(name="credentials")
 def _credentials(make: Make, request_: FakeGoogle, monkeypatch: pytest.MonkeyPatch) -> Credentials:
     """Whatever transport a library brings, it reaches the stand-in."""
-    monkeypatch.setattr("google_auth_botocore._transport._own._request", request_)
+    monkeypatch.setattr("google_auth_botocore._google.transport._own._request", request_)
     return make(ACCOUNT, project_id="my-project", quota_project_id="q")
 
 

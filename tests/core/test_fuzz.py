@@ -20,7 +20,8 @@ from urllib3.util import parse_url
 
 from core.mutations import bodies, mutated, near, numbers, values
 from core.stand_in import ACCOUNT, IAM_URL, PROVIDER, STS_URL, Answer, FakeGoogle, Sent, federated, impersonated, shown
-from google_auth_botocore import ConfigurationError, Credentials, FederationError, IDTokenCredentials, _region
+from google_auth_botocore import ConfigurationError, Credentials, FederationError, IDTokenCredentials
+from google_auth_botocore._aws import region
 
 SECRET_KEY = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 SESSION_TOKEN = "FwoGZXIvYXdzE+/=" * 4
@@ -80,7 +81,7 @@ def _asks_google_and_aws_alone(credentials: Credentials) -> bool:
     """Whether its endpoints are theirs, as the library reads them that will connect to them."""
     asked = credentials._settings
     urls = [parse_url(url) for url in (asked.sts_url, asked.iam_url, asked.oauth_url)]
-    _, host = _region.endpoint("eu-central-1", asked.verification_url)
+    _, host = region.endpoint("eu-central-1", asked.verification_url)
     return _AWS.fullmatch(host) is not None and all(
         (url.scheme, url.auth, url.port or 443) == ("https", None, 443) and _GOOGLE.fullmatch(url.host or "")
         for url in urls

@@ -18,7 +18,8 @@ from variations import few
 from core.conftest import Make
 from core.frames import in_frames, of_ours
 from core.stand_in import ACCOUNT, FakeClock, FakeGoogle
-from google_auth_botocore import Credentials, TransientFederationError, _workers
+from google_auth_botocore import Credentials, TransientFederationError
+from google_auth_botocore._refresh import workers
 
 ACTS: dict[str, Callable[[Credentials, FakeGoogle], object]] = {
     "before_request": lambda credentials, request: credentials.before_request(request, "GET", "https://x", {}),
@@ -164,13 +165,13 @@ def test_a_finalizer_that_needs_a_token_first_does_not_deadlock(
 
     On a worker that has not begun its exchange, it performs that one.
     """
-    _workers.end_idle()
+    workers.end_idle()
     credentials, outcomes = make(ACCOUNT), list[str]()
     other = credentials.with_scopes(scopes) if scopes else credentials
     running = threading.local()
 
     def profile(frame: FrameType, event: str, argument: Any) -> None:
-        counts = between_jobs or not frame.f_code.co_filename.endswith("_workers.py")
+        counts = between_jobs or not frame.f_code.co_filename.endswith("workers.py")
         if event == "call" and counts and of_ours(frame) and not hasattr(running, "yes"):
             running.yes = True
             try:

@@ -47,7 +47,9 @@ def parts(text: str) -> set[str]:
 
 
 # A configuration has the same words in it as our code, and as the names of its variables.
-CODE = "\n".join(path.read_text(encoding="utf-8") for path in SOURCE.glob("*.py")) + str(SOURCE)
+CODE = "\n".join(
+    path.read_text(encoding="utf-8") for pattern in ("*.py", "_*/*.py") for path in SOURCE.glob(pattern)
+) + str(SOURCE)
 OURS = parts(CODE) | parts(CODE.replace('"', "'"))
 
 

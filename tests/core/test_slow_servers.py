@@ -25,7 +25,7 @@ from core.conftest import Make
 from core.slow_server import GOOD, RATE, SLOW, FastClock, SlowServer, reply, whole, zeros
 from core.stand_in import until
 from google_auth_botocore import Credentials, TransientFederationError
-from google_auth_botocore._base import SourceCredentials
+from google_auth_botocore._shared_token_credentials import SourceCredentials
 
 # 31 s by the fast clock, and what a machine that is busy adds in its own time.
 LONGEST = 31 + 2 * RATE

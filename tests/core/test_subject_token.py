@@ -15,11 +15,11 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from core.stand_in import PROVIDER, FakeClock, FakeGoogle, check, federated
-from google_auth_botocore._config import Settings
-from google_auth_botocore._exchange import ExchangeContext
-from google_auth_botocore._google import exchange
-from google_auth_botocore._sender import Sender
-from google_auth_botocore._subject_token import Signer, sign
+from google_auth_botocore._aws.subject_token import Signer, sign
+from google_auth_botocore._google.api import exchange
+from google_auth_botocore._google.sender import Sender
+from google_auth_botocore._refresh.exchange import ExchangeContext
+from google_auth_botocore._settings import Settings
 
 GOLDEN = Path(__file__).parent / "golden" / "subject_token.txt"
 MOMENT = datetime(2027, 1, 15, 8, 0, 0, tzinfo=timezone.utc)

@@ -23,8 +23,9 @@ from google.cloud import storage  # type: ignore[attr-defined]  # a namespace wi
 from google.cloud.storage import transfer_manager
 from refresh.threads import finish, workers
 
-from google_auth_botocore import Credentials, _transport
-from google_auth_botocore._token import CachedToken
+from google_auth_botocore import Credentials
+from google_auth_botocore._google import transport
+from google_auth_botocore._refresh.token import CachedToken
 from google_auth_botocore.emulator import Emulator, Fault
 from google_auth_botocore.emulator.aws import InstanceMetadata
 from google_auth_botocore.emulator.sandbox import Sandbox
@@ -91,9 +92,9 @@ def test_child_uses_the_parents_token_and_gets_its_next_one_itself(credentials: 
 def test_child_has_connections_of_its_own(credentials: Credentials) -> None:
     """Two processes that write into one would mix up their requests."""
     token(credentials)
-    parents = _transport._own.request.session
-    assert in_child(lambda: str(_transport._own.request.session is parents)) == "False"
-    assert _transport._own.request.session is parents
+    parents = transport._own.request.session
+    assert in_child(lambda: str(transport._own.request.session is parents)) == "False"
+    assert transport._own.request.session is parents
 
 
 @pytest.mark.parametrize("lock", ["source", "identity"])
@@ -205,7 +206,7 @@ def test_pool_of_processes_resolves_its_own_identity(
 PROGRAM = """
 import sys, threading
 from google_auth_botocore import Credentials
-from google_auth_botocore._token import CachedToken
+from google_auth_botocore._refresh.token import CachedToken
 credentials = Credentials({audience!r}, token_url={token_url!r})
 """
 

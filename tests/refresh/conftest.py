@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from core.conftest import _clock, _keys, _make, _request  # noqa: F401 - fixtures
 
-from google_auth_botocore import _transport
+from google_auth_botocore._google import transport
 
-shareable = _transport.shareable
+shareable = transport.shareable
 
 
 @pytest.fixture(autouse=True)
 def _good_for_a_second_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_transport, "shareable", lambda _: True)
+    monkeypatch.setattr(transport, "shareable", lambda _: True)

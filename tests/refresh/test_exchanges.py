@@ -15,16 +15,12 @@ import pytest
 from core.conftest import Make
 from core.stand_in import ACCOUNT, Answer, FakeClock, FakeGoogle, Sent, federated, until
 
-from google_auth_botocore import (
-    Credentials,
-    TransientFederationError,
-    _aws,
-    _clock,
-    _single_flight,
-    _workers,
-)
-from google_auth_botocore._clock import Moment
-from google_auth_botocore._exchange import ExchangeContext, PromptRequired
+from google_auth_botocore import Credentials, TransientFederationError
+from google_auth_botocore._aws import identity
+from google_auth_botocore._refresh import clock as refresh_clock
+from google_auth_botocore._refresh import single_flight, workers
+from google_auth_botocore._refresh.clock import Moment
+from google_auth_botocore._refresh.exchange import ExchangeContext, PromptRequired
 from refresh.test_source import PATIENCE, Gate, WaitsInVain, advisory, waits_for
 from refresh.threads import Passing, Threads, ask, finish
 
@@ -76,14 +72,14 @@ class TestRaces:
     def _refresh_at_the_next_look(
         self, credentials: Credentials, request: FakeGoogle, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        read = _clock.read
+        read = refresh_clock.read
 
         def late(of: FakeClock) -> Moment:
-            monkeypatch.setattr(_clock, "read", read)
+            monkeypatch.setattr(refresh_clock, "read", read)
             credentials.refresh(request)
             return read(of)
 
-        monkeypatch.setattr(_clock, "read", late)
+        monkeypatch.setattr(refresh_clock, "read", late)
 
 
 class TestLate:
@@ -216,7 +212,7 @@ class TestFailures:
         self, make: Make, request_: FakeGoogle, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         credentials, gate = make(), Gate(request_)
-        start, started = _workers.start, list[object]()
+        start, started = workers.start, list[object]()
 
         def first_alone(job: Callable[[], object]) -> None:
             """Start a job; only the first one begins."""
@@ -224,8 +220,8 @@ class TestFailures:
                 start(job)
             started.append(job)
 
-        monkeypatch.setattr(_workers, "start", first_alone)
-        monkeypatch.setattr(_single_flight, "threading", WaitsInVain(clock, gate))
+        monkeypatch.setattr(workers, "start", first_alone)
+        monkeypatch.setattr(single_flight, "threading", WaitsInVain(clock, gate))
         with pytest.raises(TransientFederationError) as caught:
             credentials.refresh(request_)
         gate.open()
@@ -260,16 +256,16 @@ class TestPrompt:
     def _prompt(self, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         """What happens at the prompt: exceptions and functions, until there are none left."""
         script: list[Any] = []
-        signer = _aws.AwsIdentity.signer
+        signer = identity.AwsIdentity.signer
 
-        def prompting(self: _aws.AwsIdentity, url: str | None, context: ExchangeContext) -> Any:
+        def prompting(self: identity.AwsIdentity, url: str | None, context: ExchangeContext) -> Any:
             if not context.may_prompt:
                 raise PromptRequired
             if script:
                 script.pop(0)()
             return signer(self, url, context)
 
-        monkeypatch.setattr(_aws.AwsIdentity, "signer", prompting)
+        monkeypatch.setattr(identity.AwsIdentity, "signer", prompting)
         return script
 
     def test_an_exception_that_the_caller_handles_meanwhile_keeps_its_traceback(
@@ -424,7 +420,7 @@ def test_a_log_filter_that_raises_ends_no_exchange(
     credentials = make()
     advisory(credentials, request_, clock)
     request_.script.append(Answer({"error": "invalid_target"}, 400))
-    logger, broken = logging.getLogger("google_auth_botocore._token_source"), Broken()
+    logger, broken = logging.getLogger("google_auth_botocore._refresh.token_source"), Broken()
     logger.filters.insert(0, broken)
     try:
         ask(credentials, request_)

@@ -21,8 +21,10 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from google_auth_botocore import Credentials, FederationError, _federation, _token_source, _transport
-from google_auth_botocore._base import SourceCredentials
+from google_auth_botocore import Credentials, FederationError, _federation
+from google_auth_botocore._google import transport
+from google_auth_botocore._refresh import token_source
+from google_auth_botocore._shared_token_credentials import SourceCredentials
 from refresh.threads import Threads, ask
 
 START = 1_800_000_000.0
@@ -102,10 +104,10 @@ class Machine(RuleBasedStateMachine):
         self.clock = FakeClock(now=START)
         self.threads, self.google = Threads(self.clock), Google(self.clock)
         self.patch.setattr(SourceCredentials, "_clock", self.clock)
-        self.patch.setattr(_transport, "shareable", lambda _: True)
+        self.patch.setattr(transport, "shareable", lambda _: True)
         self.threads.take_the_place(self.patch)
         self.patch.setattr(logging.getLogger("google_auth_botocore"), "disabled", True)
-        self.patch.setattr(_token_source._LOGGER, "disabled", True)
+        self.patch.setattr(token_source._LOGGER, "disabled", True)
         for name, value in KEYS.items():
             self.patch.setenv(name, value)
         self.credentials: list[Credentials] = []
@@ -167,7 +169,7 @@ class Machine(RuleBasedStateMachine):
             self.credentials[2:] = [self.credentials[0].with_quota_project("q")]
         else:  # and goes on in the child
             self.threads.standing.clear()
-            _token_source._after_fork_in_child()
+            token_source._after_fork_in_child()
             _federation._after_fork_in_child()
             self.refused_at = -HOUR
 

@@ -79,7 +79,7 @@ def test_no_request_fails_while_a_token_lives(
     background = Threads(clock)
     background.take_the_place(monkeypatch)
     monkeypatch.setattr(random, "random", random.Random(seed).random)
-    monkeypatch.setattr("google_auth_botocore._token_source._LOGGER.disabled", True)
+    monkeypatch.setattr("google_auth_botocore._refresh.token_source._LOGGER.disabled", True)
     weather = Weather(clock, random.Random(seed))
 
     class Network(FakeGoogle):

@@ -18,15 +18,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from google_auth_botocore import (
-    Credentials,
-    FederationError,
-    TransientFederationError,
-    _transport,
-)
-from google_auth_botocore._base import SourceCredentials
-from google_auth_botocore._clock import Moment
-from google_auth_botocore._token import IssuedToken, State, state, with_expiry
+from google_auth_botocore import Credentials, FederationError, TransientFederationError
+from google_auth_botocore._google import transport
+from google_auth_botocore._refresh.clock import Moment
+from google_auth_botocore._refresh.token import IssuedToken, State, state, with_expiry
+from google_auth_botocore._shared_token_credentials import SourceCredentials
 from refresh.conftest import shareable
 from refresh.threads import Passing, Threads, ask, finish
 
@@ -282,7 +278,7 @@ class TestAdvisory:
                 used.append(self)
                 return httplib2.Response({"status": "400"}), b'{"error": "invalid_target"}'
 
-        monkeypatch.setattr(_transport, "shareable", shareable)
+        monkeypatch.setattr(transport, "shareable", shareable)
         credentials, http = make(), Rejecting()
         http.connections["of the caller"] = connection = object()
         credentials.refresh(request_)
@@ -305,7 +301,7 @@ class TestAdvisory:
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         """It may not allow two threads at once; a failure is only a warning here, too."""
-        monkeypatch.setattr(_transport, "shareable", shareable)
+        monkeypatch.setattr(transport, "shareable", shareable)
         credentials = make()
         ask(credentials, request_)
         clock.advance(3600 - 400)
@@ -564,7 +560,7 @@ class Machine(RuleBasedStateMachine):
         self.clock = FakeClock()
         self.background = Threads(self.clock)
         self.patch.setattr(SourceCredentials, "_clock", self.clock)
-        self.patch.setattr(_transport, "shareable", lambda _: True)
+        self.patch.setattr(transport, "shareable", lambda _: True)
         self.background.take_the_place(self.patch)
         for name, value in {
             "AWS_ACCESS_KEY_ID": "AKID",

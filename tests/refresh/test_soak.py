@@ -11,7 +11,9 @@ import pytest
 from core.conftest import Make
 from core.stand_in import ACCOUNT, Answer, FakeClock, Sent
 
-from google_auth_botocore import FederationError, _token_source, _transport
+from google_auth_botocore import FederationError
+from google_auth_botocore._google import transport
+from google_auth_botocore._refresh import token_source
 from refresh.test_machine import START, Google, refused
 from refresh.threads import Threads, ask
 
@@ -80,8 +82,8 @@ def test_a_request_fails_only_while_nothing_can_be_had_and_says_why(
 ) -> None:
     threads, world = Threads(clock), World(clock, seed)
     threads.take_the_place(monkeypatch)
-    monkeypatch.setattr(_transport, "shareable", lambda _: own_thread)
-    monkeypatch.setattr(_token_source._LOGGER, "disabled", True)
+    monkeypatch.setattr(transport, "shareable", lambda _: own_thread)
+    monkeypatch.setattr(token_source._LOGGER, "disabled", True)
     random.seed(seed)
     credentials = make(account)
     seen: Counter[str] = Counter()
@@ -140,7 +142,7 @@ def test_nobody_notices_that_the_security_token_service_is_down(
     """Whenever it begins: direct access lives on its token, and impersonation on the federated token it has as well."""
     threads, google = Threads(clock), Google(clock)
     threads.take_the_place(monkeypatch)
-    monkeypatch.setattr(_token_source._LOGGER, "disabled", True)
+    monkeypatch.setattr(token_source._LOGGER, "disabled", True)
     random.seed(begin)
     credentials = make(account)
     start = clock.now

@@ -21,19 +21,14 @@ from core.stand_in import ACCOUNT, Answer, FakeClock, FakeGoogle, Sent, federate
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from google_auth_botocore import (
-    Credentials,
-    FederationError,
-    TransientFederationError,
-    _aws,
-    _federation,
-    _single_flight,
-    _transport,
-    _workers,
-)
-from google_auth_botocore._clock import Moment
-from google_auth_botocore._token import IssuedToken, State, state, with_expiry, with_new_expiry
-from google_auth_botocore._token_source import TokenSource
+from google_auth_botocore import Credentials, FederationError, TransientFederationError, _federation
+from google_auth_botocore._aws import identity
+from google_auth_botocore._google import transport
+from google_auth_botocore._refresh import single_flight
+from google_auth_botocore._refresh import workers as refresh_workers
+from google_auth_botocore._refresh.clock import Moment
+from google_auth_botocore._refresh.token import IssuedToken, State, state, with_expiry, with_new_expiry
+from google_auth_botocore._refresh.token_source import TokenSource
 from refresh.conftest import shareable
 from refresh.threads import Passing, Threads, ask, finish, workers
 
@@ -168,13 +163,13 @@ class TestAdvisory:
         header = advisory(credentials, request_, clock)
         clock.advance(390)  # the federated token is about to expire, too
         signed_by: set[threading.Thread] = set()
-        signer = _aws.AwsIdentity.signer
+        signer = identity.AwsIdentity.signer
 
-        def seen(self: _aws.AwsIdentity, *arguments: Any, **more: Any) -> Any:
+        def seen(self: identity.AwsIdentity, *arguments: Any, **more: Any) -> Any:
             signed_by.add(threading.current_thread())
             return signer(self, *arguments, **more)
 
-        monkeypatch.setattr(_aws.AwsIdentity, "signer", seen)
+        monkeypatch.setattr(identity.AwsIdentity, "signer", seen)
         gate, together = Gate(request_), threading.Barrier(32)
 
         def work(_: int) -> set[str]:
@@ -279,7 +274,7 @@ class TestAdvisory:
                 headers.append(ask(credentials, request_))
                 sys.setprofile(profile)
 
-        _workers.end_idle()  # the profile is a new thread's
+        refresh_workers.end_idle()  # the profile is a new thread's
         threading.setprofile(profile)
         try:
             ask(credentials, request_)
@@ -295,7 +290,7 @@ class TestAdvisory:
         self, make: Make, request_: FakeGoogle, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """The caller whose transport it is waits; others go on with the token, each with its own transport."""
-        monkeypatch.setattr(_transport, "shareable", shareable)
+        monkeypatch.setattr(transport, "shareable", shareable)
         credentials = make()
         header = advisory(credentials, request_, clock)
         gate = Gate(request_)
@@ -312,7 +307,7 @@ class TestAdvisory:
     def test_a_plain_callable_that_hangs_is_waited_for_until_the_deadline(
         self, make: Make, request_: FakeGoogle, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(_transport, "shareable", shareable)
+        monkeypatch.setattr(transport, "shareable", shareable)
         credentials = make()
         header = advisory(credentials, request_, clock)
         gate = Gate(request_)
@@ -414,7 +409,7 @@ class TestExpired:
         assert ask(credentials, request_) == header
         first.reached()
         clock.advance(joined_after)
-        monkeypatch.setattr(_single_flight, "threading", WaitsInVain(clock, first))
+        monkeypatch.setattr(single_flight, "threading", WaitsInVain(clock, first))
         start = clock.monotonic()
         with pytest.raises(TransientFederationError, match=r"There is no token after 31 s: ") as caught:
             credentials.refresh(request_)
@@ -430,7 +425,7 @@ class TestExpired:
         self, make: Make, request_: FakeGoogle, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         credentials, gate, start = make(), Gate(request_), clock.monotonic()
-        monkeypatch.setattr(_single_flight, "threading", WaitsInVain(clock, gate))
+        monkeypatch.setattr(single_flight, "threading", WaitsInVain(clock, gate))
         with pytest.raises(TransientFederationError) as caught:
             credentials.refresh(request_)
         assert clock.monotonic() - start == pytest.approx(31)

@@ -13,7 +13,7 @@ import pytest
 from core.conftest import Make
 from core.stand_in import Answer, FakeGoogle, Sent, until
 
-from google_auth_botocore import _workers
+from google_auth_botocore._refresh import workers
 from refresh.threads import ask
 
 PROGRAM = """
@@ -65,14 +65,14 @@ def test_exchanges_one_after_another_share_a_thread(make: Make) -> None:
     request = Recorder()
     for _ in range(20):
         make().refresh(request)
-        until(lambda: bool(_workers._idle))
+        until(lambda: bool(workers._idle))
     assert len(set(request.threads)) == 1
     assert threading.main_thread() not in request.threads
     assert request.threads[0].daemon
 
 
 def test_a_thread_ends_when_there_is_no_more_to_do(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_workers, "_LONGEST_WAIT", 0.01)
+    monkeypatch.setattr(workers, "_LONGEST_WAIT", 0.01)
     request = Recorder()
     make().refresh(request)
     [thread] = request.threads
@@ -87,7 +87,7 @@ def test_an_idle_thread_keeps_nothing_of_an_exchange(make: Make) -> None:
     reference = weakref.ref(request)
     make().refresh(request)
     [thread] = request.threads
-    until(lambda: bool(_workers._idle))
+    until(lambda: bool(workers._idle))
     del request
     gc.collect()
     assert reference() is None
@@ -101,8 +101,8 @@ def test_a_job_that_was_never_passed_on_is_performed_by_another_thread(
     request = Recorder()
     make().refresh(request)
     lost = list[object]()
-    start = _workers.start
-    monkeypatch.setattr(_workers, "start", lambda job: start(job) if lost else lost.append(job))
+    start = workers.start
+    monkeypatch.setattr(workers, "start", lambda job: start(job) if lost else lost.append(job))
     assert ask(make(), request).startswith("Bearer ")
     assert len(lost) == 1
 

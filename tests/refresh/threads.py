@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 from core.stand_in import FakeClock, until
 
-from google_auth_botocore import Credentials, _single_flight
+from google_auth_botocore import Credentials
+from google_auth_botocore._refresh import single_flight
 
 
 class Threads:
-    """Stands in for the modules `threading` and `_workers` where exchanges are started.
+    """Stands in for the modules `threading` and `workers` where exchanges are started.
 
     The exchange that a caller waits for is performed at once. One in the background stands still until the test lets it
     go on, or until a caller waits for it. A wait takes its time of the fake clock.
@@ -33,8 +34,8 @@ class Threads:
 
     def take_the_place(self, patch: pytest.MonkeyPatch) -> None:
         """Have exchanges be started here until the patch is undone."""
-        patch.setattr(_single_flight, "threading", self)
-        patch.setattr(_single_flight, "_workers", self)
+        patch.setattr(single_flight, "threading", self)
+        patch.setattr(single_flight, "workers", self)
 
     def start(self, job: functools.partial[object]) -> None:
         if self.broken:
@@ -91,7 +92,7 @@ class Passing:
     def __init__(self, clock: FakeClock, patch: pytest.MonkeyPatch) -> None:
         self._clock, self.looks, self._monotonic = clock, 0, clock.monotonic
         patch.setattr(clock, "monotonic", self._look)
-        patch.setattr(_single_flight, "_PIECE", 0.001)
+        patch.setattr(single_flight, "_PIECE", 0.001)
 
     def _look(self) -> float:
         self.looks += 1

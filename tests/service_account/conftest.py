@@ -11,7 +11,7 @@ from core.stand_in import FakeClock
 from emulator.workload import ROLE_ARN, Workload
 
 from google_auth_botocore import Credentials
-from google_auth_botocore._base import SourceCredentials
+from google_auth_botocore._shared_token_credentials import SourceCredentials
 from google_auth_botocore.emulator import Emulator
 from google_auth_botocore.emulator.storage import Storage
 from service_account.buckets import BUCKET, CONTENT, NAME, open_client

@@ -14,7 +14,7 @@ from core.stand_in import FakeClock
 from emulator.workload import CLOUD_PLATFORM, ROLE_ARN, Workload
 
 from google_auth_botocore import ConfigurationError, Credentials, FederationError, IDTokenCredentials
-from google_auth_botocore._base import SourceCredentials
+from google_auth_botocore._shared_token_credentials import SourceCredentials
 from google_auth_botocore.emulator import Emulator, Fault, TokenInfo
 from service_account.conftest import CREATOR, Make
 

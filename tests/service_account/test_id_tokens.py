@@ -27,14 +27,8 @@ from google.auth.transport import requests as google_requests
 from google.oauth2 import id_token
 from refresh.threads import Threads
 
-from google_auth_botocore import (
-    ConfigurationError,
-    Credentials,
-    IDTokenCredentials,
-    Token,
-    TransientFederationError,
-)
-from google_auth_botocore._base import SourceCredentials
+from google_auth_botocore import ConfigurationError, Credentials, IDTokenCredentials, Token, TransientFederationError
+from google_auth_botocore._shared_token_credentials import SourceCredentials
 from google_auth_botocore.emulator import Emulator, Fault
 from service_account.addresses import _google_hosts  # noqa: F401 - a fixture
 from service_account.conftest import Make

@@ -21,7 +21,7 @@ from google.oauth2 import credentials as oauth2_credentials
 from google.oauth2 import id_token
 
 from google_auth_botocore import Credentials, FederationError, TransientFederationError
-from google_auth_botocore._base import SourceCredentials
+from google_auth_botocore._shared_token_credentials import SourceCredentials
 from google_auth_botocore.emulator import Emulator, Fault, TokenInfo
 from google_auth_botocore.emulator.storage import Storage
 from service_account.addresses import _google_hosts  # noqa: F401 - a fixture

@@ -12,7 +12,7 @@ from emulator.workload import Workload
 from cli.conftest import Run
 from cli.doctor.aws_sts import AwsSts
 from cli.doctor.ward import Ward, usual_flags
-from google_auth_botocore._base import SourceCredentials
+from google_auth_botocore._shared_token_credentials import SourceCredentials
 
 
 @pytest.fixture(name="ward")

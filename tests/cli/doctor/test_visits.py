@@ -16,8 +16,8 @@ from cli.conftest import command
 from cli.doctor.test_causes import JWT, POOL
 from cli.doctor.ward import KEYS, NOWHERE, ROLE, Impatient, Ward
 from google_auth_botocore import Credentials
-from google_auth_botocore._base import SourceCredentials
-from google_auth_botocore._exchange import Exchange, current
+from google_auth_botocore._refresh.exchange import Exchange, current
+from google_auth_botocore._shared_token_credentials import SourceCredentials
 from google_auth_botocore.emulator import Emulator, Fault
 from google_auth_botocore.emulator._http import Call, Response, Route
 from google_auth_botocore.emulator.aws import ContainerCredentials, InstanceMetadata, WebIdentityIssuer

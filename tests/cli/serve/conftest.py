@@ -25,7 +25,7 @@ from service_account.conftest import Make
 from service_account.conftest import _make as _make  # noqa: PLC0414 - a fixture
 
 from google_auth_botocore import Credentials
-from google_auth_botocore._base import SourceCredentials
+from google_auth_botocore._shared_token_credentials import SourceCredentials
 from google_auth_botocore.cli.serve import _environment
 from google_auth_botocore.cli.serve._server import Server, listener
 from google_auth_botocore.cli.serve._tokens import Tokens

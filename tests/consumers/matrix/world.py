@@ -111,7 +111,7 @@ class World:
         patch.setenv("AWS_SECRET_ACCESS_KEY", keys.secret_access_key)
         patch.setenv("AWS_SESSION_TOKEN", keys.session_token or "")
         patch.setenv("AWS_REGION", "eu-central-1")
-        self.wait_by_the_clock("google_auth_botocore._sender.random")
+        self.wait_by_the_clock("google_auth_botocore._google.sender.random")
         arguments = {**sandbox.credentials_arguments(), "service_account_email": self._account}
         self.credentials = Credentials(**arguments)
         self.http = HttpApi(google)

@@ -17,7 +17,7 @@ import requests
 from google.auth.transport.requests import Request
 
 from google_auth_botocore import _redaction
-from google_auth_botocore._proxies import proxy_secrets
+from google_auth_botocore._redaction.proxies import proxy_secrets
 
 _TIMEOUT = 10.0
 # Nobody is listened to for longer, however slowly it speaks.

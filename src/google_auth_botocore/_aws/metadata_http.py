@@ -1,12 +1,10 @@
 """botocore's HTTP session for metadata services, whose fetchers hide what failed."""
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError
 
-from google_auth_botocore import _aws_errors, _foreign
+from google_auth_botocore._aws import errors, foreign_exceptions
 
 
 class Outcome(NamedTuple):
@@ -35,7 +33,7 @@ class HonestHttp:
         try:
             return self._http.send(request)
         except Exception as error:
-            strange = _foreign.foreign(error, None)
+            strange = foreign_exceptions.foreign(error, None)
             if strange is None or strange is error:
                 raise
         raise strange
@@ -63,4 +61,4 @@ class ObservedHttp(HonestHttp):
 
 def unreachable(error: Exception | None) -> bool:
     """Whether there was nothing to connect to."""
-    return isinstance(error, (ConnectTimeoutError, EndpointConnectionError)) and not _aws_errors.exhausted(error)
+    return isinstance(error, (ConnectTimeoutError, EndpointConnectionError)) and not errors.exhausted(error)

@@ -8,7 +8,8 @@ from typing import Any
 import botocore.credentials
 from botocore.credentials import ReadOnlyCredentials
 
-from google_auth_botocore import _aws_errors, _hints, _session
+from google_auth_botocore import _hints
+from google_auth_botocore._aws import errors, session
 
 
 class Usable:
@@ -25,8 +26,8 @@ def usable(credentials: Any) -> ReadOnlyCredentials:
     """Access key, secret and session token of one moment, as they can be sent."""
     keys = _frozen(credentials)
     if not keys.access_key or not keys.secret_key:
-        raise _aws_errors.failed(
-            f"The AWS keys from {_session.method(credentials)} are half a set: the "
+        raise errors.failed(
+            f"The AWS keys from {session.method(credentials)} are half a set: the "
             f"{'secret access key' if keys.access_key else 'access key id'} is missing.",
             "PartialCredentialsError",
             _hints.AWS_HALF,
@@ -36,8 +37,8 @@ def usable(credentials: Any) -> ReadOnlyCredentials:
         odd = re.search("[^!-~]", value or "") or re.fullmatch(r"([\"']).*\1", value or "")
         if odd:
             what = "white space" if odd[0].isspace() else "a letter that no key has"
-            raise _aws_errors.failed(
-                f"The AWS {name} from {_session.method(credentials)} contains {what}.",
+            raise errors.failed(
+                f"The AWS {name} from {session.method(credentials)} contains {what}.",
                 "InvalidCredentials",
                 _hints.AWS_WHITE_SPACE,
             )

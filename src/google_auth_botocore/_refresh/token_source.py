@@ -9,11 +9,12 @@ import time
 import weakref
 from collections.abc import Callable
 
-from google_auth_botocore import _clock, _exchange_log
-from google_auth_botocore._clock import Clock
-from google_auth_botocore._exchange import Exchange, ExchangeContext, Request
-from google_auth_botocore._single_flight import SingleFlight, copied
-from google_auth_botocore._token import CachedToken, IssuedToken, State, state, with_expiry
+from google_auth_botocore._refresh import clock as refresh_clock
+from google_auth_botocore._refresh import exchange_log
+from google_auth_botocore._refresh.clock import Clock
+from google_auth_botocore._refresh.exchange import Exchange, ExchangeContext, Request
+from google_auth_botocore._refresh.single_flight import SingleFlight, copied
+from google_auth_botocore._refresh.token import CachedToken, IssuedToken, State, state, with_expiry
 from google_auth_botocore.exceptions import FederationError, TransientFederationError
 
 _LOGGER = logging.getLogger(__name__)
@@ -81,7 +82,7 @@ class TokenSource:
             FederationError: No token could be fetched, or Google or AWS rejected the last attempt some seconds ago.
         """
         latest = self._flight.latest
-        cached, now = self.cached, _clock.read(self._clock)
+        cached, now = self.cached, refresh_clock.read(self._clock)
         if cached is None or state(cached, now.after(min_lifetime)) is State.EXPIRED:
             rejected = self._rejected
             if context is None and rejected is not None and now.monotonic < rejected[1]:
@@ -123,7 +124,7 @@ class TokenSource:
         draw = 1.0 if self._full_window else random.random()  # noqa: S311 - spreads load, hides nothing
         for _ in range(2):
             cached = with_expiry(self._fetch(request, context), draw)
-            if state(cached, _clock.read(self._clock)) is not State.EXPIRED:
+            if state(cached, refresh_clock.read(self._clock)) is not State.EXPIRED:
                 return cached
         raise TransientFederationError(
             "The token expired before it arrived: this process was suspended.", step=context.step
@@ -153,7 +154,7 @@ class TokenSource:
 
     def _warn(self, error: BaseException) -> None:
         cached = self.cached
-        _exchange_log.warn(
+        exchange_log.warn(
             _LOGGER,
             "The Google token could not be refreshed in the background. It is valid until %s; the next attempt is in %.0f s. %s",
             "it is needed" if cached is None else f"{cached.expiry:%H:%M:%S} UTC",

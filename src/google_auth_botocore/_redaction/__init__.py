@@ -12,7 +12,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
-from google_auth_botocore import _known_secrets, _secret_shapes
+from google_auth_botocore._redaction import known_secrets, secret_shapes
 
 # Keys and tokens whose values are not known: AWS's own errors quote the request that it could not verify. Each
 # alternative takes linear time: it is tried at one place of a run of letters, or fails within 40 letters.
@@ -54,7 +54,7 @@ def cleaned(text: str, secrets: Iterable[str] = (), *, hide: str = NOTHING, at_m
 
 def redacted(text: str, secrets: Iterable[str]) -> str:
     """Return a whole report, with its line breaks, without the secrets or parts of them."""
-    return re.sub(_CERTAIN, _HIDDEN, _known_secrets.hide(text, secrets, _HIDDEN))
+    return re.sub(_CERTAIN, _HIDDEN, known_secrets.hide(text, secrets, _HIDDEN))
 
 
 def quoted(value: object) -> str:
@@ -63,15 +63,15 @@ def quoted(value: object) -> str:
         text, parts = repr(value), list(_strings(value))
     except Exception:  # noqa: BLE001 - a number of more digits than Python writes, or an error in the class of the value
         return f"<{type(value).__name__}>"
-    found = next(filter(None, map(_secret_shapes.kind, parts)), None)
+    found = next(filter(None, map(secret_shapes.kind, parts)), None)
     if found is None and not isinstance(value, str):
-        found = _secret_shapes.kind(text, document=False)
+        found = secret_shapes.kind(text, document=False)
     return _clipped(without_user_part(text), _LONGEST) if found is None else f"[hidden: {found}]"
 
 
 def shown(value: str) -> str:
     """Return a text that the caller set, for output that shows it; not a secret, and not the user part of a URL."""
-    found = _secret_shapes.kind(value)
+    found = secret_shapes.kind(value)
     return without_user_part(value) if found is None else f"[hidden: {found}]"
 
 
@@ -81,7 +81,7 @@ def as_json(value: object) -> str:
         text = json.dumps(value)
     except RecursionError:
         return "[hidden: nested too deeply]"
-    found = next(filter(None, map(_secret_shapes.kind, _strings(value))), None) or _secret_shapes.kind(
+    found = next(filter(None, map(secret_shapes.kind, _strings(value))), None) or secret_shapes.kind(
         text, document=False
     )
     return without_user_part(text) if found is None else f'"[hidden: {found}]"'
@@ -89,12 +89,12 @@ def as_json(value: object) -> str:
 
 def is_secret(value: str) -> bool:
     """Whether a value looks like a private key, a token or a key file's JSON."""
-    return _secret_shapes.kind(value) is not None
+    return secret_shapes.kind(value) is not None
 
 
 def without_user_part(text: str) -> str:
     """Return a value, or its `repr`, with `[hidden]` in place of the user and password of a URL in it."""
-    plain = _known_secrets.unescape(text) if "%40" in text else text
+    plain = known_secrets.unescape(text) if "%40" in text else text
     without = _without_user_part(plain)
     return text if without == plain else without
 
@@ -172,7 +172,7 @@ def path_mistake(value: object, name: str) -> str | None:
         return None
     if os.path.exists(path):  # noqa: PTH110 - pathlib raises for a name that is too long
         return None
-    found = _secret_shapes.kind(path)
+    found = secret_shapes.kind(path)
     if found is None and path.lstrip().lower().startswith("data:"):
         found = "a data: URL"
     if found is None and re.search(r"[\r\n]", path.strip()):
@@ -207,7 +207,7 @@ def _strings(value: object) -> Iterator[str]:
 def _hidden(text: str, secrets: Iterable[str], hide: str) -> str:
     printable = "".join(letter if letter.isprintable() else " " for letter in text)
     return re.sub(
-        hide, _HIDDEN, re.sub(_CERTAIN, _HIDDEN, _known_secrets.hide(printable, [*secrets, *_pasted()], _HIDDEN))
+        hide, _HIDDEN, re.sub(_CERTAIN, _HIDDEN, known_secrets.hide(printable, [*secrets, *_pasted()], _HIDDEN))
     )
 
 
@@ -215,7 +215,7 @@ def _pasted() -> Iterator[str]:
     """Values of AWS's variables that hold a key file where a name or a path belongs: botocore quotes them."""
     for name, value in os.environ.items():
         if name.startswith("AWS_"):
-            found = _secret_shapes.kind(value)
+            found = secret_shapes.kind(value)
             if found is not None and found != "a key or token":
                 yield value
 

@@ -15,8 +15,8 @@ from botocore.credentials import ContainerProvider, InstanceMetadataProvider
 from botocore.httpsession import URLLib3Session
 from botocore.utils import ContainerMetadataFetcher
 
-from google_auth_botocore._aws_retry import LONGEST_REQUEST, Retries
-from google_auth_botocore._observed_http import HonestHttp
+from google_auth_botocore._aws.metadata_http import HonestHttp
+from google_auth_botocore._aws.retry import LONGEST_REQUEST, Retries
 
 _FILES = {"AWS_CONFIG_FILE": "~/.aws/config", "AWS_SHARED_CREDENTIALS_FILE": "~/.aws/credentials"}
 # What else a session looks at, and may find wrong, before it asks the first link of its chain.

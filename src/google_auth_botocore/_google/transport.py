@@ -20,7 +20,7 @@ import requests
 import urllib3
 
 from google_auth_botocore import _redaction
-from google_auth_botocore._exchange import Request
+from google_auth_botocore._refresh.exchange import Request
 
 # For each address that a name has, and a firewall may drop packets to all of them; a little more than TCP takes for a second try.
 _CONNECT_TIMEOUT = 3.05

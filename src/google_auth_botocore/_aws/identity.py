@@ -14,22 +14,19 @@ import botocore.credentials
 from botocore.credentials import AssumeRoleCredentialFetcher, EnvProvider, ReadOnlyCredentials
 from botocore.exceptions import CredentialRetrievalError, MetadataRetrievalError
 
-from google_auth_botocore import (
-    _aws_errors,
-    _aws_keys,
-    _exchange_log,
-    _hints,
-    _instance_metadata,
-    _region,
-    _session,
-    _web_identity,
-)
-from google_auth_botocore._aws_guard import Guard
-from google_auth_botocore._aws_source import Source
-from google_auth_botocore._clock import Clock, SystemClock
-from google_auth_botocore._exchange import DEADLINE, ExchangeContext, PromptRequired
-from google_auth_botocore._instance_metadata import InstanceMetadata
-from google_auth_botocore._subject_token import Signer
+from google_auth_botocore import _hints
+from google_auth_botocore._aws import errors, instance_metadata
+from google_auth_botocore._aws import keys as aws_keys
+from google_auth_botocore._aws import region as aws_region
+from google_auth_botocore._aws import session as aws_session
+from google_auth_botocore._aws import web_identity_token as aws_web_identity_token
+from google_auth_botocore._aws.arguments import Source
+from google_auth_botocore._aws.guard import Guard
+from google_auth_botocore._aws.instance_metadata import InstanceMetadata
+from google_auth_botocore._aws.subject_token import Signer
+from google_auth_botocore._refresh import exchange_log
+from google_auth_botocore._refresh.clock import Clock, SystemClock
+from google_auth_botocore._refresh.exchange import DEADLINE, ExchangeContext, PromptRequired
 from google_auth_botocore.exceptions import ConfigurationError, FederationError
 
 _LOGGER = logging.getLogger(__name__)
@@ -67,7 +64,7 @@ class AwsIdentity:
         if asks_aws or not self._environment_decides():
             # Now, and not at the first request: an import that a fork catches half done hangs the child. Where the
             # environment decides it is left out, because it would cost a cold start a fifth more.
-            _session.load()
+            aws_session.load()
         self._forked = False
 
     def _start_afresh(self) -> None:
@@ -94,7 +91,7 @@ class AwsIdentity:
 
         def drop() -> bool:
             self._forget()
-            return self.session is None or bool(self.origin.assume_role) or _session.replaceable(self.session)
+            return self.session is None or bool(self.origin.assume_role) or aws_session.replaceable(self.session)
 
         return self._guard.run(drop, context)
 
@@ -121,8 +118,8 @@ class AwsIdentity:
         def sign_with() -> Signer:
             keys, credentials, session = self._keys(context)
             self._guard.keys_found()
-            region, host = _region.endpoint(self._region(session, credentials), verification_url)
-            _LOGGER.debug("AWS keys from %s, to be verified at %s in %s", _session.method(credentials), host, region)
+            region, host = aws_region.endpoint(self._region(session, credentials), verification_url)
+            _LOGGER.debug("AWS keys from %s, to be verified at %s in %s", aws_session.method(credentials), host, region)
             return Signer(keys, region, host)
 
         return self._guard.run(sign_with, context)
@@ -143,7 +140,7 @@ class AwsIdentity:
             keys, credentials, session = self._keys_from_session(context)
             self._guard.keys_found()
             region = self._region(session, credentials)
-            return _web_identity.request(session, keys, region, audience, self._client_config())
+            return aws_web_identity_token.request(session, keys, region, audience, self._client_config())
 
         return self._guard.run(ask, context)
 
@@ -152,7 +149,7 @@ class AwsIdentity:
         if not self._environment_decides():
             return self._keys_from_session(context)
         credentials = EnvProvider().load()
-        return _aws_keys.usable(credentials), credentials, None
+        return aws_keys.usable(credentials), credentials, None
 
     def _environment_decides(self) -> bool:
         """Whether the first link of botocore's chain is all there is: a whole session costs several times the start-up."""
@@ -160,37 +157,37 @@ class AwsIdentity:
         if chosen or not os.environ.get(EnvProvider.ACCESS_KEY):
             return False
         if self._configured is None:  # looked up once, as a session reads its files once
-            self._configured = _session.configured()
+            self._configured = aws_session.configured()
         return not self._configured
 
     def _keys_from_session(self, context: ExchangeContext) -> tuple[ReadOnlyCredentials, Any, Any]:
         session = self._session()
         if self._credentials is None:
             self._credentials = self._resolve(session)
-            self.assumed_role = _session.assumed_role(
+            self.assumed_role = aws_session.assumed_role(
                 self._credentials, session, dict(self.origin.assume_role).get("RoleArn")
             )
         prompts = self._prompts(session)
         if prompts:
             self._allow_prompt(context)
         if session is not self._given:
-            _session.limit_requests(session, self._guard.retries.request_timeout)
-        keys = _aws_keys.usable(self._credentials)
+            aws_session.limit_requests(session, self._guard.retries.request_timeout)
+        keys = aws_keys.usable(self._credentials)
         if prompts:
             context.deadline = self._clock.monotonic() + DEADLINE  # the user's time is not the exchange's
         return keys, self._credentials, session
 
     def _prompts(self, session: Any) -> bool:
         """Whether botocore is going to ask for an MFA code at the terminal when the keys are read."""
-        if not _aws_keys.refresh_needed(self._credentials):
+        if not aws_keys.refresh_needed(self._credentials):
             return False
         if "SerialNumber" in dict(self.origin.assume_role):
             return True
-        return _aws_keys.refresh_needed(self._base) and _session.prompts(session)
+        return aws_keys.refresh_needed(self._base) and aws_session.prompts(session)
 
     def _allow_prompt(self, context: ExchangeContext) -> None:
         if context.background:
-            raise _aws_errors.failed(
+            raise errors.failed(
                 "The AWS role wants an MFA code, and nobody is asked for one in the background.",
                 "MfaRequired",
                 _hints.AWS_MFA,
@@ -201,25 +198,25 @@ class AwsIdentity:
         self._guard.retries.stop()  # the user is asked once
 
     def _client_config(self) -> Any:
-        return _session.client_config(self._guard.retries.request_timeout)
+        return aws_session.client_config(self._guard.retries.request_timeout)
 
     def _session(self) -> Any:
         if self.session is None:
             if self._own is None:
-                session = self._patient(_session.new(self.origin.profile))
+                session = self._patient(aws_session.new(self.origin.profile))
                 # AssumeRole in the profile's own chain must go to the right partition, and to some region at all.
-                session.set_config_variable("region", self._configured_region(session) or _region.USUAL)
+                session.set_config_variable("region", self._configured_region(session) or aws_region.USUAL)
                 self._own = session
             return self._own
-        if (self._forked and _session.carryable(self.session)) or (
-            self._replace and _session.replaceable(self.session)
+        if (self._forked and aws_session.carryable(self.session)) or (
+            self._replace and aws_session.replaceable(self.session)
         ):
-            self.session = self._patient(_session.anew(self.session))
+            self.session = self._patient(aws_session.anew(self.session))
         self._forked = self._replace = False
         return self.session
 
     def _patient(self, session: Any) -> Any:
-        _session.be_patient(session, self._guard.retries)
+        aws_session.be_patient(session, self._guard.retries)
         return session
 
     def _region(self, session: Any, credentials: Any) -> str | None:
@@ -231,18 +228,18 @@ class AwsIdentity:
         if self.session is not None and not self.origin.region:
             own = session.get_config_variable("region")
             if own and own.strip():
-                return _region.parent(own)
-        return self._stated_region() or _region.parent(session.get_scoped_config().get("region"))
+                return aws_region.parent(own)
+        return self._stated_region() or aws_region.parent(session.get_scoped_config().get("region"))
 
     def _stated_region(self) -> str | None:
         """Region from the argument or the environment."""
         stated = (self.origin.region, os.environ.get("AWS_REGION"), os.environ.get("AWS_DEFAULT_REGION"))
-        return next(filter(None, map(_region.parent, stated)), None)
+        return next(filter(None, map(aws_region.parent, stated)), None)
 
     def _region_of_instance(self, session: Any, credentials: Any) -> str | None:
         """The region of the instance that the keys came from. It is requested once."""
-        if self._metadata_region is None and _session.method(credentials) == _instance_metadata.METHOD:
-            self._metadata_region = _region.parent(self._metadata(session).region())
+        if self._metadata_region is None and aws_session.method(credentials) == instance_metadata.METHOD:
+            self._metadata_region = aws_region.parent(self._metadata(session).region())
         return self._metadata_region
 
     def _metadata(self, session: Any) -> InstanceMetadata:
@@ -253,12 +250,12 @@ class AwsIdentity:
         if not self.origin.assume_role:
             return credentials
         arguments = dict(self.origin.assume_role)
-        region = self._region(session, credentials) or _region.USUAL
+        region = self._region(session, credentials) or aws_region.USUAL
         fetcher = AssumeRoleCredentialFetcher(
             lambda service, **more: session.create_client(
                 service, region_name=region, config=self._client_config(), **more
             ),
-            _aws_keys.Usable(credentials),
+            aws_keys.Usable(credentials),
             arguments.pop("RoleArn"),
             extra_args=arguments,
         )
@@ -270,18 +267,18 @@ class AwsIdentity:
             credentials = session.get_credentials()
         except CredentialRetrievalError as error:
             # The profile names metadata as its source, and botocore does not tell why there is nothing.
-            if error.kwargs.get("provider") != _instance_metadata.CANONICAL_NAME:
+            if error.kwargs.get("provider") != instance_metadata.CANONICAL_NAME:
                 raise
             if self._metadata(session).credentials() is None:
                 raise
             raise MetadataRetrievalError(error_msg="Instance metadata had no keys, and has them now.") from None
-        if credentials is None and (session is not self._given or _session.asks_metadata(session)):
+        if credentials is None and (session is not self._given or aws_session.asks_metadata(session)):
             credentials = self._metadata(session).credentials()
         if credentials is None:
-            raise _aws_errors.failed(
+            raise errors.failed(
                 "botocore found no AWS credentials in any of its sources.", "NoCredentialsError", _hints.AWS_NONE
             )
-        self._metadata_seen |= _session.method(credentials) == _instance_metadata.METHOD
+        self._metadata_seen |= aws_session.method(credentials) == instance_metadata.METHOD
         return credentials
 
     def description(self) -> dict[str, object]:
@@ -309,7 +306,7 @@ class AwsIdentity:
 
         remedy = "Give profile=, region= or assume_role= instead of session=, so that the other process resolves its own identity."
         try:
-            carryable = _exchange_log.apart(self, lambda: self._guard.run(lambda: _session.carryable(self.session)))
+            carryable = exchange_log.apart(self, lambda: self._guard.run(lambda: aws_session.carryable(self.session)))
         except FederationError as error:
             raise pickle.PicklingError(f"What session these credentials have can't be told: {error} {remedy}") from None
         if not carryable:

@@ -7,10 +7,11 @@ import threading
 from collections.abc import Callable
 from typing import TypeVar
 
-from google_auth_botocore import _aws_errors, _foreign, _redaction
-from google_auth_botocore._aws_retry import Retries
-from google_auth_botocore._clock import Clock
-from google_auth_botocore._exchange import DEADLINE, ExchangeContext, PromptRequired
+from google_auth_botocore import _redaction
+from google_auth_botocore._aws import errors, foreign_exceptions
+from google_auth_botocore._aws.retry import Retries
+from google_auth_botocore._refresh.clock import Clock
+from google_auth_botocore._refresh.exchange import DEADLINE, ExchangeContext, PromptRequired
 from google_auth_botocore.exceptions import FederationError, TransientFederationError
 
 Result = TypeVar("Result")
@@ -111,10 +112,10 @@ class Guard:
             keep = self._keys_found and isinstance(error, TransientFederationError)
             raise
         except Exception as error:
-            strange = _foreign.foreign(error, ambient)
+            strange = foreign_exceptions.foreign(error, ambient)
             if strange is error:
                 raise
-            failure = _aws_errors.translated(error) if strange is None else None
+            failure = errors.translated(error) if strange is None else None
             keep = self._keys_found and isinstance(failure, TransientFederationError)
             caught = error
         finally:
@@ -124,6 +125,6 @@ class Guard:
         try:
             if failure is None:
                 raise strange or caught
-            raise failure from _redaction.safe_cause(caught, hide=_aws_errors.SECRET)
+            raise failure from _redaction.safe_cause(caught, hide=errors.SECRET)
         finally:
             del caught, strange, failure  # their tracebacks have this frame

@@ -10,7 +10,8 @@ from typing import Any
 import botocore
 from botocore.credentials import ReadOnlyCredentials
 
-from google_auth_botocore import _aws_errors, _hints
+from google_auth_botocore import _hints
+from google_auth_botocore._aws import errors
 
 
 def request(session: Any, keys: ReadOnlyCredentials, region: str | None, audience: str, config: Any) -> str:
@@ -28,7 +29,7 @@ def request(session: Any, keys: ReadOnlyCredentials, region: str | None, audienc
         Exception: botocore's own, for example if the account has it switched off.
     """
     if region in (None, "aws-global"):
-        raise _aws_errors.failed(
+        raise errors.failed(
             "GetWebIdentityToken has regional endpoints only, and no AWS region is set.",
             "NoRegionError",
             _hints.AWS_REGION,
@@ -42,7 +43,7 @@ def request(session: Any, keys: ReadOnlyCredentials, region: str | None, audienc
         aws_session_token=keys.token,
     )
     if not hasattr(client, "get_web_identity_token"):
-        raise _aws_errors.failed(
+        raise errors.failed(
             f"botocore {botocore.__version__} does not know GetWebIdentityToken.",
             "UnknownOperation",
             "Upgrade it: pip install --upgrade botocore",

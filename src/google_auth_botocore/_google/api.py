@@ -5,8 +5,6 @@ that says why. https://cloud.google.com/iam/docs/reference/sts/rest/v1/TopLevel/
 https://cloud.google.com/iam/docs/reference/credentials/rest/v1/projects.serviceAccounts.
 """
 
-from __future__ import annotations
-
 import base64
 import binascii
 import json
@@ -18,11 +16,11 @@ from typing import Any, NamedTuple, NoReturn
 from urllib.parse import quote, urlencode
 
 from google_auth_botocore import _hints, _redaction
-from google_auth_botocore._clock import LAST_SECOND
-from google_auth_botocore._config import Settings
+from google_auth_botocore._google.sender import Reply, Sender
 from google_auth_botocore._hints import Refusal
-from google_auth_botocore._sender import Reply, Sender
-from google_auth_botocore._token import IssuedToken
+from google_auth_botocore._refresh.clock import LAST_SECOND
+from google_auth_botocore._refresh.token import IssuedToken
+from google_auth_botocore._settings import Settings
 from google_auth_botocore.exceptions import FederationError, TransientFederationError
 
 # Thirty years: beyond it a number is a mistake.

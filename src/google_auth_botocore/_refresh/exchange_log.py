@@ -14,7 +14,7 @@ import traceback
 from collections.abc import Callable
 from typing import TypeVar
 
-from google_auth_botocore._exchange import Exchange, ExchangeContext, current
+from google_auth_botocore._refresh.exchange import Exchange, ExchangeContext, current
 
 Result = TypeVar("Result")
 

@@ -23,9 +23,10 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
-from google_auth_botocore import _exchange_log, _redaction, _workers
-from google_auth_botocore._clock import Clock
-from google_auth_botocore._exchange import (
+from google_auth_botocore import _redaction
+from google_auth_botocore._refresh import exchange_log, workers
+from google_auth_botocore._refresh.clock import Clock
+from google_auth_botocore._refresh.exchange import (
     DEADLINE,
     Exchange,
     ExchangeContext,
@@ -247,7 +248,7 @@ class SingleFlight(Generic[Result]):
                 job()
                 return
             try:
-                _workers.start(job)
+                workers.start(job)
             except RuntimeError as error:
                 if not str(error).startswith("can't "):  # start new thread: at the interpreter's end, or at a limit
                     raise
@@ -296,9 +297,9 @@ class SingleFlight(Generic[Result]):
     def _work_alone(self, exchange: Exchange, request: Request) -> None:
         """Perform an exchange in a context of its own."""
         if exchange.is_first("worker"):
-            _exchange_log.watch()
+            exchange_log.watch()
             self._work(exchange, request)
-            _exchange_log.deliver(exchange)
+            exchange_log.deliver(exchange)
             self._wake()
 
     def _work(self, exchange: Exchange, request: Request) -> None:
@@ -311,7 +312,7 @@ class SingleFlight(Generic[Result]):
         if hanging and exchange.context.background:
             # Now, because this one may hang, too; a handler that needs a token finds the one that is still valid.
             text = "A refresh of the Google token in the background has not ended after %.0f s. Another one is started; %d still run."
-            contextvars.Context().run(_exchange_log.warn, _LOGGER, text, _LONGEST_WAIT, hanging)
+            contextvars.Context().run(exchange_log.warn, _LOGGER, text, _LONGEST_WAIT, hanging)
         handled = sys.exc_info()[1]
         try:
             exchange.result = self._perform(request, exchange.context)

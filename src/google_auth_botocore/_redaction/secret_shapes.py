@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Iterator
 from itertools import islice
 
-from google_auth_botocore import _known_secrets
+from google_auth_botocore._redaction import known_secrets
 
 # More of a value is not looked at. The beginning of a key file tells what it is.
 _READ = 1 << 16
@@ -80,7 +80,7 @@ def _mean_word(run: str) -> float:
 
 def _decoded(text: str) -> Iterator[str]:
     """The text in every encoding that it may have, decoded."""
-    plain = _known_secrets.unescape(text)
+    plain = known_secrets.unescape(text)
     if plain != text:
         yield plain
     if re.fullmatch(_HEX_KEY, text):

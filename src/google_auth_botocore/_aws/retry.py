@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 
-from google_auth_botocore._clock import Clock
-from google_auth_botocore._exchange import ExchangeContext
+from google_auth_botocore._refresh.clock import Clock
+from google_auth_botocore._refresh.exchange import ExchangeContext
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 4.0
 # One request to AWS or to a metadata service waits at most this long for its answer, in seconds.

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from google_auth_botocore import _hints
+from google_auth_botocore._aws.partitions import partitions
 from google_auth_botocore._external_account import USUAL_VERIFICATION_URL
-from google_auth_botocore._partitions import partitions
 from google_auth_botocore._redaction import quoted
 from google_auth_botocore.exceptions import ConfigurationError, FederationError
 

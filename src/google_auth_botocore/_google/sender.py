@@ -1,18 +1,18 @@
 """Posts to Google: retried under one deadline, never redirected, with errors that say what failed and hold no secret."""
 
-from __future__ import annotations
-
 import logging
 import random
 from collections.abc import Callable, Iterable, Mapping
 from email.utils import parsedate_to_datetime
 from typing import NamedTuple, NoReturn
 
-from google_auth_botocore import _clock, _redaction, _transport_errors
-from google_auth_botocore._clock import LAST_SECOND, Clock, Moment
-from google_auth_botocore._exchange import ExchangeContext, Request
-from google_auth_botocore._proxies import proxy_secrets
-from google_auth_botocore._transport import NotATransport, Transport
+from google_auth_botocore import _redaction
+from google_auth_botocore._google import transport_errors
+from google_auth_botocore._google.transport import NotATransport, Transport
+from google_auth_botocore._redaction.proxies import proxy_secrets
+from google_auth_botocore._refresh import clock as refresh_clock
+from google_auth_botocore._refresh.clock import LAST_SECOND, Clock, Moment
+from google_auth_botocore._refresh.exchange import ExchangeContext, Request
 from google_auth_botocore._version import __version__
 from google_auth_botocore.exceptions import FederationError, TransientFederationError
 
@@ -126,7 +126,7 @@ class Sender:
         context.step, context.doing = step, f"{server} at {url} has not replied"
         pause = _FIRST_PAUSE
         while True:
-            requested_at = _clock.read(self._clock)
+            requested_at = refresh_clock.read(self._clock)
             reply, error = self._attempt(step, url, headers, body, requested_at)
             now = self._clock.monotonic()
             if now - requested_at.monotonic > 3 * _ATTEMPT_TIMEOUT:
@@ -151,7 +151,7 @@ class Sender:
         raise TransientFederationError(
             f"{server} could not be reached at {url}: {self._cleaned(error)}.",
             step=step,
-            hint=_transport_errors.hint(error),
+            hint=transport_errors.hint(error),
         ) from _redaction.safe_cause(error, self.all_secrets)
 
     def _attempt(
@@ -165,10 +165,10 @@ class Sender:
                 url, headers, body, timeout, lambda: self._clock.monotonic() >= overdue
             )
         except Exception as error:
-            redirect = _transport_errors.rejected_redirect(error)
+            redirect = transport_errors.rejected_redirect(error)
             if redirect is not None:
                 return Reply(redirect, {}, b"", requested_at), None
-            mistake = _transport_errors.local_mistake(error, url)
+            mistake = transport_errors.local_mistake(error, url)
             if mistake is not None:
                 raise FederationError(
                     f"No request could be sent to {url}: {mistake.what or self._cleaned(error)}.",
@@ -176,7 +176,7 @@ class Sender:
                     reason=mistake.reason,
                     hint=mistake.hint,
                 ) from _redaction.safe_cause(error, self.all_secrets)
-            if not _transport_errors.failed_transport(error):
+            if not transport_errors.failed_transport(error):
                 raise  # from a signal handler, a debugger or a user's own transport
             return None, error
         finally:

@@ -26,9 +26,10 @@ from botocore.utils import (
     resolve_imds_endpoint_mode,
 )
 
-from google_auth_botocore import _aws_errors, _hints, _redaction
-from google_auth_botocore._aws_retry import Retries
-from google_auth_botocore._observed_http import ObservedHttp, Outcome, unreachable
+from google_auth_botocore import _hints, _redaction
+from google_auth_botocore._aws import errors
+from google_auth_botocore._aws.metadata_http import ObservedHttp, Outcome, unreachable
+from google_auth_botocore._aws.retry import Retries
 
 METHOD = InstanceMetadataProvider.METHOD
 # What a profile's `credential_source` calls it.
@@ -175,9 +176,9 @@ def _judge_keys(text: str) -> _Verdict:
     except ValueError:
         return _Verdict.TEMPORARY if text.startswith("{") else _Verdict.DOUBTFUL  # cut off; or not metadata's
     if isinstance(answer, dict) and answer.get("Code") not in (None, "Success"):
-        raise _aws_errors.failed(
+        raise errors.failed(
             f"Instance metadata has no keys for the instance's role ({_redaction.cleaned(str(answer['Code']))}): "
-            f"{_redaction.cleaned(str(answer.get('Message')), hide=_aws_errors.SECRET).rstrip('.')}.",
+            f"{_redaction.cleaned(str(answer.get('Message')), hide=errors.SECRET).rstrip('.')}.",
             _redaction.cleaned(str(answer["Code"])),
             _hints.AWS_INSTANCE_ROLE,
         )
