@@ -1,8 +1,8 @@
 """Google's side: lists a bucket, and reads objects of it as they are stored.
 
-google-cloud-storage has no read of a generation as it is stored that gives its response's headers, looks at a signal between
-two pieces, and completes one that ended early; and its objects, sessions and checks take most of the time of a small object
-and of a listing. So this uses google-auth's transport, and for content `direct_get.py`.
+google-cloud-storage lists and describes. It does not read content: it has no read of a generation as it is stored that gives
+its response's headers, looks at a signal between two pieces, and completes one that ended early; and its objects, sessions
+and checks take most of the time of a small object.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from copycat.content import Content, check
 from copycat.direct_get import DirectGet
 from copycat.errors import SetupError, StoppedError
 from copycat.google_connections import Reply, Way
-from copycat.google_errors import GET, LIST, GoogleError, WrongGoogleAnswerError, judge
-from copycat.google_listing import FIELDS, object_of, page_of
+from copycat.google_errors import GET, GoogleError, WrongGoogleAnswerError, judge
+from copycat.google_listing import Listing
 from copycat.objects import SourceObject
 from copycat.retrying import PATIENCE, Side
 from copycat.settings import Settings
@@ -57,6 +57,7 @@ class CloudStorage:
         connected = way.connections(connections)
         self._http = AuthorizedHttp(credentials, http=connected)
         self._direct = DirectGet(endpoint, way, credentials, Request(connected), stop)
+        self._listing = Listing(settings, endpoint, connections)
         self._side = Side("Cloud Storage", partial(judge, settings), stop, connections, patience=patience)
 
     def page(self, prefix: str, after: str = "", token: str | None = None) -> tuple[list[SourceObject], str | None]:
@@ -75,9 +76,7 @@ class CloudStorage:
             OutageError: Cloud Storage did not answer for minutes.
             StoppedError: *stop* was set.
         """
-        query = {"fields": f"nextPageToken,items({FIELDS})", "prefix": prefix, "startOffset": after, "pageToken": token}
-        url = self._url("", {name: value for name, value in query.items() if value})
-        found, following = self._side.call(lambda: page_of(self._ask(url, LIST)))
+        found, following = self._side.call(lambda: self._listing.page(prefix, after, token))
         # The listing begins with the name itself.
         return [each for each in found if each.name != after], following
 
@@ -91,9 +90,7 @@ class CloudStorage:
         Raises:
             MissingError: There is no such object or generation.
         """
-        query = {"fields": FIELDS} if generation is None else {"fields": FIELDS, "generation": str(generation)}
-        url = self._url(name, query)
-        return self._side.call(lambda: object_of(self._ask(url, GET)))
+        return self._side.call(lambda: self._listing.describe(name, generation))
 
     def read(
         self, source: SourceObject, start: int = 0, length: int | None = None, room: bytearray | None = None
@@ -119,22 +116,15 @@ class CloudStorage:
         """Close the connections."""
         self._direct.close()
         self._http.http.clear()
-
-    def _url(self, name: str, query: Mapping[str, str]) -> str:
-        """Return the URL of an object; without a name, that of the listing."""
-        path = f"{self._objects}/{quote(name, safe='')}" if name else self._objects
-        return f"{path}?{urlencode({**query, **self._project})}"
-
-    def _ask(self, url: str, permission: str) -> bytes:
-        with self._open(url, _HEADERS, permission) as reply:
-            return reply.read(decode_content=True)
+        self._listing.close()
 
     def _fill(self, source: SourceObject, content: Content) -> None:
         """Read what is missing, or as much of it as one reply has."""
         before = content.filled
         first, last = content.start + content.filled, content.start + len(content.data) - 1
         whole = first == 0 and last == source.size - 1
-        url = self._url(source.name, {"alt": "media", "generation": str(source.generation)})
+        query = {"alt": "media", "generation": str(source.generation), **self._project}
+        url = f"{self._objects}/{quote(source.name, safe='')}?{urlencode(query)}"
         headers = _HEADERS if whole else {**_HEADERS, "Range": f"bytes={first}-{last}"}
         wanted = None if whole else (first, last)
         found = self._direct.get(url, headers, content.room)
@@ -174,14 +164,14 @@ class CloudStorage:
                 content.room[: len(piece)] = piece
                 content.take(len(piece))
 
-    def _open(self, url: str, headers: Mapping[str, str], permission: str = GET) -> Reply:
+    def _open(self, url: str, headers: Mapping[str, str]) -> Reply:
         """Send a request. It follows no redirect, which would take the token elsewhere."""
         reply = self._http.urlopen(
             "GET", url, headers=headers, preload_content=False, redirect=False, retries=False, timeout=_TIMEOUT
         )
         if reply.status >= 300:
             with Reply(reply) as refused:
-                raise GoogleError(reply.status, reply.headers, refused.read(1 << 16, decode_content=True), permission)
+                raise GoogleError(reply.status, reply.headers, refused.read(1 << 16, decode_content=True), GET)
         return Reply(reply)
 
 
