@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from core.stand_in import FakeClock
 
-from adapters.bearers import Bearers, Objects, Reply, Sent
+from adapters.token_checking_servers import Objects, Reply, Sent, TokenChecker
 from google_auth_botocore import Credentials
 from google_auth_botocore._shared_token_credentials import SourceCredentials
 from google_auth_botocore.emulator import Emulator, Fault
@@ -29,19 +29,19 @@ def _credentials(google: Emulator, monkeypatch: pytest.MonkeyPatch) -> Credentia
     return Credentials(google.add_aws_provider().audience, token_url=google.token_url, project_id="my-project")
 
 
-@pytest.fixture(name="bearers")
-def _bearers(google: Emulator) -> Bearers:
-    return Bearers(google)
+@pytest.fixture(name="checker")
+def _checker(google: Emulator) -> TokenChecker:
+    return TokenChecker(google)
 
 
 @pytest.fixture(name="api_url")
-def _api_url(bearers: Bearers) -> Iterator[str]:
+def _api_url(checker: TokenChecker) -> Iterator[str]:
     """An API that says which request it got."""
 
     def serve(sent: Sent) -> Reply:
         return Reply(f"{sent.method} {sent.path} {sent.body.decode()}".encode())
 
-    with bearers.guard(serve) as url:
+    with checker.guard(serve) as url:
         yield url
 
 
@@ -51,14 +51,14 @@ def _objects() -> Objects:
 
 
 @pytest.fixture(name="storage_url")
-def _storage_url(bearers: Bearers, objects: Objects) -> Iterator[str]:
+def _storage_url(checker: TokenChecker, objects: Objects) -> Iterator[str]:
     """Cloud Storage's XML API, in front of `objects`."""
-    with bearers.guard(objects) as url:
+    with checker.guard(objects) as url:
         yield url
 
 
-@pytest.fixture(name="past")
-def _past(google: Emulator, monkeypatch: pytest.MonkeyPatch) -> FakeClock:
+@pytest.fixture(name="late_clock")
+def _late_clock(google: Emulator, monkeypatch: pytest.MonkeyPatch) -> FakeClock:
     """A clock of Google's and ours that is two hours late: to a library each token is at its end, and it asks again."""
     clock = FakeClock(now=time.time() - 7200)
     google.clock = clock.time
@@ -77,7 +77,7 @@ def _refusal(google: Emulator) -> str:
     return "rejected by the attribute condition"
 
 
-class Held:
+class PausedGoogle:
     """Google's side, which answers nothing until the event loop of its client says so."""
 
     def __init__(self, google: Emulator) -> None:
@@ -102,6 +102,6 @@ class Held:
         return result
 
 
-@pytest.fixture(name="held")
-def _held(google: Emulator, credentials: Credentials) -> Held:
-    return Held(google)
+@pytest.fixture(name="paused")
+def _paused(google: Emulator, credentials: Credentials) -> PausedGoogle:
+    return PausedGoogle(google)

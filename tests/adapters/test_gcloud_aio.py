@@ -11,8 +11,8 @@ from core.stand_in import FakeClock
 from gcloud.aio.auth.token import BaseToken
 from gcloud.aio.storage import Storage
 
-from adapters.bearers import Bearers
-from adapters.conftest import Held
+from adapters.conftest import PausedGoogle
+from adapters.token_checking_servers import TokenChecker
 from google_auth_botocore import Credentials, FederationError
 from google_auth_botocore.adapters.gcloud_aio import Token
 from google_auth_botocore.emulator import Emulator
@@ -43,9 +43,11 @@ def test_objects_are_written_and_read(monkeypatch: pytest.MonkeyPatch) -> None:
         assert sandbox.storage.tokens == {credentials.token}
 
 
-def test_a_client_keeps_its_token(credentials: Credentials, google: Emulator, bearers: Bearers, api_url: str) -> None:
+def test_a_client_keeps_its_token(
+    credentials: Credentials, google: Emulator, checker: TokenChecker, api_url: str
+) -> None:
     asyncio.run(fetch(Token(credentials), api_url, times=3))
-    assert bearers.tokens == [credentials.token] * 3
+    assert checker.tokens == [credentials.token] * 3
     assert google.count("/v1/token") == 1
 
 
@@ -59,14 +61,14 @@ def test_the_seconds_that_are_left_are_those_of_the_token(credentials: Credentia
 
 
 def test_a_client_at_the_end_of_its_token_asks_for_another(
-    past: FakeClock, credentials: Credentials, bearers: Bearers, api_url: str
+    late_clock: FakeClock, credentials: Credentials, checker: TokenChecker, api_url: str
 ) -> None:
     token = Token(credentials)
     for _ in range(2):
         asyncio.run(fetch(token, api_url))
-        past.advance(3600)
-    assert len(set(bearers.tokens)) == 2
-    assert bearers.refused == 0
+        late_clock.advance(3600)
+    assert len(set(checker.tokens)) == 2
+    assert checker.refused == 0
 
 
 def test_a_refusal_of_googles_reaches_the_user(
@@ -79,8 +81,10 @@ def test_a_refusal_of_googles_reaches_the_user(
     assert google.count("/v1/token") == 1
 
 
-def test_the_event_loop_goes_on_while_a_token_is_fetched(held: Held, credentials: Credentials, api_url: str) -> None:
-    assert asyncio.run(held.during(fetch(Token(credentials), api_url))).startswith(b"GET ")
+def test_the_event_loop_goes_on_while_a_token_is_fetched(
+    paused: PausedGoogle, credentials: Credentials, api_url: str
+) -> None:
+    assert asyncio.run(paused.during(fetch(Token(credentials), api_url))).startswith(b"GET ")
 
 
 def test_the_file_that_the_environment_names_is_left_alone(

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from google.auth.aio.transport.sessions import AsyncAuthorizedSession
 
-from adapters.bearers import Bearers
-from adapters.conftest import Held
+from adapters.conftest import PausedGoogle
+from adapters.token_checking_servers import TokenChecker
 from google_auth_botocore import Credentials, FederationError
 from google_auth_botocore.adapters import google_auth_aio
 from google_auth_botocore.emulator import Emulator
@@ -24,21 +24,23 @@ async def fetch(credentials: Credentials, url: str) -> Any:
         await session.close()
 
 
-def test_a_request_carries_token_and_quota_project(credentials: Credentials, bearers: Bearers, api_url: str) -> None:
+def test_a_request_carries_token_and_quota_project(
+    credentials: Credentials, checker: TokenChecker, api_url: str
+) -> None:
     charged = credentials.with_quota_project("billing")
     for _ in range(2):
         assert asyncio.run(fetch(charged, api_url)) == (200, b"GET / ")
-    assert bearers.tokens == [google_auth_aio.Credentials(credentials).token] * 2
-    assert bearers.requests[0].headers["x-goog-user-project"] == "billing"
+    assert checker.tokens == [google_auth_aio.Credentials(credentials).token] * 2
+    assert checker.requests[0].headers["x-goog-user-project"] == "billing"
 
 
 def test_a_request_after_the_end_of_the_token_carries_another(
-    credentials: Credentials, bearers: Bearers, api_url: str
+    credentials: Credentials, checker: TokenChecker, api_url: str
 ) -> None:
     asyncio.run(fetch(credentials, api_url))
     credentials.token = None
     asyncio.run(fetch(credentials, api_url))
-    assert len(set(bearers.tokens)) == 2
+    assert len(set(checker.tokens)) == 2
 
 
 def test_a_refresh_brings_a_new_token(credentials: Credentials, google: Emulator) -> None:
@@ -61,5 +63,7 @@ def test_a_refusal_of_googles_reaches_the_user(credentials: Credentials, refusal
         asyncio.run(fetch(credentials, api_url))
 
 
-def test_the_event_loop_goes_on_while_a_token_is_fetched(held: Held, credentials: Credentials, api_url: str) -> None:
-    assert asyncio.run(held.during(fetch(credentials, api_url))) == (200, b"GET / ")
+def test_the_event_loop_goes_on_while_a_token_is_fetched(
+    paused: PausedGoogle, credentials: Credentials, api_url: str
+) -> None:
+    assert asyncio.run(paused.during(fetch(credentials, api_url))) == (200, b"GET / ")

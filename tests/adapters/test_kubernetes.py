@@ -13,15 +13,15 @@ from core.stand_in import FakeClock
 from kubernetes.config import load_kube_config_from_dict
 from kubernetes.config.kube_config import KubeConfigLoader
 
-from adapters.bearers import Bearers, Reply, Sent
-from adapters.conftest import Held
+from adapters.conftest import PausedGoogle
+from adapters.token_checking_servers import Reply, Sent, TokenChecker
 from google_auth_botocore import Credentials, FederationError
 from google_auth_botocore.adapters.kubernetes import authenticate, get_google_credentials
 from google_auth_botocore.emulator import Emulator
 
 
 @pytest.fixture(name="cluster")
-def _cluster(bearers: Bearers) -> Iterator[str]:
+def _cluster(checker: TokenChecker) -> Iterator[str]:
     """The API server of a cluster with one namespace."""
     namespaces = {"kind": "NamespaceList", "apiVersion": "v1", "items": [{"metadata": {"name": "default"}}]}
 
@@ -29,7 +29,7 @@ def _cluster(bearers: Bearers) -> Iterator[str]:
         assert (sent.method, sent.path) == ("GET", "/api/v1/namespaces")
         return Reply(json.dumps(namespaces).encode(), headers={"Content-Type": "application/json"})
 
-    with bearers.guard(serve) as url:
+    with checker.guard(serve) as url:
         yield url
 
 
@@ -49,7 +49,7 @@ def kubeconfig(cluster: str, user: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_every_request_carries_a_token_that_lives(
-    credentials: Credentials, google: Emulator, bearers: Bearers, cluster: str
+    credentials: Credentials, google: Emulator, checker: TokenChecker, cluster: str
 ) -> None:
     configuration = kubernetes.client.Configuration(host=cluster)
     authenticate(configuration, credentials)
@@ -57,7 +57,7 @@ def test_every_request_carries_a_token_that_lives(
     assert google.count("/v1/token") == 1
     credentials.token = None
     assert namespaces(configuration) == ["default"]
-    assert bearers.tokens[0] == bearers.tokens[1] != bearers.tokens[2] == credentials.token
+    assert checker.tokens[0] == checker.tokens[1] != checker.tokens[2] == credentials.token
 
 
 def test_copies_of_a_configuration_do_the_same(
@@ -75,17 +75,17 @@ def test_copies_of_a_configuration_do_the_same(
 
 
 def test_it_takes_the_place_of_the_user_in_a_kubeconfig(
-    credentials: Credentials, bearers: Bearers, cluster: str
+    credentials: Credentials, checker: TokenChecker, cluster: str
 ) -> None:
     configuration = kubernetes.client.Configuration()
     load_kube_config_from_dict(kubeconfig(cluster, {"token": "old"}), client_configuration=configuration)
     authenticate(configuration, credentials)
     assert namespaces(configuration) == ["default"]
-    assert bearers.tokens == [credentials.token]
+    assert checker.tokens == [credentials.token]
 
 
 def test_a_kubeconfig_with_the_gcp_auth_provider(
-    past: FakeClock, credentials: Credentials, bearers: Bearers, cluster: str
+    late_clock: FakeClock, credentials: Credentials, checker: TokenChecker, cluster: str
 ) -> None:
     user = {"auth-provider": {"name": "gcp"}}
     loader = KubeConfigLoader(kubeconfig(cluster, user), get_google_credentials=get_google_credentials(credentials))
@@ -93,9 +93,9 @@ def test_a_kubeconfig_with_the_gcp_auth_provider(
     loader.load_and_set(configuration)
     for _ in range(2):
         assert namespaces(configuration) == ["default"]
-        past.advance(3600)
-    assert len(set(bearers.tokens)) == 2
-    assert bearers.refused == 0
+        late_clock.advance(3600)
+    assert len(set(checker.tokens)) == 2
+    assert checker.refused == 0
 
 
 def test_the_text_of_what_a_loader_reads_has_no_token(credentials: Credentials) -> None:
@@ -112,7 +112,7 @@ def test_a_refusal_of_googles_reaches_the_user(credentials: Credentials, refusal
 
 
 def test_the_event_loop_goes_on_while_a_token_is_fetched(
-    held: Held, credentials: Credentials, bearers: Bearers, cluster: str
+    paused: PausedGoogle, credentials: Credentials, checker: TokenChecker, cluster: str
 ) -> None:
     aio = pytest.importorskip("kubernetes.aio.client", reason="came with release 36")
 
@@ -123,5 +123,5 @@ def test_the_event_loop_goes_on_while_a_token_is_fetched(
             found = await aio.CoreV1Api(client).list_namespace()
         return [each.metadata.name for each in found.items]
 
-    assert asyncio.run(held.during(job())) == ["default"]
-    assert bearers.tokens == [credentials.token]
+    assert asyncio.run(paused.during(job())) == ["default"]
+    assert checker.tokens == [credentials.token]

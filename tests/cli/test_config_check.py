@@ -11,8 +11,8 @@ import pytest
 
 from cli.conftest import Run
 from google_auth_botocore import ConfigurationError, Credentials
-from google_auth_botocore.cli.config._examination import examined
-from google_auth_botocore.cli.config._fields import MEANINGS
+from google_auth_botocore.cli.config._field_checks import check_fields
+from google_auth_botocore.cli.config._field_meanings import MEANINGS
 
 AUDIENCE = "//iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/aws-pool/providers/prod"
 ACCOUNT = "copycat@my-project.iam.gserviceaccount.com"
@@ -247,7 +247,7 @@ class TestMistakes:
                     taken = False
                 else:
                     taken = True
-                fields = examined(document, universe)
+                fields = check_fields(document, universe)
                 if isinstance(document["credential_source"], dict) and "executable" in document["credential_source"]:
                     continue  # which is for others
                 assert taken == (not any(each.mistakes for each in fields)), (path, value)

@@ -19,7 +19,7 @@ from kubernetes.config.kube_config import KubeConfigLoader
 
 from cli.conftest import Run, command
 from google_auth_botocore import Credentials, __version__
-from google_auth_botocore.cli import _identity
+from google_auth_botocore.cli import _credentials_flags
 from google_auth_botocore.emulator import Fault
 
 AUDIENCE = "https://my-service.run.app"
@@ -115,7 +115,7 @@ class TestIDToken:
 
 class TestIdentity:
     def test_every_argument_of_credentials_has_a_flag(self) -> None:
-        options = vars(_identity.flags().parse_args([]))
+        options = vars(_credentials_flags.parent_parser().parse_args([]))
         arguments = set(inspect.signature(Credentials).parameters) - {"session"}
         assert set(options) == arguments | {"config"}
 
@@ -126,7 +126,7 @@ class TestIdentity:
             "--delegates=d@p.iam.gserviceaccount.com --quota-project=q --project=p"
         )
         role = '--assume-role={"RoleArn": "arn:aws:iam::123456789012:role/r", "ExternalId": "x"}'
-        made = _identity.credentials(_identity.flags().parse_args([*flags.split(), role]))
+        made = _credentials_flags.credentials(_credentials_flags.parent_parser().parse_args([*flags.split(), role]))
         assert (made.scopes, made.quota_project_id, made.project_id) == (("a", "b"), "q", "p")
         shown = repr(made)
         for part in ("lifetime=600", "delegates=('d@p.iam.gserviceaccount.com',)", "region='eu-west-1'", "role/r as"):

@@ -18,7 +18,7 @@ from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
 import pytest
-from adapters.conftest import Held
+from adapters.conftest import PausedGoogle
 from core.stand_in import FakeClock
 from emulator.workload import Workload
 from service_account.conftest import Make
@@ -26,7 +26,6 @@ from service_account.conftest import _make as _make  # noqa: PLC0414 - a fixture
 
 from google_auth_botocore import Credentials
 from google_auth_botocore._shared_token_credentials import SourceCredentials
-from google_auth_botocore.cli.serve import _environment
 from google_auth_botocore.cli.serve._server import Server, listener
 from google_auth_botocore.cli.serve._tokens import Tokens
 
@@ -77,6 +76,15 @@ def get(port: int, path: str, *more: str, method: str = "GET") -> Answer:
         return exchange(connection, request(port, path, *more, method=method))
 
 
+def rejected(port: int, *more: str, method: str = "GET", path: str = TOKEN) -> tuple[int, str]:
+    """Send a request, check that the reply is a rejection that no web page can read, and return its status and body."""
+    answer = get(port, path, *more, method=method)
+    assert not [name for name in answer.headers if name.startswith("access-control")]
+    assert answer.headers["connection"] == "close"
+    assert "ya29" not in answer.body
+    return answer.status, answer.body
+
+
 def server(credentials: Credentials, owner: int | None = None) -> AbstractContextManager[int]:
     """The server alone, in a thread; the port."""
     return _server(credentials, owner)
@@ -90,7 +98,7 @@ def _server(credentials: Credentials, owner: int | None) -> Iterator[int]:
     end = asyncio.Event()
 
     async def serve() -> None:
-        running = Server(listening, _environment.identity(credentials), Tokens(credentials, print), owner)
+        running = Server(listening, _identity.identity(credentials), Tokens(credentials, print), owner)
         await end.wait()
         await running.stop(PATIENCE)
 
@@ -176,10 +184,10 @@ def _usual_signals() -> Iterator[None]:
         signal.signal(number, signal.SIG_IGN)
 
 
-@pytest.fixture(name="held")
-def _held(workload: Workload) -> Held:
+@pytest.fixture(name="paused")
+def _paused(workload: Workload) -> PausedGoogle:
     """Google's side answers nothing until it is told to."""
-    return Held(workload.google)
+    return PausedGoogle(workload.google)
 
 
 @pytest.fixture(name="clock")

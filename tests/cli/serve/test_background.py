@@ -20,7 +20,7 @@ from variations import few
 
 from cli.conftest import Run
 from cli.serve.conftest import PATIENCE, TOKEN, arguments, get
-from cli.serve.test_places import eventually
+from cli.serve.test_unusual_environments import eventually
 
 GET = (
     "import os, urllib.request\n"

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from adapters.bearers import Bearers, Objects
-from adapters.conftest import _bearers as _bearers  # noqa: PLC0414 - fixtures
+from adapters.conftest import _checker as _checker  # noqa: PLC0414 - fixtures
 from adapters.conftest import _objects as _objects  # noqa: PLC0414
 from adapters.conftest import _storage_url as _storage_url  # noqa: PLC0414
+from adapters.token_checking_servers import Objects, TokenChecker
 from emulator.workload import Workload
 from google.auth.transport.requests import Request
 from google.oauth2 import id_token
@@ -147,7 +147,7 @@ class TestPython:
 
 
 class TestRust:
-    def test_obstore(self, flags: list[str], bearers: Bearers, objects: Objects, storage_url: str) -> None:
+    def test_obstore(self, flags: list[str], checker: TokenChecker, objects: Objects, storage_url: str) -> None:
         found = program(
             flags,
             "import json, obstore, sys\n"
@@ -159,11 +159,11 @@ class TestRust:
         )
         assert found == "content"
         assert objects == {"/bucket/a": b"content"}
-        assert (len(bearers.tokens), len(set(bearers.tokens)), bearers.refused) == (2, 1, 0)
+        assert (len(checker.tokens), len(set(checker.tokens)), checker.refused) == (2, 1, 0)
 
     @pytest.mark.parametrize("provider", ["auto", None])
     def test_polars(
-        self, flags: list[str], bearers: Bearers, objects: Objects, storage_url: str, provider: str | None
+        self, flags: list[str], checker: TokenChecker, objects: Objects, storage_url: str, provider: str | None
     ) -> None:
         """By google-auth, as it is made, and by itself."""
         found = program(
@@ -178,7 +178,7 @@ class TestRust:
         )
         assert found == [[1], [2]]
         assert set(objects) == {"/bucket/a.parquet"}
-        assert (len(set(bearers.tokens)), bearers.refused) == (1, 0)
+        assert (len(set(checker.tokens)), checker.refused) == (1, 0)
 
 
 PLUGIN = "gke-gcloud-auth-plugin"

@@ -20,7 +20,7 @@ from variations import few
 
 from cli.conftest import Run
 from cli.serve.conftest import PATIENCE, TOKEN, Serve, arguments, connect, get, run
-from google_auth_botocore.cli.serve import _child, _group
+from google_auth_botocore.cli.serve import _command, _job_control
 
 SHOW = "import json, os, sys; print(json.dumps(dict(os.environ)))"
 # Says which signals arrive, to SIGUSR1.
@@ -189,8 +189,8 @@ class TestSignals:
                 sent.append(number)
                 raise PermissionError
 
-        with _group.Witness() as witness:
-            _child._pass_on(Child(), {signal.SIGHUP, signal.SIGTERM}, witness)  # type: ignore[arg-type]
+        with _job_control.GroupSignalDetector() as detector:
+            _command._forward(Child(), {signal.SIGHUP, signal.SIGTERM}, detector)  # type: ignore[arg-type]
         assert set(sent) == {signal.SIGHUP, signal.SIGTERM}
 
     def test_it_is_served_until_its_own_end(self, flags: list[str]) -> None:

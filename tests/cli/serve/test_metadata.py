@@ -11,9 +11,9 @@ from service_account.conftest import Make
 
 from cli.serve.conftest import ACCOUNT, get, server
 from google_auth_botocore import Credentials
-from google_auth_botocore.cli.serve._environment import identity
 from google_auth_botocore.cli.serve._http import Reply
-from google_auth_botocore.cli.serve._metadata import AccessToken, Identity, IDToken, answer
+from google_auth_botocore.cli.serve._identity import Identity, identity
+from google_auth_botocore.cli.serve._metadata import AccessTokenRequest, IDTokenRequest, answer
 
 CLOUD_PLATFORM = "https://www.googleapis.com/auth/cloud-platform"
 PROVIDER = "projects/123456789012/locations/global/workloadIdentityPools/aws-pool/providers/prod"
@@ -103,12 +103,12 @@ class TestPaths:
         ids=str,
     )
     def test_a_token_has_the_scopes_that_are_asked_for(self, query: dict[str, str], scopes: tuple[str, ...]) -> None:
-        assert answer(US, f"{ACCOUNT}/token", query) == AccessToken(scopes)
+        assert answer(US, f"{ACCOUNT}/token", query) == AccessTokenRequest(scopes)
 
     @pytest.mark.parametrize(("form", "email"), [("full", True), ("standard", False), (None, False)])
     def test_an_id_token_says_whose_it_is_in_its_full_form(self, form: str | None, email: bool) -> None:
         query = {"audience": "https://a", "licenses": "FALSE", **({"format": form} if form else {})}
-        assert answer(US, f"{ACCOUNT}/identity", query) == IDToken("https://a", email)
+        assert answer(US, f"{ACCOUNT}/identity", query) == IDTokenRequest("https://a", email)
 
     @pytest.mark.parametrize("query", [{}, {"audience": ""}], ids=str)
     def test_an_id_token_has_an_audience(self, query: dict[str, str]) -> None:

@@ -15,15 +15,15 @@ from service_account.conftest import Make
 from google_auth_botocore import Credentials, Token
 from google_auth_botocore.cli.serve import _tokens
 from google_auth_botocore.cli.serve._http import Reply
-from google_auth_botocore.cli.serve._metadata import AccessToken, IDToken, Wanted
+from google_auth_botocore.cli.serve._metadata import AccessTokenRequest, IDTokenRequest, TokenRequest
 from google_auth_botocore.cli.serve._tokens import Tokens
 from google_auth_botocore.emulator import Fault
 
-ANY = AccessToken(())
+ANY = AccessTokenRequest(())
 GENERATED = "generateAccessToken"
 
 
-def left(tokens: Tokens, wanted: Wanted = ANY) -> int:
+def left(tokens: Tokens, wanted: TokenRequest = ANY) -> int:
     """How long the token that is handed out has to live."""
     return int(document(tokens.reply(wanted))["expires_in"])
 
@@ -96,16 +96,16 @@ class TestLife:
 
     def test_a_client_does_not_wait_long_for_a_better_one(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Most clients give up after three seconds."""
-        monkeypatch.setattr(_tokens, "_PATIENCE", 0.01)
-        held = Standing()
-        source = _tokens._Source(held, lambda: 0.0)  # type: ignore[arg-type]
-        source._not_before = -1
+        monkeypatch.setattr(_tokens, "_MAX_WAIT", 0.01)
+        standing = Standing()
+        source = _tokens._TokenSource(standing, lambda: 0.0)  # type: ignore[arg-type]
+        source._no_refresh_before = -1
         assert [source.token().value for _ in range(5)] == ["old"] * 5
-        held.go_on.set()
-        assert source._renewal is not None
-        source._renewal.join()
+        standing.go_on.set()
+        assert source._refresh_thread is not None
+        source._refresh_thread.join()
         assert source.token().value == "new"
-        assert held.refreshed == 1
+        assert standing.refreshed == 1
 
 
 class Standing:
@@ -132,7 +132,7 @@ class TestScopes:
     ) -> None:
         tokens = Tokens(make(), print, clock.time)
         scoped = {
-            scopes: {document(tokens.reply(AccessToken(scopes)))["access_token"] for _ in range(3)}
+            scopes: {document(tokens.reply(AccessTokenRequest(scopes)))["access_token"] for _ in range(3)}
             for scopes in [("https://a", "https://b"), ("https://a",), ()]
         }
         for scopes, (value,) in scoped.items():
@@ -146,20 +146,20 @@ class TestScopes:
     ) -> None:
         """google-auth reads them from the server, and asks for them."""
         tokens = Tokens(make(scopes=["https://a"]), print, clock.time)
-        assert tokens.reply(ANY) == tokens.reply(AccessToken(("https://a",)))
+        assert tokens.reply(ANY) == tokens.reply(AccessTokenRequest(("https://a",)))
         assert workload.google.count(GENERATED) == 1
 
     def test_what_is_kept_has_a_bound(self, make: Make, workload: Workload, clock: FakeClock) -> None:
         tokens = Tokens(make(service_account_email=None), print, clock.time)
         for number in range(80):
-            document(tokens.reply(AccessToken((f"https://{number}",))))
+            document(tokens.reply(AccessTokenRequest((f"https://{number}",))))
         assert tokens._source.cache_info().currsize == 64
 
 
 class TestIDTokens:
     def test_each_audience_has_one(self, make: Make, workload: Workload, clock: FakeClock) -> None:
         tokens = Tokens(make(), print, clock.time)
-        for wanted in (IDToken("https://a", True), IDToken("https://b", False)):
+        for wanted in (IDTokenRequest("https://a", True), IDTokenRequest("https://b", False)):
             bodies = {tokens.reply(wanted).body for _ in range(3)}
             assert len(bodies) == 1
             claims = jwt.decode(bodies.pop(), verify=False)
@@ -185,7 +185,7 @@ class TestErrors:
         bodies = {tokens.reply(ANY).body for _ in range(3)}
         assert told == [body.decode() for body in bodies]
         without_account = Tokens(make(service_account_email=None), told.append, clock.time)
-        assert without_account.reply(IDToken("https://a", False)).body.decode() == told[1]
+        assert without_account.reply(IDTokenRequest("https://a", False)).body.decode() == told[1]
 
     def test_an_account_that_is_not_there(self, make: Make, workload: Workload, clock: FakeClock) -> None:
         workload.google.fail(GENERATED, Fault(404))

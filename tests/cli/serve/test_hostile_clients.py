@@ -28,7 +28,7 @@ def head(port: int) -> str:
 def cpu(heads: bytes) -> float:
     started = time.process_time()
     with contextlib.suppress(_http.MalformedError):
-        _http.parsed(heads)
+        _http.parse_request(heads)
     return time.process_time() - started
 
 
@@ -86,14 +86,14 @@ class TestHeads:
     def test_one_without_its_end_gets_its_time_and_an_answer(
         self, port: int, end: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(_connection, "_HEAD", 0.2)
+        monkeypatch.setattr(_connection, "_HEAD_TIMEOUT", 0.2)
         with connect(port) as connection:
             assert exchange(connection, head(port).replace("\r\n", end) + end).status == 408
 
     @pytest.mark.slow
     def test_drops_give_no_more_time(self, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
         """Neither for the first request nor for another."""
-        monkeypatch.setattr(_connection, "_HEAD", 0.5)
+        monkeypatch.setattr(_connection, "_HEAD_TIMEOUT", 0.5)
         with server(make()) as port:
             for before in (0, 2):
                 with connect(port) as connection:
@@ -131,7 +131,7 @@ class TestCrowds:
     def test_clients_that_only_connect_keep_nobody_out(
         self, make: Make, monkeypatch: pytest.MonkeyPatch, sent: str
     ) -> None:
-        monkeypatch.setattr(_server, "_room", lambda: 50)
+        monkeypatch.setattr(_server, "_max_connections", lambda: 50)
         with server(make()) as port, contextlib.ExitStack() as crowd:
             for _ in range(200):
                 each = crowd.enter_context(connect(port))
@@ -139,12 +139,12 @@ class TestCrowds:
             for _ in range(3):
                 started = time.monotonic()
                 assert get(port, TOKEN).status == 200
-                assert time.monotonic() - started < _connection._HEAD
+                assert time.monotonic() - started < _connection._HEAD_TIMEOUT
 
     def test_those_who_wait_for_an_answer_keep_their_places(
         self, make: Make, workload: Workload, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(_server, "_room", lambda: 10)
+        monkeypatch.setattr(_server, "_max_connections", lambda: 10)
         go_on = threading.Event()
         check = workload.google.clock
 
@@ -158,7 +158,7 @@ class TestCrowds:
             for each in waiting:
                 each.sendall(request(port, TOKEN, "Connection: close").encode())
             silent = [crowd.enter_context(connect(port)) for _ in range(20)]
-            time.sleep(3 * _server._SAFE)
+            time.sleep(3 * _server._MIN_AGE)
             go_on.set()
             assert {each.recv(12) for each in waiting} == {b"HTTP/1.1 200"}
             assert get(port, TOKEN).status == 200
@@ -176,7 +176,7 @@ class TestCrowds:
         def none(*_: object) -> None:
             raise RuntimeError("can't start new thread")
 
-        monkeypatch.setattr(_server, "in_thread", none)
+        monkeypatch.setattr(_server, "run_in_daemon_thread", none)
         answer = get(port, TOKEN)
         assert (answer.status, answer.body) == (503, "This metadata server failed: can't start new thread.")
 

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 
 import pytest
-from adapters.conftest import Held
+from adapters.conftest import PausedGoogle
 from emulator.workload import Workload
 from service_account.conftest import Make
 from variations import few
@@ -60,7 +60,9 @@ def closed(port: int) -> bool:
     return False
 
 
-def test_a_thousand_clients_cost_one_exchange(serve: Serve, workload: Workload, held: Held, crowd: int) -> None:
+def test_a_thousand_clients_cost_one_exchange(
+    serve: Serve, workload: Workload, paused: PausedGoogle, crowd: int
+) -> None:
     """All ask before Google has answered the first, and again afterwards."""
     with serve() as serving:
 
@@ -68,7 +70,7 @@ def test_a_thousand_clients_cost_one_exchange(serve: Serve, workload: Workload, 
             clients = Crowd(serving.port, crowd)
             answers = asyncio.ensure_future(clients.answers())
             await until(lambda: clients.asked == crowd)
-            held.answer.set()
+            paused.answer.set()
             return await answers + await Crowd(serving.port, crowd).answers()
 
         answers = asyncio.run(rush())
@@ -80,7 +82,7 @@ def test_a_thousand_clients_cost_one_exchange(serve: Serve, workload: Workload, 
 
 @pytest.mark.parametrize("number", few([signal.SIGTERM, signal.SIGINT, signal.SIGHUP]), ids=str)
 def test_an_end_in_the_middle_is_no_loss(
-    serve: Serve, workload: Workload, held: Held, crowd: int, number: signal.Signals
+    serve: Serve, workload: Workload, paused: PausedGoogle, crowd: int, number: signal.Signals
 ) -> None:
     """Those who have connected get their answer; after that it ends with code 0, as `serve` sees."""
     with serve() as serving:
@@ -91,7 +93,7 @@ def test_an_end_in_the_middle_is_no_loss(
             await until(lambda: clients.asked == crowd)
             serving.process.send_signal(number)
             await until(lambda: closed(serving.port))
-            held.answer.set()
+            paused.answer.set()
             return await answers
 
         answers = asyncio.run(rush())
@@ -100,15 +102,15 @@ def test_an_end_in_the_middle_is_no_loss(
     assert workload.google.count("generateAccessToken") == 1
 
 
-def test_who_asks_twice_for_an_end_has_it(serve: Serve, held: Held) -> None:
+def test_who_asks_twice_for_an_end_has_it(serve: Serve, paused: PausedGoogle) -> None:
     with serve() as serving, connect(serving.port) as connection:
         connection.sendall(request(serving.port, TOKEN).encode())
-        assert held.asked.wait(PATIENCE)
+        assert paused.asked.wait(PATIENCE)
         serving.process.send_signal(signal.SIGTERM)
         asyncio.run(until(lambda: closed(serving.port)))
         serving.process.send_signal(signal.SIGTERM)
         assert serving.process.wait(PATIENCE) == -signal.SIGTERM
-        held.answer.set()
+        paused.answer.set()
         serving.process.returncode = 0  # for the fixture, to which this is no good end
 
 
@@ -120,14 +122,14 @@ def test_a_connection_that_waits_for_nothing_does_not_hold_up_the_end(serve: Ser
         started = time.monotonic()
         serving.process.send_signal(signal.SIGTERM)
         assert serving.process.wait(PATIENCE) == 0
-        assert time.monotonic() - started < _connection._IDLE / 4
+        assert time.monotonic() - started < _connection._IDLE_TIMEOUT / 4
 
 
 def test_more_clients_than_it_may_have_connections_wait_at_the_door(
     make: Make, workload: Workload, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also at the end, and though idle clients keep theirs."""
-    monkeypatch.setattr(_server, "_room", lambda: 5)
+    monkeypatch.setattr(_server, "_max_connections", lambda: 5)
     with contextlib.ExitStack() as idle:
         with server(make()) as port:
             for _ in range(10):
@@ -144,7 +146,7 @@ def test_more_clients_than_it_may_have_connections_wait_at_the_door(
 
 
 def test_who_waits_at_the_door_gets_the_place_of_an_idle_client(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_server, "_room", lambda: 2)
+    monkeypatch.setattr(_server, "_max_connections", lambda: 2)
     with server(make()) as port, connect(port) as idle, connect(port) as silent:
         assert exchange(idle, request(port, "/")).headers["connection"] == "close"
         assert idle.recv(1) == b""
@@ -163,8 +165,8 @@ def test_without_file_descriptors_it_lets_in_who_comes_once_there_are_some(
     make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     refused = threading.Event()
-    monkeypatch.setattr(_server, "_PAUSE", 0.01)
-    let_in = Server._let_in
+    monkeypatch.setattr(_server, "_ACCEPT_RETRY", 0.01)
+    let_in = Server._accept
 
     def tried(self: Server) -> bool:
         outside = let_in(self)
@@ -172,7 +174,7 @@ def test_without_file_descriptors_it_lets_in_who_comes_once_there_are_some(
             refused.set()
         return outside
 
-    monkeypatch.setattr(Server, "_let_in", tried)
+    monkeypatch.setattr(Server, "_accept", tried)
     with server(make()) as port:
         assert get(port, TOKEN).status == 200
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

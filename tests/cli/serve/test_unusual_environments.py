@@ -16,7 +16,7 @@ import pytest
 from variations import few
 
 from cli.serve.conftest import PATIENCE, arguments, connect, exchange, request
-from google_auth_botocore.cli.serve import _peer, _rivals
+from google_auth_botocore.cli.serve import _connection_owner, _other_credentials
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 TOKEN = "/computeMetadata/v1/instance/service-accounts/default/token"
@@ -123,7 +123,7 @@ def test_what_gcloud_remembers_may_be_anything(flags: list[str]) -> None:
     remembered.write_bytes(b"\xff\xfe")
     (remembered.parent / "active_config").write_bytes(b"\xff")
     assert run(*arguments(*flags, "--", "true")).returncode == 0
-    assert _rivals.warnings({"CLOUDSDK_CONFIG": str(remembered.parent)}) == []
+    assert _other_credentials.warnings({"CLOUDSDK_CONFIG": str(remembered.parent)}) == []
 
 
 def unshared(*flags: str) -> list[str]:
@@ -212,7 +212,11 @@ class TestUserNamespaces:
         assert (done.returncode, done.stdout, done.stderr) == (0, "200\n", "")
 
     def test_without_user_namespaces_nobody_is_a_user_like_any_other(self) -> None:
-        assert Path("/proc/self/uid_map").read_text().split() != ["0", "0", "4294967295"] or not _peer.ambiguous(65534)
+        assert Path("/proc/self/uid_map").read_text().split() != [
+            "0",
+            "0",
+            "4294967295",
+        ] or not _connection_owner.is_shared_id(65534)
 
     @pytest.mark.parametrize(
         ("users", "overflow", "user", "ambiguous"),
@@ -237,8 +241,8 @@ class TestUserNamespaces:
         user: int,
         ambiguous: bool,
     ) -> None:
-        for name, text in (("_USERS", users), ("_OVERFLOW", overflow)):
-            monkeypatch.setattr(_peer, name, tmp_path / name)
+        for name, text in (("_UID_MAP", users), ("_OVERFLOW_UID", overflow)):
+            monkeypatch.setattr(_connection_owner, name, tmp_path / name)
             if text is not None:
                 (tmp_path / name).write_text(text)
-        assert _peer.ambiguous(user) is ambiguous
+        assert _connection_owner.is_shared_id(user) is ambiguous

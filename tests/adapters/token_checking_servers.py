@@ -28,7 +28,7 @@ class Reply(NamedTuple):
     headers: Mapping[str, str] = MappingProxyType({})
 
 
-class Bearers:
+class TokenChecker:
     """Who came, and with which token.
 
     Attributes:
@@ -57,7 +57,7 @@ class Bearers:
     @contextmanager
     def guard(self, serve: Callable[[Sent], Reply]) -> Iterator[str]:
         """The address of a server on loopback."""
-        bearers = self
+        checker = self
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
@@ -85,7 +85,7 @@ class Bearers:
                 # To its end, also where it is refused: a connection that is closed before resets what is under way.
                 body = b"".join(iter(self._chunk, b"")) if chunked else self._read(headers.get("content-length", "0"))
                 sent = Sent(self.command, unquote(url.path), parse_qs(url.query, True), headers, body)
-                reply = serve(sent) if bearers.admit(sent) else Reply(b"Invalid Credentials", 401)
+                reply = serve(sent) if checker.admit(sent) else Reply(b"Invalid Credentials", 401)
                 self.send_response(reply.status)
                 for name, value in {"Content-Length": str(len(reply.body)), **reply.headers}.items():
                     self.send_header(name, value)

@@ -14,7 +14,7 @@ from emulator.workload import Workload
 from variations import few
 
 from cli.serve.conftest import arguments, run
-from google_auth_botocore.cli.serve import _environment, _rivals
+from google_auth_botocore.cli.serve import _environment, _other_credentials
 
 SHOW = (sys.executable, "-c", "import json, os; print(json.dumps(dict(os.environ)))")
 NAMES = [
@@ -102,7 +102,7 @@ class TestVariables:
 
     def test_other_variables_are_nobodys_business(self) -> None:
         assert (
-            _rivals.variables(
+            _other_credentials.variables(
                 dict.fromkeys((*KEPT, "MY_STORAGE_CREDENTIALS", "STORAGE_CREDENTIALS_FILE", "SERVICE_ACCOUNT"), "x")
             )
             == ()
@@ -150,15 +150,15 @@ class TestFiles:
     )
     def test_other_properties_are_not(self, text: str) -> None:
         self.configuration().write_text(text)
-        assert _rivals.warnings(os.environ) == []
+        assert _other_credentials.warnings(os.environ) == []
 
     def test_it_is_the_active_configuration(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.configuration("other").write_text("[auth]\naccess_token_file = /x\n")
-        assert _rivals.warnings(os.environ) == []
+        assert _other_credentials.warnings(os.environ) == []
         Path(os.environ["CLOUDSDK_CONFIG"], "active_config").write_text("other")
-        assert len(_rivals.warnings(os.environ)) == 1
+        assert len(_other_credentials.warnings(os.environ)) == 1
         monkeypatch.setenv("CLOUDSDK_ACTIVE_CONFIG_NAME", "default")
-        assert _rivals.warnings(os.environ) == []
+        assert _other_credentials.warnings(os.environ) == []
 
 
 @pytest.mark.slow

@@ -2,31 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
 import socket
-import subprocess
-import sys
-import threading
 
 import pytest
 from emulator.workload import Workload
-from service_account.conftest import Make
 
-from cli.serve.conftest import ACCOUNT, PATIENCE, TOKEN, Serve, connect, exchange, get, request, server
-from google_auth_botocore.cli import serve as command
-from google_auth_botocore.cli.serve import _peer
-
-NOBODY = 65534
-
-
-def refused(port: int, *more: str, method: str = "GET", path: str = TOKEN) -> tuple[int, str]:
-    """How a request is refused, which any client can see; never with a header that lets a page read it."""
-    answer = get(port, path, *more, method=method)
-    assert not [name for name in answer.headers if name.startswith("access-control")]
-    assert answer.headers["connection"] == "close"
-    assert "ya29" not in answer.body
-    return answer.status, answer.body
+from cli.serve.conftest import ACCOUNT, TOKEN, connect, exchange, get, rejected, request
 
 
 class TestHeaders:
@@ -42,8 +23,8 @@ class TestHeaders:
     @pytest.mark.parametrize(
         "name", ["X-Forwarded-For", "x-forwarded-for", "X-FORWARDED-FOR", "X-Forwarded-Host", "Forwarded", "X-Real-IP"]
     )
-    def test_what_a_proxy_has_passed_on_is_refused(self, port: int, name: str) -> None:
-        status, body = refused(port, f"{name}: 127.0.0.1")
+    def test_what_a_proxy_has_passed_on_is_rejected(self, port: int, name: str) -> None:
+        status, body = rejected(port, f"{name}: 127.0.0.1")
         assert status == 403
         assert name.title() in body
 
@@ -69,18 +50,18 @@ class TestHeaders:
     )
     def test_a_name_that_was_pointed_at_loopback_is_seen_through(self, port: int, host: str) -> None:
         """DNS rebinding: to the browser the page is of the same origin, may send any header, and sends its own name."""
-        status, body = refused(port, "Host: " + host.format(port=port))
+        status, body = rejected(port, "Host: " + host.format(port=port))
         assert status == 403
         assert "Host header" in body
 
-    def test_a_request_without_a_host_is_refused(self, port: int) -> None:
+    def test_a_request_without_a_host_is_rejected(self, port: int) -> None:
         with connect(port) as connection:
             answer = exchange(connection, f"GET {TOKEN} HTTP/1.0\r\nMetadata-Flavor: Google\r\n\r\n")
         assert answer.status == 403
 
     @pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://127.0.0.1", ""])
-    def test_a_web_page_is_refused(self, port: int, origin: str) -> None:
-        status, body = refused(port, f"Origin: {origin}")
+    def test_a_web_page_is_rejected(self, port: int, origin: str) -> None:
+        status, body = rejected(port, f"Origin: {origin}")
         assert status == 403
         assert "Origin" in body
 
@@ -110,7 +91,7 @@ class TestHeaders:
     @pytest.mark.parametrize("method", ["GET", "HEAD"])
     def test_what_a_browser_adds_gives_it_away(self, port: int, workload: Workload, header: str, method: str) -> None:
         """Its page is of the server's own origin, and says that it means a metadata server."""
-        status, _ = refused(port, header.format(port=port), method=method)
+        status, _ = rejected(port, header.format(port=port), method=method)
         assert status == 403
         assert workload.google.calls == []
 
@@ -135,7 +116,7 @@ class TestHeaders:
 
     def test_a_browser_that_asks_whether_a_page_may_is_told_no(self, port: int) -> None:
         preflight = ("Origin: http://evil.example", "Access-Control-Request-Headers: metadata-flavor")
-        assert refused(port, *preflight, method="OPTIONS")[0] == 405
+        assert rejected(port, *preflight, method="OPTIONS")[0] == 405
 
     @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "CONNECT", "get"])
     def test_nothing_can_be_done_but_read(self, port: int, method: str) -> None:
@@ -201,124 +182,3 @@ class TestMalformed:
             last = exchange(connection, request(port, "/", "Connection: close"))
             assert last.headers["connection"] == "close"
             assert connection.recv(1) == b""
-
-
-class TestUsers:
-    def test_another_users_process_gets_nothing(self, serve: Serve) -> None:
-        if os.geteuid() != 0:
-            pytest.skip("only root can become another user; the next test has another user in place of that")
-        with serve() as serving:
-            text = request(serving.port, TOKEN)
-            assert get(serving.port, TOKEN).status == 200
-            status, body = _as_nobody(serving.port, text)
-        assert status == "403"
-        assert f"this connection is of the user with id {NOBODY}" in body
-        assert "ya29" not in body
-
-    def test_any_user_lifts_it(self, serve: Serve) -> None:
-        if os.geteuid() != 0:
-            pytest.skip("only root can become another user")
-        with serve("--any-user") as serving:
-            assert _as_nobody(serving.port, request(serving.port, TOKEN))[0] == "200"
-
-    def test_a_server_of_another_users_gives_us_nothing(self, make: Make, workload: Workload) -> None:
-        """As `Server` has it: it is told whom to answer."""
-        with server(make(), os.geteuid() + 1) as port:
-            status, body = refused(port)
-        assert status == 403
-        assert f"this connection is of the user with id {os.geteuid()}" in body
-        assert workload.google.calls == []
-
-    def test_who_can_not_be_told_gets_nothing(self, port: int, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(_peer, "_TABLES", ())
-        status, body = refused(port)
-        assert status == 403
-        assert "a user that can't be told" in body
-
-    def test_a_socket_of_ipv6_is_told_too(self, port: int) -> None:
-        """Java has no other, and writes the address as ::ffff:127.0.0.1."""
-        with socket.socket(socket.AF_INET6) as connection:
-            connection.connect(("::ffff:127.0.0.1", port))
-            assert exchange(connection, request(port, TOKEN)).status == 200
-
-    def test_where_the_system_does_not_tell_a_warning_says_so(
-        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-    ) -> None:
-        monkeypatch.setattr(_peer, "_TABLES", ())
-        with socket.create_server(("127.0.0.1", 0)) as listening:
-            assert not command._told(listening)
-        assert "every user of this machine can have tokens" in capsys.readouterr().err
-
-    def test_this_system_tells(self) -> None:
-        if sys.platform != "linux":
-            pytest.skip("only Linux tells")
-        with socket.create_server(("127.0.0.1", 0)) as listening:
-            assert _peer.available(listening)
-
-
-LINE = (
-    "  1: 0100007F:{client:04X} {server} 01 00000000:00000000 00:00000000 00000000 {user:5d}        0 {inode} 1 "
-    "0000000000000000 20 4 30 10 -1"
-)
-
-MAPPED = (
-    "  2: 0000000000000000FFFF00000100007F:C353 0000000000000000FFFF00000100007F:1F90 01 00000000:00000000 00:00000000 "
-    "00000000  1001        0 8 1 0000000000000000 20 4 30 10 -1"
-)
-
-
-class TestTable:
-    def test_a_crowd_costs_few_readings_and_each_is_later_than_its_connection(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        readings, reading, go_on = [], threading.Event(), threading.Event()
-
-        def read(server: _peer.Address) -> dict[_peer.Address, int]:
-            readings.append(server)
-            reading.set()
-            assert go_on.wait(PATIENCE)
-            return {("127.0.0.1", 1): len(readings)}
-
-        async def crowd() -> list[int | None]:
-            owners = _peer.Owners(("127.0.0.1", 8080))
-            first = [asyncio.ensure_future(owners.of(("127.0.0.1", 1))) for _ in range(100)]
-            await asyncio.to_thread(reading.wait, PATIENCE)
-            later = [asyncio.ensure_future(owners.of(("127.0.0.1", 1))) for _ in range(100)]
-            await asyncio.sleep(0)
-            go_on.set()
-            return await asyncio.gather(*first, *later)
-
-        monkeypatch.setattr(_peer, "read", read)
-        assert asyncio.run(crowd()) == [1] * 100 + [2] * 100
-
-    @pytest.mark.skipif(sys.byteorder != "little", reason="the lines are of a machine that is")
-    def test_only_what_leads_to_the_server_counts(self) -> None:
-        lines = [
-            "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode",
-            LINE.format(client=50000, server="0100007F:1F90", user=1000, inode=7),
-            LINE.format(client=50001, server="0100007F:1F91", user=1000, inode=7),
-            LINE.format(client=50002, server="0200007F:1F90", user=1000, inode=7),
-            LINE.format(client=8080, server="0100007F:C350", user=0, inode=7),
-            MAPPED,
-            "",
-        ]
-        assert _peer.owners(lines, ("127.0.0.1", 8080)) == {("127.0.0.1", 50000): 1000, ("127.0.0.1", 50003): 1001}
-
-    def test_a_closed_connection_is_nobodys(self) -> None:
-        """Its user id is shown as 0, which may be ours."""
-        line = LINE.format(client=50000, server="0100007F:1F90", user=0, inode=0)
-        assert _peer.owners([line], ("127.0.0.1", 8080)) == {}
-
-
-def _as_nobody(port: int, text: str) -> tuple[str, str]:
-    """A request by a process of nobody's: the status and the body of the answer."""
-    program = (
-        "import encodings.idna, os, socket, sys\n"
-        f"os.setgroups([]); os.setgid({NOBODY}); os.setuid({NOBODY})\n"
-        f"connection = socket.create_connection(('127.0.0.1', {port}), timeout=60)\n"
-        "connection.sendall(sys.argv[1].encode())\n"
-        "print(connection.recv(65536).decode())\n"
-    )
-    done = subprocess.run([sys.executable, "-c", program, text], capture_output=True, text=True, timeout=60, check=True)
-    head, _, body = done.stdout.partition("\n\n")
-    return head.split()[1], body
