@@ -41,7 +41,7 @@ def _post(request: pytest.FixtureRequest) -> Post:
     return lambda *arguments: asyncio.run(post_async(*arguments))
 
 
-def test_a_request_carries_token_and_quota_project(
+def test_a_request_contains_token_and_quota_project(
     post: Post, credentials: Credentials, checker: TokenChecker, api_url: str
 ) -> None:
     auth = Auth(credentials.with_quota_project("billing"))
@@ -51,7 +51,7 @@ def test_a_request_carries_token_and_quota_project(
     assert checker.requests[0].headers["x-goog-user-project"] == "billing"
 
 
-def test_a_request_after_the_end_of_the_token_carries_another(
+def test_a_request_without_a_valid_token_fetches_one(
     post: Post, credentials: Credentials, checker: TokenChecker, api_url: str
 ) -> None:
     auth = Auth(credentials)
@@ -61,14 +61,14 @@ def test_a_request_after_the_end_of_the_token_carries_another(
     assert len(set(checker.tokens)) == 2
 
 
-def test_a_request_that_is_refused_is_sent_again_with_a_new_token(
+def test_a_rejected_request_is_sent_again_with_a_new_token(
     post: Post, credentials: Credentials, google: Emulator, checker: TokenChecker, api_url: str
 ) -> None:
     checker.revoked.add(credentials.get_token().value)
     response = post(Auth(credentials), api_url)
     assert response.text == "POST / body"
     assert checker.tokens == [credentials.token]
-    assert checker.refused == 1
+    assert checker.rejected == 1
     assert google.count("/v1/token") == 2
 
 
@@ -81,7 +81,7 @@ def test_a_body_that_is_a_stream_is_not_sent_again(
     assert google.count("/v1/token") == 1
 
 
-def test_requests_that_are_refused_together_cost_one_exchange(credentials: Credentials, google: Emulator) -> None:
+def test_concurrent_rejected_requests_cost_one_exchange(credentials: Credentials, google: Emulator) -> None:
     auth = Auth(credentials)
     flows = [auth.sync_auth_flow(httpx.Request("GET", "https://example.com")) for _ in range(8)]
     first = {next(flow).headers["authorization"] for flow in flows}
@@ -91,10 +91,10 @@ def test_requests_that_are_refused_together_cost_one_exchange(credentials: Crede
     assert google.count("/v1/token") == 2
 
 
-def test_id_tokens_are_sent_too_and_renewed_once_a_request(
+def test_id_tokens_are_sent_and_refreshed_once_per_request(
     post: Post, credentials: Credentials, google: Emulator, checker: TokenChecker, api_url: str
 ) -> None:
-    """The API knows access tokens alone, and refuses both."""
+    """The API only accepts access tokens, and rejects both ID tokens."""
     account = google.add_service_account("app@my-project.iam.gserviceaccount.com")
     provider = google.add_aws_provider()
     everyone = provider.principal_set("aws_role", "arn:aws:sts::123456789012:assumed-role/app")
@@ -113,20 +113,20 @@ def test_id_tokens_are_sent_too_and_renewed_once_a_request(
     assert checker.requests[-1].headers["authorization"] == f"Bearer {identity.token}"
 
 
-def test_a_refusal_of_googles_reaches_the_user(
-    post: Post, credentials: Credentials, refusal: str, api_url: str
+def test_a_rejection_by_google_reaches_the_user(
+    post: Post, credentials: Credentials, rejection: str, api_url: str
 ) -> None:
-    with pytest.raises(FederationError, match=refusal):
+    with pytest.raises(FederationError, match=rejection):
         post(Auth(credentials), api_url)
 
 
-def test_the_event_loop_goes_on_while_a_token_is_fetched(
+def test_fetching_a_token_does_not_block_the_event_loop(
     paused: PausedGoogle, credentials: Credentials, api_url: str
 ) -> None:
     assert asyncio.run(paused.during(post_async(Auth(credentials), api_url))).status_code == 200
 
 
-def test_the_event_loop_goes_on_while_a_token_is_renewed(
+def test_refreshing_a_token_does_not_block_the_event_loop(
     credentials: Credentials, google: Emulator, checker: TokenChecker, api_url: str
 ) -> None:
     checker.revoked.add(credentials.get_token().value)
@@ -138,12 +138,12 @@ def test_the_event_loop_goes_on_while_a_token_is_renewed(
     assert asyncio.run(paused.during(job())).status_code == 200
 
 
-def test_a_request_that_is_cancelled_does_not_wait_for_the_token(
+def test_a_cancelled_request_does_not_wait_for_the_token(
     paused: PausedGoogle, credentials: Credentials, api_url: str
 ) -> None:
     async def job() -> bool:
         task = asyncio.create_task(post_async(Auth(credentials), api_url))
-        assert await asyncio.to_thread(paused.asked.wait, PATIENCE)
+        assert await asyncio.to_thread(paused.requested.wait, PATIENCE)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task

@@ -34,7 +34,7 @@ def test_objects_are_written_listed_and_read(
     assert google.count("/v1/token") == 1
 
 
-def test_a_store_at_the_end_of_its_token_asks_for_another(
+def test_a_store_with_an_expired_token_requests_another(
     late_clock: FakeClock, credentials: Credentials, checker: TokenChecker, objects: Objects, storage_url: str
 ) -> None:
     objects["/bucket/a"] = b"content"
@@ -43,17 +43,17 @@ def test_a_store_at_the_end_of_its_token_asks_for_another(
         obstore.get(files, "a").bytes()
         late_clock.advance(3600)
     assert len(set(checker.tokens)) == 2
-    assert checker.refused == 0
+    assert checker.rejected == 0
 
 
-def test_a_refusal_of_googles_is_the_text_of_the_error(
-    credentials: Credentials, refusal: str, storage_url: str
+def test_a_rejection_by_google_is_the_text_of_the_error(
+    credentials: Credentials, rejection: str, storage_url: str
 ) -> None:
-    with pytest.raises(UnauthenticatedError, match=refusal):
+    with pytest.raises(UnauthenticatedError, match=rejection):
         obstore.get(store(storage_url, CredentialProvider(credentials)), "a")
 
 
-def test_the_event_loop_goes_on_while_a_token_is_fetched(
+def test_fetching_a_token_does_not_block_the_event_loop(
     paused: PausedGoogle, credentials: Credentials, checker: TokenChecker, objects: Objects, storage_url: str
 ) -> None:
     objects["/bucket/a"] = b"content"
@@ -66,7 +66,7 @@ def test_the_event_loop_goes_on_while_a_token_is_fetched(
     assert checker.tokens == [credentials.token]
 
 
-def test_a_pickled_store_gets_a_token_of_its_own(
+def test_a_pickled_store_fetches_its_own_token(
     credentials: Credentials, google: Emulator, checker: TokenChecker, objects: Objects, storage_url: str
 ) -> None:
     objects["/bucket/a"] = b"content"

@@ -35,11 +35,11 @@ def test_tables_are_written_and_read(
     assert pl.read_parquet("gs://bucket/b.parquet", credential_provider=provider, storage_options=options).equals(TABLE)
     assert set(objects) == {"/bucket/a.parquet", "/bucket/b.parquet"}
     assert set(checker.tokens) == {credentials.token}
-    assert checker.refused == 0
+    assert checker.rejected == 0
     assert google.count("/v1/token") == 1
 
 
-def test_a_token_that_the_storage_refuses_is_replaced_by_the_one_that_is_there_by_then(
+def test_a_rejected_token_is_replaced_by_the_current_one(
     credentials: Credentials, checker: TokenChecker, options: dict[str, Any]
 ) -> None:
     provider = CredentialProvider(credentials)
@@ -48,11 +48,11 @@ def test_a_token_that_the_storage_refuses_is_replaced_by_the_one_that_is_there_b
     credentials.refresh(None)
     read = pl.read_parquet("gs://bucket/a.parquet", credential_provider=provider, storage_options=options)
     assert read.equals(TABLE)
-    assert checker.refused > 0
+    assert checker.rejected > 0
     assert checker.tokens[-1] == credentials.token
 
 
-def test_polars_keeps_a_token_until_five_minutes_before_its_end(
+def test_polars_keeps_a_token_until_five_minutes_before_it_expires(
     late_clock: FakeClock, credentials: Credentials, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(adapter, "time", late_clock)
@@ -63,7 +63,7 @@ def test_polars_keeps_a_token_until_five_minutes_before_its_end(
     assert keep == int(start + 3600) - 300
 
 
-def test_a_token_nearer_to_its_end_is_kept_shortly_and_never_beyond_it(
+def test_a_token_that_expires_soon_is_kept_for_a_short_time(
     late_clock: FakeClock, credentials: Credentials, google: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(adapter, "time", late_clock)
@@ -76,8 +76,8 @@ def test_a_token_nearer_to_its_end_is_kept_shortly_and_never_beyond_it(
 
 
 @pytest.mark.parametrize("lazily", [False, True])
-def test_a_refusal_of_googles_reaches_the_user(
-    credentials: Credentials, refusal: str, options: dict[str, Any], lazily: bool
+def test_a_rejection_by_google_reaches_the_user(
+    credentials: Credentials, rejection: str, options: dict[str, Any], lazily: bool
 ) -> None:
     provider = CredentialProvider(credentials)
 
@@ -88,11 +88,11 @@ def test_a_refusal_of_googles_reaches_the_user(
             ).collect()
         return pl.read_parquet("gs://bucket/a.parquet", credential_provider=provider, storage_options=options)
 
-    with pytest.raises(FederationError, match=refusal):
+    with pytest.raises(FederationError, match=rejection):
         read()
 
 
-def test_a_pickled_provider_gets_a_token_of_its_own(
+def test_a_pickled_provider_fetches_its_own_token(
     credentials: Credentials, google: Emulator, checker: TokenChecker, options: dict[str, Any]
 ) -> None:
     provider = CredentialProvider(credentials)
@@ -105,7 +105,7 @@ def test_a_pickled_provider_gets_a_token_of_its_own(
     assert google.count("/v1/token") == 2
 
 
-def test_the_text_of_a_provider_has_no_token(credentials: Credentials) -> None:
+def test_the_repr_of_a_provider_contains_no_token(credentials: Credentials) -> None:
     provider = CredentialProvider(credentials)
     provider()
     assert repr(provider) == f"CredentialProvider({credentials!r})"

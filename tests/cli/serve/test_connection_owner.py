@@ -21,54 +21,54 @@ NOBODY = 65534
 
 
 class TestUsers:
-    def test_another_users_process_gets_nothing(self, serve: Serve) -> None:
+    def test_a_process_of_another_user_is_rejected(self, serve: Serve) -> None:
         if os.geteuid() != 0:
-            pytest.skip("only root can become another user; the next test has another user in place of that")
+            pytest.skip("only root can become another user")
         with serve() as serving:
             text = request(serving.port, TOKEN)
             assert get(serving.port, TOKEN).status == 200
             status, body = _as_nobody(serving.port, text)
         assert status == "403"
-        assert f"this connection is of the user with id {NOBODY}" in body
+        assert f"This connection belongs to user id {NOBODY}" in body
         assert "ya29" not in body
 
-    def test_any_user_lifts_it(self, serve: Serve) -> None:
+    def test_any_user_accepts_other_users(self, serve: Serve) -> None:
         if os.geteuid() != 0:
             pytest.skip("only root can become another user")
         with serve("--any-user") as serving:
             assert _as_nobody(serving.port, request(serving.port, TOKEN))[0] == "200"
 
-    def test_a_server_of_another_users_gives_us_nothing(self, make: Make, workload: Workload) -> None:
-        """As `Server` has it: it is told whom to answer."""
+    def test_a_server_for_another_user_rejects_us(self, make: Make, workload: Workload) -> None:
+        """`Server` gets the id of the user to serve as an argument."""
         with server(make(), os.geteuid() + 1) as port:
             status, body = rejected(port)
         assert status == 403
-        assert f"this connection is of the user with id {os.geteuid()}" in body
+        assert f"This connection belongs to user id {os.geteuid()}" in body
         assert workload.google.calls == []
 
-    def test_who_can_not_be_told_gets_nothing(self, port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_an_unknown_user_is_rejected(self, port: int, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(_connection_owner, "_TABLES", ())
         status, body = rejected(port)
         assert status == 403
-        assert "a user that can't be told" in body
+        assert "an unknown user" in body
 
-    def test_a_socket_of_ipv6_is_told_too(self, port: int) -> None:
-        """Java has no other, and writes the address as ::ffff:127.0.0.1."""
+    def test_the_owner_of_an_ipv6_socket_is_found(self, port: int) -> None:
+        """Java only uses IPv6 sockets, with the address ::ffff:127.0.0.1."""
         with socket.socket(socket.AF_INET6) as connection:
             connection.connect(("::ffff:127.0.0.1", port))
             assert exchange(connection, request(port, TOKEN)).status == 200
 
-    def test_where_the_system_does_not_tell_a_warning_says_so(
+    def test_a_system_that_does_not_reveal_users_causes_a_warning(
         self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
         monkeypatch.setattr(_connection_owner, "_TABLES", ())
         with socket.create_server(("127.0.0.1", 0)) as listening:
             assert not command._reveals_users(listening)
-        assert "every user of this machine can have tokens" in capsys.readouterr().err
+        assert "every user of this machine can get tokens" in capsys.readouterr().err
 
-    def test_this_system_tells(self) -> None:
+    def test_this_system_reveals_users(self) -> None:
         if sys.platform != "linux":
-            pytest.skip("only Linux tells")
+            pytest.skip("only Linux reveals users")
         with socket.create_server(("127.0.0.1", 0)) as listening:
             assert _connection_owner.is_supported(listening)
 
@@ -85,16 +85,14 @@ MAPPED = (
 
 
 class TestTable:
-    def test_a_crowd_costs_few_readings_and_each_is_later_than_its_connection(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        readings, reading, go_on = [], threading.Event(), threading.Event()
+    def test_concurrent_lookups_share_a_read_that_starts_after_them(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        reads, reading, go_on = [], threading.Event(), threading.Event()
 
         def read(server: _connection_owner.Address) -> dict[_connection_owner.Address, int]:
-            readings.append(server)
+            reads.append(server)
             reading.set()
             assert go_on.wait(PATIENCE)
-            return {("127.0.0.1", 1): len(readings)}
+            return {("127.0.0.1", 1): len(reads)}
 
         async def crowd() -> list[int | None]:
             owners = _connection_owner.ConnectionOwners(("127.0.0.1", 8080))
@@ -108,8 +106,8 @@ class TestTable:
         monkeypatch.setattr(_connection_owner, "read_owners", read)
         assert asyncio.run(crowd()) == [1] * 100 + [2] * 100
 
-    @pytest.mark.skipif(sys.byteorder != "little", reason="the lines are of a machine that is")
-    def test_only_what_leads_to_the_server_counts(self) -> None:
+    @pytest.mark.skipif(sys.byteorder != "little", reason="the lines are from a little-endian machine")
+    def test_only_connections_to_the_server_count(self) -> None:
         lines = [
             "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode",
             LINE.format(client=50000, server="0100007F:1F90", user=1000, inode=7),
@@ -124,14 +122,14 @@ class TestTable:
             ("127.0.0.1", 50003): 1001,
         }
 
-    def test_a_closed_connection_is_nobodys(self) -> None:
-        """Its user id is shown as 0, which may be ours."""
+    def test_a_closed_connection_has_no_owner(self) -> None:
+        """The table shows it with user id 0, which may be our own."""
         line = LINE.format(client=50000, server="0100007F:1F90", user=0, inode=0)
         assert _connection_owner.parse_owners([line], ("127.0.0.1", 8080)) == {}
 
 
 def _as_nobody(port: int, text: str) -> tuple[str, str]:
-    """A request by a process of nobody's: the status and the body of the answer."""
+    """Send a request from a process of the user nobody, and return the status and body of the answer."""
     program = (
         "import encodings.idna, os, socket, sys\n"
         f"os.setgroups([]); os.setgid({NOBODY}); os.setuid({NOBODY})\n"

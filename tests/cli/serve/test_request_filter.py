@@ -1,4 +1,4 @@
-"""Who gets nothing: what is not a client of a metadata server, a web page, and another user of the machine."""
+"""Requests that are rejected: from proxies, web pages and everything that is not a client of a metadata server."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cli.serve.conftest import ACCOUNT, TOKEN, connect, exchange, get, rejected,
 class TestHeaders:
     @pytest.mark.parametrize("flavor", ["", "google", "AWS", "Google, Google", "Google\r\nMetadata-Flavor: Google"])
     @pytest.mark.parametrize("path", ["/", f"{ACCOUNT}/email", TOKEN])
-    def test_a_request_has_to_say_that_it_means_a_metadata_server(self, port: int, path: str, flavor: str) -> None:
+    def test_a_request_without_metadata_flavor_is_rejected(self, port: int, path: str, flavor: str) -> None:
         plain = request(port, path).replace("Metadata-Flavor: Google\r\n", f"Metadata-Flavor: {flavor}\r\n")
         for text in (plain, plain.replace(f"Metadata-Flavor: {flavor}\r\n", "")):
             with connect(port) as connection:
@@ -23,7 +23,7 @@ class TestHeaders:
     @pytest.mark.parametrize(
         "name", ["X-Forwarded-For", "x-forwarded-for", "X-FORWARDED-FOR", "X-Forwarded-Host", "Forwarded", "X-Real-IP"]
     )
-    def test_what_a_proxy_has_passed_on_is_rejected(self, port: int, name: str) -> None:
+    def test_a_forwarded_request_is_rejected(self, port: int, name: str) -> None:
         status, body = rejected(port, f"{name}: 127.0.0.1")
         assert status == 403
         assert name.title() in body
@@ -42,14 +42,14 @@ class TestHeaders:
             "169.254.169.254",
             "",
             "127.0.0.1:{port}\r\nHost: evil.example",
-            # The same port of [::1] may be another user's, and its page of the same origin.
+            # Another user may own the same port of [::1], and a page from there would be same-origin.
             "localhost:{port}",
             "[::1]:{port}",
             "127.0.0.2:{port}",
         ],
     )
-    def test_a_name_that_was_pointed_at_loopback_is_seen_through(self, port: int, host: str) -> None:
-        """DNS rebinding: to the browser the page is of the same origin, may send any header, and sends its own name."""
+    def test_a_host_name_that_resolves_to_loopback_is_rejected(self, port: int, host: str) -> None:
+        """DNS rebinding: the browser considers the page same-origin, so it may send any header, but Host is its own name."""
         status, body = rejected(port, "Host: " + host.format(port=port))
         assert status == 403
         assert "Host header" in body
@@ -83,14 +83,16 @@ class TestHeaders:
             "DNT: 1",
             "Upgrade-Insecure-Requests: 1",
             "Service-Worker: script",
-            # Safari before 16.4 and Firefox before 90, which send no Sec-Fetch-*.
+            # Safari before 16.4 and Firefox before 90, which do not send Sec-Fetch-* headers.
             "User-Agent: Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 Version/15.6 Safari/605.1.15",
             "user-agent: mozilla/5.0 (X11; Linux x86_64; rv:78.0) Gecko/20100101 Firefox/78.0",
         ],
     )
     @pytest.mark.parametrize("method", ["GET", "HEAD"])
-    def test_what_a_browser_adds_gives_it_away(self, port: int, workload: Workload, header: str, method: str) -> None:
-        """Its page is of the server's own origin, and says that it means a metadata server."""
+    def test_headers_that_browsers_add_are_rejected(
+        self, port: int, workload: Workload, header: str, method: str
+    ) -> None:
+        """The page is same-origin with the server, and sends Metadata-Flavor."""
         status, _ = rejected(port, header.format(port=port), method=method)
         assert status == 403
         assert workload.google.calls == []
@@ -111,19 +113,19 @@ class TestHeaders:
             "X-Goog-Api-Client: gl-python/3.11 auth/2.40 auth-request-type/at cred-type/mds",
         ],
     )
-    def test_what_clients_add_does_not(self, port: int, header: str) -> None:
+    def test_headers_that_clients_add_are_accepted(self, port: int, header: str) -> None:
         assert get(port, TOKEN, header).status == 200
 
-    def test_a_browser_that_asks_whether_a_page_may_is_told_no(self, port: int) -> None:
+    def test_a_preflight_request_is_rejected(self, port: int) -> None:
         preflight = ("Origin: http://evil.example", "Access-Control-Request-Headers: metadata-flavor")
         assert rejected(port, *preflight, method="OPTIONS")[0] == 405
 
     @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "CONNECT", "get"])
-    def test_nothing_can_be_done_but_read(self, port: int, method: str) -> None:
+    def test_only_get_and_head_are_accepted(self, port: int, method: str) -> None:
         answer = get(port, TOKEN, method=method)
         assert (answer.status, answer.headers["allow"]) == (405, "GET, HEAD")
 
-    def test_the_answer_to_a_post_arrives_though_its_body_is_not_wanted(self, port: int) -> None:
+    def test_the_answer_to_a_post_arrives_before_its_body_is_read(self, port: int) -> None:
         with connect(port) as connection:
             text = request(port, TOKEN, "Content-Length: 100000", method="POST")
             assert exchange(connection, text + "x" * 100_000).status == 405
@@ -131,7 +133,7 @@ class TestHeaders:
 
 class TestLoopback:
     def test_no_other_address_answers(self, port: int) -> None:
-        """The rest of 127.0.0.0/8 and ::1 are this machine, too, and so is its own name."""
+        """The rest of 127.0.0.0/8, ::1 and the host name are also addresses of this machine."""
         others = ["127.0.0.2", "::1", *{each[4][0] for each in socket.getaddrinfo(socket.gethostname(), port)}]
         for address in {other for other in others if other != "127.0.0.1"}:
             with pytest.raises(OSError, match=r"refused|unreachable|assign|not supported"):
@@ -154,25 +156,25 @@ class TestMalformed:
         ],
         ids=range(9),
     )
-    def test_what_is_no_request_is_told_so(self, port: int, text: str, status: int) -> None:
+    def test_a_malformed_request_gets_an_error(self, port: int, text: str, status: int) -> None:
         with connect(port) as connection:
             assert exchange(connection, text).status == status
         assert get(port, "/").status == 200
 
-    def test_a_client_that_hangs_up_does_no_harm(self, port: int) -> None:
+    def test_a_client_that_disconnects_does_no_harm(self, port: int) -> None:
         for text in ("", "GET / HT", request(port, TOKEN)):
             with connect(port) as connection:
                 connection.sendall(text.encode())
         assert get(port, "/").status == 200
 
-    def test_a_body_is_never_taken_for_a_request(self, port: int) -> None:
+    def test_a_body_is_never_parsed_as_a_request(self, port: int) -> None:
         inner = request(port, TOKEN)
         with connect(port) as connection:
             text = request(port, "/", f"Content-Length: {len(inner)}")
             assert exchange(connection, text + inner).headers["connection"] == "close"
             assert connection.recv(1) == b""
 
-    def test_a_connection_serves_one_request_after_the_other(self, port: int) -> None:
+    def test_a_connection_serves_several_requests(self, port: int) -> None:
         with connect(port) as connection:
             assert [exchange(connection, request(port, path)).status for path in ("/", "/none", TOKEN)] == [
                 200,

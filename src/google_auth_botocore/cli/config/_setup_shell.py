@@ -17,7 +17,7 @@ _COMMAND_WIDTH = 70
 _HEAD = """\
 #!/usr/bin/env bash
 # Lets an AWS role use Google Cloud: {role}
-# You can run it repeatedly: it keeps existing resources and updates the provider.
+# Can be run repeatedly: keeps existing resources, updates the provider.
 set -euo pipefail
 export AWS_PAGER='' CLOUDSDK_CORE_DISABLE_PROMPTS=1
 
