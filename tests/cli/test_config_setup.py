@@ -161,7 +161,7 @@ class TestNames:
         done = run("config", "setup", *(f"{flag}={value}" for flag, value in wrong.items()))
         assert (done.code, done.out) == (2, "")
         for flag, value in wrong.items():
-            assert re.search(rf"{flag} must be .*, not {re.escape(repr(value))}\.", done.error), flag
+            assert re.search(rf"Invalid {flag} {re.escape(repr(value))}: must be .*\.\n", done.error), flag
 
     @pytest.mark.parametrize("form", ["gcloud", "script", "terraform"])
     @pytest.mark.parametrize("evil", ["a$(id)", "a'b", 'a"b', "a;b", "a\nb", "a`b", "${a}b", "%{b}"])
@@ -178,7 +178,7 @@ class TestNames:
         for flag in right:
             done = run("config", "setup", f"--format={form}", *right, f"{flag}{evil}")
             assert (done.code, done.out) == (2, "")
-            assert done.error.startswith(f"google-auth-botocore: {flag.partition('=')[0]} must be ")
+            assert done.error.startswith(f"google-auth-botocore: Invalid {flag.partition('=')[0]} ")
 
     def test_a_service_account_or_direct_is_required(self, run: Run) -> None:
         assert run("config", "setup", *NAMES).code == 2

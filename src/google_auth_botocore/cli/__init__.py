@@ -58,7 +58,7 @@ def _main(arguments: Sequence[str]) -> int:
         return _exit_codes.BROKEN_PIPE
     except OSError as error:  # standard output is closed, or the disk is full
         _standard_streams.redirect_to_null(sys.stdout.fileno())
-        return _failed(shown(str(error)), _exit_codes.CANNOT_WRITE)
+        return _failed(f"I/O error: {shown(str(error))}", _exit_codes.CANNOT_WRITE)
     except KeyboardInterrupt:
         return _exit_codes.INTERRUPTED
 

@@ -28,7 +28,7 @@ def parent_parser() -> argparse.ArgumentParser:
 
     add(
         "config",
-        "configuration file, as `gcloud iam workload-identity-pools create-cred-config --aws` writes it",
+        "external_account file, as `config create` or gcloud writes it",
         metavar="FILE",
     )
     add("audience", "full name of the workload identity pool provider", metavar="NAME")
@@ -40,7 +40,7 @@ def parent_parser() -> argparse.ArgumentParser:
         type=_comma_separated,
         metavar="SCOPE,...",
     )
-    add("lifetime", "lifetime of the service account's access tokens", type=int, metavar="SECONDS")
+    add("lifetime", "lifetime of the service account's access tokens; default: 3600", type=int, metavar="SECONDS")
     add(
         "delegates",
         "delegation chain to the service account, separated by commas",
@@ -53,8 +53,12 @@ def parent_parser() -> argparse.ArgumentParser:
     add("profile", "AWS profile", metavar="NAME")
     add("region", "AWS region", metavar="NAME")
     add("assume_role", "AWS role to assume: its ARN, or the arguments of AssumeRole as JSON", type=_role, metavar="ARN")
-    add("subject_token_type", "type of the subject token: signed AWS request (default) or JWT", metavar="URN")
-    add("universe_domain", "domain of Google's endpoints, by default googleapis.com", metavar="DOMAIN")
+    add(
+        "subject_token_type",
+        "type of the subject token, for an AWS provider (default) or an OIDC provider; `config check` lists both types",
+        metavar="URN",
+    )
+    add("universe_domain", "domain of Google's endpoints; default: googleapis.com", metavar="DOMAIN")
     add("token_url", "endpoint of Google's Security Token Service", metavar="URL")
     add("iam_credentials_endpoint", "endpoint of Google's IAM Credentials API", metavar="URL")
     add("oauth_token_url", "Google's OAuth token endpoint, used with --subject", metavar="URL")

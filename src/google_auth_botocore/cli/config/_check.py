@@ -25,7 +25,7 @@ def add_to(commands: Any) -> None:
         description="Find the mistakes in an external_account file, and explain its fields. Makes no network calls.",
     )
     parser.add_argument(
-        "file", nargs="?", metavar="FILE", help="the file; by default the one that GOOGLE_APPLICATION_CREDENTIALS names"
+        "file", nargs="?", metavar="FILE", help="the file; default: the one that GOOGLE_APPLICATION_CREDENTIALS names"
     )
     parser.add_argument(
         "--universe-domain", metavar="DOMAIN", help="universe domain that your code passes to Credentials"

@@ -48,9 +48,7 @@ def add_to(commands: Any) -> None:
         ),
         parents=[_credentials_flags.parent_parser()],
     )
-    parser.add_argument(
-        "--output", default="-", metavar="FILE", help="file to write; by default -, which is standard output"
-    )
+    parser.add_argument("--output", default="-", metavar="FILE", help="file to write; default: -, standard output")
     parser.add_argument("--force", action="store_true", help="replace an existing file")
     parser.add_argument(
         "--executable",

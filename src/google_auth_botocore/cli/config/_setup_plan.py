@@ -98,12 +98,12 @@ class Plan:
         """
         values = ((name, value) for name in _FORMS for value in _each(getattr(self, name)))
         mistakes = [
-            f"--{name.replace('_', '-')} must be {_FORMS[name][1]}, not {quoted(value)}."
+            f"Invalid --{name.replace('_', '-')} {quoted(value)}: must be {_FORMS[name][1]}."
             for name, value in values
             if not re.fullmatch(_FORMS[name][0], value)
         ]
         if mistakes:
-            raise ConfigurationError(" ".join(mistakes))
+            raise ConfigurationError("\n".join(mistakes))
 
     @property
     def apis(self) -> list[str]:

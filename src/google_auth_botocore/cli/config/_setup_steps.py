@@ -53,7 +53,7 @@ def _role(plan: Plan) -> Step:
     )
     explanation = "Federation needs no AWS permission."
     if plan.trust == "ec2.amazonaws.com":
-        explanation += " Attach it to an instance with an instance profile."
+        explanation += " To use the role on an instance, attach it with an instance profile."
     if plan.role_policy is None:
         return Step("2. The AWS role", explanation, [create])
     policy = f"--policy-document={_json(plan.role_policy)}"
@@ -68,7 +68,7 @@ def _account(plan: Plan) -> Step:
         ["gcloud", "iam", "service-accounts", "create", str(plan.service_account), f"--project={plan.project}"],
         existence_checks=[["gcloud", "iam", "service-accounts", "describe", plan.email, f"--project={plan.project}"]],
     )
-    explanation = f"It has no key. If a grant cannot find it yet, wait a few seconds and run the grant again. {_about_grants(plan)}"
+    explanation = f"It has no key. If a command cannot find it yet, wait a few seconds and run the command again. {_about_grants(plan)}"
     return Step("3. The service account and its roles", explanation, [create, *_grants(plan)])
 
 
@@ -149,7 +149,7 @@ def _file(plan: Plan) -> Step:
     create = Command([*words, "--enable-imdsv2", *account, "--output-file=external_account.json"])
     return Step(
         "The configuration file for the workload",
-        "It contains no secret. To test it on the workload's machine, run: google-auth-botocore doctor --config external_account.json",
+        "It contains no secret. To test it on the workload's machine, run `google-auth-botocore doctor --config external_account.json` there.",
         [create],
     )
 

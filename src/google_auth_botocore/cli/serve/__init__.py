@@ -59,7 +59,7 @@ def add_to(commands: Any) -> None:
         parents=[_credentials_flags.parent_parser()],
         allow_abbrev=False,
     )
-    parser.add_argument("--port", type=_port, default=0, help="port on 127.0.0.1; by default any free port")
+    parser.add_argument("--port", type=_port, default=0, help="port on 127.0.0.1; default: any free port")
     parser.add_argument("--any-user", action="store_true", help="serve every local user")
     parser.add_argument(
         "--background",
