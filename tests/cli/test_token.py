@@ -160,7 +160,8 @@ class TestExitCodes:
     def test_a_rejection_is_printed_with_its_fix(self, run: Run, flags: list[str]) -> None:
         done = run("token", *flags, "--service-account=nobody@p.iam.gserviceaccount.com")
         assert (done.code, done.out) == (1, "")
-        assert done.error.startswith("google-auth-botocore: Google's IAM Credentials API refused")
+        assert done.error.startswith("google-auth-botocore: Google's IAM Credentials API ")
+        assert "HTTP 403" in done.error
         assert "gcloud iam service-accounts add-iam-policy-binding" in done.error
 
     def test_a_temporary_failure_has_its_own_exit_code(self, run: Run, flags: list[str], workload: Workload) -> None:

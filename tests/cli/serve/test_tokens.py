@@ -172,7 +172,8 @@ class TestErrors:
     def test_a_rejection(self, make: Make, clock: FakeClock) -> None:
         reply = Tokens(make(service_account_email="nobody@p.iam.gserviceaccount.com"), print, clock.time).reply(ANY)
         assert reply.status == 403
-        assert b"Google's IAM Credentials API refused" in reply.body
+        assert reply.body.startswith(b"Google's IAM Credentials API ")
+        assert b"HTTP 403" in reply.body
         assert b"gcloud iam service-accounts add-iam-policy-binding" in reply.body
 
     def test_each_error_is_printed_once(self, make: Make, workload: Workload, clock: FakeClock) -> None:
