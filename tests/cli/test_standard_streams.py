@@ -28,7 +28,9 @@ class TestOutput:
     def test_a_token_without_standard_output_is_an_error(self, flags: list[str], others: tuple[int, ...]) -> None:
         done = run_closed(["token", *flags], 1, *others)
         assert (done.returncode, done.stdout) == (74, "")
-        assert done.stderr == ("" if 2 in others else "google-auth-botocore: I/O error: [Errno 9] Bad file descriptor\n")
+        assert done.stderr == (
+            "" if 2 in others else "google-auth-botocore: I/O error: [Errno 9] Bad file descriptor\n"
+        )
 
     @pytest.mark.parametrize(
         "arguments",

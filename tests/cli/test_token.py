@@ -227,7 +227,10 @@ class TestExitCodes:
                 check=False,
                 timeout=60,
             )
-        assert (done.returncode, done.stderr) == (74, b"google-auth-botocore: I/O error: [Errno 28] No space left on device\n")
+        assert (done.returncode, done.stderr) == (
+            74,
+            b"google-auth-botocore: I/O error: [Errno 28] No space left on device\n",
+        )
 
     def test_version(self, run: Run) -> None:
         assert run("--version").out == f"google-auth-botocore {__version__}\n"

@@ -109,7 +109,7 @@ class TestLifetime:
 
 
 class PausedCredentials:
-    """Credentials whose refresh waits until it is printed to continue."""
+    """Credentials whose refresh waits until it is told to continue."""
 
     def __init__(self) -> None:
         self.go_on = threading.Event()

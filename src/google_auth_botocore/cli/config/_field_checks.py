@@ -60,20 +60,23 @@ def check_fields(info: Mapping[str, Any], universe: str | None = None) -> list[F
     if universe is not None:
         Credentials.from_info(_VALID, universe_domain=universe)
     if info.get("type") != "external_account":  # the other fields then have other meanings
-        return [_Checker({"type": info.get("type")}, None).one("type")]
-    return _Checker(info, universe).all()
+        return [_Checker({"type": info.get("type")}, None).check("type")]
+    return _Checker(info, universe).check_all()
 
 
 class _Checker:
+    """Collects the fields of one file, with their mistakes and notes."""
+
     def __init__(self, info: Mapping[str, Any], universe: str | None) -> None:
         self.info = info
         self.universe = universe
         self.values = dict(_leaves(info))
-        self.found = {name: _field(name, value) for name, value in self.values.items()}
+        self.fields = {name: _field(name, value) for name, value in self.values.items()}
 
-    def all(self) -> list[Field]:
+    def check_all(self) -> list[Field]:
+        """Check all fields, and add the missing ones."""
         for name in self.values:
-            self.one(name)
+            self.check(name)
         if "audience" not in self.info:
             self._add("audience").mistakes += _mistakes({**_VALID, "audience": ""}, None)
         for name in REQUIRED_ELSEWHERE:
@@ -83,27 +86,27 @@ class _Checker:
         if isinstance(source, Mapping):
             self._executable(source["executable"]) if "executable" in source else self._aws(source)
         self._impersonation()
-        return list(self.found.values())
+        return list(self.fields.values())
 
-    def one(self, name: str) -> Field:
+    def check(self, name: str) -> Field:
         """Check a field as if all others were valid."""
         value, universe = self.values[name], self._universe(name)
         if name not in MEANINGS:  # unused, but it may be nested too deeply
-            self.found[name].mistakes += _mistakes({**_VALID, "": {"": value} if "." in name else value}, universe)
+            self.fields[name].mistakes += _mistakes({**_VALID, "": {"": value} if "." in name else value}, universe)
         elif name == "token_info_url":
-            exchange = value
+            token_url = value
             if isinstance(value, str):  # valid if the token endpoint of the same host is valid
-                exchange = value.removesuffix("introspect") + "token" if value.endswith("/introspect") else ""
-            if _mistakes({**_VALID, "token_url": exchange}, universe):
-                self.found[name].mistakes.append(
+                token_url = value.removesuffix("introspect") + "token" if value.endswith("/introspect") else ""
+            if _mistakes({**_VALID, "token_url": token_url}, universe):
+                self.fields[name].mistakes.append(
                     f"{quoted(value)} is not a Google endpoint (https://sts.googleapis.com/v1/introspect or another form of it)."
                 )
         elif not name.startswith(f"{_EXECUTABLE}."):
             outer, _, inner = name.partition(".")
-            self.found[name].mistakes += _mistakes(
+            self.fields[name].mistakes += _mistakes(
                 {**_VALID, outer: {**_VALID.get(outer, {}), inner: value} if inner else value}, universe
             )
-        return self.found[name]
+        return self.fields[name]
 
     def _universe(self, name: str) -> str | None:
         """Return the universe to check a field in: the one passed in code, or else the one in the file if it is valid."""
@@ -118,11 +121,11 @@ class _Checker:
         return in_file
 
     def _add(self, name: str) -> Field:
-        return self.found.setdefault(name, Field(name, None, MEANINGS[name]))
+        return self.fields.setdefault(name, Field(name, None, MEANINGS[name]))
 
     def _executable(self, value: object) -> None:
         if self.values.get("subject_token_type", JWT) != JWT:
-            self.found["subject_token_type"].mistakes.append(f"An executable must return {JWT}.")
+            self.fields["subject_token_type"].mistakes.append(f"An executable must return {JWT}.")
         if not isinstance(value, Mapping):
             self._add(_EXECUTABLE).mistakes.append("It must be a JSON object.")
             return
@@ -137,14 +140,14 @@ class _Checker:
         for name in ("timeout_millis", "output_file"):
             setting, full = value.get(name), f"{_EXECUTABLE}.{name}"
             if name == "output_file" and not isinstance(setting, (str, type(None))):
-                self.found[full].mistakes.append("It must be a path.")
+                self.fields[full].mistakes.append("It must be a path.")
             if (
                 name == "timeout_millis"
                 and setting is not None
                 and not (_is_int(setting) and 5000 <= setting <= 120_000)
             ):
-                self.found[full].mistakes.append("It must be a whole number of milliseconds, 5000 to 120000.")
-        self.found[command.name].notes.append(
+                self.fields[full].mistakes.append("It must be a whole number of milliseconds, 5000 to 120000.")
+        self.fields[command.name].notes.append(
             "Credentials.from_file does not accept this file. Google's own libraries do."
         )
 
@@ -157,22 +160,22 @@ class _Checker:
             name = "credential_source.regional_cred_verification_url"
             self._add(name).notes.append("The field is missing. Google's libraries reject the file.")
         if self.values.get("subject_token_type") == JWT:
-            self.found["subject_token_type"].notes.append(
+            self.fields["subject_token_type"].notes.append(
                 "Google's own libraries accept this type only from an executable: `google-auth-botocore config create --executable`."
             )
         for name in self.values.keys() & _METADATA:
             if _host(self.values[name]) not in _METADATA_HOSTS:
-                self.found[name].notes.append(
+                self.fields[name].notes.append(
                     "This is not the address of AWS instance metadata. Other libraries would use keys from it."
                 )
 
     def _impersonation(self) -> None:
         if "service_account_impersonation_url" not in self.values:
             for name in self.values.keys() & {_LIFETIME, "service_account_impersonation"}:
-                self.found[name].notes.append("It has no effect without service_account_impersonation_url.")
+                self.fields[name].notes.append("It has no effect without service_account_impersonation_url.")
         lifetime = self.values.get(_LIFETIME)
         if _is_int(lifetime) and lifetime > 3600:
-            self.found[_LIFETIME].notes.append(
+            self.fields[_LIFETIME].notes.append(
                 "For more than 3600 s, the organization policy "
                 "constraints/iam.allowServiceAccountCredentialLifetimeExtension must list the service account."
             )
