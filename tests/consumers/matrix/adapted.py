@@ -14,7 +14,7 @@ import httpx
 import kubernetes.client
 import obstore
 import polars as pl
-from adapters.bearers import Bearers, Objects
+from adapters.token_checking_servers import Objects, TokenChecker
 from gcloud.aio.auth import token
 from gcloud.aio.auth.token import BaseToken
 from gcloud.aio.storage import Storage
@@ -38,7 +38,7 @@ class Obstore(Consumer):
     def __init__(self, credentials: Credentials, world: World) -> None:
         self._running = contextlib.ExitStack()
         objects = Objects({f"/{BUCKET}/{name}": content for name, content in OBJECTS.items()})
-        url = self._running.enter_context(Bearers(world.sandbox.google).guard(objects))
+        url = self._running.enter_context(TokenChecker(world.sandbox.google).serve(objects))
         self._store = GCSStore(
             BUCKET,
             base_url=url,
@@ -64,7 +64,7 @@ class Polars(Consumer):
         world.patch.setattr(polars_adapter, "_SHORTLY", 7)  # for a test to wait for its end
         self._running = contextlib.ExitStack()
         objects = Objects({f"/{BUCKET}/{name}": content for name, content in OBJECTS.items()})
-        self._url = self._running.enter_context(Bearers(world.sandbox.google).guard(objects))
+        self._url = self._running.enter_context(TokenChecker(world.sandbox.google).serve(objects))
         self._provider = polars_adapter.CredentialProvider(credentials)
 
     def job(self) -> None:

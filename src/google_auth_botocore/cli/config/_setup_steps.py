@@ -1,4 +1,4 @@
-"""The six steps as commands of gcloud and aws."""
+"""The six steps as gcloud and aws commands."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import json
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from google_auth_botocore.cli.config._plan import Plan
+from google_auth_botocore.cli.config._setup_plan import Plan
 
-# Pools and providers are kept for 30 days after they are deleted, and no other can have their name.
-_THERE = ("undelete", "describe")
+# A deleted pool or provider keeps its name for 30 days. It exists if it can be undeleted or described.
+_EXISTS = ("undelete", "describe")
 _UNCONDITIONAL = "--condition=None"
 
 
@@ -18,64 +18,64 @@ class Command(NamedTuple):
 
     Attributes:
         words: Program and arguments.
-        there: Commands of which one succeeds where this one's work is done already.
-        update: What to run in its place then; None: nothing.
+        existence_checks: One of these commands succeeds if the resource already exists.
+        update: The command to run instead if the resource exists, or None.
     """
 
     words: Sequence[str]
-    there: Sequence[Sequence[str]] = ()
+    existence_checks: Sequence[Sequence[str]] = ()
     update: Sequence[str] | None = None
 
 
 class Step(NamedTuple):
-    """One step: what it does, and why so."""
+    """One step: its title, an explanation, and its commands."""
 
     title: str
-    reason: str
+    explanation: str
     commands: Sequence[Command]
 
 
 def steps(plan: Plan) -> list[Step]:
-    """The steps in their order, and then the file that the workload is given."""
+    """Return the steps in order, and then the step that writes the configuration file."""
     return [_apis(plan), _role(plan), _account(plan), _pool(plan), _provider(plan), _binding(plan), _file(plan)]
 
 
 def _apis(plan: Plan) -> Step:
     words = ["gcloud", "services", "enable", *plan.apis, f"--project={plan.project}"]
-    return Step("1. The APIs", "Those that an exchange of tokens takes.", [Command(words)])
+    return Step("1. The APIs", "Token exchanges need these.", [Command(words)])
 
 
 def _role(plan: Plan) -> Step:
     name = f"--role-name={plan.aws_role}"
     create = Command(
         ["aws", "iam", "create-role", name, f"--assume-role-policy-document={_json(plan.trust_policy)}"],
-        there=[["aws", "iam", "get-role", name]],
+        existence_checks=[["aws", "iam", "get-role", name]],
     )
-    reason = "Google needs no permission of it."
+    explanation = "Federation needs no AWS permission."
     if plan.trust == "ec2.amazonaws.com":
-        reason += " An instance gets it in an instance profile."
+        explanation += " To use the role on an instance, attach it with an instance profile."
     if plan.role_policy is None:
-        return Step("2. The AWS role", reason, [create])
+        return Step("2. The AWS role", explanation, [create])
     policy = f"--policy-document={_json(plan.role_policy)}"
     put = Command(["aws", "iam", "put-role-policy", name, "--policy-name=write-to-s3", policy])
-    return Step("2. The AWS role", reason, [create, put])
+    return Step("2. The AWS role", explanation, [create, put])
 
 
 def _account(plan: Plan) -> Step:
     if plan.email is None:
-        return Step("3. No service account", "The role itself is granted access, in step 6.", [])
+        return Step("3. No service account", "Step 6 grants access to the role itself.", [])
     create = Command(
         ["gcloud", "iam", "service-accounts", "create", str(plan.service_account), f"--project={plan.project}"],
-        there=[["gcloud", "iam", "service-accounts", "describe", plan.email, f"--project={plan.project}"]],
+        existence_checks=[["gcloud", "iam", "service-accounts", "describe", plan.email, f"--project={plan.project}"]],
     )
-    reason = f"It has no key. If it is not found yet, wait some seconds and run it again. {_granted(plan)}"
-    return Step("3. The service account, and what it may do", reason, [create, *_grants(plan)])
+    explanation = f"It has no key. If a command cannot find it yet, wait a few seconds and run the command again. {_about_grants(plan)}"
+    return Step("3. The service account and its roles", explanation, [create, *_grants(plan)])
 
 
-def _granted(plan: Plan) -> str:
+def _about_grants(plan: Plan) -> str:
     if plan.bucket or plan.grant:
-        return "A grant takes up to 5 minutes to hold."
-    return "It is granted nothing so far: --bucket and --grant say what."
+        return "A grant takes up to 5 minutes to take effect."
+    return "No roles are granted yet: use --bucket and --grant."
 
 
 def _grants(plan: Plan) -> list[Command]:
@@ -102,8 +102,14 @@ def _grants(plan: Plan) -> list[Command]:
 def _pool(plan: Plan) -> Step:
     pool = ["gcloud", "iam", "workload-identity-pools"]
     where = ["--location=global", f"--project={plan.project}"]
-    create = Command([*pool, "create", plan.pool, *where], there=[[*pool, verb, plan.pool, *where] for verb in _THERE])
-    return Step("4. The workload identity pool", "One for each environment keeps their identities apart.", [create])
+    create = Command(
+        [*pool, "create", plan.pool, *where], existence_checks=[[*pool, verb, plan.pool, *where] for verb in _EXISTS]
+    )
+    return Step(
+        "4. The workload identity pool",
+        "Use a separate pool for each environment, to keep their identities apart.",
+        [create],
+    )
 
 
 def _provider(plan: Plan) -> Step:
@@ -117,22 +123,24 @@ def _provider(plan: Plan) -> Step:
     ]
     create = Command(
         [*group, "create-aws", *which, *settings],
-        there=[[*group, verb, *which] for verb in _THERE],
+        existence_checks=[[*group, verb, *which] for verb in _EXISTS],
         update=[*group, "update-aws", *which, *settings],
     )
-    return Step("5. The provider", "It trusts the AWS account, and by its condition the role alone.", [create])
+    return Step("5. The provider", "It trusts the AWS account. Its condition accepts only the role.", [create])
 
 
 def _binding(plan: Plan) -> Step:
     if plan.email is None:
         return Step(
-            "6. What the role may do",
-            f"{_granted(plan)} A bucket needs uniform bucket-level access for this.",
+            "6. The roles granted to the AWS role",
+            f"{_about_grants(plan)} The bucket must have uniform bucket-level access.",
             _grants(plan),
         )
     words = ["gcloud", "iam", "service-accounts", "add-iam-policy-binding", plan.email, f"--project={plan.project}"]
     bind = Command([*words, "--role=roles/iam.workloadIdentityUser", _UNCONDITIONAL, f"--member={plan.principal_set}"])
-    return Step("6. The role may impersonate the service account", "This takes up to 5 minutes to hold, too.", [bind])
+    return Step(
+        "6. The role may impersonate the service account", "This also takes up to 5 minutes to take effect.", [bind]
+    )
 
 
 def _file(plan: Plan) -> Step:
@@ -140,8 +148,8 @@ def _file(plan: Plan) -> Step:
     account = [] if plan.email is None else [f"--service-account={plan.email}"]
     create = Command([*words, "--enable-imdsv2", *account, "--output-file=external_account.json"])
     return Step(
-        "The file for the workload",
-        "It holds no secret. To see whether it works there: google-auth-botocore doctor --config external_account.json",
+        "The configuration file for the workload",
+        "It contains no secret. To test it on the workload's machine, run `google-auth-botocore doctor --config external_account.json` there.",
         [create],
     )
 

@@ -1,4 +1,4 @@
-"""Writes HashiCorp's configuration language, as `terraform fmt` would lay it out.
+"""Write Terraform configuration (HCL), formatted as `terraform fmt` does.
 
 https://developer.hashicorp.com/terraform/language/syntax/configuration
 """
@@ -12,20 +12,20 @@ from typing import Any, NamedTuple
 
 
 class Raw(str):
-    """An expression, as it is."""
+    """An expression that is written without quotes."""
 
     __slots__ = ()
 
 
 class Call(NamedTuple):
-    """A function of one argument."""
+    """A call of a function with one argument."""
 
     function: str
     argument: object
 
 
 class Block(NamedTuple):
-    """A block: its type and labels, its attributes, and the blocks in it."""
+    """A block: its type, labels, attributes and nested blocks."""
 
     kind: str
     labels: Sequence[str]
@@ -34,27 +34,27 @@ class Block(NamedTuple):
 
 
 def document(blocks: Iterable[Block]) -> str:
-    """A whole file."""
+    """Return the text of a file."""
     return "\n\n".join("\n".join(_block(block)) for block in blocks) + "\n"
 
 
 def _block(block: Block) -> list[str]:
-    inside = _attributes(block.attributes)
-    for each in block.blocks:
-        inside += [*([""] if inside else []), *_block(each)]
+    body = _attributes(block.attributes)
+    for nested in block.blocks:
+        body += [*([""] if body else []), *_block(nested)]
     head = " ".join([block.kind, *(json.dumps(label) for label in block.labels)])
-    return [f"{head} {{", *_indented(inside), "}"] if inside else [f"{head} {{}}"]
+    return [f"{head} {{", *_indented(body), "}"] if body else [f"{head} {{}}"]
 
 
 def _attributes(attributes: Mapping[str, Any]) -> list[str]:
-    """The equals signs stand below each other where the lines follow each other."""
+    """Return the lines of attributes. Equals signs are aligned in consecutive one-line attributes."""
     lines: list[str] = []
-    together: list[tuple[str, str]] = []
+    one_liners: list[tuple[str, str]] = []
 
     def align() -> None:
-        width = max((len(name) for name, _ in together), default=0)
-        lines.extend(f"{name:<{width}} = {value}" for name, value in together)
-        together.clear()
+        width = max((len(name) for name, _ in one_liners), default=0)
+        lines.extend(f"{name:<{width}} = {value}" for name, value in one_liners)
+        one_liners.clear()
 
     for name, value in attributes.items():
         key = name if re.fullmatch("[A-Za-z_][A-Za-z0-9_-]*", name) else _quoted(name)
@@ -63,13 +63,13 @@ def _attributes(attributes: Mapping[str, Any]) -> list[str]:
             align()
             lines += [f"{key} = {first}", *rest]
         else:
-            together.append((key, first))
+            one_liners.append((key, first))
     align()
     return lines
 
 
 def _value(value: object) -> list[str]:
-    """An expression, by lines."""
+    """Return the lines of an expression."""
     if isinstance(value, Raw):
         return [str(value)]
     if isinstance(value, str):
@@ -83,7 +83,7 @@ def _value(value: object) -> list[str]:
         return ["{", *_indented(_attributes(value)), "}"]
     if isinstance(value, (list, tuple)):
         return _list([_value(each) for each in value])
-    return [json.dumps(value)]  # numbers and booleans look the same
+    return [json.dumps(value)]  # JSON writes numbers and booleans in the same way
 
 
 def _list(items: Sequence[list[str]]) -> list[str]:
@@ -93,7 +93,7 @@ def _list(items: Sequence[list[str]]) -> list[str]:
 
 
 def _quoted(text: str) -> str:
-    """A string in which nothing is an expression."""
+    """Return a string literal, with `${` and `%{` escaped."""
     return json.dumps(text).replace("${", "$${").replace("%{", "%%{")
 
 

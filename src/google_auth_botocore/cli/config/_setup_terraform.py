@@ -1,16 +1,16 @@
-"""The six steps as Terraform, for the providers google and aws.
+"""Write the six steps as Terraform configuration for the providers google and aws.
 
 https://registry.terraform.io/providers/hashicorp/google/latest/docs/resources/iam_workload_identity_pool_provider
 """
 
 from __future__ import annotations
 
-from google_auth_botocore.cli._hcl import Block, Call, Raw, document
-from google_auth_botocore.cli.config._plan import Plan
+from google_auth_botocore.cli._terraform_syntax import Block, Call, Raw, document
+from google_auth_botocore.cli.config._setup_plan import Plan
 
 _HEAD = """\
 # Lets the AWS role {role} of the account {account} use the Google Cloud
-# project {project}. Then, for the workload:
+# project {project}. After `terraform apply`, write the workload's configuration:
 # terraform output -raw external_account > external_account.json
 
 """
@@ -18,7 +18,7 @@ _POOL, _PROVIDER = "google_iam_workload_identity_pool", "google_iam_workload_ide
 
 
 def configuration(plan: Plan) -> str:
-    """One file for `terraform apply`."""
+    """Return the text of one file for `terraform apply`."""
     head = _HEAD.format(role=plan.aws_role, account=plan.aws_account, project=plan.project)
     blocks = [*_providers(plan), _apis(plan), *_role(plan), *_account(plan), *_federation(plan), *_grants(plan)]
     return head + document([*blocks, _output(plan)])
@@ -86,7 +86,7 @@ def _federation(plan: Plan) -> list[Block]:
 
 
 def _principal_set(plan: Plan) -> str:
-    """The pool is named by what made it, so that it is there before anybody is granted anything."""
+    """Return the principal set, with a reference to the pool, so that Terraform creates the pool before the grants."""
     pool = f"${{{_POOL}.aws.name}}"
     return f'"{plan.principal_set.replace(plan.pool_name, pool)}"'
 

@@ -1,4 +1,4 @@
-"""What clients would use instead of the identity that is served: unset for a command, and told."""
+"""Credentials that clients would prefer to the metadata server are unset or reported."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from emulator.workload import Workload
 from variations import few
 
 from cli.serve.conftest import arguments, run
-from google_auth_botocore.cli.serve import _environment, _rivals
+from google_auth_botocore.cli.serve import _environment, _other_credentials
 
 SHOW = (sys.executable, "-c", "import json, os; print(json.dumps(dict(os.environ)))")
 NAMES = [
@@ -58,7 +58,7 @@ KEPT = (
 
 
 class TestVariables:
-    def test_a_command_has_none_and_one_line_names_them(self, flags: list[str]) -> None:
+    def test_variables_are_unset_and_listed_in_one_line(self, flags: list[str]) -> None:
         environment = {**os.environ, **dict.fromkeys((*NAMES, *KEPT), "other")}
         environment["AWS_ACCESS_KEY_ID"] = os.environ["AWS_ACCESS_KEY_ID"]
         done = run(*flags, "--", *SHOW, env=environment)
@@ -70,19 +70,19 @@ class TestVariables:
         assert start.startswith("google-auth-botocore: unset for the command")
         assert names.split(", ") == sorted(NAMES)
 
-    def test_no_value_is_told(self, flags: list[str]) -> None:
+    def test_no_value_is_printed(self, flags: list[str]) -> None:
         done = run(*flags, "--", "true", env={**os.environ, "GOOGLE_CREDENTIALS": '{"private_key": "secret"}'})
         assert "GOOGLE_CREDENTIALS" in done.stderr
         assert "secret" not in done.stderr
 
-    def test_what_holds_nothing_is_not_told(self, flags: list[str]) -> None:
+    def test_empty_variables_are_not_listed(self, flags: list[str]) -> None:
         done = run(
             *flags, "--", *SHOW, env={**os.environ, "GOOGLE_CREDENTIALS": "", "GOOGLE_APPLICATION_CREDENTIALS": "/x"}
         )
         assert done.stderr == ""
         assert not json.loads(done.stdout).keys() & {"GOOGLE_CREDENTIALS", "GOOGLE_APPLICATION_CREDENTIALS"}
 
-    def test_a_shell_unsets_them_too(self) -> None:
+    def test_a_shell_also_unsets_them(self) -> None:
         lines = _environment.for_shell({}, {"SPANNER_KEYFILE": "x"})
         script = (
             f"{lines}\nexec "
@@ -97,20 +97,20 @@ class TestVariables:
             check=True,
         )
         assert not [
-            name for name in (*NAMES, "SPANNER_KEYFILE") if f"'{name}'" in done.stdout and name not in _of_service()
+            name for name in (*NAMES, "SPANNER_KEYFILE") if f"'{name}'" in done.stdout and name not in _ruby_variables()
         ]
 
-    def test_other_variables_are_nobodys_business(self) -> None:
+    def test_other_variables_are_kept(self) -> None:
         assert (
-            _rivals.variables(
+            _other_credentials.variables(
                 dict.fromkeys((*KEPT, "MY_STORAGE_CREDENTIALS", "STORAGE_CREDENTIALS_FILE", "SERVICE_ACCOUNT"), "x")
             )
             == ()
         )
 
 
-def _of_service() -> set[str]:
-    """Which it can't know of unless they are set where it runs."""
+def _ruby_variables() -> set[str]:
+    """Return the variables that are unset only if they are set when `serve` starts."""
     return {"STORAGE_CREDENTIALS", "BIGQUERY_KEYFILE_JSON", "PUBSUB_KEYFILE"}
 
 
@@ -132,11 +132,13 @@ class TestFiles:
             ]
         ),
     )
-    def test_a_property_of_gclouds_that_wins_is_told(self, flags: list[str], text: str, named: str) -> None:
+    def test_a_gcloud_property_that_changes_the_credentials_is_reported(
+        self, flags: list[str], text: str, named: str
+    ) -> None:
         self.configuration().write_text(text)
         done = run(*flags, "--", "true")
         assert done.returncode == 0
-        assert f"gcloud's configuration sets {named}" in done.stderr
+        assert f"the gcloud configuration sets {named}" in done.stderr
 
     @pytest.mark.parametrize(
         "text",
@@ -148,32 +150,32 @@ class TestFiles:
             "\0",
         ],
     )
-    def test_other_properties_are_not(self, text: str) -> None:
+    def test_other_properties_are_not_reported(self, text: str) -> None:
         self.configuration().write_text(text)
-        assert _rivals.warnings(os.environ) == []
+        assert _other_credentials.warnings(os.environ) == []
 
-    def test_it_is_the_active_configuration(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_the_active_configuration_is_checked(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.configuration("other").write_text("[auth]\naccess_token_file = /x\n")
-        assert _rivals.warnings(os.environ) == []
+        assert _other_credentials.warnings(os.environ) == []
         Path(os.environ["CLOUDSDK_CONFIG"], "active_config").write_text("other")
-        assert len(_rivals.warnings(os.environ)) == 1
+        assert len(_other_credentials.warnings(os.environ)) == 1
         monkeypatch.setenv("CLOUDSDK_ACTIVE_CONFIG_NAME", "default")
-        assert _rivals.warnings(os.environ) == []
+        assert _other_credentials.warnings(os.environ) == []
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("gcloud") is None, reason="no gcloud is installed")
 @pytest.mark.parametrize(
-    "rival",
+    "variable",
     ["CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE", "CLOUDSDK_AUTH_ACCESS_TOKEN_FILE", "CLOUDSDK_AUTH_DISABLE_CREDENTIALS"],
 )
 @pytest.mark.parametrize("by_shell", [False, True], ids=["a command", "a shell"])
-def test_gcloud_acts_as_the_identity_that_is_served(
-    flags: list[str], workload: Workload, tmp_path: Path, rival: str, by_shell: bool
+def test_gcloud_uses_the_metadata_server(
+    flags: list[str], workload: Workload, tmp_path: Path, variable: str, by_shell: bool
 ) -> None:
     path = tmp_path / "token"
     path.write_text("ya29.of-another-identity")
-    environment = {**os.environ, rival: "true" if "DISABLE" in rival else str(path)}
+    environment = {**os.environ, variable: "true" if "DISABLE" in variable else str(path)}
     command = ["gcloud", "auth", "print-access-token"]
     if by_shell:
         script = 'eval "$("$@")" && gcloud auth print-access-token'

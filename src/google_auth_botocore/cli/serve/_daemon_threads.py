@@ -1,4 +1,4 @@
-"""Blocking work beside the event loop, in a thread that nobody waits for when the process ends."""
+"""Run blocking work in a daemon thread, so that it delays neither the event loop nor the exit of the process."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import TypeVar
 Result = TypeVar("Result")
 
 
-def in_thread(work: Callable[[], Result]) -> asyncio.Future[Result]:
-    """Starts *work* in a thread of its own, and gives what will come of it."""
+def run_in_daemon_thread(work: Callable[[], Result]) -> asyncio.Future[Result]:
+    """Start *work* in a new daemon thread, and return a future of its result."""
     loop = asyncio.get_running_loop()
     future: asyncio.Future[Result] = loop.create_future()
 
@@ -20,7 +20,7 @@ def in_thread(work: Callable[[], Result]) -> asyncio.Future[Result]:
         if future.done():
             return
         if error is None:
-            future.set_result(result)  # type: ignore[arg-type]  # work has ended, and this is what it gave
+            future.set_result(result)  # type: ignore[arg-type]  # there is no error, so there is a result
         else:
             future.set_exception(error)
 
@@ -28,11 +28,11 @@ def in_thread(work: Callable[[], Result]) -> asyncio.Future[Result]:
         outcome: tuple[Result | None, BaseException | None]
         try:
             outcome = work(), None
-        except BaseException as error:  # noqa: BLE001 - it is raised where the result is awaited
+        except BaseException as error:  # noqa: BLE001 - raised where the future is awaited
             outcome = None, error
-        with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
+        with contextlib.suppress(RuntimeError):  # the loop was closed in the meantime
             loop.call_soon_threadsafe(settle, *outcome)
 
-    # Not asyncio.to_thread: its threads are few, and the interpreter waits for them at its end.
+    # Not asyncio.to_thread: its pool is small, and the interpreter waits for its threads at exit.
     threading.Thread(target=run, daemon=True).start()
     return future

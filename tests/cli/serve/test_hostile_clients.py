@@ -1,4 +1,4 @@
-"""Clients that send what hangs a server, or nothing at all: the others are answered, and SIGTERM ends it."""
+"""Hostile or silent clients do not keep the server from answering others, or from stopping."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from variations import few
 from cli.serve.conftest import PATIENCE, TOKEN, Serve, connect, exchange, get, request, server
 from google_auth_botocore.cli.serve import _connection, _http, _server
 
-# A client gives up after three seconds; half a minute is for a machine that has much else to do.
+# Clients give up after three seconds. Half a minute allows for a loaded machine.
 SOON = 30.0
 
 
@@ -28,7 +28,7 @@ def head(port: int) -> str:
 def cpu(heads: bytes) -> float:
     started = time.process_time()
     with contextlib.suppress(_http.MalformedError):
-        _http.parsed(heads)
+        _http.parse_request(heads)
     return time.process_time() - started
 
 
@@ -47,8 +47,8 @@ class TestHeads:
         ],
     )
     @pytest.mark.parametrize("letter", [" ", "\t", " \t", "a", ":", "\0", "\xa0", "\x85", "\n", "\r", "é", "!", "%"])
-    def test_the_time_to_read_one_grows_with_its_length_alone(self, line: str, letter: str) -> None:
-        """The longest there may be: it took minutes for a sixteenth of that."""
+    def test_the_time_to_parse_a_header_is_linear(self, line: str, letter: str) -> None:
+        """The longest possible header. Parsing a sixteenth of it once took minutes."""
         text = line.replace("{}", letter * 30_000)[:65_000]
         assert cpu(f"GET / HTTP/1.1\r\n{text}\r\n\r\n".encode("latin-1")) < 1
 
@@ -63,37 +63,35 @@ class TestHeads:
         ],
         ids=range(5),
     )
-    def test_so_does_the_rest(self, text: str) -> None:
+    def test_the_time_to_parse_other_parts_is_linear(self, text: str) -> None:
         assert cpu(f"{text} HTTP/1.1\r\nHost: x\r\n\r\n".encode()) < 1
 
     @pytest.mark.parametrize("bad", ["\r", "\n", "\0", "\x01", "\x0b", "\x7f", "a\nOrigin: http://evil.example"])
-    def test_a_control_character_ends_no_line(self, port: int, bad: str) -> None:
+    def test_a_control_character_is_rejected(self, port: int, bad: str) -> None:
         for text in (f"{head(port)}X: a{bad}b\r\n\r\n", head(port).replace("/ HTTP", f"/{bad} HTTP") + "\r\n"):
             with connect(port) as connection:
                 assert exchange(connection, text).status == 400
 
-    def test_blanks_around_a_value_do_not_count(self, port: int) -> None:
+    def test_whitespace_around_a_value_is_ignored(self, port: int) -> None:
         text = head(port).replace("Metadata-Flavor: Google", "Metadata-Flavor: \t Google \t " + " " * 4096)
         with connect(port) as connection:
             assert exchange(connection, text + "\r\n").status == 200
 
     @pytest.mark.parametrize("more", ["X: " + "a" * 70_000, "a:b\r\n" * 20_000], ids=["a line", "lines"])
-    def test_one_that_does_not_end_is_cut_off(self, port: int, more: str) -> None:
+    def test_an_endless_head_is_rejected(self, port: int, more: str) -> None:
         with connect(port) as connection:
             assert exchange(connection, head(port) + more).status == 431
 
     @pytest.mark.parametrize("end", ["\n", "\r", "\n\r", "\r\r"])
-    def test_one_without_its_end_gets_its_time_and_an_answer(
-        self, port: int, end: str, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(_connection, "_HEAD", 0.2)
+    def test_an_incomplete_head_times_out(self, port: int, end: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(_connection, "_HEAD_TIMEOUT", 0.2)
         with connect(port) as connection:
             assert exchange(connection, head(port).replace("\r\n", end) + end).status == 408
 
     @pytest.mark.slow
-    def test_drops_give_no_more_time(self, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Neither for the first request nor for another."""
-        monkeypatch.setattr(_connection, "_HEAD", 0.5)
+    def test_slow_bytes_do_not_extend_the_timeout(self, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Of the first request or a later one."""
+        monkeypatch.setattr(_connection, "_HEAD_TIMEOUT", 0.5)
         with server(make()) as port:
             for before in (0, 2):
                 with connect(port) as connection:
@@ -116,7 +114,7 @@ class TestBodies:
             answer = exchange(connection, text)
             assert (answer.status, answer.headers["connection"]) == (200 if method == "GET" else 405, "close")
 
-    def test_a_body_without_an_end_is_not_waited_for(self, port: int) -> None:
+    def test_an_endless_body_is_not_waited_for(self, port: int) -> None:
         with connect(port) as connection:
             assert exchange(connection, request(port, "/", "Content-Length: 99999999999")).status == 200
             started = time.monotonic()
@@ -128,10 +126,10 @@ class TestBodies:
 
 class TestCrowds:
     @pytest.mark.parametrize("sent", ["", "GET / HT"], ids=["silent", "half a request"])
-    def test_clients_that_only_connect_keep_nobody_out(
+    def test_silent_clients_do_not_keep_others_out(
         self, make: Make, monkeypatch: pytest.MonkeyPatch, sent: str
     ) -> None:
-        monkeypatch.setattr(_server, "_room", lambda: 50)
+        monkeypatch.setattr(_server, "_max_connections", lambda: 50)
         with server(make()) as port, contextlib.ExitStack() as crowd:
             for _ in range(200):
                 each = crowd.enter_context(connect(port))
@@ -139,12 +137,12 @@ class TestCrowds:
             for _ in range(3):
                 started = time.monotonic()
                 assert get(port, TOKEN).status == 200
-                assert time.monotonic() - started < _connection._HEAD
+                assert time.monotonic() - started < _connection._HEAD_TIMEOUT
 
-    def test_those_who_wait_for_an_answer_keep_their_places(
+    def test_clients_that_wait_for_an_answer_are_not_disconnected(
         self, make: Make, workload: Workload, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(_server, "_room", lambda: 10)
+        monkeypatch.setattr(_server, "_max_connections", lambda: 10)
         go_on = threading.Event()
         check = workload.google.clock
 
@@ -158,13 +156,13 @@ class TestCrowds:
             for each in waiting:
                 each.sendall(request(port, TOKEN, "Connection: close").encode())
             silent = [crowd.enter_context(connect(port)) for _ in range(20)]
-            time.sleep(3 * _server._SAFE)
+            time.sleep(3 * _server._MIN_AGE)
             go_on.set()
             assert {each.recv(12) for each in waiting} == {b"HTTP/1.1 200"}
             assert get(port, TOKEN).status == 200
             assert silent
 
-    def test_a_client_that_takes_no_answer_stops_nobody(self, port: int) -> None:
+    def test_a_client_that_reads_no_answer_does_not_block_others(self, port: int) -> None:
         with connect(port) as deaf:
             deaf.settimeout(0.5)
             with contextlib.suppress(TimeoutError):
@@ -172,18 +170,18 @@ class TestCrowds:
                     deaf.sendall(request(port, "/").encode() * 1000)
             assert get(port, TOKEN).status == 200
 
-    def test_no_thread_left_is_an_answer(self, port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_lack_of_threads_is_a_503(self, port: int, monkeypatch: pytest.MonkeyPatch) -> None:
         def none(*_: object) -> None:
             raise RuntimeError("can't start new thread")
 
-        monkeypatch.setattr(_server, "in_thread", none)
+        monkeypatch.setattr(_server, "run_in_daemon_thread", none)
         answer = get(port, TOKEN)
         assert (answer.status, answer.body) == (503, "This metadata server failed: can't start new thread.")
 
 
 @contextlib.contextmanager
 def attack(kind: str, port: int) -> Iterator[None]:
-    """Clients that go on as long as this is open."""
+    """Run hostile clients until the context is closed."""
     go_on, opened = threading.Event(), []
     hundreds = 300
 
@@ -239,7 +237,7 @@ def attack(kind: str, port: int) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("kind", few(["drip", "pump", "blanks", "silent", "flood"]))
-def test_sigterm_ends_it_whatever_clients_do(serve: Serve, kind: str) -> None:
+def test_sigterm_stops_it_during_an_attack(serve: Serve, kind: str) -> None:
     with serve() as serving, attack(kind, serving.port):
         assert get(serving.port, "/").status == 200
         serving.process.send_signal(signal.SIGTERM)

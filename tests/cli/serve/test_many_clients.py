@@ -1,4 +1,4 @@
-"""A thousand clients at once, and an end in the midst of them."""
+"""A thousand clients at once, also while the server stops."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 
 import pytest
-from adapters.conftest import Held
+from adapters.conftest import PausedGoogle
 from emulator.workload import Workload
 from service_account.conftest import Make
 from variations import few
@@ -23,29 +23,29 @@ from google_auth_botocore.cli.serve._server import Server
 
 
 class Crowd:
-    """Clients that ask for a token at once, each on a connection of its own, and wait for it."""
+    """Clients that request a token at the same time, each on its own connection."""
 
     def __init__(self, port: int, size: int) -> None:
         self._port = port
         self._size = size
-        self.asked = 0
+        self.requested = 0
 
     async def answers(self) -> list[str]:
-        return await asyncio.gather(*(self._ask() for _ in range(self._size)))
+        return await asyncio.gather(*(self._request() for _ in range(self._size)))
 
-    async def _ask(self) -> str:
+    async def _request(self) -> str:
         reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
         with contextlib.closing(writer):
             writer.write(request(self._port, TOKEN).encode())
             await writer.drain()
-            self.asked += 1
+            self.requested += 1
             head = (await reader.readuntil(b"\r\n\r\n")).decode()
             body = await reader.readexactly(int(head.lower().split("content-length: ")[1].split("\r\n")[0]))
             return f"{head.split()[1]} {body.decode()}"
 
 
 async def until(happened: Callable[[], bool]) -> None:
-    """Lets the others go on until something has happened."""
+    """Run the event loop until a condition is true."""
     last = time.monotonic() + PATIENCE
     while not happened():
         assert time.monotonic() < last
@@ -55,20 +55,22 @@ async def until(happened: Callable[[], bool]) -> None:
 def closed(port: int) -> bool:
     try:
         connect(port).close()
-    except (ConnectionRefusedError, ConnectionResetError):  # reset: it closed while this one came
+    except (ConnectionRefusedError, ConnectionResetError):  # reset: it was closed during the connection attempt
         return True
     return False
 
 
-def test_a_thousand_clients_cost_one_exchange(serve: Serve, workload: Workload, held: Held, crowd: int) -> None:
-    """All ask before Google has answered the first, and again afterwards."""
+def test_a_thousand_clients_cost_one_exchange(
+    serve: Serve, workload: Workload, paused: PausedGoogle, crowd: int
+) -> None:
+    """All send a request before Google has answered the first, and again afterwards."""
     with serve() as serving:
 
         async def rush() -> list[str]:
             clients = Crowd(serving.port, crowd)
             answers = asyncio.ensure_future(clients.answers())
-            await until(lambda: clients.asked == crowd)
-            held.answer.set()
+            await until(lambda: clients.requested == crowd)
+            paused.answer.set()
             return await answers + await Crowd(serving.port, crowd).answers()
 
         answers = asyncio.run(rush())
@@ -79,19 +81,19 @@ def test_a_thousand_clients_cost_one_exchange(serve: Serve, workload: Workload, 
 
 
 @pytest.mark.parametrize("number", few([signal.SIGTERM, signal.SIGINT, signal.SIGHUP]), ids=str)
-def test_an_end_in_the_middle_is_no_loss(
-    serve: Serve, workload: Workload, held: Held, crowd: int, number: signal.Signals
+def test_a_signal_does_not_lose_requests(
+    serve: Serve, workload: Workload, paused: PausedGoogle, crowd: int, number: signal.Signals
 ) -> None:
-    """Those who have connected get their answer; after that it ends with code 0, as `serve` sees."""
+    """Connected clients get their answers. Then the server exits with code 0, which the fixture checks."""
     with serve() as serving:
 
         async def rush() -> list[str]:
             clients = Crowd(serving.port, crowd)
             answers = asyncio.ensure_future(clients.answers())
-            await until(lambda: clients.asked == crowd)
+            await until(lambda: clients.requested == crowd)
             serving.process.send_signal(number)
             await until(lambda: closed(serving.port))
-            held.answer.set()
+            paused.answer.set()
             return await answers
 
         answers = asyncio.run(rush())
@@ -100,34 +102,34 @@ def test_an_end_in_the_middle_is_no_loss(
     assert workload.google.count("generateAccessToken") == 1
 
 
-def test_who_asks_twice_for_an_end_has_it(serve: Serve, held: Held) -> None:
+def test_a_second_signal_stops_it_at_once(serve: Serve, paused: PausedGoogle) -> None:
     with serve() as serving, connect(serving.port) as connection:
         connection.sendall(request(serving.port, TOKEN).encode())
-        assert held.asked.wait(PATIENCE)
+        assert paused.requested.wait(PATIENCE)
         serving.process.send_signal(signal.SIGTERM)
         asyncio.run(until(lambda: closed(serving.port)))
         serving.process.send_signal(signal.SIGTERM)
         assert serving.process.wait(PATIENCE) == -signal.SIGTERM
-        held.answer.set()
-        serving.process.returncode = 0  # for the fixture, to which this is no good end
+        paused.answer.set()
+        serving.process.returncode = 0  # for the fixture, which checks for exit code 0
 
 
 @pytest.mark.parametrize("first", ["/", None], ids=["another request", "a first request"])
-def test_a_connection_that_waits_for_nothing_does_not_hold_up_the_end(serve: Serve, first: str | None) -> None:
+def test_idle_connections_do_not_delay_the_exit(serve: Serve, first: str | None) -> None:
     with serve() as serving, connect(serving.port) as connection:
         if first is not None:
             assert exchange(connection, request(serving.port, first)).headers["connection"] == "keep-alive"
         started = time.monotonic()
         serving.process.send_signal(signal.SIGTERM)
         assert serving.process.wait(PATIENCE) == 0
-        assert time.monotonic() - started < _connection._IDLE / 4
+        assert time.monotonic() - started < _connection._IDLE_TIMEOUT / 4
 
 
-def test_more_clients_than_it_may_have_connections_wait_at_the_door(
+def test_clients_above_the_limit_of_connections_wait(
     make: Make, workload: Workload, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also at the end, and though idle clients keep theirs."""
-    monkeypatch.setattr(_server, "_room", lambda: 5)
+    """Also while the server stops, and while idle clients keep their connections."""
+    monkeypatch.setattr(_server, "_max_connections", lambda: 5)
     with contextlib.ExitStack() as idle:
         with server(make()) as port:
             for _ in range(10):
@@ -143,8 +145,8 @@ def test_more_clients_than_it_may_have_connections_wait_at_the_door(
     assert workload.google.count("generateAccessToken") == 1
 
 
-def test_who_waits_at_the_door_gets_the_place_of_an_idle_client(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_server, "_room", lambda: 2)
+def test_a_waiting_client_replaces_an_idle_one(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_server, "_max_connections", lambda: 2)
     with server(make()) as port, connect(port) as idle, connect(port) as silent:
         assert exchange(idle, request(port, "/")).headers["connection"] == "close"
         assert idle.recv(1) == b""
@@ -154,25 +156,25 @@ def test_who_waits_at_the_door_gets_the_place_of_an_idle_client(make: Make, monk
     with server(make()) as port, connect(port) as idle:
         assert exchange(idle, request(port, "/")).headers["connection"] == "keep-alive"
         with connect(port):
-            # The third: when the second comes, the server may still be busy with the first one's answer.
+            # A third client is needed: when the second connects, the server may still be answering the first.
             assert get(port, "/").status == 200
             assert idle.recv(1) == b""
 
 
-def test_without_file_descriptors_it_lets_in_who_comes_once_there_are_some(
+def test_clients_are_accepted_once_file_descriptors_are_available_again(
     make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    refused = threading.Event()
-    monkeypatch.setattr(_server, "_PAUSE", 0.01)
-    let_in = Server._let_in
+    failed = threading.Event()
+    monkeypatch.setattr(_server, "_ACCEPT_RETRY", 0.01)
+    accept = Server._accept
 
     def tried(self: Server) -> bool:
-        outside = let_in(self)
-        if outside:
-            refused.set()
-        return outside
+        waiting = accept(self)
+        if waiting:
+            failed.set()
+        return waiting
 
-    monkeypatch.setattr(Server, "_let_in", tried)
+    monkeypatch.setattr(Server, "_accept", tried)
     with server(make()) as port:
         assert get(port, TOKEN).status == 200
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -182,7 +184,7 @@ def test_without_file_descriptors_it_lets_in_who_comes_once_there_are_some(
             try:
                 connection.connect(("127.0.0.1", port))
                 connection.sendall(request(port, "/").encode())
-                assert refused.wait(PATIENCE)
+                assert failed.wait(PATIENCE)
             finally:
                 resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
             assert connection.recv(12) == b"HTTP/1.1 200"

@@ -1,4 +1,4 @@
-"""Linux's /proc, where it shows the processes that we know by the same numbers."""
+"""The /proc file system of Linux."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 PROCESSES = Path("/proc")
 
 
-def shows_us() -> bool:
-    """Return whether /proc is there, and of our own PID namespace."""
+def is_usable() -> bool:
+    """Return whether /proc exists and belongs to our PID namespace, so that process ids in it are valid for us."""
     try:
         return int((PROCESSES / "self").readlink().name) == os.getpid()
     except (OSError, ValueError):

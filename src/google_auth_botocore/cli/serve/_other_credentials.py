@@ -1,9 +1,9 @@
-"""Credentials that a client would use instead of the metadata server: variables, and files of gcloud.
+"""Credentials that a client would prefer to the metadata server: environment variables, and files of gcloud.
 
-What each reads, in the order in which it looks:
+The sources of these lists, in the order in which each client looks:
 
 - Application Default Credentials: https://cloud.google.com/docs/authentication/application-default-credentials
-- gcloud: `Store.Load` in googlecloudsdk/core/credentials/store.py; any property is a variable, too:
+- gcloud: `Store.Load` in googlecloudsdk/core/credentials/store.py; every property can also be set by a variable:
   https://cloud.google.com/sdk/docs/properties#setting_properties_using_environment_variables
 - Terraform: https://registry.terraform.io/providers/hashicorp/google/latest/docs/guides/provider_reference and
   https://developer.hashicorp.com/terraform/language/backend/gcs
@@ -19,9 +19,9 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-# Without a word: what these hold is what the command line of `serve` gave, or no credentials at all.
-_EXPECTED = ("GOOGLE_APPLICATION_CREDENTIALS", "NO_GCE_CHECK", "CLOUDSDK_CORE_CHECK_GCE_METADATA")
-_RIVALS = (
+# Unset without a warning: they name the same file as the flags of `serve`, or no credentials at all.
+_UNSET_SILENTLY = ("GOOGLE_APPLICATION_CREDENTIALS", "NO_GCE_CHECK", "CLOUDSDK_CORE_CHECK_GCE_METADATA")
+_UNSET_WITH_WARNING = (
     # Node.js
     "google_application_credentials",
     # gcloud, bq and gsutil; google-github-actions/auth exports the first
@@ -55,7 +55,7 @@ _RIVALS = (
     "GOOGLE_SERVICE_ACCOUNT_KEY",
     "GOOGLE_BEARER_TOKEN",
     "GOOGLE_SKIP_SIGNATURE",
-    # gcsfs, by fsspec's configuration
+    # gcsfs, through fsspec's configuration
     "FSSPEC_GCS_TOKEN",
     "FSSPEC_GS_TOKEN",
     # Cloud SQL and AlloyDB Auth Proxy
@@ -72,14 +72,14 @@ _RIVALS = (
         )
     ),
 )
-# All of them, for a shell.
-UNSET = (*_EXPECTED, *_RIVALS)
-# Ruby's for one service.
-_OF_SERVICE = re.compile(
+# All variables with fixed names.
+UNSET = (*_UNSET_SILENTLY, *_UNSET_WITH_WARNING)
+# Ruby: variables for one service.
+_RUBY_SERVICE = re.compile(
     r"(?:BIGQUERY|BIGTABLE|DATASTORE|DEBUGGER|DNS|ERROR_REPORTING|FIRESTORE|LANGUAGE|LOGGING|MONITORING|PUBSUB|"
     r"RESOURCE_MANAGER|SPANNER|SPEECH|STORAGE|TRACE|TRANSLATE|VISION|VIDEO_INTELLIGENCE)_(?:CREDENTIALS|KEYFILE)(?:_JSON)?"
 )
-# Properties of a gcloud configuration that have the same effect as the variables above, and a value that has none.
+# Properties in a gcloud configuration with the effect of the variables above, each with a value that has no effect.
 _PROPERTIES = {
     "auth": {
         "credential_file_override": "",
@@ -92,52 +92,52 @@ _PROPERTIES = {
 }
 
 
-def variables(present: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the names of the variables that are to be unset."""
-    return tuple(name for name in present if name in UNSET or _OF_SERVICE.fullmatch(name))
+def variables(environment: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the names of the variables to unset."""
+    return tuple(name for name in environment if name in UNSET or _RUBY_SERVICE.fullmatch(name))
 
 
-def warnings(present: Mapping[str, str]) -> list[str]:
-    """Return what to tell the user: which variables are unset for the command, and what wins and is not unset."""
-    told = []
-    unset = sorted(name for name in variables(present) if name not in _EXPECTED and present[name])
+def warnings(environment: Mapping[str, str]) -> list[str]:
+    """Return warnings for the user: which variables are unset, and which files clients prefer to the metadata server."""
+    found = []
+    unset = sorted(name for name in variables(environment) if name not in _UNSET_SILENTLY and environment[name])
     if unset:
         names = ", ".join(unset)
-        told.append(f"unset for the command, because clients would use it instead of the identity served: {names}")
-    places = gcloud_directories(present)
-    files = (place / "application_default_credentials.json" for place in places)
+        found.append(f"unset for the command, because clients would prefer these to the metadata server: {names}")
+    directories = gcloud_directories(environment)
+    files = (directory / "application_default_credentials.json" for directory in directories)
     path = next(filter(_exists, files), None)
     if path is not None:
-        told.append(f"{path} exists, and clients take it before any metadata server.")
-    told += [
-        f"gcloud's configuration sets {name}, which changes who gcloud acts as. Run `gcloud config unset {name}`."
-        for name in (_properties(places[0], present) if places else ())
+        found.append(f"{path} exists. Clients prefer it to a metadata server. Remove it if they should use the server.")
+    found += [
+        f"the gcloud configuration sets {name}, so gcloud uses another identity. Run `gcloud config unset {name}`."
+        for name in (_properties(directories[0], environment) if directories else ())
     ]
-    return told
+    return found
 
 
-def gcloud_directories(present: Mapping[str, str]) -> list[Path]:
-    """Return where gcloud keeps its files, and where some clients believe that it does."""
-    # Not Path.home, which raises if there is none.
-    usual = Path(present.get("APPDATA", "") if os.name == "nt" else os.path.expanduser("~/.config"))  # noqa: PTH111
-    chosen = present.get("CLOUDSDK_CONFIG")
-    places = [Path(chosen)] if chosen else []
-    return [*places, usual / "gcloud"] if usual.is_absolute() else places
+def gcloud_directories(environment: Mapping[str, str]) -> list[Path]:
+    """Return the directory of gcloud's files, and then the default one, which some clients use regardless."""
+    # Not Path.home: it raises an error if there is no home directory.
+    default = Path(environment.get("APPDATA", "") if os.name == "nt" else os.path.expanduser("~/.config"))  # noqa: PTH111
+    configured = environment.get("CLOUDSDK_CONFIG")
+    directories = [Path(configured)] if configured else []
+    return [*directories, default / "gcloud"] if default.is_absolute() else directories
 
 
-def _properties(place: Path, present: Mapping[str, str]) -> list[str]:
-    """Return the names of the properties that are set in the active configuration, and win."""
+def _properties(directory: Path, environment: Mapping[str, str]) -> list[str]:
+    """Return the properties in the active configuration that change which credentials gcloud uses."""
     parser = configparser.ConfigParser(interpolation=None, strict=False)
-    name = present.get("CLOUDSDK_ACTIVE_CONFIG_NAME") or _text(place / "active_config") or "default"
+    name = environment.get("CLOUDSDK_ACTIVE_CONFIG_NAME") or _text(directory / "active_config") or "default"
     try:
-        parser.read_string(_text(place / "configurations" / f"config_{name}"))
+        parser.read_string(_text(directory / "configurations" / f"config_{name}"))
     except configparser.Error:
         return []
     return [
         f"{section}/{name}"
         for section, names in _PROPERTIES.items()
-        for name, harmless in names.items()
-        if parser.get(section, name, fallback="").lower() not in {"", harmless}
+        for name, no_effect in names.items()
+        if parser.get(section, name, fallback="").lower() not in {"", no_effect}
     ]
 
 
@@ -152,5 +152,5 @@ def _exists(path: Path) -> bool:
 def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8").strip()
-    except (OSError, ValueError):  # it is not there, or no text, or no path
+    except (OSError, ValueError):  # missing, not text, or not a valid path
         return ""

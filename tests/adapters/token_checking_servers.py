@@ -1,4 +1,4 @@
-"""Servers that take no request without a bearer token of Google's: an API of one's own, and Cloud Storage's XML API."""
+"""Servers that require a valid access token: any API, and Cloud Storage's XML API."""
 
 from __future__ import annotations
 
@@ -28,36 +28,36 @@ class Reply(NamedTuple):
     headers: Mapping[str, str] = MappingProxyType({})
 
 
-class Bearers:
-    """Who came, and with which token.
+class TokenChecker:
+    """Checks the access token of each request, and records the requests.
 
     Attributes:
-        tokens: the token of each request that was let in, in order of arrival.
-        requests: every request so far.
-        refused: how many came without a token, or with one that does not count.
-        revoked: tokens that count no longer.
+        tokens: The token of each accepted request, in order of arrival.
+        requests: All requests so far.
+        rejected: The number of requests without a valid token.
+        revoked: Tokens to reject.
     """
 
     def __init__(self, google: Emulator) -> None:
         self._google = google
         self.tokens: list[str] = []
         self.requests: list[Sent] = []
-        self.refused = 0
+        self.rejected = 0
         self.revoked: set[str] = set()
 
-    def admit(self, sent: Sent) -> bool:
+    def accept(self, sent: Sent) -> bool:
         self.requests.append(sent)
         scheme, _, token = sent.headers.get("authorization", "").partition(" ")
         if scheme == "Bearer" and token not in self.revoked and self._google.check_access_token(token) is not None:
             self.tokens.append(token)
             return True
-        self.refused += 1
+        self.rejected += 1
         return False
 
     @contextmanager
-    def guard(self, serve: Callable[[Sent], Reply]) -> Iterator[str]:
-        """The address of a server on loopback."""
-        bearers = self
+    def serve(self, respond: Callable[[Sent], Reply]) -> Iterator[str]:
+        """Run a server on loopback that calls *respond* for accepted requests, and return its URL."""
+        checker = self
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
@@ -82,10 +82,10 @@ class Bearers:
                 url = urlsplit(self.path)
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 chunked = headers.get("transfer-encoding") == "chunked"
-                # To its end, also where it is refused: a connection that is closed before resets what is under way.
+                # Read the body even if the request is rejected: closing the connection earlier could destroy the reply.
                 body = b"".join(iter(self._chunk, b"")) if chunked else self._read(headers.get("content-length", "0"))
                 sent = Sent(self.command, unquote(url.path), parse_qs(url.query, True), headers, body)
-                reply = serve(sent) if bearers.admit(sent) else Reply(b"Invalid Credentials", 401)
+                reply = respond(sent) if checker.accept(sent) else Reply(b"Invalid Credentials", 401)
                 self.send_response(reply.status)
                 for name, value in {"Content-Length": str(len(reply.body)), **reply.headers}.items():
                     self.send_header(name, value)
@@ -95,7 +95,7 @@ class Bearers:
             do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = _serve
 
             def log_message(self, *arguments: object) -> None:
-                """Says nothing."""
+                """Print no log."""
 
         with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
             server.daemon_threads = True
@@ -107,7 +107,7 @@ class Bearers:
 
 
 class Objects(dict[str, bytes]):
-    """Objects by `/BUCKET/NAME`, served as Cloud Storage's XML API does; what Rust's object_store asks of it.
+    """Objects by `/BUCKET/NAME`, served like Cloud Storage's XML API, as far as object_store (Rust) uses it.
 
     https://cloud.google.com/storage/docs/xml-api/reference-methods
     """
@@ -135,7 +135,7 @@ class Objects(dict[str, bytes]):
         return Reply(content[start:end], 206, {**identity, "Content-Range": f"bytes {start}-{end - 1}/{len(content)}"})
 
     def _upload(self, sent: Sent) -> str:
-        """One step of an upload in parts: its begin, a part, its end."""
+        """Handle one request of a multipart upload: its start, a part, or its completion."""
         if "uploads" in sent.query:
             upload = f"{len(self._uploads)}"
             self._uploads[upload] = {}

@@ -1,4 +1,4 @@
-"""Where `serve` starts: without standard streams, a home or a name; as process 1; and where users can't be told apart."""
+"""`serve` without standard streams, without a home directory, as process 1, and in user namespaces."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pytest
 from variations import few
 
 from cli.serve.conftest import PATIENCE, arguments, connect, exchange, request
-from google_auth_botocore.cli.serve import _peer, _rivals
+from google_auth_botocore.cli.serve import _connection_owner, _other_credentials
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 TOKEN = "/computeMetadata/v1/instance/service-accounts/default/token"
@@ -25,7 +25,7 @@ GET = (
     f"url = 'http://' + os.environ['GCE_METADATA_HOST'] + '{TOKEN}'\n"
     "print(urllib.request.urlopen(urllib.request.Request(url, headers={'Metadata-Flavor': 'Google'})).status)\n"
 )
-# The command as user 12345, who has no name; what it loads is loaded before, because that user may not read it.
+# Run the command as user 12345, who has no user name. Import its modules first, because that user may not read them.
 AS_12345 = """
 import encodings.ascii, encodings.idna, encodings.latin_1, fcntl, os, resource, sys
 import botocore.credentials, botocore.session, google.auth.transport.requests, requests
@@ -36,7 +36,7 @@ sys.exit(main(sys.argv[1:]))
 
 
 def run(*command: str, **environment: str | None) -> subprocess.CompletedProcess[str]:
-    """Runs a command; None: without the variable."""
+    """Run a command. A variable that is None is removed from the environment."""
     changed = {**os.environ, **environment}
     return subprocess.run(
         command,
@@ -58,7 +58,7 @@ def test_a_command_is_served_without_standard_streams(flags: list[str], tmp_path
 
 
 @pytest.mark.parametrize("closed", few(["<&- >&- 2>&-", "", ">&-", ">&- 2>&-"]))
-def test_alone_it_serves_at_the_port_it_was_given(flags: list[str], closed: str) -> None:
+def test_without_a_command_it_serves_on_the_given_port(flags: list[str], closed: str) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -104,7 +104,7 @@ def eventually(happened: Callable[[], bool]) -> None:
         2,
     ),
 )
-def test_without_a_name_and_without_a_home_that_it_can_read(
+def test_without_a_user_name_and_a_readable_home_directory(
     flags: list[str], tmp_path: Path, home: str | None, chosen: str | None
 ) -> None:
     unreadable = tmp_path / "unreadable"
@@ -117,19 +117,19 @@ def test_without_a_name_and_without_a_home_that_it_can_read(
     assert (done.returncode, done.stdout, done.stderr) == (0, "12345\n", "")
 
 
-def test_what_gcloud_remembers_may_be_anything(flags: list[str]) -> None:
-    remembered = Path(os.environ["CLOUDSDK_CONFIG"], "gce")
-    remembered.parent.mkdir(parents=True)
-    remembered.write_bytes(b"\xff\xfe")
-    (remembered.parent / "active_config").write_bytes(b"\xff")
+def test_invalid_files_of_gcloud_are_ignored(flags: list[str]) -> None:
+    cached = Path(os.environ["CLOUDSDK_CONFIG"], "gce")
+    cached.parent.mkdir(parents=True)
+    cached.write_bytes(b"\xff\xfe")
+    (cached.parent / "active_config").write_bytes(b"\xff")
     assert run(*arguments(*flags, "--", "true")).returncode == 0
-    assert _rivals.warnings({"CLOUDSDK_CONFIG": str(remembered.parent)}) == []
+    assert _other_credentials.warnings({"CLOUDSDK_CONFIG": str(cached.parent)}) == []
 
 
 def unshared(*flags: str) -> list[str]:
-    """The beginning of a command that runs in namespaces of its own."""
+    """Return the start of a command that runs in new namespaces."""
     if shutil.which("unshare") is None or run("unshare", *flags, "true").returncode:
-        pytest.skip("this system makes no such namespaces")
+        pytest.skip("this system does not support these namespaces")
     return ["unshare", *flags]
 
 
@@ -143,7 +143,7 @@ class TestProcess1:
         done = run(*unshared(*PROCESS_1, *more), *arguments(*flags, "--", "sh", "-c", program))
         assert (done.returncode, done.stdout, done.stderr) == (code, "", "")
 
-    def test_processes_without_parents_are_reaped(self, flags: list[str]) -> None:
+    def test_orphaned_processes_are_reaped(self, flags: list[str]) -> None:
         program = (
             "import os, pathlib, time\n"
             "for _ in range(20):\n"
@@ -177,7 +177,7 @@ class TestProcess1:
         assert (done.returncode, done.stdout, done.stderr) == (0, "1\n", "")
 
     @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=str)
-    def test_alone_it_ends(self, flags: list[str], number: signal.Signals) -> None:
+    def test_without_a_command_a_signal_stops_it(self, flags: list[str], number: signal.Signals) -> None:
         process = subprocess.Popen(
             [*unshared(*PROCESS_1), *arguments(*flags)], stdout=subprocess.PIPE, text=True, start_new_session=True
         )
@@ -195,27 +195,31 @@ class TestProcess1:
 
 class TestUserNamespaces:
     @pytest.mark.parametrize("mapping", [(), ("--map-user=65534",)], ids=["nobody is mapped", "65534 is mapped"])
-    def test_it_does_not_start_where_every_user_looks_like_its_own(
+    def test_it_does_not_start_if_users_cannot_be_distinguished(
         self, flags: list[str], mapping: tuple[str, ...]
     ) -> None:
         done = run(*unshared("--user", *mapping), *arguments(*flags, "--", "true"))
         assert (done.returncode, done.stdout) == (2, "")
-        assert "can't be told apart" in done.stderr
+        assert "cannot be distinguished" in done.stderr
         assert "--any-user" in done.stderr
 
-    def test_it_starts_there_for_any_user(self, flags: list[str]) -> None:
+    def test_it_starts_with_any_user(self, flags: list[str]) -> None:
         done = run(*unshared("--user"), *arguments(*flags, "--any-user", "--", sys.executable, "-c", GET))
         assert (done.returncode, done.stdout, done.stderr) == (0, "200\n", "")
 
-    def test_it_starts_for_a_user_who_is_mapped(self, flags: list[str]) -> None:
+    def test_it_starts_for_a_mapped_user(self, flags: list[str]) -> None:
         done = run(*unshared("--user", "--map-root-user"), *arguments(*flags, "--", sys.executable, "-c", GET))
         assert (done.returncode, done.stdout, done.stderr) == (0, "200\n", "")
 
-    def test_without_user_namespaces_nobody_is_a_user_like_any_other(self) -> None:
-        assert Path("/proc/self/uid_map").read_text().split() != ["0", "0", "4294967295"] or not _peer.ambiguous(65534)
+    def test_without_user_namespaces_the_id_65534_is_an_ordinary_user(self) -> None:
+        assert Path("/proc/self/uid_map").read_text().split() != [
+            "0",
+            "0",
+            "4294967295",
+        ] or not _connection_owner.is_shared_id(65534)
 
     @pytest.mark.parametrize(
-        ("users", "overflow", "user", "ambiguous"),
+        ("users", "overflow", "user", "shared"),
         [
             ("0 0 4294967295\n", "65534\n", 65534, False),
             ("", "65534\n", 65534, True),
@@ -228,17 +232,17 @@ class TestUserNamespaces:
             (None, None, 65534, False),
         ],
     )
-    def test_what_the_kernel_says(
+    def test_shared_ids_according_to_the_kernel(
         self,
         tmp_path: Path,
         monkeypatch: pytest.MonkeyPatch,
         users: str | None,
         overflow: str | None,
         user: int,
-        ambiguous: bool,
+        shared: bool,
     ) -> None:
-        for name, text in (("_USERS", users), ("_OVERFLOW", overflow)):
-            monkeypatch.setattr(_peer, name, tmp_path / name)
+        for name, text in (("_UID_MAP", users), ("_OVERFLOW_UID", overflow)):
+            monkeypatch.setattr(_connection_owner, name, tmp_path / name)
             if text is not None:
                 (tmp_path / name).write_text(text)
-        assert _peer.ambiguous(user) is ambiguous
+        assert _connection_owner.is_shared_id(user) is shared

@@ -1,4 +1,4 @@
-"""What a terminal and a shell with job control see: process groups.
+"""Process groups, as terminals and shells with job control use them.
 
 https://www.gnu.org/software/libc/manual/html_node/Job-Control.html
 """
@@ -14,67 +14,69 @@ import sys
 from collections.abc import Iterator
 from types import TracebackType
 
-from google_auth_botocore.cli.serve import _proc
+from google_auth_botocore.cli.serve import _procfs
 
 
-class Witness:
-    """Tells a signal to our whole process group, which the command got with us, from one that was sent to us alone.
+class GroupSignalDetector:
+    """Detects whether a signal was sent to our whole process group, so that the command already received it.
 
-    Nothing in a signal says to whom it was sent. Therefore a process in the same group blocks all signals and does
-    nothing: what was sent to the group, or to each of its processes, is pending there, as Linux shows in /proc. It ends
-    with us, when its standard input does. It must not be found by our name: `pkill -f` would make a group of us two.
+    A signal does not reveal whether it was sent to a group or to one process. Therefore, an idle probe process in the
+    same group blocks all signals. Signals to the group, or to each of its processes, stay pending in the probe, and
+    Linux shows pending signals in /proc. The probe exits when its standard input is closed, at the latest when we exit.
+    Its command line does not contain our name, so that `pkill -f` does not signal both of us.
 
-    Where /proc does not show it, only the signals of a terminal's keys are known to reach the group.
+    Without a usable /proc, only signals from the keyboard of a terminal are known to reach the group.
     """
 
     def __init__(self) -> None:
-        self._current = _start()
-        self._before: subprocess.Popen[bytes] | None = None
-        self._told = frozenset[int]()
+        self._probe = _start_probe()
+        self._previous_probe: subprocess.Popen[bytes] | None = None
+        self._reported = frozenset[int]()
 
-    def __enter__(self) -> Witness:
+    def __enter__(self) -> GroupSignalDetector:
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        _end(self._before)
-        _end(self._current)
+        _stop_probe(self._previous_probe)
+        _stop_probe(self._probe)
 
     def signals(self) -> frozenset[int]:
         """Return the signals that have reached the group since the last call."""
-        if self._current is None:
+        if self._probe is None:
             return _KEYBOARD if _in_foreground() else frozenset()
-        late = _pending(self._before) - self._told
-        found = _pending(self._current)
-        _end(self._before)
-        self._before = None
+        late = _pending(self._previous_probe) - self._reported
+        found = _pending(self._probe)
+        _stop_probe(self._previous_probe)
+        self._previous_probe = None
         if found:
-            # A pending signal stays so until the process ends. The old one is asked once more, for what came meanwhile.
-            self._before, self._told = self._current, found
-            self._current = _start()
+            # A signal stays pending until the probe exits, so start a new probe. The next call checks the old one again,
+            # for signals that arrived in the meantime.
+            self._previous_probe, self._reported = self._probe, found
+            self._probe = _start_probe()
         known = found | late
-        # Each of the two takes a pending one of the other away.
+        # Either of the two signals discards a pending one of the other.
         return known | _OPPOSITES if known & _OPPOSITES else known
 
 
-def has_shell() -> bool:
-    """Return whether a shell with job control waits for us at a terminal: it is to be told that a command stops."""
+def has_job_control_shell() -> bool:
+    """Return whether a shell with job control waits for us at a terminal, and must notice when the command stops."""
     with _terminal() as terminal:
         if terminal is None or signal.getsignal(signal.SIGTSTP) is signal.SIG_IGN:
             return False
         try:
-            # Such a shell makes a group of each of its jobs, and is in none of them.
+            # Such a shell puts each job into its own process group, and is not in it.
             return os.getpgid(os.getppid()) != os.getpgrp()
         except ProcessLookupError:
             return False
 
 
-def goes_on(child: int) -> bool:
-    """Let a child go on that has a process group of its own, in the foreground if that is where we are.
+def continue_group(child: int) -> bool:
+    """Continue a child that has its own process group. If we are in the foreground, move it there.
 
     Returns:
-        Whether it has one.
+        Whether the child has its own process group.
     """
     group = os.getpgid(child)
     if group == os.getpgrp():
@@ -87,9 +89,9 @@ def goes_on(child: int) -> bool:
     return True
 
 
-# A process that is stopped, and goes on.
+# Stop and continue: either signal discards a pending one of the other.
 _OPPOSITES = frozenset(getattr(signal, name) for name in ("SIGTSTP", "SIGCONT") if hasattr(signal, name))
-# What a terminal sends to every process of its foreground group.
+# Signals that a terminal sends to its whole foreground process group.
 _KEYBOARD = frozenset(
     getattr(signal, name) for name in ("SIGINT", "SIGQUIT", "SIGTSTP", "SIGWINCH") if hasattr(signal, name)
 )
@@ -107,7 +109,7 @@ def _in_foreground() -> bool:
 def _terminal() -> Iterator[int | None]:
     try:
         terminal = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY)
-    except (OSError, AttributeError):  # there is none, or no such thing
+    except (OSError, AttributeError):  # there is no terminal, or Windows
         yield None
         return
     try:
@@ -116,20 +118,20 @@ def _terminal() -> Iterator[int | None]:
         os.close(terminal)
 
 
-def _start() -> subprocess.Popen[bytes] | None:
-    if not _proc.shows_us():
+def _start_probe() -> subprocess.Popen[bytes] | None:
+    if not _procfs.is_usable():
         return None
     cat = shutil.which("cat")
     idle = [cat] if cat else [sys.executable, "-I", "-S", "-c", "import sys; sys.stdin.read()"]
-    usual = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    original = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
     try:
-        return subprocess.Popen(  # noqa: S603 - what it is stands above
+        return subprocess.Popen(  # noqa: S603 - a fixed command
             idle, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/", env={}
         )
     except OSError:
         return None
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, usual)
+        signal.pthread_sigmask(signal.SIG_SETMASK, original)
 
 
 def _pending(process: subprocess.Popen[bytes] | None) -> frozenset[int]:
@@ -137,7 +139,7 @@ def _pending(process: subprocess.Popen[bytes] | None) -> frozenset[int]:
         return frozenset()
     try:
         lines = (
-            (_proc.PROCESSES / str(process.pid) / "status").read_text(encoding="utf-8", errors="replace").splitlines()
+            (_procfs.PROCESSES / str(process.pid) / "status").read_text(encoding="utf-8", errors="replace").splitlines()
         )
     except OSError:
         return frozenset()
@@ -145,7 +147,7 @@ def _pending(process: subprocess.Popen[bytes] | None) -> frozenset[int]:
     return frozenset(number for number in signal.valid_signals() if mask >> (number - 1) & 1)
 
 
-def _end(process: subprocess.Popen[bytes] | None) -> None:
+def _stop_probe(process: subprocess.Popen[bytes] | None) -> None:
     if process is not None:
         process.kill()
         process.communicate()
