@@ -272,7 +272,7 @@ def test_process_suspended_in_the_middle_of_a_refresh_recovers(google: Emulator,
 
 
 def whole_request(connection: socket.socket) -> None:
-    """Reads a request to the end of its body."""
+    """Read a request to the end of its body."""
     with connection.makefile("rb") as stream:
         length = 0
         for line in iter(stream.readline, b"\r\n"):

@@ -39,7 +39,7 @@ class Gate:
         self._revoked: set[str] = set()
 
     def admits(self, authorization: str | None) -> bool:
-        """Whether a request with this Authorization header may come in."""
+        """Return whether a request with this Authorization header may come in."""
         scheme, _, token = (authorization or "").partition(" ")
         info = self._google.check_access_token(token) if scheme == "Bearer" else None
         if info is None or token in self._revoked:
@@ -150,7 +150,7 @@ class GrpcApi(Gate, grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has n
         self.target = f"localhost:{port}"
 
     def service(self, details: Any) -> Any:
-        """Serves every call as a stream both ways, which on the wire the others are as well."""
+        """Serve every call as a stream both ways, which on the wire the others are as well."""
         metadata = {pair.key: pair.value for pair in details.invocation_metadata}
         authorization = metadata.get("authorization")
         self.quota_projects.add(metadata.get("x-goog-user-project"))

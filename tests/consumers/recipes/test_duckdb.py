@@ -8,7 +8,7 @@ from google_auth_botocore.emulator.sandbox import Sandbox
 
 
 def test_gcsfs(sandbox: Sandbox, credentials: Credentials, bucket: str) -> None:
-    """Reads the table, and then writes one and finds it again by a pattern."""
+    """Read the table, and then writes one and finds it again by a pattern."""
     done = follow("gcsfs", credentials)
     with done.database as database:
         assert done.rows == [(6,)]

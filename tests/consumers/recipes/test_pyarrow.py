@@ -17,7 +17,7 @@ TABLE = {"x": [1, 2, 3]}
 
 
 def test_gcsfs(sandbox: Sandbox, credentials: Credentials, bucket: str) -> None:
-    """Reads and writes by what it makes of gcsfs, and makes itself where it is not told."""
+    """Read and writes by what it makes of gcsfs, and makes itself where it is not told."""
     done = follow("gcsfs", credentials)
     assert done.table.to_pydict() == TABLE
     filesystem = fs.PyFileSystem(fs.FSSpecHandler(done.files))

@@ -22,7 +22,7 @@ Started = Callable[..., str]
 
 @pytest.fixture(name="start")
 def _start(sandbox: Sandbox, led: dict[str, str], told: None, tmp_path: Path) -> Started:
-    """Runs a program in a process of its own, which may start others; gives what it prints."""
+    """Run a program in a process of its own, which may start others; gives what it prints."""
 
     def start(*arguments: str, **environment: str) -> str:
         known = {

@@ -29,7 +29,7 @@ _credentials: list[Credentials] = []
 
 
 def prepare() -> str:
-    """Makes the object, which loads botocore and takes a while."""
+    """Create the object, which loads botocore and takes a while."""
     _credentials.append(Credentials(AUDIENCE, token_url=os.environ["CREDENTIALS_URL"]))
     return "prepared"
 
