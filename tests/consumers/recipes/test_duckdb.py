@@ -1,4 +1,4 @@
-"""DuckDB, which takes any fsspec file system: https://duckdb.org/docs/stable/guides/python/filesystems"""
+"""DuckDB, which accepts any fsspec file system: https://duckdb.org/docs/stable/guides/python/filesystems"""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from google_auth_botocore.emulator.sandbox import Sandbox
 
 
 def test_gcsfs(sandbox: Sandbox, credentials: Credentials, bucket: str) -> None:
-    """Read the table, and then writes one and finds it again by a pattern."""
+    """The recipe reads a table. Then a new table is written and found again with a glob."""
     done = follow("gcsfs", credentials)
     with done.database as database:
         assert done.rows == [(6,)]

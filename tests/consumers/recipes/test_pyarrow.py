@@ -1,4 +1,4 @@
-"""pyarrow: by gcsfs, and its own file system with a token: https://arrow.apache.org/docs/python/filesystems.html"""
+"""pyarrow: with gcsfs, and its own GcsFileSystem with a token: https://arrow.apache.org/docs/python/filesystems.html"""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TABLE = {"x": [1, 2, 3]}
 
 
 def test_gcsfs(sandbox: Sandbox, credentials: Credentials, bucket: str) -> None:
-    """Read and writes by what it makes of gcsfs, and makes itself where it is not told."""
+    """It reads and writes with gcsfs, wrapped by pyarrow itself or by the caller."""
     done = follow("gcsfs", credentials)
     assert done.table.to_pydict() == TABLE
     filesystem = fs.PyFileSystem(fs.FSSpecHandler(done.files))
@@ -26,7 +26,7 @@ def test_gcsfs(sandbox: Sandbox, credentials: Credentials, bucket: str) -> None:
     assert set(sandbox.storage.principals) == {credentials.service_account_email}
 
 
-def test_gcsfs_outlives_a_token(sandbox: Sandbox, credentials: Credentials, bucket: str) -> None:
+def test_gcsfs_refreshes_an_expired_token(sandbox: Sandbox, credentials: Credentials, bucket: str) -> None:
     filesystem = fs.PyFileSystem(fs.FSSpecHandler(follow("gcsfs", credentials).files))
     credentials.expiry = datetime(2000, 1, 1)
     assert pq.read_table(f"{bucket}/table.parquet", filesystem=filesystem).to_pydict() == TABLE
@@ -34,7 +34,7 @@ def test_gcsfs_outlives_a_token(sandbox: Sandbox, credentials: Credentials, buck
 
 
 def test_recipe(sandbox: Sandbox, credentials: Credentials, bucket: str) -> None:
-    """The token can be read in a pickle of it, but not in one of a file system over gcsfs."""
+    """A pickle of GcsFileSystem contains the token. A pickle of a file system over gcsfs does not."""
     done = follow("pyarrow", credentials)
     assert pq.read_table(f"{bucket}/table.parquet", filesystem=done.filesystem).to_pydict() == TABLE
     assert sandbox.storage.tokens == {done.value}

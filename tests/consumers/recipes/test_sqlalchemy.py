@@ -1,4 +1,4 @@
-"""SQLAlchemy with BigQuery, whose dialect takes a client: https://github.com/googleapis/python-bigquery-sqlalchemy"""
+"""SQLAlchemy with BigQuery, whose dialect accepts a client: https://github.com/googleapis/python-bigquery-sqlalchemy"""
 
 from __future__ import annotations
 
@@ -34,4 +34,4 @@ def test_recipe(credentials: Credentials, bigquery: HttpApi) -> None:
     done.engine.dispose()
     done.client.close()
     assert bigquery.callers == {credentials.service_account_email}
-    assert (bigquery.exchanges, bigquery.refused) == ((1, 2), 1)
+    assert (bigquery.exchanges, bigquery.rejected) == ((1, 2), 1)
