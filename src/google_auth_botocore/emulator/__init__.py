@@ -1,7 +1,7 @@
 """Google's side of workload identity federation on loopback, to test a federation offline.
 
 `Emulator` is a real HTTP server that implements Google's Security Token Service and IAM Credentials API. It verifies
-the signature and the expiry of every subject token against the AWS keys it has issued, applies the provider's attribute
+the signature and the expiry of every subject token against the AWS keys that it accepts, applies the provider's attribute
 mapping and condition, checks IAM bindings, issues tokens, and reports errors in the same words as Google::
 
     with Emulator() as google:

@@ -150,7 +150,7 @@ class EndpointVerifier:
     """Sends each signed request to one fixed AWS STS endpoint, never to the host in the request."""
 
     def __init__(self, url: str) -> None:
-        """Accept the endpoint's URL without a query: that of a moto or LocalStack server, or AWS's."""
+        """Set the endpoint's URL, without a query: that of a moto or LocalStack server, or AWS's."""
         self._url = url.rstrip("/") + "/"
 
     def __call__(self, request: SignedRequest) -> CallerIdentity:

@@ -1,4 +1,10 @@
-"""`Emulator`: the public class. It sets up state, connects the emulated APIs and runs the server."""
+"""`Emulator`: the public class. It sets up state, connects the emulated APIs and runs the server.
+
+A request goes from `_server` to the API with a matching route. For workloads, the APIs are `_sts`, `_iam_credentials` and
+`_oauth`; for administrators, `_service_accounts_api`, `_pools_api`, `_service_usage` and `_resource_manager`. They share the
+state in `_pools`, `_providers`, `_service_accounts`, `_iam_policies`, `_projects`, `_tokens` and `_signing_keys`. A new API is
+a class with `routes()`, added in `Emulator.__init__`.
+"""
 
 from __future__ import annotations
 

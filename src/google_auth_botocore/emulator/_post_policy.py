@@ -52,12 +52,12 @@ def verify_form(request: XmlRequest, signatures: Signatures, clock: Callable[[],
     signatures.check(account, fields["policy"], from_hex(fields["x-goog-signature"]))
     try:
         policy = json.loads(base64.b64decode(fields["policy"], validate=True))
-        end = datetime.fromisoformat(policy["expiration"].replace("Z", "+00:00"))
+        expiry = datetime.fromisoformat(policy["expiration"].replace("Z", "+00:00"))
         conditions = [each for condition in policy["conditions"] for each in _as_tuples(condition)]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise _policy_error("The policy document is not valid.") from error
-    if clock() >= end.replace(tzinfo=end.tzinfo or timezone.utc).timestamp():
-        raise _policy_error(f"Policy has expired. It expired at: {end.isoformat()}")
+    if clock() >= expiry.replace(tzinfo=expiry.tzinfo or timezone.utc).timestamp():
+        raise _policy_error(f"Policy has expired. It expired at: {expiry.isoformat()}")
     _check_conditions(conditions, {**fields, "bucket": request.target[0]}, len(content))
     return Form(account, fields, content)
 

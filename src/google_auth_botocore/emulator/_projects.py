@@ -1,4 +1,4 @@
-"""Google Cloud projects: an id, a number, and the APIs that are enabled in them."""
+"""Google Cloud projects: an ID, a number, and the APIs that are enabled in them."""
 
 from __future__ import annotations
 

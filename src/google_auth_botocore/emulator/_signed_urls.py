@@ -129,10 +129,10 @@ class Signatures:
             raise_malformed("X-Goog-Credential", "Its date differs from the date in X-Goog-Date.")
         return credential[1], credential[2], when
 
-    def _check_time(self, end: datetime, start: datetime) -> None:
+    def _check_time(self, expiry: datetime, start: datetime) -> None:
         now = self._clock()
-        if now >= end.timestamp():
-            details = f"The provided token has expired. Request signature expired at: {end.isoformat()}"
+        if now >= expiry.timestamp():
+            details = f"The provided token has expired. Request signature expired at: {expiry.isoformat()}"
             raise XmlError(400, "ExpiredToken", "Invalid argument.", details)
         if now < start.timestamp() - _SKEW:
             details = "The difference between the request time and the server's time is too large."

@@ -180,8 +180,10 @@ class StorageApi:
             try:
                 return Response(select(document, fields, _FIELDS))
             except FieldsError as error:
-                where = {"locationType": "parameter", "location": "fields"}
-                raise errors.StorageError(400, "invalidParameter", f"Invalid field selection {error}", where) from error
+                location = {"locationType": "parameter", "location": "fields"}
+                raise errors.StorageError(
+                    400, "invalidParameter", f"Invalid field selection {error}", location
+                ) from error
         return Response(document)
 
 

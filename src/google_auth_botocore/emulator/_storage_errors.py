@@ -27,7 +27,7 @@ class StorageError(Exception):
         status: the HTTP status.
         reason: the reason, a word.
         message: the error message.
-        where: the invalid parameter or header, as `location` and `locationType`.
+        location: the invalid parameter or header, as `location` and `locationType`.
         headers: further headers of the reply.
     """
 
@@ -36,12 +36,12 @@ class StorageError(Exception):
         status: int,
         reason: str,
         message: str,
-        where: Mapping[str, str] = {},
+        location: Mapping[str, str] = {},
         headers: Mapping[str, str] = {},
     ) -> None:
         super().__init__(message)
         self.status = status
-        self._error = {"message": message, "domain": "global", "reason": reason, **where}
+        self._error = {"message": message, "domain": "global", "reason": reason, **location}
         self._headers = dict(headers)
 
     def response(self, *, media: bool = False) -> Response:
@@ -90,14 +90,14 @@ def no_user_project() -> StorageError:
 def condition_not_met(*, negative: bool) -> StorageError:
     """Return the error for a failed precondition. *negative*: it was `if…NotMatch` in a read, which is not an error."""
     message = "At least one of the pre-conditions you specified did not hold."
-    where = {"locationType": "header", "location": "If-None-Match" if negative else "If-Match"}
-    return StorageError(304 if negative else 412, "conditionNotMet", message, where)
+    location = {"locationType": "header", "location": "If-None-Match" if negative else "If-Match"}
+    return StorageError(304 if negative else 412, "conditionNotMet", message, location)
 
 
 def invalid(name: str, value: str) -> StorageError:
     """Return the error for a parameter with an invalid value."""
-    where = {"locationType": "parameter", "location": name}
-    return StorageError(400, "invalid", f"Invalid value for {name}: {value!r}", where)
+    location = {"locationType": "parameter", "location": name}
+    return StorageError(400, "invalid", f"Invalid value for {name}: {value!r}", location)
 
 
 def wrong_key() -> StorageError:

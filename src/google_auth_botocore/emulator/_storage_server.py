@@ -187,8 +187,8 @@ class _Handler(Connection):
             "Invalid Credentials" if self.headers.get("Authorization") else "Anonymous caller does not have access."
         )
         challenge = {"WWW-Authenticate": 'Bearer realm="https://accounts.google.com/", error="invalid_token"'}
-        where = {"locationType": "header", "location": "Authorization"}
-        self._send(StorageError(401, "authError", message, where, challenge).response())
+        location = {"locationType": "header", "location": "Authorization"}
+        self._send(StorageError(401, "authError", message, location, challenge).response())
 
     def _send(self, response: Response) -> None:
         body, kind = response.encoded()

@@ -98,14 +98,14 @@ class XmlApi:
 
     def _read(self, bucket: str, name: str, request: XmlRequest) -> Response:
         found = self._store.get_file_obj(bucket, name)
-        asked = request.parameters
-        if asked.get("generation", found["generation"]) != found["generation"]:
+        parameters = request.parameters
+        if parameters.get("generation", found["generation"]) != found["generation"]:
             raise NotFound
         content = self._store.get_file(bucket, name)
         updated = datetime.fromisoformat(found["updated"].replace("Z", "+00:00"))
         headers = {"Last-Modified": format_datetime(updated, usegmt=True), **version_headers(found)}
         for header, field in METADATA_HEADERS.items():
-            value = asked.get(f"response-{header}") or found.get(field)
+            value = parameters.get(f"response-{header}") or found.get(field)
             if value:
                 headers[header.title()] = value
         headers.update({f"{_META}{key}": value for key, value in (found.get("metadata") or {}).items()})

@@ -4,6 +4,9 @@ Reads behave as in Cloud Storage: paged listings in the order of UTF-8 bytes, wi
 encrypted with a customer's key; ranges, generations and preconditions; requester pays; Google's error messages. Uploads
 are handled by gcp-storage-emulator. `Storage.fail` simulates a server that is overloaded, does not reply, or sends
 wrong data.
+
+A request goes from `_storage_server` to `_storage_api` (JSON) or `_xml_api`, or is forwarded to gcp-storage-emulator and
+completed by `_storage_writes`. All of them use the buckets in `_object_store`.
 """
 
 from __future__ import annotations

@@ -10,13 +10,13 @@ import gcsfs
 import pandas as pd
 import pytest
 
-from consumers.recipes.readme import follow
+from consumers.recipes.readme import execute
 from google_auth_botocore import Credentials, FederationError
 from google_auth_botocore.emulator.sandbox import Sandbox
 
 
 def test_recipe(sandbox: Sandbox, credentials: Credentials, bucket: str) -> None:
-    done = follow("gcsfs", credentials)
+    done = execute("gcsfs", credentials)
     assert done.files.ls(bucket) == [f"{bucket}/table.parquet"]
     assert done.frame.to_dict("list") == {"x": [1, 2, 3]}
     assert set(sandbox.storage.principals) == {credentials.service_account_email}

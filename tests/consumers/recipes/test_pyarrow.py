@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow import fs
 
-from consumers.recipes.readme import follow
+from consumers.recipes.readme import execute
 from google_auth_botocore import Credentials
 from google_auth_botocore.emulator.sandbox import Sandbox
 
@@ -18,7 +18,7 @@ TABLE = {"x": [1, 2, 3]}
 
 def test_gcsfs(sandbox: Sandbox, credentials: Credentials, bucket: str) -> None:
     """It reads and writes with gcsfs, wrapped by pyarrow itself or by the caller."""
-    done = follow("gcsfs", credentials)
+    done = execute("gcsfs", credentials)
     assert done.table.to_pydict() == TABLE
     filesystem = fs.PyFileSystem(fs.FSSpecHandler(done.files))
     pq.write_table(pa.table({"y": [4]}), f"{bucket}/new.parquet", filesystem=filesystem)
@@ -27,7 +27,7 @@ def test_gcsfs(sandbox: Sandbox, credentials: Credentials, bucket: str) -> None:
 
 
 def test_gcsfs_refreshes_an_expired_token(sandbox: Sandbox, credentials: Credentials, bucket: str) -> None:
-    filesystem = fs.PyFileSystem(fs.FSSpecHandler(follow("gcsfs", credentials).files))
+    filesystem = fs.PyFileSystem(fs.FSSpecHandler(execute("gcsfs", credentials).files))
     credentials.expiry = datetime(2000, 1, 1)
     assert pq.read_table(f"{bucket}/table.parquet", filesystem=filesystem).to_pydict() == TABLE
     assert len(sandbox.storage.tokens) == 2
@@ -35,10 +35,10 @@ def test_gcsfs_refreshes_an_expired_token(sandbox: Sandbox, credentials: Credent
 
 def test_recipe(sandbox: Sandbox, credentials: Credentials, bucket: str) -> None:
     """A pickle of GcsFileSystem contains the token. A pickle of a file system over gcsfs does not."""
-    done = follow("pyarrow", credentials)
+    done = execute("pyarrow", credentials)
     assert pq.read_table(f"{bucket}/table.parquet", filesystem=done.filesystem).to_pydict() == TABLE
     assert sandbox.storage.tokens == {done.value}
     assert set(sandbox.storage.principals) == {credentials.service_account_email}
     assert done.value.encode() in pickle.dumps(done.filesystem)
-    over_gcsfs = fs.PyFileSystem(fs.FSSpecHandler(follow("gcsfs", credentials).files))
+    over_gcsfs = fs.PyFileSystem(fs.FSSpecHandler(execute("gcsfs", credentials).files))
     assert done.value.encode() not in pickle.dumps(over_gcsfs)

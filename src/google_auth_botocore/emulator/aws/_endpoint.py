@@ -34,8 +34,8 @@ class AwsEndpoint(abc.ABC):
     """One of AWS's endpoints, served on loopback inside a `with` block.
 
     Args:
-        address: host and port. To listen on AWS's link-local address, this machine, container or network namespace must
-            have that address.
+        address: host and port; by default a free port on loopback. To listen on AWS's link-local address, this machine,
+            container or network namespace must have that address.
 
     Attributes:
         calls: every request so far, in order of arrival.
