@@ -18,7 +18,7 @@ from google_auth_botocore import Credentials, FederationError
 from google_auth_botocore.emulator import Fault
 from google_auth_botocore.emulator._http import Response, Route
 from google_auth_botocore.emulator.aws import ContainerCredentials, InstanceMetadata, SignIn, SsoPortal
-from google_auth_botocore.emulator.aws._counterpart import Counterpart
+from google_auth_botocore.emulator.aws._endpoint import AwsEndpoint
 from google_auth_botocore.emulator.aws.moto import Moto
 from google_auth_botocore.exceptions import TransientFederationError
 
@@ -348,7 +348,7 @@ def test_login_without_botocores_c_library_says_what_to_install(
         assert federation.last_seen().arn == arn("deployer")
 
 
-class _Refusing(Counterpart):
+class _Refusing(AwsEndpoint):
     """STS, which says no."""
 
     def __init__(self, code: str, message: str, status: int) -> None:

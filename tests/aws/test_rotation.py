@@ -20,7 +20,7 @@ from google_auth_botocore import Credentials, FederationError
 from google_auth_botocore.emulator import AwsKeys, Emulator, Fault
 from google_auth_botocore.emulator._http import Call, Response, Route
 from google_auth_botocore.emulator.aws import WebIdentityIssuer
-from google_auth_botocore.emulator.aws._counterpart import Counterpart
+from google_auth_botocore.emulator.aws._endpoint import AwsEndpoint
 
 JWT = "urn:ietf:params:oauth:token-type:jwt"
 _REJECTIONS = [
@@ -208,7 +208,7 @@ def test_file_that_turns_from_keys_to_a_role_is_read_again(
     assert federation.last_seen().arn == arn("reader", "me")
 
 
-class _Sts(Counterpart):
+class _Sts(AwsEndpoint):
     """STS, which knows the callers that the test names, and issues a role's keys to them."""
 
     def __init__(self, issue: Issue, code: str = "InvalidClientTokenId") -> None:

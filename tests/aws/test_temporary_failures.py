@@ -29,7 +29,7 @@ from google_auth_botocore._refresh.exchange import ExchangeContext
 from google_auth_botocore.emulator import Fault
 from google_auth_botocore.emulator._http import Response, Route
 from google_auth_botocore.emulator.aws import ContainerCredentials, InstanceMetadata
-from google_auth_botocore.emulator.aws._counterpart import Counterpart
+from google_auth_botocore.emulator.aws._endpoint import AwsEndpoint
 from google_auth_botocore.exceptions import TransientFederationError
 
 Enter = Callable[[contextlib.AbstractContextManager[Any]], Any]
@@ -258,7 +258,7 @@ def test_slow_container_agent_works(federation: Federation, container: Container
     assert federation.last_seen().arn == arn("pod")
 
 
-class _Sts(Counterpart):
+class _Sts(AwsEndpoint):
     """STS, which answers as told."""
 
     def __init__(self, answer: Callable[[], Response]) -> None:

@@ -1,4 +1,4 @@
-"""Processes that others start: Dask's workers, which read by gcsfs, and gunicorn's, which fork what was loaded before."""
+"""Worker processes of frameworks: Dask with gcsfs, and gunicorn with a preloaded application."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ PATIENCE = 60
 
 
 def read(credentials: Credentials, url: str, name: str) -> tuple[int, bytes]:
-    """The object, and the process that has read it."""
+    """Read an object, and return the process ID and the content."""
     files = gcsfs.GCSFileSystem(project="my-project", token=credentials, endpoint_url=url)
     return os.getpid(), files.cat_file(name)
 
 
-def test_dask_workers_read_by_gcsfs_with_an_identity_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_dask_worker_gets_its_own_token(monkeypatch: pytest.MonkeyPatch) -> None:
     with Sandbox() as sandbox:
         for name, value in sandbox.environment().items():
             monkeypatch.setenv(name, value)
-        # Else gcsfs asks another service, which is not there, what kind of bucket it is.
+        # Otherwise gcsfs calls Storage Control, which is not emulated, for the bucket's type.
         monkeypatch.setenv("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")
         bucket = sandbox.storage_client().create_bucket("bucket")
         for number in range(8):
@@ -85,15 +85,15 @@ def application(environ, start_response):
 
 
 @contextlib.contextmanager
-def gunicorn(place: Path, *options: str) -> Iterator[str]:
-    """The address of the application behind processes that are forked from one that has loaded it."""
-    log = place / "log"
+def gunicorn(folder: Path, *options: str) -> Iterator[str]:
+    """Run gunicorn, whose workers are forked after the application is loaded, and yield its URL."""
+    log = folder / "log"
     process = subprocess.Popen(
         [
             *(sys.executable, "-m", "gunicorn", "--bind=127.0.0.1:0", "--preload", f"--error-logfile={log}"),
             *(*options, "application"),
         ],
-        cwd=place,
+        cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
     )
@@ -107,30 +107,30 @@ def gunicorn(place: Path, *options: str) -> Iterator[str]:
         assert process.returncode == 0, out
 
 
-def test_gunicorns_workers_refresh_the_token_that_they_inherited(
+def test_gunicorn_workers_refresh_the_token_that_they_inherited(
     google: Emulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Their threads share one exchange a process, and no process goes on with the parent's AWS session."""
+    """The threads of a process share one exchange. No process continues to use the parent's AWS session."""
     with InstanceMetadata(google.aws_keys.issue) as imds:
         for name, value in {**imds.environment(), "AWS_REGION": "eu-central-1"}.items():
             monkeypatch.setenv(name, value)
         text = APPLICATION.format(audience=google.add_aws_provider().audience, token_url=google.token_url)
         (tmp_path / "application.py").write_text(textwrap.dedent(text))
 
-        def ask(path: str) -> tuple[str, str, str]:
+        def get(path: str) -> tuple[str, str, str]:
             with urllib.request.urlopen(f"{url}{path}", timeout=PATIENCE) as reply:
                 process, own, header = reply.read().decode().split(" ", 2)
             return process, own, header
 
         workers = ("--workers=2", "--worker-class=gthread", "--threads=4")
         with gunicorn(tmp_path, *workers) as url, ThreadPoolExecutor(8) as pool:
-            inherited = set(pool.map(ask, ["/"] * 16))
+            inherited = set(pool.map(get, ["/"] * 16))
             assert {own for _, own, _ in inherited} == {"False"}
             assert len({header for _, _, header in inherited}) == 1
             assert len(google.calls) == 1
             refreshed: set[tuple[str, str, str]] = set()
             while len({process for process, _, _ in refreshed}) < 2:
-                refreshed.update(pool.map(ask, ["/refresh"] * 16))
+                refreshed.update(pool.map(get, ["/refresh"] * 16))
         assert {own for _, own, _ in refreshed} == {"True"}
         assert imds.count("security-credentials/app") == 3
 
@@ -158,7 +158,7 @@ GEVENT = (
 
 
 class TestGevent:
-    """gunicorn's worker patches the process when it starts, and `--preload` has imported the application before that."""
+    """gunicorn's gevent worker patches the process on start. With `--preload`, the application is imported before that."""
 
     @pytest.fixture(name="answer")
     def _answer(self, google: Emulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., str]:
@@ -184,10 +184,10 @@ class TestGevent:
 
     @pytest.mark.slow
     @pytest.mark.parametrize("step", ["Google", "AWS"])
-    def test_the_error_names_gevent(
+    def test_the_error_mentions_gevent(
         self, answer: Callable[..., str], monkeypatch: pytest.MonkeyPatch, step: str
     ) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as server:  # a connection is all that it takes
+        with socket.create_server(("127.0.0.1", 0)) as server:  # a connection is enough for the error
             url = f"https://127.0.0.1:{server.getsockname()[1]}"
             if step == "Google":
                 found = answer(token_url=f"{url}/v1/token")
@@ -199,6 +199,6 @@ class TestGevent:
         assert "HTTPS_PROXY" not in found
 
     @pytest.mark.slow
-    def test_what_it_says_helps(self, answer: Callable[..., str], tmp_path: Path) -> None:
+    def test_patching_in_the_configuration_file_helps(self, answer: Callable[..., str], tmp_path: Path) -> None:
         (tmp_path / "gunicorn.conf.py").write_text("from gevent import monkey\nmonkey.patch_all()\n")
         assert answer() == "token"

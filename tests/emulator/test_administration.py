@@ -1,4 +1,4 @@
-"""The APIs by which a federation is set up, over HTTP; each answer is compared with Google's own discovery document."""
+"""The APIs that set up a federation, called over HTTP. Each reply is compared with Google's discovery documents."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ SCOPE = {"scope": ["https://www.googleapis.com/auth/cloud-platform"]}
 
 
 class Documents:
-    """Google's discovery documents, as google-api-python-client brings them."""
+    """Google's discovery documents, from google-api-python-client."""
 
     def __init__(self) -> None:
         self._methods: list[tuple[str, re.Pattern[str], Mapping[str, Any], str | None]] = []
@@ -55,7 +55,7 @@ class Documents:
             self._collect(inner, schemas)
 
     def check(self, method: str, path: str, answer: Any) -> None:
-        """Checks that a method is Google's, and that its answer is of no other form than Google's."""
+        """Check that a method exists at Google and that its reply has the form in Google's schema."""
         schemas, name = next(
             (schemas, name)
             for verb, pattern, schemas, name in self._methods
@@ -87,7 +87,7 @@ class Documents:
 
 @dataclass
 class Administrator:
-    """A client of these APIs with the token of somebody who may do everything, or with another."""
+    """A client of these APIs, by default with a token that has every permission."""
 
     google: Emulator
     session: requests.Session
@@ -95,7 +95,7 @@ class Administrator:
     token: str | None
 
     def call(self, method: str, path: str, body: Any = None, **parameters: str) -> requests.Response:
-        """Calls a method; a good answer has Google's form, and a bad one, too."""
+        """Call a method, and check the form of its reply, which may be an error."""
         headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
         reply = self.session.request(method, self.google.url + path, params=parameters, json=body, headers=headers)
         if reply.status_code == 200:
@@ -107,28 +107,28 @@ class Administrator:
         return reply
 
     def done(self, method: str, path: str, body: Any = None, **parameters: str) -> dict[str, Any]:
-        """Calls a method that succeeds; gives its answer, and of an operation what came of it."""
+        """Call a method that succeeds. Return its reply, or the result of the operation that it starts."""
         reply = self.call(method, path, body, **parameters)
         assert reply.status_code == 200, reply.text
         answer = reply.json()
         if "operations/" not in answer.get("name", ""):
             return dict(answer)
         assert "done" not in answer
-        ended = self.call("GET", f"/v1/{answer['name']}").json()
-        assert ended["done"] is True
-        return {name: value for name, value in ended["response"].items() if name != "@type"}
+        finished = self.call("GET", f"/v1/{answer['name']}").json()
+        assert finished["done"] is True
+        return {name: value for name, value in finished["response"].items() if name != "@type"}
 
-    def refused(self, method: str, path: str, body: Any = None, **parameters: str) -> tuple[int, str]:
-        """Calls a method that fails; gives the HTTP status and google.rpc.Code."""
-        error = self.call(method, path, body, **parameters).json()["error"]
-        return error["code"], error["status"]
+    def error(self, method: str, path: str, body: Any = None, **parameters: str) -> tuple[int, str]:
+        """Call a method that fails. Return the HTTP status and the google.rpc.Code."""
+        reply = self.call(method, path, body, **parameters).json()["error"]
+        return reply["code"], reply["status"]
 
     def new_account(self) -> dict[str, Any]:
-        """Makes a service account."""
+        """Create a service account."""
         return self.done("POST", ACCOUNTS, {"accountId": "new-account"})
 
     def new_provider(self, **fields: Any) -> dict[str, Any]:
-        """Makes a pool and a provider for AWS, or what the fields say, in it."""
+        """Create a pool, and in it a provider with these fields, by default for AWS."""
         self.done("POST", POOLS, {}, workloadIdentityPoolId="new-pool")
         return self.done("POST", PROVIDERS, fields or AWS, workloadIdentityPoolProviderId="new-provider")
 
@@ -145,55 +145,55 @@ def _admin(google: Emulator, documents: Documents) -> Iterator[Administrator]:
         yield Administrator(google, session, documents, google.administrator_token(lifetime=40 * 86_400))
 
 
-def exchanged(workload: Workload, provider: str = f"{POOL}/providers/new-provider") -> requests.Response:
-    """Exchanges the workload's keys at a provider."""
+def exchange_at(workload: Workload, provider: str = f"{POOL}/providers/new-provider") -> requests.Response:
+    """Exchange the workload's identity with a provider."""
     audience = f"//iam.googleapis.com/{provider}"
     return workload.exchange(workload.signed(target=audience), audience=audience)
 
 
 def principal(workload: Workload, reply: requests.Response) -> str | None:
-    """Whom the token in a reply stands for."""
+    """Return the principal of the token in a reply."""
     info = workload.google.check_access_token(reply.json()["access_token"])
     return None if info is None else info.principal
 
 
-# Who may call
+# Permissions
 
 
 @pytest.mark.parametrize("token", [None, "made-up"])
-def test_nobody_comes_in_without_a_token(admin: Administrator, token: str | None) -> None:
+def test_a_request_without_a_valid_token_is_rejected(admin: Administrator, token: str | None) -> None:
     admin.token = token
 
     for path in (ACCOUNTS, POOLS, "/v1/projects/my-project", "/v1/projects/my-project/services"):
-        assert admin.refused("GET", path) == (401, "UNAUTHENTICATED")
+        assert admin.error("GET", path) == (401, "UNAUTHENTICATED")
 
 
-def test_a_workload_sets_up_nothing(admin: Administrator, workload: Workload) -> None:
-    """Unless it is granted more than the use of a service account."""
+def test_a_workload_has_no_permission_to_set_up_anything(admin: Administrator, workload: Workload) -> None:
+    """Impersonating a service account is all that it is granted."""
     admin.token = workload.federated_token()
 
     reply = admin.call("POST", ACCOUNTS, {"accountId": "new-account"})
     assert reply.status_code == 403
     assert reply.json()["error"]["details"][0]["reason"] == "IAM_PERMISSION_DENIED"
     assert reply.json()["error"]["details"][0]["metadata"] == {"permission": "iam.serviceAccounts.create"}
-    assert admin.refused("GET", POOLS) == (403, "PERMISSION_DENIED")
+    assert admin.error("GET", POOLS) == (403, "PERMISSION_DENIED")
 
 
-def test_an_administrator_impersonates_nobody(admin: Administrator, workload: Workload) -> None:
-    """Owners have not the permission."""
+def test_an_administrator_may_not_impersonate(admin: Administrator, workload: Workload) -> None:
+    """Owners lack the permission."""
     assert workload.iam("generateAccessToken", SCOPE, token=admin.token).status_code == 403
 
 
-def test_a_project_that_does_not_exist_is_one_without_permission(admin: Administrator) -> None:
+def test_an_unknown_project_looks_like_one_without_permission(admin: Administrator) -> None:
     for path in ("serviceAccounts", "locations/global/workloadIdentityPools", "services"):
-        assert admin.refused("GET", f"/v1/projects/no-project/{path}") == (403, "PERMISSION_DENIED")
-    assert admin.refused("GET", "/v1/projects/no-project") == (403, "PERMISSION_DENIED")
+        assert admin.error("GET", f"/v1/projects/no-project/{path}") == (403, "PERMISSION_DENIED")
+    assert admin.error("GET", "/v1/projects/no-project") == (403, "PERMISSION_DENIED")
 
 
 # Service accounts
 
 
-def test_a_service_account_is_made_shown_and_changed(admin: Administrator) -> None:
+def test_a_service_account_can_be_created_read_and_changed(admin: Administrator) -> None:
     described = {"displayName": "New", "description": "An account."}
     made = admin.done("POST", ACCOUNTS, {"accountId": "new-account", "serviceAccount": described})
 
@@ -212,7 +212,7 @@ def test_a_service_account_is_made_shown_and_changed(admin: Administrator) -> No
     assert changed == {**made, "displayName": "Newer", "description": "Changed."}
 
 
-def test_two_service_accounts_of_one_name_there_are_not(admin: Administrator) -> None:
+def test_the_name_of_a_service_account_must_be_new(admin: Administrator) -> None:
     admin.new_account()
 
     reply = admin.call("POST", ACCOUNTS, {"accountId": "new-account"})
@@ -224,25 +224,25 @@ def test_two_service_accounts_of_one_name_there_are_not(admin: Administrator) ->
 
 
 @pytest.mark.parametrize("name", ["", "short", "a" * 31, "Upper-case", "1-number", "with-end-"])
-def test_a_service_account_has_a_name_by_google_s_rules(admin: Administrator, name: str) -> None:
-    assert admin.refused("POST", ACCOUNTS, {"accountId": name}) == (400, "INVALID_ARGUMENT")
+def test_the_name_of_a_service_account_follows_google_s_rules(admin: Administrator, name: str) -> None:
+    assert admin.error("POST", ACCOUNTS, {"accountId": name}) == (400, "INVALID_ARGUMENT")
 
 
-def test_what_is_written_about_a_service_account_has_a_limit(admin: Administrator) -> None:
+def test_the_display_name_of_a_service_account_is_limited_in_bytes(admin: Administrator) -> None:
     body = {"accountId": "new-account", "serviceAccount": {"displayName": "ü" * 51}}
-    assert admin.refused("POST", ACCOUNTS, body) == (400, "INVALID_ARGUMENT")
+    assert admin.error("POST", ACCOUNTS, body) == (400, "INVALID_ARGUMENT")
     assert admin.done("GET", ACCOUNTS) == {}
 
 
-def test_a_service_account_that_is_not_there_is_unknown(admin: Administrator) -> None:
-    """Where no project is named, whether it exists is nobody's business."""
+def test_an_unknown_service_account_is_not_found(admin: Administrator) -> None:
+    """Without a project in the path, the error does not reveal whether the account exists."""
     admin.google.add_project("other-project", "42")
     admin.new_account()
 
-    assert admin.refused("GET", f"{ACCOUNTS}/{EMAIL}x") == (404, "NOT_FOUND")
-    assert admin.refused("GET", f"/v1/projects/other-project/serviceAccounts/{EMAIL}") == (404, "NOT_FOUND")
-    assert admin.refused("GET", f"/v1/projects/-/serviceAccounts/{EMAIL}x") == (403, "PERMISSION_DENIED")
-    assert admin.refused("DELETE", f"{ACCOUNTS}/{EMAIL}x") == (404, "NOT_FOUND")
+    assert admin.error("GET", f"{ACCOUNTS}/{EMAIL}x") == (404, "NOT_FOUND")
+    assert admin.error("GET", f"/v1/projects/other-project/serviceAccounts/{EMAIL}") == (404, "NOT_FOUND")
+    assert admin.error("GET", f"/v1/projects/-/serviceAccounts/{EMAIL}x") == (403, "PERMISSION_DENIED")
+    assert admin.error("DELETE", f"{ACCOUNTS}/{EMAIL}x") == (404, "NOT_FOUND")
 
 
 def test_lists_have_pages(admin: Administrator) -> None:
@@ -256,37 +256,37 @@ def test_lists_have_pages(admin: Administrator) -> None:
         found += [account["email"] for account in answer["accounts"]]
         page = {"pageToken": answer["nextPageToken"]} if "nextPageToken" in answer else {}
     assert found == emails
-    assert admin.refused("GET", ACCOUNTS, pageToken="x") == (400, "INVALID_ARGUMENT")
+    assert admin.error("GET", ACCOUNTS, pageToken="x") == (400, "INVALID_ARGUMENT")
 
 
-def test_a_deleted_service_account_is_gone_and_can_come_back(admin: Administrator, workload: Workload) -> None:
-    """With the bindings that it had; a new one of the same name has another id and none of them."""
+def test_a_deleted_service_account_can_be_restored(admin: Administrator, workload: Workload) -> None:
+    """It keeps its bindings. A new account with the same name has another ID and no bindings."""
     account, token = workload.account, workload.federated_token()
     path = f"{ACCOUNTS}/{account.email}"
     assert workload.iam("generateAccessToken", SCOPE, token=token).status_code == 200
 
     assert admin.done("DELETE", path) == {}
     assert workload.iam("generateAccessToken", SCOPE, token=token).status_code == 403
-    assert admin.refused("GET", path) == (404, "NOT_FOUND")
+    assert admin.error("GET", path) == (404, "NOT_FOUND")
 
     admin.google.add_service_account(account.email)
     assert admin.done("GET", path)["uniqueId"] != account.unique_id
     assert workload.iam("generateAccessToken", SCOPE, token=token).status_code == 403
     undelete = f"/v1/projects/-/serviceAccounts/{account.unique_id}:undelete"
-    assert admin.refused("POST", undelete, {}) == (404, "NOT_FOUND")
+    assert admin.error("POST", undelete, {}) == (404, "NOT_FOUND")
 
     admin.done("DELETE", path)
     assert admin.done("POST", undelete, {})["restoredAccount"]["email"] == account.email
     assert workload.iam("generateAccessToken", SCOPE, token=token).status_code == 200
-    assert admin.refused("POST", undelete, {}) == (404, "NOT_FOUND")
+    assert admin.error("POST", undelete, {}) == (404, "NOT_FOUND")
 
 
 # Policies
 
 
 @pytest.mark.parametrize("resource", [f"{ACCOUNTS}/{EMAIL}", "/v1/projects/my-project"])
-def test_a_policy_changes_only_where_it_is_as_it_was_read(admin: Administrator, resource: str) -> None:
-    """The etag says so; without one whatever is there is replaced."""
+def test_a_policy_is_replaced_only_if_its_etag_matches(admin: Administrator, resource: str) -> None:
+    """Without an etag, any version is replaced."""
     admin.new_account()
     empty = admin.done("POST", f"{resource}:getIamPolicy", {})
     assert empty == {"etag": "ACAB"}
@@ -308,8 +308,8 @@ def test_a_policy_changes_only_where_it_is_as_it_was_read(admin: Administrator, 
     assert overwritten["etag"] not in {done["etag"], empty["etag"]}
 
 
-def test_of_many_who_read_one_policy_one_changes_it(admin: Administrator) -> None:
-    """The others are told to read again, and then nobody's change is lost."""
+def test_concurrent_policy_changes_are_not_lost(admin: Administrator) -> None:
+    """One of them succeeds. The others get 409, read the policy again and retry."""
     admin.new_account()
     start = threading.Barrier(8)
 
@@ -327,7 +327,7 @@ def test_of_many_who_read_one_policy_one_changes_it(admin: Administrator) -> Non
                 if reply.status_code == 200:
                     return attempt
                 assert reply.status_code == 409
-        raise AssertionError("it was never the turn of this one")
+        raise AssertionError("all attempts failed")
 
     with ThreadPoolExecutor(8) as threads:
         attempts = list(threads.map(grant, range(8)))
@@ -340,7 +340,7 @@ def test_of_many_who_read_one_policy_one_changes_it(admin: Administrator) -> Non
 @pytest.mark.parametrize(
     ("binding", "status"),
     [
-        ({"role": USER, "members": ["somebody"]}, 400),
+        ({"role": USER, "members": ["someone"]}, 400),
         ({"role": USER, "members": [f"serviceAccount:{EMAIL}x"]}, 400),
         ({"role": "workloadIdentityUser", "members": [MEMBER]}, 400),
         ({"role": USER, "members": [MEMBER], "condition": {"expression": "true", "title": "always"}}, 501),
@@ -348,7 +348,7 @@ def test_of_many_who_read_one_policy_one_changes_it(admin: Administrator) -> Non
     ],
     ids=["kind", "service account", "role", "condition", "form"],
 )
-def test_a_binding_that_can_not_be_is_refused(admin: Administrator, binding: Any, status: int) -> None:
+def test_an_invalid_binding_is_rejected(admin: Administrator, binding: Any, status: int) -> None:
     admin.new_account()
 
     reply = admin.call("POST", f"{ACCOUNTS}/{EMAIL}:setIamPolicy", {"policy": {"bindings": [binding]}})
@@ -357,24 +357,24 @@ def test_a_binding_that_can_not_be_is_refused(admin: Administrator, binding: Any
     assert admin.done("POST", f"{ACCOUNTS}/{EMAIL}:getIamPolicy", {}) == {"etag": "ACAB"}
 
 
-def test_a_request_without_a_policy_or_with_more_is_refused(admin: Administrator) -> None:
+def test_set_iam_policy_requires_a_policy_and_no_other_field(admin: Administrator) -> None:
     admin.new_account()
 
     for body in ({}, {"policy": "x"}, {"policy": {}, "more": 1}):
-        assert admin.refused("POST", f"{ACCOUNTS}/{EMAIL}:setIamPolicy", body) == (400, "INVALID_ARGUMENT")
+        assert admin.error("POST", f"{ACCOUNTS}/{EMAIL}:setIamPolicy", body) == (400, "INVALID_ARGUMENT")
 
 
-def test_what_python_grants_is_in_the_policy(admin: Administrator, workload: Workload) -> None:
+def test_grants_in_python_appear_in_the_policy(admin: Administrator, workload: Workload) -> None:
     policy = admin.done("POST", f"{ACCOUNTS}/{workload.account.email}:getIamPolicy", {})
 
     member = workload.provider.principal_set("aws_role", ROLE_ARN)
     assert policy["bindings"] == [{"role": USER, "members": [member]}]
     workload.google.grant(workload.account.email, USER, MEMBER)
     resource = f"{ACCOUNTS}/{workload.account.email}"
-    assert admin.refused("POST", f"{resource}:setIamPolicy", {"policy": policy}) == (409, "ABORTED")
+    assert admin.error("POST", f"{resource}:setIamPolicy", {"policy": policy}) == (409, "ABORTED")
 
 
-def test_a_role_on_the_project_is_one_on_its_service_accounts(admin: Administrator, workload: Workload) -> None:
+def test_a_role_on_a_project_applies_to_its_service_accounts(admin: Administrator, workload: Workload) -> None:
     account = admin.google.add_service_account("other@my-project.iam.gserviceaccount.com")
     foreign = admin.google.add_service_account("other@other-project.iam.gserviceaccount.com")
     token = workload.federated_token()
@@ -390,8 +390,8 @@ def test_a_role_on_the_project_is_one_on_its_service_accounts(admin: Administrat
 # Pools and providers
 
 
-def test_a_pool_is_made_shown_and_changed(admin: Administrator) -> None:
-    """Under the number of its project, whichever of its names it was made under."""
+def test_a_pool_can_be_created_read_and_changed(admin: Administrator) -> None:
+    """Its name has the project's number, even if it was created with the project's ID."""
     made = admin.done("POST", POOLS, {"displayName": "New"}, workloadIdentityPoolId="new-pool")
 
     assert made == {"name": POOL, "displayName": "New", "state": "ACTIVE"}
@@ -407,7 +407,7 @@ def test_a_pool_is_made_shown_and_changed(admin: Administrator) -> None:
     }
 
 
-def test_the_older_tracks_of_gcloud_make_the_same(admin: Administrator) -> None:
+def test_v1beta_behaves_like_v1(admin: Administrator) -> None:
     beta = POOLS.replace("/v1/", "/v1beta/")
     headers = {"Authorization": f"Bearer {admin.token}"}
     reply = admin.session.post(f"{admin.google.url}{beta}?workloadIdentityPoolId=new-pool", json={}, headers=headers)
@@ -417,91 +417,91 @@ def test_the_older_tracks_of_gcloud_make_the_same(admin: Administrator) -> None:
 
 
 @pytest.mark.parametrize("mask", ["", "state", "description,mode"])
-def test_what_can_not_be_updated_is_not_in_a_mask(admin: Administrator, mask: str) -> None:
+def test_an_invalid_update_mask_is_rejected(admin: Administrator, mask: str) -> None:
     admin.new_provider()
 
     for path in (f"{POOLS}/new-pool", f"{PROVIDERS}/new-provider"):
-        assert admin.refused("PATCH", path, {"description": "x"}, updateMask=mask) == (400, "INVALID_ARGUMENT")
+        assert admin.error("PATCH", path, {"description": "x"}, updateMask=mask) == (400, "INVALID_ARGUMENT")
         assert "description" not in admin.done("GET", path)
 
 
 @pytest.mark.parametrize("identifier", ["", "aws", "a" * 33, "gcp-pool", "Pool", "pool_1"])
-def test_pools_and_providers_have_names_by_google_s_rules(admin: Administrator, identifier: str) -> None:
+def test_names_of_pools_and_providers_follow_google_s_rules(admin: Administrator, identifier: str) -> None:
     admin.new_provider()
 
-    pool = admin.refused("POST", POOLS, {}, workloadIdentityPoolId=identifier)
-    provider = admin.refused("POST", PROVIDERS, AWS, workloadIdentityPoolProviderId=identifier)
+    pool = admin.error("POST", POOLS, {}, workloadIdentityPoolId=identifier)
+    provider = admin.error("POST", PROVIDERS, AWS, workloadIdentityPoolProviderId=identifier)
     assert pool == provider == (400, "INVALID_ARGUMENT")
 
 
-def test_a_name_is_taken_once(admin: Administrator) -> None:
+def test_names_of_pools_and_providers_must_be_new(admin: Administrator) -> None:
     admin.new_provider()
 
-    pool = admin.refused("POST", POOLS, {}, workloadIdentityPoolId="new-pool")
-    provider = admin.refused("POST", PROVIDERS, AWS, workloadIdentityPoolProviderId="new-provider")
+    pool = admin.error("POST", POOLS, {}, workloadIdentityPoolId="new-pool")
+    provider = admin.error("POST", PROVIDERS, AWS, workloadIdentityPoolProviderId="new-provider")
     assert pool == provider == (409, "ALREADY_EXISTS")
 
 
 @pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
-def test_what_was_never_made_is_not_found(admin: Administrator, method: str) -> None:
+def test_an_unknown_pool_or_provider_is_not_found(admin: Administrator, method: str) -> None:
     for path in (f"{POOLS}/no-pool", f"{POOLS}/no-pool/providers/no-provider"):
         body: dict[str, Any] | None = {} if method == "PATCH" else None
-        assert admin.refused(method, path, body) == (404, "NOT_FOUND")
+        assert admin.error(method, path, body) == (404, "NOT_FOUND")
     admin.done("POST", POOLS, {}, workloadIdentityPoolId="new-pool")
-    assert admin.refused("GET", f"{POOLS}/new-pool/operations/none") == (404, "NOT_FOUND")
-    assert admin.refused("POST", f"{POOLS}/no-pool:undelete", {}) == (404, "NOT_FOUND")
-    assert admin.refused("POST", f"{POOLS}/no-pool/providers", AWS, workloadIdentityPoolProviderId="new-provider") == (
+    assert admin.error("GET", f"{POOLS}/new-pool/operations/none") == (404, "NOT_FOUND")
+    assert admin.error("POST", f"{POOLS}/no-pool:undelete", {}) == (404, "NOT_FOUND")
+    assert admin.error("POST", f"{POOLS}/no-pool/providers", AWS, workloadIdentityPoolProviderId="new-provider") == (
         404,
         "NOT_FOUND",
     )
 
 
-def test_a_provider_that_the_api_made_is_one_that_python_made(admin: Administrator, workload: Workload) -> None:
-    """The exchange judges by both the same, and each is seen from the other side."""
+def test_providers_created_by_the_api_and_in_python_are_the_same(admin: Administrator, workload: Workload) -> None:
+    """Exchanges work with both, and a change on one side is visible on the other."""
     condition = f"attribute.aws_role == '{ROLE_ARN}'"
     made = admin.new_provider(**AWS, attributeCondition=condition)
     python = admin.google.add_aws_provider(pool="python-pool", provider="python", attribute_condition=condition)
-    shown = admin.done("GET", f"/v1/{python.name}")
+    read = admin.done("GET", f"/v1/{python.name}")
 
     assert made["name"] == f"{POOL}/providers/new-provider"
-    assert {**made, "name": ""} == {**shown, "name": ""}
-    assert principal(workload, exchanged(workload)) == (
+    assert {**made, "name": ""} == {**read, "name": ""}
+    assert principal(workload, exchange_at(workload)) == (
         f"principal://iam.googleapis.com/{POOL}/subject/{workload.keys.arn}"
     )
-    assert principal(workload, exchanged(workload, python.name)) == python.principal(workload.keys.arn)
+    assert principal(workload, exchange_at(workload, python.name)) == python.principal(workload.keys.arn)
 
     other = "attribute.aws_role == 'another'"
     for name in (made["name"], python.name):
         admin.done("PATCH", f"/v1/{name}", {"attributeCondition": other}, updateMask="attributeCondition")
-        assert exchanged(workload, name).json()["error"] == "unauthorized_client"
+        assert exchange_at(workload, name).json()["error"] == "unauthorized_client"
     assert python.attribute_condition == other
     python.attribute_condition = None
     assert "attributeCondition" not in admin.done("GET", f"/v1/{python.name}")
-    assert exchanged(workload, python.name).status_code == 200
+    assert exchange_at(workload, python.name).status_code == 200
 
 
-def test_a_mapping_replaces_the_default_and_gives_way_to_it(admin: Administrator, workload: Workload) -> None:
+def test_removing_the_mapping_restores_the_default(admin: Administrator, workload: Workload) -> None:
     mapping = {"google.subject": "assertion.userid", "attribute.account": "assertion.account"}
     admin.new_provider(**AWS, attributeMapping=mapping)
     path = f"{PROVIDERS}/new-provider"
-    assert str(principal(workload, exchanged(workload))).endswith(f"/subject/{workload.keys.user_id}")
+    assert str(principal(workload, exchange_at(workload))).endswith(f"/subject/{workload.keys.user_id}")
 
     admin.done("PATCH", path, {}, updateMask="attributeMapping")
 
     assert "attribute.aws_role" in admin.done("GET", path)["attributeMapping"]
-    assert str(principal(workload, exchanged(workload))).endswith(f"/subject/{workload.keys.arn}")
+    assert str(principal(workload, exchange_at(workload))).endswith(f"/subject/{workload.keys.arn}")
 
 
-def test_another_account_is_trusted_once_the_provider_says_so(admin: Administrator, workload: Workload) -> None:
+def test_the_trusted_aws_account_can_be_changed(admin: Administrator, workload: Workload) -> None:
     admin.new_provider(aws={"accountId": "999999999999"})
-    assert exchanged(workload).json()["error"] == "invalid_grant"
+    assert exchange_at(workload).json()["error"] == "invalid_grant"
 
     admin.done("PATCH", f"{PROVIDERS}/new-provider", AWS, updateMask="aws.accountId")
 
-    assert exchanged(workload).status_code == 200
+    assert exchange_at(workload).status_code == 200
 
 
-def test_an_oidc_provider_takes_the_tokens_of_its_issuer(
+def test_an_oidc_provider_accepts_tokens_of_its_issuer(
     admin: Administrator, workload: Workload, clock: FakeClock
 ) -> None:
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
@@ -551,60 +551,62 @@ _MAPPED = {"attributeMapping": {"google.subject": "assertion.sub"}}
         ({"saml": {"idpMetadataXml": "<x/>"}}, 501),
     ],
     ids=[
-        "nothing", "two kinds", "account", "no account", "form", "no subject", "mapping", "mapping of a number",
+        "nothing", "two kinds", "account", "no account", "type", "no subject", "mapping", "mapping to a number",
         "condition", "long condition", "long name", "disabled", "unknown field", "no mapping", "issuer", "keys", "SAML",
     ],
 )  # fmt: skip
-def test_a_provider_that_can_not_be_is_refused(admin: Administrator, fields: dict[str, Any], status: int) -> None:
-    """When it is made, and when one that is there would become it."""
+def test_an_invalid_provider_is_rejected(admin: Administrator, fields: dict[str, Any], status: int) -> None:
+    """This holds for creation and for updates."""
     admin.new_provider()
     path, before = f"{PROVIDERS}/new-provider", admin.done("GET", f"{PROVIDERS}/new-provider")
 
-    assert admin.refused("POST", PROVIDERS, fields, workloadIdentityPoolProviderId="another")[0] == status
+    assert admin.error("POST", PROVIDERS, fields, workloadIdentityPoolProviderId="another")[0] == status
     mask = ",".join(fields) or "aws"
-    assert admin.refused("PATCH", path, fields, updateMask=mask)[0] == status
+    assert admin.error("PATCH", path, fields, updateMask=mask)[0] == status
     assert admin.done("GET", path) == before
 
 
-def test_a_provider_stays_of_its_kind(admin: Administrator) -> None:
+def test_the_kind_of_a_provider_cannot_be_changed(admin: Administrator) -> None:
     admin.new_provider()
 
     update = {"oidc": {"issuerUri": "https://issuer.example"}, **_MAPPED}
     path = f"{PROVIDERS}/new-provider"
-    assert admin.refused("PATCH", path, update, updateMask="aws,oidc,attributeMapping") == (400, "INVALID_ARGUMENT")
+    assert admin.error("PATCH", path, update, updateMask="aws,oidc,attributeMapping") == (400, "INVALID_ARGUMENT")
     assert admin.done("GET", path)["aws"] == AWS["aws"]
 
 
-# Out of service
+# Disabled and deleted pools and providers
 
 
-def test_a_deleted_pool_exchanges_nothing_and_can_come_back(admin: Administrator, workload: Workload) -> None:
-    """Meanwhile the tokens of its identities are good for nothing."""
+def test_a_deleted_pool_rejects_exchanges_and_tokens_until_it_is_restored(
+    admin: Administrator, workload: Workload
+) -> None:
+    """The tokens of its identities work again after that."""
     admin.new_provider()
     admin.new_account()
     admin.google.grant(EMAIL, USER, MEMBER)
-    token = exchanged(workload).json()["access_token"]
+    token = exchange_at(workload).json()["access_token"]
     assert workload.iam("generateAccessToken", SCOPE, token=token, account=EMAIL).status_code == 200
 
     deleted = admin.done("DELETE", f"{POOLS}/new-pool")
     assert deleted["state"] == "DELETED"
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", deleted["expireTime"])
-    reply = exchanged(workload)
+    reply = exchange_at(workload)
     assert (reply.status_code, reply.json()["error"]) == (400, "invalid_target")
     assert workload.iam("generateAccessToken", SCOPE, token=token, account=EMAIL).status_code == 401
-    assert admin.refused(
+    assert admin.error(
         "POST", PROVIDERS, AWS, workloadIdentityPoolProviderId="another"
     ) == (400, "FAILED_PRECONDITION")  # fmt: skip
 
     assert admin.done("POST", f"{POOLS}/new-pool:undelete", {}) == {"name": POOL, "state": "ACTIVE"}
-    assert exchanged(workload).status_code == 200
+    assert exchange_at(workload).status_code == 200
     assert workload.iam("generateAccessToken", SCOPE, token=token, account=EMAIL).status_code == 200
 
 
-def test_a_subject_of_any_text_is_of_its_pool(admin: Administrator, workload: Workload) -> None:
-    """Whatever the mapping makes of it: its tokens are good for nothing while the pool is out of service."""
+def test_tokens_of_a_disabled_pool_are_rejected_whatever_the_subject(admin: Administrator, workload: Workload) -> None:
+    """The subject may look like a part of a principal's name, or like an e-mail address."""
     admin.new_provider(**AWS, attributeMapping={"google.subject": "'a/subject/\\n@b/' + assertion.account"})
-    token = exchanged(workload).json()["access_token"]
+    token = exchange_at(workload).json()["access_token"]
     assert admin.google.check_access_token(token) is not None
 
     admin.done("PATCH", f"{POOLS}/new-pool", {"disabled": True}, updateMask="disabled")
@@ -612,56 +614,56 @@ def test_a_subject_of_any_text_is_of_its_pool(admin: Administrator, workload: Wo
     assert admin.google.check_access_token(token) is None
 
 
-def test_a_deleted_provider_exchanges_nothing_but_its_tokens_stay_good(
+def test_a_deleted_provider_rejects_exchanges_but_its_tokens_stay_valid(
     admin: Administrator, workload: Workload
 ) -> None:
     made = admin.new_provider()
-    token = exchanged(workload).json()["access_token"]
+    token = exchange_at(workload).json()["access_token"]
     path = f"{PROVIDERS}/new-provider"
 
     assert admin.done("DELETE", path)["state"] == "DELETED"
-    assert exchanged(workload).json()["error"] == "invalid_target"
+    assert exchange_at(workload).json()["error"] == "invalid_target"
     assert admin.google.check_access_token(token) is not None
 
     assert admin.done("POST", f"{path}:undelete", {}) == made
-    assert exchanged(workload).status_code == 200
+    assert exchange_at(workload).status_code == 200
 
 
 @pytest.mark.parametrize("disabled", [POOL, f"{POOL}/providers/new-provider"], ids=["pool", "provider"])
-def test_what_is_disabled_exchanges_nothing(admin: Administrator, workload: Workload, disabled: str) -> None:
+def test_a_disabled_pool_or_provider_rejects_exchanges(admin: Administrator, workload: Workload, disabled: str) -> None:
     admin.new_provider()
 
     admin.done("PATCH", f"/v1/{disabled}", {"disabled": True}, updateMask="disabled")
-    assert exchanged(workload).json()["error"] == "invalid_target"
+    assert exchange_at(workload).json()["error"] == "invalid_target"
     admin.done("PATCH", f"/v1/{disabled}", {"disabled": False}, updateMask="disabled")
-    assert exchanged(workload).status_code == 200
+    assert exchange_at(workload).status_code == 200
 
 
-def test_what_is_deleted_is_there_for_thirty_days(admin: Administrator, clock: FakeClock) -> None:
-    """It is shown where it is asked for, can't be changed, and its name is taken until it is purged."""
+def test_deleted_pools_and_providers_are_purged_after_thirty_days(admin: Administrator, clock: FakeClock) -> None:
+    """Until then they can be read but not changed, and their names cannot be used again."""
     admin.new_provider()
     for collection, key, identifier, parameter, body in (
         (PROVIDERS, "workloadIdentityPoolProviders", "new-provider", "workloadIdentityPoolProviderId", AWS),
         (POOLS, "workloadIdentityPools", "new-pool", "workloadIdentityPoolId", {}),
     ):
         path = f"{collection}/{identifier}"
-        assert admin.refused("POST", f"{path}:undelete", {}) == (400, "FAILED_PRECONDITION")
+        assert admin.error("POST", f"{path}:undelete", {}) == (400, "FAILED_PRECONDITION")
         deleted = admin.done("DELETE", path)
         assert admin.done("GET", path) == deleted
         assert admin.done("GET", collection) == {}
         assert admin.done("GET", collection, showDeleted="true") == {key: [deleted]}
-        assert admin.refused("DELETE", path) == (400, "FAILED_PRECONDITION")
+        assert admin.error("DELETE", path) == (400, "FAILED_PRECONDITION")
         update = {"description": "x"}
-        assert admin.refused("PATCH", path, update, updateMask="description") == (400, "FAILED_PRECONDITION")
-        assert admin.refused("POST", collection, body, **{parameter: identifier}) == (409, "ALREADY_EXISTS")
+        assert admin.error("PATCH", path, update, updateMask="description") == (400, "FAILED_PRECONDITION")
+        assert admin.error("POST", collection, body, **{parameter: identifier}) == (409, "ALREADY_EXISTS")
 
     clock.now += 30 * 86_400
-    assert admin.refused("GET", f"{POOLS}/new-pool") == (404, "NOT_FOUND")
-    assert admin.refused("GET", f"{PROVIDERS}/new-provider") == (404, "NOT_FOUND")
+    assert admin.error("GET", f"{POOLS}/new-pool") == (404, "NOT_FOUND")
+    assert admin.error("GET", f"{PROVIDERS}/new-provider") == (404, "NOT_FOUND")
     admin.new_provider()
 
 
-def test_python_makes_a_pool_that_was_deleted_anew(admin: Administrator, workload: Workload) -> None:
+def test_adding_a_provider_in_python_replaces_a_deleted_pool(admin: Administrator, workload: Workload) -> None:
     provider = workload.provider
     admin.done("DELETE", f"/v1/{provider.pool_name}")
     assert workload.exchange().json()["error"] == "invalid_target"
@@ -671,7 +673,7 @@ def test_python_makes_a_pool_that_was_deleted_anew(admin: Administrator, workloa
     assert workload.exchange().status_code == 200
 
 
-# What clients may send
+# Arbitrary requests
 
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=3),
@@ -695,19 +697,19 @@ _REQUESTS: list[tuple[str, str, Any]] = [
 
 
 @st.composite
-def _spoiled(draw: st.DrawFn, body: Any) -> Any:
-    """A body with something else in the place of a part of it."""
+def _altered(draw: st.DrawFn, body: Any) -> Any:
+    """Return a body in which a part is replaced by arbitrary JSON."""
     if isinstance(body, dict) and body and draw(st.integers(0, 2)):
         name = draw(st.sampled_from(sorted(body)))
-        return {**body, name: draw(_spoiled(body[name]))}
+        return {**body, name: draw(_altered(body[name]))}
     if isinstance(body, list) and body and draw(st.booleans()):
-        return [draw(_spoiled(body[0])), *body[1:]]
+        return [draw(_altered(body[0])), *body[1:]]
     return draw(_JSON)
 
 
-@pytest.fixture(name="busy")
-def _busy(admin: Administrator) -> Administrator:
-    """One with an account and a provider to change."""
+@pytest.fixture(name="populated")
+def _populated(admin: Administrator) -> Administrator:
+    """An administrator's client, with an account and a provider to change."""
     admin.new_account()
     admin.new_provider()
     return admin
@@ -716,12 +718,14 @@ def _busy(admin: Administrator) -> Administrator:
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 @pytest.mark.parametrize(("method", "path", "body"), _REQUESTS, ids=[f"{verb} {path}" for verb, path, _ in _REQUESTS])
-def test_no_body_makes_it_stumble(busy: Administrator, method: str, path: str, body: Any, data: st.DataObject) -> None:
-    """It is taken, or it is refused as Google refuses."""
-    spoiled = data.draw(_spoiled(body))
+def test_any_body_is_accepted_or_rejected_with_google_s_form_of_error(
+    populated: Administrator, method: str, path: str, body: Any, data: st.DataObject
+) -> None:
+    """No body leads to an internal error."""
+    altered = data.draw(_altered(body))
     path, _, query = path.partition("?")
 
-    reply = busy.call(method, path, spoiled, **dict(parse_qsl(query)))
+    reply = populated.call(method, path, altered, **dict(parse_qsl(query)))
 
     assert reply.status_code in {200, 400, 403, 409}
 
@@ -729,7 +733,7 @@ def test_no_body_makes_it_stumble(busy: Administrator, method: str, path: str, b
 # Projects and their APIs
 
 
-def test_a_project_has_an_id_and_a_number(admin: Administrator) -> None:
+def test_a_project_is_found_by_id_and_by_number(admin: Administrator) -> None:
     admin.google.add_project("other-project", "42")
 
     for name in ("other-project", "42"):
@@ -740,13 +744,13 @@ def test_a_project_has_an_id_and_a_number(admin: Administrator) -> None:
 
 
 @pytest.mark.parametrize(("project_id", "number"), [("Project", "1"), ("project", "one"), ("1", "1")])
-def test_a_project_that_can_not_be_is_refused(google: Emulator, project_id: str, number: str) -> None:
+def test_an_invalid_project_is_rejected(google: Emulator, project_id: str, number: str) -> None:
     with pytest.raises(ValueError, match=r"is not the (id|number) of a project"):
         google.add_project(project_id, number)
 
 
-def test_a_new_project_has_its_apis_to_be_enabled(admin: Administrator, workload: Workload) -> None:
-    """Without them neither a service account nor a pool can be made, nor can an account be used."""
+def test_the_apis_of_a_project_must_be_enabled(admin: Administrator, workload: Workload) -> None:
+    """Otherwise service accounts and pools can be neither created nor used."""
     google, services = admin.google, "/v1/projects/new-project/services"
     google.add_project("new-project", "42", services=[])
     provider = google.add_aws_provider(project_number="42")
@@ -783,14 +787,14 @@ def test_a_new_project_has_its_apis_to_be_enabled(admin: Administrator, workload
     assert workload.iam("generateAccessToken", SCOPE, token=token).status_code == 403
 
 
-def test_an_api_that_does_not_exist_is_not_enabled(admin: Administrator) -> None:
+def test_an_unknown_api_cannot_be_enabled(admin: Administrator) -> None:
     services = "/v1/projects/my-project/services"
 
     reply = admin.call("POST", f"{services}:batchEnable", {"serviceIds": ["iam.googleapis.com", "iam"]})
     assert reply.status_code == 403
     assert reply.json()["error"]["message"] == "Not found or permission denied for service(s): iam."
-    assert admin.refused("POST", f"{services}:batchEnable", {}) == (400, "INVALID_ARGUMENT")
-    assert admin.refused("GET", "/v1/operations/none") == (404, "NOT_FOUND")
+    assert admin.error("POST", f"{services}:batchEnable", {}) == (400, "INVALID_ARGUMENT")
+    assert admin.error("GET", "/v1/operations/none") == (404, "NOT_FOUND")
 
 
 # The command
@@ -798,7 +802,7 @@ def test_an_api_that_does_not_exist_is_not_enabled(admin: Administrator) -> None
 
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("gcloud") is None, reason="gcloud is not installed")
-def test_gcloud_follows_the_instructions_as_an_administrator(tmp_path: Path) -> None:
+def test_gcloud_works_as_an_administrator_with_the_instructions(tmp_path: Path) -> None:
     with running("--project", "other-project", "--project-number", "42") as instructions:
         printed = shell(
             instructions,

@@ -1,4 +1,4 @@
-"""Where a library does its job: Google's side, the APIs behind it, one clock for all, and what can happen to a token."""
+"""The harness in which a library runs: both clouds, Google APIs, one fake clock, and events such as an outage."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def _parquet(table: dict[str, list[int]]) -> bytes:
     return content.getvalue()
 
 
-LIFE = 3600
-# What lies in Cloud Storage: a table, and beside it what takes a transfer more than one request.
+LIFETIME = 3600
+# The objects in Cloud Storage: a table, and more, so that a transfer has several requests.
 TABLE = {"x": [1, 2, 3]}
 TABLE_NAME = "table.parquet"
 BUCKET = "my-bucket"
@@ -39,69 +39,69 @@ OBJECTS = {TABLE_NAME: _parquet(TABLE), "1": b"one", "2": b"two"}
 _STEPS = ("/v1/token", ":generateAccessToken")
 
 
-class Doors:
-    """What all APIs here let in. Each asks the emulator what a token stands for, and the emulator asks here.
+class TokenChecks:
+    """Records the tokens that the APIs check, and revokes tokens. It intercepts the emulator's check of tokens.
 
     Args:
-        account: whose requests count; some libraries' threads have a last one when their world is over.
+        account: the service account whose requests count. Threads of an earlier test may still send one for another.
 
     Attributes:
-        admitted: the token of each request that was let in, in order of arrival.
-        refused: how many requests came with one that was let in before, and is over by now.
+        accepted: the token of each accepted request, in order of arrival.
+        rejected: the number of requests with a token that was accepted before and is now expired or revoked.
     """
 
     def __init__(self, account: str) -> None:
-        self.admitted: list[str] = []
-        self.refused = 0
+        self.accepted: list[str] = []
+        self.rejected = 0
         self._account = account
         self._revoked: set[str] = set()
 
     def check(self, token: str, info: TokenInfo | None) -> TokenInfo | None:
-        """What a token stands for, None for one that is over."""
+        """Return what a token stands for; None: it is unknown, expired or revoked."""
         if info is None or token in self._revoked:
-            self.refused += token in self.admitted
+            self.rejected += token in self.accepted
             return None
         if info.principal == self._account:
-            self.admitted.append(token)
+            self.accepted.append(token)
         return info
 
     def revoke(self) -> None:
-        """Ends every token that was used, long before it expires."""
-        self._revoked.update(self.admitted)
+        """Revoke every token that was accepted."""
+        self._revoked.update(self.accepted)
 
 
-class World:
-    """Everything around one library.
+class Harness:
+    """The environment of one library.
 
     Args:
         sandbox: both clouds.
-        certificate: of the APIs that want TLS.
-        patch: undone when the world ends.
-        name: of a service account for it alone.
+        certificate: certificate of the APIs that require TLS.
+        patch: patches for this harness, which are undone afterwards.
+        name: name of its service account, which no other harness uses.
 
     Attributes:
         sandbox: see the argument.
         certificate: see the argument.
         patch: see the argument.
-        clock: ours, Google's, and that of a library between two of its tries.
-        doors: of every API.
+        clock: the fake clock of this package, of Google, and of the library between two attempts.
+        tokens: the tokens that the APIs have checked.
         http: an API over HTTP.
         grpc: an API over gRPC.
-        credentials: what the library is given.
-        threads: where refreshes in the background stand until they are let go on.
+        credentials: the credentials for the library.
+        threads: holds background refreshes until `run` is called.
     """
 
     def __init__(self, sandbox: Sandbox, certificate: Certificate, patch: pytest.MonkeyPatch, name: str) -> None:
         self.sandbox, self.certificate, self.patch = sandbox, certificate, patch
         self.clock = FakeClock(now=time.time())
         self.threads = Threads(self.clock)
-        self.threads.Lock = threading.Lock  # type: ignore[assignment,method-assign]  # here threads wait for each other
+        self.threads.Lock = threading.Lock  # type: ignore[assignment,method-assign]  # in these tests, threads wait for each other
         google, role = sandbox.google, sandbox.arn.rpartition("/")[0]
         self._account = google.add_service_account(f"{name}@my-project.iam.gserviceaccount.com").email
         google.grant(self._account, "roles/iam.workloadIdentityUser", sandbox.provider.principal_set("aws_role", role))
-        self.doors = Doors(self._account)
+        self.tokens = TokenChecks(self._account)
         check = Emulator.check_access_token
-        patch.setattr(Emulator, "check_access_token", lambda it, token: self.doors.check(token, check(it, token)))
+        patch.setattr(Emulator, "check_access_token", lambda it, token: self.tokens.check(token, check(it, token)))
         patch.setattr(google, "clock", self.clock.time)
         patch.setattr(sandbox.storage, "_check", google.check_access_token)
         patch.setattr(Credentials, "_clock", self.clock)
@@ -111,7 +111,7 @@ class World:
         patch.setenv("AWS_SECRET_ACCESS_KEY", keys.secret_access_key)
         patch.setenv("AWS_SESSION_TOKEN", keys.session_token or "")
         patch.setenv("AWS_REGION", "eu-central-1")
-        self.wait_by_the_clock("google_auth_botocore._google.sender.random")
+        self.use_fake_clock("google_auth_botocore._google.sender.random")
         arguments = {**sandbox.credentials_arguments(), "service_account_email": self._account}
         self.credentials = Credentials(**arguments)
         self.http = HttpApi(google)
@@ -120,14 +120,14 @@ class World:
 
     @property
     def exchanges(self) -> int:
-        """How often Google was asked for a token of the service account."""
+        """The number of access tokens requested for the service account."""
         return self.sandbox.google.count(f"/{self._account}:generateAccessToken")
 
-    def wait_by_the_clock(self, name: str) -> None:
-        """Lets a library that waits between two tries do so by the clock of this world, and always for the longest time.
+    def use_fake_clock(self, name: str) -> None:
+        """Let a library wait between two attempts by the fake clock, and always for the maximum of a random time.
 
         Args:
-            name: where it keeps one of the modules `time`, `asyncio` and `random`.
+            name: the attribute where it imports one of the modules `time`, `asyncio` and `random`.
         """
         modules = {
             "time": self.clock,
@@ -137,23 +137,23 @@ class World:
         self.patch.setattr(name, modules[name.rpartition(".")[2]])
 
     async def sleep(self, seconds: float) -> None:
-        """As `asyncio.sleep`, by the clock of this world."""
+        """Replace `asyncio.sleep`, by the fake clock."""
         self.clock.sleep(seconds)
         await asyncio.sleep(0)
 
-    def run_late(self, seconds: float) -> None:
-        """Lets the clock be late until `catch_up`, so that a token has as much less to live by the clock on the wall."""
+    def set_clock_back(self, seconds: float) -> None:
+        """Set the clock back until `catch_up`. Then a token issued now has a lifetime that is shorter by these seconds."""
         self.clock.now -= seconds
         self._late = seconds
 
     def catch_up(self) -> None:
-        """Lets the time pass by which the clock is late."""
+        """Advance the clock by the seconds that it was set back."""
         self.clock.advance(self._late)
         self._late = 0.0
 
     @contextlib.contextmanager
     def outage(self) -> Iterator[None]:
-        """Google's Security Token Service and IAM Credentials are down."""
+        """Simulate an outage of Google's Security Token Service and IAM Credentials."""
         for step in _STEPS:
             self.sandbox.google.fail(step, Fault(503, times=None))
         try:
@@ -161,8 +161,8 @@ class World:
         finally:
             self.sandbox.google.clear_faults()
 
-    def take_grant_away(self) -> None:
-        """Nobody may impersonate the service account any more."""
+    def remove_binding(self) -> None:
+        """Remove all permissions to impersonate the service account."""
         google = self.sandbox.google
         reply = requests.post(
             f"{google.url}/v1/projects/-/serviceAccounts/{self._account}:setIamPolicy",
@@ -174,30 +174,30 @@ class World:
 
 
 class Consumer:
-    """A library that has credentials of ours. Its client lives from one job to the next.
+    """A client library that uses our credentials. One client makes all calls.
 
     Args:
-        credentials: what it is given.
-        world: where it works.
+        credentials: the credentials for its client.
+        harness: its environment.
     """
 
-    # What the README calls it.
+    # Its name in the README.
     name: ClassVar[str]
-    # For how many seconds, by a clock that can't be reached, it keeps a token that ends then; it takes none that is over.
+    # Seconds of real time for which it caches a token that expires after them. It accepts no token that has expired.
     keeps: ClassVar[float] = 0.0
-    # What its users catch where Google refuses a token; None: the very class that it raises.
+    # The exception that its users catch if Google rejects a token; None: the class that it raises.
     caught: ClassVar[type[Exception] | None] = None
-    # What it asks for where nobody has chosen scopes.
+    # The scopes that it sets by default.
     scopes: ClassVar[Sequence[str] | None] = None
-    # Where it waits between two tries: `time`, `asyncio` and `random`, as modules of its own see them.
+    # The attributes where it imports `time`, `asyncio` and `random`, with which it waits between two attempts.
     waits: ClassVar[tuple[str, ...]] = ()
 
-    def __init__(self, credentials: Credentials, world: World) -> None:
+    def __init__(self, credentials: Credentials, harness: Harness) -> None:
         raise NotImplementedError
 
-    def job(self) -> None:
-        """Does something that takes a token, and sees that it came out right."""
+    def call(self) -> None:
+        """Make a call that requires a token, and check its result."""
         raise NotImplementedError
 
     def close(self) -> None:
-        """Leaves nothing open."""
+        """Close everything."""

@@ -1,4 +1,4 @@
-"""Who calls a Google API: the bearer token of a request, checked; and how those who may not are told."""
+"""Authentication of callers by bearer token, and the error for a caller without permission."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ _EXPECTED = (
 
 
 def authenticate(call: Call, tokens: Tokens, service: str) -> TokenInfo:
-    """Gives what the caller's token stands for, and notes the principal in the record.
+    """Return what the caller's token stands for, and record the principal.
 
     Args:
         call: the request.
-        tokens: the tokens that are known.
-        service: the API that is called, `iamcredentials.googleapis.com` say.
+        tokens: the issued tokens.
+        service: the API that is called, such as `iamcredentials.googleapis.com`.
 
     Raises:
-        RpcError: 401 without a token or with one that is unknown or expired, 403 where its scopes don't suffice.
+        RpcError: 401 if the token is missing, unknown or expired; 403 if its scopes are insufficient.
     """
     value = call.bearer()
     if value is None:
@@ -57,7 +57,7 @@ def authenticate(call: Call, tokens: Tokens, service: str) -> TokenInfo:
 
 
 def permission_denied(permission: str) -> RpcError:
-    """Says no to a caller: the same where there is no such resource, which is nobody's business."""
+    """Return the error for a missing permission. It does not reveal whether the resource exists."""
     return RpcError(
         403,
         f"Permission '{permission}' denied on resource (or it may not exist).",

@@ -1,4 +1,4 @@
-"""The other way to judge a signature: ask a fixed AWS STS endpoint."""
+"""Verification of signatures by an AWS STS endpoint, `Emulator(sts_verdict_url=...)`."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _moto_url() -> Iterator[str]:
     server.stop()
 
 
-def test_moto_says_who_assumed_the_role(moto_url: str) -> None:
+def test_moto_returns_the_session_of_the_role(moto_url: str) -> None:
     sts: Any = botocore.session.Session().create_client(
         "sts",
         region_name="us-east-1",
@@ -39,15 +39,15 @@ def test_moto_says_who_assumed_the_role(moto_url: str) -> None:
         aws_secret_access_key="any",
     )
     assumed = sts.assume_role(RoleArn="arn:aws:iam::123456789012:role/app", RoleSessionName="session")
-    issued, who = assumed["Credentials"], assumed["AssumedRoleUser"]
+    issued, user = assumed["Credentials"], assumed["AssumedRoleUser"]
     keys = AwsKeys(
         issued["AccessKeyId"],
         issued["SecretAccessKey"],
         issued["SessionToken"],
         issued["Expiration"],
         "123456789012",
-        who["Arn"],
-        who["AssumedRoleId"],
+        user["Arn"],
+        user["AssumedRoleId"],
     )
     with Emulator(sts_verdict_url=moto_url) as google, requests.Session() as session:
         workload = workload_of(google, keys, session)
@@ -59,7 +59,7 @@ def test_moto_says_who_assumed_the_role(moto_url: str) -> None:
         assert info.scopes == (CLOUD_PLATFORM,)
 
 
-REFUSAL = (
+EXPIRED = (
     b'<ErrorResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><Error><Type>Sender</Type>'
     b"<Code>ExpiredToken</Code><Message>The security token included in the request is expired</Message>"
     b"</Error><RequestId>r</RequestId></ErrorResponse>"
@@ -67,7 +67,7 @@ REFUSAL = (
 
 
 class FakeSts(BaseHTTPRequestHandler):
-    """Refuses everything, as AWS STS and as a broken proxy do; moto refuses nothing."""
+    """Rejects every request, as AWS STS or a broken proxy would. moto accepts every request."""
 
     replies: ClassVar[list[tuple[int, bytes]]]
     seen: ClassVar[list[tuple[str, dict[str, str]]]]
@@ -84,9 +84,9 @@ class FakeSts(BaseHTTPRequestHandler):
         pass
 
 
-def test_a_refusal_of_the_endpoint_is_passed_on() -> None:
+def test_an_error_of_the_endpoint_is_reported() -> None:
     class Handler(FakeSts):
-        replies: ClassVar = [(403, REFUSAL), (502, b"Bad gateway")]
+        replies: ClassVar = [(403, EXPIRED), (502, b"Bad gateway")]
         seen: ClassVar = []
 
     server = HTTPServer(("127.0.0.1", 0), Handler)
@@ -107,13 +107,13 @@ def test_a_refusal_of_the_endpoint_is_passed_on() -> None:
     assert second.json()["error_description"] == (f"{prefix}InternalFailure with error message: HTTP 502")
     path, headers = Handler.seen[0]
     assert path == "/?Action=GetCallerIdentity&Version=2011-06-15"
-    # The signature is over the host that the subject token names, though the request went elsewhere.
+    # The Host header is that of the subject token, because the signature covers it.
     assert headers["host"] == "sts.us-east-1.amazonaws.com"
     assert headers["authorization"].startswith("AWS4-HMAC-SHA256 ")
     assert headers["content-length"] == "0"
 
 
-def test_an_endpoint_that_does_not_answer_is_a_refusal_of_aws() -> None:
+def test_an_unreachable_endpoint_is_reported_as_an_aws_error() -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         url = f"http://127.0.0.1:{closed.getsockname()[1]}"
     with Emulator(sts_verdict_url=url) as google, requests.Session() as session:

@@ -1,4 +1,4 @@
-"""What the counterparts have in common: a server with a record of its calls, and scripted faults."""
+"""The base class of AWS's endpoints: a server that records its calls and simulates failures."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from google_auth_botocore.emulator._faults import Fault, FaultScript
 from google_auth_botocore.emulator._http import Call, Route
 from google_auth_botocore.emulator._server import Server
 
-Self = TypeVar("Self", bound="Counterpart")
+Self = TypeVar("Self", bound="AwsEndpoint")
 
 
 Address = tuple[str, int]
@@ -19,7 +19,7 @@ LOOPBACK = ("127.0.0.1", 0)
 
 
 class _ServerAt(Server):
-    """The server at an address that may be another than loopback's."""
+    """A server at an address that need not be on loopback."""
 
     def __init__(self, address: Address, routes: list[Route], faults: FaultScript, calls: list[Call]) -> None:
         self._address = address
@@ -30,12 +30,12 @@ class _ServerAt(Server):
         super().server_bind()
 
 
-class Counterpart(abc.ABC):
-    """One of AWS's endpoints, served on loopback while its context is open.
+class AwsEndpoint(abc.ABC):
+    """One of AWS's endpoints, served on loopback inside a `with` block.
 
     Args:
-        address: host and port in place of a free port on loopback: the link-local address at which AWS has it, which
-            this machine, container or network namespace must have for its own.
+        address: host and port; by default a free port on loopback. To listen on AWS's link-local address, this machine,
+            container or network namespace must have that address.
 
     Attributes:
         calls: every request so far, in order of arrival.
@@ -49,16 +49,16 @@ class Counterpart(abc.ABC):
 
     @abc.abstractmethod
     def routes(self) -> list[Route]:
-        """Which requests it answers."""
+        """Return the routes of this endpoint."""
 
     def __enter__(self: Self) -> Self:
-        """Starts the server.
+        """Start the server.
 
         Raises:
-            RuntimeError: it is running already.
+            RuntimeError: it is already running.
         """
         if self._server is not None:
-            raise RuntimeError("it is running already")
+            raise RuntimeError("the endpoint is already running")
         self._server = _ServerAt(self.address, self.routes(), self._faults, self.calls)
         self._server.start()
         return self
@@ -66,26 +66,26 @@ class Counterpart(abc.ABC):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Stops the server and hangs up on its clients."""
+        """Stop the server and close all connections."""
         server, self._server = self._server, None
         if server is not None:
             server.stop()
 
     @property
     def url(self) -> str:
-        """Where it listens: `http://127.0.0.1:PORT`, unless it has an address of its own."""
+        """The endpoint's base URL: `http://127.0.0.1:PORT`, unless *address* is another one."""
         if self._server is None:
-            raise RuntimeError("it is not running: use it as a context manager")
+            raise RuntimeError("the endpoint is not running: use it as a context manager")
         return f"http://{self.address[0]}:{self._server.port}"
 
     def fail(self, path: str, fault: Fault) -> None:
-        """Lets a fault hit the next requests whose path contains `path`, or matches it as a glob."""
+        """Apply a fault to the next requests whose path contains `path` or matches it as a glob."""
         self._faults.add(path, fault)
 
     def clear_faults(self) -> None:
-        """Ends all faults."""
+        """Remove all faults."""
         self._faults.clear()
 
     def count(self, path: str) -> int:
-        """Counts the requests so far whose path contains `path`."""
+        """Return the number of requests so far whose path contains `path`."""
         return sum(path in call.path for call in list(self.calls))
