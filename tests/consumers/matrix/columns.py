@@ -49,7 +49,7 @@ def refresh(world: World, consumer: type[Consumer]) -> str:
         ended = set(world.doors.admitted)
         client.job()
     assert world.doors.admitted[-1] not in ended
-    return ("renewed, seen after a 401" if world.doors.refused else "renewed") + _cost(world.exchanges - before)
+    return ("refreshed, seen after a 401" if world.doors.refused else "refreshed") + _cost(world.exchanges - before)
 
 
 def refused(world: World, consumer: type[Consumer]) -> str:
@@ -64,14 +64,14 @@ def refused(world: World, consumer: type[Consumer]) -> str:
         except Exception as error:
             refusal = consumer.caught or type(error)
         mine, scoped = world.credentials, world.credentials.with_scopes(consumer.scopes)
-        for credentials, done in ((mine, "user refreshes"), (scoped, "user refreshes its scopes")):
+        for credentials, done in ((mine, "refresh()"), (scoped, "scoped refresh()")):
             credentials.refresh(None)
             try:
                 client.job()
-                return f"{refusal.__name__}, {done}"
+                return f"{refusal.__name__} until {done}"
             except refusal:
                 pass
-    return f"{refusal.__name__} to its end"
+    return f"{refusal.__name__} until expiry"
 
 
 def _outage(world: World, consumer: type[Consumer], left: float) -> str:
@@ -94,7 +94,7 @@ def _outage(world: World, consumer: type[Consumer], left: float) -> str:
     assert (len(set(world.doors.admitted)), world.doors.refused) == (1, 0)
     if waited:
         return "calls wait" + _time(waited)
-    return "unnoticed" if asked else "unasked"
+    return "no effect" if asked else "no request"
 
 
 # Less than any advisory window of ours is long, and more than any library keeps clear of; then the other way round.
@@ -109,7 +109,7 @@ def failure(world: World, consumer: type[Consumer]) -> str:
         world.take_grant_away()
         try:
             client.job()
-            shown = "unnoticed"
+            shown = "no effect"
         except Exception as error:
             shown = _shown(error, *_REFUSED)
         return shown + _cost(world.exchanges - before) + _time(world.clock.now - start)
@@ -152,4 +152,4 @@ def _shown(error: BaseException, *parts: str) -> str:
             if ours(getattr(seen, place)):
                 return f"our message in {place} of {name}"
         seen = seen.__cause__ or seen.__context__
-    return f"lost: {name}"
+    return f"cause lost: {name}"
