@@ -1,7 +1,5 @@
 """A token, and the rule for when to refresh it."""
 
-from __future__ import annotations
-
 from datetime import datetime, timedelta, timezone
 from enum import Enum
 from typing import NamedTuple
@@ -25,6 +23,10 @@ class Token(NamedTuple):
 
     def __repr__(self) -> str:
         return f"Token(value=<hidden>, expiry={self.expiry!r})"
+
+
+# Its public path, which pickles of it name.
+Token.__module__ = "google_auth_botocore"
 
 
 class State(Enum):
