@@ -13,11 +13,11 @@ import boto3
 import botocore.credentials
 import botocore.tokens
 import pytest
+import seams
 from core.stand_in import HurriedClock
 from records import recording
 
 from google_auth_botocore import Credentials
-from google_auth_botocore._shared_token_credentials import SourceCredentials
 from google_auth_botocore.emulator import AwsKeys, Emulator
 from google_auth_botocore.emulator.aws.moto import Moto
 
@@ -77,7 +77,7 @@ class Federation:
 def _clock(monkeypatch: pytest.MonkeyPatch) -> HurriedClock:
     """The clock of all credentials that the test makes."""
     clock = HurriedClock()
-    monkeypatch.setattr(SourceCredentials, "_clock", clock)
+    seams.use_clock(monkeypatch, clock)
     return clock
 
 

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from seams import aws_partitions
 from variations import few
 
 import google_auth_botocore
 from aws.conftest import ROLE, Federation, Issue, Write, environment, ini
-from google_auth_botocore._aws import partitions as aws_partitions
 from google_auth_botocore.emulator.aws import ContainerCredentials, InstanceMetadata
 
 # What pip installs for google-auth-botocore, by the names to import. Compiled parts cannot be loaded from a zip; these

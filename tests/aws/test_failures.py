@@ -14,11 +14,10 @@ import pytest
 from core.stand_in import HurriedClock
 
 from aws.conftest import ROLE, Federation, Issue, Write, arn, environment, ini, set_all
+from aws.servers import Counterpart, Response, Route
 from google_auth_botocore import Credentials, FederationError
 from google_auth_botocore.emulator import Fault
-from google_auth_botocore.emulator._http import Response, Route
 from google_auth_botocore.emulator.aws import ContainerCredentials, InstanceMetadata, SignIn, SsoPortal
-from google_auth_botocore.emulator.aws._counterpart import Counterpart
 from google_auth_botocore.emulator.aws.moto import Moto
 from google_auth_botocore.exceptions import TransientFederationError
 

@@ -12,15 +12,15 @@ from typing import Any
 import boto3
 import botocore.session
 import pytest
+import seams
 from core.stand_in import HurriedClock
 from variations import few
 
 from aws.conftest import ACCOUNT, ROLE, Federation, Issue, arn, environment, ini, set_all
+from aws.servers import Call, Counterpart, Response, Route
 from google_auth_botocore import Credentials, FederationError
 from google_auth_botocore.emulator import AwsKeys, Emulator, Fault
-from google_auth_botocore.emulator._http import Call, Response, Route
 from google_auth_botocore.emulator.aws import WebIdentityIssuer
-from google_auth_botocore.emulator.aws._counterpart import Counterpart
 
 JWT = "urn:ietf:params:oauth:token-type:jwt"
 _REJECTIONS = [
@@ -109,11 +109,12 @@ def test_other_rejections_are_not_repeated(federation: Federation, issue: Issue,
     }
     federation.google.fail("/v1/token", Fault(400, times=None, body=body))
     credentials = federation.credentials()
-    forgotten: list[object] = []
-    credentials._federation.identity.forget = forgotten.append  # type: ignore[method-assign,assignment]
+    _file(tmp_path, ini("default", issue("another")))
     with pytest.raises(FederationError):
         credentials.refresh(None)
-    assert forgotten == []
+    federation.google.clear_faults()
+    credentials.refresh(None)
+    assert federation.last_seen().arn == arn("app"), "the file was read again"
 
 
 def test_keys_that_were_set_in_code_are_not_tried_twice(federation: Federation, issue: Issue) -> None:
@@ -345,6 +346,6 @@ def test_new_session_is_set_up_as_the_given_one(federation: Federation, issue: I
     credentials.refresh(None)
     seen = federation.last_seen()
     assert (seen.arn, seen.region) == (arn("new"), "eu-west-3")
-    replaced = credentials._federation.identity.session
+    replaced: Any = seams.identity_of(credentials).session
     assert replaced is not session
     assert replaced.get_default_client_config().proxies == {"https": "http://proxy.example"}

@@ -15,6 +15,7 @@ import googleapiclient.discovery
 import grpc
 import httplib2
 import pytest
+import seams
 from google.api_core.client_options import ClientOptions
 from google.auth.transport.grpc import AuthMetadataPlugin
 from google.cloud import bigquery, secretmanager, storage  # type: ignore[attr-defined]  # a namespace without types
@@ -74,7 +75,7 @@ def _api() -> Iterator[Api]:
 @pytest.fixture(name="credentials")
 def _credentials(make: Make, request_: FakeGoogle, monkeypatch: pytest.MonkeyPatch) -> Credentials:
     """Whatever transport a library brings, it reaches the stand-in."""
-    monkeypatch.setattr("google_auth_botocore._google.transport._own._request", request_)
+    seams.use_own_transport(monkeypatch, request_)
     return make(ACCOUNT, project_id="my-project", quota_project_id="q")
 
 

@@ -229,13 +229,15 @@ def test_members_of_enumerations_count_for_their_values(make: Make) -> None:
     class Hours(int, Enum):
         HALF = 1800
 
-    settings = make(
+    credentials = make(
         Name.ACCOUNT, scopes=[Name.SCOPE], lifetime=Hours.HALF, subject_token_type=Name.PROOF, region="eu-west-1"
-    )._settings
-    for value in (settings.service_account, *settings.scopes, settings.lifetime, settings.subject_token_type):
+    )
+    info = credentials.info
+    [scope], seconds = credentials.scopes, info["service_account_impersonation"]["token_lifetime_seconds"]
+    for value in (credentials.service_account_email, scope, seconds, info["subject_token_type"]):
         assert type(value) in (str, int)
-    assert f"{settings.scopes[0]} {settings.lifetime}" == "https://www.googleapis.com/auth/devstorage.read_only 1800"
-    assert settings.subject_token_type == "urn:ietf:params:oauth:token-type:jwt"
+    assert f"{scope} {seconds}" == "https://www.googleapis.com/auth/devstorage.read_only 1800"
+    assert info["subject_token_type"] == "urn:ietf:params:oauth:token-type:jwt"
 
 
 @pytest.mark.parametrize("seconds", [1, 43200])

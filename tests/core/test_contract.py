@@ -16,6 +16,7 @@ import google.auth.credentials as base
 import google.auth.transport.requests
 import pytest
 import requests.structures
+import seams
 from google.auth import exceptions
 
 from core.conftest import Make
@@ -212,7 +213,7 @@ class TestTokens:
     ) -> None:
         credentials = make(ACCOUNT)
         together, sent = threading.Barrier(threads), threading.Event()
-        request_.script.append(lambda call: sent.wait(20) and request_._google(call))
+        request_.script.append(lambda call: sent.wait(20) and request_.own_answer(call))
 
         def work(_: int) -> str | None:
             together.wait(20)
@@ -225,7 +226,7 @@ class TestTokens:
 
         with ThreadPoolExecutor(threads) as pool:
             results = pool.map(work, range(threads))
-            until(lambda: _waiting(credentials) == threads)
+            until(lambda: seams.callers_waiting(credentials) == threads)
             sent.set()
             assert len(set(results)) == 1
         assert (request_.count("/token"), request_.count(":generateAccessToken")) == (1, 1)
@@ -243,17 +244,12 @@ class TestTokens:
 
         with ThreadPoolExecutor(8) as pool:
             results = pool.map(work, range(8))
-            until(lambda: _waiting(credentials) == 8)
+            until(lambda: seams.callers_waiting(credentials) == 8)
             sent.set()
             errors = list(results)
         assert len({id(error) for error in errors}) == 8
         assert len({str(error) for error in errors}) == 1
         assert len(request_.calls) == 1
-
-
-def _waiting(credentials: Credentials) -> int:
-    """How many callers wait for the exchange that runs."""
-    return credentials._source._flight.waiting
 
 
 class TestTransport:

@@ -116,8 +116,8 @@ def test_endpoint_in_code_wins_over_anybodys_in_the_file() -> None:
     in_code = {"token_url": "https://sts.example.com/v1/token", "iam_credentials_endpoint": "https://iam.example.com"}
     credentials = Credentials.from_info(elsewhere, **in_code)
     assert credentials.service_account_email == ACCOUNT
-    assert credentials._settings.sts_url == "https://sts.example.com/v1/token"
-    assert credentials._settings.iam_url == "https://iam.example.com"
+    assert credentials.info["token_url"] == "https://sts.example.com/v1/token"
+    assert credentials.info["service_account_impersonation_url"].startswith("https://iam.example.com/v1/")
     for lacking in in_code:
         others = {name: url for name, url in in_code.items() if name != lacking}
         with pytest.raises(ConfigurationError, match="is not an endpoint of Google's"):

@@ -84,7 +84,7 @@ def _wire(_keys: None, monkeypatch: pytest.MonkeyPatch) -> Wire:
 class Trusting(FakeGoogle):
     """Takes any subject token."""
 
-    def _google(self, sent: Sent) -> Answer:
+    def own_answer(self, sent: Sent) -> Answer:
         assert sent.form["subject_token"]
         return federated("ya29.token")
 

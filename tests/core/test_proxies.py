@@ -14,10 +14,10 @@ import httplib2
 import pytest
 import requests
 import urllib3
+from seams import proxy_secrets
 
 from core.stand_in import PROVIDER, FakeClock
 from google_auth_botocore import Credentials, FederationError
-from google_auth_botocore._redaction.proxies import proxy_secrets
 
 PASSWORDS = ["hunter2hunter2", "hun#ter2", "hun@127.0.0.1:1/corner", "hun%ter2 ?x", "hunter2:hunter3"]
 KINDS = ["environment", "session", "session without scheme", "partial", "urllib3", "httplib2", "httplib2 function"]

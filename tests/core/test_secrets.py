@@ -8,7 +8,6 @@ import pickle
 import re
 import traceback
 from collections.abc import Callable, Iterator
-from functools import partial
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -20,6 +19,7 @@ import google_auth_httplib2
 import httplib2
 import pytest
 import requests
+import seams
 import urllib3
 from hypothesis import given
 from hypothesis import strategies as st
@@ -248,9 +248,9 @@ def test_no_frame_of_an_error_has_a_secret(make: Make, monkeypatch: pytest.Monke
     else:
         request.script.extend([Answer({"access_token": federated, "expires_in": 3600}), no])
     credentials = make(ACCOUNT)
-    sign = partial(credentials._federation.sign, credentials._settings, request, b"message")
+    seams.use_own_transport(monkeypatch, request)
     with pytest.raises((FederationError, ValueError)) as caught:
-        sign() if refused == "signature" else credentials.refresh(request)
+        credentials.sign_bytes(b"message") if refused == "signature" else credentials.refresh(request)
     found = in_frames(caught.value)
     assert PROVIDER in found, "nothing was looked at"
     for secret in (secret_key, session, federated):

@@ -19,13 +19,13 @@ import google_auth_httplib2
 import httplib2
 import pytest
 import requests
+import seams
 import urllib3
 
 from core.conftest import Make
 from core.slow_server import GOOD, RATE, SLOW, FastClock, SlowServer, reply, whole, zeros
 from core.stand_in import until
 from google_auth_botocore import Credentials, TransientFederationError
-from google_auth_botocore._shared_token_credentials import SourceCredentials
 
 # 31 s by the fast clock, and what a machine that is busy adds in its own time.
 LONGEST = 31 + 2 * RATE
@@ -46,7 +46,7 @@ EACH = [
 @pytest.fixture(name="fast", autouse=True)
 def _fast(monkeypatch: pytest.MonkeyPatch) -> Iterator[FastClock]:
     clock = FastClock()
-    monkeypatch.setattr(SourceCredentials, "_clock", clock)
+    seams.use_clock(monkeypatch, clock)
     yield clock
     until(lambda: not _threads())
 
@@ -80,10 +80,11 @@ def test_three_callers_wait_31_seconds_and_the_next_gets_a_token(make: Make, slo
 
         def wait(delay: float) -> float:
             time.sleep(delay / RATE)
-            start = credentials._clock.monotonic()
+            start = seams.clock_of(credentials).monotonic()
             with pytest.raises(TransientFederationError):
                 credentials.refresh(transport)
-            return credentials._clock.monotonic() - start
+            waited: float = seams.clock_of(credentials).monotonic() - start
+            return waited
 
         assert max(pool.map(wait, [0, 5, 25])) < LONGEST
         server.script = whole(reply())

@@ -6,20 +6,16 @@ import json
 import time
 from datetime import datetime, timezone
 from pathlib import Path
-from urllib.parse import parse_qsl, quote, unquote
+from urllib.parse import quote, unquote
 
 import pytest
 from botocore.credentials import ReadOnlyCredentials
 from google.auth import _helpers, aws
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from seams import Signer, form_of, sign
 
 from core.stand_in import PROVIDER, FakeClock, FakeGoogle, check, federated
-from google_auth_botocore._aws.subject_token import Signer, sign
-from google_auth_botocore._google.api import exchange
-from google_auth_botocore._google.sender import Sender
-from google_auth_botocore._refresh.exchange import ExchangeContext
-from google_auth_botocore._settings import Settings
 
 GOLDEN = Path(__file__).parent / "golden" / "subject_token.txt"
 MOMENT = datetime(2027, 1, 15, 8, 0, 0, tzinfo=timezone.utc)
@@ -116,9 +112,5 @@ def test_what_is_secret_is_named_and_shown_nowhere() -> None:
 def test_any_subject_token_reaches_googles_form_as_it_is(subject_token: str) -> None:
     request = FakeGoogle()
     request.script.append(federated())
-    clock = FakeClock()
-    sender = Sender(request, clock, ExchangeContext(background=False, deadline=clock.monotonic() + 30))
-    exchange(sender, Settings(PROVIDER), subject_token, ())
-    body = request.calls[0].body.decode()
-    assert dict(parse_qsl(body, keep_blank_values=True))["subject_token"] == subject_token
-    assert body.isascii()
+    assert form_of(subject_token, request, FakeClock())["subject_token"] == subject_token
+    assert request.calls[0].body.isascii()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timezone
@@ -10,6 +9,7 @@ from email.utils import format_datetime
 
 import hypothesis
 import pytest
+import seams
 from core.stand_in import ACCOUNT, PROVIDER, Answer, FakeClock, FakeGoogle, Sent, check, federated, impersonated
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -21,11 +21,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from google_auth_botocore import Credentials, FederationError, _federation
-from google_auth_botocore._google import transport
-from google_auth_botocore._refresh import token_source
-from google_auth_botocore._shared_token_credentials import SourceCredentials
-from refresh.threads import Threads, ask
+from google_auth_botocore import Credentials, FederationError
+from refresh.threads import Threads, ask, silence
 
 START = 1_800_000_000.0
 HOUR = 3600.0
@@ -45,8 +42,8 @@ class Google(FakeGoogle):
 
     def __init__(self, clock: FakeClock) -> None:
         super().__init__()
-        self._clock = clock
-        self._begin = clock.monotonic()
+        self.clock = clock
+        self.begin = clock.monotonic()
         self.trouble: dict[str, Callable[[], Answer]] = {}
         self.hiccups = 0
         self.minted: Counter[str] = Counter()
@@ -54,9 +51,9 @@ class Google(FakeGoogle):
 
     @property
     def now(self) -> float:
-        return START + self._clock.monotonic() - self._begin
+        return START + self.clock.monotonic() - self.begin
 
-    def _google(self, sent: Sent) -> Answer:
+    def own_answer(self, sent: Sent) -> Answer:
         service = "sts" if sent.url.endswith("/token") else "iam"
         if self.hiccups:
             self.hiccups -= 1
@@ -103,11 +100,10 @@ class Machine(RuleBasedStateMachine):
         self.patch = pytest.MonkeyPatch()
         self.clock = FakeClock(now=START)
         self.threads, self.google = Threads(self.clock), Google(self.clock)
-        self.patch.setattr(SourceCredentials, "_clock", self.clock)
-        self.patch.setattr(transport, "shareable", lambda _: True)
+        seams.use_clock(self.patch, self.clock)
+        seams.share_any_transport(self.patch)
         self.threads.take_the_place(self.patch)
-        self.patch.setattr(logging.getLogger("google_auth_botocore"), "disabled", True)
-        self.patch.setattr(token_source._LOGGER, "disabled", True)
+        silence(self.patch)
         for name, value in KEYS.items():
             self.patch.setenv(name, value)
         self.credentials: list[Credentials] = []
@@ -140,10 +136,11 @@ class Machine(RuleBasedStateMachine):
                 self.came.setdefault(credentials.token, (self.clock.time(), self.clock.monotonic()))
 
     def time_passes(self, seconds: float | None) -> None:
-        """None: until the window of the first client's token is open."""
-        cached = self.credentials[0]._source.cached
+        """None: until the window of the first client's token is open, 7½ minutes before its end at the latest."""
         if seconds is None:
-            seconds = 0.0 if cached is None else max(0.0, cached.refresh_at.monotonic + 1 - self.clock.monotonic())
+            token = self.credentials[0].token
+            opens = 0.0 if token is None else self.came[token][1] + HOUR - 450
+            seconds = max(0.0, opens - self.clock.monotonic())
         self.clock.advance(seconds)
 
     @rule(service=st.sampled_from(["sts", "iam"]), trouble=st.sampled_from([down, reset, refused]))
@@ -169,14 +166,13 @@ class Machine(RuleBasedStateMachine):
             self.credentials[2:] = [self.credentials[0].with_quota_project("q")]
         else:  # and goes on in the child
             self.threads.standing.clear()
-            token_source._after_fork_in_child()
-            _federation._after_fork_in_child()
+            seams.become_the_child_of_a_fork()
             self.refused_at = -HOUR
 
     @precondition(lambda self: self.threads.standing)
     @rule()
     def threads_go_on(self) -> None:
-        self.late += sum(job.args[1].successor is not None for job in self.threads.standing)
+        self.late += self.threads.replaced()
         while self.threads.standing:
             self.threads.standing.pop(0)()
             self.note()
@@ -240,7 +236,7 @@ class Machine(RuleBasedStateMachine):
 
     @invariant()
     def no_more_is_exchanged_than_time_and_events_ask_for(self) -> None:
-        elapsed, extra = self.clock.monotonic() - self.google._begin, 1 + self.clock_set
+        elapsed, extra = self.clock.monotonic() - self.google.begin, 1 + self.clock_set
         assert self.google.minted["iam"] <= 2 * (extra + elapsed // 2700) + self.explicit + self.late
         assert self.google.minted["sts"] <= extra + elapsed // 2700 + self.revoked
 

@@ -12,7 +12,7 @@ from core.conftest import Make
 from core.stand_in import ACCOUNT, Answer, FakeClock, FakeGoogle, Sent
 
 from google_auth_botocore import FederationError
-from refresh.threads import Threads, ask
+from refresh.threads import Threads, ask, expiry_of, silence
 
 WEEK = 7 * 24 * 3600.0
 STEPS = {"aws", "exchange", "impersonation"}
@@ -48,7 +48,7 @@ class Weather:
         if self.random.random() < 0.3:
             return self._fault()
         self.minted[side] += 1
-        answer = request._google(sent)
+        answer = request.own_answer(sent)
         if side == "iam":
             # By the server's clock, which is this one.
             value = {"accessToken": f"access-{len(request.calls)}", "expireTime": _rfc3339(self.clock.now + 3600)}
@@ -79,7 +79,7 @@ def test_no_request_fails_while_a_token_lives(
     background = Threads(clock)
     background.take_the_place(monkeypatch)
     monkeypatch.setattr(random, "random", random.Random(seed).random)
-    monkeypatch.setattr("google_auth_botocore._refresh.token_source._LOGGER.disabled", True)
+    silence(monkeypatch)
     weather = Weather(clock, random.Random(seed))
 
     class Network(FakeGoogle):
@@ -97,8 +97,7 @@ def test_no_request_fails_while_a_token_lives(
             # Half a set of keys: the workload's AWS side is broken.
             keyless = down == "aws"
             monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "" if keyless else "SECRET")
-        cached = credentials._source.cached
-        alive = cached is not None and clock.now < cached.expires_at.wall
+        alive = clock.now < expiry_of(credentials)
         calls = len(network.calls)
         seen["requests"] += 1
         try:

@@ -8,14 +8,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
+import seams
 from core.conftest import Make
 from core.stand_in import ACCOUNT, Answer, FakeClock, Sent
 
 from google_auth_botocore import FederationError
-from google_auth_botocore._google import transport
-from google_auth_botocore._refresh import token_source
 from refresh.test_machine import START, Google, refused
-from refresh.threads import Threads, ask
+from refresh.threads import Threads, ask, expiry_of, silence
 
 WEEK = 7 * 24 * 3600.0
 STEP_OF = {"aws": "aws", "sts": "exchange", "iam": "impersonation"}
@@ -56,7 +55,7 @@ class World(Google):
             self.outages.pop(0)
         return self.outages[0] if self.outages and self.outages[0].begin <= self.now else None
 
-    def _google(self, sent: Sent) -> Answer:
+    def own_answer(self, sent: Sent) -> Answer:
         outage = self.outage()
         if outage is not None and outage.side == ("sts" if sent.url.endswith("/token") else "iam"):
             return refused() if outage.refuses else Answer({"error": "unavailable"}, 503)
@@ -66,10 +65,10 @@ class World(Google):
             if harm == "reset":
                 raise ConnectionResetError
             if harm == "timeout":
-                self._clock.advance(10)
+                self.clock.advance(10)
                 raise TimeoutError
             return {"503": Answer({}, 503), "garbage": Answer(b"<html>", 502), "cut off": Answer(b'{"acc')}[harm]
-        return super()._google(sent)
+        return super().own_answer(sent)
 
 
 @pytest.mark.parametrize(
@@ -82,8 +81,8 @@ def test_a_request_fails_only_while_nothing_can_be_had_and_says_why(
 ) -> None:
     threads, world = Threads(clock), World(clock, seed)
     threads.take_the_place(monkeypatch)
-    monkeypatch.setattr(transport, "shareable", lambda _: own_thread)
-    monkeypatch.setattr(token_source._LOGGER, "disabled", True)
+    seams.share_any_transport(monkeypatch, share=own_thread)
+    silence(monkeypatch)
     random.seed(seed)
     credentials = make(account)
     seen: Counter[str] = Counter()
@@ -95,8 +94,7 @@ def test_a_request_fails_only_while_nothing_can_be_had_and_says_why(
         if keyless is not (outage is not None and outage.side == "aws"):
             keyless = not keyless
             monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "" if keyless else "SECRET")
-        cached = credentials._source.cached
-        alive = cached is not None and clock.now < cached.expires_at.wall
+        alive = clock.now < expiry_of(credentials)
         calls, begun = len(world.calls), clock.now
         seen["requests"] += 1
         try:
@@ -142,7 +140,7 @@ def test_nobody_notices_that_the_security_token_service_is_down(
     """Whenever it begins: direct access lives on its token, and impersonation on the federated token it has as well."""
     threads, google = Threads(clock), Google(clock)
     threads.take_the_place(monkeypatch)
-    monkeypatch.setattr(token_source._LOGGER, "disabled", True)
+    silence(monkeypatch)
     random.seed(begin)
     credentials = make(account)
     start = clock.now

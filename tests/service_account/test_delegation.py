@@ -9,12 +9,12 @@ from typing import Any
 import google.auth.credentials as google_credentials
 import jwt
 import pytest
+import seams
 from core.copies import COPIES
 from core.stand_in import FakeClock
 from emulator.workload import CLOUD_PLATFORM, ROLE_ARN, Workload
 
 from google_auth_botocore import ConfigurationError, Credentials, FederationError, IDTokenCredentials
-from google_auth_botocore._shared_token_credentials import SourceCredentials
 from google_auth_botocore.emulator import Emulator, Fault, TokenInfo
 from service_account.conftest import CREATOR, Make
 
@@ -106,14 +106,14 @@ class TestSubject:
         self, google: Emulator, make: Make, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Google takes one of the last hour alone."""
-        monkeypatch.setattr(SourceCredentials, "_clock", FakeClock(now=time.time() + 3 * 3600))
+        seams.use_clock(monkeypatch, FakeClock(now=time.time() + 3 * 3600))
         assert behind(google, make(subject=ANN)).principal == ANN
 
     def test_googles_own_word_counts_where_aws_took_the_date(
         self, google: Emulator, make: Make, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Ten minutes: AWS takes a signature of fifteen, and Google no assertion of the future."""
-        monkeypatch.setattr(SourceCredentials, "_clock", FakeClock(now=time.time() + 600))
+        seams.use_clock(monkeypatch, FakeClock(now=time.time() + 600))
         made = make(subject=ANN)
         assert behind(google, made).principal == ANN
         made.refresh(None)
@@ -122,7 +122,7 @@ class TestSubject:
     def test_one_failure_of_each_server_goes_unnoticed(
         self, google: Emulator, make: Make, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(SourceCredentials, "_clock", FakeClock(now=time.time()))
+        seams.use_clock(monkeypatch, FakeClock(now=time.time()))
         made = make(subject=ANN)
         for path in ("/v1/token", ":signJwt", OAUTH):
             google.fail(path, Fault(status=503))
@@ -214,7 +214,7 @@ class TestRefusal:
 
     def test_no_error_quotes_the_assertion(self, google: Emulator, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
         """It is as good as a token, and a server may send it back."""
-        monkeypatch.setattr(SourceCredentials, "_clock", FakeClock(now=time.time()))
+        seams.use_clock(monkeypatch, FakeClock(now=time.time()))
         acting = make(subject=ANN)
         with pytest.raises(FederationError):
             acting.refresh(None)
@@ -332,7 +332,7 @@ class TestLifetime:
     ) -> None:
         """Hours after that has ended, requests have a token and Google is asked nothing."""
         clock = FakeClock(now=time.time())
-        monkeypatch.setattr(SourceCredentials, "_clock", clock)
+        seams.use_clock(monkeypatch, clock)
         google.clock = clock.time
         credentials = make(service_account_email=listed, lifetime=43200)
         first = credentials.get_token()

@@ -17,6 +17,7 @@ import grpc
 import jwt
 import pytest
 import requests
+import seams
 from core.copies import COPIES
 from core.stand_in import FakeClock
 from emulator.workload import ROLE_ARN, Workload
@@ -28,7 +29,6 @@ from google.oauth2 import id_token
 from refresh.threads import Threads
 
 from google_auth_botocore import ConfigurationError, Credentials, IDTokenCredentials, Token, TransientFederationError
-from google_auth_botocore._shared_token_credentials import SourceCredentials
 from google_auth_botocore.emulator import Emulator, Fault
 from service_account.addresses import _google_hosts  # noqa: F401 - a fixture
 from service_account.conftest import Make
@@ -134,7 +134,7 @@ class TestCost:
     def test_it_shares_the_federated_token_with_the_credentials(
         self, google: Emulator, credentials: Credentials, id_tokens: IDTokenCredentials, first: str
     ) -> None:
-        both: list[SourceCredentials] = [credentials, id_tokens]
+        both: list[Credentials | IDTokenCredentials] = [credentials, id_tokens]
         for each in both if first == "access token" else both[::-1]:
             each.refresh(None)
         id_tokens.with_target_audience(OTHER).refresh(None)
@@ -268,7 +268,7 @@ class TestObject:
 def _clock(workload: Workload, monkeypatch: pytest.MonkeyPatch) -> FakeClock:
     """Everybody's clock; the AWS keys outlive several Google tokens."""
     clock = FakeClock(now=time.time())
-    monkeypatch.setattr(SourceCredentials, "_clock", clock)
+    seams.use_clock(monkeypatch, clock)
     workload.google.clock = clock.time
     keys = workload.google.aws_keys.issue(f"{ROLE_ARN}/i-0abc", lifetime=6 * 3600)
     assert keys.session_token is not None

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import seams
 from emulator.workload import CLOUD_PLATFORM, ROLE_ARN
 
 from google_auth_botocore import Credentials, FederationError, IDTokenCredentials
-from google_auth_botocore._aws import session
 from google_auth_botocore.emulator import AwsKeys, Emulator, Provider
 from google_auth_botocore.emulator.aws import WebIdentityIssuer
 from google_auth_botocore.emulator.aws.moto import Moto
@@ -209,7 +209,7 @@ def test_the_subject_of_the_jwt_is_named_where_it_is_known(
 ) -> None:
     """The role of a configuration, by its own ARN: the provider has no attribute of it."""
     credentials = web_identity.credentials(google)
-    monkeypatch.setattr(session, "assumed_role", lambda *_: ROLE_ARN)
+    seams.assume(monkeypatch, ROLE_ARN)
 
     [command] = grants(refused(STEPS["impersonation"][0], credentials), web_identity)
 

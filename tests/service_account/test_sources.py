@@ -10,6 +10,7 @@ from urllib.parse import unquote
 
 import pytest
 import requests
+import seams
 from core.stand_in import FakeClock
 from emulator.workload import CLOUD_PLATFORM, ROLE_ARN, Workload
 from google.auth import downscoped, iam, impersonated_credentials
@@ -21,7 +22,6 @@ from google.oauth2 import credentials as oauth2_credentials
 from google.oauth2 import id_token
 
 from google_auth_botocore import Credentials, FederationError, TransientFederationError
-from google_auth_botocore._shared_token_credentials import SourceCredentials
 from google_auth_botocore.emulator import Emulator, Fault, TokenInfo
 from google_auth_botocore.emulator.storage import Storage
 from service_account.addresses import _google_hosts  # noqa: F401 - a fixture
@@ -140,7 +140,7 @@ class TestDownscoped:
         status: int,
         kind: type[FederationError],
     ) -> None:
-        monkeypatch.setattr(SourceCredentials, "_clock", FakeClock(now=time.time()))
+        seams.use_clock(monkeypatch, FakeClock(now=time.time()))
         google.fail("/v1/token", Fault(status, times=None))
         credentials = downscoped.Credentials(make(), BOUNDARY)
         with pytest.raises(FederationError) as caught:

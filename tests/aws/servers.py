@@ -1,0 +1,6 @@
+"""The emulator's HTTP server, for AWS services that only one test needs: a seam, see `tests/seams.py`."""
+
+from google_auth_botocore.emulator._http import Call, Response, Route
+from google_auth_botocore.emulator.aws._counterpart import Counterpart
+
+__all__ = ["Call", "Counterpart", "Response", "Route"]
