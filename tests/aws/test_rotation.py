@@ -17,7 +17,7 @@ from core.stand_in import HurriedClock
 from variations import few
 
 from aws.conftest import ACCOUNT, ROLE, Federation, Issue, arn, environment, ini, set_all
-from aws.servers import Call, Counterpart, Response, Route
+from aws.servers import Call, Counterpart, Response, Route, known_keys
 from google_auth_botocore import Credentials, FederationError
 from google_auth_botocore.emulator import AwsKeys, Emulator, Fault
 from google_auth_botocore.emulator.aws import WebIdentityIssuer
@@ -44,7 +44,7 @@ each_session = pytest.mark.parametrize("session", _SESSIONS.values(), ids=list(_
 def _reject(google: Emulator, keys: AwsKeys, how: str) -> None:
     """Let AWS reject keys as Google reports it."""
     if how == "deleted":
-        del google.aws_keys._keys[keys.access_key_id]
+        del known_keys(google)[keys.access_key_id]
     elif how == "changed":
         google.aws_keys.add(dataclasses.replace(keys, secret_access_key="another"))
     else:
@@ -275,7 +275,7 @@ def test_keys_that_a_role_is_assumed_with_are_read_again(
 
 
 def _reject_all(google: Emulator, role: str) -> None:
-    for keys in list(google.aws_keys._keys.values()):
+    for keys in list(known_keys(google).values()):
         if f"/{role}/" in keys.arn:
             _reject(google, keys, "deleted")
 

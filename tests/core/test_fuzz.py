@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from urllib3.util import parse_url
 
-from core.mutations import bodies, mutated, near, numbers, values
+from core.malformed import bodies, mutated, near, numbers, values
 from core.stand_in import ACCOUNT, IAM_URL, PROVIDER, STS_URL, Answer, FakeGoogle, Sent, federated, impersonated, shown
 from google_auth_botocore import ConfigurationError, Credentials, FederationError, IDTokenCredentials
 

@@ -22,7 +22,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core.mutations import bodies, mutated, near
+from core.malformed import bodies, mutated, near
 from core.stand_in import PROVIDER, Answer, FakeGoogle, HurriedClock, Sent, federated, shown
 from google_auth_botocore import ConfigurationError, Credentials, FederationError
 

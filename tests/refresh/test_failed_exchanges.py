@@ -17,7 +17,7 @@ from core.conftest import Make
 from core.stand_in import ACCOUNT, Answer, FakeClock, FakeGoogle, Sent, federated, until
 
 from google_auth_botocore import Credentials, TransientFederationError
-from refresh.test_source import PATIENCE, Gate, WaitsInVain, advisory, waits_for
+from refresh.test_concurrent_callers import PATIENCE, Gate, WaitsInVain, advisory, waits_for
 from refresh.threads import Passing, Threads, ask, finish, loggers
 
 

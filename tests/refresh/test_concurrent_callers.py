@@ -55,6 +55,9 @@ class Gate:
     def reached(self) -> None:
         assert self._reached.wait(PATIENCE)
 
+    def is_open(self) -> bool:
+        return self._open.is_set()
+
     def release(self) -> None:
         """Let the answer through."""
         self._open.set()
@@ -257,7 +260,7 @@ class TestAdvisory:
         gate.answer = Answer({"error": "invalid_target"}, 400)
 
         def profile(frame: FrameType, event: str, argument: Any) -> None:
-            if gate._open.is_set() and "google_auth_botocore" in frame.f_code.co_filename:
+            if gate.is_open() and "google_auth_botocore" in frame.f_code.co_filename:
                 sys.setprofile(None)
                 headers.append(ask(credentials, request_))
                 sys.setprofile(profile)

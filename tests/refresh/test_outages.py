@@ -13,7 +13,7 @@ from core.conftest import Make
 from core.stand_in import ACCOUNT, Answer, FakeClock, Sent
 
 from google_auth_botocore import FederationError
-from refresh.test_machine import START, Google, refused
+from refresh.test_random_events import START, Google, refused
 from refresh.threads import Threads, ask, expiry_of, silence
 
 WEEK = 7 * 24 * 3600.0
