@@ -258,6 +258,13 @@ def test_import_loads_neither_botocore_nor_requests() -> None:
     assert done.stdout.strip() == "[]"
 
 
+def test_no_named_tuple_has_annotations_as_text() -> None:
+    """For each of them, typing would call the compiler at every start."""
+    for path in CORE:
+        text = path.read_text(encoding="utf-8")
+        assert "(NamedTuple)" not in text or "from __future__ import annotations" not in text, path.name
+
+
 @pytest.mark.parametrize(
     "arguments", ["", ", profile='p'", ", subject_token_type='urn:ietf:params:oauth:token-type:jwt'"]
 )

@@ -1,7 +1,5 @@
 """The AWS arguments of `Credentials`: checked, and everything that goes into a pickle."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple

@@ -5,8 +5,6 @@ that says why. https://cloud.google.com/iam/docs/reference/sts/rest/v1/TopLevel/
 https://cloud.google.com/iam/docs/reference/credentials/rest/v1/projects.serviceAccounts.
 """
 
-from __future__ import annotations
-
 import base64
 import binascii
 import json

@@ -1,7 +1,5 @@
 """Posts to Google: retried under one deadline, never redirected, with errors that say what failed and hold no secret."""
 
-from __future__ import annotations
-
 import logging
 import random
 from collections.abc import Callable, Iterable, Mapping

@@ -1,7 +1,5 @@
 """The one clock of the package: wall time, elapsed time and sleep, so that tests can stand in for all three."""
 
-from __future__ import annotations
-
 import time
 from typing import NamedTuple, Protocol
 
@@ -19,11 +17,11 @@ class Moment(NamedTuple):
     wall: float
     monotonic: float
 
-    def after(self, seconds: float) -> Moment:
+    def after(self, seconds: float) -> "Moment":
         """The moment so many seconds later."""
         return Moment(self.wall + seconds, self.monotonic + seconds)
 
-    def reached(self, other: Moment) -> bool:
+    def reached(self, other: "Moment") -> bool:
         """Whether either clock says that it is not before the other moment."""
         return self.wall >= other.wall or self.monotonic >= other.monotonic
 
@@ -50,6 +48,6 @@ class SystemClock:
         time.sleep(seconds)
 
 
-def read(clock: Clock) -> Moment:
+def read(clock: Clock) -> "Moment":
     """Reads both clocks."""
     return Moment(clock.time(), clock.monotonic())

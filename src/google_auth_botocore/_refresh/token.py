@@ -1,7 +1,5 @@
 """A token, and the rule for when to refresh it."""
 
-from __future__ import annotations
-
 from datetime import datetime, timedelta, timezone
 from enum import Enum
 from typing import NamedTuple
