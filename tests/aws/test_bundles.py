@@ -154,7 +154,7 @@ def test_keys_of_most_sources_work(
 
 
 @pytest.mark.parametrize("kind", few(["bundle", "without_data"]))
-def test_role_that_takes_botocores_data_is_an_error_that_names_the_bundle(
+def test_role_that_requires_botocores_data_is_an_error_that_names_the_bundle(
     federation: Federation, issue: Issue, request: pytest.FixtureRequest, kind: str
 ) -> None:
     path = request.getfixturevalue(kind)

@@ -202,9 +202,9 @@ def test_one_clear_error_until_the_cause_is_gone(
         assert str(error) == (f"botocore could not get AWS credentials {message}" if message[0] == "(" else message)
     for file in (tmp_path / "home" / ".aws").glob("*"):
         file.unlink()
-    set_all(monkeypatch, environment(issue("mended")))
+    set_all(monkeypatch, environment(issue("fixed")))
     credentials.refresh(None)
-    assert federation.last_seen().arn == arn("mended")
+    assert federation.last_seen().arn == arn("fixed")
 
 
 class TestOfContainers:
@@ -214,7 +214,7 @@ class TestOfContainers:
     def _at_once(self, clock: HurriedClock, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("botocore.utils.ContainerMetadataFetcher.SLEEP_TIME", 0)
 
-    def test_one_that_refuses(
+    def test_one_that_denies_access(
         self, federation: Federation, issue: Issue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         (tmp_path / "token").write_text("right")
@@ -262,7 +262,7 @@ class TestOfContainers:
         ("security-credentials", Fault(401, times=None)),  # the token does not count
     ],
 )
-def test_instance_metadata_that_refuses_is_no_source(
+def test_instance_metadata_that_denies_access_is_no_source(
     federation: Federation, issue: Issue, monkeypatch: pytest.MonkeyPatch, path: str, fault: Fault, clock: HurriedClock
 ) -> None:
     with InstanceMetadata(lambda: issue("node")) as imds:
@@ -407,7 +407,7 @@ class _Refusing(Counterpart):
         ),
     ],
 )
-def test_role_that_sts_refuses(
+def test_role_that_sts_denies(
     federation: Federation,
     issue: Issue,
     monkeypatch: pytest.MonkeyPatch,

@@ -90,16 +90,14 @@ def test_host_by_partition(
     assert endpoint(federation.seen()) == (host, signed)
 
 
-def test_region_that_is_none_is_refused_when_it_is_given_in_code(federation: Federation) -> None:
+def test_invalid_region_in_code_is_rejected(federation: Federation) -> None:
     with pytest.raises(
         ConfigurationError, match=r"region must be an AWS region such as 'eu-central-1', not 'evil.com/'"
     ):
         federation.credentials(region="evil.com/")
 
 
-def test_region_that_is_none_in_the_environment_says_so(
-    federation: Federation, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_invalid_region_in_the_environment_is_named(federation: Federation, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_REGION", "evil.com/")
     credentials = federation.credentials()
     with pytest.raises(
@@ -126,7 +124,7 @@ class TestOnAnInstance:
             assert federation.seen().region == "us-west-2"
             assert imds.count("placement/region") == 1
 
-    def test_what_is_no_region_counts_for_none(
+    def test_invalid_region_counts_as_none(
         self, federation: Federation, issue: Issue, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Something else may answer for the metadata service, with the same to every question: keys, too."""
@@ -134,7 +132,7 @@ class TestOnAnInstance:
             set_all(monkeypatch, imds.environment())
             assert endpoint(federation.seen()) == GLOBAL
 
-    def test_metadata_is_not_asked_where_the_keys_come_from_elsewhere(
+    def test_metadata_is_not_called_if_the_keys_come_from_elsewhere(
         self, federation: Federation, issue: Issue, shared: Write, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         shared(ini("default", issue("file")))

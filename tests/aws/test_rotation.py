@@ -126,7 +126,7 @@ def test_keys_that_were_set_in_code_are_not_tried_twice(federation: Federation, 
     assert len(federation.google.calls) == 1
 
 
-def test_session_with_keys_of_its_own_never_becomes_another_identity(
+def test_session_with_explicit_keys_never_becomes_another_identity(
     federation: Federation, issue: Issue, tmp_path: Path
 ) -> None:
     _file(tmp_path, ini("default", issue("of-the-file")))

@@ -1,4 +1,4 @@
-"""Sessions: which are taken, how their keys are read, and what is never asked of anybody."""
+"""Sessions: which are accepted, how their keys are read, and which calls are never made."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class _MadeFromIt(_OfAiobotocore):
     [_OfAiobotocore(), _MadeFromIt(), SimpleNamespace(_session=_OfAiobotocore())],
     ids=["own", "made", "aioboto3"],
 )
-def test_session_of_aiobotocore_is_refused(federation: Federation, session: object) -> None:
+def test_session_of_aiobotocore_is_rejected(federation: Federation, session: object) -> None:
     with pytest.raises(ConfigurationError) as caught:
         federation.credentials(session=session)
     assert str(caught.value) == (
@@ -59,13 +59,13 @@ def test_session_of_aiobotocore_is_refused(federation: Federation, session: obje
 
 
 @pytest.mark.parametrize("session", ["team", boto3, {}, object()], ids=["text", "module", "mapping", "object"])
-def test_session_that_is_none_is_refused(federation: Federation, session: object) -> None:
+def test_object_that_is_not_a_session_is_rejected(federation: Federation, session: object) -> None:
     with pytest.raises(ConfigurationError) as caught:
         federation.credentials(session=session)
     assert str(caught.value) == f"session must be a botocore or boto3 Session, not {type(session).__name__}."
 
 
-def test_profile_beside_a_session_is_refused(federation: Federation) -> None:
+def test_profile_beside_a_session_is_rejected(federation: Federation) -> None:
     with pytest.raises(ConfigurationError) as caught:
         federation.credentials(session=boto3.Session(), profile="team")
     assert str(caught.value) == (
@@ -74,7 +74,7 @@ def test_profile_beside_a_session_is_refused(federation: Federation) -> None:
 
 
 @pytest.mark.parametrize("role", ["reader", "arn:aws:iam::1:role/reader", {"RoleSessionName": "me"}, 42])
-def test_role_that_is_none_is_refused(federation: Federation, role: object) -> None:
+def test_invalid_role_is_rejected(federation: Federation, role: object) -> None:
     with pytest.raises(
         ConfigurationError, match=r"assume_role must be a role's ARN \(arn:aws:iam::123456789012:role/NAME\)"
     ):
@@ -155,7 +155,7 @@ def test_keys_are_read_as_one_set_while_they_change() -> None:
 
 
 class TestMfa:
-    """A code is asked for at the terminal, by who waits for it."""
+    """The caller that waits for the keys prompts for a code at the terminal."""
 
     @pytest.fixture(autouse=True)
     def _asked(self, user: AwsKeys, shared: Write, config: Write, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -178,7 +178,7 @@ class TestMfa:
         [{"profile": "team"}, {"profile": "base", "assume_role": {"RoleArn": ROLE, "SerialNumber": MFA}}],
         ids=["profile", "argument"],
     )
-    def test_it_is_asked_for_in_the_foreground_alone(self, arguments: dict[str, Any]) -> None:
+    def test_it_is_requested_in_the_foreground_alone(self, arguments: dict[str, Any]) -> None:
         identity = seams.aws_identity(clock=HurriedClock(), **arguments)
         with pytest.raises(FederationError) as caught:
             identity.signer(None, seams.ExchangeContext(background=True, deadline=math.inf))
@@ -234,7 +234,7 @@ class TestMfa:
             context = seams.ExchangeContext(background=False, deadline=math.inf, may_prompt=True)
             assert pool.submit(identity.signer, None, context).result(60).keys.access_key
 
-    def test_code_is_asked_for_once_even_if_sts_fails(self, moto: Moto, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_code_is_requested_once_even_if_sts_fails(self, moto: Moto, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:1")
         clock = HurriedClock()
         identity = seams.aws_identity("team", clock=clock)
@@ -254,7 +254,7 @@ class TestMfa:
         request = google.auth.transport.requests.Request()
         credentials.refresh(request)
         assert len(self.asked) == 1
-        clock.ahead = 59 * 60
+        clock.skipped = 59 * 60
         headers: dict[str, str] = {}
         credentials.before_request(request, "GET", "https://storage.googleapis.com/", headers)
         finish()
@@ -264,18 +264,18 @@ class TestMfa:
 
 
 class _Running(seams.SystemClock):
-    """Elapsed time that can be let run ahead."""
+    """Elapsed time that can be advanced."""
 
-    ahead = 0.0
+    skipped = 0.0
 
     def monotonic(self) -> float:
-        return super().monotonic() + self.ahead
+        return super().monotonic() + self.skipped
 
 
 def test_clients_made_here_time_out_after_ten_seconds(
     federation: Federation, user: AwsKeys, config: Write, shared: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Those of the profile's own chain, and those that assume a role for us with somebody else's session."""
+    """Those of the profile's own chain, and those that assume a role for us with the session of the caller."""
     made: list[Any] = []
     create = botocore.session.Session.create_client
 
@@ -348,7 +348,7 @@ def test_hint_names_the_role_where_the_configuration_does(
         ("", "s", "access key id"),
     ],
 )
-def test_half_a_set_of_keys_in_a_session_is_said_before_anything_is_sent(
+def test_half_a_set_of_keys_in_a_session_is_an_error_before_anything_is_sent(
     federation: Federation, key: Any, secret: Any, missing: str
 ) -> None:
     session = botocore.session.Session()
@@ -374,7 +374,7 @@ def test_session_whose_profile_was_not_there_works_once_it_is(
     assert federation.last_seen().arn == arn("team")
 
 
-def test_session_with_keys_of_its_own_is_never_another_identity(
+def test_session_with_explicit_keys_is_never_another_identity(
     federation: Federation, issue: Issue, shared: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A file that is broken for a while has nothing to do with them."""
@@ -408,8 +408,8 @@ def test_pickle_of_a_session_whose_profile_is_not_there_says_so(federation: Fede
         pickle.dumps(credentials)
 
 
-def test_keys_are_dropped_by_nobody_while_another_reads_them(federation: Federation, issue: Issue) -> None:
-    """A refusal of AWS's on one thread has them resolved again; on another they are being resolved just then."""
+def test_keys_are_not_dropped_while_another_thread_reads_them(federation: Federation, issue: Issue) -> None:
+    """A rejection by AWS on one thread has them resolved again; on another they are being resolved just then."""
     reading, dropped = threading.Event(), threading.Event()
     keys = issue("app")
 

@@ -63,7 +63,7 @@ def _container(issue: Issue, monkeypatch: pytest.MonkeyPatch) -> Iterator[Contai
 @pytest.mark.parametrize("path", ["api/token", "security-credentials/", "security-credentials/app"])
 @pytest.mark.parametrize("fault", [name for name in _TEMPORARY if name != "slow"])
 @pytest.mark.parametrize("given", [False, True], ids=["own", "given"])
-def test_instance_metadata_that_fails_is_asked_until_it_answers(
+def test_instance_metadata_that_fails_is_retried_until_it_answers(
     federation: Federation, imds: InstanceMetadata, clock: HurriedClock, path: str, fault: str, given: bool
 ) -> None:
     imds.fail(path, _TEMPORARY[fault])
@@ -117,7 +117,7 @@ def test_token_of_instance_metadata_that_has_expired_is_replaced(
     assert len(clock.pauses) == 1
 
 
-def test_region_is_asked_for_until_it_is_known_and_the_keys_are_kept(
+def test_region_is_requested_until_it_is_known_and_the_keys_are_kept(
     federation: Federation, imds: InstanceMetadata, clock: HurriedClock
 ) -> None:
     """Without it, the request would be signed for another partition."""
@@ -208,7 +208,7 @@ def test_version_2_behind_a_hop_limit_is_no_source(
     assert len(clock.pauses) == 1
 
 
-def test_metadata_that_was_removed_from_a_sessions_chain_is_not_asked(
+def test_metadata_that_was_removed_from_a_sessions_chain_is_not_called(
     federation: Federation, imds: InstanceMetadata
 ) -> None:
     session = botocore.session.Session()
@@ -238,7 +238,7 @@ def test_container_agent_that_starts_late_is_waited_for(
     "fault",
     [*(name for name in _TEMPORARY if name != "slow"), "half a JSON"],
 )
-def test_container_agent_that_fails_is_asked_until_it_answers(
+def test_container_agent_that_fails_is_retried_until_it_answers(
     federation: Federation, container: ContainerCredentials, clock: HurriedClock, fault: str
 ) -> None:
     container.fail("", _TEMPORARY.get(fault, Fault(200, times=None, body='{"AccessKeyId": "AKIA')))
@@ -283,7 +283,7 @@ def _error(code: str, status: int) -> Response:
         2,
     ),
 )
-def test_sts_that_fails_temporarily_is_asked_until_the_deadline_and_no_longer(
+def test_sts_that_fails_temporarily_is_retried_until_the_deadline_and_no_longer(
     federation: Federation, issue: Issue, clock: HurriedClock, monkeypatch: pytest.MonkeyPatch, code: str, status: int
 ) -> None:
     """Whatever the user's own setting for clients is."""
@@ -369,9 +369,9 @@ import os, resource, sys, botocore.utils, pytest, seams
 botocore.utils.ContainerMetadataFetcher.SLEEP_TIME = 0
 import google_auth_botocore as g
 class Hurried(seams.SystemClock):
-    ahead = 0.0
-    def monotonic(self): return super().monotonic() + self.ahead
-    def sleep(self, seconds): self.ahead += seconds
+    skipped = 0.0
+    def monotonic(self): return super().monotonic() + self.skipped
+    def sleep(self, seconds): self.skipped += seconds
 seams.use_clock(pytest.MonkeyPatch(), Hurried())
 c = g.Credentials('projects/1/locations/global/workloadIdentityPools/p/providers/q', token_url='http://127.0.0.1:1/',
                   assume_role=sys.argv[1] or None)

@@ -46,7 +46,7 @@ class FakeClock:
 
 
 class HurriedClock(seams.SystemClock):
-    """The machine's clock, which a pause puts ahead instead of waiting."""
+    """The machine's clock, which a pause advances instead of waiting."""
 
     def __init__(self) -> None:
         self.pauses: list[float] = []
@@ -65,7 +65,7 @@ class HurriedClock(seams.SystemClock):
 
 
 def until(happened: Callable[[], bool]) -> None:
-    """Lets other threads go on until something has happened that tells nobody."""
+    """Let other threads go on until something has happened that no event reports."""
     last = time.monotonic() + 20
     while not happened():
         assert time.monotonic() < last

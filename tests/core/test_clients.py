@@ -31,7 +31,7 @@ class Api:
     def __init__(self) -> None:
         self.bearers: list[str | None] = []
         self.projects: list[str | None] = []
-        self.refused: set[str] = set()
+        self.rejected: set[str] = set()
         api = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -43,7 +43,7 @@ class Api:
                 api.bearers.append(bearer)
                 api.projects.append(self.headers.get("x-goog-user-project"))
                 body = json.dumps({"kind": "storage#bucket", "name": "b", "projects": []}).encode()
-                self.send_response(401 if bearer in api.refused else 200)
+                self.send_response(401 if bearer in api.rejected else 200)
                 self.send_header("content-type", "application/json")
                 self.send_header("content-length", str(len(body)))
                 self.end_headers()
@@ -107,7 +107,7 @@ def test_bigquery(credentials: Credentials, api: Api) -> None:
 
 
 def test_storage_gets_a_new_token_after_a_401(credentials: Credentials, api: Api, request_: FakeGoogle) -> None:
-    api.refused = {"Bearer access-2"}
+    api.rejected = {"Bearer access-2"}
     client = storage.Client(credentials=credentials, client_options={"api_endpoint": api.url})
     client.get_bucket("b")
     client.close()
@@ -167,7 +167,7 @@ def _grpc_server() -> Iterator[tuple[str, _Secrets]]:
 
 
 def test_grpc(credentials: Credentials, request_: FakeGoogle, grpc_server: tuple[str, _Secrets]) -> None:
-    """Twenty calls at once, each on a thread of its own, cost one exchange."""
+    """Twenty calls at once, each on a separate thread, cost one exchange."""
     target, service = grpc_server
     plugin = AuthMetadataPlugin(credentials, request_)
     both = grpc.composite_channel_credentials(grpc.local_channel_credentials(), grpc.metadata_call_credentials(plugin))
@@ -180,7 +180,7 @@ def test_grpc(credentials: Credentials, request_: FakeGoogle, grpc_server: tuple
     assert len(request_.calls) == 2
 
 
-def test_gapic_client_takes_the_object(credentials: Credentials) -> None:
+def test_gapic_client_accepts_the_object(credentials: Credentials) -> None:
     for transport in ("grpc", "rest"):
         client = secretmanager.SecretManagerServiceClient(credentials=credentials, transport=transport)
         assert client.universe_domain == "googleapis.com"

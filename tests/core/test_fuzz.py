@@ -337,7 +337,7 @@ _REPLIES = {way.kind: replies(way.kind) for way in WAYS.values()}
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
 @pytest.mark.usefixtures("clock")
 @given(data=st.data())
-def test_any_replies_bring_what_was_asked_for_or_an_error_without_secrets(way: Way, data: st.DataObject) -> None:
+def test_any_replies_give_a_result_or_an_error_without_secrets(way: Way, data: st.DataObject) -> None:
     """And afterwards the object works as if nothing had been."""
     script = data.draw(_REPLIES[way.kind])
     google, asked = Google(way.kind, script), way.make()

@@ -70,7 +70,7 @@ class Wire:
 
 @pytest.fixture(name="wire", autouse=True)
 def _wire(_keys: None, monkeypatch: pytest.MonkeyPatch) -> Wire:
-    """No keys in the environment, and nobody to wait for."""
+    """No keys in the environment, and no source to wait for."""
     wire = Wire()
     monkeypatch.setattr(botocore.httpsession.URLLib3Session, "send", lambda _, request: wire.send(request))
     monkeypatch.setattr(botocore.utils.ContainerMetadataFetcher, "SLEEP_TIME", 0)

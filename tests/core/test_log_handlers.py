@@ -166,7 +166,7 @@ def test_records_of_the_exchange_reach_their_handlers(
         assert google.count("/token") == 1
 
 
-def test_a_handler_that_fails_harms_nobody(
+def test_a_handler_that_fails_affects_no_caller(
     make: Make, request_: FakeGoogle, capsys: pytest.CaptureFixture[str]
 ) -> None:
     class Broken(logging.Handler):

@@ -181,5 +181,5 @@ def test_random_key(encode: Callable[[bytes], str]) -> None:
         "projects/1/locations/global/workloadIdentityPools/p/providers/q?x='",
     ],
 )
-def test_what_is_no_secret(text: str) -> None:
+def test_text_that_is_not_a_secret(text: str) -> None:
     assert kind(text) is None

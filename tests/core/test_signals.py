@@ -103,7 +103,7 @@ def test_signals_at_random_moments(make: Make, hits: int, monkeypatch: pytest.Mo
             headers: dict[str, str] = {}
             credentials.before_request(request, "GET", "https://x", headers)
             assert headers["authorization"].startswith("Bearer access-")
-            assert time.monotonic() - start < 15, "the next call waited for something that nobody holds"
+            assert time.monotonic() - start < 15, "the next call waited for something that no thread holds"
 
 
 def test_an_exception_that_another_thread_raises_arrives_at_once(make: Make, request_: FakeGoogle) -> None:

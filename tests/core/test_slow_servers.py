@@ -170,7 +170,7 @@ def test_a_reply_of_more_than_a_mebibyte_is_an_error_and_costs_no_memory(
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "x-gzip", "GZIP"])
-def test_a_reply_that_is_compressed_unasked_is_read(make: Make, encoding: str) -> None:
+def test_a_reply_that_is_compressed_without_a_request_is_read(make: Make, encoding: str) -> None:
     with SlowServer(whole(reply(gzip.compress(GOOD), f"Content-Encoding: {encoding}"))) as server:
         credentials = make(token_url=server.url)
         credentials.refresh(None)

@@ -109,7 +109,7 @@ def test_what_is_secret_is_named_and_shown_nowhere() -> None:
 
 
 @given(st.text(max_size=80) | st.builds(lambda signer: sign(signer, PROVIDER, 0.0).value, signers))
-def test_any_subject_token_reaches_googles_form_as_it_is(subject_token: str) -> None:
+def test_any_subject_token_reaches_google_unchanged(subject_token: str) -> None:
     request = FakeGoogle()
     request.script.append(federated())
     assert form_of(subject_token, request, FakeClock())["subject_token"] == subject_token

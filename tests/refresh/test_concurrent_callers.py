@@ -68,7 +68,7 @@ class Gate:
         until(lambda: self.thread not in workers())
 
 
-class WaitsInVain:
+class HangingWaits:
     """Stands in for the module `threading`: real workers, which hang, and callers that wait by the fake clock.
 
     Args:
@@ -399,7 +399,7 @@ class TestExpired:
         assert ask(credentials, request_) == header
         first.reached()
         clock.advance(joined_after)
-        seams.take_over_waits(monkeypatch, WaitsInVain(clock, first))
+        seams.take_over_waits(monkeypatch, HangingWaits(clock, first))
         start = clock.monotonic()
         with pytest.raises(TransientFederationError, match=r"There is no token after 31 s: ") as caught:
             credentials.refresh(request_)
@@ -415,7 +415,7 @@ class TestExpired:
         self, make: Make, request_: FakeGoogle, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         credentials, gate, start = make(), Gate(request_), clock.monotonic()
-        seams.take_over_waits(monkeypatch, WaitsInVain(clock, gate))
+        seams.take_over_waits(monkeypatch, HangingWaits(clock, gate))
         with pytest.raises(TransientFederationError) as caught:
             credentials.refresh(request_)
         assert clock.monotonic() - start == pytest.approx(31)

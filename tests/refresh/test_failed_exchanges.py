@@ -17,7 +17,7 @@ from core.conftest import Make
 from core.stand_in import ACCOUNT, Answer, FakeClock, FakeGoogle, Sent, federated, until
 
 from google_auth_botocore import Credentials, TransientFederationError
-from refresh.test_concurrent_callers import PATIENCE, Gate, WaitsInVain, advisory, waits_for
+from refresh.test_concurrent_callers import PATIENCE, Gate, HangingWaits, advisory, waits_for
 from refresh.threads import Passing, Threads, ask, finish, loggers
 
 
@@ -210,7 +210,7 @@ class TestFailures:
             started.append(job)
 
         seams.take_over_start(monkeypatch, first_alone)
-        seams.take_over_waits(monkeypatch, WaitsInVain(clock, gate))
+        seams.take_over_waits(monkeypatch, HangingWaits(clock, gate))
         with pytest.raises(TransientFederationError) as caught:
             credentials.refresh(request_)
         gate.open()
@@ -276,7 +276,7 @@ class TestPrompt:
         assert tracebacks[1] is tracebacks[0] is not None
 
     @pytest.mark.parametrize("kind", [KeyboardInterrupt, SignalError])
-    def test_an_interrupt_is_for_the_caller_that_the_user_was_asked_by(
+    def test_an_interrupt_reaches_the_caller_that_prompted_the_user(
         self,
         make: Make,
         request_: FakeGoogle,

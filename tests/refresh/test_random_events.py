@@ -1,4 +1,4 @@
-"""Days of requests in any order with all that can go wrong: outages, refusals, clocks that are set, threads that hang, forks."""
+"""Random events in any order, over days: outages, rejections, clocks that are set, threads that hang, forks."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ class Google(FakeGoogle):
     """Both services, with a clock that is right, tokens that end and can be revoked, and AWS's look at the date.
 
     Attributes:
-        trouble: what each service answers with instead of its own, by name.
+        trouble: what each service answers with instead of its usual reply, by name.
         hiccups: how many requests fail before the next one that does not.
-        minted: how many tokens each service has given.
+        issued: how many tokens each service has issued.
         ends: by token, when it ends by the clock of the server.
     """
 
@@ -46,7 +46,7 @@ class Google(FakeGoogle):
         self.begin = clock.monotonic()
         self.trouble: dict[str, Callable[[], Answer]] = {}
         self.hiccups = 0
-        self.minted: Counter[str] = Counter()
+        self.issued: Counter[str] = Counter()
         self.ends: dict[str, float] = {}
 
     @property
@@ -71,7 +71,7 @@ class Google(FakeGoogle):
                 return Answer({"error": "invalid_grant", "error_description": reason}, 400, date)
         elif self.ends.get(sent.headers["authorization"].removeprefix("Bearer "), 0.0) <= self.now:
             return Answer({"error": {"code": 401, "message": "x", "status": "UNAUTHENTICATED"}}, 401, date)
-        self.minted[service] += 1
+        self.issued[service] += 1
         value = f"{service}-{len(self.calls)}"
         self.ends[value] = self.now + HOUR
         if service == "sts":
@@ -88,7 +88,7 @@ def reset() -> Answer:
     raise ConnectionResetError
 
 
-def refused() -> Answer:
+def rejected() -> Answer:
     return Answer({"error": {"code": 403, "message": "no", "status": "PERMISSION_DENIED"}}, 403)
 
 
@@ -109,7 +109,7 @@ class Machine(RuleBasedStateMachine):
         self.credentials: list[Credentials] = []
         # What may cost a token more than time does.
         self.explicit = self.clock_set = self.revoked = self.late = 0
-        self.refused_at = -HOUR
+        self.rejected_at = -HOUR
         self.hung = False
         # When each token came, by both clocks of this machine.
         self.came: dict[str, tuple[float, float]] = {}
@@ -143,7 +143,7 @@ class Machine(RuleBasedStateMachine):
             seconds = max(0.0, opens - self.clock.monotonic())
         self.clock.advance(seconds)
 
-    @rule(service=st.sampled_from(["sts", "iam"]), trouble=st.sampled_from([down, reset, refused]))
+    @rule(service=st.sampled_from(["sts", "iam"]), trouble=st.sampled_from([down, reset, rejected]))
     def a_service_fails(self, service: str, trouble: Callable[[], Answer]) -> None:
         self.google.trouble = {service: trouble}
 
@@ -167,7 +167,7 @@ class Machine(RuleBasedStateMachine):
         else:  # and goes on in the child
             self.threads.standing.clear()
             seams.become_the_child_of_a_fork()
-            self.refused_at = -HOUR
+            self.rejected_at = -HOUR
 
     @precondition(lambda self: self.threads.standing)
     @rule()
@@ -192,15 +192,15 @@ class Machine(RuleBasedStateMachine):
         try:
             value = ask(credentials, self.google).removeprefix("Bearer ")
         except FederationError as error:
-            assert not alive, "a request failed while a token lived"
+            assert not alive, "a request failed while a token was valid"
             self.why(error)
             return
         finally:
             self.note()
-        assert self.google.ends[value] > self.google.now, "a dead token was used"
+        assert self.google.ends[value] > self.google.now, "an expired token was used"
         if alive:
             assert value == before
-            assert len(self.google.calls) == calls, "a request waited while a token lived"
+            assert len(self.google.calls) == calls, "a request waited while a token was valid"
 
     @rule(which=st.integers(0, 1))
     def a_refresh_is_asked_for(self, which: int) -> None:
@@ -218,7 +218,7 @@ class Machine(RuleBasedStateMachine):
             self.note()
 
     def why(self, error: FederationError) -> None:
-        """An error comes of what is wrong now, or of a refusal of the last ten seconds."""
+        """Check that an error comes from what is wrong now, or from a rejection of the last ten seconds."""
         if self.hung and "it has not begun" in str(error):
             return  # who comes at the moment at which a thread begins to hang waits for that one to the end
         trouble = self.google.trouble.values()
@@ -226,9 +226,9 @@ class Machine(RuleBasedStateMachine):
             assert set(trouble) & {down, reset}
         else:
             assert error.status_code == 403
-            assert refused in trouble or self.clock.monotonic() < self.refused_at + 10
-            if refused in trouble:
-                self.refused_at = self.clock.monotonic()
+            assert rejected in trouble or self.clock.monotonic() < self.rejected_at + 10
+            if rejected in trouble:
+                self.rejected_at = self.clock.monotonic()
 
     @invariant()
     def copies_share_their_token(self) -> None:
@@ -237,8 +237,8 @@ class Machine(RuleBasedStateMachine):
     @invariant()
     def no_more_is_exchanged_than_time_and_events_ask_for(self) -> None:
         elapsed, extra = self.clock.monotonic() - self.google.begin, 1 + self.clock_set
-        assert self.google.minted["iam"] <= 2 * (extra + elapsed // 2700) + self.explicit + self.late
-        assert self.google.minted["sts"] <= extra + elapsed // 2700 + self.revoked
+        assert self.google.issued["iam"] <= 2 * (extra + elapsed // 2700) + self.explicit + self.late
+        assert self.google.issued["sts"] <= extra + elapsed // 2700 + self.revoked
 
 
 def run(examples: int) -> None:

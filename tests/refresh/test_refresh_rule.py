@@ -259,7 +259,7 @@ class TestAdvisory:
         clock.advance(60)
         assert ask(credentials, request_).startswith("Bearer federated-")
 
-    def test_httplib2_is_refreshed_in_the_background_on_connections_of_its_own(
+    def test_httplib2_is_refreshed_in_the_background_on_separate_connections(
         self,
         make: Make,
         request_: FakeGoogle,
@@ -609,13 +609,13 @@ class Machine(RuleBasedStateMachine):
         except FederationError as raised:
             error = raised
         if error is not None:
-            assert not alive, "a request failed while a token lived"
+            assert not alive, "a request failed while a token was valid"
             assert not self.up
             assert error.retryable
             return
         assert alive or self.up
         if alive:
-            assert len(self.request.calls) == calls, "a request waited while a token lived"
+            assert len(self.request.calls) == calls, "a request waited while a token was valid"
         assert self.clock.now < expiry_of(credentials)
 
     @rule(data=st.data())

@@ -84,7 +84,7 @@ def _chain(workload: Workload) -> list[str]:
 
 @pytest.fixture(name="clock")
 def _clock(google: Emulator, monkeypatch: pytest.MonkeyPatch) -> FakeClock:
-    """Nobody waits: the clock of both sides, which stands still but for the sleeps. It starts now, as others sign with the real time."""
+    """No test waits: the clock of both sides, which stands still but for the sleeps. It starts now, as others sign with the real time."""
     clock = FakeClock(now=time.time())
     seams.use_clock(monkeypatch, clock)
     google.clock = clock.time

@@ -54,14 +54,14 @@ class TestSubject:
         assert (info.principal, info.scopes) == (ANN, (CLOUD_PLATFORM,))
         assert calls(google) == ["/token", "signJwt", "/token"]
 
-    def test_who_acts_for_nobody_is_the_service_account_again(
+    def test_without_a_subject_it_is_the_service_account_again(
         self, google: Emulator, workload: Workload, credentials: Credentials
     ) -> None:
         acting = credentials.with_subject(ANN)
         assert behind(google, acting.with_subject(None)).principal == workload.account.email
         assert behind(google, acting).principal == ANN
 
-    def test_each_user_has_a_token_of_their_own_and_all_share_the_federated_one(
+    def test_each_user_has_a_separate_token_and_all_share_the_federated_one(
         self, google: Emulator, workload: Workload, credentials: Credentials
     ) -> None:
         users = [credentials, credentials.with_subject(ANN), credentials.with_subject(BOB)]
@@ -82,7 +82,7 @@ class TestSubject:
 
     @pytest.mark.parametrize("name", COPIES)
     def test_every_copy_acts_for_the_same_user(self, google: Emulator, make: Make, name: str) -> None:
-        """A copy that forgot its user would go on as the service account, and nobody would notice."""
+        """A copy that forgot its user would go on as the service account, and no test would notice."""
         original = make(subject=ANN)
         made = self.COPIES[name](original)
 
@@ -102,14 +102,14 @@ class TestSubject:
         token = make(subject=ANN, lifetime=600).get_token()
         assert token.expiry.timestamp() == pytest.approx(time.time() + 600, abs=20)
 
-    def test_what_aws_said_of_a_clock_that_is_hours_off_counts_for_the_assertion_too(
+    def test_clock_offset_measured_for_aws_applies_to_the_assertion_too(
         self, google: Emulator, make: Make, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Google takes one of the last hour alone."""
         seams.use_clock(monkeypatch, FakeClock(now=time.time() + 3 * 3600))
         assert behind(google, make(subject=ANN)).principal == ANN
 
-    def test_googles_own_word_counts_where_aws_took_the_date(
+    def test_date_of_google_counts_if_aws_accepted_the_date(
         self, google: Emulator, make: Make, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Ten minutes: AWS takes a signature of fifteen, and Google no assertion of the future."""
@@ -119,7 +119,7 @@ class TestSubject:
         made.refresh(None)
         assert calls(google) == ["/token", *["signJwt", "/token"] * 3]
 
-    def test_one_failure_of_each_server_goes_unnoticed(
+    def test_one_failure_of_each_server_has_no_effect(
         self, google: Emulator, make: Make, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         seams.use_clock(monkeypatch, FakeClock(now=time.time()))
@@ -148,7 +148,7 @@ class TestSubject:
         ],
         ids=["blank", "too long", "nobody to act", "another universe"],
     )
-    def test_what_can_not_work_is_refused_before_anybody_is_asked(
+    def test_what_cannot_work_is_rejected_before_any_network_call(
         self, google: Emulator, make: Make, arguments: dict[str, Any], change: Change, words: str
     ) -> None:
         credentials = make(**arguments)
@@ -309,7 +309,7 @@ class TestLifetime:
         return listed
 
     @pytest.mark.parametrize("lifetime", [60, 3600, 3601, 43200])
-    def test_where_the_policy_allows_it_a_token_lives_up_to_twelve_hours(
+    def test_a_token_is_valid_for_up_to_twelve_hours_if_the_policy_allows_it(
         self, make: Make, listed: str, lifetime: int
     ) -> None:
         token = make(service_account_email=listed, lifetime=lifetime).get_token()
@@ -327,7 +327,7 @@ class TestLifetime:
             "policy constraints/iam.allowServiceAccountCredentialLifetimeExtension, which allows up to 43200 s."
         )
 
-    def test_the_federated_token_behind_a_long_one_is_none_of_its_concern(
+    def test_an_expired_federated_token_does_not_affect_a_longer_access_token(
         self, google: Emulator, make: Make, listed: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Hours after that has ended, requests have a token and Google is asked nothing."""
@@ -343,7 +343,7 @@ class TestLifetime:
         assert calls(google) == ["/token", "generateAccessToken"]
 
     @pytest.mark.parametrize("lifetime", [0, -1, 43201, 3600.0, None])
-    def test_one_that_can_not_be_is_refused_at_once(self, google: Emulator, make: Make, lifetime: Any) -> None:
+    def test_an_invalid_one_is_rejected_at_once(self, google: Emulator, make: Make, lifetime: Any) -> None:
         with pytest.raises(ConfigurationError, match="whole number of seconds from 1 to 43200"):
             make(lifetime=lifetime)
         assert google.calls == []

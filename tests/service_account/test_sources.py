@@ -93,7 +93,7 @@ class TestDownscoped:
         assert credentials.token != source.token
         assert (credentials.expiry, credentials.valid) == (source.expiry, True)
 
-    def test_it_is_had_from_google_for_the_token_and_the_boundary(
+    def test_it_is_obtained_from_google_for_the_token_and_the_boundary(
         self, google: Emulator, google_hosts: list[str], impersonating: Credentials, request_: google_requests.Request
     ) -> None:
         downscoped.Credentials(impersonating, BOUNDARY).refresh(request_)
@@ -103,7 +103,7 @@ class TestDownscoped:
         assert form["subject_token"] == impersonating.token
         assert json.loads(unquote(form["options"])) == BOUNDARY.to_json()
 
-    def test_each_refresh_brings_a_new_one_and_the_federated_token_is_kept(
+    def test_each_refresh_fetches_a_new_token_and_keeps_the_federated_one(
         self, google: Emulator, impersonating: Credentials, request_: google_requests.Request
     ) -> None:
         credentials = downscoped.Credentials(impersonating, BOUNDARY)
@@ -131,7 +131,7 @@ class TestDownscoped:
         assert behind(google, sent).principal == own
 
     @pytest.mark.parametrize(("status", "kind"), [(400, FederationError), (503, TransientFederationError)])
-    def test_what_is_wrong_with_the_source_is_said_as_ever(
+    def test_a_fault_of_the_source_is_reported_as_without_a_target(
         self,
         google: Emulator,
         make: Make,
@@ -188,7 +188,7 @@ class TestImpersonated:
         own = source.service_account_email
         google.grant(TARGET, CREATOR, f"serviceAccount:{own}" if own else workload.provider.principal_set())
 
-    def test_its_token_is_the_target_s_and_the_source_asks_for_it(
+    def test_its_token_is_for_the_target_and_the_source_requests_it(
         self, google: Emulator, source: Credentials, own: str, request_: google_requests.Request
     ) -> None:
         credentials = impersonated_credentials.Credentials(source, TARGET, [DRIVE], lifetime=600)
@@ -273,7 +273,7 @@ class TestImpersonated:
 
         assert google.check_signature(TARGET, b"message", signer.sign(b"message"))
 
-    def test_a_session_of_its_own_renews_the_source_on_the_way(self, google: Emulator, source: Credentials) -> None:
+    def test_a_session_refreshes_the_source_as_well(self, google: Emulator, source: Credentials) -> None:
         """A 401 makes google-auth ask for a new token of the target, with the source's token in hand."""
         credentials = impersonated_credentials.Credentials(source, TARGET, [DRIVE])
         google.fail("/oauth2/v1/certs", Fault(401))
@@ -285,7 +285,7 @@ class TestImpersonated:
         assert len(set(bearers)) == 2
         assert {behind(google, each).principal for each in bearers} == {TARGET}
 
-    def test_what_is_wrong_with_the_source_is_said_as_ever(
+    def test_a_fault_of_the_source_is_reported_as_without_a_target(
         self, google: Emulator, source: Credentials, request_: google_requests.Request, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
@@ -294,7 +294,7 @@ class TestImpersonated:
             credentials.refresh(request_)
         assert (caught.value.step, caught.value.aws_reason) == ("exchange", "SignatureDoesNotMatch")
 
-    def test_what_is_wrong_with_the_target_is_google_auth_s_to_say(
+    def test_a_fault_of_the_target_is_reported_by_google_auth(
         self, source: Credentials, request_: google_requests.Request
     ) -> None:
         credentials = impersonated_credentials.Credentials(source, "gone@my-project.iam.gserviceaccount.com", [DRIVE])
