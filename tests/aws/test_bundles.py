@@ -57,7 +57,7 @@ def _folder(name: str) -> Path:
 
 
 def _files(name: str) -> list[tuple[Path, Path]]:
-    """The files of a package and their places on the path; of botocore's data only what a source could want."""
+    """The files of a package and their places on the path; of botocore's data only what a source may need."""
     root = _folder(name)
     base = root.parents[name.count(".")]
     found = []

@@ -24,7 +24,7 @@ from google_auth_botocore.exceptions import TransientFederationError
 _KEYS = {"AWS_ACCESS_KEY_ID": "AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret"}
 _AND_REGION = {**_KEYS, "AWS_REGION": "eu-west-1"}
 
-NOBODY = (
+NO_SOURCE = (
     "botocore found no AWS credentials in any of its sources. Give the workload a role (instance profile, task role, "
     "IRSA or Pod Identity), or set AWS_PROFILE or AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN. "
     "Instance metadata needs a hop limit of 2 in a container and, where there is a proxy, NO_PROXY=169.254.169.254. "
@@ -84,10 +84,10 @@ class Cause:
 
 
 CAUSES = {
-    "no source at all": Cause(NOBODY),
+    "no source at all": Cause(NO_SOURCE),
     "an access key without a secret": Cause(_NO_SECRET, {"AWS_ACCESS_KEY_ID": "AKIAEXAMPLE"}),
     "an access key with an empty secret": Cause(_NO_SECRET, {**_KEYS, "AWS_SECRET_ACCESS_KEY": ""}),
-    "a secret with an empty access key": Cause(NOBODY, {**_KEYS, "AWS_ACCESS_KEY_ID": ""}),
+    "a secret with an empty access key": Cause(NO_SOURCE, {**_KEYS, "AWS_ACCESS_KEY_ID": ""}),
     "half a set in a file": Cause(
         _NO_SECRET.replace("env", "shared-credentials-file").replace(
             "AWS_SECRET_ACCESS_KEY. ", "aws_secret_access_key. "
@@ -269,7 +269,7 @@ def test_instance_metadata_that_denies_access_is_no_source(
         set_all(monkeypatch, imds.environment())
         imds.fail(path, fault)
         credentials = federation.credentials()
-        assert str(failure(credentials)) == NOBODY
+        assert str(failure(credentials)) == NO_SOURCE
         assert len(clock.pauses) <= 1
         imds.clear_faults()
         credentials.refresh(None)

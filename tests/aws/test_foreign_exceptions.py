@@ -1,4 +1,4 @@
-"""What a signal handler, a debugger or the user's own provider raises on the way to AWS keys reaches the caller unchanged."""
+"""What a signal handler, a debugger or the user's own provider raises while AWS keys are resolved reaches the caller unchanged."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class SoftTimeLimitExceeded(Exception):
 
 
 class OwnTimeout(TimeoutError):
-    """A built-in type's subclass, which urllib3 and botocore take for a network's."""
+    """A built-in type's subclass, which urllib3 and botocore treat as a network timeout."""
 
 
 def _context() -> seams.ExchangeContext:
@@ -125,7 +125,7 @@ def _works(identity: seams.AwsIdentity, issue: Issue, monkeypatch: pytest.Monkey
 
 
 class _Given:
-    """Sessions whose chain begins with a provider of the user's own."""
+    """Sessions whose chain begins with the user's own provider."""
 
     @staticmethod
     def session(load: Callable[[], Any]) -> Any:

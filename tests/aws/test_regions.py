@@ -1,4 +1,4 @@
-"""Where the region comes from, and the endpoint that Google is to ask."""
+"""Where the region comes from, and the endpoint that Google calls."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_host_by_partition(
     signed: str,
     partition: str,
 ) -> None:
-    """Keys are taken in their own partition alone, as AWS has it."""
+    """Keys are valid in their own partition alone, as at AWS."""
     set_all(monkeypatch, {**environment(issue("app", partition)), "AWS_REGION": region})
     assert endpoint(federation.seen()) == (host, signed)
 
@@ -246,7 +246,7 @@ class TestOfAnAssumedRole:
         assert self.hosts == ["sts.cn-northwest-1.amazonaws.com.cn"]
 
     def test_without_a_region(self, federation: Federation) -> None:
-        """Somewhere it has to be assumed; Google asks the global endpoint."""
+        """The role has to be assumed in some region; Google calls the global endpoint."""
         role = self.ROLE.replace("aws-cn", "aws")
         assert endpoint(federation.seen(assume_role=role)) == GLOBAL
         assert self.hosts == ["sts.us-east-1.amazonaws.com"]
@@ -255,7 +255,7 @@ class TestOfAnAssumedRole:
 def test_no_region_where_a_container_has_none(
     federation: Federation, issue: Issue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Metadata of the node says nothing about the task, and is not asked."""
+    """Metadata of the node says nothing about the task, and is not called."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
         monkeypatch.delenv(name)
     with InstanceMetadata(lambda: issue("node")) as imds, ContainerCredentials(lambda: issue("task")) as container:

@@ -100,7 +100,7 @@ def test_each_code_has_the_keys_resolved_once_more_and_no_more(
 
 @pytest.mark.parametrize("code", ["AccessDenied", "SignatureDoesNotMatch"])
 def test_other_rejections_are_not_repeated(federation: Federation, issue: Issue, tmp_path: Path, code: str) -> None:
-    """Nor is a date that AWS rejects taken for wrong keys, although it has the same code."""
+    """A date that AWS rejects does not count as wrong keys either, although it has the same code."""
     _file(tmp_path, ini("default", issue("app")))
     text = "Signature expired: 20260101T000000Z is now earlier than 20260101T001000Z"
     body = {
@@ -249,7 +249,7 @@ def test_keys_that_a_role_is_assumed_with_are_read_again(
     session: Callable[[], Any],
     code: str,
 ) -> None:
-    """AWS STS rejects them itself then, and is asked once more, without a pause."""
+    """AWS STS rejects them itself then, and is called once more, without a pause."""
     old, new = issue("old"), issue("new")
     _file(tmp_path, ini("default", old))
     with _Sts(issue, code) as sts:

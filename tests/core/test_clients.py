@@ -1,4 +1,4 @@
-"""Google's own client libraries take the object as `credentials=` and send the right bearer token."""
+"""Google's own client libraries accept the object as `credentials=` and send the right bearer token."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from google_auth_botocore import Credentials
 
 
 class Api:
-    """A Google API that answers everything with the same document and notes who asked."""
+    """A Google API that answers everything with the same document and records the bearer tokens."""
 
     def __init__(self) -> None:
         self.bearers: list[str | None] = []

@@ -90,7 +90,7 @@ class TestScopes:
 
 class TestProjectUniverseAndInfo:
     def test_project_id_is_absent_when_it_is_not_known(self, make: Make) -> None:
-        """`hasattr` is what pandas-gbq and langchain ask; None would be taken for the answer."""
+        """pandas-gbq and langchain use `hasattr`, and would use None as the value."""
         assert not hasattr(make(), "project_id")
         assert getattr(make(), "project_id", None) is None
         assert make(project_id="p").project_id == "p"

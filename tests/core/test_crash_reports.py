@@ -64,7 +64,7 @@ def _broken(credentials: Credentials, request: FakeGoogle) -> None:
 
 
 def _interrupted(credentials: Credentials, request: FakeGoogle, where: str, kind: type[BaseException]) -> None:
-    """With a token in hand, and as it is written into the headers."""
+    """There is a token, which is just written into the headers."""
     credentials.refresh(request)
 
     def strike(frame: FrameType, event: str, argument: Any) -> Any:

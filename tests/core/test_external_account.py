@@ -371,7 +371,7 @@ def test_lifetime_of_a_file_without_a_service_account_has_no_effect(tmp_path: Pa
     assert repr(credentials.with_scopes(["a"])) == repr(Credentials(DIRECT["audience"], scopes=["a"]))
     with_account = Credentials.from_info(info(service_account_impersonation={"token_lifetime_seconds": 1800}))
     assert "lifetime=1800" in repr(with_account)
-    # An account that is taken away in code takes the file's lifetime along.
+    # Without the account, which code removed, the file's lifetime has no effect.
     file = info(service_account_impersonation={"token_lifetime_seconds": 1800})
     assert "lifetime" not in repr(Credentials.from_info(file, service_account_email=None))
 

@@ -211,7 +211,7 @@ def right(kind: str) -> Answer:
 
 
 class Way(NamedTuple):
-    """A way on which something is asked of Google.
+    """One kind of request to Google.
 
     Attributes:
         kind: Of the request whose replies are anything.

@@ -1,4 +1,4 @@
-"""Log handlers that use the credentials: a root handler that ships each record to Google, asked in the midst of it all."""
+"""Log handlers that use the credentials: a root handler that sends each record to Google, in the middle of an exchange."""
 
 from __future__ import annotations
 
@@ -185,7 +185,7 @@ def test_a_handler_that_fails_affects_no_caller(
 def test_a_failed_exchange_is_not_repeated_for_each_of_its_records(
     make: Make, request_: FakeGoogle, status: int
 ) -> None:
-    """A handler that is told of the failure asks for a token, too; it gets the error, and starts nothing."""
+    """A handler that gets the failure requests a token, too; it gets the error and starts no exchange."""
     credentials, asked = make(ACCOUNT), list[str]()
     request_.script.extend([Answer({"error": "invalid_target"}, status)] * 1000)
 

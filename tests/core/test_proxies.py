@@ -90,7 +90,7 @@ def test_error_of_the_transport_that_has_it_in_a_text(clock: FakeClock) -> None:
 
 
 class Odd:
-    """A transport that is none of the known kinds."""
+    """A transport of an unknown kind."""
 
     @property
     def session(self) -> Any:

@@ -194,7 +194,7 @@ def test_what_a_callable_raises_reaches_the_caller_as_it_is(make: Make, request_
 def test_password_of_a_proxy_whose_url_can_not_be_read_is_in_no_error(
     make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """requests takes a part of it for the host."""
+    """requests reads a part of it as the host."""
     monkeypatch.setenv("HTTPS_PROXY", "http://user:hunter2/x@proxy.example:3128")
     with pytest.raises(FederationError) as caught:
         make().refresh(None)

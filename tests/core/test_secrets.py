@@ -307,7 +307,7 @@ ECHOES: dict[str, Callable[[str], str]] = {
 def test_a_secret_is_known_in_every_form(
     make: Make, request_: FakeGoogle, monkeypatch: pytest.MonkeyPatch, echo: str, step: str
 ) -> None:
-    """Also IAM Credentials, which never saw the AWS keys, might quote them; and a token in hand."""
+    """Also IAM Credentials, which never saw the AWS keys, might quote them; and the current token."""
     session = "Fw+/oGZ/XI=vYX+dzE/+Qk9/Pz+aaBBcc//++==ddEEff00"
     monkeypatch.setenv("AWS_SESSION_TOKEN", session)
     credentials = make(ACCOUNT if step == "impersonation" else None)

@@ -49,7 +49,7 @@ def test_independent_recomputation_finds_the_same_signature(signer: Signer, audi
 
 @given(signers, audiences, st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1)))
 def test_google_auths_own_signer_finds_the_same_signature(signer: Signer, audience: str, moment: datetime) -> None:
-    """google-auth signs the target resource where it is asked to; it does not ask."""
+    """google-auth's signer signs the target resource if it gets the header; google-auth passes none."""
     moment = moment.replace(microsecond=0)
     keys = aws.AwsSecurityCredentials(signer.keys.access_key or "", signer.keys.secret_key or "", signer.keys.token)
     with pytest.MonkeyPatch.context() as patch:
@@ -64,7 +64,7 @@ def test_google_auths_own_signer_finds_the_same_signature(signer: Signer, audien
     document = json.loads(unquote(token.value))
     ours = {each["key"].lower(): each["value"] for each in document["headers"]}
     theirs = {name.lower(): value for name, value in expected["headers"].items()}
-    # google-auth takes the service and the scope from the first labels of the host.
+    # google-auth reads the service and the scope from the first labels of the host.
     if signer.host.startswith("sts."):
         assert ours["authorization"].split("Signature=")[1] == theirs["authorization"].split("Signature=")[1]
     assert ours["x-amz-date"] == theirs["x-amz-date"]

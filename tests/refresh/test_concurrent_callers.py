@@ -401,10 +401,10 @@ class TestExpired:
         clock.advance(joined_after)
         seams.take_over_waits(monkeypatch, HangingWaits(clock, first))
         start = clock.monotonic()
-        with pytest.raises(TransientFederationError, match=r"There is no token after 31 s: ") as caught:
+        with pytest.raises(TransientFederationError, match="after 31 s") as caught:
             credentials.refresh(request_)
         assert clock.monotonic() - start == pytest.approx(31)
-        assert caught.value.hint == "The exchange goes on, and the next call gets its token."
+        assert "the next call gets its token" in str(caught.value.hint)
         second.reached()
         second.open()
         first.open()

@@ -214,9 +214,7 @@ class TestFailures:
         with pytest.raises(TransientFederationError) as caught:
             credentials.refresh(request_)
         gate.open()
-        assert str(caught.value).startswith(
-            "There is no token after 31 s: Google's Security Token Service at https://sts.googleapis.com/v1/token has not replied."
-        )
+        assert "https://sts.googleapis.com/v1/token" in str(caught.value)
         assert caught.value.step == "exchange"
 
 
@@ -239,7 +237,7 @@ class TestNoThread:
 
 
 class TestPrompt:
-    """The keys need an MFA code, for which the thread of one caller asks the user."""
+    """The keys need an MFA code, for which the thread of one caller prompts the user."""
 
     @pytest.fixture(name="prompt")
     def _prompt(self, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
@@ -284,7 +282,7 @@ class TestPrompt:
         prompt: list[Any],
         kind: type[BaseException],
     ) -> None:
-        """Another caller that waits for the exchange asks again."""
+        """Another caller that waits for the exchange prompts again."""
         credentials, interrupt = make(), kind()
         prompting = list[threading.Thread]()
         outcomes = dict[threading.Thread, str | BaseException]()

@@ -41,7 +41,7 @@ def outages(seed: random.Random) -> Iterator[Outage]:
 
 
 class World(Google):
-    """Both services with their outages, and a network on which 30 requests of 100 come to harm."""
+    """Both services with their outages, and a network on which 30 requests of 100 fail."""
 
     def __init__(self, clock: FakeClock, seed: int) -> None:
         super().__init__(clock)

@@ -118,5 +118,5 @@ def test_no_request_fails_while_a_token_is_valid(
     # An hour's token is renewed 7½ to 15 minutes before its end: at the least 168 of them, and at the most 224.
     least = WEEK / 3600
     assert weather.issued["iam"] < least * 60 / 45
-    # A token whose reply was lost on the way is none: 30 % of the answers are.
+    # A token whose reply is lost does not count: 30 % of the replies are.
     assert weather.issued["sts"] < least * 60 / 45 * 1.5

@@ -34,7 +34,7 @@ def behind(google: Emulator, credentials: Credentials) -> TokenInfo:
 
 
 def calls(google: Emulator) -> list[str]:
-    """What Google was asked, in order."""
+    """The requests to Google, in order."""
     return [call.path.rpartition(":")[2].rpartition("/v1")[2] for call in google.calls]
 
 
@@ -105,14 +105,14 @@ class TestSubject:
     def test_clock_offset_measured_for_aws_applies_to_the_assertion_too(
         self, google: Emulator, make: Make, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Google takes one of the last hour alone."""
+        """Google accepts only one of the last hour."""
         seams.use_clock(monkeypatch, FakeClock(now=time.time() + 3 * 3600))
         assert behind(google, make(subject=ANN)).principal == ANN
 
     def test_date_of_google_counts_if_aws_accepted_the_date(
         self, google: Emulator, make: Make, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Ten minutes: AWS takes a signature of fifteen, and Google no assertion of the future."""
+        """Ten minutes: AWS accepts a signature for fifteen, and Google rejects an assertion from the future."""
         seams.use_clock(monkeypatch, FakeClock(now=time.time() + 600))
         made = make(subject=ANN)
         assert behind(google, made).principal == ANN
@@ -185,7 +185,7 @@ class TestRefusal:
             f"{CLOUD_PLATFORM},{DRIVE}. Check that {ANN} exists. To see the client id, run: "
             f"gcloud iam service-accounts describe {workload.account.email} --format='value(uniqueId)'"
         )
-        # What the hint asks for: the client id is the account's unique id.
+        # What the hint says: the client id is the account's unique id.
         google.allow_domain_wide_delegation(workload.account.unique_id, [CLOUD_PLATFORM, DRIVE])
         acting.refresh(None)
         assert behind(google, acting).principal == ANN
@@ -330,7 +330,7 @@ class TestLifetime:
     def test_an_expired_federated_token_does_not_affect_a_longer_access_token(
         self, google: Emulator, make: Make, listed: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Hours after that has ended, requests have a token and Google is asked nothing."""
+        """Hours after the federated token has expired, requests have a token and make no call to Google."""
         clock = FakeClock(now=time.time())
         seams.use_clock(monkeypatch, clock)
         google.clock = clock.time

@@ -52,7 +52,7 @@ def _id_tokens(credentials: Credentials) -> IDTokenCredentials:
 
 
 def counts(google: Emulator) -> tuple[int, int, int]:
-    """How many federated tokens, access tokens and ID tokens Google was asked for."""
+    """How many federated tokens, access tokens and ID tokens were requested."""
     return google.count("/v1/token"), google.count(":generateAccessToken"), google.count(":generateIdToken")
 
 
@@ -428,7 +428,7 @@ class TestService:
     def test_a_secure_grpc_channel_sends_it_with_every_call(
         self, google: Emulator, workload: Workload, credentials: Credentials, service: Service
     ) -> None:
-        """Over real TLS; each call asks for the token on a separate thread, and all of them cost one exchange."""
+        """Over real TLS; each call requests the token on a separate thread, and all of them cost one exchange."""
         with over_grpc(service) as (target, trust), requests.Session() as session:
             id_tokens = IDTokenCredentials(credentials, service.audience, include_email=True)
             request = google_requests.Request(session)

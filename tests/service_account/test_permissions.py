@@ -26,7 +26,7 @@ ANN = "ann@example.com"
 PLACEHOLDER = "arn:aws:sts::ACCOUNT_ID:assumed-role/ROLE_NAME"
 
 Act = Callable[[Credentials], object]
-# What is asked for, by the step that its error names, and the least role that allows it.
+# What is requested, by the step that its error names, and the least role that allows it.
 STEPS: dict[str, tuple[Act, str]] = {
     "impersonation": (lambda c: c.refresh(None), USER),
     "id_token": (lambda c: IDTokenCredentials(c, "https://service.example").refresh(None), OPEN_ID),
@@ -168,7 +168,7 @@ def carry_out(google: Emulator, commands: list[Grant]) -> None:
 
 @STEP
 def test_the_command_in_the_hint_grants_what_is_missing(google: Emulator, identity: Identity, step: str) -> None:
-    """Whatever the AWS identity is, and whatever is asked for: run the command, and the same call works."""
+    """Whatever the AWS identity is, and whatever is requested: run the command, and the same call works."""
     act, role = STEPS[step]
     credentials = identity.credentials(google)
 

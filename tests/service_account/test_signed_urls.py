@@ -49,7 +49,7 @@ def test_an_object_is_read(
 
 
 def test_the_url_alone_is_enough(credentials: Credentials, storage: Storage) -> None:
-    """Not even a client of Google's."""
+    """Not even a Google client library."""
     client = Client(project=PROJECT, credentials=credentials, client_options={"api_endpoint": storage.url})
     blob = client.bucket(BUCKET).blob(NAME)
     put = blob.generate_signed_url(version="v4", expiration=300, method="PUT", content_type="text/csv")
@@ -488,7 +488,7 @@ def test_without_a_service_account_the_error_says_what_to_set(make: Make, google
 
 @pytest.mark.parametrize("maker", MAKERS)
 def test_without_the_role_the_error_names_it(make: Make, workload: Workload, maker: str) -> None:
-    """The workload has workloadIdentityUser, which gives tokens; a signature takes more, and no grant to others helps."""
+    """The workload has workloadIdentityUser, which allows tokens; a signature requires more, and no grant to others helps."""
     credentials = make()
     assert credentials.get_token().value
     client = Client(project=PROJECT, credentials=credentials)

@@ -80,7 +80,7 @@ def test_google_auth_verifies_it_by_the_certificates(credentials: Credentials, c
 
 
 def test_self_signed_tokens_are_made_of_the_credentials(credentials: Credentials, workload: Workload) -> None:
-    """As Google's APIs take them in place of access tokens."""
+    """Google APIs accept them in place of access tokens."""
     made = google.auth.jwt.Credentials.from_signing_credentials(credentials, "https://pubsub.googleapis.com/")
     made.refresh(None)
 
@@ -106,7 +106,7 @@ CROWD = 32
 
 
 def crowd_signs(credentials: Credentials, google: Emulator, certificates: dict[str, str]) -> None:
-    """All at once, while the exchange takes its time."""
+    """All at once, during a slow exchange."""
     barrier = threading.Barrier(CROWD)
     google.fail("/v1/token", Fault(delay=0.2))
 

@@ -1,4 +1,4 @@
-"""google-auth's own credentials that are made from others take ours for their source: downscoped and impersonated ones, unchanged."""
+"""google-auth's own credentials that are made from others accept ours as their source: downscoped and impersonated ones, unchanged."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ class TestDownscoped:
 
 
 class TestStorage:
-    """Cloud Storage is what boundaries are for; its client takes whichever of them as it takes ours."""
+    """Boundaries restrict Cloud Storage; its client accepts each of them as it accepts ours."""
 
     @pytest.fixture(name="storage")
     def _storage(self, google: Emulator) -> Iterator[Storage]:
@@ -255,7 +255,7 @@ class TestImpersonated:
     def test_its_id_tokens_are_the_target_s(
         self, google: Emulator, source: Credentials, own: str, request_: google_requests.Request
     ) -> None:
-        """google-auth wants an access token of the source's for it, which ours do without."""
+        """google-auth requests an access token of the source for it; ours need none."""
         target = impersonated_credentials.Credentials(source, TARGET, [DRIVE])
         credentials = impersonated_credentials.IDTokenCredentials(target, "https://service.example", include_email=True)
 
@@ -274,7 +274,7 @@ class TestImpersonated:
         assert google.check_signature(TARGET, b"message", signer.sign(b"message"))
 
     def test_a_session_refreshes_the_source_as_well(self, google: Emulator, source: Credentials) -> None:
-        """A 401 makes google-auth ask for a new token of the target, with the source's token in hand."""
+        """A 401 makes google-auth request a new token of the target with the current token of the source."""
         credentials = impersonated_credentials.Credentials(source, TARGET, [DRIVE])
         google.fail("/oauth2/v1/certs", Fault(401))
         with google_requests.AuthorizedSession(credentials) as session:
