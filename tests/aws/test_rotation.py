@@ -107,9 +107,10 @@ def test_other_rejections_are_not_repeated(federation: Federation, issue: Issue,
         "error": "invalid_grant",
         "error_description": f"Received invalid AWS response of type {code} with error message: {text}",
     }
-    federation.google.fail("/v1/token", Fault(400, times=None, body=body))
     credentials = federation.credentials()
+    credentials.refresh(None)
     _file(tmp_path, ini("default", issue("another")))
+    federation.google.fail("/v1/token", Fault(400, times=None, body=body))
     with pytest.raises(FederationError):
         credentials.refresh(None)
     federation.google.clear_faults()
