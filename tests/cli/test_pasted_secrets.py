@@ -11,7 +11,7 @@ import pytest
 from _pytest.mark import ParameterSet
 from core.stand_in import PROVIDER
 from core.test_external_account import info
-from core.test_paths import OURS, PASTED, parts
+from core.test_pasted_secrets import OURS, PASTED, parts
 from core.test_secret_shapes import KEY_FILE, PEM, b64
 
 from cli.conftest import Run

@@ -31,7 +31,7 @@ def near(*right: str) -> st.SearchStrategy[str]:
 
 
 def bodies(documents: st.SearchStrategy[Any]) -> st.SearchStrategy[bytes]:
-    """Bodies of replies: the documents in several encodings, whole and cut, and bytes that are none."""
+    """Bodies of replies: the documents in several encodings, whole and cut, and bytes that are not JSON."""
     encodings = st.sampled_from(["utf-8"] * 8 + ["utf-8-sig", "utf-16", "utf-32"])
     whole = st.builds(lambda document, encoding: json.dumps(document).encode(encoding), documents, encodings)
     broken = st.builds(

@@ -90,7 +90,7 @@ LOADERS: dict[str, Callable[[Any], object]] = {
 
 @pytest.mark.parametrize("pasted", PASTED.values(), ids=PASTED)
 @pytest.mark.parametrize("load", LOADERS.values(), ids=LOADERS)
-def test_argument_that_is_no_path(load: Callable[[Any], object], pasted: str) -> None:
+def test_argument_that_is_not_a_path(load: Callable[[Any], object], pasted: str) -> None:
     with pytest.raises(
         ConfigurationError, match=r"^filename holds .*, not a path\. Its value is not shown here\."
     ) as caught:
@@ -99,7 +99,7 @@ def test_argument_that_is_no_path(load: Callable[[Any], object], pasted: str) ->
 
 
 @pytest.mark.parametrize("pasted", PASTED.values(), ids=PASTED)
-def test_variable_that_holds_no_path(monkeypatch: pytest.MonkeyPatch, pasted: str) -> None:
+def test_variable_that_does_not_hold_a_path(monkeypatch: pytest.MonkeyPatch, pasted: str) -> None:
     monkeypatch.setenv(VARIABLE, pasted)
     for load in (google_auth_botocore.default, lambda: Credentials.from_file(os.environ[VARIABLE])):
         with pytest.raises(ConfigurationError, match=rf"^{VARIABLE} holds .*, not a path\.") as caught:
@@ -176,7 +176,7 @@ def test_file_that_holds_a_key(tmp_path: Path, text: str) -> None:
 
 @pytest.mark.parametrize("text", [FILES[name] for name in ("array", "string", "base64", "number")])
 @pytest.mark.filterwarnings("ignore:The load_credentials_from_file method is deprecated:DeprecationWarning")
-def test_file_over_which_google_auth_falls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+def test_file_that_google_auth_cannot_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     """Its error has the document in an attribute."""
     path = tmp_path / "config.json"
     path.write_text(text)

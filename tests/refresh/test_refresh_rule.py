@@ -12,19 +12,16 @@ import google_auth_httplib2
 import httplib2
 import pytest
 import requests
+import seams
 from core.conftest import Make
 from core.stand_in import ACCOUNT, PROVIDER, Answer, FakeClock, FakeGoogle, Sent, federated
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from seams import IssuedToken, Moment, State, state, with_expiry
 
 from google_auth_botocore import Credentials, FederationError, TransientFederationError
-from google_auth_botocore._google import transport
-from google_auth_botocore._refresh.clock import Moment
-from google_auth_botocore._refresh.token import IssuedToken, State, state, with_expiry
-from google_auth_botocore._shared_token_credentials import SourceCredentials
-from refresh.conftest import shareable
-from refresh.threads import Passing, Threads, ask, finish
+from refresh.threads import Passing, Threads, ask, expiry_of, finish
 
 lifetimes = st.floats(1, 43200)
 draws = st.floats(0, 1)
@@ -262,7 +259,7 @@ class TestAdvisory:
         clock.advance(60)
         assert ask(credentials, request_).startswith("Bearer federated-")
 
-    def test_httplib2_is_refreshed_in_the_background_on_connections_of_its_own(
+    def test_httplib2_is_refreshed_in_the_background_on_separate_connections(
         self,
         make: Make,
         request_: FakeGoogle,
@@ -278,7 +275,7 @@ class TestAdvisory:
                 used.append(self)
                 return httplib2.Response({"status": "400"}), b'{"error": "invalid_target"}'
 
-        monkeypatch.setattr(transport, "shareable", shareable)
+        seams.share_by_kind(monkeypatch)
         credentials, http = make(), Rejecting()
         http.connections["of the caller"] = connection = object()
         credentials.refresh(request_)
@@ -301,7 +298,7 @@ class TestAdvisory:
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         """It may not allow two threads at once; a failure is only a warning here, too."""
-        monkeypatch.setattr(transport, "shareable", shareable)
+        seams.share_by_kind(monkeypatch)
         credentials = make()
         ask(credentials, request_)
         clock.advance(3600 - 400)
@@ -559,8 +556,8 @@ class Machine(RuleBasedStateMachine):
         self.patch = pytest.MonkeyPatch()
         self.clock = FakeClock()
         self.background = Threads(self.clock)
-        self.patch.setattr(SourceCredentials, "_clock", self.clock)
-        self.patch.setattr(transport, "shareable", lambda _: True)
+        seams.use_clock(self.patch, self.clock)
+        seams.share_any_transport(self.patch)
         self.background.take_the_place(self.patch)
         for name, value in {
             "AWS_ACCESS_KEY_ID": "AKID",
@@ -582,7 +579,7 @@ class Machine(RuleBasedStateMachine):
         if not self.up:
             return Answer({"error": "unavailable"}, 503)
         self.good_until = self.clock.now + 3600
-        return self.request._google(sent)
+        return self.request.own_answer(sent)
 
     def _armed(self) -> FakeGoogle:
         self.request.script.clear()
@@ -612,15 +609,14 @@ class Machine(RuleBasedStateMachine):
         except FederationError as raised:
             error = raised
         if error is not None:
-            assert not alive, "a request failed while a token lived"
+            assert not alive, "a request failed while a token was valid"
             assert not self.up
             assert error.retryable
             return
         assert alive or self.up
         if alive:
-            assert len(self.request.calls) == calls, "a request waited while a token lived"
-        assert credentials._source.cached is not None
-        assert self.clock.now < credentials._source.cached.expires_at.wall
+            assert len(self.request.calls) == calls, "a request waited while a token was valid"
+        assert self.clock.now < expiry_of(credentials)
 
     @rule(data=st.data())
     def refreshed(self, data: st.DataObject) -> None:

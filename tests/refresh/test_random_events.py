@@ -1,8 +1,7 @@
-"""Days of requests in any order with all that can go wrong: outages, refusals, clocks that are set, threads that hang, forks."""
+"""Random events in any order, over days: outages, rejections, clocks that are set, threads that hang, forks."""
 
 from __future__ import annotations
 
-import logging
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timezone
@@ -10,6 +9,7 @@ from email.utils import format_datetime
 
 import hypothesis
 import pytest
+import seams
 from core.stand_in import ACCOUNT, PROVIDER, Answer, FakeClock, FakeGoogle, Sent, check, federated, impersonated
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -21,11 +21,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from google_auth_botocore import Credentials, FederationError, _federation
-from google_auth_botocore._google import transport
-from google_auth_botocore._refresh import token_source
-from google_auth_botocore._shared_token_credentials import SourceCredentials
-from refresh.threads import Threads, ask
+from google_auth_botocore import Credentials, FederationError
+from refresh.threads import Threads, ask, silence
 
 START = 1_800_000_000.0
 HOUR = 3600.0
@@ -37,26 +34,26 @@ class Google(FakeGoogle):
     """Both services, with a clock that is right, tokens that end and can be revoked, and AWS's look at the date.
 
     Attributes:
-        trouble: what each service answers with instead of its own, by name.
+        trouble: what each service answers with instead of its usual reply, by name.
         hiccups: how many requests fail before the next one that does not.
-        minted: how many tokens each service has given.
+        issued: how many tokens each service has issued.
         ends: by token, when it ends by the clock of the server.
     """
 
     def __init__(self, clock: FakeClock) -> None:
         super().__init__()
-        self._clock = clock
-        self._begin = clock.monotonic()
+        self.clock = clock
+        self.begin = clock.monotonic()
         self.trouble: dict[str, Callable[[], Answer]] = {}
         self.hiccups = 0
-        self.minted: Counter[str] = Counter()
+        self.issued: Counter[str] = Counter()
         self.ends: dict[str, float] = {}
 
     @property
     def now(self) -> float:
-        return START + self._clock.monotonic() - self._begin
+        return START + self.clock.monotonic() - self.begin
 
-    def _google(self, sent: Sent) -> Answer:
+    def own_answer(self, sent: Sent) -> Answer:
         service = "sts" if sent.url.endswith("/token") else "iam"
         if self.hiccups:
             self.hiccups -= 1
@@ -74,7 +71,7 @@ class Google(FakeGoogle):
                 return Answer({"error": "invalid_grant", "error_description": reason}, 400, date)
         elif self.ends.get(sent.headers["authorization"].removeprefix("Bearer "), 0.0) <= self.now:
             return Answer({"error": {"code": 401, "message": "x", "status": "UNAUTHENTICATED"}}, 401, date)
-        self.minted[service] += 1
+        self.issued[service] += 1
         value = f"{service}-{len(self.calls)}"
         self.ends[value] = self.now + HOUR
         if service == "sts":
@@ -91,7 +88,7 @@ def reset() -> Answer:
     raise ConnectionResetError
 
 
-def refused() -> Answer:
+def rejected() -> Answer:
     return Answer({"error": {"code": 403, "message": "no", "status": "PERMISSION_DENIED"}}, 403)
 
 
@@ -103,17 +100,16 @@ class Machine(RuleBasedStateMachine):
         self.patch = pytest.MonkeyPatch()
         self.clock = FakeClock(now=START)
         self.threads, self.google = Threads(self.clock), Google(self.clock)
-        self.patch.setattr(SourceCredentials, "_clock", self.clock)
-        self.patch.setattr(transport, "shareable", lambda _: True)
+        seams.use_clock(self.patch, self.clock)
+        seams.share_any_transport(self.patch)
         self.threads.take_the_place(self.patch)
-        self.patch.setattr(logging.getLogger("google_auth_botocore"), "disabled", True)
-        self.patch.setattr(token_source._LOGGER, "disabled", True)
+        silence(self.patch)
         for name, value in KEYS.items():
             self.patch.setenv(name, value)
         self.credentials: list[Credentials] = []
         # What may cost a token more than time does.
         self.explicit = self.clock_set = self.revoked = self.late = 0
-        self.refused_at = -HOUR
+        self.rejected_at = -HOUR
         self.hung = False
         # When each token came, by both clocks of this machine.
         self.came: dict[str, tuple[float, float]] = {}
@@ -140,13 +136,14 @@ class Machine(RuleBasedStateMachine):
                 self.came.setdefault(credentials.token, (self.clock.time(), self.clock.monotonic()))
 
     def time_passes(self, seconds: float | None) -> None:
-        """None: until the window of the first client's token is open."""
-        cached = self.credentials[0]._source.cached
+        """None: until the window of the first client's token is open, 7½ minutes before its end at the latest."""
         if seconds is None:
-            seconds = 0.0 if cached is None else max(0.0, cached.refresh_at.monotonic + 1 - self.clock.monotonic())
+            token = self.credentials[0].token
+            opens = 0.0 if token is None else self.came[token][1] + HOUR - 450
+            seconds = max(0.0, opens - self.clock.monotonic())
         self.clock.advance(seconds)
 
-    @rule(service=st.sampled_from(["sts", "iam"]), trouble=st.sampled_from([down, reset, refused]))
+    @rule(service=st.sampled_from(["sts", "iam"]), trouble=st.sampled_from([down, reset, rejected]))
     def a_service_fails(self, service: str, trouble: Callable[[], Answer]) -> None:
         self.google.trouble = {service: trouble}
 
@@ -169,14 +166,13 @@ class Machine(RuleBasedStateMachine):
             self.credentials[2:] = [self.credentials[0].with_quota_project("q")]
         else:  # and goes on in the child
             self.threads.standing.clear()
-            token_source._after_fork_in_child()
-            _federation._after_fork_in_child()
-            self.refused_at = -HOUR
+            seams.become_the_child_of_a_fork()
+            self.rejected_at = -HOUR
 
     @precondition(lambda self: self.threads.standing)
     @rule()
     def threads_go_on(self) -> None:
-        self.late += sum(job.args[1].successor is not None for job in self.threads.standing)
+        self.late += self.threads.replaced()
         while self.threads.standing:
             self.threads.standing.pop(0)()
             self.note()
@@ -196,15 +192,15 @@ class Machine(RuleBasedStateMachine):
         try:
             value = ask(credentials, self.google).removeprefix("Bearer ")
         except FederationError as error:
-            assert not alive, "a request failed while a token lived"
+            assert not alive, "a request failed while a token was valid"
             self.why(error)
             return
         finally:
             self.note()
-        assert self.google.ends[value] > self.google.now, "a dead token was used"
+        assert self.google.ends[value] > self.google.now, "an expired token was used"
         if alive:
             assert value == before
-            assert len(self.google.calls) == calls, "a request waited while a token lived"
+            assert len(self.google.calls) == calls, "a request waited while a token was valid"
 
     @rule(which=st.integers(0, 1))
     def a_refresh_is_asked_for(self, which: int) -> None:
@@ -222,7 +218,7 @@ class Machine(RuleBasedStateMachine):
             self.note()
 
     def why(self, error: FederationError) -> None:
-        """An error comes of what is wrong now, or of a refusal of the last ten seconds."""
+        """Check that an error comes from what is wrong now, or from a rejection of the last ten seconds."""
         if self.hung and "it has not begun" in str(error):
             return  # who comes at the moment at which a thread begins to hang waits for that one to the end
         trouble = self.google.trouble.values()
@@ -230,9 +226,9 @@ class Machine(RuleBasedStateMachine):
             assert set(trouble) & {down, reset}
         else:
             assert error.status_code == 403
-            assert refused in trouble or self.clock.monotonic() < self.refused_at + 10
-            if refused in trouble:
-                self.refused_at = self.clock.monotonic()
+            assert rejected in trouble or self.clock.monotonic() < self.rejected_at + 10
+            if rejected in trouble:
+                self.rejected_at = self.clock.monotonic()
 
     @invariant()
     def copies_share_their_token(self) -> None:
@@ -240,9 +236,9 @@ class Machine(RuleBasedStateMachine):
 
     @invariant()
     def no_more_is_exchanged_than_time_and_events_ask_for(self) -> None:
-        elapsed, extra = self.clock.monotonic() - self.google._begin, 1 + self.clock_set
-        assert self.google.minted["iam"] <= 2 * (extra + elapsed // 2700) + self.explicit + self.late
-        assert self.google.minted["sts"] <= extra + elapsed // 2700 + self.revoked
+        elapsed, extra = self.clock.monotonic() - self.google.begin, 1 + self.clock_set
+        assert self.google.issued["iam"] <= 2 * (extra + elapsed // 2700) + self.explicit + self.late
+        assert self.google.issued["sts"] <= extra + elapsed // 2700 + self.revoked
 
 
 def run(examples: int) -> None:

@@ -8,14 +8,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
+import seams
 from core.conftest import Make
 from core.stand_in import ACCOUNT, Answer, FakeClock, Sent
 
 from google_auth_botocore import FederationError
-from google_auth_botocore._google import transport
-from google_auth_botocore._refresh import token_source
-from refresh.test_machine import START, Google, refused
-from refresh.threads import Threads, ask
+from refresh.test_random_events import START, Google, rejected
+from refresh.threads import Threads, ask, expiry_of, silence
 
 WEEK = 7 * 24 * 3600.0
 STEP_OF = {"aws": "aws", "sts": "exchange", "iam": "impersonation"}
@@ -23,12 +22,12 @@ STEP_OF = {"aws": "aws", "sts": "exchange", "iam": "impersonation"}
 
 @dataclass(frozen=True)
 class Outage:
-    """A side that does not answer, or that refuses, for a while."""
+    """A side that does not answer, or that rejects requests, for a while."""
 
     begin: float
     end: float
     side: str
-    refuses: bool
+    rejects: bool
 
 
 def outages(seed: random.Random) -> Iterator[Outage]:
@@ -42,7 +41,7 @@ def outages(seed: random.Random) -> Iterator[Outage]:
 
 
 class World(Google):
-    """Both services with their outages, and a network on which 30 requests of 100 come to harm."""
+    """Both services with their outages, and a network on which 30 requests of 100 fail."""
 
     def __init__(self, clock: FakeClock, seed: int) -> None:
         super().__init__(clock)
@@ -56,20 +55,20 @@ class World(Google):
             self.outages.pop(0)
         return self.outages[0] if self.outages and self.outages[0].begin <= self.now else None
 
-    def _google(self, sent: Sent) -> Answer:
+    def own_answer(self, sent: Sent) -> Answer:
         outage = self.outage()
         if outage is not None and outage.side == ("sts" if sent.url.endswith("/token") else "iam"):
-            return refused() if outage.refuses else Answer({"error": "unavailable"}, 503)
+            return rejected() if outage.rejects else Answer({"error": "unavailable"}, 503)
         if self.random.random() < 0.3:
             harm = self.random.choice(["503", "reset", "timeout", "garbage", "cut off"])
             self.harm[harm] += 1
             if harm == "reset":
                 raise ConnectionResetError
             if harm == "timeout":
-                self._clock.advance(10)
+                self.clock.advance(10)
                 raise TimeoutError
             return {"503": Answer({}, 503), "garbage": Answer(b"<html>", 502), "cut off": Answer(b'{"acc')}[harm]
-        return super()._google(sent)
+        return super().own_answer(sent)
 
 
 @pytest.mark.parametrize(
@@ -77,17 +76,17 @@ class World(Google):
 )
 @pytest.mark.parametrize("account", [None, ACCOUNT], ids=["direct", "impersonating"])
 @pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.slow)])
-def test_a_request_fails_only_while_nothing_can_be_had_and_says_why(
+def test_a_request_fails_only_while_no_token_can_be_obtained_and_says_why(
     make: Make, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, seed: int, account: str | None, own_thread: bool
 ) -> None:
     threads, world = Threads(clock), World(clock, seed)
     threads.take_the_place(monkeypatch)
-    monkeypatch.setattr(transport, "shareable", lambda _: own_thread)
-    monkeypatch.setattr(token_source._LOGGER, "disabled", True)
+    seams.share_any_transport(monkeypatch, share=own_thread)
+    silence(monkeypatch)
     random.seed(seed)
     credentials = make(account)
     seen: Counter[str] = Counter()
-    last_outage, keyless = Outage(0, 0, "", refuses=False), False
+    last_outage, keyless = Outage(0, 0, "", rejects=False), False
     while clock.now < START + WEEK:
         clock.advance(world.random.expovariate(1 / 20))
         outage = world.outage()
@@ -95,17 +94,16 @@ def test_a_request_fails_only_while_nothing_can_be_had_and_says_why(
         if keyless is not (outage is not None and outage.side == "aws"):
             keyless = not keyless
             monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "" if keyless else "SECRET")
-        cached = credentials._source.cached
-        alive = cached is not None and clock.now < cached.expires_at.wall
+        alive = clock.now < expiry_of(credentials)
         calls, begun = len(world.calls), clock.now
         seen["requests"] += 1
         try:
             value = ask(credentials, world).removeprefix("Bearer ")
         except FederationError as error:
             seen["failed"] += 1
-            seen["failed while a token lived"] += alive
-            permanent = last_outage.side == "aws" or last_outage.refuses
-            # The refusal of an outage answers for ten seconds more.
+            seen["failed while a token was valid"] += alive
+            permanent = last_outage.side == "aws" or last_outage.rejects
+            # The rejection of an outage is remembered for ten seconds more.
             if begun < last_outage.end + 10:
                 seen["failed in an outage"] += 1
                 right = error.retryable or (permanent and error.step == STEP_OF[last_outage.side])
@@ -117,17 +115,17 @@ def test_a_request_fails_only_while_nothing_can_be_had_and_says_why(
             # A request that makes the refresh itself, because its transport allows no other, may outlive its token.
             assert world.ends[value] > begun
             if own_thread and alive:
-                assert len(world.calls) == calls, "a request waited while a token lived"
+                assert len(world.calls) == calls, "a request waited while a token was valid"
         threads.run()
 
     assert seen["requests"] > WEEK / 30
-    assert seen["failed while a token lived"] == 0
+    assert seen["failed while a token was valid"] == 0
     assert seen["failed with another error"] == 0
     assert seen["failed"] > 0, "no outage was longer than a window"
     assert seen["failed in an outage"] > 0.95 * seen["failed"]
     assert min(world.harm.values()) > 5
     # At the least one token an hour; with windows of 7½ to 15 minutes at the most one in 45 minutes.
-    assert world.minted["iam" if account else "sts"] <= WEEK / 2700
+    assert world.issued["iam" if account else "sts"] <= WEEK / 2700
 
 
 @pytest.mark.parametrize(
@@ -136,13 +134,13 @@ def test_a_request_fails_only_while_nothing_can_be_had_and_says_why(
 @pytest.mark.parametrize(
     ("account", "minutes"), [(None, 6.5), (ACCOUNT, 45)], ids=["direct, 6.5 minutes", "impersonating, 45 minutes"]
 )
-def test_nobody_notices_that_the_security_token_service_is_down(
+def test_an_outage_of_the_security_token_service_has_no_effect(
     make: Make, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, account: str | None, minutes: float, begin: int
 ) -> None:
-    """Whenever it begins: direct access lives on its token, and impersonation on the federated token it has as well."""
+    """Whenever it begins: direct access uses its token, and impersonation the federated token that it also has."""
     threads, google = Threads(clock), Google(clock)
     threads.take_the_place(monkeypatch)
-    monkeypatch.setattr(token_source._LOGGER, "disabled", True)
+    silence(monkeypatch)
     random.seed(begin)
     credentials = make(account)
     start = clock.now

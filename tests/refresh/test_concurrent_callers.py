@@ -16,20 +16,14 @@ from types import FrameType
 from typing import Any
 
 import pytest
+import seams
 from core.conftest import Make
 from core.stand_in import ACCOUNT, Answer, FakeClock, FakeGoogle, Sent, federated, until
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from seams import IssuedToken, Moment, State, state, with_expiry, with_new_expiry
 
-from google_auth_botocore import Credentials, FederationError, TransientFederationError, _federation
-from google_auth_botocore._aws import identity
-from google_auth_botocore._google import transport
-from google_auth_botocore._refresh import single_flight
-from google_auth_botocore._refresh import workers as refresh_workers
-from google_auth_botocore._refresh.clock import Moment
-from google_auth_botocore._refresh.token import IssuedToken, State, state, with_expiry, with_new_expiry
-from google_auth_botocore._refresh.token_source import TokenSource
-from refresh.conftest import shareable
+from google_auth_botocore import Credentials, FederationError, TransientFederationError
 from refresh.threads import Passing, Threads, ask, finish, workers
 
 PATIENCE = 60
@@ -56,10 +50,13 @@ class Gate:
         self.thread = threading.current_thread()
         self._reached.set()
         assert self._open.wait(PATIENCE)
-        return self.answer or self._request._google(sent)
+        return self.answer or self._request.own_answer(sent)
 
     def reached(self) -> None:
         assert self._reached.wait(PATIENCE)
+
+    def is_open(self) -> bool:
+        return self._open.is_set()
 
     def release(self) -> None:
         """Let the answer through."""
@@ -71,7 +68,7 @@ class Gate:
         until(lambda: self.thread not in workers())
 
 
-class WaitsInVain:
+class HangingWaits:
     """Stands in for the module `threading`: real workers, which hang, and callers that wait by the fake clock.
 
     Args:
@@ -105,9 +102,9 @@ class WaitsInVain:
         return Lock()
 
 
-def waits_for(source: TokenSource, callers: int) -> None:
+def waits_for(credentials: Credentials, callers: int) -> None:
     """Return when so many callers wait for the exchange that runs."""
-    until(lambda: source._flight.waiting >= callers)
+    until(lambda: seams.callers_waiting(credentials) >= callers)
 
 
 def advisory(credentials: Credentials, request: FakeGoogle, clock: FakeClock) -> str:
@@ -128,7 +125,7 @@ class TestFresh:
         def profile(frame: FrameType, event: str, argument: Any) -> None:
             called.add(frame.f_code.co_name if event == "call" else getattr(argument, "__qualname__", ""))
 
-        with credentials._source._flight._lock:  # a second `with` would hang
+        with seams.hold_the_lock(credentials):  # a second `with` would hang
             sys.setprofile(profile)
             try:
                 credentials.before_request(request_, "GET", "https://x", {})
@@ -163,13 +160,7 @@ class TestAdvisory:
         header = advisory(credentials, request_, clock)
         clock.advance(390)  # the federated token is about to expire, too
         signed_by: set[threading.Thread] = set()
-        signer = identity.AwsIdentity.signer
-
-        def seen(self: identity.AwsIdentity, *arguments: Any, **more: Any) -> Any:
-            signed_by.add(threading.current_thread())
-            return signer(self, *arguments, **more)
-
-        monkeypatch.setattr(identity.AwsIdentity, "signer", seen)
+        seams.before_signing(monkeypatch, lambda _: signed_by.add(threading.current_thread()))
         gate, together = Gate(request_), threading.Barrier(32)
 
         def work(_: int) -> set[str]:
@@ -195,7 +186,7 @@ class TestAdvisory:
         gate.reached()
         with ThreadPoolExecutor(1) as pool:
             refreshed = pool.submit(credentials.refresh, request_)
-            waits_for(credentials._source, 1)
+            waits_for(credentials, 1)
             gate.open()
             refreshed.result(PATIENCE)
         assert credentials.token == "federated-2"
@@ -231,7 +222,7 @@ class TestAdvisory:
 
         def hang(sent: Sent) -> Answer:
             assert opened.wait(PATIENCE)
-            return request_._google(sent)
+            return request_.own_answer(sent)
 
         request_.script.append(federated("first", 43_200))
         ask(credentials, request_)
@@ -269,12 +260,12 @@ class TestAdvisory:
         gate.answer = Answer({"error": "invalid_target"}, 400)
 
         def profile(frame: FrameType, event: str, argument: Any) -> None:
-            if gate._open.is_set() and "google_auth_botocore" in frame.f_code.co_filename:
+            if gate.is_open() and "google_auth_botocore" in frame.f_code.co_filename:
                 sys.setprofile(None)
                 headers.append(ask(credentials, request_))
                 sys.setprofile(profile)
 
-        refresh_workers.end_idle()  # the profile is a new thread's
+        seams.end_idle_threads()  # the profile is a new thread's
         threading.setprofile(profile)
         try:
             ask(credentials, request_)
@@ -290,7 +281,7 @@ class TestAdvisory:
         self, make: Make, request_: FakeGoogle, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """The caller whose transport it is waits; others go on with the token, each with its own transport."""
-        monkeypatch.setattr(transport, "shareable", shareable)
+        seams.share_by_kind(monkeypatch)
         credentials = make()
         header = advisory(credentials, request_, clock)
         gate = Gate(request_)
@@ -298,7 +289,7 @@ class TestAdvisory:
             owner = pool.submit(ask, credentials, request_)
             gate.reached()
             assert ask(credentials, FakeGoogle()) == header
-            waits_for(credentials._source, 1)
+            waits_for(credentials, 1)
             assert not owner.done()
             gate.open()
             assert owner.result(PATIENCE) == header
@@ -307,7 +298,7 @@ class TestAdvisory:
     def test_a_plain_callable_that_hangs_is_waited_for_until_the_deadline(
         self, make: Make, request_: FakeGoogle, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(transport, "shareable", shareable)
+        seams.share_by_kind(monkeypatch)
         credentials = make()
         header = advisory(credentials, request_, clock)
         gate = Gate(request_)
@@ -336,12 +327,11 @@ class TestExpired:
     ) -> None:
         credentials = make(ACCOUNT)
         clients = [credentials.with_scopes([scope]) for scope in ("a", "b", "c")]
-        source = credentials._federation._federated(credentials._settings, (_federation._IAM_SCOPE,))
         gate = Gate(request_)
         with ThreadPoolExecutor(3) as pool:
             tokens = [pool.submit(ask, client, request_) for client in clients]
             gate.reached()
-            waits_for(source, 2)
+            until(lambda: seams.exchanges_waiting(credentials) >= 2)
             gate.open()
             assert len({token.result(PATIENCE) for token in tokens}) == 3
         assert (request_.count("/token"), request_.count(":generateAccessToken")) == (1, 3)
@@ -355,7 +345,7 @@ class TestExpired:
             gate.reached()
             passing.seconds(5)
             caller = pool.submit(ask, credentials, request_)
-            waits_for(credentials._source, 2)
+            waits_for(credentials, 2)
             passing.seconds(25.9)
             assert not caller.done()
             assert len(request_.calls) == 1
@@ -375,7 +365,7 @@ class TestExpired:
             late.reached()
             passing.seconds(5)
             caller = pool.submit(ask, credentials, request_)
-            waits_for(credentials._source, 2)
+            waits_for(credentials, 2)
             passing.seconds(26)
             newer.reached()
             late.open()
@@ -409,12 +399,12 @@ class TestExpired:
         assert ask(credentials, request_) == header
         first.reached()
         clock.advance(joined_after)
-        monkeypatch.setattr(single_flight, "threading", WaitsInVain(clock, first))
+        seams.take_over_waits(monkeypatch, HangingWaits(clock, first))
         start = clock.monotonic()
-        with pytest.raises(TransientFederationError, match=r"There is no token after 31 s: ") as caught:
+        with pytest.raises(TransientFederationError, match="after 31 s") as caught:
             credentials.refresh(request_)
         assert clock.monotonic() - start == pytest.approx(31)
-        assert caught.value.hint == "The exchange goes on, and the next call gets its token."
+        assert "the next call gets its token" in str(caught.value.hint)
         second.reached()
         second.open()
         first.open()
@@ -425,7 +415,7 @@ class TestExpired:
         self, make: Make, request_: FakeGoogle, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         credentials, gate, start = make(), Gate(request_), clock.monotonic()
-        monkeypatch.setattr(single_flight, "threading", WaitsInVain(clock, gate))
+        seams.take_over_waits(monkeypatch, HangingWaits(clock, gate))
         with pytest.raises(TransientFederationError) as caught:
             credentials.refresh(request_)
         assert clock.monotonic() - start == pytest.approx(31)
@@ -485,7 +475,7 @@ class TestExpired:
         credentials, interrupt = make(), KeyboardInterrupt()
 
         def raise_it(_: Sent) -> Answer:
-            waits_for(credentials._source, 8)
+            waits_for(credentials, 8)
             raise interrupt
 
         def outcome(_: int) -> str | BaseException:
@@ -508,7 +498,7 @@ class TestExpired:
         credentials, foreign = make(), LookupError("of a plug-in")
 
         def raise_it(_: Sent) -> Answer:
-            waits_for(credentials._source, 8)
+            waits_for(credentials, 8)
             raise foreign
 
         def outcome(_: int) -> Exception:
@@ -594,7 +584,7 @@ class TestSuspension:
             clock.advance(stands)
             raise ConnectionResetError
 
-        request_.script.extend([suspended, request_._google, UNAVAILABLE, UNAVAILABLE])
+        request_.script.extend([suspended, request_.own_answer, UNAVAILABLE, UNAVAILABLE])
         credentials = make(ACCOUNT)
         credentials.refresh(request_)
         assert (request_.count("/token"), request_.count(":generateAccessToken")) == (2, 3)

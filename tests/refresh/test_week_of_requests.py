@@ -12,7 +12,7 @@ from core.conftest import Make
 from core.stand_in import ACCOUNT, Answer, FakeClock, FakeGoogle, Sent
 
 from google_auth_botocore import FederationError
-from refresh.threads import Threads, ask
+from refresh.threads import Threads, ask, expiry_of, silence
 
 WEEK = 7 * 24 * 3600.0
 STEPS = {"aws", "exchange", "impersonation"}
@@ -26,7 +26,7 @@ class Weather:
     random: random.Random
     outages: list[tuple[float, float, str]] = field(default_factory=list)
     faults: Counter[str] = field(default_factory=Counter)
-    minted: Counter[str] = field(default_factory=Counter)
+    issued: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         at = self.clock.now + 3600
@@ -47,8 +47,8 @@ class Weather:
             return Answer({"error": {"code": 503, "message": "outage", "status": "UNAVAILABLE"}}, 503)
         if self.random.random() < 0.3:
             return self._fault()
-        self.minted[side] += 1
-        answer = request._google(sent)
+        self.issued[side] += 1
+        answer = request.own_answer(sent)
         if side == "iam":
             # By the server's clock, which is this one.
             value = {"accessToken": f"access-{len(request.calls)}", "expireTime": _rfc3339(self.clock.now + 3600)}
@@ -73,13 +73,13 @@ def _rfc3339(moment: float) -> str:
 @pytest.mark.parametrize(
     ("number", "seed"), [(20_000, 1), pytest.param(1_000_000, 1, marks=pytest.mark.slow)], ids=["20,000", "a million"]
 )
-def test_no_request_fails_while_a_token_lives(
+def test_no_request_fails_while_a_token_is_valid(
     make: Make, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, number: int, seed: int
 ) -> None:
     background = Threads(clock)
     background.take_the_place(monkeypatch)
     monkeypatch.setattr(random, "random", random.Random(seed).random)
-    monkeypatch.setattr("google_auth_botocore._refresh.token_source._LOGGER.disabled", True)
+    silence(monkeypatch)
     weather = Weather(clock, random.Random(seed))
 
     class Network(FakeGoogle):
@@ -97,27 +97,26 @@ def test_no_request_fails_while_a_token_lives(
             # Half a set of keys: the workload's AWS side is broken.
             keyless = down == "aws"
             monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "" if keyless else "SECRET")
-        cached = credentials._source.cached
-        alive = cached is not None and clock.now < cached.expires_at.wall
+        alive = clock.now < expiry_of(credentials)
         calls = len(network.calls)
         seen["requests"] += 1
         try:
             ask(credentials, network)
         except FederationError as error:
-            seen["failed while a token lived"] += alive
+            seen["failed while a token was valid"] += alive
             seen["failed while nothing could be had"] += not alive
             seen["with the wrong error"] += error.step not in STEPS
-        seen["waited while a token lived"] += alive and len(network.calls) > calls
+        seen["waited while a token was valid"] += alive and len(network.calls) > calls
         background.run()
 
     assert seen["requests"] > number * 0.9  # time also passes in timeouts and pauses
-    assert seen["failed while a token lived"] == 0
-    assert seen["waited while a token lived"] == 0
+    assert seen["failed while a token was valid"] == 0
+    assert seen["waited while a token was valid"] == 0
     assert seen["with the wrong error"] == 0
     assert seen["failed while nothing could be had"] > 0, "no outage was longer than a window"
     assert min(weather.faults[kind] for kind in ("503", "reset", "timeout", "garbage")) > 10
     # An hour's token is renewed 7½ to 15 minutes before its end: at the least 168 of them, and at the most 224.
     least = WEEK / 3600
-    assert weather.minted["iam"] < least * 60 / 45
-    # A token whose reply was lost on the way is none: 30 % of the answers are.
-    assert weather.minted["sts"] < least * 60 / 45 * 1.5
+    assert weather.issued["iam"] < least * 60 / 45
+    # A token whose reply is lost does not count: 30 % of the replies are.
+    assert weather.issued["sts"] < least * 60 / 45 * 1.5
