@@ -269,10 +269,10 @@ def test_building_an_object_loads_all_that_a_token_takes(arguments: str, monkeyp
     monkeypatch.setenv("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:1")
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     program = (
-        "import sys, types, google_auth_botocore as g\n"
+        "import sys, time, types, google_auth_botocore as g\n"
         "from google_auth_botocore._shared_token_credentials import SourceCredentials\n"
-        "from google_auth_botocore._refresh.clock import SystemClock\n"
-        "class Late(SystemClock):\n"  # STS is not there, and is not waited for
+        "class Late:\n"  # STS is not there, and is not waited for
+        "    time, monotonic = staticmethod(time.time), staticmethod(time.monotonic)\n"
         "    def sleep(self, seconds): self.monotonic = lambda: float('inf')\n"
         "SourceCredentials._clock = Late()\n"
         "c = g.Credentials('projects/1/locations/global/workloadIdentityPools/p/providers/q'"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import MutableMapping
 from datetime import datetime, timezone
 from typing import Any, TypeVar
@@ -9,11 +10,9 @@ from typing import Any, TypeVar
 from google.auth import credentials as google_credentials
 
 from google_auth_botocore import _settings
-from google_auth_botocore._refresh import clock as refresh_clock
-from google_auth_botocore._refresh import exchange as refresh_exchange
-from google_auth_botocore._refresh import token as refresh_token
-from google_auth_botocore._refresh.exchange import Request
-from google_auth_botocore._refresh.token import Token
+from google_auth_botocore._refresh.clock import Clock, Moment
+from google_auth_botocore._refresh.exchange import Request, current, part_of
+from google_auth_botocore._refresh.token import Token, with_new_expiry
 from google_auth_botocore._refresh.token_source import TokenSource
 
 Self = TypeVar("Self", bound="SourceCredentials")
@@ -23,7 +22,7 @@ class SourceCredentials(google_credentials.CredentialsWithQuotaProject):
     """Credentials whose token lies in a source that copies and threads share; never in the object itself."""
 
     # Tests replace this with a fake clock.
-    _clock: refresh_clock.Clock = refresh_clock.SystemClock()
+    _clock: Clock = time
     _source: TokenSource
 
     def __init__(self, source: TokenSource) -> None:
@@ -46,7 +45,7 @@ class SourceCredentials(google_credentials.CredentialsWithQuotaProject):
         Raises:
             FederationError: There is no valid token, and none could be fetched.
         """
-        if refresh_exchange.current.get() is not None and self._is_our_own(url):
+        if current.get() is not None and self._is_our_own(url):
             return
         source = self._source
         cached = source.cached
@@ -68,13 +67,13 @@ class SourceCredentials(google_credentials.CredentialsWithQuotaProject):
         Raises:
             FederationError: It could not be fetched. The current token, if there is one, is still there.
         """
-        exchange = refresh_exchange.part_of(self._source.owner)
+        exchange = part_of(self._source.owner)
         if exchange is None or exchange.context.url is None:
             self._source.refresh(request)
 
     def _is_our_own(self, url: str) -> bool:
         """Whether a request is the one that fetches the token, sent with a transport that carries these credentials."""
-        exchange = refresh_exchange.part_of(self._source.owner)
+        exchange = part_of(self._source.owner)
         return exchange is not None and exchange.context.url == url
 
     def get_token(self) -> Token:
@@ -127,7 +126,7 @@ class SourceCredentials(google_credentials.CredentialsWithQuotaProject):
         cached = None if value is None else self._source.cached
         if cached is not None and value is not None:
             aware = value if value.tzinfo else value.replace(tzinfo=timezone.utc)
-            self._source.cached = refresh_token.with_new_expiry(cached, aware, refresh_clock.read(self._clock))
+            self._source.cached = with_new_expiry(cached, aware, Moment.now(self._clock))
 
     def with_quota_project(self: Self, quota_project_id: str | None) -> Self:
         """A copy that charges another project."""

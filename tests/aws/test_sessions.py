@@ -27,7 +27,6 @@ from aws.conftest import ACCOUNT, ROLE, Federation, Issue, Write, arn, environme
 from google_auth_botocore import ConfigurationError, Credentials, FederationError
 from google_auth_botocore._aws import arguments as aws_arguments
 from google_auth_botocore._aws import identity as aws_identity
-from google_auth_botocore._refresh.clock import SystemClock
 from google_auth_botocore._refresh.exchange import ExchangeContext, PromptRequired
 from google_auth_botocore.emulator import AwsKeys, Emulator
 from google_auth_botocore.emulator.aws import InstanceMetadata
@@ -269,7 +268,7 @@ class TestMfa:
         assert len(self.asked) == 1
 
 
-class _Running(SystemClock):
+class _Running(HurriedClock):
     """Elapsed time that can be let run ahead."""
 
     ahead = 0.0

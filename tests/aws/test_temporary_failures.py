@@ -368,14 +368,14 @@ def test_lack_of_files_memory_or_processes_is_temporary(number: int, wrapped: bo
 
 
 _OUT_OF_FILES = """
-import os, resource, sys, botocore.utils
+import os, resource, sys, time, botocore.utils
 botocore.utils.ContainerMetadataFetcher.SLEEP_TIME = 0
 import google_auth_botocore as g
 from google_auth_botocore._shared_token_credentials import SourceCredentials
-from google_auth_botocore._refresh.clock import SystemClock
-class Hurried(SystemClock):
+class Hurried:
     ahead = 0.0
-    def monotonic(self): return super().monotonic() + self.ahead
+    time = staticmethod(time.time)
+    def monotonic(self): return time.monotonic() + self.ahead
     def sleep(self, seconds): self.ahead += seconds
 SourceCredentials._clock = Hurried()
 c = g.Credentials('projects/1/locations/global/workloadIdentityPools/p/providers/q', token_url='http://127.0.0.1:1/',

@@ -160,7 +160,7 @@ class TestEnds:
     def test_a_refusal_is_told_with_what_to_do(self, run: Run, flags: list[str]) -> None:
         done = run("token", *flags, "--service-account=nobody@p.iam.gserviceaccount.com")
         assert (done.code, done.out) == (1, "")
-        assert done.error.startswith("google-auth-botocore: Google's IAM Credentials API refused")
+        assert done.error.startswith("google-auth-botocore: Google's IAM Credentials API rejected the request")
         assert "gcloud iam service-accounts add-iam-policy-binding" in done.error
 
     def test_what_may_work_later_has_a_code_of_its_own(self, run: Run, flags: list[str], workload: Workload) -> None:

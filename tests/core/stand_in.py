@@ -15,7 +15,6 @@ from urllib.parse import parse_qs, parse_qsl, quote, unquote, urlsplit
 
 import google.auth.transport
 
-from google_auth_botocore._refresh.clock import SystemClock
 
 PROVIDER = "//iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/aws/providers/prod"
 ACCOUNT = "copycat@my-project.iam.gserviceaccount.com"
@@ -46,15 +45,18 @@ class FakeClock:
         self.elapsed += seconds
 
 
-class HurriedClock(SystemClock):
+class HurriedClock:
     """The machine's clock, which a pause puts ahead instead of waiting."""
 
     def __init__(self) -> None:
         self.pauses: list[float] = []
         self._at_pause: dict[int, Callable[[], object]] = {}
 
+    def time(self) -> float:
+        return time.time()
+
     def monotonic(self) -> float:
-        return super().monotonic() + sum(self.pauses)
+        return time.monotonic() + sum(self.pauses)
 
     def sleep(self, seconds: float, /) -> None:
         self.pauses.append(seconds)

@@ -153,7 +153,7 @@ def test_failure_that_lasts_is_transient_for_every_library(
     assert isinstance(error, exceptions.RefreshError)
     assert isinstance(error, exceptions.TransportError)
     assert isinstance(error.args[0], ConnectionError)
-    assert str(error).startswith("Google's Security Token Service could not give a federated token for //iam.google")
+    assert str(error).startswith("Google's Security Token Service could not provide a federated token for //iam.google")
     assert sum(clock.slept) <= 30
     if reason == "quota_exceeded":
         assert error.hint == (

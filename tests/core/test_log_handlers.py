@@ -294,7 +294,7 @@ def test_every_logger_that_an_exchange_uses_is_watched(credentials: Credentials)
     class Handler(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
             if threading.current_thread().name == "google-auth-botocore exchange":
-                exchange = credentials._source._flight._latest_exchange()
+                exchange = credentials._source._flight._last.newest()
                 if not exchange.finished:
                     used.add(record.name)
 

@@ -72,7 +72,7 @@ def test_reply_that_can_not_be_used(
         credentials.refresh(request_)
     url = request_.calls[-1].url
     assert str(caught.value) == (
-        f"{server} answered with {what} (HTTP 200, {len(answer.data)} bytes) when it was asked for {wanted}. "
+        f"{server} answered with {what} (HTTP 200, {len(answer.data)} bytes) to the request for {wanted}. "
         f"Check that {url} is Google's, and whether a proxy on the way changes replies."
     )
     assert caught.value.__cause__ is None

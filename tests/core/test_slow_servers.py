@@ -184,5 +184,5 @@ def test_a_caller_is_told_what_its_exchange_waits_for(make: Make) -> None:
         assert caught.value.step == "exchange"
         assert str(caught.value) == (
             f"There is no token after 31 s: Google's Security Token Service at {server.url} has not replied. "
-            "The exchange goes on, and the next call gets its token."
+            "The exchange continues, and the next call gets its token."
         )

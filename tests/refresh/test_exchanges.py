@@ -17,7 +17,6 @@ from core.stand_in import ACCOUNT, Answer, FakeClock, FakeGoogle, Sent, federate
 
 from google_auth_botocore import Credentials, TransientFederationError
 from google_auth_botocore._aws import identity
-from google_auth_botocore._refresh import clock as refresh_clock
 from google_auth_botocore._refresh import single_flight, workers
 from google_auth_botocore._refresh.clock import Moment
 from google_auth_botocore._refresh.exchange import ExchangeContext, PromptRequired
@@ -72,14 +71,14 @@ class TestRaces:
     def _refresh_at_the_next_look(
         self, credentials: Credentials, request: FakeGoogle, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        read = refresh_clock.read
+        now = Moment.now
 
-        def late(of: FakeClock) -> Moment:
-            monkeypatch.setattr(refresh_clock, "read", read)
+        def late(clock: FakeClock) -> Moment:
+            monkeypatch.setattr(Moment, "now", now)
             credentials.refresh(request)
-            return read(of)
+            return now(clock)
 
-        monkeypatch.setattr(refresh_clock, "read", late)
+        monkeypatch.setattr(Moment, "now", late)
 
 
 class TestLate:

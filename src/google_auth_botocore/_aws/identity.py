@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import time
 from typing import Any
 
 import botocore.credentials
@@ -25,7 +26,7 @@ from google_auth_botocore._aws.guard import Guard
 from google_auth_botocore._aws.instance_metadata import InstanceMetadata
 from google_auth_botocore._aws.subject_token import Signer
 from google_auth_botocore._refresh import exchange_log
-from google_auth_botocore._refresh.clock import Clock, SystemClock
+from google_auth_botocore._refresh.clock import Clock
 from google_auth_botocore._refresh.exchange import DEADLINE, ExchangeContext, PromptRequired
 from google_auth_botocore.exceptions import ConfigurationError, FederationError
 
@@ -43,10 +44,10 @@ class AwsIdentity:
     """
 
     def __init__(
-        self, origin: Source, session: Any = None, *, asks_aws: bool = False, clock: Clock | None = None
+        self, origin: Source, session: Any = None, *, asks_aws: bool = False, clock: Clock = time
     ) -> None:
         self.origin = origin
-        self._clock: Clock = SystemClock() if clock is None else clock
+        self._clock = clock
         # boto3 keeps the session that it wraps in a private attribute; all of boto3's own extensions read it there.
         self.session = self._given = getattr(session, "_session", session)
         if session is not None and (isinstance(session, type) or not hasattr(self.session, "get_scoped_config")):

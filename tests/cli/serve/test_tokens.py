@@ -174,7 +174,7 @@ class TestErrors:
     def test_a_refusal(self, make: Make, clock: FakeClock) -> None:
         reply = Tokens(make(service_account_email="nobody@p.iam.gserviceaccount.com"), print, clock.time).reply(ANY)
         assert reply.status == 403
-        assert b"Google's IAM Credentials API refused" in reply.body
+        assert b"Google's IAM Credentials API rejected the request" in reply.body
         assert b"gcloud iam service-accounts add-iam-policy-binding" in reply.body
 
     def test_why_there_is_no_token_is_told_once(self, make: Make, workload: Workload, clock: FakeClock) -> None:

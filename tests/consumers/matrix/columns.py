@@ -13,7 +13,7 @@ from consumers.matrix.world import LIFE, Consumer, World
 # So many seconds past its end a token is over by every clock; some libraries know whole seconds alone.
 _PAST = 10
 # What our errors say of Google while it is down; and of a refusal, along with what to do about it.
-_DOWN = ("Google's ", " could not give a")
+_DOWN = ("Google's ", " could not provide a")
 _REFUSED = (
     "Google's ",
     " refused a",
