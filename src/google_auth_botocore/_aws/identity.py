@@ -118,7 +118,7 @@ class AwsIdentity:
 
         def sign_with() -> Signer:
             keys, credentials, session = self._keys(context)
-            self._guard.keys_found()
+            self._guard.keys_found = True
             region, host = aws_region.endpoint(self._region(session, credentials), verification_url)
             _LOGGER.debug("AWS keys from %s, to be verified at %s in %s", aws_session.method(credentials), host, region)
             return Signer(keys, region, host)
@@ -139,7 +139,7 @@ class AwsIdentity:
 
         def ask() -> str:
             keys, credentials, session = self._keys_from_session(context)
-            self._guard.keys_found()
+            self._guard.keys_found = True
             region = self._region(session, credentials)
             return aws_web_identity_token.request(session, keys, region, audience, self._client_config())
 

@@ -149,7 +149,8 @@ class SingleFlight(Generic[Result]):
     def start_in_background(self, request: Request, seen: Result | None) -> Exchange | None:
         """Start an exchange that no caller waits for. Return None if one runs, too many hang, or `latest` is not *seen*."""
         last = self._last.newest()
-        if not self._may_follow(last, most_hanging=1) or self.latest is not seen or sys.is_finalizing():
+        may_start = last.finished or self._may_start_beside(last, most=1)
+        if not may_start or self.latest is not seen or sys.is_finalizing():
             return None
         deadline = self._clock.monotonic() + DEADLINE
         return self._start_after(last, request, ExchangeContext(background=True, deadline=deadline))
@@ -190,7 +191,8 @@ class SingleFlight(Generic[Result]):
     ) -> Exchange:
         last = self._last.newest()
         # `latest` is read after `last`: if that exchange has just succeeded, its result is there.
-        if not self._may_follow(last, most_hanging=_MOST_AT_ONCE) or self.latest is not seen:
+        may_start = last.finished or self._may_start_beside(last, most=_MOST_AT_ONCE)
+        if not may_start or self.latest is not seen:
             return last
         nested = context is not None
         if context is None:
@@ -198,12 +200,10 @@ class SingleFlight(Generic[Result]):
             context = ExchangeContext(background=False, deadline=deadline, may_prompt=may_prompt)
         return self._start_after(last, request, context, nested=nested) or self._last.newest()
 
-    def _may_follow(self, last: Exchange, *, most_hanging: int) -> bool:
-        """Return whether another exchange may start after the newest one, beside those that hang."""
-        if last.finished:
-            return True
+    def _may_start_beside(self, last: Exchange, *, most: int) -> bool:
+        """Return whether another exchange may start although the newest one runs: it and others hang, but not too many."""
         now = self._clock.monotonic()
-        too_many = len(self._running) - most_hanging
+        too_many = len(self._running) - most
         pause = min(DEADLINE * 2 ** min(too_many + 1, 10), _LONGEST_PAUSE) if too_many >= 0 else 0.0
         return last.overdue(now) and now >= self._started_at + pause
 
