@@ -115,7 +115,7 @@ def _found(
     if os.path.exists(filename):  # noqa: PTH110 - a path of any kind
         info, mistake = _external_account.read(filename)
     if _external_account.is_aws(info):
-        return _ours(info, os.fspath(filename), **arguments, **overrides)
+        return _ours(info, os.fsdecode(filename), **arguments, **overrides)
     del info
     try:
         credentials, project_id = otherwise(**arguments)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from google.auth import credentials as google_credentials
 from google.auth import crypt
 
-from google_auth_botocore import _external_account, _settings
+from google_auth_botocore import _external_account, _pickle_format, _settings
 from google_auth_botocore._redaction import without_user_part
 from google_auth_botocore._refresh.token_source import TokenSource
 from google_auth_botocore._shared_token_credentials import SourceCredentials
@@ -19,10 +19,6 @@ if TYPE_CHECKING:
     import botocore.session
 
     from google_auth_botocore._aws.arguments import Source
-
-
-# What a pickle holds beside the settings and the origin of the AWS identity; None where an older one lacks it.
-_PICKLED = ("_scopes", "_default_scopes", "_quota_project_id", "_project_id", "_given", "_path")
 
 
 class Credentials(
@@ -313,18 +309,58 @@ class Credentials(
         return f"Credentials({self._settings.audience!r}{shown})"
 
     def __getstate__(self) -> dict[str, Any]:
-        """Configuration alone: no token, no key, no session. The other side resolves its own AWS identity."""
-        state = {name: getattr(self, name) for name in ("_settings", *_PICKLED)}
-        state["_identity"] = self._federation.identity.pickled()
-        return state
+        """Return the configuration: no token, no key, no session. The other process resolves its own AWS identity.
 
-    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        Raises:
+            pickle.PicklingError: The session has keys that were set in code, or the configuration is not plain data.
+        """
+        configuration = {
+            **_fields(self._settings),
+            **self._federation.identity.pickled()._asdict(),
+            "scopes": self._scopes,
+            "default_scopes": self._default_scopes,
+            "quota_project_id": self._quota_project_id,
+            "project_id": self._project_id,
+            "filename": self._path,
+            "source_info": None,
+        }
+        configuration["assume_role"] = dict(configuration["assume_role"]) or None
+        if self._given is not None:
+            document, (settings, quota_project_id, project_id) = self._given
+            configuration["source_info"] = {
+                "document": document,
+                **_fields(settings),
+                "quota_project_id": quota_project_id,
+                "project_id": project_id,
+            }
+        try:
+            return _pickle_format.dump(_pickle_format.plain(configuration))
+        except TypeError as error:
+            import pickle  # noqa: PLC0415 - loaded by those who pickle
+
+            raise pickle.PicklingError(
+                f"The configuration of these credentials holds {error}, which is not in JSON. Use texts, numbers, lists and mappings."
+            ) from None
+
+    def __setstate__(self, state: object) -> None:
+        configuration, own = _pickle_format.load(state, type(self), Credentials, _pickle_format.CREDENTIALS)
         from google_auth_botocore._aws import arguments as aws_arguments  # noqa: PLC0415 - see __init__
 
-        # A pickle of another release may lack what this one has.
-        state = {**dict.fromkeys(_PICKLED), **state}
-        self._build(state.pop("_settings"), state.pop("_identity", aws_arguments.Source()))
-        self.__dict__.update(state)
+        take = configuration.pop
+        scopes, default_scopes = (_scopes(name, take(name)) for name in ("scopes", "default_scopes"))
+        path, source_info = take("filename"), take("source_info")
+        role = tuple(sorted((take("assume_role") or {}).items()))
+        origin = aws_arguments.Source(profile=take("profile"), region=take("region"), assume_role=role)
+        settings, *projects = _unpickled(configuration, _effective(scopes, default_scopes))
+        self._build(settings, origin)
+        self._scopes, self._default_scopes = scopes, default_scopes
+        self._quota_project_id, self._project_id = projects
+        self._path = path
+        self._given = None
+        if source_info is not None:
+            fields = dict(source_info)
+            self._given = fields.pop("document"), _unpickled(fields, ())
+        self.__dict__.update(own)
 
 
 class _Signer(crypt.Signer):
@@ -339,6 +375,10 @@ class _Signer(crypt.Signer):
         """None: Google picks the key."""
         return None
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the credentials, and no private class."""
+        return getattr, (self._credentials, "signer")
+
     def sign(self, message: bytes | str) -> bytes:
         """The signature of a message."""
         return self._credentials.sign_bytes(message.encode() if isinstance(message, str) else message)
@@ -351,3 +391,17 @@ def _scopes(name: str, value: Iterable[str] | None) -> tuple[str, ...] | None:
 def _effective(scopes: tuple[str, ...] | None, default_scopes: tuple[str, ...] | None) -> tuple[str, ...]:
     """The scopes that a token is asked for. Google refuses a request without, so somebody has to choose."""
     return scopes or default_scopes or (_settings.CLOUD_PLATFORM,)
+
+
+def _fields(settings: _settings.Settings) -> dict[str, Any]:
+    fields = settings._asdict()
+    del fields["scopes"]  # they follow from those that were chosen
+    return fields
+
+
+def _unpickled(fields: Mapping[str, Any], scopes: tuple[str, ...]) -> tuple[_settings.Settings, str | None, str | None]:
+    """Settings and the two projects, from the names of a pickle."""
+    fields = {**fields, "delegates": _settings.strings("delegates", fields["delegates"])}
+    quota_project_id = _settings.quota_project_id(fields.pop("quota_project_id"))
+    project_id = _settings.optional_text("project_id", fields.pop("project_id"))
+    return _settings.checked(_settings.Settings(**fields, scopes=scopes)), quota_project_id, project_id

@@ -24,7 +24,7 @@ from google.auth import exceptions
 
 
 class ConfigurationError(exceptions.DefaultCredentialsError, ValueError):
-    """An argument or an `external_account` file can't be used; raised when the object is built."""
+    """An argument, an `external_account` file or a pickle cannot be used; raised when the object is built."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message)  # type: ignore[no-untyped-call]  # google-auth has no types here

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from google_auth_botocore import _settings
+from google_auth_botocore import _pickle_format, _settings
 from google_auth_botocore._shared_token_credentials import SourceCredentials
 from google_auth_botocore.credentials import Credentials
 from google_auth_botocore.exceptions import ConfigurationError
@@ -36,8 +36,8 @@ class IDTokenCredentials(SourceCredentials):
             raise ConfigurationError("ID tokens are a service account's: set service_account_email on the credentials.")
         self._credentials = credentials
         self._target_audience = _settings.text("target_audience", target_audience)
-        self._include_email = include_email
-        super().__init__(credentials._id_tokens(target_audience, include_email))
+        self._include_email = bool(include_email)
+        super().__init__(credentials._id_tokens(self._target_audience, self._include_email))
         self._quota_project_id = credentials.quota_project_id
 
     @property
@@ -62,11 +62,14 @@ class IDTokenCredentials(SourceCredentials):
         )
 
     def __getstate__(self) -> dict[str, Any]:
-        names = ("_credentials", "_target_audience", "_include_email", "_quota_project_id")
-        return {name: getattr(self, name) for name in names}
+        """Return the configuration and the credentials, which a pickle shares with others that it holds."""
+        names = ("credentials", "target_audience", "include_email", "quota_project_id")
+        return _pickle_format.dump({name: getattr(self, f"_{name}") for name in names})
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        source = self._credentials._id_tokens(self._target_audience, self._include_email)
-        super().__init__(source)
-        self._quota_project_id = state["_quota_project_id"]
+    def __setstate__(self, state: object) -> None:
+        names = _pickle_format.ID_TOKEN_CREDENTIALS
+        configuration, own = _pickle_format.load(state, type(self), IDTokenCredentials, names)
+        quota_project_id = _settings.quota_project_id(configuration.pop("quota_project_id"))
+        IDTokenCredentials.__init__(self, **configuration)
+        self._quota_project_id = quota_project_id
+        self.__dict__.update(own)

@@ -417,12 +417,3 @@ class TestCopies:
         plain.refresh(request_)
         assert (repr(plain), plain.__dask_tokenize__()) == before
         assert "hidden-from-view" not in repr(make(ACCOUNT, **self.FULL))
-
-
-def test_pickle_that_lacks_a_field_still_makes_an_object(make: Make) -> None:
-    credentials = make(ACCOUNT)
-    settings = credentials.__getstate__()["_settings"]
-    loaded = Credentials.__new__(Credentials)
-    loaded.__setstate__({"_settings": settings})
-    assert repr(loaded) == repr(credentials)
-    assert loaded.info == credentials.info

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from google_auth_botocore import _redaction, _settings
+from google_auth_botocore import _pickle_format, _redaction, _settings
 from google_auth_botocore._aws import region as aws_region
 from google_auth_botocore.exceptions import ConfigurationError
 
@@ -40,7 +40,8 @@ def source(profile: object, region: object, assume_role: object) -> Source:
         if (
             not isinstance(arguments, Mapping)
             or not all(isinstance(name, str) for name in arguments)
-            or not re.fullmatch(_ROLE_ARN, str(arguments.get("RoleArn")))
+            or not isinstance(arguments.get("RoleArn"), str)
+            or not re.fullmatch(_ROLE_ARN, str.__str__(arguments["RoleArn"]))
         ):
             if isinstance(assume_role, Mapping):  # an ExternalId is nobody else's business
                 assume_role = {name: value if name == "RoleArn" else "…" for name, value in assume_role.items()}
@@ -48,7 +49,13 @@ def source(profile: object, region: object, assume_role: object) -> Source:
                 "assume_role must be a role's ARN (arn:aws:iam::123456789012:role/NAME), or a mapping of AssumeRole's "
                 f"arguments with such a RoleArn, not {_redaction.quoted(assume_role)}."
             )
-        arguments = {"RoleSessionName": _ROLE_SESSION_NAME, **arguments}
+        try:
+            # A copy in plain types: the caller's may change, and an enumeration's member prints differently once unpickled.
+            arguments = _pickle_format.plain({"RoleSessionName": _ROLE_SESSION_NAME, **arguments})
+        except TypeError as error:
+            raise ConfigurationError(
+                f"assume_role holds {error}. The arguments of AssumeRole are texts, numbers, lists and mappings."
+            ) from None
     return Source(
         _settings.optional_text("profile", profile or None),
         aws_region.given(_settings.optional_text("region", region or None)),

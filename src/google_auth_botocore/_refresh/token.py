@@ -42,6 +42,10 @@ class Token(NamedTuple):
         return f"Token(value=<hidden>, expiry={self.expiry!r})"
 
 
+# Its public path, which pickles of it name.
+Token.__module__ = "google_auth_botocore"
+
+
 class State(Enum):
     """What to do with a token."""
 
