@@ -11,6 +11,7 @@ from google.auth import crypt
 
 from google_auth_botocore import _external_account, _pickle_format, _settings
 from google_auth_botocore._redaction import without_user_part
+from google_auth_botocore._refresh.exchange import Request
 from google_auth_botocore._refresh.token_source import TokenSource
 from google_auth_botocore._shared_token_credentials import SourceCredentials
 from google_auth_botocore.exceptions import ConfigurationError
@@ -293,6 +294,24 @@ class Credentials(
         """
         self.signer_email  # noqa: B018 - raises
         return self._federation.sign(self._settings, None, message).value
+
+    def retrieve_subject_token(self, request: Request = None) -> str:  # noqa: ARG002 - google-auth's signature
+        """Return a new subject token, the proof of the AWS identity, as `google.auth.aws.Credentials` does.
+
+        It makes AWS calls only, as far as the keys require them, and sends the token to nobody. The token proves the AWS
+        identity to Google for as long as AWS accepts it, so keep it secret.
+
+        Args:
+            request: Not used: botocore has its own HTTP client.
+
+        Returns:
+            A percent-encoded JSON object with `url`, `method` and `headers`, which are those of a signed GetCallerIdentity
+            request. AWS accepts it for 15 minutes. With the *subject_token_type* of a JWT: AWS's JWT.
+
+        Raises:
+            FederationError: There are no AWS keys, or AWS issues no JWT.
+        """
+        return self._federation.subject_token(self._settings).value
 
     def _id_tokens(self, target_audience: str, include_email: bool) -> TokenSource:
         return self._federation.id_tokens(self._settings, target_audience, include_email)

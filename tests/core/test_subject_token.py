@@ -14,7 +14,9 @@ from google.auth import _helpers, aws
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from core.conftest import Make
 from core.stand_in import PROVIDER, FakeClock, FakeGoogle, check, federated
+from google_auth_botocore import FederationError
 from google_auth_botocore._aws.subject_token import Signer, sign
 from google_auth_botocore._google.api import GoogleClient
 from google_auth_botocore._google.sender import Sender
@@ -122,3 +124,35 @@ def test_any_subject_token_reaches_googles_form_as_it_is(subject_token: str) -> 
     body = request.calls[0].body.decode()
     assert dict(parse_qsl(body, keep_blank_values=True))["subject_token"] == subject_token
     assert body.isascii()
+
+
+def test_retrieved_subject_token_is_signed_for_the_audience_and_makes_no_call_to_google(
+    make: Make, request_: FakeGoogle, clock: FakeClock
+) -> None:
+    token = make().retrieve_subject_token(request_)
+    headers = check(token, PROVIDER, lambda _: "SECRET")
+    assert headers["x-amz-security-token"] == "SESSION"
+    assert headers["x-amz-date"] == f"{datetime.fromtimestamp(clock.now, timezone.utc):%Y%m%dT%H%M%SZ}"
+    assert request_.calls == []
+
+
+def test_retrieved_subject_token_is_the_one_that_google_auth_retrieves(make: Make) -> None:
+    """A subclass of google-auth's credentials and this one can be exchanged: both return a quoted JSON object."""
+    document = json.loads(unquote(make().retrieve_subject_token()))
+    assert sorted(document) == ["headers", "method", "url"]
+    assert document["method"] == "POST"
+
+
+def test_retrieving_a_subject_token_without_keys_names_the_step(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    with pytest.raises(FederationError, match="AWS_SECRET_ACCESS_KEY") as caught:
+        make().retrieve_subject_token()
+    assert caught.value.step == "aws"
+
+
+def test_retrieving_a_subject_token_changes_no_cached_token(make: Make, request_: FakeGoogle) -> None:
+    credentials = make()
+    credentials.refresh(request_)
+    before = credentials.token
+    credentials.retrieve_subject_token()
+    assert credentials.token == before

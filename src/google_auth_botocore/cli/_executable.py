@@ -86,7 +86,7 @@ def _proof(options: argparse.Namespace) -> dict[str, Any]:
     if options.config is None and options.audience is None:
         options.audience = os.environ.get("GOOGLE_EXTERNAL_ACCOUNT_AUDIENCE")
     prove_with_jwt(options)
-    token = _subject_token.subject_token(_identity.credentials(options))
+    token = _identity.credentials(options).retrieve_subject_token()
     return {
         "version": 1,
         "success": True,
