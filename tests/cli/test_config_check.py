@@ -161,7 +161,7 @@ class TestMistakes:
             (
                 right(universe_domain="apis.example", token_url=None, service_account_impersonation_url=None),
                 "universe_domain",
-                "must be given in code",
+                "must be set in code",
             ),
             (right(Token_Url="x"), "Token_Url", "token_url is probably meant"),
             (right(token_info_url=7), "token_info_url", "not an endpoint of Google's"),

@@ -106,7 +106,7 @@ def test_refusal_of_the_exchange(
         credentials.refresh(request_)
     error = caught.value
     assert str(error) == (
-        f"Google's Security Token Service refused a federated token for {PROVIDER} (HTTP 400, {reason}): "
+        f"Google's Security Token Service rejected the request for a federated token for {PROVIDER} (HTTP 400, {reason}): "
         f"{description.rstrip('.')}." + (f" {hint}" if hint else "")
     )
     assert (error.step, error.reason, error.status_code, error.hint) == ("exchange", reason, 400, hint)
@@ -290,7 +290,7 @@ def test_refusal_of_impersonation(
     with pytest.raises(FederationError) as caught:
         credentials.refresh(request_)
     assert str(caught.value) == (
-        f"Google's IAM Credentials API refused an access token of {ACCOUNT} {said}" + (f" {hint}" if hint else "")
+        f"Google's IAM Credentials API rejected the request for an access token of {ACCOUNT} {said}" + (f" {hint}" if hint else "")
     )
     assert caught.value.step == "impersonation"
     credentials.refresh(request_)

@@ -39,12 +39,12 @@ class AwsIdentity:
     Args:
         origin: Profile, region and role.
         session: A botocore or boto3 session; None for one of our own.
-        asks_aws: AWS will be asked for a JWT, which takes a session wherever the keys are.
+        requires_session: AWS's JWT is requested, which requires a session even if the environment has the keys.
         clock: Elapsed time and sleep, for retries and deadlines.
     """
 
     def __init__(
-        self, origin: Source, session: Any = None, *, asks_aws: bool = False, clock: Clock = time
+        self, origin: Source, session: Any = None, *, requires_session: bool = False, clock: Clock = time
     ) -> None:
         self.origin = origin
         self._clock = clock
@@ -62,7 +62,7 @@ class AwsIdentity:
                 "profile belongs to the session made here; a session that is given has its own. Give one of the two."
             )
         self._start_afresh()
-        if asks_aws or not self._environment_decides():
+        if requires_session or not self._environment_decides():
             # Now, and not at the first request: an import that a fork catches half done hangs the child. Where the
             # environment decides it is left out, because it would cost a cold start a fifth more.
             aws_session.load()

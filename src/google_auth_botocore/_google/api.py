@@ -154,9 +154,9 @@ class GoogleClient:
         did, usual = "rejected the request for", None
         if reply.transient:
             kind, did = TransientFederationError, "could not provide"
-            usual = "The next attempt may succeed: nothing is wrong with the request."
+            usual = "The next try may have an answer: nothing is wrong with the request."
         elif not isinstance(document, Mapping):
-            usual = f"Check that {call.url} is Google's, and what is between: a proxy, a captive portal."
+            usual = f"Check that {call.url} is Google's, and what stands between: a proxy, a captive portal."
         return kind(
             f"{call.server} {did} {call.wanted} ({seen}){said.rstrip('.')}.",
             step=call.step,

@@ -105,7 +105,7 @@ class Sender:
                 f"No request can be sent: {error}.",
                 step=context.step,
                 reason="TypeError",
-                hint="Pass refresh() a google.auth.transport.Request object, not its class, or pass nothing to use this package's own transport.",
+                hint="Pass refresh() a google.auth.transport.Request object, and not its class; or nothing, for a transport of our own.",
             ) from None
         self._clock = clock
         self._context = context
@@ -209,7 +209,7 @@ def _redirected(call: Call, status: int) -> FederationError:
         f"{call.server} answered with a redirect (HTTP {status}), which is not followed because it would take the AWS identity elsewhere.",
         step=call.step,
         status_code=status,
-        hint=f"Check what is between this machine and {call.url}: a proxy, a captive portal, or a wrong endpoint.",
+        hint=f"Check what stands between this machine and {call.url}: a proxy, a captive portal, or a wrong endpoint.",
     )
 
 

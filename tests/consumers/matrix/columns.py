@@ -16,7 +16,7 @@ _PAST = 10
 _DOWN = ("Google's ", " could not provide a")
 _REFUSED = (
     "Google's ",
-    " refused a",
+    " rejected the request for a",
     "Permission 'iam.serviceAccounts.getAccessToken' denied",
     "gcloud iam service-accounts add-iam-policy-",
 )
