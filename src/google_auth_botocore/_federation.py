@@ -1,21 +1,21 @@
 """Getting a token: AWS keys prove an identity, which Google's services exchange for tokens. Copies of credentials share this.
 
-    Federation.tokens(settings)     a TokenSource for each token that is requested
-        |
-    TokenSource.get() or refresh()  the current token, or one exchange on a worker thread:
-        |
-        |   service account                 direct resource access
-        |
-    _impersonated                   _exchanged
-    or _delegated (for a subject)       |   AwsIdentity.signer()        AWS keys, from botocore
-    or an ID token or a signature       |   subject_token.sign()        subject token, signed and not sent
-        |                               |   GoogleClient.exchange()     federated token, from Google's STS
-        |   _with_federated_token           (or AwsIdentity.web_identity_token() instead of the first two)
-        |       TokenSource.get()       the shared federated token, from _exchanged
-        |       GoogleClient.generate_access_token(), generate_id_token(), sign_blob() or sign_jwt()
-        |                               IAM Credentials: an access token, an ID token or a signature
-        |   GoogleClient.assertion_token()
-        |                               for a subject: the OAuth endpoint accepts the signed JWT
+Federation.tokens(settings)     a TokenSource for each token that is requested
+|
+TokenSource.get() or refresh()  the current token, or one exchange on a worker thread:
+|
+|   service account                 direct resource access
+|
+_impersonated                   _exchanged
+or _delegated (for a subject)       |   AwsIdentity.signer()        AWS keys, from botocore
+or an ID token or a signature       |   subject_token.sign()        subject token, signed and not sent
+|                               |   GoogleClient.exchange()     federated token, from Google's STS
+|   _with_federated_token           (or AwsIdentity.web_identity_token() instead of the first two)
+|       TokenSource.get()       the shared federated token, from _exchanged
+|       GoogleClient.generate_access_token(), generate_id_token(), sign_blob() or sign_jwt()
+|                               IAM Credentials: an access token, an ID token or a signature
+|   GoogleClient.assertion_token()
+|                               for a subject: the OAuth endpoint accepts the signed JWT
 """
 
 from __future__ import annotations
@@ -216,9 +216,7 @@ class Federation:
     ) -> GoogleClient:
         """Return a client whose errors hide what the servers know: older tokens, and the proof of identity."""
         sender = Sender(request, self._clock, context, self._known_secrets)
-        return GoogleClient(
-            settings, sender, federated_token=federated_token, assumed_role=self.identity.assumed_role
-        )
+        return GoogleClient(settings, sender, federated_token=federated_token, assumed_role=self.identity.assumed_role)
 
     def _known_secrets(self) -> list[str]:
         recent = itertools.islice(reversed(self._sources.copy().values()), _HIDDEN_TOKENS)

@@ -33,7 +33,9 @@ class IDTokenCredentials(SourceCredentials):
                 f"credentials must be google_auth_botocore.Credentials, not {type(credentials).__name__}."
             )
         if credentials.service_account_email is None:
-            raise ConfigurationError("ID tokens require a service account: set service_account_email on the credentials.")
+            raise ConfigurationError(
+                "ID tokens require a service account: set service_account_email on the credentials."
+            )
         self._credentials = credentials
         self._target_audience = _settings.text("target_audience", target_audience)
         self._include_email = bool(include_email)

@@ -15,7 +15,6 @@ from urllib.parse import parse_qs, parse_qsl, quote, unquote, urlsplit
 
 import google.auth.transport
 
-
 PROVIDER = "//iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/aws/providers/prod"
 ACCOUNT = "copycat@my-project.iam.gserviceaccount.com"
 STS_URL = "https://sts.googleapis.com/v1/token"

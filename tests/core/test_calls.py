@@ -50,7 +50,10 @@ def _transport() -> Iterator[google.auth.transport.requests.Request]:
 
 @pytest.fixture(name="make_fresh")
 def _make_fresh(google: Emulator, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Credentials]:
-    provider, account = google.add_aws_provider(), google.add_service_account("copycat@my-project.iam.gserviceaccount.com")
+    provider, account = (
+        google.add_aws_provider(),
+        google.add_service_account("copycat@my-project.iam.gserviceaccount.com"),
+    )
     google.grant(account.email, "roles/iam.workloadIdentityUser", provider.principal_set("aws_role", ROLE))
     keys = google.aws_keys.issue(f"{ROLE}/i-0abc")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", keys.access_key_id)
@@ -78,6 +81,8 @@ def test_first_impersonated_token_takes_at_most_150_calls(
         calls.clear()
         credentials.before_request(transport, "GET", OBJECT, headers)
     assert headers["authorization"].startswith("Bearer ")
+    # A caller that waits calls these every 100 ms, so their number depends on the machine.
+    calls = [call for call in calls if call.split()[-1] not in ("begun", "overdue", "_register")]
     assert len(calls) <= 150, "\n".join(calls)
 
 

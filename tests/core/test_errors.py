@@ -290,7 +290,8 @@ def test_refusal_of_impersonation(
     with pytest.raises(FederationError) as caught:
         credentials.refresh(request_)
     assert str(caught.value) == (
-        f"Google's IAM Credentials API rejected the request for an access token of {ACCOUNT} {said}" + (f" {hint}" if hint else "")
+        f"Google's IAM Credentials API rejected the request for an access token of {ACCOUNT} {said}"
+        + (f" {hint}" if hint else "")
     )
     assert caught.value.step == "impersonation"
     credentials.refresh(request_)

@@ -66,7 +66,7 @@ class Guard:
             while True:
                 try:
                     return self._attempt(work)
-                except TransientFederationError:
+                except TransientFederationError:  # noqa: PERF203 - this is the retry loop
                     if not self.retries.pause():
                         raise
         finally:
