@@ -4,8 +4,6 @@ The failures and their causes were collected from Google's troubleshooting pages
 https://cloud.google.com/iam/docs/troubleshooting-workload-identity-federation.
 """
 
-from __future__ import annotations
-
 import re
 import shlex
 import sys

@@ -1,7 +1,5 @@
 """Check arguments and return settings. An invalid argument is a `ConfigurationError`, before anything is signed or sent."""
 
-from __future__ import annotations
-
 import re
 import shlex
 from collections.abc import Iterable
@@ -23,7 +21,7 @@ _AUDIENCE = re.compile(
     r"(?://iam\.googleapis\.com/)?(?P<path>projects/(?P<project>[^/\s]+)/locations/(?P<location>[a-z0-9-]+)"
     r"/workloadIdentityPools/(?P<pool>[a-z0-9-]+)(?:/providers/(?P<provider>[a-z0-9-]+))?)/?"
 )
-_SERVICE_ACCOUNT = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._-]*@[a-zA-Z0-9][a-zA-Z0-9.:-]*\.[a-zA-Z]+|[0-9]{6,32}")
+_SERVICE_ACCOUNT = r"[a-zA-Z0-9][a-zA-Z0-9._-]*@[a-zA-Z0-9][a-zA-Z0-9.:-]*\.[a-zA-Z]+|[0-9]{6,32}"
 _HOST = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+")
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _NETLOC = re.compile(r"([a-zA-Z0-9._-]+|\[[0-9a-fA-F:.]+\])(:[0-9]*)?")
@@ -149,7 +147,7 @@ def project_number(provider: str) -> str:
 def _service_account(name: str, value: object) -> str:
     """Return the e-mail address or unique id of a service account."""
     given = text(name, value)
-    if not _SERVICE_ACCOUNT.fullmatch(given):
+    if not re.fullmatch(_SERVICE_ACCOUNT, given):
         raise ConfigurationError(
             f"The {name} {quoted(given)} is neither a service account's e-mail address (NAME@PROJECT.iam.gserviceaccount.com) "
             "nor its unique id (digits)."

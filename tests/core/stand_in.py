@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qs, parse_qsl, quote, unquote, urlsplit
 
 import google.auth.transport
+import seams
 
 PROVIDER = "//iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/aws/providers/prod"
 ACCOUNT = "copycat@my-project.iam.gserviceaccount.com"
@@ -44,18 +45,15 @@ class FakeClock:
         self.elapsed += seconds
 
 
-class HurriedClock:
-    """The machine's clock, which a pause puts ahead instead of waiting."""
+class HurriedClock(seams.SystemClock):
+    """The machine's clock, which a pause advances instead of waiting."""
 
     def __init__(self) -> None:
         self.pauses: list[float] = []
         self._at_pause: dict[int, Callable[[], object]] = {}
 
-    def time(self) -> float:
-        return time.time()
-
     def monotonic(self) -> float:
-        return time.monotonic() + sum(self.pauses)
+        return super().monotonic() + sum(self.pauses)
 
     def sleep(self, seconds: float, /) -> None:
         self.pauses.append(seconds)
@@ -67,7 +65,7 @@ class HurriedClock:
 
 
 def until(happened: Callable[[], bool]) -> None:
-    """Lets other threads go on until something has happened that tells nobody."""
+    """Let other threads go on until something has happened that no event reports."""
     last = time.monotonic() + 20
     while not happened():
         assert time.monotonic() < last
@@ -134,7 +132,7 @@ class FakeGoogle(google.auth.transport.Request):
         assert not more
         sent = Sent(url, {name.lower(): value for name, value in (headers or {}).items()}, body or b"", timeout)
         self.calls.append(sent)
-        step = self.script.popleft() if self.script else self._google
+        step = self.script.popleft() if self.script else self.own_answer
         if isinstance(step, Exception):
             raise step
         answer = step(sent) if callable(step) else step
@@ -144,7 +142,7 @@ class FakeGoogle(google.auth.transport.Request):
     def count(self, part: str) -> int:
         return sum(part in sent.url for sent in self.calls)
 
-    def _google(self, sent: Sent) -> Answer:
+    def own_answer(self, sent: Sent) -> Answer:
         if sent.url.endswith("/token"):
             assert "authorization" not in sent.headers
             if "subject_token" in sent.form:

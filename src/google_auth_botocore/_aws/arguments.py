@@ -1,7 +1,5 @@
 """Check the AWS arguments of `Credentials`, and keep those that a pickle contains."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple

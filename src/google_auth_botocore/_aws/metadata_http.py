@@ -1,7 +1,5 @@
 """botocore's HTTP session for metadata services, whose fetchers hide what failed."""
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError

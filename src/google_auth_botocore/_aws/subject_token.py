@@ -5,8 +5,6 @@ https://cloud.google.com/iam/docs/reference/sts/rest/v1/TopLevel/token (subject_
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html.
 """
 
-from __future__ import annotations
-
 import json
 import string
 from datetime import datetime, timezone

@@ -4,8 +4,6 @@ https://cloud.google.com/iam/docs/reference/sts/rest/v1/TopLevel/token and
 https://cloud.google.com/iam/docs/reference/credentials/rest/v1/projects.serviceAccounts.
 """
 
-from __future__ import annotations
-
 import base64
 import json
 from collections.abc import Mapping

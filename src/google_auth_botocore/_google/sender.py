@@ -1,7 +1,5 @@
 """Post requests to Google: retried until one deadline, never redirected, with errors that explain the failure without secrets."""
 
-from __future__ import annotations
-
 import logging
 import random
 from collections.abc import Callable, Iterable, Mapping

@@ -1,7 +1,5 @@
 """The clock: wall time, elapsed time and sleep, in seconds."""
 
-from __future__ import annotations
-
 from typing import NamedTuple, Protocol
 
 # The year 5138, in seconds since the epoch. A later time from a server is a mistake, and datetime cannot represent it much longer.
@@ -19,15 +17,15 @@ class Moment(NamedTuple):
     monotonic: float
 
     @classmethod
-    def now(cls, clock: Clock) -> Moment:
+    def now(cls, clock: "Clock") -> "Moment":
         """Read both clocks."""
         return cls(clock.time(), clock.monotonic())
 
-    def after(self, seconds: float) -> Moment:
+    def after(self, seconds: float) -> "Moment":
         """Return the moment that many seconds later."""
         return Moment(self.wall + seconds, self.monotonic + seconds)
 
-    def reached(self, other: Moment) -> bool:
+    def reached(self, other: "Moment") -> bool:
         """Return whether the other moment has come, by either clock."""
         return self.wall >= other.wall or self.monotonic >= other.monotonic
 

@@ -15,8 +15,6 @@ The window is an eighth to a quarter of the lifetime, and at most 15 minutes. If
 follows after 1 s, then 2 s, 4 s ... up to a minute, and the token is used until it expires.
 """
 
-from __future__ import annotations
-
 from datetime import datetime, timedelta, timezone
 from enum import Enum
 from typing import NamedTuple
