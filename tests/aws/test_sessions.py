@@ -69,7 +69,7 @@ def test_profile_beside_a_session_is_rejected(federation: Federation) -> None:
     with pytest.raises(ConfigurationError) as caught:
         federation.credentials(session=boto3.Session(), profile="team")
     assert str(caught.value) == (
-        "profile belongs to the session made here; a session that is given has its own. Give one of the two."
+        "profile is for a session that is created here, and session has its own profile. Pass one of the two."
     )
 
 
@@ -404,7 +404,7 @@ def test_pickle_depends_on_no_profile_but_the_sessions_own(
 
 def test_pickle_of_a_session_whose_profile_is_not_there_says_so(federation: Federation) -> None:
     credentials = federation.credentials(session=botocore.session.Session(profile="none"))
-    with pytest.raises(pickle.PicklingError, match=r"\(ProfileNotFound\).* Give profile=, region= or assume_role="):
+    with pytest.raises(pickle.PicklingError, match=r"\(ProfileNotFound\).* Pass profile=, region= or assume_role="):
         pickle.dumps(credentials)
 
 
