@@ -347,10 +347,10 @@ def test_creating_an_object_imports_everything_that_a_token_requires(
     monkeypatch.setenv("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:1")
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     program = (
-        "import sys, types, google_auth_botocore as g\n"
+        "import sys, time, types, google_auth_botocore as g\n"
         "from google_auth_botocore._shared_token_credentials import SourceCredentials\n"
-        "from google_auth_botocore._refresh.clock import SystemClock\n"
-        "class Late(SystemClock):\n"  # no STS listens there, and no time is spent on retries
+        "class Late:\n"
+        "    time, monotonic = staticmethod(time.time), staticmethod(time.monotonic)\n"  # no STS listens there, and no time is spent on retries
         "    def sleep(self, seconds): self.monotonic = lambda: float('inf')\n"
         "SourceCredentials._clock = Late()\n"
         "c = g.Credentials('projects/1/locations/global/workloadIdentityPools/p/providers/q'"
