@@ -7,8 +7,7 @@ from email.utils import parsedate_to_datetime
 from typing import NamedTuple
 
 from google_auth_botocore import _redaction
-from google_auth_botocore._google import transport_errors
-from google_auth_botocore._google.transport import NotATransport, Transport
+from google_auth_botocore._google import transport, transport_errors
 from google_auth_botocore._redaction.proxies import proxy_secrets
 from google_auth_botocore._refresh.clock import LAST_SECOND, Clock, Moment
 from google_auth_botocore._refresh.exchange import ExchangeContext, Request
@@ -43,7 +42,7 @@ class Reply(NamedTuple):
 
     Attributes:
         status: HTTP status.
-        headers: The headers, with their names in lower case.
+        headers: The headers, whose names are in lower case, or in any.
         body: The decompressed body.
         requested_at: When the request was sent.
     """
@@ -97,8 +96,8 @@ class Sender:
         known_secrets: Callable[[], Iterable[str]] = tuple,
     ) -> None:
         try:
-            self._transport = Transport(request, clock)
-        except NotATransport as error:
+            self._transport = transport.prepared(request, clock)
+        except transport.NotATransport as error:
             raise FederationError(
                 f"No request can be sent: {error}.",
                 step=context.step,
@@ -142,7 +141,7 @@ class Sender:
         context.step, context.doing = call.step, f"{call.server} at {call.url} has not replied"
         pause = _FIRST_PAUSE
         while True:
-            requested_at = Moment.now(self._clock)
+            requested_at = Moment(self._clock.time(), self._clock.monotonic())
             reply, error = self._attempt(call, headers, body, requested_at)
             now = self._clock.monotonic()
             if now - requested_at.monotonic > 3 * _ATTEMPT_TIMEOUT:
@@ -150,7 +149,9 @@ class Sender:
             _LOGGER.debug("%s: %s", call.url, type(error).__name__ if reply is None else f"HTTP {reply.status}")
             if reply is not None:
                 self._last = reply
-                if 300 <= reply.status < 400:
+                if reply.status < 300:
+                    return reply
+                if reply.status < 400:
                     raise _redirected(call, reply.status)
                 if not reply.transient:
                     return reply
@@ -177,7 +178,7 @@ class Sender:
         self._context.url = call.url
         try:
             status, reply_headers, reply_body = self._transport.post(
-                call.url, headers, body, timeout, complete_by=requested_at.monotonic + timeout
+                call.url, dict(headers), body, timeout, complete_by=requested_at.monotonic + timeout
             )
         except Exception as error:
             redirect = transport_errors.rejected_redirect(error)

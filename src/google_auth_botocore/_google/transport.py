@@ -11,8 +11,7 @@ import http.client
 import inspect
 import io
 import sys
-import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import google.auth.transport.requests
@@ -20,152 +19,190 @@ import requests
 import urllib3
 
 from google_auth_botocore import _redaction
+from google_auth_botocore._google import reply_body
 from google_auth_botocore._refresh.clock import Clock
 from google_auth_botocore._refresh.exchange import Request
 
 # Seconds for each address of a host name, since a firewall may drop packets to all of them. TCP sends a second packet after 3 s.
 _CONNECT_TIMEOUT = 3.05
-# Bytes. A reply with a token has a few kB.
-_LONGEST_REPLY = 1024 * 1024
-_PART = 64 * 1024
 
 
 class NotATransport(TypeError):  # noqa: N818 - the name is the error
     """The object that was passed as a transport cannot be called with a request."""
 
 
-class ReplyTooLong(OSError):  # noqa: N818 - the name is the error
-    """A reply is longer than any reply with a token."""
-
-
 class Transport:
-    """A transport, and the arguments that it accepts beyond google-auth's.
+    """A transport of another kind: it accepts google-auth's arguments, and perhaps a timeout.
 
     Args:
-        request: google.auth.transport.Request or a callable like it. None: this package's own transport.
+        request: google.auth.transport.Request or a callable like it.
+        target: The same, or the object whose arguments *request* binds.
+        bound_timeout: The timeout that *request* binds.
         clock: Elapsed time.
     """
 
-    def __init__(self, request: Request, clock: Clock) -> None:
-        self.request: Any = _own.request if request is None else request
-        if isinstance(request, type) or not callable(self.request):
-            raise NotATransport(f"the transport is {_redaction.quoted(request)}")
-        target, self._bound_timeout = self.request, None
-        if isinstance(self.request, functools.partial):  # AuthorizedSession binds its own timeout
-            target, self._bound_timeout = self.request.func, self.request.keywords.get("timeout")
-        self.kind = kind(target)
+    def __init__(self, request: Any, target: Any, bound_timeout: Any, clock: Clock) -> None:
+        self.request = request
+        self._target = target
+        self._bound_timeout = bound_timeout
         self._clock = clock
-        self._target: Any = target
-        self._arguments: dict[str, Any] = {}
-        if self.kind == "requests":
-            self._arguments = {"allow_redirects": False, "auth": _leave_headers_alone, "stream": True}
-        elif self.kind == "urllib3":
-            self._arguments = {"redirect": False, "preload_content": False}
-        elif self.kind == "httplib2":
-            self._arguments = {"redirections": 0}
-        self._takes_timeout = self.kind != "httplib2" and (bool(self._arguments) or _takes(target, "timeout"))
 
     def post(
-        self, url: str, headers: Mapping[str, str], body: bytes, timeout: float, *, complete_by: float
-    ) -> tuple[int, dict[str, str], bytes]:
-        """Send one request, and return the reply's status, its headers with names in lower case, and its body.
+        self,
+        url: str,
+        headers: dict[str, str],
+        body: bytes,
+        timeout: float,
+        *,
+        complete_by: float,  # noqa: ARG002 - such a transport reads the reply itself
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        """Send one request, and return the reply's status, its headers and its body.
+
+        The letter case of a header's name does not matter in *headers*, and is lower or does not matter in the result.
 
         Args:
             url: The endpoint.
             headers: The headers.
             body: The body.
             timeout: Seconds to connect, and seconds between two parts of the reply.
-            complete_by: When the whole reply must be complete, in seconds of the monotonic clock.
+            complete_by: When the whole reply must be complete, in seconds of the monotonic clock. Not every kind has this limit.
 
         Raises:
             ReplyTooLong: The body is longer than 1 MiB, perhaps only once it is decompressed.
         """
-        arguments = {"url": url, "method": "POST", "body": body, "headers": dict(headers), **self._arguments}
-        if self._takes_timeout:
-            arguments["timeout"] = self._shortened(timeout)
-        read_body = functools.partial(_body, clock=self._clock, complete_by=complete_by)
-        if self.kind == "requests":
-            return self._post_with_requests(arguments, read_body)
-        if self.kind == "urllib3":
-            # urllib3 itself sends it, because google-auth's response can only be read as a whole.
-            response = self._target.http.request(**arguments)
-            return response.status, _lower(response.headers), _body_of_urllib3(response, read_body)
-        if self.kind == "httplib2":
-            response = self._post_with_httplib2(arguments, read_body)
-        else:
-            response = self.request(**arguments)
-        data = response.data
-        return (
-            response.status,
-            _lower(response.headers),
-            _short_enough(data if isinstance(data, bytes) else str(data).encode()),
-        )
+        limit = {"timeout": self._shortened(timeout)} if _takes(self._target, "timeout") else {}
+        return _complete(self.request(url=url, method="POST", body=body, headers=headers, **limit))
 
-    def _post_with_requests(
-        self, arguments: dict[str, Any], read_body: Callable[..., bytes]
-    ) -> tuple[int, dict[str, str], bytes]:
-        seen: list[tuple[requests.Response, bytes]] = []
+    def _shortened(self, timeout: float) -> Any:
+        """Return the timeout to pass: this one, or the one that the caller's code has bound, if that is shorter."""
+        bound = self._bound_timeout
+        if isinstance(bound, tuple):
+            limits = (min(timeout, _CONNECT_TIMEOUT), timeout)
+            return tuple(limit if part is None else min(part, limit) for part, limit in zip(bound, limits, strict=True))
+        return min(bound, timeout) if isinstance(bound, (int, float)) else timeout
+
+
+class _RequestsTransport(Transport):
+    def post(
+        self, url: str, headers: dict[str, str], body: bytes, timeout: float, *, complete_by: float
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        replies: list[tuple[requests.Response, Mapping[str, str], bytes]] = []
 
         def read(response: requests.Response, **_: Any) -> None:
             """Read the body before anything else does: at DEBUG, google-auth reads it without a limit for a log record."""
-            body = b""
             if isinstance(response.raw, urllib3.HTTPResponse):
-                if not response.is_redirect:
-                    body = _body_of_urllib3(response.raw, read_body)
-                response.raw = io.BytesIO(body)
+                data = b"" if response.is_redirect else reply_body.of_urllib3(response.raw, self._clock, complete_by)
+                response.raw = io.BytesIO(data)
+                replies.append((response, response.headers, data))
             else:  # the session has an adapter of another library
-                body = _short_enough(response.content)
-            seen.append((response, body))
+                replies.append((response, _lower(response.headers), reply_body.short_enough(response.content)))
 
         try:
-            other = self.request(hooks={"response": read}, **arguments)
+            other = self.request(
+                url=url,
+                method="POST",
+                body=body,
+                headers=headers,
+                timeout=self._shortened(timeout),
+                allow_redirects=False,
+                auth=_leave_headers_alone,
+                stream=True,
+                hooks={"response": read},
+            )
         except Exception as error:
             # The reply is complete. requests parses a redirect's address even if it may not follow it, and can raise any
             # exception for an invalid one. The sessions of some applications raise for a status.
-            if not seen or not (seen[-1][0].is_redirect or isinstance(error, requests.RequestException)):
+            if not replies or not (replies[-1][0].is_redirect or isinstance(error, requests.RequestException)):
                 raise
-        if seen:
-            response, body = seen[-1]
-            return response.status_code, _lower(response.headers), body
-        return other.status, _lower(other.headers), _short_enough(other.data)  # a mock in place of the session
+        if not replies:
+            return _complete(other)  # a mock in place of the session
+        response, reply_headers, data = replies[-1]
+        return response.status_code, reply_headers, data
 
-    def _post_with_httplib2(self, arguments: dict[str, Any], read_body: Callable[..., bytes]) -> Any:
+    def _shortened(self, timeout: float) -> Any:
+        limit = timeout if self._bound_timeout is None else super()._shortened(timeout)
+        return limit if isinstance(limit, tuple) else (min(limit, _CONNECT_TIMEOUT), limit)
+
+
+class _Urllib3Transport(Transport):
+    def post(
+        self, url: str, headers: dict[str, str], body: bytes, timeout: float, *, complete_by: float
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        # urllib3 itself sends it, because google-auth's response can only be read as a whole.
+        response = self._target.http.request(
+            url=url,
+            method="POST",
+            body=body,
+            headers=headers,
+            timeout=self._shortened(timeout),
+            redirect=False,
+            preload_content=False,
+        )
+        return response.status, _lower(response.headers), reply_body.of_urllib3(response, self._clock, complete_by)
+
+
+class _Httplib2Transport(Transport):
+    def post(
+        self,
+        url: str,
+        headers: dict[str, str],
+        body: bytes,
+        timeout: float,  # noqa: ARG002 - its connections have their own
+        *,
+        complete_by: float,
+    ) -> tuple[int, Mapping[str, str], bytes]:
         # httplib2 mixes up the replies of two threads that share a connection. A copy has its own connections.
         transport = copy.copy(self._target)
         transport.http = copy.copy(transport.http)
+        connection = _httplib2_connection(url, self._clock, complete_by)
         try:
-            return transport(connection_type=_httplib2_connection(arguments["url"], read_body), **arguments)
+            return _complete(
+                transport(
+                    url=url, method="POST", body=body, headers=headers, redirections=0, connection_type=connection
+                )
+            )
         finally:
             transport.http.close()
 
-    def _shortened(self, timeout: float) -> Any:
-        bound = self._bound_timeout
-        connect = min(timeout, _CONNECT_TIMEOUT)
-        if isinstance(bound, tuple):
-            limits = (connect, timeout)
-            return tuple(limit if part is None else min(part, limit) for part, limit in zip(bound, limits, strict=True))
-        if isinstance(bound, (int, float)):
-            timeout = min(bound, timeout)
-        return (min(connect, timeout), timeout) if self.kind == "requests" else timeout
+
+_KINDS: dict[str | None, type[Transport]] = {
+    "requests": _RequestsTransport,
+    "urllib3": _Urllib3Transport,
+    "httplib2": _Httplib2Transport,
+}
+
+
+def prepared(request: Request, clock: Clock) -> Transport:
+    """Return the transport that a caller passed, or this package's own, prepared to post.
+
+    Args:
+        request: google.auth.transport.Request or a callable like it. None: this package's own transport.
+        clock: Elapsed time.
+
+    Raises:
+        NotATransport: It cannot be called with a request.
+    """
+    transport: Any = _own.request if request is None else request
+    if isinstance(request, type) or not callable(transport):
+        raise NotATransport(f"the transport is {_redaction.quoted(request)}")
+    target, bound_timeout = transport, None
+    if isinstance(transport, functools.partial):  # AuthorizedSession binds its own timeout
+        target, bound_timeout = transport.func, transport.keywords.get("timeout")
+    return _KINDS.get(kind(target), Transport)(transport, target, bound_timeout, clock)
+
+
+def _complete(response: Any) -> tuple[int, Mapping[str, str], bytes]:
+    """Return the status, headers and body of a reply that its transport has read as a whole."""
+    data = response.data
+    body = data if isinstance(data, bytes) else str(data).encode()
+    return response.status, _lower(response.headers), reply_body.short_enough(body)
 
 
 def _lower(headers: Mapping[str, str]) -> dict[str, str]:
     return {str(name).lower(): str(value) for name, value in headers.items()}
 
 
-def _body_of_urllib3(raw: Any, read_body: Callable[..., bytes]) -> bytes:
-    # urllib3 2 returns what has arrived so far. Before that, a server that sends byte by byte is noticed after a whole part.
-    read = functools.partial(getattr(raw, "read1", raw.read), decode_content=False)
-    try:
-        body = read_body(read, raw.headers.get("content-encoding"))
-    except BaseException:
-        raw.close()
-        raise
-    raw.release_conn()
-    return body
-
-
-def _httplib2_connection(url: str, read_body: Callable[..., bytes]) -> type:
+def _httplib2_connection(url: str, clock: Clock, complete_by: float) -> type:
     """Return a class of connections whose replies have limits. httplib2 itself reads and decompresses a reply of any size."""
 
     class Response(http.client.HTTPResponse):
@@ -175,37 +212,10 @@ def _httplib2_connection(url: str, read_body: Callable[..., bytes]) -> type:
             del self.headers["content-encoding"]  # otherwise httplib2 would decompress it again
 
         def read(self, amt: int | None = None) -> bytes:  # noqa: ARG002 - httplib2 reads all at once
-            return read_body(self.read1, self._encoding)
+            return reply_body.read(self.read1, self._encoding, clock, complete_by)
 
     base = sys.modules["httplib2"].SCHEME_TO_CONNECTION[url.partition(":")[0]]
     return type("Connection", (base,), {"response_class": Response})
-
-
-def _body(read: Callable[[int], bytes], encoding: str | None, *, clock: Clock, complete_by: float) -> bytes:
-    """Read a body part by part, with a limit on its length and on the time that it takes."""
-    body = b""
-    while part := read(_PART):
-        body = _short_enough(body + part)
-        if clock.monotonic() >= complete_by:
-            raise TimeoutError("the reply was not complete in time")
-    return _decompressed(body, (encoding or "").strip().lower())
-
-
-def _decompressed(body: bytes, encoding: str) -> bytes:
-    """Decompress a body, which some servers compress although the request did not accept that."""
-    if encoding not in ("gzip", "x-gzip", "deflate"):
-        return body
-    try:
-        body = zlib.decompressobj(zlib.MAX_WBITS | 32).decompress(body, _LONGEST_REPLY + 1)
-    except zlib.error as error:
-        raise OSError(f"the reply cannot be decompressed ({error})") from None
-    return _short_enough(body)
-
-
-def _short_enough(body: bytes) -> bytes:
-    if len(body) > _LONGEST_REPLY:
-        raise ReplyTooLong(f"the reply is longer than {_LONGEST_REPLY} bytes")
-    return body
 
 
 def shareable(request: Request) -> bool:
