@@ -6,16 +6,16 @@ TokenSource.get() or refresh()  the current token, or one exchange on a worker t
 |
 |   service account                 direct resource access
 |
-_impersonated                   _exchanged
-or _delegated (for a subject)       |   AwsIdentity.signer()        AWS keys, from botocore
-or an ID token or a signature       |   subject_token.sign()        subject token, signed and not sent
+_with_federated_token           _exchanged
+|                               |   AwsIdentity.signer()        AWS keys, from botocore
+|                               |   subject_token.sign()        subject token, signed and not sent
 |                               |   GoogleClient.exchange()     federated token, from Google's STS
-|   _with_federated_token           (or AwsIdentity.web_identity_token() instead of the first two)
-|       TokenSource.get()       the shared federated token, from _exchanged
-|       GoogleClient.generate_access_token(), generate_id_token(), sign_blob() or sign_jwt()
+|                                   (or AwsIdentity.web_identity_token() instead of the first two)
+|   TokenSource.get()           the shared federated token, from _exchanged
+|   GoogleClient.generate_access_token(), generate_id_token(), sign_blob() or sign_jwt()
 |                               IAM Credentials: an access token, an ID token or a signature
-|   GoogleClient.assertion_token()
-|                               for a subject: the OAuth endpoint accepts the signed JWT
+_delegated                      for a subject, with the JWT that _with_federated_token has signed:
+    GoogleClient.assertion_token()  the OAuth endpoint accepts it
 """
 
 from __future__ import annotations
@@ -85,17 +85,19 @@ class Federation:
         """Return the source of access tokens. Equal settings share one."""
         if settings.service_account is None:
             return self._federated(settings, settings.scopes)
-        fetch = self._impersonated if settings.subject is None else self._delegated
-        return self._source(settings, partial(fetch, settings))
+        if settings.subject is None:
+            return self._source(settings, self._impersonating(settings, GoogleClient.generate_access_token))
+        sign = self._impersonating(settings, self._signed_assertion)
+        return self._source(settings, partial(self._delegated, settings, sign))
 
     def id_tokens(self, settings: Settings, audience: str, include_email: bool) -> TokenSource:
         """Return the source of ID tokens for an audience."""
         call = partial(GoogleClient.generate_id_token, audience=audience, include_email=include_email)
-        return self._source((settings, audience, include_email), partial(self._with_federated_token, settings, call))
+        return self._source((settings, audience, include_email), self._impersonating(settings, call))
 
     def sign(self, settings: Settings, request: Request, blob: bytes) -> Signature:
         """Return the service account's signature of a blob."""
-        perform = partial(self._with_federated_token, settings, partial(GoogleClient.sign_blob, blob=blob))
+        perform = self._impersonating(settings, partial(GoogleClient.sign_blob, blob=blob))
         return SingleFlight(perform, self._clock, self).new_result(request, None)
 
     def subject_token(self, settings: Settings) -> SubjectToken:
@@ -123,6 +125,13 @@ class Federation:
         )
         return self._source(key, partial(self._exchanged, settings, scopes), full_window=scopes == (_IAM_SCOPE,))
 
+    def _impersonating(
+        self, settings: Settings, call: Callable[[GoogleClient], Result]
+    ) -> Callable[[Request, ExchangeContext], Result]:
+        """Return a function that calls IAM Credentials as the service account, in an exchange."""
+        federated = self._federated(settings, (_IAM_SCOPE,))
+        return partial(self._with_federated_token, federated, settings, call)
+
     # On the worker thread.
 
     def _exchanged(
@@ -141,9 +150,9 @@ class Federation:
                     resolved_again = True
                     if not self.identity.forget(context):
                         raise
-                elif _hints.skewed(str(error)) and not dated_again and google.sender.date is not None:
+                elif _hints.skewed(str(error)) and not dated_again and google.rejected_at is not None:
                     dated_again = True
-                    self._offset = google.sender.date - self._clock.time()
+                    self._offset = google.rejected_at - self._clock.time()
                 else:
                     raise
 
@@ -159,25 +168,26 @@ class Federation:
         self._proof_secrets = proof.secrets
         return proof
 
-    def _impersonated(self, settings: Settings, request: Request, context: ExchangeContext) -> IssuedToken:
-        return self._with_federated_token(settings, GoogleClient.generate_access_token, request, context)
-
-    def _delegated(self, settings: Settings, request: Request, context: ExchangeContext) -> IssuedToken:
+    def _delegated(
+        self,
+        settings: Settings,
+        sign: Callable[[Request, ExchangeContext], str],
+        request: Request,
+        context: ExchangeContext,
+    ) -> IssuedToken:
         """Return a token of a Workspace user: the service account signs that it acts for the user."""
         dated_again = False
         while True:
-            assertion = self._with_federated_token(settings, self._signed_assertion, request, context)
-            # A new client, because this server knows nothing of the federated token. Created only now, so that it also
-            # redacts the secrets used for the assertion.
+            assertion = sign(request, context)
             google = self._google(settings, request, context)
             try:
                 return google.assertion_token(assertion)
             except FederationError as error:
-                if dated_again or not _hints.misdated(str(error)) or google.sender.date is None:
+                if dated_again or not _hints.misdated(str(error)) or google.rejected_at is None:
                     raise
                 # AWS accepts a date that is some minutes off, and this server does not.
                 dated_again = True
-                self._offset = google.sender.date - self._clock.time()
+                self._offset = google.rejected_at - self._clock.time()
 
     def _signed_assertion(self, google: GoogleClient) -> str:
         settings = google.settings
@@ -195,28 +205,31 @@ class Federation:
 
     def _with_federated_token(
         self,
+        federated: TokenSource,
         settings: Settings,
         call: Callable[[GoogleClient], Result],
         request: Request,
         context: ExchangeContext,
     ) -> Result:
         """Call IAM Credentials. If it rejects the federated token, call it once more with another one."""
-        source = self._federated(settings, (_IAM_SCOPE,))
-        cached = source.get(request, min_lifetime=_LONG_ENOUGH, context=context)
+        cached = federated.get(request, min_lifetime=_LONG_ENOUGH, context=context)
         try:
             return call(self._google(settings, request, context, cached.value))
         except FederationError as error:
             if error.status_code != 401:
                 raise
-        cached = source.refresh(request, rejected=cached, context=context)
+        cached = federated.refresh(request, rejected=cached, context=context)
         return call(self._google(settings, request, context, cached.value))
 
     def _google(
         self, settings: Settings, request: Request, context: ExchangeContext, federated_token: str = ""
     ) -> GoogleClient:
         """Return a client whose errors hide what the servers know: older tokens, and the proof of identity."""
-        sender = Sender(request, self._clock, context, self._known_secrets)
-        return GoogleClient(settings, sender, federated_token=federated_token, assumed_role=self.identity.assumed_role)
+        if context.sender is None:
+            context.sender = Sender(request, self._clock, context, self._known_secrets)
+        return GoogleClient(
+            settings, context.sender, federated_token=federated_token, assumed_role=self.identity.assumed_role
+        )
 
     def _known_secrets(self) -> list[str]:
         recent = itertools.islice(reversed(self._sources.copy().values()), _HIDDEN_TOKENS)

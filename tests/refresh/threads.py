@@ -54,7 +54,7 @@ class Threads:
 
     def replaced(self) -> int:
         """Count the threads that stand still with an exchange that a newer one has replaced."""
-        return sum(job.args[1].successor is not None for job in self.standing)
+        return sum(job.args[1].newest() is not job.args[1] for job in self.standing)
 
     def hang(self) -> None:
         """Lets the last thread hang for ever."""

@@ -20,6 +20,7 @@ from google_auth_botocore._settings import Settings
 from google_auth_botocore.exceptions import FederationError, TransientFederationError
 
 _OAUTH = "Google's OAuth token endpoint"
+_FORM = {"content-type": "application/x-www-form-urlencoded"}
 
 
 class Signature:
@@ -42,6 +43,9 @@ class GoogleClient:
         sender: Sends the requests.
         federated_token: The token with which calls to IAM Credentials are made.
         assumed_role: ARN of the assumed AWS role without its session, if it is known; for the hints of errors.
+
+    Attributes:
+        rejected_at: The server's time in the reply that rejected a request, in seconds since the epoch, if it had one.
     """
 
     def __init__(
@@ -51,6 +55,7 @@ class GoogleClient:
         self._assumed_role = assumed_role
         self._federated_token = federated_token
         self.sender = sender
+        self.rejected_at: float | None = None
         if federated_token:
             sender.secrets.append(federated_token)
 
@@ -72,7 +77,7 @@ class GoogleClient:
         }
         # As urlencode would quote it, which takes a tenth of a refresh: almost all of it is quoted once already.
         quoted = quote(subject_token.replace("%", "%25"), safe="%")
-        return self._post_form(call, f"{urlencode(form)}&subject_token={quoted}").oauth_token()
+        return self._post(call, _FORM, f"{urlencode(form)}&subject_token={quoted}").oauth_token()
 
     def assertion_token(self, assertion: str) -> IssuedToken:
         """Exchange a signed assertion for a token of the Workspace user that it names (RFC 7523)."""
@@ -85,7 +90,7 @@ class GoogleClient:
         )
         self.sender.secrets.append(assertion)
         form = {"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion": assertion}
-        return self._post_form(call, urlencode(form)).oauth_token()
+        return self._post(call, _FORM, urlencode(form)).oauth_token()
 
     def generate_access_token(self) -> IssuedToken:
         """Return an access token of the service account."""
@@ -113,9 +118,6 @@ class GoogleClient:
         fields = {"payload": json.dumps(claims)}
         return self._call_iam("delegation", "signJwt", "a signed assertion", fields).token("signedJwt")
 
-    def _post_form(self, call: Call, form: str) -> Answer:
-        return self._post(call, {"content-type": "application/x-www-form-urlencoded"}, form)
-
     def _call_iam(self, step: str, method: str, wanted: str, fields: Mapping[str, Any]) -> Answer:
         """Call a method of the IAM Credentials API."""
         settings = self.settings
@@ -128,7 +130,7 @@ class GoogleClient:
         )
         headers = {"authorization": f"Bearer {self._federated_token}", "content-type": "application/json"}
         # The API accepts an empty list.
-        delegates = [f"projects/-/serviceAccounts/{each}" for each in settings.delegates]
+        delegates = list(map("projects/-/serviceAccounts/{}".format, settings.delegates))
         return self._post(call, headers, json.dumps({"delegates": delegates, **fields}))
 
     def _post(self, call: Call, headers: Mapping[str, str], body: str) -> Answer:
@@ -139,6 +141,7 @@ class GoogleClient:
         except (ValueError, RecursionError):
             document = None
         if reply.status != 200:
+            self.rejected_at = reply.date
             raise self._rejected(call, document, reply)
         if not isinstance(document, Mapping):
             raise replies.unusable(call, reply, "a body that is not a JSON object")

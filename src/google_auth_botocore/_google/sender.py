@@ -108,17 +108,11 @@ class Sender:
         self._context = context
         self._known_secrets = known_secrets
         self.secrets: list[str] = []
-        self._last: Reply | None = None
 
     @property
     def all_secrets(self) -> list[str]:
         """The secrets that no error may quote."""
         return [*self.secrets, *self._known_secrets(), *proxy_secrets(self._transport.request)]
-
-    @property
-    def date(self) -> float | None:
-        """The server's time in its last reply, in seconds since the epoch."""
-        return None if self._last is None else self._last.date
 
     def post(self, call: Call, headers: Mapping[str, str], body: bytes) -> Reply:
         """Send a request until there is a reply that another attempt would not change, or until the deadline.
@@ -148,7 +142,6 @@ class Sender:
                 context.resume(now)  # no attempt takes this long: the process was suspended
             _LOGGER.debug("%s: %s", call.url, type(error).__name__ if reply is None else f"HTTP {reply.status}")
             if reply is not None:
-                self._last = reply
                 if reply.status < 300:
                     return reply
                 if reply.status < 400:

@@ -8,7 +8,6 @@ the exchange that they are part of, and do not wait for it.
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any
@@ -37,6 +36,8 @@ class ExchangeContext:
         step: The current step, as in `FederationError.step`.
         doing: What the exchange waits for, for the error of a caller that stops waiting.
         url: The endpoint of the request to Google that is being sent; None between two requests.
+        sender: Sends the requests to Google. The first request creates it. It holds secrets and the caller's transport, so it
+            is dropped as soon as the exchange has finished.
     """
 
     def __init__(self, *, background: bool, deadline: float, may_prompt: bool = False) -> None:
@@ -47,6 +48,7 @@ class ExchangeContext:
         self.step: str = "aws"
         self.doing: str = "it has not begun"
         self.url: str | None = None
+        self.sender: Any = None
         self._resumed: bool = False
 
     def resume(self, now: float) -> None:
@@ -67,6 +69,7 @@ class Exchange:
         context: The terms of the exchange. A nested exchange has those of the exchange that it is part of.
         number: Its position among the exchanges for the same token.
         nested: Whether it is part of another exchange.
+        finished: Whether there is nothing to perform: it precedes the first real exchange.
 
     Attributes:
         finished: Whether it has succeeded or failed.
@@ -76,16 +79,18 @@ class Exchange:
         delivered: Whether they have been delivered.
     """
 
-    def __init__(self, owner: object, context: ExchangeContext, number: int, *, nested: bool = False) -> None:
+    def __init__(
+        self, owner: object, context: ExchangeContext, number: int, *, nested: bool = False, finished: bool = False
+    ) -> None:
         self.owner: object = owner
         self.context: ExchangeContext = context
         self.number: int = number
         self.nested: bool = nested
-        self.finished: bool = False
+        self.finished: bool = finished
         self.result: Any = None
         self.error: BaseException | None = None
         self.records: list[logging.LogRecord] = []
-        self.delivered: bool = False
+        self.delivered: bool = finished
         self._firsts: dict[str, Any] = {}
 
     def is_first(self, role: str, candidate: object = None) -> bool:
@@ -123,11 +128,4 @@ def part_of(owner: object) -> Exchange | None:
     exchange = current.get()
     if exchange is None or exchange.owner is not owner or exchange.delivered:
         return None
-    return exchange
-
-
-def predecessor(owner: object, number: int) -> Exchange:
-    """Return a finished exchange, which the first real one succeeds."""
-    exchange = Exchange(owner, ExchangeContext(background=False, deadline=-math.inf), number)
-    exchange.finished = exchange.delivered = True
     return exchange

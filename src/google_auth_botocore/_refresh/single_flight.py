@@ -15,6 +15,7 @@ import contextlib
 import contextvars
 import functools
 import logging
+import math
 import sys
 import threading
 from collections import deque
@@ -32,7 +33,6 @@ from google_auth_botocore._refresh.exchange import (
     Request,
     current,
     part_of,
-    predecessor,
 )
 from google_auth_botocore.exceptions import FederationError, TransientFederationError
 
@@ -55,6 +55,8 @@ _SUSPENDED = 30.0
 # doubles: a server that never finishes a reply costs one thread an hour, and not one every half minute.
 _MOST_AT_ONCE = 4
 _LONGEST_PAUSE = 3600.0
+# Of the exchange that precedes the first real one. Nothing changes it.
+_NO_CONTEXT = ExchangeContext(background=False, deadline=-math.inf)
 
 
 class SingleFlight(Generic[Result]):
@@ -94,7 +96,7 @@ class SingleFlight(Generic[Result]):
 
     def _start_afresh(self) -> None:
         self._lock = threading.Lock()  # between workers; callers never take it
-        self._last = predecessor(self.owner, self._latest_number)
+        self._last = Exchange(self.owner, _NO_CONTEXT, self._latest_number, finished=True)
         self._waiters: deque[Any] = deque()
         self._running: set[Exchange] = set()
         self._started_at = 0.0
@@ -279,6 +281,8 @@ class SingleFlight(Generic[Result]):
         except BaseException as error:  # noqa: BLE001 - the callers raise it
             exchange.error = without_frames(error, handled)
         del handled
+        if not exchange.nested:
+            exchange.context.sender = None
         with self._lock:
             self._running.discard(exchange)
             if exchange.number > self._latest_number:  # otherwise a newer exchange has succeeded meanwhile

@@ -111,8 +111,8 @@ def with_expiry(issued: IssuedToken, draw: float) -> CachedToken:
         draw: A number drawn uniformly from 0 to 1, once for each token.
     """
     window = min(issued.lifetime / 4, _LONGEST_WINDOW) * (1 + draw) / 2
-    expires_at = issued.requested_at.after(issued.lifetime)
-    return CachedToken(issued.value, expires_at.after(-window), expires_at)
+    wall, monotonic = issued.requested_at.wall + issued.lifetime, issued.requested_at.monotonic + issued.lifetime
+    return CachedToken(issued.value, Moment(wall - window, monotonic - window), Moment(wall, monotonic))
 
 
 def with_new_expiry(cached: CachedToken, expiry: datetime, now: Moment) -> CachedToken:

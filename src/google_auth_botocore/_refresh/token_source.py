@@ -82,16 +82,17 @@ class TokenSource:
         Raises:
             FederationError: No token could be fetched, or Google or AWS rejected the last attempt some seconds ago.
         """
-        latest = self._flight.latest
-        cached, now = self.cached, Moment.now(self._clock)
-        if cached is None or state(cached, now.after(min_lifetime)) is State.EXPIRED:
-            rejected = self._rejected
-            if context is None and rejected is not None and now.monotonic < rejected[1]:
-                raise copied(rejected[0])
-            return self._flight.new_result(request, latest, context)
-        if state(cached, now) is State.ADVISORY and now.monotonic >= self._not_before:
-            self._refresh_in_background(request, latest)
-        return cached
+        latest, cached = self._flight.latest, self.cached
+        if cached is not None:
+            now = Moment.now(self._clock)
+            if state(cached, now.after(min_lifetime)) is not State.EXPIRED:
+                if state(cached, now) is State.ADVISORY and now.monotonic >= self._not_before:
+                    self._refresh_in_background(request, latest)
+                return cached
+        rejected = self._rejected
+        if context is None and rejected is not None and self._clock.monotonic() < rejected[1]:
+            raise copied(rejected[0])
+        return self._flight.new_result(request, latest, context)
 
     def refresh(
         self, request: Request, *, rejected: CachedToken | None = None, context: ExchangeContext | None = None
@@ -126,7 +127,8 @@ class TokenSource:
         draw = 1.0 if self._full_window else random.random()  # noqa: S311 - spreads load, hides nothing
         for _ in range(2):
             cached = with_expiry(self._fetch(request, context), draw)
-            if not Moment.now(self._clock).reached(cached.expires_at):
+            expires_at = cached.expires_at
+            if self._clock.time() < expires_at.wall and self._clock.monotonic() < expires_at.monotonic:
                 return cached
         raise TransientFederationError(
             "The token expired before it arrived: this process was suspended.", step=context.step
