@@ -54,7 +54,11 @@ class Guard:
             PromptRequired: The user must type an MFA code, and this thread may not prompt for it.
             Exception: An exception of a signal handler, a debugger or the user's own provider, unchanged.
         """
-        if self._held_by_this_thread():
+        try:
+            self.lock.notify()
+        except RuntimeError:
+            pass  # this thread does not hold it
+        else:
             raise TransientFederationError(
                 "This thread is already getting AWS keys for these credentials. It was interrupted by a finalizer, "
                 "a signal handler or a log handler that uses them, too.",
@@ -76,13 +80,6 @@ class Guard:
                 self.lock.release()
             except RuntimeError:
                 pass  # another thread has it
-
-    def _held_by_this_thread(self) -> bool:
-        try:
-            self.lock.notify()
-        except RuntimeError:
-            return False
-        return True
 
     def _acquire(self, context: ExchangeContext | None) -> None:
         timeout = DEADLINE if context is None else max(0.0, context.deadline - self._clock.monotonic())

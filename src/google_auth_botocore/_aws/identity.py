@@ -117,9 +117,14 @@ class AwsIdentity:
         """
 
         def sign_with() -> Signer:
-            keys, credentials, session = self._keys(context)
-            self._guard.keys_found = True
-            region, host = regions.endpoint(self._region(session, credentials), verification_url)
+            if self._environment_decides():
+                credentials = EnvProvider().load()
+                keys, region = validated(credentials), self._explicit_region()
+            else:
+                keys, credentials, session = self._keys_from_session(context)
+                self._guard.keys_found = True
+                region = self._region(session, credentials)
+            region, host = regions.endpoint(region, verification_url)
             _LOGGER.debug("AWS keys from %s, to be verified at %s in %s", sessions.method(credentials), host, region)
             return Signer(keys, region, host)
 
@@ -145,13 +150,6 @@ class AwsIdentity:
 
         return self._guard.run(request, context)
 
-    def _keys(self, context: ExchangeContext) -> tuple[ReadOnlyCredentials, Any, Any]:
-        """Return the keys, the credentials object and, unless the environment has them, the session that they came from."""
-        if not self._environment_decides():
-            return self._keys_from_session(context)
-        credentials = EnvProvider().load()
-        return validated(credentials), credentials, None
-
     def _environment_decides(self) -> bool:
         """Return whether the environment has the keys and no session is needed, which takes several times longer to create."""
         chosen = self.session is not None or self.origin.profile or self.origin.assume_role
@@ -162,6 +160,7 @@ class AwsIdentity:
         return not self._configured
 
     def _keys_from_session(self, context: ExchangeContext) -> tuple[ReadOnlyCredentials, Any, Any]:
+        """Return the keys, the credentials object that they came from, and its session."""
         session = self._session()
         if self._credentials is None:
             self._credentials = self._resolve(session)
@@ -219,8 +218,6 @@ class AwsIdentity:
         return session
 
     def _region(self, session: Any, credentials: Any) -> str | None:
-        if session is None:
-            return self._explicit_region()
         return self._configured_region(session) or self._region_of_instance(session, credentials)
 
     def _configured_region(self, session: Any) -> str | None:
@@ -232,8 +229,10 @@ class AwsIdentity:
 
     def _explicit_region(self) -> str | None:
         """Return the region of the argument or the environment."""
-        names = (self.origin.region, os.environ.get("AWS_REGION"), os.environ.get("AWS_DEFAULT_REGION"))
-        return next(filter(None, map(regions.parent, names)), None)
+        for name in (self.origin.region, os.environ.get("AWS_REGION"), os.environ.get("AWS_DEFAULT_REGION")):
+            if name and name.strip():
+                return regions.parent(name)
+        return None
 
     def _region_of_instance(self, session: Any, credentials: Any) -> str | None:
         """Return the region of the instance that the keys came from. It is requested only once."""

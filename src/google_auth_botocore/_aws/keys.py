@@ -24,7 +24,14 @@ class ValidatedCredentials:
 
 def validated(credentials: Any) -> ReadOnlyCredentials:
     """Return the access key, secret key and session token of one moment, checked for mistakes."""
-    keys = _frozen(credentials)
+    try:
+        keys = credentials.get_frozen_credentials()
+    except RuntimeError:
+        # The keys have just been refreshed and have expired by the local clock, which may be hours off. AWS decides
+        # whether they are valid. botocore has no public way to read keys that it considers expired.
+        keys = getattr(credentials, "_frozen_credentials", None)
+        if keys is None:
+            raise
     if not keys.access_key or not keys.secret_key:
         raise errors.failed(
             f"The AWS keys from {session.method(credentials)} are half a set: the "
@@ -42,20 +49,7 @@ def validated(credentials: Any) -> ReadOnlyCredentials:
                 "InvalidCredentials",
                 _hints.AWS_WHITE_SPACE,
             )
-    return keys
-
-
-def _frozen(credentials: Any) -> ReadOnlyCredentials:
-    """Return the access key, secret key and session token of one moment."""
-    try:
-        return credentials.get_frozen_credentials()  # type: ignore[no-any-return]
-    except RuntimeError:
-        # The keys have just been refreshed and have expired by the local clock, which may be hours off. AWS decides
-        # whether they are valid. botocore has no public way to read keys that it considers expired.
-        keys = getattr(credentials, "_frozen_credentials", None)
-        if keys is None:
-            raise
-        return keys  # type: ignore[no-any-return]
+    return keys  # type: ignore[no-any-return]
 
 
 def refresh_needed(credentials: Any) -> bool:

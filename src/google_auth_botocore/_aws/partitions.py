@@ -30,15 +30,11 @@ OWN: list[dict[str, Any]] = [
 ]
 
 
+@functools.lru_cache
 def partitions() -> list[dict[str, Any]]:
     """Return the partitions in the form of botocore's data file."""
     try:
-        return _of_botocore()
+        # The file that the endpoint resolver reads too, along with 1 MB of endpoints that are not needed.
+        return botocore.loaders.Loader().load_data("partitions")["partitions"]  # type: ignore[no-any-return]
     except (DataNotFoundError, FileNotFoundError, NotADirectoryError, PermissionError, ValueError):
         return OWN
-
-
-@functools.lru_cache
-def _of_botocore() -> list[dict[str, Any]]:
-    # The file that the endpoint resolver reads too, along with 1 MB of endpoints that are not needed.
-    return botocore.loaders.Loader().load_data("partitions")["partitions"]  # type: ignore[no-any-return]

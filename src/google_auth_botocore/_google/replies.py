@@ -7,6 +7,7 @@ import binascii
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NoReturn
 
@@ -26,6 +27,7 @@ _AWS_REASON = r"AWS response of type (\w+)"
 _RFC3339 = r"(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d:\d\d)(?:\.\d+)?([Zz]|[+-]\d\d:\d\d)"
 
 
+@dataclass(eq=False)
 class Answer:
     """The JSON object in a successful reply. Its fields are read by methods, which check them.
 
@@ -35,14 +37,13 @@ class Answer:
         reply: The reply.
     """
 
-    def __init__(self, call: Call, document: Mapping[str, Any], reply: Reply) -> None:
-        self._call = call
-        self._document = document
-        self._reply = reply
+    call: Call
+    document: Mapping[str, Any] = field(repr=False)
+    reply: Reply
 
     def token(self, name: str) -> str:
         """Return the token in a field."""
-        value = self._document.get(name)
+        value = self.document.get(name)
         if not isinstance(value, str) or not _TOKEN.fullmatch(value):
             self._unusable(f"no token ('{name}')")
         return value
@@ -50,7 +51,7 @@ class Answer:
     def signature(self) -> bytes:
         """Return the signature of signBlob."""
         try:
-            signature = base64.b64decode(self._document["signedBlob"], validate=True)
+            signature = base64.b64decode(self.document["signedBlob"], validate=True)
         except (KeyError, TypeError, ValueError, binascii.Error):
             signature = b""
         if not signature:
@@ -59,25 +60,25 @@ class Answer:
 
     def oauth_token(self) -> IssuedToken:
         """Return the token of an OAuth token endpoint, which has a lifetime in seconds."""
-        lifetime = self._document.get("expires_in")
+        lifetime = self.document.get("expires_in")
         if isinstance(lifetime, str) and re.fullmatch(r"[0-9]{1,12}", lifetime):
             lifetime = int(lifetime)
         if isinstance(lifetime, bool) or not isinstance(lifetime, (int, float)) or not 0 < lifetime < _LONGEST_LIFETIME:
             self._unusable("no lifetime in seconds ('expires_in')")
-        return IssuedToken(self.token("access_token"), float(lifetime), self._reply.requested_at)
+        return IssuedToken(self.token("access_token"), float(lifetime), self.reply.requested_at)
 
     def access_token(self) -> IssuedToken:
         """Return the token of generateAccessToken, which has a time of expiry."""
         value = self.token("accessToken")
-        expires_at = _seconds(self._document.get("expireTime"))
+        expires_at = _seconds(self.document.get("expireTime"))
         if expires_at is None:
             self._unusable("no time of expiry ('expireTime')")
         # Both by the server's clock, so that an error of the local clock does not change the lifetime.
-        date = self._reply.date
-        lifetime = expires_at - (self._reply.requested_at.wall if date is None else date)
+        date = self.reply.date
+        lifetime = expires_at - (self.reply.requested_at.wall if date is None else date)
         if not 0 < lifetime < _LONGEST_LIFETIME:
             self._unusable("a token that has expired already, or never does")
-        return IssuedToken(value, lifetime, self._reply.requested_at)
+        return IssuedToken(value, lifetime, self.reply.requested_at)
 
     def id_token(self) -> IssuedToken:
         """Return the token of generateIdToken, which has its times in its claims."""
@@ -93,14 +94,14 @@ class Answer:
         ):
             self._unusable("an ID token without a lifetime ('iat' and 'exp')")
         # Both by the server's clock: its Date, if it sends one.
-        date = self._reply.date
+        date = self.reply.date
         lifetime = float(expires_at - (issued_at if date is None else date))
         if not 0 < lifetime < _LONGEST_LIFETIME:
             self._unusable("an ID token that has expired already, or never does")
-        return IssuedToken(value, lifetime, self._reply.requested_at)
+        return IssuedToken(value, lifetime, self.reply.requested_at)
 
     def _unusable(self, what: str) -> NoReturn:
-        raise unusable(self._call, self._reply, what)
+        raise unusable(self.call, self.reply, what)
 
 
 def unusable(call: Call, reply: Reply, what: str) -> TransientFederationError:

@@ -10,6 +10,7 @@ import functools
 import http.client
 import inspect
 import io
+import math
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -25,6 +26,8 @@ from google_auth_botocore._refresh.exchange import Request
 
 # Seconds for each address of a host name, since a firewall may drop packets to all of them. TCP sends a second packet after 3 s.
 _CONNECT_TIMEOUT = 3.05
+# An authentication of requests that changes nothing. Without one, requests would put a netrc entry into the header.
+_NO_AUTHENTICATION = requests.PreparedRequest.copy
 
 
 class NotATransport(TypeError):  # noqa: N818 - the name is the error
@@ -44,8 +47,15 @@ class Transport:
     def __init__(self, request: Any, target: Any, bound_timeout: Any, clock: Clock) -> None:
         self.request = request
         self._target = target
-        self._bound_timeout = bound_timeout
         self._clock = clock
+        # requests accepts a pair: seconds to connect, and seconds between two parts of the reply. Each may be None.
+        self._bound_pair = isinstance(bound_timeout, tuple)
+        if not self._bound_pair:
+            seconds = bound_timeout if isinstance(bound_timeout, (int, float)) else None
+            bound_timeout = seconds, seconds
+        connect, read = bound_timeout
+        self._longest_connect = _CONNECT_TIMEOUT if connect is None else min(connect, _CONNECT_TIMEOUT)
+        self._longest_read = math.inf if read is None else read
 
     def post(
         self,
@@ -70,16 +80,11 @@ class Transport:
         Raises:
             ReplyTooLong: The body is longer than 1 MiB, perhaps only once it is decompressed.
         """
-        limit = {"timeout": self._shortened(timeout)} if _takes(self._target, "timeout") else {}
-        return _complete(self.request(url=url, method="POST", body=body, headers=headers, **limit))
-
-    def _shortened(self, timeout: float) -> Any:
-        """Return the timeout to pass: this one, or the one that the caller's code has bound, if that is shorter."""
-        bound = self._bound_timeout
-        if isinstance(bound, tuple):
-            limits = (min(timeout, _CONNECT_TIMEOUT), timeout)
-            return tuple(limit if part is None else min(part, limit) for part, limit in zip(bound, limits, strict=True))
-        return min(bound, timeout) if isinstance(bound, (int, float)) else timeout
+        arguments: dict[str, Any] = {"url": url, "method": "POST", "body": body, "headers": headers}
+        if _takes(self._target, "timeout"):
+            read = min(timeout, self._longest_read)
+            arguments["timeout"] = (min(timeout, self._longest_connect), read) if self._bound_pair else read
+        return _complete(self.request(**arguments))
 
 
 class _RequestsTransport(Transport):
@@ -103,9 +108,9 @@ class _RequestsTransport(Transport):
                 method="POST",
                 body=body,
                 headers=headers,
-                timeout=self._shortened(timeout),
+                timeout=(min(timeout, self._longest_connect), min(timeout, self._longest_read)),
                 allow_redirects=False,
-                auth=_leave_headers_alone,
+                auth=_NO_AUTHENTICATION,
                 stream=True,
                 hooks={"response": read},
             )
@@ -119,10 +124,6 @@ class _RequestsTransport(Transport):
         response, reply_headers, data = replies[-1]
         return response.status_code, reply_headers, data
 
-    def _shortened(self, timeout: float) -> Any:
-        limit = timeout if self._bound_timeout is None else super()._shortened(timeout)
-        return limit if isinstance(limit, tuple) else (min(limit, _CONNECT_TIMEOUT), limit)
-
 
 class _Urllib3Transport(Transport):
     def post(
@@ -134,7 +135,7 @@ class _Urllib3Transport(Transport):
             method="POST",
             body=body,
             headers=headers,
-            timeout=self._shortened(timeout),
+            timeout=min(timeout, self._longest_read),
             redirect=False,
             preload_content=False,
         )
@@ -253,11 +254,6 @@ def _takes(target: Any, argument: str) -> bool:
     except (TypeError, ValueError):
         return False
     return argument in parameters or any(each.kind is each.VAR_KEYWORD for each in parameters.values())
-
-
-def _leave_headers_alone(prepared: Any) -> Any:
-    """Replace requests' own authentication, which would put a netrc entry into the header."""
-    return prepared
 
 
 class _OwnTransport:

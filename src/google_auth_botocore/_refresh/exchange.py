@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 from typing import Any
 
 # Longest time that one exchange may take, in seconds, AWS included.
@@ -23,6 +24,7 @@ class PromptRequired(Exception):  # noqa: N818 - a request to the caller, not a 
     """The AWS keys need an MFA code, and this thread may not ask the user for it."""
 
 
+@dataclass(eq=False, kw_only=True)
 class ExchangeContext:
     """The terms of one exchange, which every call that it makes receives.
 
@@ -40,16 +42,15 @@ class ExchangeContext:
             is dropped as soon as the exchange has finished.
     """
 
-    def __init__(self, *, background: bool, deadline: float, may_prompt: bool = False) -> None:
-        self.background: bool = background
-        self.deadline: float = deadline
-        self.may_prompt: bool = may_prompt
-        self.not_before: float = 0.0
-        self.step: str = "aws"
-        self.doing: str = "it has not begun"
-        self.url: str | None = None
-        self.sender: Any = None
-        self._resumed: bool = False
+    background: bool
+    deadline: float
+    may_prompt: bool = False
+    not_before: float = 0.0
+    step: str = "aws"
+    doing: str = "it has not begun"
+    url: str | None = None
+    sender: Any = field(default=None, repr=False)
+    _resumed: bool = False
 
     def resume(self, now: float) -> None:
         """Extend the deadline after the process was suspended. Only once, because a slow server looks the same."""

@@ -127,7 +127,8 @@ class SingleFlight(Generic[Result]):
         while True:
             latest = self.latest
             if latest is not None and latest is not seen:
-                self._await_delivery(exchange)
+                if exchange.records:
+                    self._await_delivery(exchange)
                 return latest
             now = self._clock.monotonic()
             if exchange.finished:
@@ -143,10 +144,7 @@ class SingleFlight(Generic[Result]):
             if not exchange.begun and pieces >= _PIECES_TO_BEGIN:
                 _start_on_worker(self._job(exchange, request))
                 pieces = 0
-            late = self._clock.monotonic() - now - _PIECE
-            if late > _SUSPENDED:
-                give_up_at += late
-                exchange.context.resume(now + late)
+            give_up_at += self._time_suspended(now, exchange)
 
     def start_in_background(self, request: Request, seen: Result | None) -> Exchange | None:
         """Start an exchange that no caller waits for. Return None if one runs, too many hang, or `latest` is not *seen*."""
@@ -165,6 +163,14 @@ class SingleFlight(Generic[Result]):
                 waiter.acquire(timeout=_PIECE)
 
     # On the caller's thread.
+
+    def _time_suspended(self, start: float, exchange: Exchange) -> float:
+        """Return for how many seconds the process was suspended in a piece of waiting. If it was, extend the exchange's deadline."""
+        late = self._clock.monotonic() - start - _PIECE
+        if late <= _SUSPENDED:
+            return 0.0
+        exchange.context.resume(start + late)
+        return late
 
     def _try_again(
         self, exchange: Exchange, request: Request, context: ExchangeContext | None, seen: Result | None
@@ -262,8 +268,10 @@ class SingleFlight(Generic[Result]):
         if exchange.is_first("worker"):
             exchange_log.watch()
             self._perform_and_keep(exchange, request)
-            exchange_log.deliver(exchange)
-            self._wake()
+            if exchange.records:
+                exchange_log.deliver(exchange)
+                self._wake()
+            exchange.delivered = True
 
     def _perform_and_keep(self, exchange: Exchange, request: Request) -> None:
         self._last = exchange

@@ -15,6 +15,7 @@ The window is an eighth to a quarter of the lifetime, and at most 15 minutes. If
 follows after 1 s, then 2 s, 4 s ... up to a minute, and the token is used until it expires.
 """
 
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from enum import Enum
 from typing import NamedTuple
@@ -52,6 +53,7 @@ class State(Enum):
     EXPIRED = "wait for a new one"
 
 
+@dataclass(eq=False, slots=True)
 class IssuedToken:
     """A token as a server has just issued it.
 
@@ -63,17 +65,12 @@ class IssuedToken:
         requested_at: When the request for it was sent.
     """
 
-    __slots__ = ("lifetime", "requested_at", "value")
-
-    def __init__(self, value: str, lifetime: float, requested_at: Moment) -> None:
-        self.value: str = value
-        self.lifetime: float = lifetime
-        self.requested_at: Moment = requested_at
-
-    def __repr__(self) -> str:
-        return f"IssuedToken(value=<hidden>, lifetime={self.lifetime!r}, requested_at={self.requested_at!r})"
+    value: str = field(repr=False)
+    lifetime: float
+    requested_at: Moment
 
 
+@dataclass(eq=False, slots=True)
 class CachedToken:
     """A token and the two moments that decide its use. It never changes, so it is read without a lock.
 
@@ -83,21 +80,15 @@ class CachedToken:
         expires_at: When it expires.
     """
 
-    __slots__ = ("expires_at", "refresh_at", "value")
-
-    def __init__(self, value: str, refresh_at: Moment, expires_at: Moment) -> None:
-        self.value: str = value
-        self.refresh_at: Moment = refresh_at
-        self.expires_at: Moment = expires_at
+    value: str = field(repr=False)
+    refresh_at: Moment
+    expires_at: Moment
 
     @property
     def expiry(self) -> datetime:
         """When it expires, as an aware datetime in UTC."""
         # Not fromtimestamp, whose behaviour beyond the year 9999 depends on the platform.
         return datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(seconds=self.expires_at.wall)
-
-    def __repr__(self) -> str:
-        return f"CachedToken(value=<hidden>, refresh_at={self.refresh_at!r}, expires_at={self.expires_at!r})"
 
 
 def with_expiry(issued: IssuedToken, draw: float) -> CachedToken:

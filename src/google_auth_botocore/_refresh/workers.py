@@ -32,8 +32,8 @@ def start(job: Job) -> None:
     if isinstance(this, _Worker) and this.between_jobs:
         job()  # a finalizer runs on this thread, which may be the one that would get the job
         return
-    worker = _take_idle()
-    if worker is not None:
+    with contextlib.suppress(IndexError):
+        worker = _idle.pop()
         worker.name = _BUSY
         worker.jobs.put(job)
         return
@@ -93,18 +93,14 @@ class _Worker(threading.Thread):
 _idle: list[_Worker] = []
 
 
-def _take_idle() -> _Worker | None:
-    with contextlib.suppress(IndexError):
-        return _idle.pop()
-    return None
-
-
 def end_idle() -> None:
     """End the idle threads before a fork: the child would lose them, and Python 3.12 warns about forking with several threads."""
     ending = []
-    while (worker := _take_idle()) is not None:
-        worker.jobs.put(None)
-        ending.append(worker)
+    with contextlib.suppress(IndexError):  # until the list is empty
+        while True:
+            worker = _idle.pop()
+            worker.jobs.put(None)
+            ending.append(worker)
     for worker in ending:
         worker.join(_LONGEST_JOIN)
 
