@@ -11,11 +11,12 @@ _with_federated_token           _exchanged
 |                               |   subject_token.sign()        subject token, signed and not sent
 |                               |   GoogleClient.exchange()     federated token, from Google's STS
 |                                   (or AwsIdentity.web_identity_token() instead of the first two)
-|   TokenSource.get()           the shared federated token, from _exchanged
+|   TokenSource.get()           the shared federated token, which is _exchanged for
 |   GoogleClient.generate_access_token(), generate_id_token(), sign_blob() or sign_jwt()
 |                               IAM Credentials: an access token, an ID token or a signature
-_delegated                      for a subject, with the JWT that _with_federated_token has signed:
-    GoogleClient.assertion_token()  the OAuth endpoint accepts it
+|
+_delegated                      for a subject: calls _with_federated_token for a signed JWT
+    GoogleClient.assertion_token()  the OAuth endpoint, which accepts the JWT
 """
 
 from __future__ import annotations
@@ -101,7 +102,7 @@ class Federation:
         return SingleFlight(perform, self._clock, self).new_result(request, None)
 
     def subject_token(self, settings: Settings) -> SubjectToken:
-        """Return a new subject token, and send it to nobody."""
+        """Return a new subject token. It is not sent."""
         return SingleFlight(partial(self._prove, settings), self._clock, self).new_result(None, None)
 
     def _source(self, key: Hashable, fetch: Callable[..., IssuedToken], *, full_window: bool = False) -> TokenSource:

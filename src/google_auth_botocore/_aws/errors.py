@@ -13,7 +13,7 @@ import botocore.exceptions
 from google_auth_botocore import _hints, _redaction
 from google_auth_botocore.exceptions import FederationError, TransientFederationError
 
-# http.client quotes a header that it refuses to send.
+# http.client quotes an invalid header, which it does not send.
 _INVALID_HEADER = "Invalid header value "
 SECRET = rf"{_redaction.KEY_LIKE}|(?<={_INVALID_HEADER}).*"
 
@@ -37,7 +37,7 @@ _TEMPORARY = {
     "TooManyRequestsException",
     "TransactionInProgressException",
 }
-# AWS's codes for keys that it rejects. Their source may have newer ones.
+# AWS's codes for keys that it rejects. Their source may have newer keys.
 _REJECTED_KEYS = {
     "AuthFailure",
     "ExpiredToken",
@@ -49,7 +49,7 @@ _REJECTED_KEYS = {
 }
 # The process or the machine has run out of files, memory or processes.
 _EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS, errno.EAGAIN)
-# botocore reads these from its data folder, for every source that calls an AWS service.
+# botocore reads its data folder for every source that calls an AWS service.
 _NO_DATA = (botocore.exceptions.DataNotFoundError, botocore.exceptions.ApiVersionNotFoundError)
 _TRANSIENT = (
     botocore.exceptions.HTTPClientError,
@@ -71,20 +71,20 @@ def failed(message: str, reason: str, hint: str) -> FederationError:
 
 
 def rejected_keys(error: FederationError) -> bool:
-    """Whether AWS rejected the keys, directly or in its answer to Google, so that keys resolved again may work."""
+    """Return whether AWS rejected the keys, directly or in its reply to Google. Keys that are resolved again may work."""
     reason = error.aws_reason or (error.reason if error.step == "aws" else None)
     return reason in _REJECTED_KEYS and not _hints.skewed(str(error))
 
 
 def exhausted(error: BaseException) -> bool:
-    """Whether the error comes from "too many open files" or the like, at whatever depth."""
+    """Return whether the cause of an error, direct or indirect, is a lack of resources, such as "too many open files"."""
     return any(isinstance(each, OSError) and each.errno in _EXHAUSTED for each in _redaction.related(error))
 
 
 def translated(error: Exception) -> FederationError:
     """Return botocore's exception as one of ours."""
     if isinstance(error.__context__, botocore.exceptions.MetadataRetrievalError):
-        error = error.__context__  # the container provider hides that it reached nobody, or whom
+        error = error.__context__  # the container provider hides which server it could not reach
     if isinstance(error, _NO_DATA):
         return failed(
             f"botocore's data files cannot be read ({type(error).__name__}): "
@@ -96,12 +96,10 @@ def translated(error: Exception) -> FederationError:
     if _INVALID_HEADER in str(error):
         return failed("An AWS key contains white space.", "InvalidCredentials", _hints.AWS_WHITE_SPACE)
     reason, status = type(error).__name__, None
-    # A container's endpoint that answers 4xx has refused; one that breaks down, or can't be reached, may come back.
+    # A container's endpoint that replies with 4xx has rejected the request. Other failures of it may be temporary.
     transient = isinstance(error, _TRANSIENT) and not re.search(r"non 200 response 4(?!08|29)", str(error))
     if isinstance(error, botocore.exceptions.CredentialRetrievalError) and _provider(error) == "iam-role":
-        transient = (
-            True  # metadata that has given keys before, and no new ones: when they are resolved again, it says why
-        )
+        transient = True  # the metadata had keys before and has no new ones: resolving them again shows the reason
     if isinstance(error, botocore.exceptions.ClientError):
         response: Mapping[str, Any] = error.response
         reason = _redaction.cleaned(str(response.get("Error", {}).get("Code") or "")) or reason
@@ -111,7 +109,7 @@ def translated(error: Exception) -> FederationError:
     if exhausted(error):
         transient, hint = True, _hints.EXHAUSTED
     make = TransientFederationError if transient else FederationError
-    # botocore counts its own retries, which `_session.client_config` switches off.
+    # botocore counts its own retries, which `session.client_config` switches off.
     text = str(error).replace(" (reached max retries: 0)", "")
     return make(
         f"botocore could not get AWS credentials ({reason}): {_redaction.cleaned(text, hide=SECRET).rstrip('.')}.",

@@ -2,7 +2,7 @@
 
 Signal handlers (Celery's and RQ's time limits, SIGALRM), debuggers and a user's own credential provider raise in the
 middle of botocore's code. Their exceptions are often of a built-in type, such as TimeoutError, and botocore and urllib3
-wrap what they catch, so that neither the type nor the outermost exception says where the failure came from.
+wrap the exceptions that they catch. So neither the type nor the outermost exception shows where a failure comes from.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ _SOURCES = frozenset({"awscrt", "botocore", "dateutil", "google_auth_botocore", 
 # Standard library exceptions are failures of a source if its code raised them, except those of these modules.
 _AROUND = frozenset({"asyncio", "bdb", "concurrent", "pdb", "queue", "unittest"})
 _LIBRARY = sys.stdlib_module_names - _AROUND
-# These wrap functions of botocore and of the standard library. Their frames say nothing about who failed.
+# These wrap functions of botocore and of the standard library. Their frames do not show where an exception was raised.
 _WRAPPERS = frozenset(
     {"aws_xray_sdk", "ddtrace", "elasticapm", "eventlet", "gevent", "newrelic", "opentelemetry", "sentry_sdk", "wrapt"}
 )
-# Built-in types that are never failures of a source: the process or the code is broken, and the caller must see the exception.
+# Built-in types that are never failures of a source: the process or the code is broken, and the caller must get the exception.
 _BROKEN = (AssertionError, MemoryError, RecursionError, NotImplementedError, ImportError, NameError, StopIteration)
 
 
@@ -30,11 +30,11 @@ def foreign(error: BaseException, ambient: BaseException | None) -> BaseExceptio
     """Return the exception that must reach the caller instead of a translation of *error*, if there is one.
 
     Args:
-        error: What botocore raised.
-        ambient: The exception that the caller was handling already when the work began; Python links it to *error*.
+        error: The exception that botocore raised.
+        ambient: The exception that the caller was already handling when the work began. Python links it to *error*.
 
     Returns:
-        The error itself, or another user's exception that botocore or urllib3 has wrapped. None: a source failed.
+        The error itself, or the foreign exception that botocore or urllib3 has wrapped. None: a source failed.
     """
     if not isinstance(error, Exception):
         return error
@@ -49,8 +49,8 @@ def _is_broken(error: Exception) -> bool:
         return False
     if not isinstance(error, RecursionError):
         return True
-    # What a source printed may be nested that deeply, and a TLS that gevent patched too late calls itself. Otherwise the
-    # caller's own stack is too deep.
+    # The JSON of a source may be nested too deeply, and TLS that gevent patched too late calls itself. Otherwise the caller's
+    # own stack is too deep.
     return _innermost(error.__traceback__) != "json.decoder" and not _hints.gevent_came_late()
 
 
@@ -68,7 +68,7 @@ def _of_source(error: BaseException) -> bool:
 
 
 def _raised_in(traceback: TracebackType | None) -> str:
-    """The module that raised: the innermost frame that is neither the standard library's nor a wrapper's."""
+    """Return the module that raised: that of the innermost frame outside the standard library and the wrappers."""
     found = "google_auth_botocore"  # no frames: it was never raised, or they were removed
     while traceback is not None:
         name = str(traceback.tb_frame.f_globals.get("__name__", ""))

@@ -1,4 +1,4 @@
-"""What the errors of transports mean: an outage, or a mistake on this machine that another attempt does not change."""
+"""Classify the errors of transports: an outage, or a mistake on this machine, which another attempt does not change."""
 
 import contextlib
 import errno
@@ -15,12 +15,12 @@ from google.auth import exceptions
 from google_auth_botocore import _hints
 from google_auth_botocore._redaction import related
 
-# Libraries that speak HTTP; an error of a class of theirs is a failed attempt, also from a user's own transport.
+# HTTP libraries. An error of one of their classes is a failed attempt, also if a user's own transport raises it.
 _HTTP_LIBRARIES = {
     "aiohttp", "anyio", "h11", "h2", "httpcore", "httplib2", "httpx", "pycurl", "requests", "socks", "urllib3",
 }  # fmt: skip
 _TOO_MANY_FILES = {errno.EMFILE, errno.ENFILE}
-# OpenSSL's words for a file that holds no certificate or key, or a key of another certificate.
+# OpenSSL's messages for a file without a certificate or key, or with the key of another certificate.
 _UNREADABLE = ("[X509", "[PEM", "PEM lib", "KEY_VALUES_MISMATCH")
 _FILE = {errno.ENOENT, errno.EACCES, errno.EISDIR, errno.ENOTDIR, errno.EPERM, errno.ELOOP}
 # In the order in which requests reads them.
@@ -56,16 +56,16 @@ class Mistake(NamedTuple):
 
 
 def failed_transport(error: Exception) -> bool:
-    """Whether an error is known to mean that the request failed; anything else may come from anywhere."""
+    """Return whether an error means that the request failed. Any other error may come from a signal handler or a user's code."""
     known = (OSError, http.client.HTTPException, exceptions.TransportError, urllib3.exceptions.HTTPError)
     return isinstance(error, known) or _library(error) in _HTTP_LIBRARIES
 
 
 def local_mistake(error: Exception, url: str) -> Mistake | None:
-    """The mistake on this machine that an error comes of, if it does; another attempt would fail in the same way."""
+    """Return the mistake on this machine that caused an error. None: another attempt may succeed."""
     chain = list(related(error))
     if any(isinstance(each, OSError) and each.errno in _TOO_MANY_FILES for each in chain):
-        return None  # the next attempt may find some closed
+        return None  # some may be closed before the next attempt
     return (
         _mock(chain, url)
         or _untrusted(chain, url)
@@ -85,9 +85,9 @@ def hint(error: Exception | None) -> str:
 
 
 def rejected_redirect(error: BaseException) -> int | None:
-    """The status of a redirect that httplib2 makes an error of because it may not follow it."""
+    """Return the status of a redirect. httplib2 raises an error for one that it may not follow. None: it is another error."""
     for cause in (error, error.__cause__, error.__context__):
-        with contextlib.suppress(Exception):  # of a class whose attributes raise
+        with contextlib.suppress(Exception):  # the class has an attribute that raises
             status = getattr(getattr(cause, "response", None), "status", None)
             if isinstance(status, int) and 300 <= status < 400:
                 return status

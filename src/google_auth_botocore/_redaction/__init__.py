@@ -1,7 +1,7 @@
-"""Keep secrets out of errors, logs and reports. There is no other redactor.
+"""Keep secrets out of errors, logs and reports. All redaction is here.
 
-`cleaned` and `redacted` remove known secrets from text of a server or a library, `quoted` shows a value that the caller
-passed, and `path_mistake` describes a value that is not a path.
+`cleaned` and `redacted` remove known secrets from the text of a server or a library. `quoted` formats a value that the caller
+passed. `path_mistake` describes a value that is not a path.
 """
 
 from __future__ import annotations
@@ -14,24 +14,24 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from google_auth_botocore._redaction import known_secrets, secret_shapes
 
-# Keys and tokens whose values are not known: AWS's own errors quote the request that it could not verify. Each
-# alternative takes linear time: it is tried at one place of a run of letters, or fails within 40 letters.
+# Keys and tokens whose values are unknown: AWS's errors quote a request that it could not verify. Each alternative takes
+# linear time: it is tried at one position of a run, or fails within 40 characters.
 KEY_LIKE = (
     r"-----BEGIN[^\"']*|eyJ[\w.-]{3,}|ya29\.[\w.-]+"
     r"|(?:secret|token|password|private_key)\w{0,20}[\"'\\]{1,9}\s{0,9}:\s{0,9}[\"'\\]{1,9}[^\"'\\]*"
     r"|[A-Za-z0-9/+=%]{40,}"
-    # Base64 for URLs, but not the name of a role or a user, nor a host, which has no capital letters.
+    # Base64 for URLs, but not the name of a role or a user, and not a host name, which has no capital letters.
     r"|(?<![A-Za-z0-9+=%_.~-])(?<!role/)(?<!user/)(?=[a-z0-9+=%_.~-]*[A-Z])(?=[A-Za-z+=%_.~-]*[0-9])[A-Za-z0-9+=%_.~-]{40,}"
 )
 NOTHING = r"(?!)"
 
-# Secrets in any context.
+# Text that is a secret in any context.
 _CERTAIN = r"-----BEGIN[^\"']*|eyJ[\w-]{8,}[\w.-]*|ya29\.[\w.-]+"
 _HIDDEN = "[hidden]"
 _LONGEST = 600
 # The rest of a longer text is dropped: it is not an error message.
 _READ = 60_000
-# https://cloud.google.com/iam/docs/principal-identifiers: MEMBER:EMAIL has no user part.
+# The e-mail address in MEMBER:EMAIL has no user part: https://cloud.google.com/iam/docs/principal-identifiers.
 _MEMBER = r"\W{0,9}(?:serviceAccount|user|group|domain|principal|principalSet|mailto|deleted):"
 _QUOTES = "\"'([{<"
 _SCHEME = rf"[{re.escape(_QUOTES)}]*(?:[A-Za-z][A-Za-z0-9+.-]*:)?/?"
@@ -41,7 +41,7 @@ _VARIABLE = "GOOGLE_APPLICATION_CREDENTIALS"
 
 
 def cleaned(text: str, secrets: Iterable[str] = (), *, hide: str = NOTHING, at_most: int = _LONGEST) -> str:
-    """Return the text in one line, without the secrets or parts of them.
+    """Return the text as one line, without the secrets and without parts of them.
 
     Args:
         text: Text of a server or a library.
@@ -53,15 +53,15 @@ def cleaned(text: str, secrets: Iterable[str] = (), *, hide: str = NOTHING, at_m
 
 
 def redacted(text: str, secrets: Iterable[str]) -> str:
-    """Return a whole report, with its line breaks, without the secrets or parts of them."""
+    """Return a report, with its line breaks, without the secrets and without parts of them."""
     return re.sub(_CERTAIN, _HIDDEN, known_secrets.hide(text, secrets, _HIDDEN))
 
 
 def quoted(value: object) -> str:
-    """Return a value that the caller passed, for the error that shows it; not a secret, and not the user part of a URL."""
+    """Return a value that the caller passed, for an error. Secrets and the user part of a URL are hidden."""
     try:
         text, parts = repr(value), list(_strings(value))
-    except Exception:  # noqa: BLE001 - a number of more digits than Python writes, or an error in the class of the value
+    except Exception:  # noqa: BLE001 - a number with more digits than Python converts, or a faulty class
         return f"<{type(value).__name__}>"
     found = next(filter(None, map(secret_shapes.kind, parts)), None)
     if found is None and not isinstance(value, str):
@@ -70,13 +70,13 @@ def quoted(value: object) -> str:
 
 
 def shown(value: str) -> str:
-    """Return a text that the caller set, for output that shows it; not a secret, and not the user part of a URL."""
+    """Return a text that the user set, for output. Secrets and the user part of a URL are hidden."""
     found = secret_shapes.kind(value)
     return without_user_part(value) if found is None else f"[hidden: {found}]"
 
 
 def as_json(value: object) -> str:
-    """Return a value of a JSON document, for output that shows it; not a secret, and not the user part of a URL."""
+    """Return a value of a JSON document as JSON, for output. Secrets and the user part of a URL are hidden."""
     try:
         text = json.dumps(value)
     except RecursionError:
@@ -88,19 +88,20 @@ def as_json(value: object) -> str:
 
 
 def is_secret(value: str) -> bool:
-    """Whether a value looks like a private key, a token or a key file's JSON."""
+    """Return whether a value looks like a private key, a token or the JSON of a key file."""
     return secret_shapes.kind(value) is not None
 
 
 def without_user_part(text: str) -> str:
-    """Return a value, or its `repr`, with `[hidden]` in place of the user and password of a URL in it."""
+    """Return a value, or its `repr`, with the user and password of a URL replaced by `[hidden]`."""
     plain = known_secrets.unescape(text) if "%40" in text else text
     without = _without_user_part(plain)
     return text if without == plain else without
 
 
 def _without_user_part(text: str) -> str:
-    # The name of a service account in a path is not a user. A password may contain any character, so the last @ counts.
+    # The name of a service account in a path is not a user. A password may contain any character, so the user part ends at the
+    # last @.
     url, account, path = text.partition("/serviceAccounts/")
     before, at, host = url.rpartition("@")
     start = re.search("/{2,}", before) or re.match(_SCHEME, before)
@@ -108,7 +109,7 @@ def _without_user_part(text: str) -> str:
         user = before[start.end() :]
         if start[0].startswith("//") or ":" in user:
             url = f"{before[: start.end()]}{_HIDDEN}@{host}"
-        elif ":" in start[0]:  # it ends the user, and not a scheme
+        elif ":" in start[0]:  # the colon ends a user name, and not a scheme
             quotes = before[: len(before) - len(before.lstrip(_QUOTES))]
             url = f"{quotes}{_HIDDEN}@{host}"
     return url + account + path
@@ -117,11 +118,11 @@ def _without_user_part(text: str) -> str:
 def safe_cause(
     error: BaseException | None, secrets: Iterable[str] = (), *, hide: str = NOTHING
 ) -> BaseException | None:
-    """Return the error without its frames, as the cause of another, or None if anything that belongs to it may hold a secret."""
+    """Return an error without its frames, as the cause of another one. None: it, or an error related to it, may hold a secret."""
     secrets = tuple(secrets)
     for each in related(error):
-        BaseException.with_traceback(each, None)  # whose frames have all that was sent
-        # requests keeps the whole request on its errors.
+        BaseException.with_traceback(each, None)  # the variables of its frames hold all that was sent
+        # The errors of requests hold the whole request.
         text = "\n".join((str(each), *_strings([*each.args, *vars(each).values(), _kept(each)])))
         if hasattr(each, "request") or len(text) > _READ or _HIDDEN in _hidden(text, secrets, hide):
             return None
@@ -129,11 +130,11 @@ def safe_cause(
 
 
 def related(error: BaseException | None, but: BaseException | None = None) -> Iterator[BaseException]:
-    """Yield an error and every exception that belongs to it: causes, contexts, members of a group, and those it was made of.
+    """Yield an error and every exception related to it: causes, contexts, members of a group, arguments and attributes.
 
     Args:
         error: The error.
-        but: An exception that is left out, with all that belongs to it.
+        but: An exception that is left out, with those related only to it.
     """
     pending: list[object] = [error]
     seen = {id(but)}
@@ -145,26 +146,26 @@ def related(error: BaseException | None, but: BaseException | None = None) -> It
         if isinstance(each, BaseException):
             yield each
             pending += [each.__cause__, each.__context__, each.args]
-            with contextlib.suppress(Exception):  # of a class whose attributes raise
+            with contextlib.suppress(Exception):  # the class has an attribute that raises
                 pending += [getattr(each, "exceptions", ()), *vars(each).values()]
         elif isinstance(each, (list, tuple)):
             pending += each
-        elif isinstance(each, dict):  # botocore's exceptions keep what they were made of in one
+        elif isinstance(each, dict):  # botocore's exceptions keep their arguments in one
             pending += each.values()
 
 
 def _kept(error: BaseException) -> object:
-    """Return what an error keeps in an attribute outside its `vars`: the text to decode, the object without the attribute."""
+    """Return the value that some errors keep outside their `vars`: the text to decode, or the object that lacks an attribute."""
     return getattr(error, "object" if isinstance(error, UnicodeError) else "obj", None)
 
 
 def path_mistake(value: object, name: str) -> str | None:
-    """Return what is wrong with a value that must be a path, or None if it may be one. The message does not show the value.
+    """Return what is wrong with a value that must be a path. None: it may be one. The message does not show the value.
 
     Args:
-        value: A path, or another value by mistake, such as a key file's JSON.
-        name: The flag, variable or argument that has the value. If the value is the one of GOOGLE_APPLICATION_CREDENTIALS,
-            the message names that.
+        value: A path, or by mistake another value, such as the JSON of a key file.
+        name: The flag, variable or argument that has the value. If GOOGLE_APPLICATION_CREDENTIALS has the same value,
+            the message names this variable.
     """
     try:
         path = os.fsdecode(value)  # type: ignore[arg-type]  # raises TypeError for another type
@@ -191,7 +192,7 @@ def path_mistake(value: object, name: str) -> str | None:
 
 
 def _strings(value: object) -> Iterator[str]:
-    """Yield all texts in a value, and in its containers, which may contain themselves."""
+    """Yield all strings in a value. Containers may contain themselves."""
     pending, seen = [value], set[int]()
     while pending:
         each = pending.pop()
@@ -205,14 +206,14 @@ def _strings(value: object) -> Iterator[str]:
 
 
 def _hidden(text: str, secrets: Iterable[str], hide: str) -> str:
-    printable = "".join(letter if letter.isprintable() else " " for letter in text)
+    printable = "".join(each if each.isprintable() else " " for each in text)
     return re.sub(
         hide, _HIDDEN, re.sub(_CERTAIN, _HIDDEN, known_secrets.hide(printable, [*secrets, *_pasted()], _HIDDEN))
     )
 
 
 def _pasted() -> Iterator[str]:
-    """Yield the values of AWS variables that contain a key file instead of a name or a path. botocore quotes them."""
+    """Yield the values of AWS variables that hold a key file instead of a name or a path. botocore's errors quote them."""
     for name, value in os.environ.items():
         if name.startswith("AWS_"):
             found = secret_shapes.kind(value)

@@ -1,32 +1,31 @@
-"""Find known secrets in text, in any letter case and any encoding in which servers and libraries quote a request."""
+"""Hide known secrets in text, in any letter case and in any encoding that servers and libraries use to quote a request."""
 
 import base64
 import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-# A shared part this long gives too much of a secret away. Shorter parts occur by chance.
+# A part of a secret is hidden from this length on. Shorter parts occur by chance.
 _WINDOW = 12
-# A secret of fewer letters is a placeholder. Hidden, it would take the same letters out of every other word.
+# A shorter secret is a placeholder. Hiding it would remove the same characters from ordinary words.
 _SHORTEST = 4
-# Fewer letters of base64 occur by chance.
+# Shorter base64 occurs by chance.
 _SHORTEST_BASE64 = 6
-# One letter as it is escaped in a URL, in JSON or in HTML. An escape that is escaped again in the same way is one match,
-# however often: `%252525` and `&amp;amp;` take one pass. No alternative can match from two places of one run, so that
-# a pass takes linear time.
+# One character as it is escaped in a URL, in JSON or in HTML. Repeated escaping of the same kind is one match: `%252525` and
+# `&amp;amp;` take one pass. No alternative can match at two positions of one run, so a pass takes linear time.
 _ESCAPED = (
     r"(?i)%(?:25)*(?:u00)?([0-9a-f]{2})"
     r"|(?<!\\)\\+(?:u00|x|u\{0{0,8})([0-9a-f]{2})\}?"
     r"|&(?:amp;)*(#0{0,8}\d{1,3};?|#x0{0,8}[0-9a-f]{1,2};?|[a-z][a-z0-9]{1,30};)"
 )
-# Escapes of different kinds within each other.
+# How deeply escapes of different kinds may be nested.
 _PASSES = 6
-# White space and what wraps lines, also where it is escaped. `+` is a blank in a form, `-` is `+` in base64 for URLs.
+# White space and line breaks, escaped or not. `+` is a space in a form, and `-` is `+` in base64 for URLs.
 _DROPPED = r"[\s+\\\x00-\x1f\x7f\xad\u200b-\u200f\u2060\ufeff-]+"
 
 
-class _Letters(NamedTuple):
-    """Letters of a text, and where each of them starts and ends in it."""
+class _Characters(NamedTuple):
+    """Characters of a text, and where each of them starts and ends in the original."""
 
     text: str
     starts: list[int]
@@ -34,7 +33,7 @@ class _Letters(NamedTuple):
 
 
 def hide(text: str, secrets: Iterable[str], mark: str) -> str:
-    """Return the text with *mark* in place of every secret, and of every part of one of 12 letters or more."""
+    """Replace every secret, and every part of a secret of at least 12 characters, by *mark*."""
     secrets = set(secrets)
     if not secrets or not text:
         return text
@@ -46,19 +45,19 @@ def hide(text: str, secrets: Iterable[str], mark: str) -> str:
 
 
 def _found(text: str, secrets: set[str]) -> Iterator[tuple[int, int]]:
-    """Start and end of each part of the text that is a secret's."""
+    """Yield the start and end of each part of the text that belongs to a secret."""
     plain = _plain(text)
     forms = {form for secret in secrets for form in _forms(secret)}
     for first, after in (*_whole(plain.text, forms), *_parts(plain.text, forms)):
         yield plain.starts[first], plain.ends[after - 1]
-    # What stands before a short secret may look like the beginning of an escape.
+    # The characters before a short secret may look like the beginning of an escape.
     lowered = text.lower()
     if len(lowered) == len(text):
         yield from _whole(lowered, {secret.lower() for secret in secrets if len(secret) >= _SHORTEST})
 
 
 def _whole(text: str, forms: set[str]) -> Iterator[tuple[int, int]]:
-    """Where a text has a secret that is shorter than a window."""
+    """Yield the start and end of each secret that is shorter than a window."""
     for form in forms:
         start = text.find(form) if len(form) < _WINDOW else -1
         while start >= 0:
@@ -67,7 +66,7 @@ def _whole(text: str, forms: set[str]) -> Iterator[tuple[int, int]]:
 
 
 def _parts(text: str, forms: set[str]) -> Iterator[tuple[int, int]]:
-    """Where a text has windows of a longer secret; those that overlap are one part."""
+    """Yield the start and end of each part of a longer secret. Windows that overlap are one part."""
     shared = set(_windows(text)).intersection(window for form in forms for window in _windows(form))
     first, after = None, 0
     for start, window in enumerate(_windows(text) if shared else ()):
@@ -88,9 +87,9 @@ def _windows(text: str) -> Iterator[str]:
 
 
 def _forms(secret: str) -> Iterator[str]:
-    """A secret as it is compared: as it is, and as base64 has it, wherever in the encoded text it starts."""
+    """Yield the forms of a secret that are searched for: itself, and its base64 at each offset in the encoded text."""
     encoded = secret.encode("utf-8", "surrogatepass")
-    # The second is how a percent-encoded letter beyond ASCII is unescaped.
+    # The second form is what a percent-encoded non-ASCII character is unescaped to.
     for each in {secret, encoded.decode("latin-1")}:
         form = _plain(each).text
         if len(form) >= _SHORTEST:
@@ -102,60 +101,60 @@ def _forms(secret: str) -> Iterator[str]:
             yield form
 
 
-def _plain(text: str) -> _Letters:
-    """The letters of a text as they are compared: unescaped, in lower case, without white space."""
-    letters = _unescaped(_Letters(text, list(range(len(text))), list(range(1, len(text) + 1))))
+def _plain(text: str) -> _Characters:
+    """Return the characters of a text in the form that is compared: unescaped, in lower case, without white space."""
+    characters = _unescaped(_Characters(text, list(range(len(text))), list(range(1, len(text) + 1))))
     kept, starts, ends, at = list[str](), list[int](), list[int](), 0
-    for match in re.finditer(_DROPPED, letters.text):
-        kept.append(letters.text[at : match.start()])
-        starts += letters.starts[at : match.start()]
-        ends += letters.ends[at : match.start()]
+    for match in re.finditer(_DROPPED, characters.text):
+        kept.append(characters.text[at : match.start()])
+        starts += characters.starts[at : match.start()]
+        ends += characters.ends[at : match.start()]
         at = match.end()
-    kept.append(letters.text[at:])
-    starts += letters.starts[at:]
-    ends += letters.ends[at:]
+    kept.append(characters.text[at:])
+    starts += characters.starts[at:]
+    ends += characters.ends[at:]
     joined = "".join(kept)
     lowered = joined.lower()
-    if len(lowered) != len(joined):  # a capital letter that is two small ones
-        lowered = "".join(letter.lower()[:1] for letter in joined)
-    return _Letters(lowered.replace("_", "/"), starts, ends)  # one letter in the two alphabets of base64
+    if len(lowered) != len(joined):  # an upper-case letter whose lower case is two characters
+        lowered = "".join(each.lower()[:1] for each in joined)
+    return _Characters(lowered.replace("_", "/"), starts, ends)  # the two alphabets of base64 differ in this character
 
 
 def unescape(text: str) -> str:
-    """Return the text without escapes, however they are nested."""
-    return _unescaped(_Letters(text, list(range(len(text))), list(range(len(text))))).text
+    """Return the text without escapes, nested ones included."""
+    return _unescaped(_Characters(text, list(range(len(text))), list(range(len(text))))).text
 
 
-def _unescaped(letters: _Letters) -> _Letters:
+def _unescaped(characters: _Characters) -> _Characters:
     for _ in range(_PASSES):
         kept, starts, ends, at = list[str](), list[int](), list[int](), 0
-        for match in re.finditer(_ESCAPED, letters.text):
-            letter = _letter(match)
-            if letter is None:
+        for match in re.finditer(_ESCAPED, characters.text):
+            character = _character(match)
+            if character is None:
                 continue
             start, end = match.span()
-            kept += (letters.text[at:start], letter)
-            starts += letters.starts[at : start + 1]
-            ends += letters.ends[at:start]
-            ends.append(letters.ends[end - 1])
+            kept += (characters.text[at:start], character)
+            starts += characters.starts[at : start + 1]
+            ends += characters.ends[at:start]
+            ends.append(characters.ends[end - 1])
             at = end
         if not at:
             break
-        kept.append(letters.text[at:])
-        letters = _Letters("".join(kept), starts + letters.starts[at:], ends + letters.ends[at:])
-    return letters
+        kept.append(characters.text[at:])
+        characters = _Characters("".join(kept), starts + characters.starts[at:], ends + characters.ends[at:])
+    return characters
 
 
-def _letter(match: re.Match[str]) -> str | None:
-    """What one escape stands for; None if it is no escape."""
+def _character(match: re.Match[str]) -> str | None:
+    """Return the character that an escape represents. None: it is not an escape."""
     code = match[1] or match[2]
     if code is not None:
         return chr(int(code, 16))
-    import html  # noqa: PLC0415 - a hundredth of a cold start, and hardly an error has an entity
+    import html  # noqa: PLC0415 - takes 1% of a cold start, and few errors have an entity
 
     name = match[3] if match[3].endswith(";") else f"{match[3]};"
     for entity in (f"&{name}", f"&{name.lower()}"):
-        letter = html.unescape(entity)
-        if letter != entity:
-            return letter[:1] or None
+        character = html.unescape(entity)
+        if character != entity:
+            return character[:1] or None
     return None

@@ -8,16 +8,16 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-# The user part without a password is a secret only if it is as long as one.
+# A user name without a password is a secret only if it is long enough to be a token.
 _SHORTEST_TOKEN = 12
 
 
 def proxy_secrets(transport: object = None) -> Iterator[str]:
-    """Yield the passwords of the proxies that the environment and a transport have.
+    """Yield the passwords of the proxies that the environment and a transport use.
 
     Args:
-        transport: A google-auth transport for requests, urllib3 or httplib2, or a partial of one. Anything else that has
-            its proxies in attributes of the same names is understood, too.
+        transport: A google-auth transport for requests, urllib3 or httplib2, or a partial of one. Any other object may keep
+            its proxies in attributes of the same names.
     """
     for url in urllib.request.getproxies().values():
         yield from _of_url(url)
@@ -30,7 +30,7 @@ def proxy_secrets(transport: object = None) -> Iterator[str]:
 
 
 def _of_owner(owner: Any) -> Iterator[str]:
-    """Secrets of a requests session, a urllib3 pool manager or an httplib2 client."""
+    """Yield the secrets of a requests session, a urllib3 pool manager or an httplib2 client."""
     for name in ("proxies", "proxy"):
         found = _attribute(owner, name)
         for url in found.values() if isinstance(found, Mapping) else [found]:
@@ -47,7 +47,7 @@ def _of_owner(owner: Any) -> Iterator[str]:
 
 
 def _of_proxy_info(info: Any) -> Iterator[str]:
-    """The password of httplib2's proxy, which may be a function of the scheme."""
+    """Yield the password of httplib2's proxy, which may be a function of the scheme."""
     if callable(info):
         try:
             info = info("https")
@@ -69,7 +69,7 @@ def _of_headers(headers: Any) -> Iterator[str]:
 
 
 def _of_url(url: Any) -> Iterator[str]:
-    """The password in a URL, whatever letters it has; without a password, a long user part."""
+    """Yield the password in a URL, even if the URL is malformed. If there is none, yield a long user name."""
     text = str(url) if url is not None else ""
     user_part, at, _ = re.sub(r"\A[^/:@]*:?//", "", text).rpartition("@")
     user, colon, password = user_part.partition(":")
@@ -78,7 +78,7 @@ def _of_url(url: Any) -> Iterator[str]:
 
 
 def _parts(password: str) -> Iterator[str]:
-    """A password, and the parts that a reader of the URL takes for the host, the path or the fragment."""
+    """Yield a password, and those parts of it that a URL parser mistakes for the host, the path or the fragment."""
     yield password
     yield from re.split("[/#?@:]", password)
 

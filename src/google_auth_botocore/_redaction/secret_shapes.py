@@ -1,4 +1,4 @@
-"""Recognise a private key, a token or a key file's JSON by its form, also encoded, where another value belongs."""
+"""Recognise a private key, a token or the JSON of a key file, encoded or not, in place of another value."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from itertools import islice
 
 from google_auth_botocore._redaction import known_secrets
 
-# More of a value is not looked at. The beginning of a key file tells what it is.
+# How many characters of a value are examined. The beginning of a key file is enough to recognise it.
 _READ = 1 << 16
-# Encodings within each other, and how many parts of a value are decoded in each.
+# How deeply encodings may be nested, and how many parts of a value are decoded at each level.
 _DEEPEST, _PARTS = 4, 16
 
 _JSON = (
@@ -24,7 +24,7 @@ _JSON = (
     r"|[\"'](?:type|project_id|private_key(?:_id)?|client_(?:id|email|secret)|refresh_token|audience)\\{0,9}[\"']\s{0,9}:"
 )
 _PRIVATE_KEY = r"-----BEGIN|PRIVATE.KEY-----"
-# What issuers put into their tokens for scanners to find, and settings whose name says what they hold.
+# Prefixes that issuers give to their tokens so that scanners find them, and names of settings that hold a secret.
 _TOKEN = (
     r"eyJ[\w-]{8}|ya29\.|1//0[\w-]{20}|AIza[\w-]{30}|GOCSPX-|(?:AKIA|ASIA)[A-Z0-9]{12}|FwoGZXIvYXdz|IQoJb3JpZ2lu"
     r"|gh[opsur]_\w{20}|github_pat_|glpat-|xox[a-z]-|\bBearer\s+\S|X-Amz-Sec\w|Signature=[0-9a-fA-F]{16}"
@@ -33,24 +33,24 @@ _TOKEN = (
 )
 _JWT = r"(?<![\w-])eyJ[\w-]{4,}\.eyJ"
 _HEX_KEY = r"\s*(?:0x)?(?:[0-9a-fA-F]{2}[:\s]?){16,}"
-# Runs of letters that are long enough for a key. No name at AWS or Google has 80 letters without a dot or slash.
+# Runs of characters that are long enough for a key. No AWS or Google name has 80 characters without a dot or slash.
 _RUN = r"[A-Za-z0-9+/=]{32,}|[A-Za-z0-9_-]{80,}"
 _WORD = r"[A-Z]?[a-z]+|[A-Z]+|[0-9]+"
-# Letters in a word. In CamelCase it is 4 and more, in random base64 about 2.
+# Mean length of the words in a run: at least 4 in CamelCase, about 2 in random base64.
 _WORDY = 3.3
 _BASE64 = r"[A-Za-z0-9+/_-]{16,}"
 _PERCENT_OF_PRINTABLE = 90
 
 
 def kind(text: str, *, document: bool = True) -> str | None:
-    """Return what kind of secret a text holds, in words, or None.
+    """Return the kind of secret in a text, such as "a private key". None: there is none.
 
     Args:
-        text: A value that a person or a program set.
-        document: Whether JSON counts, whatever is in it. A key file's JSON always does when it is encoded.
+        text: A value that a user or a program set.
+        document: Whether any JSON counts as a secret. Encoded JSON always does.
     """
     text = text[:_READ]
-    if re.search(_JWT, text):  # whose parts are JSON
+    if re.search(_JWT, text):  # decoded, its parts would be JSON
         return "a key or token"
     forms, seen = [text], list[str]()
     for depth in range(_DEEPEST):
@@ -79,16 +79,16 @@ def _mean_word(run: str) -> float:
 
 
 def _decoded(text: str) -> Iterator[str]:
-    """The text in every encoding that it may have, decoded."""
+    """Yield the text decoded from every encoding that it may have."""
     plain = known_secrets.unescape(text)
     if plain != text:
         yield plain
     if re.fullmatch(_HEX_KEY, text):
         yield from _printable(bytes.fromhex(re.sub(r"0x|[:\s]", "", text)))
-    # Base64 that is wrapped is one run without its line breaks.
+    # Without its line breaks, wrapped base64 is one run.
     for run in islice(re.findall(_BASE64, re.sub(r"(?:\\[nr]|\s)+", "", text)), _PARTS):
         standard = run.replace("-", "+").replace("_", "/")
-        for start in range(4):  # something may stand before it that is in the alphabet, too
+        for start in range(4):  # the characters before it may belong to the alphabet of base64, too
             part = standard[start:]
             try:
                 yield from _printable(base64.b64decode(part[: len(part) // 4 * 4]))
@@ -97,18 +97,18 @@ def _decoded(text: str) -> Iterator[str]:
 
 
 def _printable(data: bytes) -> Iterator[str]:
-    """What bytes hold if they are text, a key in DER, or either of them compressed."""
+    """Yield the contents of bytes that are text, a key in DER, or either of them compressed."""
     for each in (data, *_inflated(data)):
         if each[:1] == b"\x30" and each[1:2] in (b"\x81", b"\x82"):
             yield "-----BEGIN"
-        letters = each.replace(b"\0", b"")  # UTF-16, as PowerShell has it
-        head = letters[:400]
-        printable = sum(32 <= letter < 127 or letter in b"\t\n\r" for letter in head)
+        characters = each.replace(b"\0", b"")  # PowerShell writes UTF-16
+        head = characters[:400]
+        printable = sum(32 <= byte < 127 or byte in b"\t\n\r" for byte in head)
         if head and 100 * printable >= _PERCENT_OF_PRINTABLE * len(head):
-            yield letters.decode("latin-1")
+            yield characters.decode("latin-1")
 
 
 def _inflated(data: bytes) -> Iterator[bytes]:
-    for window_bits in (zlib.MAX_WBITS | 32, -zlib.MAX_WBITS):  # with a header of gzip or zlib, or without
+    for window_bits in (zlib.MAX_WBITS | 32, -zlib.MAX_WBITS):  # with a gzip or zlib header, or without one
         with contextlib.suppress(zlib.error):
             yield zlib.decompressobj(window_bits).decompress(data, _READ)

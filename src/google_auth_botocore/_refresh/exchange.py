@@ -70,10 +70,9 @@ class Exchange:
         context: The terms of the exchange. A nested exchange has those of the exchange that it is part of.
         number: Its position among the exchanges for the same token.
         nested: Whether it is part of another exchange.
-        finished: Whether there is nothing to perform: it precedes the first real exchange.
+        finished: Whether it has succeeded or failed. True for the one that precedes the first real exchange.
 
     Attributes:
-        finished: Whether it has succeeded or failed.
         result: The token, after a success.
         error: Why it failed, without its frames, after a failure.
         records: Log records that are delivered after it has finished.

@@ -121,9 +121,8 @@ class TokenSource:
 
     def _fetch_valid(self, request: Request, context: ExchangeContext) -> CachedToken:
         if context.background:
-            time.sleep(
-                0
-            )  # let the caller that started this thread continue first: its request is sent milliseconds earlier
+            # Let the caller that started this thread continue first. Its request is sent milliseconds earlier.
+            time.sleep(0)
         draw = 1.0 if self._full_window else random.random()  # noqa: S311 - spreads load, hides nothing
         for _ in range(2):
             cached = with_expiry(self._fetch(request, context), draw)
