@@ -10,7 +10,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any, TypeVar
 
-from google_auth_botocore import _hints
+from google_auth_botocore import _failures
 from google_auth_botocore._aws import errors
 from google_auth_botocore._aws import identity as aws_identity
 from google_auth_botocore._aws import subject_token as aws_subject_token
@@ -73,8 +73,8 @@ class Federation:
 
         def fetch(request: Request, context: ExchangeContext) -> IssuedToken:
             def generate(sender: Sender, bearer: str) -> IssuedToken:
-                role = self.identity.assumed_role
-                return api.generate_id_token(sender, settings, bearer, role, audience, include_email)
+                facts = self.identity.facts()
+                return api.generate_id_token(sender, settings, bearer, facts, audience, include_email)
 
             return self._with_federated_token(settings, request, context, generate)
 
@@ -84,7 +84,7 @@ class Federation:
         """Return the service account's signature of the blob."""
 
         def generate(sender: Sender, bearer: str) -> api.Signature:
-            return api.sign_blob(sender, settings, bearer, self.identity.assumed_role, blob)
+            return api.sign_blob(sender, settings, bearer, self.identity.facts(), blob)
 
         def perform(request: Request, context: ExchangeContext) -> api.Signature:
             return self._with_federated_token(settings, request, context, generate)
@@ -124,13 +124,13 @@ class Federation:
             sender = self._sender(request, context)
             try:
                 subject_token = self._subject_token(settings, sender, context)
-                return api.exchange(sender, settings, subject_token, scopes)
+                return api.exchange(sender, settings, subject_token, scopes, self.identity.facts())
             except FederationError as error:
                 if not resolved_again and errors.rejected_keys(error):
                     resolved_again = True
                     if not self.identity.forget(context):
                         raise
-                elif _hints.skewed(str(error)) and not dated_again and sender.date is not None:
+                elif _failures.rejected_date(error) and not dated_again and sender.date is not None:
                     dated_again = True
                     self._offset = sender.date - self._clock.time()
                 else:
@@ -151,7 +151,7 @@ class Federation:
 
     def _impersonated(self, settings: Settings, request: Request, context: ExchangeContext) -> IssuedToken:
         def generate(sender: Sender, bearer: str) -> IssuedToken:
-            return api.generate_access_token(sender, settings, bearer, self.identity.assumed_role)
+            return api.generate_access_token(sender, settings, bearer, self.identity.facts())
 
         return self._with_federated_token(settings, request, context, generate)
 
@@ -168,7 +168,7 @@ class Federation:
                 "iat": now,
                 "exp": now + settings.lifetime,
             }
-            return api.sign_jwt(sender, settings, bearer, self.identity.assumed_role, claims)
+            return api.sign_jwt(sender, settings, bearer, self.identity.facts(), claims)
 
         dated_again = False
         while True:
@@ -177,9 +177,9 @@ class Federation:
             # Not made before: it knows what must not be quoted, and that is what the assertion was had for, too.
             sender = self._sender(request, context)
             try:
-                return api.assertion_token(sender, settings, assertion)
+                return api.assertion_token(sender, settings, assertion, self.identity.facts())
             except FederationError as error:
-                if dated_again or not _hints.misdated(str(error)) or sender.date is None:
+                if dated_again or not _failures.rejected_date(error) or sender.date is None:
                     raise
                 # AWS takes a date that is some minutes off, and this server does not.
                 dated_again = True

@@ -33,7 +33,10 @@ class IDTokenCredentials(SourceCredentials):
                 f"credentials must be google_auth_botocore.Credentials, not {type(credentials).__name__}."
             )
         if credentials.service_account_email is None:
-            raise ConfigurationError("ID tokens are a service account's: set service_account_email on the credentials.")
+            raise ConfigurationError(
+                "ID tokens are a service account's: set service_account_email on the credentials.",
+                failure="no-service-account",
+            )
         self._credentials = credentials
         self._target_audience = _settings.text("target_audience", target_audience)
         self._include_email = include_email

@@ -21,10 +21,10 @@ from core.stand_in import HurriedClock
 from variations import few
 
 from aws.conftest import ROLE, Federation, Issue, Write, arn, environment, ini, set_all
-from aws.test_failures import NOBODY
 from google_auth_botocore import FederationError
 from google_auth_botocore._aws import arguments, errors
 from google_auth_botocore._aws import identity as aws_identity
+from google_auth_botocore._failures._facts import Facts
 from google_auth_botocore._refresh.exchange import ExchangeContext
 from google_auth_botocore.emulator import Fault
 from google_auth_botocore.emulator._http import Response, Route
@@ -194,7 +194,7 @@ def test_no_source_is_an_error_at_once(
         imds.fail("", Fault(503, times=None, body=""))
     with pytest.raises(FederationError) as caught:
         federation.credentials(session=botocore.session.Session() if given else None).refresh(None)
-    assert str(caught.value) == NOBODY
+    assert caught.value.failure == "no-aws-keys"
     assert not caught.value.retryable
     assert clock.pauses == []
 
@@ -207,7 +207,7 @@ def test_version_2_behind_a_hop_limit_is_no_source(
     imds.fail("api/token", Fault(delay=5, times=None))
     with pytest.raises(FederationError) as caught:
         federation.credentials().refresh(None)
-    assert str(caught.value) == NOBODY
+    assert caught.value.failure == "no-aws-keys"
     assert len(clock.pauses) == 1
 
 
@@ -362,7 +362,7 @@ def test_lack_of_files_memory_or_processes_is_temporary(number: int, wrapped: bo
         make: Any = botocore.exceptions.SSOTokenLoadError
         error = make(error_msg="no token")
         error.__context__ = OSError(number, os.strerror(number))
-    translated = errors.translated(error)
+    translated = errors.translated(error, Facts("aws"))
     assert isinstance(translated, TransientFederationError)
     assert "Raise the limit (ulimit -n)" in str(translated.hint)
 

@@ -91,7 +91,7 @@ def test_account_that_has_it_switched_off(federation: Federation, issuer: WebIde
     with pytest.raises(FederationError) as caught:
         credentials.refresh(None)
     assert caught.value.reason == "OutboundWebIdentityFederationDisabled"
-    assert caught.value.hint == "Switch it on for the account: aws iam enable-outbound-web-identity-federation"
+    assert caught.value.failure == "outbound-identity-off"
     issuer.enabled = True
     credentials.refresh(None)
 

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from core.stand_in import PROVIDER, FakeClock, FakeGoogle, check, federated
 from google_auth_botocore._aws.subject_token import Signer, sign
+from google_auth_botocore._failures._facts import Facts
 from google_auth_botocore._google.api import exchange
 from google_auth_botocore._google.sender import Sender
 from google_auth_botocore._refresh.exchange import ExchangeContext
@@ -118,7 +119,7 @@ def test_any_subject_token_reaches_googles_form_as_it_is(subject_token: str) -> 
     request.script.append(federated())
     clock = FakeClock()
     sender = Sender(request, clock, ExchangeContext(background=False, deadline=clock.monotonic() + 30))
-    exchange(sender, Settings(PROVIDER), subject_token, ())
+    exchange(sender, Settings(PROVIDER), subject_token, (), Facts("exchange"))
     body = request.calls[0].body.decode()
     assert dict(parse_qsl(body, keep_blank_values=True))["subject_token"] == subject_token
     assert body.isascii()

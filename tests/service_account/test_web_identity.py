@@ -286,7 +286,7 @@ class TestRefusal:
 
         error = caught.value
         assert (error.step, error.reason, error.status_code, error.retryable) == ("aws", code, 403, False)
-        assert error.hint == "Switch it on for the account: aws iam enable-outbound-web-identity-federation"
+        assert error.failure == "outbound-identity-off"
         assert google.calls == []
 
     def test_a_role_that_may_not_ask(

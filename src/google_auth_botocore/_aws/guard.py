@@ -7,9 +7,10 @@ import threading
 from collections.abc import Callable
 from typing import TypeVar
 
-from google_auth_botocore import _redaction
+from google_auth_botocore import _failures, _redaction
 from google_auth_botocore._aws import errors, foreign_exceptions
 from google_auth_botocore._aws.retry import Retries
+from google_auth_botocore._failures._facts import Facts
 from google_auth_botocore._refresh.clock import Clock
 from google_auth_botocore._refresh.exchange import DEADLINE, ExchangeContext, PromptRequired
 from google_auth_botocore.exceptions import FederationError, TransientFederationError
@@ -23,6 +24,7 @@ class Guard:
     Args:
         clock: Elapsed time and sleep.
         forget: Drops what was resolved. Called after every failure, so that the next call looks again.
+        facts: Returns what is known about the identity, for its errors.
 
     Attributes:
         lock: Held while the work runs. Reentrant, because a finalizer or a signal handler that uses the credentials may
@@ -33,9 +35,10 @@ class Guard:
         activity: What the work waits for, for the error of those who wait for the lock.
     """
 
-    def __init__(self, clock: Clock, forget: Callable[[], None]) -> None:
+    def __init__(self, clock: Clock, forget: Callable[[], None], facts: Callable[[], Facts]) -> None:
         self._clock = clock
         self._forget = forget
+        self._facts = facts
         self.lock = threading.Condition(threading.RLock())
         self.retries = Retries(None, clock)
         self.activity = ""
@@ -54,10 +57,10 @@ class Guard:
             Exception: What a signal handler, a debugger or the user's own provider raised, unchanged.
         """
         if self._held_by_this_thread():
-            raise TransientFederationError(
+            raise _failures.error(
                 "This thread is getting AWS keys for these credentials already. It was interrupted by a finalizer, "
                 "a signal handler or a log handler that uses them, too.",
-                step="aws",
+                Facts("aws", failure="keys-in-use", transient=True),
             )
         try:
             self._acquire(context)
@@ -85,9 +88,9 @@ class Guard:
     def _acquire(self, context: ExchangeContext | None) -> None:
         timeout = DEADLINE if context is None else max(0.0, context.deadline - self._clock.monotonic())
         if not self.lock.acquire(timeout=min(timeout, threading.TIMEOUT_MAX)):
-            raise TransientFederationError(
+            raise _failures.error(
                 f"Another thread has been getting the AWS keys{self.activity} for longer than this one may wait.",
-                step="aws",
+                Facts("aws", failure="keys-in-use", transient=True),
             )
 
     def _persist(self, work: Callable[[], Result]) -> Result:
@@ -115,7 +118,7 @@ class Guard:
             strange = foreign_exceptions.foreign(error, ambient)
             if strange is error:
                 raise
-            failure = errors.translated(error) if strange is None else None
+            failure = errors.translated(error, self._facts()) if strange is None else None
             keep = self._keys_found and isinstance(failure, TransientFederationError)
             caught = error
         finally:
@@ -125,6 +128,7 @@ class Guard:
         try:
             if failure is None:
                 raise strange or caught
-            raise failure from _redaction.safe_cause(caught, hide=errors.SECRET)
+            own = isinstance(caught, errors.SourceError)
+            raise failure from None if own else _redaction.safe_cause(caught, hide=errors.SECRET)
         finally:
             del caught, strange, failure  # their tracebacks have this frame

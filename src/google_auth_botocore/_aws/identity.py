@@ -14,7 +14,6 @@ import botocore.credentials
 from botocore.credentials import AssumeRoleCredentialFetcher, EnvProvider, ReadOnlyCredentials
 from botocore.exceptions import CredentialRetrievalError, MetadataRetrievalError
 
-from google_auth_botocore import _hints
 from google_auth_botocore._aws import errors, instance_metadata
 from google_auth_botocore._aws import keys as aws_keys
 from google_auth_botocore._aws import region as aws_region
@@ -24,12 +23,16 @@ from google_auth_botocore._aws.arguments import Source
 from google_auth_botocore._aws.guard import Guard
 from google_auth_botocore._aws.instance_metadata import InstanceMetadata
 from google_auth_botocore._aws.subject_token import Signer
+from google_auth_botocore._failures._facts import NO_KEYS, Facts, Keys, argument
 from google_auth_botocore._refresh import exchange_log
 from google_auth_botocore._refresh.clock import Clock, SystemClock
 from google_auth_botocore._refresh.exchange import DEADLINE, ExchangeContext, PromptRequired
 from google_auth_botocore.exceptions import ConfigurationError, FederationError
 
 _LOGGER = logging.getLogger(__name__)
+
+# What the access key ids of temporary keys begin with.
+_TEMPORARY_KEY_ID = "ASIA"
 
 
 class AwsIdentity:
@@ -54,11 +57,13 @@ class AwsIdentity:
             raise ConfigurationError(f"session must be a botocore or boto3 Session, not {seen}.")
         if any(base.__module__.startswith("aiobotocore") for base in type(self.session).__mro__):
             raise ConfigurationError(
-                "session is an aiobotocore session, whose credentials can only be awaited. Pass a botocore or boto3 Session."
+                "session is an aiobotocore session, whose credentials can only be awaited. Pass a botocore or boto3 Session.",
+                failure="asynchronous-session",
             )
         if session is not None and origin.profile:
             raise ConfigurationError(
-                "profile belongs to the session made here; a session that is given has its own. Give one of the two."
+                "profile belongs to the session made here; a session that is given has its own. Give one of the two.",
+                failure="profile-with-session",
             )
         self._start_afresh()
         if asks_aws or not self._environment_decides():
@@ -68,7 +73,8 @@ class AwsIdentity:
         self._forked = False
 
     def _start_afresh(self) -> None:
-        self._guard = Guard(self._clock, self._forget)
+        self._guard = Guard(self._clock, self._forget, self.facts)
+        self._keys_seen = NO_KEYS
         self._forget()
         self._replace = False
         # What is true of a machine for good.
@@ -149,7 +155,27 @@ class AwsIdentity:
         if not self._environment_decides():
             return self._keys_from_session(context)
         credentials = EnvProvider().load()
-        return aws_keys.usable(credentials), credentials, None
+        keys = aws_keys.usable(credentials)
+        self._see(keys, credentials)
+        return keys, credentials, None
+
+    def _see(self, keys: ReadOnlyCredentials, credentials: Any) -> None:
+        """Keep what errors tell about the keys."""
+        temporary = (keys.access_key or "").startswith(_TEMPORARY_KEY_ID)
+        self._keys_seen = Keys(aws_session.method(credentials), temporary, bool(keys.token))
+
+    def facts(self) -> Facts:
+        """What is known about this identity, for an error."""
+        profile = self.origin.profile
+        if profile is None and self.session is not None:
+            profile = self.session.instance_variables().get("profile")
+        return Facts(
+            "aws",
+            profile=argument(profile),
+            region=argument(self.origin.region),
+            role=dict(self.origin.assume_role).get("RoleArn"),
+            keys=self._keys_seen._replace(assumed_role=self.assumed_role),
+        )
 
     def _environment_decides(self) -> bool:
         """Whether the first link of botocore's chain is all there is: a whole session costs several times the start-up."""
@@ -173,6 +199,7 @@ class AwsIdentity:
         if session is not self._given:
             aws_session.limit_requests(session, self._guard.retries.request_timeout)
         keys = aws_keys.usable(self._credentials)
+        self._see(keys, self._credentials)
         if prompts:
             context.deadline = self._clock.monotonic() + DEADLINE  # the user's time is not the exchange's
         return keys, self._credentials, session
@@ -187,10 +214,8 @@ class AwsIdentity:
 
     def _allow_prompt(self, context: ExchangeContext) -> None:
         if context.background:
-            raise errors.failed(
-                "The AWS role wants an MFA code, and nobody is asked for one in the background.",
-                "MfaRequired",
-                _hints.AWS_MFA,
+            raise errors.SourceError(
+                "The AWS role requires an MFA code, and a background refresh does not ask for one.", "MfaRequired"
             )
         if not context.may_prompt:
             raise PromptRequired
@@ -275,9 +300,7 @@ class AwsIdentity:
         if credentials is None and (session is not self._given or aws_session.asks_metadata(session)):
             credentials = self._metadata(session).credentials()
         if credentials is None:
-            raise errors.failed(
-                "botocore found no AWS credentials in any of its sources.", "NoCredentialsError", _hints.AWS_NONE
-            )
+            raise errors.SourceError("botocore found no AWS credentials in any of its sources.", "NoCredentialsError")
         self._metadata_seen |= aws_session.method(credentials) == instance_metadata.METHOD
         return credentials
 

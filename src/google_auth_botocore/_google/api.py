@@ -11,19 +11,17 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
-from functools import partial
 from typing import Any, NamedTuple, NoReturn
 from urllib.parse import quote, urlencode
 
-from google_auth_botocore import _hints, _redaction
+from google_auth_botocore import _failures, _redaction
+from google_auth_botocore._failures._facts import Facts
 from google_auth_botocore._google.sender import Reply, Sender
-from google_auth_botocore._hints import Refusal
 from google_auth_botocore._refresh.clock import LAST_SECOND
 from google_auth_botocore._refresh.token import IssuedToken
 from google_auth_botocore._settings import Settings
-from google_auth_botocore.exceptions import FederationError, TransientFederationError
 
 # Thirty years: beyond it a number is a mistake.
 _LONGEST_LIFETIME = 1e9
@@ -31,6 +29,8 @@ _TOKEN_FIELDS = ("access_token", "refresh_token", "id_token", "accessToken", "to
 _GIVEN = rf'"(?:{"|".join(_TOKEN_FIELDS)})"\s*:\s*"([^"]+)'
 _TOKEN = re.compile(r"[!-~]+")
 _AWS_REASON = r"AWS response of type (\w+)"
+# What AWS says about the date of a signature, and Google about the date of an assertion.
+_REJECTED_DATE = "Signature expired|Signature not yet current|short-lived token"
 _RFC3339 = r"(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d:\d\d)(?:\.\d+)?([Zz]|[+-]\d\d:\d\d)"
 
 
@@ -47,13 +47,13 @@ class Signature:
 
 
 class _Call(NamedTuple):
-    """A request to Google, and the words for its errors."""
+    """A request to Google, and the words and facts for its errors."""
 
     step: str
     server: str
     url: str
     wanted: str
-    hint: Callable[[Refusal], str | None]
+    facts: Facts
 
     def post(self, sender: Sender, headers: Mapping[str, str], body: bytes) -> tuple[Mapping[str, Any], Reply]:
         """The reply's JSON object."""
@@ -76,35 +76,28 @@ class _Call(NamedTuple):
 
     def unusable(self, what: str, reply: Reply) -> NoReturn:
         """The reply says yes, but can't be used. Nothing of it is quoted: it may hold a token."""
-        raise TransientFederationError(
+        raise _failures.error(
             f"{self.server} answered with {what} (HTTP {reply.status}, {len(reply.body)} bytes) when it was asked for {self.wanted}.",
-            step=self.step,
-            status_code=reply.status,
-            hint=f"Check that {self.url} is Google's, and whether a proxy on the way changes replies.",
+            self.facts._replace(
+                step=self.step,
+                url=self.url,
+                status=reply.status,
+                detail="unusable",
+                text=f"It has {what}.",
+                transient=True,
+            ),
         )
 
     def _refuse(self, sender: Sender, document: object, reply: Reply) -> NoReturn:
-        refusal = _refusal(document, reply.body, sender.all_secrets)
-        seen = ", ".join(filter(None, (f"HTTP {reply.status}", refusal.reason)))
-        said = f": {refusal.text}" if refusal.text else ""
-        make: type[FederationError] = FederationError
-        did, usual = "refused", None
-        if reply.transient:
-            make, did = TransientFederationError, "could not give"
-            usual = "The next try may have an answer: nothing is wrong with the request."
-        elif not isinstance(document, Mapping):
-            usual = f"Check that {self.url} is Google's, and what stands between: a proxy, a captive portal."
-        raise make(
-            f"{self.server} {did} {self.wanted} ({seen}){said.rstrip('.')}.",
-            step=self.step,
-            reason=refusal.reason,
-            status_code=reply.status,
-            hint=self.hint(refusal) or usual,
-            aws_reason=refusal.aws_reason,
-        )
+        known = self.facts._replace(step=self.step, url=self.url, status=reply.status, transient=reply.transient)
+        facts = _refusal(document, reply.body, sender.all_secrets, known)
+        seen = ", ".join(filter(None, (f"HTTP {reply.status}", facts.reason)))
+        said = f": {facts.text}" if facts.text else ""
+        did = "could not give" if reply.transient else "refused"
+        raise _failures.error(f"{self.server} {did} {self.wanted} ({seen}){said.rstrip('.')}.", facts)
 
 
-def _refusal(document: object, body: bytes, secrets: list[str]) -> Refusal:
+def _refusal(document: object, body: bytes, secrets: list[str], known: Facts) -> Facts:
     """Reads both of Google's shapes: RFC 6749's and google.rpc.Status."""
     reason, text, details = None, None, None
     if isinstance(document, Mapping):
@@ -125,25 +118,29 @@ def _refusal(document: object, body: bytes, secrets: list[str]) -> Refusal:
         secrets = [*secrets, *(value for name in _TOKEN_FIELDS if isinstance(value := document.get(name), str))]
     metadata = info.get("metadata")
     permission = metadata.get("permission") if isinstance(metadata, Mapping) else None
-    known = str(info["reason"]) if info.get("reason") in ("SERVICE_DISABLED", "SECURITY_POLICY_VIOLATED") else reason
+    code = str(info["reason"]) if info.get("reason") in ("SERVICE_DISABLED", "SECURITY_POLICY_VIOLATED") else reason
     words = _redaction.cleaned(text if isinstance(text, str) else "", secrets)
     aws = re.search(_AWS_REASON, words)
-    return Refusal(
-        _redaction.cleaned(known, secrets) if isinstance(known, str) else None,
-        words,
-        permission if isinstance(permission, str) else None,
-        aws[1] if aws else None,
+    return known._replace(
+        reason=_redaction.cleaned(code, secrets) if isinstance(code, str) else None,
+        text=words,
+        permission=permission if isinstance(permission, str) else None,
+        aws_reason=aws[1] if aws else None,
+        rejected_date=re.search(_REJECTED_DATE, words) is not None,
+        detail=None if isinstance(document, Mapping) else "not JSON",
     )
 
 
-def exchange(sender: Sender, settings: Settings, subject_token: str, scopes: tuple[str, ...]) -> IssuedToken:
+def exchange(
+    sender: Sender, settings: Settings, subject_token: str, scopes: tuple[str, ...], facts: Facts
+) -> IssuedToken:
     """A federated token for a subject token."""
     call = _Call(
         "exchange",
         "Google's Security Token Service",
         settings.sts_url,
         f"a federated token for {settings.audience}",
-        partial(_hints.exchange, settings=settings),
+        facts._replace(settings=settings),
     )
     form = {
         "grant_type": "urn:ietf:params:oauth:grant-type:token-exchange",
@@ -157,14 +154,14 @@ def exchange(sender: Sender, settings: Settings, subject_token: str, scopes: tup
     return _oauth_token(sender, call, f"{urlencode(form)}&subject_token={quoted}")
 
 
-def assertion_token(sender: Sender, settings: Settings, assertion: str) -> IssuedToken:
+def assertion_token(sender: Sender, settings: Settings, assertion: str, facts: Facts) -> IssuedToken:
     """A token of the Workspace user whom a signed assertion names (RFC 7523)."""
     call = _Call(
         "delegation",
         "Google's OAuth token endpoint",
         settings.oauth_url,
         f"a token for {settings.service_account} to act for {settings.subject}",
-        partial(_hints.delegation, settings=settings),
+        facts._replace(settings=settings),
     )
     sender.secrets.append(assertion)
     return _oauth_token(
@@ -185,9 +182,9 @@ def _oauth_token(sender: Sender, call: _Call, form: str) -> IssuedToken:
     return IssuedToken(_token(call, document, reply, "access_token"), float(life), reply.requested_at)
 
 
-def generate_access_token(sender: Sender, settings: Settings, bearer: str, assumed_role: str | None) -> IssuedToken:
+def generate_access_token(sender: Sender, settings: Settings, bearer: str, facts: Facts) -> IssuedToken:
     """An access token of the service account."""
-    call = _iam_call("impersonation", "generateAccessToken", "an access token", settings, assumed_role)
+    call = _iam_call("impersonation", "generateAccessToken", "an access token", settings, facts)
     document, reply = call.post_json(
         sender,
         bearer,
@@ -214,12 +211,12 @@ def generate_id_token(
     sender: Sender,
     settings: Settings,
     bearer: str,
-    assumed_role: str | None,
+    facts: Facts,
     audience: str,
     include_email: bool,
 ) -> IssuedToken:
     """An ID token of the service account for an audience of its own."""
-    call = _iam_call("id_token", "generateIdToken", "an ID token", settings, assumed_role)
+    call = _iam_call("id_token", "generateIdToken", "an ID token", settings, facts)
     document, reply = call.post_json(
         sender,
         bearer,
@@ -243,9 +240,9 @@ def generate_id_token(
     return IssuedToken(value, life, reply.requested_at)
 
 
-def sign_blob(sender: Sender, settings: Settings, bearer: str, assumed_role: str | None, blob: bytes) -> Signature:
+def sign_blob(sender: Sender, settings: Settings, bearer: str, facts: Facts, blob: bytes) -> Signature:
     """The service account's signature of the blob."""
-    call = _iam_call("signing", "signBlob", "a signature", settings, assumed_role)
+    call = _iam_call("signing", "signBlob", "a signature", settings, facts)
     document, reply = call.post_json(
         sender, bearer, {**_delegates(settings), "payload": base64.b64encode(blob).decode()}
     )
@@ -262,23 +259,23 @@ def sign_jwt(
     sender: Sender,
     settings: Settings,
     bearer: str,
-    assumed_role: str | None,
+    facts: Facts,
     claims: Mapping[str, Any],
 ) -> str:
     """The claims as a JWT signed by the service account."""
-    call = _iam_call("delegation", "signJwt", "a signed assertion", settings, assumed_role)
+    call = _iam_call("delegation", "signJwt", "a signed assertion", settings, facts)
     document, reply = call.post_json(sender, bearer, {**_delegates(settings), "payload": json.dumps(claims)})
     return _token(call, document, reply, "signedJwt")
 
 
-def _iam_call(step: str, method: str, wanted: str, settings: Settings, assumed_role: str | None) -> _Call:
+def _iam_call(step: str, method: str, wanted: str, settings: Settings, facts: Facts) -> _Call:
     account = settings.service_account or ""
     return _Call(
         step,
         "Google's IAM Credentials API",
         f"{settings.iam_url}/v1/projects/-/serviceAccounts/{quote(account, safe='')}:{method}",
         f"{wanted} of {account}",
-        partial(_hints.iam, step, settings=settings, assumed_role=assumed_role),
+        facts._replace(settings=settings),
     )
 
 

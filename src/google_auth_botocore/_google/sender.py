@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Mapping
 from email.utils import parsedate_to_datetime
 from typing import NamedTuple, NoReturn
 
-from google_auth_botocore import _redaction
+from google_auth_botocore import _failures, _redaction
+from google_auth_botocore._failures._facts import Facts
 from google_auth_botocore._google import transport_errors
 from google_auth_botocore._google.transport import NotATransport, Transport
 from google_auth_botocore._redaction.proxies import proxy_secrets
@@ -16,7 +17,6 @@ from google_auth_botocore._refresh import clock as refresh_clock
 from google_auth_botocore._refresh.clock import LAST_SECOND, Clock, Moment
 from google_auth_botocore._refresh.exchange import ExchangeContext, Request
 from google_auth_botocore._version import __version__
-from google_auth_botocore.exceptions import FederationError, TransientFederationError
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -86,12 +86,8 @@ class Sender:
         try:
             self._transport = Transport(request)
         except NotATransport as error:
-            raise FederationError(
-                f"No request can be sent: {error}.",
-                step=context.step,
-                reason="TypeError",
-                hint="Pass refresh() a google.auth.transport.Request object, and not its class; or nothing, for a transport of our own.",
-            ) from None
+            facts = Facts(context.step, reason="TypeError", detail="transport")
+            raise _failures.error(f"No request can be sent: {error}.", facts) from None
         self._clock = clock
         self._context = context
         self._known_secrets = known_secrets
@@ -150,10 +146,13 @@ class Sender:
         if reply is not None:
             context.not_before = now + (reply.retry_after or 0.0)
             return reply
-        raise TransientFederationError(
+        raise _failures.error(
             f"{server} could not be reached at {url}: {self._cleaned(error)}.",
-            step=step,
-            hint=transport_errors.hint(error),
+            self._facts(error, step, url)._replace(
+                failure="resources-exhausted" if transport_errors.too_many_files(error) else None,
+                detail="unreachable",
+                transient=True,
+            ),
         ) from _redaction.safe_cause(error, self.all_secrets)
 
     def _attempt(
@@ -172,11 +171,9 @@ class Sender:
                 return Reply(redirect, {}, b"", requested_at), None
             mistake = transport_errors.local_mistake(error, url)
             if mistake is not None:
-                raise FederationError(
+                raise _failures.error(
                     f"No request could be sent to {url}: {mistake.what or self._cleaned(error)}.",
-                    step=step,
-                    reason=mistake.reason,
-                    hint=mistake.hint,
+                    self._facts(error, step, url)._replace(reason=mistake.reason, detail=mistake.detail),
                 ) from _redaction.safe_cause(error, self.all_secrets)
             if not transport_errors.failed_transport(error):
                 raise  # from a signal handler, a debugger or a user's own transport
@@ -185,16 +182,18 @@ class Sender:
             self._context.url = None
         return Reply(status, answered, data, requested_at), None
 
+    def _facts(self, error: Exception | None, step: str, url: str) -> Facts:
+        kinds = dict.fromkeys(kind.__name__ for each in _redaction.related(error) for kind in type(each).__mro__)
+        return Facts(step, kinds=tuple(kinds), url=url, text=self._cleaned(error))
+
     def _cleaned(self, error: object) -> str:
         return _redaction.cleaned(str(error), self.all_secrets).rstrip(".")
 
 
 def _redirected(step: str, server: str, url: str, status: int) -> NoReturn:
-    raise FederationError(
+    raise _failures.error(
         f"{server} answered with a redirect (HTTP {status}), which is not followed because it would take the AWS identity elsewhere.",
-        step=step,
-        status_code=status,
-        hint=f"Check what stands between this machine and {url}: a proxy, a captive portal, or a wrong endpoint.",
+        Facts(step, status=status, url=url),
     )
 
 

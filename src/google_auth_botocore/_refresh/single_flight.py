@@ -23,7 +23,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
-from google_auth_botocore import _redaction
+from google_auth_botocore import _failures, _redaction
+from google_auth_botocore._failures._facts import Facts
 from google_auth_botocore._refresh import exchange_log, workers
 from google_auth_botocore._refresh.clock import Clock
 from google_auth_botocore._refresh.exchange import (
@@ -36,7 +37,7 @@ from google_auth_botocore._refresh.exchange import (
     part_of,
     predecessor,
 )
-from google_auth_botocore.exceptions import FederationError, TransientFederationError
+from google_auth_botocore.exceptions import FederationError
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -172,10 +173,9 @@ class SingleFlight(Generic[Result]):
             return
         if exchange.finished and exchange.error is not None:
             raise copied(exchange.error)
-        raise TransientFederationError(
+        raise _failures.error(
             "A token was requested by a part of the very exchange that is to bring one.",
-            step="exchange",
-            hint="Give the transport, log handler or AWS credential provider that requests it other credentials.",
+            Facts("exchange", failure="token-requires-itself", transient=True),
         )
 
     def _try_again(
@@ -284,12 +284,11 @@ class SingleFlight(Generic[Result]):
             if not exchange.delivered:
                 waiter.acquire(timeout=_DELIVERY)
 
-    def _took_too_long(self, exchange: Exchange) -> TransientFederationError:
+    def _took_too_long(self, exchange: Exchange) -> FederationError:
         context = exchange.context
-        return TransientFederationError(
+        return _failures.error(
             f"There is no token after {_LONGEST_WAIT:.0f} s: {context.doing}.",
-            step=context.step,
-            hint="The exchange goes on, and the next call gets its token.",
+            Facts(context.step, failure="deadline-exceeded", transient=True),
         )
 
     # On the worker thread.

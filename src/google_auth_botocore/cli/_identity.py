@@ -64,7 +64,8 @@ def file(options: argparse.Namespace) -> str | None:
     path = os.environ.get("GOOGLE_APPLICATION_CREDENTIALS")
     if not path:
         raise ConfigurationError(
-            "No identity is named. Give --config FILE or --audience NAME, or set GOOGLE_APPLICATION_CREDENTIALS."
+            "No identity is named. Give --config FILE or --audience NAME, or set GOOGLE_APPLICATION_CREDENTIALS.",
+            failure="no-identity-named",
         )
     return checked_path(path, "GOOGLE_APPLICATION_CREDENTIALS")
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from google_auth_botocore._failures._names import USER
 from google_auth_botocore.cli.config._plan import Plan
 
 # Pools and providers are kept for 30 days after they are deleted, and no other can have their name.
@@ -131,7 +132,7 @@ def _binding(plan: Plan) -> Step:
             _grants(plan),
         )
     words = ["gcloud", "iam", "service-accounts", "add-iam-policy-binding", plan.email, f"--project={plan.project}"]
-    bind = Command([*words, "--role=roles/iam.workloadIdentityUser", _UNCONDITIONAL, f"--member={plan.principal_set}"])
+    bind = Command([*words, f"--role={USER}", _UNCONDITIONAL, f"--member={plan.principal_set}"])
     return Step("6. The role may impersonate the service account", "This takes up to 5 minutes to hold, too.", [bind])
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from google_auth_botocore import Credentials
-from google_auth_botocore.cli import _service_account
+from google_auth_botocore._failures._names import project_in
 from google_auth_botocore.cli.serve import _rivals
 from google_auth_botocore.cli.serve._metadata import Identity
 
@@ -39,7 +39,7 @@ def identity(credentials: Credentials) -> Identity:
     return Identity(
         email=email,
         scopes=tuple(credentials.scopes or credentials.default_scopes or (CLOUD_PLATFORM,)),
-        project_id=project(credentials) or _service_account.project_of(email) or number,
+        project_id=project(credentials) or project_in(email) or number,
         project_number=int(number),
         universe_domain=credentials.universe_domain,
     )

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from cli.doctor.sandbox import Sandbox
 from cli.doctor.test_causes import CASES
-from cli.doctor.ward import Ward
 
 MENDED = (
     "a disabled provider",
@@ -34,14 +34,14 @@ MENDED = (
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("gcloud") is None, reason="gcloud is not on this machine")
 @pytest.mark.parametrize("name", MENDED)
-def test_gcloud_mends_it(ward: Ward, tmp_path: Path, name: str) -> None:
+def test_gcloud_mends_it(sandbox: Sandbox, tmp_path: Path, name: str) -> None:
     each = CASES[name]
-    each.happens(ward)
-    found = ward.visit().cause(each.cause)
-    environment = {**os.environ, **ward.google.gcloud_environment(), "CLOUDSDK_CONFIG": str(tmp_path / "gcloud")}
+    each.happens(sandbox)
+    found = sandbox.visit().cause(each.cause)
+    environment = {**os.environ, **sandbox.google.gcloud_environment(), "CLOUDSDK_CONFIG": str(tmp_path / "gcloud")}
     if each.cause == "wrong-role-in-binding":
-        ward.google.allow_domain_wide_delegation(
-            ward.workload.account.email, ["https://www.googleapis.com/auth/cloud-platform"]
+        sandbox.google.allow_domain_wide_delegation(
+            sandbox.workload.account.email, ["https://www.googleapis.com/auth/cloud-platform"]
         )
 
     for command in found["mend"]["gcloud"]:
@@ -50,5 +50,5 @@ def test_gcloud_mends_it(ward: Ward, tmp_path: Path, name: str) -> None:
         )
         assert done.returncode == 0, (command, done.stderr)
 
-    visit = ward.visit()
+    visit = sandbox.visit()
     assert visit.code == 0, visit.text

@@ -17,6 +17,8 @@ from emulator.workload import ROLE_ARN, Workload
 
 from cli.conftest import Run
 from cli.doctor.aws_sts import AwsSts
+from google_auth_botocore import ConfigurationError, FederationError, IDTokenCredentials
+from google_auth_botocore.cli import _identity
 from google_auth_botocore.emulator import AwsKeys, Emulator, Fault
 
 KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
@@ -62,7 +64,7 @@ class Visit:
 
 
 @dataclass
-class Ward:
+class Sandbox:
     """A workload on AWS, and everything around it.
 
     Attributes:
@@ -144,6 +146,19 @@ class Ward:
         document = json.loads(spoken.out)
         assert document["exit_code"] == spoken.code
         return Visit(shown.code, shown.out, document)
+
+    def error(self) -> FederationError | ConfigurationError | None:
+        """Return the error that a program with the same arguments gets; None if it gets a token."""
+        flags = [f"--{name}={value}" if value else f"--{name}" for name, value in self.flags.items()]
+        options, _ = _identity.flags().parse_known_args(flags)
+        try:
+            credentials = _identity.credentials(options)
+            audience = self.flags.get("target-audience")
+            wanted = credentials if audience is None else IDTokenCredentials(credentials, audience)
+            wanted.refresh(None)
+        except (FederationError, ConfigurationError) as error:
+            return error
+        return None
 
     def secrets(self) -> Iterator[str]:
         """Everything that must not be shown."""
