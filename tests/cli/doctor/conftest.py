@@ -1,4 +1,4 @@
-"""A healthy workload for doctor to look at."""
+"""A healthy workload for doctor."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A workload in which all is good, to let one thing after another go wrong in; and what doctor says to it."""
+"""A healthy workload in which one thing after another can go wrong, and what doctor prints for it."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from google_auth_botocore.emulator import AwsKeys, Emulator, Fault
 
 KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 _PART = 16
-NOWHERE = "http://127.0.0.1:1"  # a port at which nobody listens
+NOWHERE = "http://127.0.0.1:1"  # a port without a server
 
 Part = TypeVar("Part", bound=contextlib.AbstractContextManager[Any])
 
 
 class Impatient:
-    """A clock by which no wait takes any time."""
+    """A clock on which waiting takes no time."""
 
     def __init__(self) -> None:
         self._waited = 0.0
@@ -46,7 +46,7 @@ class Impatient:
 
 @dataclass
 class Visit:
-    """What doctor said, in both forms."""
+    """What doctor printed, in both forms."""
 
     code: int
     text: str
@@ -54,11 +54,11 @@ class Visit:
 
     @property
     def states(self) -> dict[str, str]:
-        """What became of each step."""
+        """The state of each step."""
         return {step["step"]: step["state"] for step in self.document["steps"]}
 
     def cause(self, name: str) -> dict[str, Any]:
-        """The failure or warning of this name."""
+        """Return the failure or warning of this name."""
         found = [step["cause"] for step in self.document["steps"] if "cause" in step]
         return next(each for each in found if each["id"] == name)
 
@@ -68,8 +68,8 @@ class Sandbox:
     """A workload on AWS, and everything around it.
 
     Attributes:
-        flags: of doctor, by name.
-        running: what was started on the way.
+        flags: Flags of doctor, by name.
+        running: The parts that were started.
     """
 
     run: Run
@@ -85,37 +85,37 @@ class Sandbox:
         return self.workload.google
 
     def start(self, part: Part) -> Part:
-        """Starts a part of the sandbox."""
+        """Start a part of the sandbox."""
         self.running.enter_context(part)
         return part
 
     def set(self, **variables: str) -> None:
-        """Sets variables of the environment."""
+        """Set variables of the environment."""
         for name, value in variables.items():
             self.monkeypatch.setenv(name, value)
 
     def unset(self, *names: str) -> None:
-        """Unsets variables of the environment."""
+        """Unset variables of the environment."""
         for name in names:
             self.monkeypatch.delenv(name, raising=False)
 
     def hold(self, keys: AwsKeys) -> None:
-        """Puts keys into the environment."""
+        """Put keys into the environment."""
         self.unset(*KEYS)
         self.set(AWS_ACCESS_KEY_ID=keys.access_key_id, AWS_SECRET_ACCESS_KEY=keys.secret_access_key)
         if keys.session_token is not None:
             self.set(AWS_SESSION_TOKEN=keys.session_token)
 
     def fault(self, path: str, status: int | None, body: Any = None, **more: Any) -> None:
-        """Lets every request to a path fail."""
+        """Let every request to a path fail."""
         self.google.fail(path, Fault(status, times=None, body=body, **more))
 
     def administer(self) -> None:
-        """Gives doctor an administrator's eyes."""
+        """Give doctor an administrator's token."""
         self.set(**self.google.gcloud_environment())
 
     def bind(self, *members: str, role: str = "roles/iam.workloadIdentityUser") -> None:
-        """Leaves nothing in the policy of the service account but these."""
+        """Replace the policy of the service account by these members."""
         self.set_policy(f"projects/-/serviceAccounts/{self.workload.account.email}", role, *members)
 
     def set_policy(self, resource: str, role: str, *members: str) -> None:
@@ -127,12 +127,12 @@ class Sandbox:
         assert reply.ok, reply.text
 
     def member(self, value: str, *, attribute: str = "aws_role", project: str = "123456789012") -> str:
-        """A member as somebody may have written it."""
+        """Return a member as a user may have written it."""
         pool = f"projects/{project}/locations/global/workloadIdentityPools/aws-pool"
         return f"principalSet://iam.googleapis.com/{pool}/attribute.{attribute}/{value}"
 
     def visit(self, *more: str) -> Visit:
-        """Has doctor look twice, once in each form; neither holds a secret, and the text is for every terminal."""
+        """Run doctor once in each form, and check that both are ASCII and without secrets."""
         flags = [f"--{name}={value}" if value else f"--{name}" for name, value in self.flags.items()]
         shown, spoken = (self.run("doctor", *flags, *more, *form) for form in ([], ["--json"]))
         assert (shown.error, spoken.error) == ("", "")
@@ -161,23 +161,23 @@ class Sandbox:
         return None
 
     def secrets(self) -> Iterator[str]:
-        """Everything that must not be shown."""
+        """Yield everything that must not be printed."""
         for keys in self.google.aws_keys._keys.values():
             yield from filter(None, (keys.secret_access_key, keys.session_token))
         yield from self.google._tokens._infos
         for call in self.google.calls:
-            # The rest of a proof, host and names of headers, is what doctor tells of.
+            # doctor prints the rest of the proof: the host and the names of the headers.
             proof = unquote(call.form().get("subject_token", ""))
             yield from (part.partition('"')[0] for part in proof.split("Signature=")[1:])
 
 
 def _parts(secret: str) -> set[str]:
-    """What gives too much of a secret away; a short one as it is."""
+    """Return the parts of a secret that reveal too much; a short secret as it is."""
     return {secret[start : start + _PART] for start in range(max(1, len(secret) - _PART + 1))}
 
 
 def usual_flags(workload: Workload, aws: AwsSts) -> dict[str, str]:
-    """The flags of a healthy workload."""
+    """Return the flags of a healthy workload."""
     google = workload.google
     return {
         "audience": workload.provider.audience,

@@ -1,4 +1,4 @@
-"""What doctor says mends a cause: the real gcloud does it, and doctor finds nothing more."""
+"""The real gcloud runs the commands that doctor prints, and doctor finds no failure afterwards."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from cli.doctor.sandbox import Sandbox
 from cli.doctor.test_causes import CASES
 
-MENDED = (
+FIXED = (
     "a disabled provider",
     "a deleted provider",
     "a disabled pool",
@@ -33,8 +33,8 @@ MENDED = (
 
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("gcloud") is None, reason="gcloud is not on this machine")
-@pytest.mark.parametrize("name", MENDED)
-def test_gcloud_mends_it(sandbox: Sandbox, tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize("name", FIXED)
+def test_gcloud_fixes_it(sandbox: Sandbox, tmp_path: Path, name: str) -> None:
     each = CASES[name]
     each.happens(sandbox)
     found = sandbox.visit().cause(each.cause)

@@ -1,4 +1,4 @@
-"""What doctor shows of a workload that is well, and what it keeps to itself."""
+"""What doctor prints for a healthy workload, and what it never prints."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ import hcl2
 import pytest
 
 from cli.conftest import command
+from cli.doctor.cases import JWT, POOL
 from cli.doctor.sandbox import KEYS, NOWHERE, ROLE, Impatient, Sandbox
-from cli.doctor.test_causes import JWT, POOL
 from google_auth_botocore import Credentials
 from google_auth_botocore._refresh.exchange import Exchange, current
 from google_auth_botocore._shared_token_credentials import SourceCredentials
+from google_auth_botocore.cli.doctor._evidence import Evidence
 from google_auth_botocore.emulator import Emulator, Fault
 from google_auth_botocore.emulator._http import Call, Response, Route
 from google_auth_botocore.emulator.aws import ContainerCredentials, InstanceMetadata, WebIdentityIssuer
@@ -39,7 +40,7 @@ PRINCIPAL = f"principal:{POOL}/subject/{ROLE}/i-0abc"
 
 
 def saw(sandbox: Sandbox, step: str, *flags: str) -> str:
-    """What was seen on a step, in one line."""
+    """Return what a step saw, in one line."""
     [found] = [each for each in sandbox.visit(*flags).document["steps"] if each["step"] == step]
     return " | ".join(found["saw"])
 
@@ -64,7 +65,7 @@ class TestHealthy:
         ):
             assert part in visit.text
 
-    def test_one_look_costs_one_exchange(self, sandbox: Sandbox) -> None:
+    def test_one_run_costs_one_exchange(self, sandbox: Sandbox) -> None:
         sandbox.run("doctor", *[f"--{name}={value}" for name, value in sandbox.flags.items()])
         posts = [call.path for call in sandbox.google.calls if call.method == "POST"]
         assert [path.rpartition(":")[2] for path in posts] == ["/v1/token", "generateAccessToken"]
@@ -78,14 +79,14 @@ class TestHealthy:
         del sandbox.flags["service-account"]
         assert saw(sandbox, "service account") == "none: the federated token is the access token"
 
-    def test_an_id_token_takes_no_right_to_access_tokens(self, sandbox: Sandbox) -> None:
+    def test_an_id_token_requires_no_right_to_access_tokens(self, sandbox: Sandbox) -> None:
         sandbox.bind(sandbox.member(ROLE), role="roles/iam.serviceAccountOpenIdTokenCreator")
         assert "gives an ID token | for the audience https://x" in saw(
             sandbox, "service account", "--target-audience=https://x"
         )
         assert sandbox.google.count(":generateAccessToken") == 0
 
-    def test_a_jwt_says_whose_it_is(self, sandbox: Sandbox) -> None:
+    def test_a_jwt_states_the_caller(self, sandbox: Sandbox) -> None:
         issuer = sandbox.start(WebIdentityIssuer(sandbox.google.aws_keys.find))
         sandbox.set(**issuer.environment())
         provider = sandbox.google.add_oidc_provider(issuer.url)
@@ -95,7 +96,7 @@ class TestHealthy:
         assert visit.code == 0, visit.text
         assert visit.document["principal"] == f"principal:{POOL}/subject/arn:aws:iam::123456789012:role/app"
 
-    def test_google_itself_says_whom_it_sees_where_a_client_may_ask(self, sandbox: Sandbox) -> None:
+    def test_with_an_oauth_client_google_itself_states_the_principal(self, sandbox: Sandbox) -> None:
         sandbox.google.add_oauth_client("client", "secret-of-the-client")
         sandbox.workload.provider.attribute_mapping = {
             "google.subject": "'someone'",
@@ -106,7 +107,7 @@ class TestHealthy:
         assert visit.document["principal"] == f"principal:{POOL}/subject/someone"
         assert "secret-of-the-client" not in visit.text
 
-    def test_an_administrator_sees_that_the_subject_is_mapped_otherwise(self, sandbox: Sandbox) -> None:
+    def test_with_an_administrator_another_mapping_of_the_subject_is_seen(self, sandbox: Sandbox) -> None:
         sandbox.workload.provider.attribute_mapping = {
             "google.subject": "assertion.userid",
             "attribute.aws_role": f"'{ROLE}'",
@@ -116,7 +117,7 @@ class TestHealthy:
             "not known, because the provider maps google.subject = assertion.userid"
         )
 
-    def test_a_token_of_an_administrator_changes_nothing(self, sandbox: Sandbox) -> None:
+    def test_with_an_administrator_nothing_is_changed(self, sandbox: Sandbox) -> None:
         sandbox.bind()
         sandbox.administer()
         sandbox.visit()
@@ -133,7 +134,7 @@ class TestHealthy:
         mend = sandbox.visit().cause("account-missing")["mend"]
         assert mend["gcloud"][0].startswith("gcloud iam service-accounts list --project=my-project ")
 
-    def test_the_file_of_the_environment_is_looked_at(self, sandbox: Sandbox) -> None:
+    def test_the_file_of_the_environment_is_used(self, sandbox: Sandbox) -> None:
         path = sandbox.home / "config.json"
         path.write_text(
             json.dumps(Credentials(sandbox.flags.pop("audience"), sandbox.flags.pop("service-account")).info)
@@ -143,7 +144,7 @@ class TestHealthy:
 
 
 class Answering(Counterpart):
-    """A server that has one answer to everything."""
+    """A server with one reply to all requests."""
 
     def __init__(self, response: Response) -> None:
         super().__init__()
@@ -175,10 +176,10 @@ class TestCalls:
         ("path", "status", "cause"),
         [(":generateAccessToken", 403, "not-bound"), ("/v1/token", 400, "reply-not-googles")],
     )
-    def test_for_want_of_a_token_no_call_is_made(
+    def test_without_a_token_no_call_is_made(
         self, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, path: str, status: int, cause: str
     ) -> None:
-        """It ended before the call, and there is no other; the cause is the token's."""
+        """The token expired before the call, and no other is issued: the cause is the token's."""
         monkeypatch.setattr(SourceCredentials, "_clock", Sleepy(sandbox.google))
         sandbox.google.fail(path, Fault(None))
         sandbox.google.fail(path, Fault(status, times=None))
@@ -198,7 +199,7 @@ class TestCalls:
             ("target-api-disabled", 403, "/", "It has not been used in project a;reboot before: apis/api/b;reboot/"),
         ],
     )
-    def test_what_is_copied_is_one_command_whatever_is_called(
+    def test_each_printed_line_is_one_command_whatever_url_is_called(
         self, sandbox: Sandbox, cause: str, status: int, path: str, words: str
     ) -> None:
         if cause == "bucket-with-acls":
@@ -211,7 +212,7 @@ class TestCalls:
             assert not {";", "&", "&&", "|", "("} & set(read), each
 
     @pytest.mark.parametrize(("name", "kept"), [("a${file(x)}", "a$${file(x)}"), ("%{if x}", "%%{if x}"), ('"', '\\"')])
-    def test_what_is_called_is_no_expression_of_terraforms(self, sandbox: Sandbox, name: str, kept: str) -> None:
+    def test_the_called_url_is_no_terraform_expression(self, sandbox: Sandbox, name: str, kept: str) -> None:
         del sandbox.flags["service-account"]
         refusing = sandbox.start(Answering(Response({}, 403)))
         found = sandbox.visit(f"--call={refusing.url}/storage/v1/b/{name}/o").cause("bucket-with-acls")
@@ -220,7 +221,7 @@ class TestCalls:
 
 
 class TestSources:
-    def test_the_first_wins_and_the_others_are_not_asked(self, sandbox: Sandbox) -> None:
+    def test_the_first_source_wins_and_the_others_are_not_tried(self, sandbox: Sandbox) -> None:
         container = sandbox.start(ContainerCredentials(sandbox.google.aws_keys.issue))
         sandbox.set(**container.environment(), AWS_EC2_METADATA_DISABLED="false")
         found = saw(sandbox, "AWS source")
@@ -236,7 +237,7 @@ class TestSources:
         assert "not configured: role of a profile, web identity (EKS IRSA), IAM Identity Center" in found
         assert container.calls == []
 
-    def test_one_that_has_none_leaves_it_to_the_next(self, sandbox: Sandbox) -> None:
+    def test_a_source_without_keys_is_followed_by_the_next(self, sandbox: Sandbox) -> None:
         sandbox.unset(*KEYS)
         container = sandbox.start(ContainerCredentials(lambda: sandbox.google.aws_keys.issue(f"{ROLE}/task")))
         sandbox.set(**container.environment())
@@ -267,7 +268,7 @@ class TestSources:
 
 
 class TestOffline:
-    def test_nobody_is_asked(self, sandbox: Sandbox) -> None:
+    def test_no_network_call_is_made(self, sandbox: Sandbox) -> None:
         visit = sandbox.visit("--offline")
         assert visit.code == 0
         assert (sandbox.google.calls, sandbox.aws.calls) == ([], [])
@@ -275,7 +276,7 @@ class TestOffline:
         assert reached == ["configuration", "AWS source", "AWS keys", "signed request", "project"]
         assert "All checks that work offline passed." in visit.text
 
-    def test_keys_that_would_have_to_be_asked_for_are_not(self, sandbox: Sandbox) -> None:
+    def test_keys_that_require_a_call_are_not_requested(self, sandbox: Sandbox) -> None:
         sandbox.unset(*KEYS)
         container = sandbox.start(ContainerCredentials(sandbox.google.aws_keys.issue))
         sandbox.set(**container.environment())
@@ -289,16 +290,37 @@ class TestOffline:
         assert sandbox.visit("--offline").code == 0
         assert sandbox.aws.calls == []
 
-    def test_causes_that_lie_here_are_found(self, sandbox: Sandbox) -> None:
+    def test_failures_of_this_machine_are_found(self, sandbox: Sandbox) -> None:
         sandbox.unset("AWS_SESSION_TOKEN")
         visit = sandbox.visit("--offline")
         assert (visit.code, visit.document["cause"]) == (1, "no-session-token")
 
 
+class TestUnknown:
+    """A step that could not look is neither "ok" nor a failure."""
+
+    def test_no_server_says_what_time_it_is(self, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(Evidence, "clock", None)
+        visit = sandbox.visit()
+        assert (visit.code, visit.states["clock"]) == (0, "unknown")
+        assert "  unknown clock           no reply has a Date\n" in visit.text
+
+    def test_the_principal_without_a_caller(self, sandbox: Sandbox) -> None:
+        sandbox.flags["aws-sts-endpoint"] = NOWHERE
+        visit = sandbox.visit()
+        assert (visit.code, visit.states["principal"]) == (0, "unknown")
+
+    def test_sources_in_a_file_that_cannot_be_read(self, sandbox: Sandbox) -> None:
+        path = sandbox.home / ".aws" / "config"
+        path.parent.mkdir()
+        path.write_text("[default\n")
+        assert sandbox.visit().states["AWS source"] == "unknown"
+
+
 @pytest.mark.parametrize(
     ("ahead", "words"), [(5, r"[456] s behind"), (-300, "5 min ahead of"), (7200, "2 h 0 min behind")]
 )
-def test_the_clock_is_compared_in_words_that_people_use(sandbox: Sandbox, ahead: float, words: str) -> None:
+def test_the_offset_of_the_clock_is_printed_in_usual_units(sandbox: Sandbox, ahead: float, words: str) -> None:
     sandbox.hold(sandbox.google.aws_keys.issue(f"{ROLE}/i-0abc", lifetime=86_400))
     sandbox.google.clock = lambda: time.time() + ahead + 0.5
     sandbox.flags["aws-sts-endpoint"] = NOWHERE
@@ -306,7 +328,7 @@ def test_the_clock_is_compared_in_words_that_people_use(sandbox: Sandbox, ahead:
 
 
 class Echo(Counterpart):
-    """A server that tells everybody what it was told."""
+    """A server that echoes the request."""
 
     def __init__(self, form: Callable[[str], str]) -> None:
         super().__init__()
@@ -316,15 +338,15 @@ class Echo(Counterpart):
         return [Route(method, re.compile("/.*"), self._echo) for method in ("GET", "POST")]
 
     def _echo(self, call: Call, _: Match[str]) -> Response:
-        # What is secret comes first, because nobody shows the end of a long text.
+        # The secret comes first, because the end of a long text is not printed.
         told = [call.headers.get(name, "") for name in ("x-amz-security-token", "authorization")]
         return Response(self._form(" ".join([*told[self.calls.index(call) % 2 :], call.body.decode()])), 403)
 
 
 class TestSecrets:
     @pytest.mark.parametrize("fault", ["--call", "--aws-sts-endpoint", "--token-url", "--iam-credentials-endpoint"])
-    def test_what_a_server_echoes_is_not_shown(self, sandbox: Sandbox, fault: str) -> None:
-        """Each visit looks for every key, token and signature in what doctor says."""
+    def test_secrets_that_a_server_echoes_are_not_printed(self, sandbox: Sandbox, fault: str) -> None:
+        """Each visit looks for every key, token and signature in the output."""
         name = fault.removeprefix("--")
         for form in (
             str,
@@ -347,17 +369,17 @@ class TestCommand:
     @pytest.mark.parametrize(
         "wrong", ["--call=http://example.com", "--call=x", "--aws-sts-endpoint=ftp://x", "--lifetime=ten"]
     )
-    def test_a_flag_that_can_not_be_right(self, sandbox: Sandbox, wrong: str) -> None:
+    def test_an_invalid_flag(self, sandbox: Sandbox, wrong: str) -> None:
         done = sandbox.run("doctor", wrong)
         assert (done.code, done.out) == (2, "")
 
-    def test_as_a_process_on_a_terminal_without_utf_8(self, sandbox: Sandbox) -> None:
+    def test_the_command_works_on_a_terminal_without_utf_8(self, sandbox: Sandbox) -> None:
         flags = [f"--{name}={value}" for name, value in sandbox.flags.items()]
         done = command("doctor", *flags, PYTHONIOENCODING="ascii")
         assert (done.returncode, done.stderr) == (0, "")
         assert command("doctor", "--help", PYTHONIOENCODING="ascii").returncode == 0
 
-    def test_what_may_work_later_has_a_code_of_its_own(self, sandbox: Sandbox) -> None:
+    def test_a_temporary_failure_has_its_own_exit_code(self, sandbox: Sandbox) -> None:
         sandbox.google.fail("/v1/token", Fault(429, times=None, retry_after=60))
         sandbox.flags["aws-sts-endpoint"] = NOWHERE
         assert sandbox.visit().code == 75
