@@ -1,10 +1,10 @@
-"""`IDTokenCredentials`: ID tokens of the service account, for Cloud Run, IAP and gRPC services of one's own."""
+"""`IDTokenCredentials`: ID tokens of the service account, for Cloud Run, IAP and your own gRPC services."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from google_auth_botocore import _settings
+from google_auth_botocore import _pickle_format, _settings
 from google_auth_botocore._shared_token_credentials import SourceCredentials
 from google_auth_botocore.credentials import Credentials
 from google_auth_botocore.exceptions import ConfigurationError
@@ -13,18 +13,18 @@ from google_auth_botocore.exceptions import ConfigurationError
 class IDTokenCredentials(SourceCredentials):
     """Credentials whose token is an OpenID Connect ID token of the service account.
 
-    The AWS identity asks for it directly, with the federated token that it shares with *credentials*: the role
-    roles/iam.serviceAccountOpenIdTokenCreator on the service account is enough.
+    The AWS identity requests it directly, with the federated token that it shares with *credentials*. It requires only the
+    role roles/iam.serviceAccountOpenIdTokenCreator on the service account.
 
     https://cloud.google.com/iam/docs/reference/credentials/rest/v1/projects.serviceAccounts/generateIdToken
 
     Args:
         credentials: Credentials with a service account.
-        target_audience: Who is to accept the token: a Cloud Run service's URL, an IAP client id.
-        include_email: Whether the claims `email` and `email_verified` are in it.
+        target_audience: The service that accepts the token: a Cloud Run service's URL, an IAP client id.
+        include_email: Whether it has the claims `email` and `email_verified`.
 
     Raises:
-        ConfigurationError: The credentials have no service account, or an argument can't be right.
+        ConfigurationError: The credentials have no service account, or an argument is invalid.
     """
 
     def __init__(self, credentials: Credentials, target_audience: str, *, include_email: bool = False) -> None:
@@ -34,27 +34,27 @@ class IDTokenCredentials(SourceCredentials):
             )
         if credentials.service_account_email is None:
             raise ConfigurationError(
-                "ID tokens are a service account's: set service_account_email on the credentials.",
+                "ID tokens require a service account: set service_account_email on the credentials.",
                 failure="no-service-account",
             )
         self._credentials = credentials
         self._target_audience = _settings.text("target_audience", target_audience)
-        self._include_email = include_email
-        super().__init__(credentials._id_tokens(target_audience, include_email))
+        self._include_email = bool(include_email)
+        super().__init__(credentials._id_tokens(self._target_audience, self._include_email))
         self._quota_project_id = credentials.quota_project_id
 
     @property
     def service_account_email(self) -> str | None:
-        """Whose token it is."""
+        """The service account that the token identifies."""
         return self._credentials.service_account_email
 
     @property
     def universe_domain(self) -> str:
-        """The domain of the Google that issues it."""
+        """The domain of Google's endpoints."""
         return self._credentials.universe_domain
 
     def with_target_audience(self, target_audience: str) -> IDTokenCredentials:
-        """A copy whose token is for another audience."""
+        """Return a copy whose token is for another audience."""
         changed = IDTokenCredentials(self._credentials, target_audience, include_email=self._include_email)
         return changed.with_quota_project(self._quota_project_id)
 
@@ -65,11 +65,14 @@ class IDTokenCredentials(SourceCredentials):
         )
 
     def __getstate__(self) -> dict[str, Any]:
-        names = ("_credentials", "_target_audience", "_include_email", "_quota_project_id")
-        return {name: getattr(self, name) for name in names}
+        """Return the configuration and the credentials, which a pickle shares with others that it holds."""
+        names = ("credentials", "target_audience", "include_email", "quota_project_id")
+        return _pickle_format.dump({name: getattr(self, f"_{name}") for name in names})
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        source = self._credentials._id_tokens(self._target_audience, self._include_email)
-        super().__init__(source)
-        self._quota_project_id = state["_quota_project_id"]
+    def __setstate__(self, state: object) -> None:
+        names = _pickle_format.ID_TOKEN_CREDENTIALS
+        configuration, own = _pickle_format.load(state, type(self), IDTokenCredentials, names)
+        quota_project_id = _settings.quota_project_id(configuration.pop("quota_project_id"))
+        IDTokenCredentials.__init__(self, **configuration)
+        self._quota_project_id = quota_project_id
+        self.__dict__.update(own)

@@ -13,11 +13,11 @@ import boto3
 import botocore.credentials
 import botocore.tokens
 import pytest
+import seams
 from core.stand_in import HurriedClock
 from records import recording
 
 from google_auth_botocore import Credentials
-from google_auth_botocore._shared_token_credentials import SourceCredentials
 from google_auth_botocore.emulator import AwsKeys, Emulator
 from google_auth_botocore.emulator.aws.moto import Moto
 
@@ -48,7 +48,7 @@ class Federation:
         return Credentials(self.audience, token_url=self.google.token_url, **arguments)
 
     def seen(self, **arguments: Any) -> Seen:
-        """Exchanges, and tells what Google saw. With every logger at DEBUG, nothing secret is logged on the way."""
+        """Exchange the subject token and return what Google saw. With every logger at DEBUG, no secret is logged."""
         with recording() as records:
             token = self.credentials(**arguments).get_token()
         subject_token = self.google.calls[-1].form()["subject_token"]
@@ -77,7 +77,7 @@ class Federation:
 def _clock(monkeypatch: pytest.MonkeyPatch) -> HurriedClock:
     """The clock of all credentials that the test makes."""
     clock = HurriedClock()
-    monkeypatch.setattr(SourceCredentials, "_clock", clock)
+    seams.use_clock(monkeypatch, clock)
     return clock
 
 
@@ -141,7 +141,7 @@ def environment(keys: AwsKeys) -> dict[str, str]:
 
 
 def ini(section: str, keys: AwsKeys | None = None, **settings: str) -> str:
-    """A section of AWS's files."""
+    """Return a section of an AWS file."""
     held = {} if keys is None else {name.lower(): value for name, value in environment(keys).items()}
     return "\n".join([f"[{section}]", *(f"{name} = {value}" for name, value in {**held, **settings}.items()), ""])
 

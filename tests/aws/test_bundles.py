@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from seams import aws_partitions
 from variations import few
 
 import google_auth_botocore
 from aws.conftest import ROLE, Federation, Issue, Write, environment, ini
-from google_auth_botocore._aws import partitions as aws_partitions
 from google_auth_botocore.emulator.aws import ContainerCredentials, InstanceMetadata
 
 # What pip installs for google-auth-botocore, by the names to import. Compiled parts cannot be loaded from a zip; these
@@ -57,7 +57,7 @@ def _folder(name: str) -> Path:
 
 
 def _files(name: str) -> list[tuple[Path, Path]]:
-    """The files of a package and their places on the path; of botocore's data only what a source could want."""
+    """The files of a package and their places on the path; of botocore's data only what a source may need."""
     root = _folder(name)
     base = root.parents[name.count(".")]
     found = []
@@ -154,7 +154,7 @@ def test_keys_of_most_sources_work(
 
 
 @pytest.mark.parametrize("kind", few(["bundle", "without_data"]))
-def test_role_that_takes_botocores_data_is_an_error_that_names_the_bundle(
+def test_role_that_requires_botocores_data_is_an_error_that_names_the_bundle(
     federation: Federation, issue: Issue, request: pytest.FixtureRequest, kind: str
 ) -> None:
     path = request.getfixturevalue(kind)

@@ -14,18 +14,17 @@ import pytest
 from core.stand_in import HurriedClock
 
 from aws.conftest import ROLE, Federation, Issue, Write, arn, environment, ini, set_all
+from aws.servers import AwsEndpoint, Response, Route
 from google_auth_botocore import Credentials, FederationError
 from google_auth_botocore.emulator import Fault
-from google_auth_botocore.emulator._http import Response, Route
 from google_auth_botocore.emulator.aws import ContainerCredentials, InstanceMetadata, SignIn, SsoPortal
-from google_auth_botocore.emulator.aws._counterpart import Counterpart
 from google_auth_botocore.emulator.aws.moto import Moto
 from google_auth_botocore.exceptions import TransientFederationError
 
 _KEYS = {"AWS_ACCESS_KEY_ID": "AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret"}
 _AND_REGION = {**_KEYS, "AWS_REGION": "eu-west-1"}
 
-NOBODY = "botocore found no AWS credentials in any of its sources."
+NO_SOURCE = "botocore found no AWS credentials in any of its sources."
 _NO_SECRET = "(PartialCredentialsError): Partial credentials found in env, missing: AWS_SECRET_ACCESS_KEY."
 _NO_PROFILE = "(ProfileNotFound): The config profile (nobody) could not be found."
 _UNPARSED = "(ConfigParseError): Unable to parse config file: HOME/.aws/{}."
@@ -65,10 +64,10 @@ class Cause:
 
 
 CAUSES = {
-    "no source at all": Cause(NOBODY),
+    "no source at all": Cause(NO_SOURCE),
     "an access key without a secret": Cause(_NO_SECRET, {"AWS_ACCESS_KEY_ID": "AKIAEXAMPLE"}),
     "an access key with an empty secret": Cause(_NO_SECRET, {**_KEYS, "AWS_SECRET_ACCESS_KEY": ""}),
-    "a secret with an empty access key": Cause(NOBODY, {**_KEYS, "AWS_ACCESS_KEY_ID": ""}),
+    "a secret with an empty access key": Cause(NO_SOURCE, {**_KEYS, "AWS_ACCESS_KEY_ID": ""}),
     "half a set in a file": Cause(
         _NO_SECRET.replace("env", "shared-credentials-file").replace(
             "AWS_SECRET_ACCESS_KEY.", "aws_secret_access_key."
@@ -181,9 +180,9 @@ def test_one_clear_error_until_the_cause_is_gone(
         assert message(error) == (f"botocore could not get AWS credentials {said}" if said[0] == "(" else said)
     for file in (tmp_path / "home" / ".aws").glob("*"):
         file.unlink()
-    set_all(monkeypatch, environment(issue("mended")))
+    set_all(monkeypatch, environment(issue("fixed")))
     credentials.refresh(None)
-    assert federation.last_seen().arn == arn("mended")
+    assert federation.last_seen().arn == arn("fixed")
 
 
 class TestOfContainers:
@@ -193,7 +192,7 @@ class TestOfContainers:
     def _at_once(self, clock: HurriedClock, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("botocore.utils.ContainerMetadataFetcher.SLEEP_TIME", 0)
 
-    def test_one_that_refuses(
+    def test_one_that_denies_access(
         self, federation: Federation, issue: Issue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         (tmp_path / "token").write_text("right")
@@ -241,14 +240,14 @@ class TestOfContainers:
         ("security-credentials", Fault(401, times=None)),  # the token does not count
     ],
 )
-def test_instance_metadata_that_refuses_is_no_source(
+def test_instance_metadata_that_denies_access_is_no_source(
     federation: Federation, issue: Issue, monkeypatch: pytest.MonkeyPatch, path: str, fault: Fault, clock: HurriedClock
 ) -> None:
     with InstanceMetadata(lambda: issue("node")) as imds:
         set_all(monkeypatch, imds.environment())
         imds.fail(path, fault)
         credentials = federation.credentials()
-        assert message(failure(credentials)) == NOBODY
+        assert message(failure(credentials)) == NO_SOURCE
         assert len(clock.pauses) <= 1
         imds.clear_faults()
         credentials.refresh(None)
@@ -324,7 +323,7 @@ def test_login_without_botocores_c_library_says_what_to_install(
         assert federation.last_seen().arn == arn("deployer")
 
 
-class _Refusing(Counterpart):
+class _Refusing(AwsEndpoint):
     """STS, which says no."""
 
     def __init__(self, code: str, message: str, status: int) -> None:
@@ -364,7 +363,7 @@ class _Refusing(Counterpart):
         ),
     ],
 )
-def test_role_that_sts_refuses(
+def test_role_that_sts_denies(
     federation: Federation, issue: Issue, monkeypatch: pytest.MonkeyPatch, code: str, said: str, name: str
 ) -> None:
     with _Refusing(code, said, 403) as sts:

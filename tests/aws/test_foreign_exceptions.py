@@ -1,4 +1,4 @@
-"""What a signal handler, a debugger or the user's own provider raises on the way to AWS keys reaches the caller unchanged."""
+"""What a signal handler, a debugger or the user's own provider raises while AWS keys are resolved reaches the caller unchanged."""
 
 from __future__ import annotations
 
@@ -22,12 +22,10 @@ from typing import Any
 import botocore.credentials
 import botocore.session
 import pytest
+import seams
 
 from aws.conftest import ROLE, Federation, Issue, Write, arn, environment, ini, set_all
 from google_auth_botocore import FederationError
-from google_auth_botocore._aws import arguments
-from google_auth_botocore._aws import identity as aws_identity
-from google_auth_botocore._refresh.exchange import ExchangeContext
 from google_auth_botocore.exceptions import TransientFederationError
 
 
@@ -36,11 +34,11 @@ class SoftTimeLimitExceeded(Exception):
 
 
 class OwnTimeout(TimeoutError):
-    """A built-in type's subclass, which urllib3 and botocore take for a network's."""
+    """A built-in type's subclass, which urllib3 and botocore treat as a network timeout."""
 
 
-def _context() -> ExchangeContext:
-    return ExchangeContext(background=False, deadline=time.monotonic() + 30)
+def _context() -> seams.ExchangeContext:
+    return seams.ExchangeContext(background=False, deadline=time.monotonic() + 30)
 
 
 def _sources(
@@ -98,7 +96,7 @@ def test_exception_of_a_signal_handler_is_the_callers(
             wrong.setattr("botocore.utils.ContainerMetadataFetcher.TIMEOUT_SECONDS", 30)
             variables, role = _sources(server, config, issue, started)[source]
             set_all(wrong, {**variables, "AWS_METADATA_SERVICE_TIMEOUT": "30"})
-            identity = aws_identity.AwsIdentity(arguments.source(None, "eu-west-1", role))
+            identity = seams.aws_identity(region="eu-west-1", assume_role=role)
             striker = threading.Thread(target=_strike, args=(server, source, started, over))
             striker.start()
             try:
@@ -113,12 +111,9 @@ def test_exception_of_a_signal_handler_is_the_callers(
     _works(identity, issue, monkeypatch, role)
 
 
-def _works(
-    identity: aws_identity.AwsIdentity, issue: Issue, monkeypatch: pytest.MonkeyPatch, role: str | None = None
-) -> None:
+def _works(identity: seams.AwsIdentity, issue: Issue, monkeypatch: pytest.MonkeyPatch, role: str | None = None) -> None:
     """No lock is held, nothing is remembered, and no half-resolved keys are there. Another thread sees it."""
-    assert identity._credentials is None
-    assert identity._own is None
+    assert seams.holds_no_keys(identity)
     if role is None:
         keys = issue("works")
         set_all(monkeypatch, environment(keys))
@@ -130,7 +125,7 @@ def _works(
 
 
 class _Given:
-    """Sessions whose chain begins with a provider of the user's own."""
+    """Sessions whose chain begins with the user's own provider."""
 
     @staticmethod
     def session(load: Callable[[], Any]) -> Any:
@@ -214,7 +209,7 @@ def test_failure_of_a_source_is_translated_though_a_tracer_wraps_the_library(
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # connections that an interrupt leaves
 def test_exception_sent_to_a_thread_is_that_threads(issue: Issue, monkeypatch: pytest.MonkeyPatch) -> None:
     """RQ's limit on threads, and debuggers: no frame tells whose it is, but its type does."""
-    identity = aws_identity.AwsIdentity(arguments.Source(region="eu-west-1"))
+    identity = seams.aws_identity(region="eu-west-1")
     raised: list[type[BaseException]] = []
 
     def work() -> None:
@@ -250,7 +245,7 @@ def test_signals_at_random_moments_leave_no_lock_and_no_keys(
     """A process that can be interrupted anywhere in the resolution of a profile."""
     keys = issue("app")
     config(ini("default", keys, region="eu-west-1"))
-    identity = aws_identity.AwsIdentity(arguments.Source())
+    identity = seams.aws_identity()
     seed = random.Random(1)
     hits = 0
 
@@ -282,7 +277,7 @@ def test_reentry_on_one_thread_is_an_error_and_no_deadlock(
     issue: Issue, config: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
     """The thread holds our lock and botocore's, which are not reentrant."""
-    identities: list[aws_identity.AwsIdentity] = []
+    identities: list[seams.AwsIdentity] = []
     seen: list[BaseException] = []
 
     def reenter(*_: object) -> None:
@@ -306,7 +301,7 @@ def test_reentry_on_one_thread_is_an_error_and_no_deadlock(
 
     before = signal.signal(signal.SIGUSR1, reenter)
     try:
-        identities.append(aws_identity.AwsIdentity(arguments.Source(region="eu-west-1"), _Given.session(load)))
+        identities.append(seams.aws_identity(region="eu-west-1", session=_Given.session(load)))
         assert identities[0].signer(None, _context()).keys.access_key == keys.access_key_id
     finally:
         signal.signal(signal.SIGUSR1, before)

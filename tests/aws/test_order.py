@@ -1,4 +1,4 @@
-"""Where two sources are there, botocore decides: pair by pair along its chain, each source with keys of its own."""
+"""Where two sources are there, botocore decides: pair by pair along its chain, each source with its own keys."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the region comes from, and the endpoint that Google is to ask."""
+"""Where the region comes from, and the endpoint that Google calls."""
 
 from __future__ import annotations
 
@@ -85,21 +85,19 @@ def test_host_by_partition(
     signed: str,
     partition: str,
 ) -> None:
-    """Keys are taken in their own partition alone, as AWS has it."""
+    """Keys are valid in their own partition alone, as at AWS."""
     set_all(monkeypatch, {**environment(issue("app", partition)), "AWS_REGION": region})
     assert endpoint(federation.seen()) == (host, signed)
 
 
-def test_region_that_is_none_is_refused_when_it_is_given_in_code(federation: Federation) -> None:
+def test_invalid_region_in_code_is_rejected(federation: Federation) -> None:
     with pytest.raises(
         ConfigurationError, match=r"region must be an AWS region such as 'eu-central-1', not 'evil.com/'"
     ):
         federation.credentials(region="evil.com/")
 
 
-def test_region_that_is_none_in_the_environment_says_so(
-    federation: Federation, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_invalid_region_in_the_environment_is_named(federation: Federation, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_REGION", "evil.com/")
     credentials = federation.credentials()
     with pytest.raises(
@@ -126,7 +124,7 @@ class TestOnAnInstance:
             assert federation.seen().region == "us-west-2"
             assert imds.count("placement/region") == 1
 
-    def test_what_is_no_region_counts_for_none(
+    def test_invalid_region_counts_as_none(
         self, federation: Federation, issue: Issue, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Something else may answer for the metadata service, with the same to every question: keys, too."""
@@ -134,7 +132,7 @@ class TestOnAnInstance:
             set_all(monkeypatch, imds.environment())
             assert endpoint(federation.seen()) == GLOBAL
 
-    def test_metadata_is_not_asked_where_the_keys_come_from_elsewhere(
+    def test_metadata_is_not_called_if_the_keys_come_from_elsewhere(
         self, federation: Federation, issue: Issue, shared: Write, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         shared(ini("default", issue("file")))
@@ -248,7 +246,7 @@ class TestOfAnAssumedRole:
         assert self.hosts == ["sts.cn-northwest-1.amazonaws.com.cn"]
 
     def test_without_a_region(self, federation: Federation) -> None:
-        """Somewhere it has to be assumed; Google asks the global endpoint."""
+        """The role has to be assumed in some region; Google calls the global endpoint."""
         role = self.ROLE.replace("aws-cn", "aws")
         assert endpoint(federation.seen(assume_role=role)) == GLOBAL
         assert self.hosts == ["sts.us-east-1.amazonaws.com"]
@@ -257,7 +255,7 @@ class TestOfAnAssumedRole:
 def test_no_region_where_a_container_has_none(
     federation: Federation, issue: Issue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Metadata of the node says nothing about the task, and is not asked."""
+    """Metadata of the node says nothing about the task, and is not called."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
         monkeypatch.delenv(name)
     with InstanceMetadata(lambda: issue("node")) as imds, ContainerCredentials(lambda: issue("task")) as container:

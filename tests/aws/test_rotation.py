@@ -12,15 +12,15 @@ from typing import Any
 import boto3
 import botocore.session
 import pytest
+import seams
 from core.stand_in import HurriedClock
 from variations import few
 
 from aws.conftest import ACCOUNT, ROLE, Federation, Issue, arn, environment, ini, set_all
+from aws.servers import AwsEndpoint, Call, Response, Route, known_keys
 from google_auth_botocore import Credentials, FederationError
 from google_auth_botocore.emulator import AwsKeys, Emulator, Fault
-from google_auth_botocore.emulator._http import Call, Response, Route
 from google_auth_botocore.emulator.aws import WebIdentityIssuer
-from google_auth_botocore.emulator.aws._counterpart import Counterpart
 
 JWT = "urn:ietf:params:oauth:token-type:jwt"
 _REJECTIONS = [
@@ -44,7 +44,7 @@ each_session = pytest.mark.parametrize("session", _SESSIONS.values(), ids=list(_
 def _reject(google: Emulator, keys: AwsKeys, how: str) -> None:
     """Let AWS reject keys as Google reports it."""
     if how == "deleted":
-        del google.aws_keys._keys[keys.access_key_id]
+        del known_keys(google)[keys.access_key_id]
     elif how == "changed":
         google.aws_keys.add(dataclasses.replace(keys, secret_access_key="another"))
     else:
@@ -100,20 +100,22 @@ def test_each_code_has_the_keys_resolved_once_more_and_no_more(
 
 @pytest.mark.parametrize("code", ["AccessDenied", "SignatureDoesNotMatch"])
 def test_other_rejections_are_not_repeated(federation: Federation, issue: Issue, tmp_path: Path, code: str) -> None:
-    """Nor is a date that AWS rejects taken for wrong keys, although it has the same code."""
+    """A date that AWS rejects does not count as wrong keys either, although it has the same code."""
     _file(tmp_path, ini("default", issue("app")))
     text = "Signature expired: 20260101T000000Z is now earlier than 20260101T001000Z"
     body = {
         "error": "invalid_grant",
         "error_description": f"Received invalid AWS response of type {code} with error message: {text}",
     }
-    federation.google.fail("/v1/token", Fault(400, times=None, body=body))
     credentials = federation.credentials()
-    forgotten: list[object] = []
-    credentials._federation.identity.forget = forgotten.append  # type: ignore[method-assign,assignment]
+    credentials.refresh(None)
+    _file(tmp_path, ini("default", issue("another")))
+    federation.google.fail("/v1/token", Fault(400, times=None, body=body))
     with pytest.raises(FederationError):
         credentials.refresh(None)
-    assert forgotten == []
+    federation.google.clear_faults()
+    credentials.refresh(None)
+    assert federation.last_seen().arn == arn("app"), "the file was read again"
 
 
 def test_keys_that_were_set_in_code_are_not_tried_twice(federation: Federation, issue: Issue) -> None:
@@ -125,7 +127,7 @@ def test_keys_that_were_set_in_code_are_not_tried_twice(federation: Federation, 
     assert len(federation.google.calls) == 1
 
 
-def test_session_with_keys_of_its_own_never_becomes_another_identity(
+def test_session_with_explicit_keys_never_becomes_another_identity(
     federation: Federation, issue: Issue, tmp_path: Path
 ) -> None:
     _file(tmp_path, ini("default", issue("of-the-file")))
@@ -208,7 +210,7 @@ def test_file_that_turns_from_keys_to_a_role_is_read_again(
     assert federation.last_seen().arn == arn("reader", "me")
 
 
-class _Sts(Counterpart):
+class _Sts(AwsEndpoint):
     """STS, which knows the callers that the test names, and issues a role's keys to them."""
 
     def __init__(self, issue: Issue, code: str = "InvalidClientTokenId") -> None:
@@ -248,7 +250,7 @@ def test_keys_that_a_role_is_assumed_with_are_read_again(
     session: Callable[[], Any],
     code: str,
 ) -> None:
-    """AWS STS rejects them itself then, and is asked once more, without a pause."""
+    """AWS STS rejects them itself then, and is called once more, without a pause."""
     old, new = issue("old"), issue("new")
     _file(tmp_path, ini("default", old))
     with _Sts(issue, code) as sts:
@@ -274,7 +276,7 @@ def test_keys_that_a_role_is_assumed_with_are_read_again(
 
 
 def _reject_all(google: Emulator, role: str) -> None:
-    for keys in list(google.aws_keys._keys.values()):
+    for keys in list(known_keys(google).values()):
         if f"/{role}/" in keys.arn:
             _reject(google, keys, "deleted")
 
@@ -345,6 +347,6 @@ def test_new_session_is_set_up_as_the_given_one(federation: Federation, issue: I
     credentials.refresh(None)
     seen = federation.last_seen()
     assert (seen.arn, seen.region) == (arn("new"), "eu-west-3")
-    replaced = credentials._federation.identity.session
+    replaced: Any = seams.identity_of(credentials).session
     assert replaced is not session
     assert replaced.get_default_client_config().proxies == {"https": "http://proxy.example"}

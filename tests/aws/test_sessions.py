@@ -1,4 +1,4 @@
-"""Sessions: which are taken, how their keys are read, and what is never asked of anybody."""
+"""Sessions: which are accepted, how their keys are read, and which calls are never made."""
 
 from __future__ import annotations
 
@@ -19,16 +19,13 @@ import botocore.credentials
 import botocore.session
 import google.auth.transport.requests
 import pytest
+import seams
 from botocore.credentials import AssumeRoleProvider, RefreshableCredentials
 from core.stand_in import HurriedClock
 from refresh.threads import finish
 
 from aws.conftest import ACCOUNT, ROLE, Federation, Issue, Write, arn, environment, ini, set_all
 from google_auth_botocore import ConfigurationError, Credentials, FederationError
-from google_auth_botocore._aws import arguments as aws_arguments
-from google_auth_botocore._aws import identity as aws_identity
-from google_auth_botocore._refresh.clock import SystemClock
-from google_auth_botocore._refresh.exchange import ExchangeContext, PromptRequired
 from google_auth_botocore.emulator import AwsKeys, Emulator
 from google_auth_botocore.emulator.aws import InstanceMetadata
 from google_auth_botocore.emulator.aws.moto import Moto
@@ -53,7 +50,7 @@ class _MadeFromIt(_OfAiobotocore):
     [_OfAiobotocore(), _MadeFromIt(), SimpleNamespace(_session=_OfAiobotocore())],
     ids=["own", "made", "aioboto3"],
 )
-def test_session_of_aiobotocore_is_refused(federation: Federation, session: object) -> None:
+def test_session_of_aiobotocore_is_rejected(federation: Federation, session: object) -> None:
     with pytest.raises(ConfigurationError) as caught:
         federation.credentials(session=session)
     assert str(caught.value) == (
@@ -62,22 +59,22 @@ def test_session_of_aiobotocore_is_refused(federation: Federation, session: obje
 
 
 @pytest.mark.parametrize("session", ["team", boto3, {}, object()], ids=["text", "module", "mapping", "object"])
-def test_session_that_is_none_is_refused(federation: Federation, session: object) -> None:
+def test_object_that_is_not_a_session_is_rejected(federation: Federation, session: object) -> None:
     with pytest.raises(ConfigurationError) as caught:
         federation.credentials(session=session)
     assert str(caught.value) == f"session must be a botocore or boto3 Session, not {type(session).__name__}."
 
 
-def test_profile_beside_a_session_is_refused(federation: Federation) -> None:
+def test_profile_beside_a_session_is_rejected(federation: Federation) -> None:
     with pytest.raises(ConfigurationError) as caught:
         federation.credentials(session=boto3.Session(), profile="team")
     assert str(caught.value) == (
-        "profile belongs to the session made here; a session that is given has its own. Give one of the two."
+        "profile is for a session that is created here, and session has its own profile. Pass one of the two."
     )
 
 
 @pytest.mark.parametrize("role", ["reader", "arn:aws:iam::1:role/reader", {"RoleSessionName": "me"}, 42])
-def test_role_that_is_none_is_refused(federation: Federation, role: object) -> None:
+def test_invalid_role_is_rejected(federation: Federation, role: object) -> None:
     with pytest.raises(
         ConfigurationError, match=r"assume_role must be a role's ARN \(arn:aws:iam::123456789012:role/NAME\)"
     ):
@@ -105,16 +102,16 @@ def test_environment_is_read_as_botocores_whole_chain_reads_it(
     keys = environment(issue("app"))
     set_all(monkeypatch, {**keys, **{k: v.replace("TOKEN", keys["AWS_SESSION_TOKEN"]) for k, v in variables.items()}})
     whole = botocore.session.Session()
-    identity = aws_identity.AwsIdentity(aws_arguments.Source())
+    identity = seams.aws_identity()
     try:
         found = whole.get_credentials()
         assert found is not None
         expected = found.get_frozen_credentials()
     except Exception as error:
         with pytest.raises(FederationError, match=type(error).__name__):
-            identity.signer(None, ExchangeContext(background=False, deadline=math.inf))
+            identity.signer(None, seams.ExchangeContext(background=False, deadline=math.inf))
     else:
-        assert identity.signer(None, ExchangeContext(background=False, deadline=math.inf)).keys == expected
+        assert identity.signer(None, seams.ExchangeContext(background=False, deadline=math.inf)).keys == expected
         assert federation.seen().arn == arn("app")
 
 
@@ -140,14 +137,14 @@ def test_keys_are_read_as_one_set_while_they_change() -> None:
     soon = (datetime.now(timezone.utc) + timedelta(minutes=12)).isoformat()  # always due, never expired
     session = botocore.session.Session()
     session._credentials = RefreshableCredentials.create_from_metadata(renew(), renew, "counter")  # type: ignore[attr-defined]
-    identity = aws_identity.AwsIdentity(aws_arguments.Source(region="eu-west-1"), session)
+    identity = seams.aws_identity(region="eu-west-1", session=session)
     barrier = threading.Barrier(8)
 
     def read(_: int) -> set[str | None]:
         barrier.wait(60)
         seen: set[str | None] = set()
         for _ in range(100):
-            keys = identity.signer(None, ExchangeContext(background=False, deadline=math.inf)).keys
+            keys = identity.signer(None, seams.ExchangeContext(background=False, deadline=math.inf)).keys
             assert keys.access_key == keys.secret_key == keys.token
             seen.add(keys.access_key)
         return seen
@@ -158,7 +155,7 @@ def test_keys_are_read_as_one_set_while_they_change() -> None:
 
 
 class TestMfa:
-    """A code is asked for at the terminal, by who waits for it."""
+    """The caller that waits for the keys prompts for a code at the terminal."""
 
     @pytest.fixture(autouse=True)
     def _asked(self, user: AwsKeys, shared: Write, config: Write, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -181,24 +178,22 @@ class TestMfa:
         [{"profile": "team"}, {"profile": "base", "assume_role": {"RoleArn": ROLE, "SerialNumber": MFA}}],
         ids=["profile", "argument"],
     )
-    def test_it_is_asked_for_in_the_foreground_alone(self, arguments: dict[str, Any]) -> None:
-        source = aws_arguments.source(arguments.get("profile"), None, arguments.get("assume_role"))
-        clock = HurriedClock()
-        identity = aws_identity.AwsIdentity(source, clock=clock)
+    def test_it_is_requested_in_the_foreground_alone(self, arguments: dict[str, Any]) -> None:
+        identity = seams.aws_identity(clock=HurriedClock(), **arguments)
         with pytest.raises(FederationError) as caught:
-            identity.signer(None, ExchangeContext(background=True, deadline=math.inf))
+            identity.signer(None, seams.ExchangeContext(background=True, deadline=math.inf))
         assert str(caught.value) == (
-            "The AWS role wants an MFA code, and nobody is asked for one in the background. "
+            "The AWS role requires an MFA code, and a background refresh does not prompt for one. "
             "The next request that finds no valid token asks for it; call refresh() to be asked now."
         )
-        with pytest.raises(PromptRequired):
-            identity.signer(None, ExchangeContext(background=False, deadline=math.inf))
+        with pytest.raises(seams.PromptRequired):
+            identity.signer(None, seams.ExchangeContext(background=False, deadline=math.inf))
         assert self.asked == []
-        identity.signer(None, ExchangeContext(background=False, deadline=math.inf, may_prompt=True))
+        identity.signer(None, seams.ExchangeContext(background=False, deadline=math.inf, may_prompt=True))
         assert self.asked == [f"Enter MFA code for {MFA}: "]
         # The role's keys are fresh.
-        identity.signer(None, ExchangeContext(background=True, deadline=math.inf))
-        identity.signer(None, ExchangeContext(background=False, deadline=math.inf))
+        identity.signer(None, seams.ExchangeContext(background=True, deadline=math.inf))
+        identity.signer(None, seams.ExchangeContext(background=False, deadline=math.inf))
         assert len(self.asked) == 1
 
     @pytest.mark.parametrize(
@@ -209,18 +204,17 @@ class TestMfa:
     def test_the_time_for_typing_does_not_count(self, arguments: dict[str, Any]) -> None:
         """And other threads, which wait for no longer than they may, are told what they waited for."""
         clock = HurriedClock()
-        source = aws_arguments.source(arguments.get("profile"), None, arguments.get("assume_role"))
-        identity = aws_identity.AwsIdentity(source, clock=clock)
+        identity = seams.aws_identity(clock=clock, **arguments)
         waiters: list[str] = []
 
         def type_slowly() -> None:
-            context = ExchangeContext(background=False, deadline=clock.monotonic())
+            context = seams.ExchangeContext(background=False, deadline=clock.monotonic())
             with ThreadPoolExecutor(1) as pool:
                 waiters.append(str(pool.submit(identity.signer, None, context).exception(60)))
             clock.pauses.append(120)
 
         self.while_typing = type_slowly
-        context = ExchangeContext(background=False, deadline=clock.monotonic() + 30, may_prompt=True)
+        context = seams.ExchangeContext(background=False, deadline=clock.monotonic() + 30, may_prompt=True)
         identity.signer(None, context)
         assert 25 < context.deadline - clock.monotonic() <= 30
         assert waiters == [
@@ -231,20 +225,20 @@ class TestMfa:
         def interrupt() -> None:
             raise KeyboardInterrupt
 
-        identity = aws_identity.AwsIdentity(aws_arguments.source("team", None, None))
+        identity = seams.aws_identity("team")
         self.while_typing = interrupt
         with pytest.raises(KeyboardInterrupt):
-            identity.signer(None, ExchangeContext(background=False, deadline=math.inf, may_prompt=True))
+            identity.signer(None, seams.ExchangeContext(background=False, deadline=math.inf, may_prompt=True))
         self.while_typing = lambda: None
         with ThreadPoolExecutor(1) as pool:  # another thread gets the lock
-            context = ExchangeContext(background=False, deadline=math.inf, may_prompt=True)
+            context = seams.ExchangeContext(background=False, deadline=math.inf, may_prompt=True)
             assert pool.submit(identity.signer, None, context).result(60).keys.access_key
 
-    def test_code_is_asked_for_once_even_if_sts_fails(self, moto: Moto, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_code_is_requested_once_even_if_sts_fails(self, moto: Moto, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:1")
         clock = HurriedClock()
-        identity = aws_identity.AwsIdentity(aws_arguments.source("team", None, None), clock=clock)
-        context = ExchangeContext(background=False, deadline=clock.monotonic() + 30, may_prompt=True)
+        identity = seams.aws_identity("team", clock=clock)
+        context = seams.ExchangeContext(background=False, deadline=clock.monotonic() + 30, may_prompt=True)
         with pytest.raises(TransientFederationError):
             identity.signer(None, context)
         assert len(self.asked) == 1
@@ -252,36 +246,36 @@ class TestMfa:
     def test_in_a_background_refresh_it_is_a_warning(
         self, federation: Federation, config: Write, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """The request goes on with the token in hand."""
+        """The request uses the current token."""
         config("duration_seconds = 900")  # the role's keys are always due
         clock = _Running()
-        monkeypatch.setattr(Credentials, "_clock", clock)
+        seams.use_clock(monkeypatch, clock)
         credentials = federation.credentials(profile="team")
         request = google.auth.transport.requests.Request()
         credentials.refresh(request)
         assert len(self.asked) == 1
-        clock.ahead = 59 * 60
+        clock.skipped = 59 * 60
         headers: dict[str, str] = {}
         credentials.before_request(request, "GET", "https://storage.googleapis.com/", headers)
         finish()
         assert headers["authorization"] == f"Bearer {credentials.token}"
-        assert "The AWS role wants an MFA code, and nobody is asked for one in the background." in caplog.text
+        assert "MFA code" in caplog.text
         assert len(self.asked) == 1
 
 
-class _Running(SystemClock):
-    """Elapsed time that can be let run ahead."""
+class _Running(seams.SystemClock):
+    """Elapsed time that can be advanced."""
 
-    ahead = 0.0
+    skipped = 0.0
 
     def monotonic(self) -> float:
-        return super().monotonic() + self.ahead
+        return super().monotonic() + self.skipped
 
 
 def test_clients_made_here_time_out_after_ten_seconds(
     federation: Federation, user: AwsKeys, config: Write, shared: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Those of the profile's own chain, and those that assume a role for us with somebody else's session."""
+    """Those of the profile's own chain, and those that assume a role for us with the session of the caller."""
     made: list[Any] = []
     create = botocore.session.Session.create_client
 
@@ -354,7 +348,7 @@ def test_hint_names_the_role_where_the_configuration_does(
         ("", "s", "access key id"),
     ],
 )
-def test_half_a_set_of_keys_in_a_session_is_said_before_anything_is_sent(
+def test_half_a_set_of_keys_in_a_session_is_an_error_before_anything_is_sent(
     federation: Federation, key: Any, secret: Any, missing: str
 ) -> None:
     session = botocore.session.Session()
@@ -380,7 +374,7 @@ def test_session_whose_profile_was_not_there_works_once_it_is(
     assert federation.last_seen().arn == arn("team")
 
 
-def test_session_with_keys_of_its_own_is_never_another_identity(
+def test_session_with_explicit_keys_is_never_another_identity(
     federation: Federation, issue: Issue, shared: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A file that is broken for a while has nothing to do with them."""
@@ -410,12 +404,12 @@ def test_pickle_depends_on_no_profile_but_the_sessions_own(
 
 def test_pickle_of_a_session_whose_profile_is_not_there_says_so(federation: Federation) -> None:
     credentials = federation.credentials(session=botocore.session.Session(profile="none"))
-    with pytest.raises(pickle.PicklingError, match=r"\(ProfileNotFound\).* Give profile=, region= or assume_role="):
+    with pytest.raises(pickle.PicklingError, match=r"\(ProfileNotFound\).* Pass profile=, region= or assume_role="):
         pickle.dumps(credentials)
 
 
-def test_keys_are_dropped_by_nobody_while_another_reads_them(federation: Federation, issue: Issue) -> None:
-    """A refusal of AWS's on one thread has them resolved again; on another they are being resolved just then."""
+def test_keys_are_not_dropped_while_another_thread_reads_them(federation: Federation, issue: Issue) -> None:
+    """A rejection by AWS on one thread has them resolved again; on another they are being resolved just then."""
     reading, dropped = threading.Event(), threading.Event()
     keys = issue("app")
 
@@ -433,7 +427,7 @@ def test_keys_are_dropped_by_nobody_while_another_reads_them(federation: Federat
     with ThreadPoolExecutor(2) as pool:
         token = pool.submit(credentials.get_token)
         assert reading.wait(60)
-        forgotten = pool.submit(credentials._federation.identity.forget)
+        forgotten = pool.submit(seams.identity_of(credentials).forget)
         forgotten.add_done_callback(lambda _: dropped.set())
         assert token.result(60).value
         forgotten.result(60)

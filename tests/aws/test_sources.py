@@ -29,7 +29,7 @@ def test_environment(federation: Federation, issue: Issue, monkeypatch: pytest.M
     assert federation.seen().arn == arn("app")
 
 
-def test_environment_with_a_region_takes_the_short_way_to_the_same_end(
+def test_environment_with_a_region_gives_the_same_result_without_a_session(
     federation: Federation, issue: Issue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     set_all(monkeypatch, {**environment(issue("app")), "AWS_REGION": "eu-west-1"})
@@ -128,7 +128,7 @@ def test_container_with_a_full_uri_and_a_token_file_as_in_pod_identity(
         assert federation.last_seen().arn == arn("pod")
 
 
-def test_container_that_refuses_is_an_error_that_names_it_and_is_over_when_the_cause_is_gone(
+def test_container_that_denies_access_is_an_error_that_names_it_until_the_cause_is_gone(
     federation: Federation, issue: Issue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     token, wrong = tmp_path / "token", tmp_path / "wrong"
@@ -186,7 +186,7 @@ def test_assumed_role_has_a_fixed_session_name(
     assert federation.seen(assume_role=ROLE).arn == arn("reader", "google-auth-botocore")
 
 
-def test_assumed_role_takes_assume_roles_own_arguments(
+def test_assumed_role_accepts_the_arguments_of_assume_role(
     federation: Federation, user: AwsKeys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     set_all(monkeypatch, environment(user))
@@ -272,7 +272,7 @@ def test_container_with_its_token_in_the_environment(
         assert container.calls[-1].headers["authorization"] == "in-the-environment"
 
 
-def test_instance_metadata_of_version_1_is_refused(issue: Issue) -> None:
+def test_instance_metadata_of_version_1_is_rejected(issue: Issue) -> None:
     """A request without version 2's token learns nothing, so the keys above came by version 2."""
     with InstanceMetadata(lambda: issue("node")) as imds:
         for path in ("iam/security-credentials/", f"iam/security-credentials/{imds.role}", "placement/region"):
@@ -302,7 +302,7 @@ def test_login_is_renewed_once_when_it_has_expired(
         assert len(endpoint.calls) == 1
 
 
-def test_login_is_renewed_for_its_own_key_alone(
+def test_login_is_refreshed_for_its_own_key_alone(
     federation: Federation, issue: Issue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever has the refresh token and another key has nothing."""

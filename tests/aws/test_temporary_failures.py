@@ -1,4 +1,4 @@
-"""A source of keys that exists and fails is asked again until the deadline; one that does not exist is an error at once."""
+"""A source of keys that exists and fails is retried until the deadline; one that does not exist is an error at once."""
 
 from __future__ import annotations
 
@@ -17,19 +17,16 @@ from typing import Any
 import botocore.exceptions
 import botocore.session
 import pytest
+import seams
 from core.stand_in import HurriedClock
 from variations import few
 
 from aws.conftest import ROLE, Federation, Issue, Write, arn, environment, ini, set_all
+from aws.servers import AwsEndpoint, Response, Route
 from google_auth_botocore import FederationError
-from google_auth_botocore._aws import arguments, errors
-from google_auth_botocore._aws import identity as aws_identity
 from google_auth_botocore._failures._facts import Facts
-from google_auth_botocore._refresh.exchange import ExchangeContext
 from google_auth_botocore.emulator import Fault
-from google_auth_botocore.emulator._http import Response, Route
 from google_auth_botocore.emulator.aws import ContainerCredentials, InstanceMetadata
-from google_auth_botocore.emulator.aws._counterpart import Counterpart
 from google_auth_botocore.exceptions import TransientFederationError
 
 Enter = Callable[[contextlib.AbstractContextManager[Any]], Any]
@@ -66,7 +63,7 @@ def _container(issue: Issue, monkeypatch: pytest.MonkeyPatch) -> Iterator[Contai
 @pytest.mark.parametrize("path", ["api/token", "security-credentials/", "security-credentials/app"])
 @pytest.mark.parametrize("fault", [name for name in _TEMPORARY if name != "slow"])
 @pytest.mark.parametrize("given", [False, True], ids=["own", "given"])
-def test_instance_metadata_that_fails_is_asked_until_it_answers(
+def test_instance_metadata_that_fails_is_retried_until_it_answers(
     federation: Federation, imds: InstanceMetadata, clock: HurriedClock, path: str, fault: str, given: bool
 ) -> None:
     imds.fail(path, _TEMPORARY[fault])
@@ -120,7 +117,7 @@ def test_token_of_instance_metadata_that_has_expired_is_replaced(
     assert len(clock.pauses) == 1
 
 
-def test_region_is_asked_for_until_it_is_known_and_the_keys_are_kept(
+def test_region_is_requested_until_it_is_known_and_the_keys_are_kept(
     federation: Federation, imds: InstanceMetadata, clock: HurriedClock
 ) -> None:
     """Without it, the request would be signed for another partition."""
@@ -142,7 +139,7 @@ def test_refresh_of_an_instances_keys_waits_for_a_service_that_has_gone(
         set_all(monkeypatch, imds.environment())
         credentials = federation.credentials(region="eu-west-1")
         credentials.refresh(None)
-    credentials._federation.identity.forget()
+    seams.identity_of(credentials).forget()
     with pytest.raises(TransientFederationError, match="Instance metadata failed"):
         credentials.refresh(None)
     assert sum(clock.pauses) > 20
@@ -203,7 +200,7 @@ def test_version_2_behind_a_hop_limit_is_no_source(
     federation: Federation, imds: InstanceMetadata, clock: HurriedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The answer with the token never arrives, and every other answer does: it is given the benefit of the doubt once."""
-    monkeypatch.setattr("google_auth_botocore._aws.retry.LONGEST_REQUEST", 2)
+    seams.limit_requests_to_aws(monkeypatch, 2)
     imds.fail("api/token", Fault(delay=5, times=None))
     with pytest.raises(FederationError) as caught:
         federation.credentials().refresh(None)
@@ -211,7 +208,7 @@ def test_version_2_behind_a_hop_limit_is_no_source(
     assert len(clock.pauses) == 1
 
 
-def test_metadata_that_was_removed_from_a_sessions_chain_is_not_asked(
+def test_metadata_that_was_removed_from_a_sessions_chain_is_not_called(
     federation: Federation, imds: InstanceMetadata
 ) -> None:
     session = botocore.session.Session()
@@ -241,7 +238,7 @@ def test_container_agent_that_starts_late_is_waited_for(
     "fault",
     [*(name for name in _TEMPORARY if name != "slow"), "half a JSON"],
 )
-def test_container_agent_that_fails_is_asked_until_it_answers(
+def test_container_agent_that_fails_is_retried_until_it_answers(
     federation: Federation, container: ContainerCredentials, clock: HurriedClock, fault: str
 ) -> None:
     container.fail("", _TEMPORARY.get(fault, Fault(200, times=None, body='{"AccessKeyId": "AKIA')))
@@ -258,7 +255,7 @@ def test_slow_container_agent_works(federation: Federation, container: Container
     assert federation.last_seen().arn == arn("pod")
 
 
-class _Sts(Counterpart):
+class _Sts(AwsEndpoint):
     """STS, which answers as told."""
 
     def __init__(self, answer: Callable[[], Response]) -> None:
@@ -286,7 +283,7 @@ def _error(code: str, status: int) -> Response:
         2,
     ),
 )
-def test_sts_that_fails_temporarily_is_asked_until_the_deadline_and_no_longer(
+def test_sts_that_fails_temporarily_is_retried_until_the_deadline_and_no_longer(
     federation: Federation, issue: Issue, clock: HurriedClock, monkeypatch: pytest.MonkeyPatch, code: str, status: int
 ) -> None:
     """Whatever the user's own setting for clients is."""
@@ -306,18 +303,18 @@ def test_sts_that_never_answers_holds_an_exchange_no_longer_than_its_deadline(
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         set_all(monkeypatch, {**environment(issue("app")), "AWS_ENDPOINT_URL_STS": url, "AWS_MAX_ATTEMPTS": "10"})
-        identity = aws_identity.AwsIdentity(arguments.source(None, "eu-west-1", ROLE))
+        identity = seams.aws_identity(region="eu-west-1", assume_role=ROLE)
         started = time.monotonic()
         with pytest.raises(TransientFederationError, match="ReadTimeoutError"):
-            identity.signer(None, ExchangeContext(background=False, deadline=started + 1))
+            identity.signer(None, seams.ExchangeContext(background=False, deadline=started + 1))
         assert time.monotonic() - started < 8
 
 
 def test_lock_is_waited_for_until_the_deadline(issue: Issue, monkeypatch: pytest.MonkeyPatch) -> None:
     set_all(monkeypatch, environment(issue("app")))
-    identity = aws_identity.AwsIdentity(arguments.Source())
-    with ThreadPoolExecutor(1) as pool, identity._guard.lock:
-        context = ExchangeContext(background=False, deadline=time.monotonic() + 0.2)
+    identity = seams.aws_identity()
+    with ThreadPoolExecutor(1) as pool, seams.lock_of(identity):
+        context = seams.ExchangeContext(background=False, deadline=time.monotonic() + 0.2)
         with pytest.raises(TransientFederationError, match="Another thread has been getting the AWS keys for longer"):
             pool.submit(identity.signer, None, context).result(60)
 
@@ -356,28 +353,26 @@ def test_nothing_is_kept_after_no_keys_were_found(
 @pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN])
 @pytest.mark.parametrize("wrapped", [False, True])
 def test_lack_of_files_memory_or_processes_is_temporary(number: int, wrapped: bool) -> None:
-    """Also within an exception of botocore's that says something else."""
+    """Also within a botocore exception that says something else."""
     error: Exception = OSError(number, os.strerror(number))
     if wrapped:
         make: Any = botocore.exceptions.SSOTokenLoadError
         error = make(error_msg="no token")
         error.__context__ = OSError(number, os.strerror(number))
-    translated = errors.translated(error, Facts("aws"))
+    translated = seams.aws_errors.translated(error, Facts("aws"))
     assert isinstance(translated, TransientFederationError)
     assert "Raise the limit (ulimit -n)" in str(translated.hint)
 
 
 _OUT_OF_FILES = """
-import os, resource, sys, botocore.utils
+import os, resource, sys, botocore.utils, pytest, seams
 botocore.utils.ContainerMetadataFetcher.SLEEP_TIME = 0
 import google_auth_botocore as g
-from google_auth_botocore._shared_token_credentials import SourceCredentials
-from google_auth_botocore._refresh.clock import SystemClock
-class Hurried(SystemClock):
-    ahead = 0.0
-    def monotonic(self): return super().monotonic() + self.ahead
-    def sleep(self, seconds): self.ahead += seconds
-SourceCredentials._clock = Hurried()
+class Hurried(seams.SystemClock):
+    skipped = 0.0
+    def monotonic(self): return super().monotonic() + self.skipped
+    def sleep(self, seconds): self.skipped += seconds
+seams.use_clock(pytest.MonkeyPatch(), Hurried())
 c = g.Credentials('projects/1/locations/global/workloadIdentityPools/p/providers/q', token_url='http://127.0.0.1:1/',
                   assume_role=sys.argv[1] or None)
 resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40))
@@ -411,6 +406,7 @@ def test_process_without_free_files_gets_a_temporary_error(
         variables = {**variables, **container.environment(), "AWS_EC2_METADATA_DISABLED": "true"}
     elif source == "sts":
         variables = {**variables, **environment(issue("app"))}
+    variables["PYTHONPATH"] = os.pathsep.join(sys.path)
     role = ROLE if source == "sts" else ""
     done = subprocess.run(
         [sys.executable, "-c", _OUT_OF_FILES, role],

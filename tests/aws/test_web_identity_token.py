@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import io
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -36,7 +38,15 @@ def test_google_sees_the_role(federation: Federation) -> None:
     assert assertion["sub"] == "arn:aws:iam::123456789012:role/app"
 
 
-def test_a_new_one_is_asked_for_at_each_exchange(federation: Federation, issuer: WebIdentityIssuer) -> None:
+def test_retrieved_subject_token_is_the_jwt(federation: Federation, issuer: WebIdentityIssuer) -> None:
+    token = federation.credentials(subject_token_type=JWT).retrieve_subject_token()
+    payload = token.split(".")[1]
+    claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    assert (claims["iss"], claims["sub"]) == (issuer.url, "arn:aws:iam::123456789012:role/app")
+    assert federation.google.calls == []
+
+
+def test_a_new_one_is_requested_for_each_exchange(federation: Federation, issuer: WebIdentityIssuer) -> None:
     credentials = federation.credentials(subject_token_type=JWT)
     for _ in range(2):
         credentials.refresh(None)
@@ -66,18 +76,18 @@ def test_missing_region_is_an_error_of_this_form_alone(
 @pytest.mark.usefixtures("issuer")
 def test_keys_that_aws_finds_expired_are_resolved_again_once(federation: Federation) -> None:
     session = botocore.session.Session()
-    refusals = [
+    rejections = [
         b"<ErrorResponse><Error><Code>ExpiredTokenException</Code><Message>over</Message></Error></ErrorResponse>"
     ]
 
     def answer(request: Any, **_: Any) -> Any:
         no_headers: Any = {}
-        return AWSResponse(request.url, 400, no_headers, _Raw(refusals.pop())) if refusals else None
+        return AWSResponse(request.url, 400, no_headers, _Raw(rejections.pop())) if rejections else None
 
     handler: Any = answer
     session.register("before-send.sts", handler)
     federation.credentials(subject_token_type=JWT, session=session).refresh(None)
-    assert refusals == []
+    assert rejections == []
 
 
 class _Raw(io.BytesIO):
@@ -96,7 +106,7 @@ def test_account_that_has_it_switched_off(federation: Federation, issuer: WebIde
     credentials.refresh(None)
 
 
-def test_white_space_in_a_key_is_said_before_anybody_is_asked(
+def test_white_space_in_a_key_is_an_error_before_any_network_call(
     federation: Federation, issuer: WebIdentityIssuer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_SESSION_TOKEN", "to ken\n")
@@ -105,7 +115,7 @@ def test_white_space_in_a_key_is_said_before_anybody_is_asked(
     assert issuer.calls == []
 
 
-def test_the_regional_endpoint_is_asked_whatever_the_setting_for_others(
+def test_the_regional_endpoint_is_called_whatever_the_setting_for_others(
     federation: Federation, issuer: WebIdentityIssuer, monkeypatch: pytest.MonkeyPatch, clock: HurriedClock
 ) -> None:
     """`legacy` sends the calls of an old client to sts.amazonaws.com, which does not have this one."""

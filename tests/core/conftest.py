@@ -7,10 +7,10 @@ from typing import Any
 
 import hypothesis
 import pytest
+import seams
 
 from core.stand_in import PROVIDER, FakeClock, FakeGoogle
 from google_auth_botocore import Credentials
-from google_auth_botocore._shared_token_credentials import SourceCredentials
 
 Make = Callable[..., Credentials]
 
@@ -37,7 +37,7 @@ def _keys(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(name="clock")
 def _clock(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
     clock = FakeClock()
-    monkeypatch.setattr(SourceCredentials, "_clock", clock)
+    seams.use_clock(monkeypatch, clock)
     return clock
 
 

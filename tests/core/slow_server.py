@@ -1,4 +1,4 @@
-"""A server that takes its time: real sockets, and a clock that runs faster than theirs."""
+"""A slow server: real sockets, and a clock that runs faster than theirs."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ class SlowServer:
 
 
 def _read(requests: BufferedReader) -> bool:
-    """Reads a whole request; False if there is none."""
+    """Read a whole request; return False at the end of the connection."""
     length = 0
     while line := requests.readline():
         if line.lower().startswith(b"content-length:"):

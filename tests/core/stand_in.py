@@ -14,8 +14,7 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qs, parse_qsl, quote, unquote, urlsplit
 
 import google.auth.transport
-
-from google_auth_botocore._refresh.clock import SystemClock
+import seams
 
 PROVIDER = "//iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/aws/providers/prod"
 ACCOUNT = "copycat@my-project.iam.gserviceaccount.com"
@@ -46,8 +45,8 @@ class FakeClock:
         self.elapsed += seconds
 
 
-class HurriedClock(SystemClock):
-    """The machine's clock, which a pause puts ahead instead of waiting."""
+class HurriedClock(seams.SystemClock):
+    """The machine's clock, which a pause advances instead of waiting."""
 
     def __init__(self) -> None:
         self.pauses: list[float] = []
@@ -66,7 +65,7 @@ class HurriedClock(SystemClock):
 
 
 def until(happened: Callable[[], bool]) -> None:
-    """Lets other threads go on until something has happened that tells nobody."""
+    """Let other threads go on until something has happened that no event reports."""
     last = time.monotonic() + 20
     while not happened():
         assert time.monotonic() < last
@@ -133,7 +132,7 @@ class FakeGoogle(google.auth.transport.Request):
         assert not more
         sent = Sent(url, {name.lower(): value for name, value in (headers or {}).items()}, body or b"", timeout)
         self.calls.append(sent)
-        step = self.script.popleft() if self.script else self._google
+        step = self.script.popleft() if self.script else self.own_answer
         if isinstance(step, Exception):
             raise step
         answer = step(sent) if callable(step) else step
@@ -143,7 +142,7 @@ class FakeGoogle(google.auth.transport.Request):
     def count(self, part: str) -> int:
         return sum(part in sent.url for sent in self.calls)
 
-    def _google(self, sent: Sent) -> Answer:
+    def own_answer(self, sent: Sent) -> Answer:
         if sent.url.endswith("/token"):
             assert "authorization" not in sent.headers
             if "subject_token" in sent.form:

@@ -1,4 +1,4 @@
-"""Google's own client libraries take the object as `credentials=` and send the right bearer token."""
+"""Google's own client libraries accept the object as `credentials=` and send the right bearer token."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import googleapiclient.discovery
 import grpc
 import httplib2
 import pytest
+import seams
 from google.api_core.client_options import ClientOptions
 from google.auth.transport.grpc import AuthMetadataPlugin
 from google.cloud import bigquery, secretmanager, storage  # type: ignore[attr-defined]  # a namespace without types
@@ -25,12 +26,12 @@ from google_auth_botocore import Credentials
 
 
 class Api:
-    """A Google API that answers everything with the same document and notes who asked."""
+    """A Google API that answers everything with the same document and records the bearer tokens."""
 
     def __init__(self) -> None:
         self.bearers: list[str | None] = []
         self.projects: list[str | None] = []
-        self.refused: set[str] = set()
+        self.rejected: set[str] = set()
         api = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -42,7 +43,7 @@ class Api:
                 api.bearers.append(bearer)
                 api.projects.append(self.headers.get("x-goog-user-project"))
                 body = json.dumps({"kind": "storage#bucket", "name": "b", "projects": []}).encode()
-                self.send_response(401 if bearer in api.refused else 200)
+                self.send_response(401 if bearer in api.rejected else 200)
                 self.send_header("content-type", "application/json")
                 self.send_header("content-length", str(len(body)))
                 self.end_headers()
@@ -74,7 +75,7 @@ def _api() -> Iterator[Api]:
 @pytest.fixture(name="credentials")
 def _credentials(make: Make, request_: FakeGoogle, monkeypatch: pytest.MonkeyPatch) -> Credentials:
     """Whatever transport a library brings, it reaches the stand-in."""
-    monkeypatch.setattr("google_auth_botocore._google.transport._own._request", request_)
+    seams.use_own_transport(monkeypatch, request_)
     return make(ACCOUNT, project_id="my-project", quota_project_id="q")
 
 
@@ -106,7 +107,7 @@ def test_bigquery(credentials: Credentials, api: Api) -> None:
 
 
 def test_storage_gets_a_new_token_after_a_401(credentials: Credentials, api: Api, request_: FakeGoogle) -> None:
-    api.refused = {"Bearer access-2"}
+    api.rejected = {"Bearer access-2"}
     client = storage.Client(credentials=credentials, client_options={"api_endpoint": api.url})
     client.get_bucket("b")
     client.close()
@@ -166,7 +167,7 @@ def _grpc_server() -> Iterator[tuple[str, _Secrets]]:
 
 
 def test_grpc(credentials: Credentials, request_: FakeGoogle, grpc_server: tuple[str, _Secrets]) -> None:
-    """Twenty calls at once, each on a thread of its own, cost one exchange."""
+    """Twenty calls at once, each on a separate thread, cost one exchange."""
     target, service = grpc_server
     plugin = AuthMetadataPlugin(credentials, request_)
     both = grpc.composite_channel_credentials(grpc.local_channel_credentials(), grpc.metadata_call_credentials(plugin))
@@ -179,7 +180,7 @@ def test_grpc(credentials: Credentials, request_: FakeGoogle, grpc_server: tuple
     assert len(request_.calls) == 2
 
 
-def test_gapic_client_takes_the_object(credentials: Credentials) -> None:
+def test_gapic_client_accepts_the_object(credentials: Credentials) -> None:
     for transport in ("grpc", "rest"):
         client = secretmanager.SecretManagerServiceClient(credentials=credentials, transport=transport)
         assert client.universe_domain == "googleapis.com"
@@ -191,7 +192,7 @@ def test_httplib2_has_no_timeout_forced_on_it(make: Make, caplog: pytest.LogCapt
     with Api() as api:
         http = httplib2.Http()
         credentials = make(token_url=f"{api.url}/v1/token")
-        with pytest.raises(Exception, match="no life in seconds"):
+        with pytest.raises(Exception, match="no lifetime in seconds"):
             credentials.refresh(google_auth_httplib2.Request(http))
         http.close()
     assert not [record for record in caplog.records if record.levelname == "WARNING"]

@@ -20,7 +20,7 @@ POOL = PROVIDER.rsplit("/providers/", 1)[0]
 
 
 @pytest.mark.parametrize("form", [PROVIDER, PATH, f"https:{PROVIDER}", f"{PROVIDER}/", f" {PROVIDER}\n"])
-def test_audience_in_every_form_that_googles_tools_print(form: str) -> None:
+def test_audience_in_every_form_that_google_tools_print(form: str) -> None:
     assert Credentials(form).info["audience"] == PROVIDER
 
 
@@ -68,7 +68,7 @@ NO_PROVIDER = (
         (None, "audience must be a non-empty string, not None."),
     ],
 )
-def test_audience_that_is_none(audience: Any, message: str) -> None:
+def test_invalid_audience(audience: Any, message: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         Credentials(audience)
     assert str(caught.value) == message
@@ -96,12 +96,12 @@ def test_audience_that_is_none(audience: Any, message: str) -> None:
             {"service_account_email": ACCOUNT, "delegates": ACCOUNT},
             f"delegates must be a sequence of strings, not {ACCOUNT!r}.",
         ),
-        ({"delegates": [ACCOUNT]}, "delegates and subject need a service account: set service_account_email."),
-        ({"subject": "u@example.com"}, "delegates and subject need a service account: set service_account_email."),
+        ({"delegates": [ACCOUNT]}, "delegates and subject require a service account: set service_account_email."),
+        ({"subject": "u@example.com"}, "delegates and subject require a service account: set service_account_email."),
         ({"service_account_email": ACCOUNT, "subject": ""}, "subject must be a non-empty string, not ''."),
         (
             {"service_account_email": ACCOUNT, "subject": "u@example.com", "lifetime": 3601},
-            "A token that acts for a subject lives at most 3600 s, not lifetime=3601.",
+            "A token that acts for a subject is valid for at most 3600 s, not lifetime=3601.",
         ),
         (
             {"service_account_email": ACCOUNT, "subject": "u@example.com", "universe_domain": "apis.example"},
@@ -190,7 +190,7 @@ def test_argument_that_can_not_be_right(make: Make, arguments: dict[str, Any], m
         "http://[::1]:1/v1/token",
     ],
 )
-def test_endpoint_that_is_secure_is_asked_as_it_is_given(make: Make, url: str) -> None:
+def test_secure_endpoint_is_called_as_given(make: Make, url: str) -> None:
     assert make(token_url=url).info["token_url"] == url
 
 
@@ -212,7 +212,7 @@ def test_endpoint_that_is_secure_is_asked_as_it_is_given(make: Make, url: str) -
     ],
 )
 @pytest.mark.parametrize("name", ["token_url", "iam_credentials_endpoint", "oauth_token_url"])
-def test_endpoint_that_is_none_or_not_secure_is_refused(make: Make, name: str, url: str) -> None:
+def test_invalid_or_insecure_endpoint_is_rejected(make: Make, name: str, url: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         make(**{name: url})
     assert str(caught.value) == (
@@ -229,24 +229,26 @@ def test_members_of_enumerations_count_for_their_values(make: Make) -> None:
     class Hours(int, Enum):
         HALF = 1800
 
-    settings = make(
+    credentials = make(
         Name.ACCOUNT, scopes=[Name.SCOPE], lifetime=Hours.HALF, subject_token_type=Name.PROOF, region="eu-west-1"
-    )._settings
-    for value in (settings.service_account, *settings.scopes, settings.lifetime, settings.subject_token_type):
+    )
+    info = credentials.info
+    [scope], seconds = credentials.scopes, info["service_account_impersonation"]["token_lifetime_seconds"]
+    for value in (credentials.service_account_email, scope, seconds, info["subject_token_type"]):
         assert type(value) in (str, int)
-    assert f"{settings.scopes[0]} {settings.lifetime}" == "https://www.googleapis.com/auth/devstorage.read_only 1800"
-    assert settings.subject_token_type == "urn:ietf:params:oauth:token-type:jwt"
+    assert f"{scope} {seconds}" == "https://www.googleapis.com/auth/devstorage.read_only 1800"
+    assert info["subject_token_type"] == "urn:ietf:params:oauth:token-type:jwt"
 
 
 @pytest.mark.parametrize("seconds", [1, 43200])
-def test_lifetime_that_google_takes_is_taken(make: Make, seconds: int) -> None:
+def test_lifetime_that_google_accepts_is_accepted(make: Make, seconds: int) -> None:
     assert make(ACCOUNT, lifetime=seconds).info["service_account_impersonation"] == {"token_lifetime_seconds": seconds}
 
 
 ENDPOINTS = ("token_url", "iam_credentials_endpoint", "oauth_token_url")
 
 
-def test_endpoint_that_is_the_universes_own_moves_with_it_and_another_stays(make: Make) -> None:
+def test_default_endpoint_moves_with_the_universe_and_another_stays(make: Make) -> None:
     own = ("https://sts.{}/v1/token", "https://iamcredentials.{}", "https://oauth2.{}/token")
     here, elsewhere = (
         dict(zip(ENDPOINTS, (url.format(domain) for url in own), strict=True))

@@ -16,6 +16,7 @@ import google.auth.credentials as base
 import google.auth.transport.requests
 import pytest
 import requests.structures
+import seams
 from google.auth import exceptions
 
 from core.conftest import Make
@@ -27,7 +28,7 @@ CLOUD_PLATFORM = "https://www.googleapis.com/auth/cloud-platform"
 
 
 class TestType:
-    def test_it_is_what_the_libraries_ask_for(self, make: Make) -> None:
+    def test_it_is_an_instance_of_what_libraries_check_for(self, make: Make) -> None:
         for kind in (
             base.Credentials,
             base.Scoped,
@@ -46,7 +47,7 @@ class TestType:
         for name in ("with_gdch_audience", "_create_self_signed_jwt", "_always_use_jwt_access", "id_token", "__len__"):
             assert not hasattr(credentials, name)
 
-    def test_equality_is_identity_and_takes_any_other_type(self, make: Make) -> None:
+    def test_equality_is_identity_and_accepts_any_other_type(self, make: Make) -> None:
         credentials = make()
         other: object = "google_default"
         assert credentials != other
@@ -55,11 +56,11 @@ class TestType:
 
 
 class TestScopes:
-    def test_without_any_it_asks_for_cloud_platform(self, make: Make, request_: FakeGoogle) -> None:
+    def test_without_any_it_requests_cloud_platform(self, make: Make, request_: FakeGoogle) -> None:
         make().refresh(request_)
         assert request_.calls[0].form["scope"] == CLOUD_PLATFORM
 
-    def test_it_requires_scopes_until_somebody_has_chosen(self, make: Make) -> None:
+    def test_it_requires_scopes_until_they_are_chosen(self, make: Make) -> None:
         credentials = make()
         assert credentials.requires_scopes
         assert not credentials.with_scopes(["a"]).requires_scopes
@@ -69,17 +70,17 @@ class TestScopes:
         assert base.with_scopes_if_required(make(), ["b"]).scopes == ("b",)
 
     @pytest.mark.parametrize("scopes", [["a", "b"], ("a", "b"), {"a": 1, "b": 2}.keys()])
-    def test_exactly_the_scopes_chosen_are_asked_for(self, make: Make, request_: FakeGoogle, scopes: Any) -> None:
+    def test_exactly_the_chosen_scopes_are_requested(self, make: Make, request_: FakeGoogle, scopes: Any) -> None:
         make(scopes=[CLOUD_PLATFORM]).with_scopes(scopes).refresh(request_)
         assert request_.calls[0].form["scope"] == "a b"
 
-    def test_default_scopes_count_only_where_nobody_chose(self, make: Make, request_: FakeGoogle) -> None:
+    def test_default_scopes_count_only_without_a_choice_of_scopes(self, make: Make, request_: FakeGoogle) -> None:
         make().with_scopes(scopes=["a"], default_scopes=["b"]).refresh(request_)
         make().with_scopes(None, default_scopes=["b"]).refresh(request_)
         make().with_scopes([], ["b"]).refresh(request_)
         assert [sent.form["scope"] for sent in request_.calls] == ["a", "b", "b"]
 
-    def test_with_impersonation_the_federated_token_is_good_for_iam_alone(
+    def test_with_impersonation_the_federated_token_is_valid_for_iam_alone(
         self, make: Make, request_: FakeGoogle
     ) -> None:
         make(ACCOUNT, scopes=["a"]).refresh(request_)
@@ -89,7 +90,7 @@ class TestScopes:
 
 class TestProjectUniverseAndInfo:
     def test_project_id_is_absent_when_it_is_not_known(self, make: Make) -> None:
-        """`hasattr` is what pandas-gbq and langchain ask; None would be taken for the answer."""
+        """pandas-gbq and langchain use `hasattr`, and would use None as the value."""
         assert not hasattr(make(), "project_id")
         assert getattr(make(), "project_id", None) is None
         assert make(project_id="p").project_id == "p"
@@ -155,7 +156,7 @@ class TestHeaders:
         make().before_request(request_, "GET", "https://x", headers)
         assert headers == {"authorization": "Bearer federated-1"}
 
-    def test_apply_takes_a_token_of_somebody_elses(self, make: Make) -> None:
+    def test_apply_accepts_a_token_from_elsewhere(self, make: Make) -> None:
         headers: dict[str, str] = {}
         make().apply(headers, token="other")
         assert headers == {"authorization": "Bearer other"}
@@ -190,7 +191,7 @@ class TestTokens:
         states = base.TokenState
         assert seen == [(states.FRESH, True, False), (states.STALE, False, True), (states.INVALID, False, True)]
 
-    def test_refresh_always_brings_a_new_one(self, make: Make, request_: FakeGoogle) -> None:
+    def test_refresh_always_fetches_a_new_token(self, make: Make, request_: FakeGoogle) -> None:
         credentials = make(ACCOUNT)
         seen = set()
         for _ in range(3):
@@ -212,7 +213,7 @@ class TestTokens:
     ) -> None:
         credentials = make(ACCOUNT)
         together, sent = threading.Barrier(threads), threading.Event()
-        request_.script.append(lambda call: sent.wait(20) and request_._google(call))
+        request_.script.append(lambda call: sent.wait(20) and request_.own_answer(call))
 
         def work(_: int) -> str | None:
             together.wait(20)
@@ -225,12 +226,12 @@ class TestTokens:
 
         with ThreadPoolExecutor(threads) as pool:
             results = pool.map(work, range(threads))
-            until(lambda: _waiting(credentials) == threads)
+            until(lambda: seams.callers_waiting(credentials) == threads)
             sent.set()
             assert len(set(results)) == 1
         assert (request_.count("/token"), request_.count(":generateAccessToken")) == (1, 1)
 
-    def test_every_waiter_gets_an_exception_of_its_own(self, make: Make, request_: FakeGoogle) -> None:
+    def test_every_waiting_caller_gets_a_separate_exception(self, make: Make, request_: FakeGoogle) -> None:
         credentials = make()
         together, sent = threading.Barrier(8), threading.Event()
         request_.script.append(lambda _: sent.wait(20) and Answer({"error": "invalid_target"}, 400))
@@ -243,17 +244,12 @@ class TestTokens:
 
         with ThreadPoolExecutor(8) as pool:
             results = pool.map(work, range(8))
-            until(lambda: _waiting(credentials) == 8)
+            until(lambda: seams.callers_waiting(credentials) == 8)
             sent.set()
             errors = list(results)
         assert len({id(error) for error in errors}) == 8
         assert len({str(error) for error in errors}) == 1
         assert len(request_.calls) == 1
-
-
-def _waiting(credentials: Credentials) -> int:
-    """How many callers wait for the exchange that runs."""
-    return credentials._source._flight.waiting
 
 
 class TestTransport:
@@ -285,16 +281,16 @@ class TestTransport:
         make().refresh(request_)
         assert clock.slept == [0.25 * 0.625, 0.5 * 0.625, 1.0 * 0.625]
 
-    def test_callable_without_a_timeout_gets_googles_four_arguments(self, make: Make, request_: FakeGoogle) -> None:
+    def test_callable_without_a_timeout_gets_the_four_arguments_of_google_auth(
+        self, make: Make, request_: FakeGoogle
+    ) -> None:
         def plain(url: str, method: str, body: bytes, headers: dict[str, str]) -> Answer:
             return request_(url, method, body, headers)
 
         make().refresh(plain)
         assert len(request_.calls) == 1
 
-    def test_a_transport_that_carries_the_credentials_itself_does_no_harm(
-        self, make: Make, request_: FakeGoogle
-    ) -> None:
+    def test_a_transport_that_carries_the_credentials_itself_works(self, make: Make, request_: FakeGoogle) -> None:
         """gspread's login refreshes with a session that is authorized by the same object."""
         credentials = make()
 
@@ -328,7 +324,7 @@ class TestTransport:
         request_.script.clear()
         credentials.refresh(request_)
 
-    def test_one_failure_is_noticed_by_nobody(self, make: Make, request_: FakeGoogle, clock: FakeClock) -> None:
+    def test_one_failure_has_no_effect(self, make: Make, request_: FakeGoogle, clock: FakeClock) -> None:
         request_.script.extend([Answer({}, 503), ConnectionResetError(), Answer({}, 429, {"Retry-After": "7"})])
         make(ACCOUNT).refresh(request_)
         assert len(request_.calls) == 5
@@ -417,12 +413,3 @@ class TestCopies:
         plain.refresh(request_)
         assert (repr(plain), plain.__dask_tokenize__()) == before
         assert "hidden-from-view" not in repr(make(ACCOUNT, **self.FULL))
-
-
-def test_pickle_that_lacks_a_field_still_makes_an_object(make: Make) -> None:
-    credentials = make(ACCOUNT)
-    settings = credentials.__getstate__()["_settings"]
-    loaded = Credentials.__new__(Credentials)
-    loaded.__setstate__({"_settings": settings})
-    assert repr(loaded) == repr(credentials)
-    assert loaded.info == credentials.info

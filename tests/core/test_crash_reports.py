@@ -48,7 +48,7 @@ def _sent() -> Iterator[list[Any]]:
     client.close(timeout=0)
 
 
-def _refused(credentials: Credentials, request: FakeGoogle) -> None:
+def _rejected(credentials: Credentials, request: FakeGoogle) -> None:
     request.script.extend([Answer({"access_token": FEDERATED, "expires_in": 3600}), NO])
     credentials.refresh(request)
 
@@ -64,7 +64,7 @@ def _broken(credentials: Credentials, request: FakeGoogle) -> None:
 
 
 def _interrupted(credentials: Credentials, request: FakeGoogle, where: str, kind: type[BaseException]) -> None:
-    """With a token in hand, and as it is written into the headers."""
+    """There is a token, which is just written into the headers."""
     credentials.refresh(request)
 
     def strike(frame: FrameType, event: str, argument: Any) -> Any:
@@ -88,7 +88,7 @@ def _without_tests(traceback: TracebackType | None) -> TracebackType | None:
 
 
 FAILURES: dict[str, Callable[[Credentials, FakeGoogle], None]] = {
-    "refused": _refused,
+    "rejected": _rejected,
     "transport of a user's": _broken,
     "interrupted in apply": functools.partial(_interrupted, where="apply", kind=KeyboardInterrupt),
     "ended in expiry": functools.partial(_interrupted, where="expiry", kind=SystemExit),

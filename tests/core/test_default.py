@@ -41,18 +41,18 @@ def _put(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mon
     return put
 
 
-@pytest.fixture(name="nobody")
-def _nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(name="offline")
+def _offline(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever opens a connection fails."""
 
-    def refuse(*_: object) -> None:
+    def reject(*_: object) -> None:
         raise AssertionError("a connection was opened")
 
-    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket.socket, "connect", reject)
 
 
-@pytest.mark.usefixtures("nobody")
-def test_file_of_an_aws_workload_gives_ours_and_asks_nobody(put: Put) -> None:
+@pytest.mark.usefixtures("offline")
+def test_file_of_an_aws_workload_gives_our_credentials_without_a_network_call(put: Put) -> None:
     path = put(info())
     credentials, project_id = google_auth_botocore.default()
     assert isinstance(credentials, Credentials)
@@ -130,7 +130,7 @@ def test_quota_project_is_the_arguments_the_environments_or_the_files(
     ids=lambda changes: next(iter(changes)),
 )
 def test_file_of_an_aws_workload_that_is_wrong_is_our_error(put: Put, changes: dict[str, Any]) -> None:
-    """It is google-auth's as well, for whoever catches that."""
+    """It is google-auth's as well, for callers that catch that."""
     put(info(**changes))
     with pytest.raises(exceptions.DefaultCredentialsError) as caught:
         google_auth_botocore.default()
@@ -172,7 +172,7 @@ def outcome(find: Callable[[], Found]) -> object:
 
 @pytest.mark.parametrize("document", ELSEWHERE.values(), ids=ELSEWHERE)
 @pytest.mark.filterwarnings("ignore:The load_credentials_from_file method is deprecated:DeprecationWarning")
-def test_everything_else_is_google_auths_business(put: Put, monkeypatch: pytest.MonkeyPatch, document: Any) -> None:
+def test_everything_else_is_left_to_google_auth(put: Put, monkeypatch: pytest.MonkeyPatch, document: Any) -> None:
     path = put(document)
     monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "p")
     arguments: dict[str, Any] = {"scopes": ["a"], "quota_project_id": "q"}
@@ -185,7 +185,7 @@ def test_everything_else_is_google_auths_business(put: Put, monkeypatch: pytest.
 
 @pytest.mark.parametrize("document", ["[]", '"aws"', "null", None], ids=["a list", "a string", "null", "a directory"])
 @pytest.mark.filterwarnings("ignore:The load_credentials_from_file method is deprecated:DeprecationWarning")
-def test_file_over_which_google_auth_falls_is_a_clear_error(
+def test_file_that_google_auth_cannot_read_is_a_clear_error(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, document: str | None
 ) -> None:
     path = tmp_path / "config.json"
@@ -205,7 +205,7 @@ def test_project_given_wins_for_other_credentials_too(put: Put) -> None:
     assert (project_id, isinstance(credentials, Credentials)) == ("argument", False)
 
 
-def test_no_credentials_at_all_is_google_auths_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_no_credentials_at_all_is_the_error_of_google_auth(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "none.json"))
     theirs = outcome(google.auth.default)
     assert isinstance(theirs, tuple)

@@ -9,6 +9,7 @@ from typing import Any
 
 import google.auth.transport.requests
 import pytest
+import seams
 from google.auth import exceptions
 
 from core.conftest import Make
@@ -85,7 +86,7 @@ def test_refusal_of_the_exchange(make: Make, request_: FakeGoogle, reason: str, 
         credentials.refresh(request_)
     error = caught.value
     assert str(error) == (
-        f"Google's Security Token Service refused a federated token for {PROVIDER} (HTTP 400, {reason}): "
+        f"Google's Security Token Service rejected the request for a federated token for {PROVIDER} (HTTP 400, {reason}): "
         f"{description.rstrip('.')}." + (f" {error.hint}" if error.hint else "")
     )
     assert (error.step, error.reason, error.status_code, error.failure) == ("exchange", reason, 400, failure)
@@ -133,7 +134,7 @@ def test_failure_that_lasts_is_transient_for_every_library(
     assert isinstance(error, exceptions.RefreshError)
     assert isinstance(error, exceptions.TransportError)
     assert isinstance(error.args[0], ConnectionError)
-    assert str(error).startswith("Google's Security Token Service could not give a federated token for //iam.google")
+    assert str(error).startswith("Google's Security Token Service could not provide a federated token for //iam.google")
     assert sum(clock.slept) <= 30
     assert error.failure == ("quota-exceeded" if reason == "quota_exceeded" else "google-unavailable")
 
@@ -221,7 +222,9 @@ def test_refusal_of_impersonation(
     with pytest.raises(FederationError) as caught:
         credentials.refresh(request_)
     error = caught.value
-    assert str(error).startswith(f"Google's IAM Credentials API refused an access token of {ACCOUNT} (HTTP ")
+    assert str(error).startswith(
+        f"Google's IAM Credentials API rejected the request for an access token of {ACCOUNT} (HTTP "
+    )
     assert str(error).endswith(f". {error.hint}")
     assert (error.step, error.failure) == ("impersonation", failure)
     credentials.refresh(request_)
@@ -232,7 +235,7 @@ def test_grant_names_the_role_where_it_is_known(
 ) -> None:
     """And is a command that a shell takes as it stands."""
     credentials = make(ACCOUNT)
-    monkeypatch.setattr(credentials._federation.identity, "assumed_role", "arn:aws:sts::123456789012:assumed-role/app")
+    seams.assume(monkeypatch, "arn:aws:sts::123456789012:assumed-role/app")
     request_.script.extend([federated("federated-0"), rpc(403, DENIED, "PERMISSION_DENIED")])
     with pytest.raises(FederationError) as caught:
         credentials.refresh(request_)

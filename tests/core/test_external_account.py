@@ -72,7 +72,7 @@ def test_file_that_gcloud_wrote_loads_unchanged(tmp_path: Path, request_: FakeGo
     }
 
 
-def test_info_is_a_configuration_that_google_auth_takes_too(tmp_path: Path) -> None:
+def test_info_is_a_configuration_that_google_auth_accepts_too(tmp_path: Path) -> None:
     made = Credentials(PROVIDER, ACCOUNT, lifetime=1800, quota_project_id="q")
     path = tmp_path / "config.json"
     path.write_text(json.dumps(made.info))
@@ -107,7 +107,7 @@ def test_info_can_not_be_changed_from_outside() -> None:
     assert credentials.info == info()
 
 
-def test_endpoint_in_code_wins_over_anybodys_in_the_file() -> None:
+def test_endpoint_in_code_wins_over_any_endpoint_in_the_file() -> None:
     """An emulator's file, say, with its endpoints in code: what the file has of them is not used, and may be anything."""
     elsewhere = info(
         token_url="http://127.0.0.1:8085/v1/token",
@@ -116,8 +116,8 @@ def test_endpoint_in_code_wins_over_anybodys_in_the_file() -> None:
     in_code = {"token_url": "https://sts.example.com/v1/token", "iam_credentials_endpoint": "https://iam.example.com"}
     credentials = Credentials.from_info(elsewhere, **in_code)
     assert credentials.service_account_email == ACCOUNT
-    assert credentials._settings.sts_url == "https://sts.example.com/v1/token"
-    assert credentials._settings.iam_url == "https://iam.example.com"
+    assert credentials.info["token_url"] == "https://sts.example.com/v1/token"
+    assert credentials.info["service_account_impersonation_url"].startswith("https://iam.example.com/v1/")
     for lacking in in_code:
         others = {name: url for name, url in in_code.items() if name != lacking}
         with pytest.raises(ConfigurationError, match="is not an endpoint of Google's"):
@@ -158,13 +158,13 @@ FOREIGN = [
 
 
 @pytest.mark.parametrize("url", FOREIGN)
-def test_foreign_token_url_is_refused(url: object) -> None:
+def test_foreign_token_url_is_rejected(url: object) -> None:
     with pytest.raises(ConfigurationError) as caught:
         Credentials.from_info(info(token_url=url))
     seen = repr(url).replace("//sts.googleapis.com@", "//[hidden]@")
     assert str(caught.value) == (
         f"The configuration's token_url {seen} is not an endpoint of Google's (sts.googleapis.com and its forms). "
-        "An endpoint of your own must be given in code, token_url=, or on the command line, --token-url."
+        "Your own endpoint must be set in code, token_url=, or on the command line, --token-url."
     )
 
 
@@ -180,7 +180,7 @@ def test_foreign_token_url_is_refused(url: object) -> None:
         {},
     ],
 )
-def test_foreign_impersonation_url_is_refused(url: object) -> None:
+def test_foreign_impersonation_url_is_rejected(url: object) -> None:
     with pytest.raises(ConfigurationError, match="service_account_impersonation_url"):
         Credentials.from_info(info(service_account_impersonation_url=url))
 
@@ -197,14 +197,14 @@ def test_foreign_impersonation_url_is_refused(url: object) -> None:
         "https://sts.{region}.evil.{region}.amazonaws.com?Action=GetCallerIdentity&Version=2011-06-15",
     ],
 )
-def test_verification_url_that_is_not_aws_is_refused(url: str) -> None:
+def test_verification_url_that_is_not_aws_is_rejected(url: str) -> None:
     with pytest.raises(
         ConfigurationError, match=r"regional_cred_verification_url .* is not GetCallerIdentity at an AWS STS"
     ):
         Credentials.from_info(info(source={"regional_cred_verification_url": url}))
 
 
-def test_another_endpoint_of_awss_is_the_one_that_google_asks_for_every_copy(request_: FakeGoogle) -> None:
+def test_another_aws_endpoint_is_verified_at_for_every_copy(request_: FakeGoogle) -> None:
     url = "https://sts.us-east-2.amazonaws.com?Action=GetCallerIdentity&Version=2011-06-15"
     credentials = Credentials.from_info(info(source={"regional_cred_verification_url": url}))
     for each in (credentials, credentials.with_scopes(["openid"]), credentials.with_quota_project("q")):
@@ -224,7 +224,7 @@ def test_another_endpoint_of_awss_is_the_one_that_google_asks_for_every_copy(req
         "sts.googleapis.com:443",
     ],
 )
-def test_googles_other_forms_are_taken(host: str, request_: FakeGoogle) -> None:
+def test_other_google_endpoints_are_accepted(host: str, request_: FakeGoogle) -> None:
     url = f"https://{host}/v1/token"
     credentials = Credentials.from_info(info(token_url=url, service_account_impersonation_url=None))
     credentials.refresh(request_)
@@ -246,7 +246,7 @@ def test_universe_of_a_file_must_be_the_one_in_code() -> None:
     with pytest.raises(ConfigurationError) as caught:
         Credentials.from_info(foreign)
     assert str(caught.value) == (
-        "The configuration names the universe domain 'apis.example'. A universe other than googleapis.com must be given in code: "
+        "The configuration names the universe domain 'apis.example'. A universe other than googleapis.com must be set in code: "
         "universe_domain='apis.example'."
     )
     assert Credentials.from_info(foreign, universe_domain="apis.example").universe_domain == "apis.example"
@@ -292,7 +292,7 @@ def test_truncated_file_is_one_error_that_names_it(tmp_path: Path, text: str) ->
     path.write_bytes(text.encode("latin-1"))
     with pytest.raises(ConfigurationError) as caught:
         Credentials.from_file(path)
-    assert str(caught.value).startswith(f"The configuration file {str(path)!r} can't be read as JSON: ")
+    assert str(caught.value).startswith(f"The configuration file {str(path)!r} cannot be read as JSON: ")
     path.write_text(json.dumps(info()))
     assert Credentials.from_file(path).info == info()
 
@@ -371,7 +371,7 @@ def test_lifetime_of_a_file_without_a_service_account_has_no_effect(tmp_path: Pa
     assert repr(credentials.with_scopes(["a"])) == repr(Credentials(DIRECT["audience"], scopes=["a"]))
     with_account = Credentials.from_info(info(service_account_impersonation={"token_lifetime_seconds": 1800}))
     assert "lifetime=1800" in repr(with_account)
-    # An account that is taken away in code takes the file's lifetime along.
+    # Without the account, which code removed, the file's lifetime has no effect.
     file = info(service_account_impersonation={"token_lifetime_seconds": 1800})
     assert "lifetime" not in repr(Credentials.from_info(file, service_account_email=None))
 
@@ -379,7 +379,7 @@ def test_lifetime_of_a_file_without_a_service_account_has_no_effect(tmp_path: Pa
 @pytest.mark.parametrize("lifetime", [3600, 1800])
 def test_lifetime_in_code_without_a_service_account_is_a_mistake(lifetime: int) -> None:
     """Also the usual one, as it was given."""
-    message = r"^lifetime needs a service account: set service_account_email\."
+    message = r"^lifetime requires a service account: set service_account_email\."
     with pytest.raises(ConfigurationError, match=message):
         Credentials(PROVIDER, lifetime=lifetime)
     with pytest.raises(ConfigurationError, match=message):

@@ -14,14 +14,14 @@ from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 import pytest
+import seams
 from hypothesis import given
 from hypothesis import strategies as st
 from urllib3.util import parse_url
 
-from core.mutations import bodies, mutated, near, numbers, values
+from core.malformed import bodies, mutated, near, numbers, values
 from core.stand_in import ACCOUNT, IAM_URL, PROVIDER, STS_URL, Answer, FakeGoogle, Sent, federated, impersonated, shown
 from google_auth_botocore import ConfigurationError, Credentials, FederationError, IDTokenCredentials
-from google_auth_botocore._aws import region
 
 SECRET_KEY = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 SESSION_TOKEN = "FwoGZXIvYXdzE+/=" * 4
@@ -79,12 +79,17 @@ _AWS = re.compile(
 
 def _asks_google_and_aws_alone(credentials: Credentials) -> bool:
     """Whether its endpoints are theirs, as the library reads them that will connect to them."""
-    asked = credentials._settings
-    urls = [parse_url(url) for url in (asked.sts_url, asked.iam_url, asked.oauth_url)]
-    _, host = region.endpoint("eu-central-1", asked.verification_url)
-    return _AWS.fullmatch(host) is not None and all(
-        (url.scheme, url.auth, url.port or 443) == ("https", None, 443) and _GOOGLE.fullmatch(url.host or "")
-        for url in urls
+    info = credentials.with_quota_project("that-no-document-has").info
+    used = [info["token_url"], *(info[name] for name in ("service_account_impersonation_url",) if name in info)]
+    urls = [parse_url(url) for url in used]
+    at_aws = parse_url(info["credential_source"]["regional_cred_verification_url"].replace("{region}", "eu-central-1"))
+    return (
+        (at_aws.scheme, at_aws.auth) == ("https", None)
+        and _AWS.fullmatch(at_aws.host or "") is not None
+        and all(
+            (url.scheme, url.auth, url.port or 443) == ("https", None, 443) and _GOOGLE.fullmatch(url.host or "")
+            for url in urls
+        )
     )
 
 
@@ -155,7 +160,9 @@ def test_any_arguments_are_credentials_or_one_error(arguments: dict[str, Any]) -
     if credentials is None:
         return
     assert repr(credentials).isprintable()
-    for url in (credentials._settings.sts_url, credentials._settings.iam_url, credentials._settings.oauth_url):
+    configuration = credentials.__getstate__()["configuration"]
+    urls = [credentials.info["token_url"], configuration["iam_credentials_endpoint"], configuration["oauth_token_url"]]
+    for url in filter(None, urls):  # None: the universe's own
         seen = parse_url(url)
         assert seen.scheme == "https" or seen.host in ("localhost", "127.0.0.1", "[::1]")
     assert set(credentials.info) >= {"type", "audience", "token_url"}
@@ -172,7 +179,7 @@ class Google(FakeGoogle):
         self._kind = kind
         self.replies = deque(replies)
 
-    def _google(self, sent: Sent) -> Answer:
+    def own_answer(self, sent: Sent) -> Answer:
         kind = sent.url.rsplit("/", 1)[1].rsplit(":", 1)[-1]
         if "assertion" in sent.body.decode():
             kind = "assertion"
@@ -204,7 +211,7 @@ def right(kind: str) -> Answer:
 
 
 class Way(NamedTuple):
-    """A way on which something is asked of Google.
+    """One kind of request to Google.
 
     Attributes:
         kind: Of the request whose replies are anything.
@@ -222,13 +229,15 @@ def _refreshed(credentials: Any, request: Google) -> Any:
     token = credentials.get_token()
     assert token.value == credentials.token
     assert re.fullmatch("[!-~]+", token.value)
-    assert token.expiry.timestamp() > credentials._clock.time()
+    assert token.expiry.timestamp() > seams.clock_of(credentials).time()
     assert repr(credentials).isprintable()
     return token.value
 
 
 def _signature(credentials: Credentials, request: Google) -> bytes:
-    signature: bytes = credentials._federation.sign(credentials._settings, request, b"message").value
+    with pytest.MonkeyPatch.context() as patch:
+        seams.use_own_transport(patch, request)
+        signature = credentials.sign_bytes(b"message")
     assert isinstance(signature, bytes)
     assert signature
     return signature
@@ -328,7 +337,7 @@ _REPLIES = {way.kind: replies(way.kind) for way in WAYS.values()}
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
 @pytest.mark.usefixtures("clock")
 @given(data=st.data())
-def test_any_replies_bring_what_was_asked_for_or_an_error_without_secrets(way: Way, data: st.DataObject) -> None:
+def test_any_replies_give_a_result_or_an_error_without_secrets(way: Way, data: st.DataObject) -> None:
     """And afterwards the object works as if nothing had been."""
     script = data.draw(_REPLIES[way.kind])
     google, asked = Google(way.kind, script), way.make()
@@ -349,5 +358,5 @@ def test_any_replies_bring_what_was_asked_for_or_an_error_without_secrets(way: W
         assert str(error).isprintable()
         assert error.step
     google.replies.clear()
-    asked._clock.advance(61)
+    seams.clock_of(asked).advance(61)
     assert way.ask(asked, google) in (ACCESS, FEDERATED, jwt(CLAIMS), b"signed")

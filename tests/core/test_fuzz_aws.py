@@ -22,7 +22,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core.mutations import bodies, mutated, near
+from core.malformed import bodies, mutated, near
 from core.stand_in import PROVIDER, Answer, FakeGoogle, HurriedClock, Sent, federated, shown
 from google_auth_botocore import ConfigurationError, Credentials, FederationError
 
@@ -70,7 +70,7 @@ class Wire:
 
 @pytest.fixture(name="wire", autouse=True)
 def _wire(_keys: None, monkeypatch: pytest.MonkeyPatch) -> Wire:
-    """No keys in the environment, and nobody to wait for."""
+    """No keys in the environment, and no source to wait for."""
     wire = Wire()
     monkeypatch.setattr(botocore.httpsession.URLLib3Session, "send", lambda _, request: wire.send(request))
     monkeypatch.setattr(botocore.utils.ContainerMetadataFetcher, "SLEEP_TIME", 0)
@@ -84,7 +84,7 @@ def _wire(_keys: None, monkeypatch: pytest.MonkeyPatch) -> Wire:
 class Trusting(FakeGoogle):
     """Takes any subject token."""
 
-    def _google(self, sent: Sent) -> Answer:
+    def own_answer(self, sent: Sent) -> Answer:
         assert sent.form["subject_token"]
         return federated("ya29.token")
 

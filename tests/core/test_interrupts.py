@@ -13,13 +13,13 @@ from types import FrameType
 from typing import Any
 
 import pytest
+import seams
 from variations import few
 
 from core.conftest import Make
 from core.frames import in_frames, of_ours
 from core.stand_in import ACCOUNT, FakeClock, FakeGoogle
 from google_auth_botocore import Credentials, TransientFederationError
-from google_auth_botocore._refresh import workers
 
 ACTS: dict[str, Callable[[Credentials, FakeGoogle], object]] = {
     "before_request": lambda credentials, request: credentials.before_request(request, "GET", "https://x", {}),
@@ -107,7 +107,7 @@ def test_the_exchange_goes_on_and_serves_the_next_call(make: Make, request_: Fak
     def hold(sent: Any) -> Any:
         reached.set()
         assert goes_on.wait(20)
-        return request_._google(sent)
+        return request_.own_answer(sent)
 
     request_.script.append(hold)
     interrupt = _Interrupt()
@@ -165,7 +165,7 @@ def test_a_finalizer_that_needs_a_token_first_does_not_deadlock(
 
     On a worker that has not begun its exchange, it performs that one.
     """
-    workers.end_idle()
+    seams.end_idle_threads()
     credentials, outcomes = make(ACCOUNT), list[str]()
     other = credentials.with_scopes(scopes) if scopes else credentials
     running = threading.local()

@@ -1,4 +1,4 @@
-"""Log handlers that use the credentials: a root handler that ships each record to Google, asked in the midst of it all."""
+"""Log handlers that use the credentials: a root handler that sends each record to Google, in the middle of an exchange."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from pathlib import Path
 
 import google.auth.transport.requests
 import pytest
+import seams
 
 from core.conftest import Make
 from core.stand_in import ACCOUNT, Answer, FakeGoogle, Sent, until
@@ -165,7 +166,7 @@ def test_records_of_the_exchange_reach_their_handlers(
         assert google.count("/token") == 1
 
 
-def test_a_handler_that_fails_harms_nobody(
+def test_a_handler_that_fails_affects_no_caller(
     make: Make, request_: FakeGoogle, capsys: pytest.CaptureFixture[str]
 ) -> None:
     class Broken(logging.Handler):
@@ -184,7 +185,7 @@ def test_a_handler_that_fails_harms_nobody(
 def test_a_failed_exchange_is_not_repeated_for_each_of_its_records(
     make: Make, request_: FakeGoogle, status: int
 ) -> None:
-    """A handler that is told of the failure asks for a token, too; it gets the error, and starts nothing."""
+    """A handler that gets the failure requests a token, too; it gets the error and starts no exchange."""
     credentials, asked = make(ACCOUNT), list[str]()
     request_.script.extend([Answer({"error": "invalid_target"}, status)] * 1000)
 
@@ -210,7 +211,7 @@ def test_another_object_works_in_the_midst_of_an_exchange(make: Make, request_: 
 
     def answer(sent: Sent) -> Answer:
         other.before_request(FakeGoogle(), "POST", sent.url, headers)
-        return request_._google(sent)
+        return request_.own_answer(sent)
 
     request_.script.append(answer)
     one.refresh(request_)
@@ -229,7 +230,7 @@ def test_our_own_request_carries_no_token_of_ours(make: Make, request_: FakeGoog
             credentials.before_request(request_, "POST", url, headers)
             seen.append(headers)
         credentials.refresh(request_)  # after a 401, say
-        return request_._google(sent)
+        return request_.own_answer(sent)
 
     request_.script.append(answer)
     credentials.refresh(request_)
@@ -246,7 +247,7 @@ def test_a_request_in_the_midst_of_the_first_exchange_fails_at_once_and_never_go
     def answer(sent: Sent) -> Answer:
         with pytest.raises(FederationError, match="a part of the very exchange"):
             credentials.before_request(request_, "POST", "https://logging.googleapis.com", {})
-        return request_._google(sent)
+        return request_.own_answer(sent)
 
     request_.script.append(answer)
     credentials.refresh(request_)
@@ -261,7 +262,7 @@ def test_a_task_that_begins_meanwhile_and_outlasts_it_has_its_requests_authorize
 
     def answer(sent: Sent) -> Answer:
         contexts.append(contextvars.copy_context())
-        return request_._google(sent)
+        return request_.own_answer(sent)
 
     request_.script.append(answer)
     credentials.refresh(request_)
@@ -278,7 +279,7 @@ def test_the_exchange_runs_in_a_copy_of_the_callers_context(make: Make, request_
     def answer(sent: Sent) -> Answer:
         seen.append(trace.get())
         trace.set("the exchange's own")
-        return request_._google(sent)
+        return request_.own_answer(sent)
 
     request_.script.append(answer)
     trace.set("the caller's")
@@ -293,10 +294,9 @@ def test_every_logger_that_an_exchange_uses_is_watched(credentials: Credentials)
 
     class Handler(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            if threading.current_thread().name == "google-auth-botocore exchange":
-                exchange = credentials._source._flight._latest_exchange()
-                if not exchange.finished:
-                    used.add(record.name)
+            in_exchange = threading.current_thread().name == "google-auth-botocore exchange"
+            if in_exchange and not seams.exchange_has_finished(credentials):
+                used.add(record.name)
 
     with root_handler(Handler(), logging.DEBUG):
         credentials.refresh()

@@ -14,10 +14,10 @@ import httplib2
 import pytest
 import requests
 import urllib3
+from seams import proxy_secrets
 
 from core.stand_in import PROVIDER, FakeClock
 from google_auth_botocore import Credentials, FederationError
-from google_auth_botocore._redaction.proxies import proxy_secrets
 
 PASSWORDS = ["hunter2hunter2", "hun#ter2", "hun@127.0.0.1:1/corner", "hun%ter2 ?x", "hunter2:hunter3"]
 KINDS = ["environment", "session", "session without scheme", "partial", "urllib3", "httplib2", "httplib2 function"]
@@ -90,7 +90,7 @@ def test_error_of_the_transport_that_has_it_in_a_text(clock: FakeClock) -> None:
 
 
 class Odd:
-    """A transport that is none of the known kinds."""
+    """A transport of an unknown kind."""
 
     @property
     def session(self) -> Any:

@@ -16,22 +16,22 @@ from google_auth_botocore import FederationError, IDTokenCredentials, Token, Tra
 from google_auth_botocore.emulator import Emulator, Fault
 
 EXCHANGE = [
-    (b"not JSON", "a body that is no JSON object"),
-    (b"", "a body that is no JSON object"),
-    (b"null", "a body that is no JSON object"),
-    (b'"text"', "a body that is no JSON object"),
-    (b"[]", "a body that is no JSON object"),
-    (b"[" * 100_000, "a body that is no JSON object"),
-    (b"\xff\xfe", "a body that is no JSON object"),
-    (b"{}", "no life in seconds ('expires_in')"),
-    (b'{"access_token": "t"}', "no life in seconds ('expires_in')"),
-    (federated("t", None), "no life in seconds ('expires_in')"),
-    (federated("t", 0), "no life in seconds ('expires_in')"),
-    (federated("t", -1), "no life in seconds ('expires_in')"),
-    (federated("t", True), "no life in seconds ('expires_in')"),
-    (federated("t", "soon"), "no life in seconds ('expires_in')"),
-    (federated("t", float("nan")), "no life in seconds ('expires_in')"),
-    (federated("t", 1e300), "no life in seconds ('expires_in')"),
+    (b"not JSON", "a body that is not a JSON object"),
+    (b"", "a body that is not a JSON object"),
+    (b"null", "a body that is not a JSON object"),
+    (b'"text"', "a body that is not a JSON object"),
+    (b"[]", "a body that is not a JSON object"),
+    (b"[" * 100_000, "a body that is not a JSON object"),
+    (b"\xff\xfe", "a body that is not a JSON object"),
+    (b"{}", "no lifetime in seconds ('expires_in')"),
+    (b'{"access_token": "t"}', "no lifetime in seconds ('expires_in')"),
+    (federated("t", None), "no lifetime in seconds ('expires_in')"),
+    (federated("t", 0), "no lifetime in seconds ('expires_in')"),
+    (federated("t", -1), "no lifetime in seconds ('expires_in')"),
+    (federated("t", True), "no lifetime in seconds ('expires_in')"),
+    (federated("t", "soon"), "no lifetime in seconds ('expires_in')"),
+    (federated("t", float("nan")), "no lifetime in seconds ('expires_in')"),
+    (federated("t", 1e300), "no lifetime in seconds ('expires_in')"),
     (federated(None), "no token ('access_token')"),
     (federated(""), "no token ('access_token')"),
     (federated("two\nlines"), "no token ('access_token')"),
@@ -40,7 +40,7 @@ EXCHANGE = [
     (federated(7), "no token ('access_token')"),
 ]
 IMPERSONATION = [
-    (b"null", "a body that is no JSON object"),
+    (b"null", "a body that is not a JSON object"),
     (impersonated(None), "no token ('accessToken')"),
     (impersonated("x\r\ny"), "no token ('accessToken')"),
     (impersonated("t", None), "no time of expiry ('expireTime')"),
@@ -72,7 +72,7 @@ def test_reply_that_can_not_be_used(
         credentials.refresh(request_)
     url = request_.calls[-1].url
     assert str(caught.value) == (
-        f"{server} answered with {what} (HTTP 200, {len(answer.data)} bytes) when it was asked for {wanted}. "
+        f"{server} answered with {what} (HTTP 200, {len(answer.data)} bytes) to the request for {wanted}. "
         f"Check that {url} is Google's, and whether a proxy on the way changes replies."
     )
     assert caught.value.__cause__ is None
@@ -146,7 +146,7 @@ def test_any_reply_is_a_token_or_an_error_of_the_tree(document: Any, status: int
         assert credentials.token is None
 
 
-def test_a_date_of_googles_that_is_nonsense_does_no_harm(make: Make, request_: FakeGoogle, clock: FakeClock) -> None:
+def test_an_invalid_date_from_google_is_ignored(make: Make, request_: FakeGoogle, clock: FakeClock) -> None:
     request_.script.extend(
         [
             federated("federated-0"),
@@ -194,7 +194,7 @@ def test_what_a_callable_raises_reaches_the_caller_as_it_is(make: Make, request_
 def test_password_of_a_proxy_whose_url_can_not_be_read_is_in_no_error(
     make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """requests takes a part of it for the host."""
+    """requests reads a part of it as the host."""
     monkeypatch.setenv("HTTPS_PROXY", "http://user:hunter2/x@proxy.example:3128")
     with pytest.raises(FederationError) as caught:
         make().refresh(None)
@@ -202,9 +202,9 @@ def test_password_of_a_proxy_whose_url_can_not_be_read_is_in_no_error(
     assert "hunter2" not in str(caught.value)
 
 
-def test_life_of_thousands_of_digits_is_no_life(make: Make, request_: FakeGoogle) -> None:
+def test_lifetime_of_thousands_of_digits_is_invalid(make: Make, request_: FakeGoogle) -> None:
     request_.script.append(federated("t", "9" * 5000))
-    with pytest.raises(TransientFederationError, match="no life in seconds"):
+    with pytest.raises(TransientFederationError, match="no lifetime in seconds"):
         make().refresh(request_)
 
 
@@ -226,14 +226,14 @@ def test_life_of_thousands_of_digits_is_no_life(make: Make, request_: FakeGoogle
     ],
     ids=lambda claims: claims[:30].decode(),
 )
-def test_id_token_whose_life_can_not_be_measured(make: Make, request_: FakeGoogle, claims: bytes) -> None:
+def test_id_token_without_a_measurable_lifetime(make: Make, request_: FakeGoogle, claims: bytes) -> None:
     payload = base64.urlsafe_b64encode(claims).decode().rstrip("=")
     request_.script.extend([federated("federated-0"), Answer({"token": f"header.{payload}.signature"})])
-    with pytest.raises(TransientFederationError, match=r"an ID token without a life \('iat' and 'exp'\)"):
+    with pytest.raises(TransientFederationError, match=r"an ID token without a lifetime \('iat' and 'exp'\)"):
         IDTokenCredentials(make(ACCOUNT), "https://x").refresh(request_)
 
 
-def test_life_of_an_id_token_is_what_is_left_of_it_by_the_servers_clock(make: Make, request_: FakeGoogle) -> None:
+def test_lifetime_of_an_id_token_is_measured_by_the_servers_clock(make: Make, request_: FakeGoogle) -> None:
     """It may be one that the server has had for a while."""
     claims = base64.urlsafe_b64encode(b'{"iat": 1799999400, "exp": 1800003000}').decode().rstrip("=")
     headers = {"Date": "Fri, 15 Jan 2027 08:00:00 GMT"}  # 1,800,000,000
@@ -258,7 +258,9 @@ def test_a_date_that_no_clock_can_show_does_not_move_the_signature(make: Make, r
     "body",
     [b'{"access_token": "ya29.new-and-secret', b'[{"access_token" : "ya29.new-and-secret", "expires_in": 3600}]'],
 )
-def test_token_in_a_refusal_that_is_no_json_object_is_not_quoted(make: Make, request_: FakeGoogle, body: bytes) -> None:
+def test_token_in_a_rejection_that_is_not_a_json_object_is_not_quoted(
+    make: Make, request_: FakeGoogle, body: bytes
+) -> None:
     request_.script.append(Answer(body, 400))
     with pytest.raises(FederationError) as caught:
         make().refresh(request_)

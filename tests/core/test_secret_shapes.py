@@ -14,8 +14,7 @@ from collections.abc import Callable
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-
-from google_auth_botocore._redaction.secret_shapes import kind
+from seams import secret_kind as kind
 
 _FORM = (serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
 _RSA = rsa.generate_private_key(65537, 2048)
@@ -182,5 +181,5 @@ def test_random_key(encode: Callable[[bytes], str]) -> None:
         "projects/1/locations/global/workloadIdentityPools/p/providers/q?x='",
     ],
 )
-def test_what_is_no_secret(text: str) -> None:
+def test_text_that_is_not_a_secret(text: str) -> None:
     assert kind(text) is None

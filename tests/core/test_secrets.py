@@ -8,7 +8,6 @@ import pickle
 import re
 import traceback
 from collections.abc import Callable, Iterator
-from functools import partial
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -20,6 +19,7 @@ import google_auth_httplib2
 import httplib2
 import pytest
 import requests
+import seams
 import urllib3
 from hypothesis import given
 from hypothesis import strategies as st
@@ -129,10 +129,10 @@ def _export(monkeypatch: pytest.MonkeyPatch, keys: AwsKeys) -> None:
 def test_others_debug_records_are_theirs(records: Records, request_: FakeGoogle, make: Make) -> None:
     """Only what our own work causes is held back."""
     make().refresh(request_)
-    logging.getLogger("google.auth.transport.requests").debug("somebody else's request")
-    logging.getLogger("botocore.auth").debug("somebody else's signature")
-    assert "somebody else's request" in records
-    assert "somebody else's signature" in records
+    logging.getLogger("google.auth.transport.requests").debug("another library's request")
+    logging.getLogger("botocore.auth").debug("another library's signature")
+    assert "another library's request" in records
+    assert "another library's signature" in records
 
 
 @pytest.mark.parametrize("echo", ["description", "message", "body", "reason", "escaped"])
@@ -178,7 +178,7 @@ def test_server_that_quotes_what_it_was_sent(
     assert not re.search(r"[\x00-\x08\x0b-\x1f]", str(caught.value))
 
 
-def test_the_server_that_takes_the_assertion_quotes_nothing_that_it_was_had_for(
+def test_the_server_that_accepts_the_assertion_quotes_no_secret_it_was_obtained_with(
     make: Make, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also in the first refresh, in which that comes to be."""
@@ -220,8 +220,8 @@ def test_no_secret_survives_in_an_error(secret: str, around: str) -> None:
         assert secret not in said
 
 
-def test_what_is_too_short_for_a_secret_is_left_in_words(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Else a key of one letter, somebody's placeholder, took that letter out of every sentence."""
+def test_text_too_short_for_a_secret_stays_in_words(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a key of one letter, a placeholder, took that letter out of every sentence."""
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
     request = FakeGoogle({"AKID": "x"}.__getitem__)
     request.script.append(Answer({"error": "invalid_target", "error_description": "exactly exchanged"}, 400))
@@ -230,27 +230,27 @@ def test_what_is_too_short_for_a_secret_is_left_in_words(make: Make, monkeypatch
 
 
 @pytest.mark.usefixtures("clock")
-@pytest.mark.parametrize("refused", ["keys", "exchange", "connection", "answer", "impersonation", "signature"])
-def test_no_frame_of_an_error_has_a_secret(make: Make, monkeypatch: pytest.MonkeyPatch, refused: str) -> None:
+@pytest.mark.parametrize("failing", ["keys", "exchange", "connection", "answer", "impersonation", "signature"])
+def test_no_frame_of_an_error_has_a_secret(make: Make, monkeypatch: pytest.MonkeyPatch, failing: str) -> None:
     """For what reports crashes with the locals of each frame."""
     secret_key, session = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "FwoGZXIvYXdzE+/=" * 8
     federated = "ya29.federated-and-long"
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", f"{secret_key}\n" if refused == "keys" else secret_key)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", f"{secret_key}\n" if failing == "keys" else secret_key)
     monkeypatch.setenv("AWS_SESSION_TOKEN", session)
     request = FakeGoogle({"AKID": secret_key}.__getitem__)
     no = Answer({"error": {"code": 403, "message": "no", "status": "PERMISSION_DENIED"}}, 403)
-    if refused == "connection":
+    if failing == "connection":
         request.script.extend([OSError("no")] * 100)
-    elif refused == "answer":
+    elif failing == "answer":
         request.script.append(ValueError("no"))
-    elif refused == "exchange":
+    elif failing == "exchange":
         request.script.append(no)
     else:
         request.script.extend([Answer({"access_token": federated, "expires_in": 3600}), no])
     credentials = make(ACCOUNT)
-    sign = partial(credentials._federation.sign, credentials._settings, request, b"message")
+    seams.use_own_transport(monkeypatch, request)
     with pytest.raises((FederationError, ValueError)) as caught:
-        sign() if refused == "signature" else credentials.refresh(request)
+        credentials.sign_bytes(b"message") if failing == "signature" else credentials.refresh(request)
     found = in_frames(caught.value)
     assert PROVIDER in found, "nothing was looked at"
     for secret in (secret_key, session, federated):
@@ -307,7 +307,7 @@ ECHOES: dict[str, Callable[[str], str]] = {
 def test_a_secret_is_known_in_every_form(
     make: Make, request_: FakeGoogle, monkeypatch: pytest.MonkeyPatch, echo: str, step: str
 ) -> None:
-    """Also IAM Credentials, which never saw the AWS keys, might quote them; and a token in hand."""
+    """Also IAM Credentials, which never saw the AWS keys, might quote them; and the current token."""
     session = "Fw+/oGZ/XI=vYX+dzE/+Qk9/Pz+aaBBcc//++==ddEEff00"
     monkeypatch.setenv("AWS_SESSION_TOKEN", session)
     credentials = make(ACCOUNT if step == "impersonation" else None)
@@ -356,6 +356,6 @@ def test_keys_of_a_session_are_not_pickled(make: Make) -> None:
     with pytest.raises(pickle.PicklingError) as caught:
         pickle.dumps(make(session=session))
     assert str(caught.value) == (
-        "This Credentials object has a session with keys of its own, and keys are never pickled. "
-        "Give profile=, region= or assume_role= instead of session=, so that the other process resolves its own identity."
+        "The session of these credentials has its own keys, and keys are never pickled. "
+        "Pass profile=, region= or assume_role= instead of session=, so that the other process resolves its own identity."
     )

@@ -72,7 +72,7 @@ def test_signals_at_random_moments(make: Make, hits: int, monkeypatch: pytest.Mo
 
     def slowly(sent: Sent) -> Answer:
         time.sleep(seed.random() / 2000)
-        return request._google(sent)
+        return request.own_answer(sent)
 
     credentials = make(ACCOUNT)
     ignored: list[BaseException | None] = []
@@ -103,7 +103,7 @@ def test_signals_at_random_moments(make: Make, hits: int, monkeypatch: pytest.Mo
             headers: dict[str, str] = {}
             credentials.before_request(request, "GET", "https://x", headers)
             assert headers["authorization"].startswith("Bearer access-")
-            assert time.monotonic() - start < 15, "the next call waited for something that nobody holds"
+            assert time.monotonic() - start < 15, "the next call waited for something that no thread holds"
 
 
 def test_an_exception_that_another_thread_raises_arrives_at_once(make: Make, request_: FakeGoogle) -> None:
@@ -118,7 +118,7 @@ def test_an_exception_that_another_thread_raises_arrives_at_once(make: Make, req
     def answer(sent: Sent) -> Answer:
         waits.set()
         assert goes_on.wait(20)
-        return request_._google(sent)
+        return request_.own_answer(sent)
 
     request_.script.append(answer)
 

@@ -6,21 +6,18 @@ import json
 import time
 from datetime import datetime, timezone
 from pathlib import Path
-from urllib.parse import parse_qsl, quote, unquote
+from urllib.parse import quote, unquote
 
 import pytest
 from botocore.credentials import ReadOnlyCredentials
 from google.auth import _helpers, aws
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from seams import Signer, form_of, sign
 
+from core.conftest import Make
 from core.stand_in import PROVIDER, FakeClock, FakeGoogle, check, federated
-from google_auth_botocore._aws.subject_token import Signer, sign
-from google_auth_botocore._failures._facts import Facts
-from google_auth_botocore._google.api import exchange
-from google_auth_botocore._google.sender import Sender
-from google_auth_botocore._refresh.exchange import ExchangeContext
-from google_auth_botocore._settings import Settings
+from google_auth_botocore import FederationError
 
 GOLDEN = Path(__file__).parent / "golden" / "subject_token.txt"
 MOMENT = datetime(2027, 1, 15, 8, 0, 0, tzinfo=timezone.utc)
@@ -54,7 +51,7 @@ def test_independent_recomputation_finds_the_same_signature(signer: Signer, audi
 
 @given(signers, audiences, st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1)))
 def test_google_auths_own_signer_finds_the_same_signature(signer: Signer, audience: str, moment: datetime) -> None:
-    """google-auth signs the target resource where it is asked to; it does not ask."""
+    """google-auth's signer signs the target resource if it gets the header; google-auth passes none."""
     moment = moment.replace(microsecond=0)
     keys = aws.AwsSecurityCredentials(signer.keys.access_key or "", signer.keys.secret_key or "", signer.keys.token)
     with pytest.MonkeyPatch.context() as patch:
@@ -69,7 +66,7 @@ def test_google_auths_own_signer_finds_the_same_signature(signer: Signer, audien
     document = json.loads(unquote(token.value))
     ours = {each["key"].lower(): each["value"] for each in document["headers"]}
     theirs = {name.lower(): value for name, value in expected["headers"].items()}
-    # google-auth takes the service and the scope from the first labels of the host.
+    # google-auth reads the service and the scope from the first labels of the host.
     if signer.host.startswith("sts."):
         assert ours["authorization"].split("Signature=")[1] == theirs["authorization"].split("Signature=")[1]
     assert ours["x-amz-date"] == theirs["x-amz-date"]
@@ -114,12 +111,40 @@ def test_what_is_secret_is_named_and_shown_nowhere() -> None:
 
 
 @given(st.text(max_size=80) | st.builds(lambda signer: sign(signer, PROVIDER, 0.0).value, signers))
-def test_any_subject_token_reaches_googles_form_as_it_is(subject_token: str) -> None:
+def test_any_subject_token_reaches_google_unchanged(subject_token: str) -> None:
     request = FakeGoogle()
     request.script.append(federated())
-    clock = FakeClock()
-    sender = Sender(request, clock, ExchangeContext(background=False, deadline=clock.monotonic() + 30))
-    exchange(sender, Settings(PROVIDER), subject_token, (), Facts("exchange"))
-    body = request.calls[0].body.decode()
-    assert dict(parse_qsl(body, keep_blank_values=True))["subject_token"] == subject_token
-    assert body.isascii()
+    assert form_of(subject_token, request, FakeClock())["subject_token"] == subject_token
+    assert request.calls[0].body.isascii()
+
+
+def test_retrieved_subject_token_is_signed_for_the_audience_and_makes_no_call_to_google(
+    make: Make, request_: FakeGoogle, clock: FakeClock
+) -> None:
+    token = make().retrieve_subject_token(request_)
+    headers = check(token, PROVIDER, lambda _: "SECRET")
+    assert headers["x-amz-security-token"] == "SESSION"
+    assert headers["x-amz-date"] == f"{datetime.fromtimestamp(clock.now, timezone.utc):%Y%m%dT%H%M%SZ}"
+    assert request_.calls == []
+
+
+def test_retrieved_subject_token_is_the_one_that_google_auth_retrieves(make: Make) -> None:
+    """A subclass of google-auth's credentials and this one can be exchanged: both return a quoted JSON object."""
+    document = json.loads(unquote(make().retrieve_subject_token()))
+    assert sorted(document) == ["headers", "method", "url"]
+    assert document["method"] == "POST"
+
+
+def test_retrieving_a_subject_token_without_keys_names_the_step(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    with pytest.raises(FederationError, match="AWS_SECRET_ACCESS_KEY") as caught:
+        make().retrieve_subject_token()
+    assert caught.value.step == "aws"
+
+
+def test_retrieving_a_subject_token_changes_no_cached_token(make: Make, request_: FakeGoogle) -> None:
+    credentials = make()
+    credentials.refresh(request_)
+    before = credentials.token
+    credentials.retrieve_subject_token()
+    assert credentials.token == before

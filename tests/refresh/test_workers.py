@@ -10,10 +10,10 @@ import threading
 import weakref
 
 import pytest
+import seams
 from core.conftest import Make
 from core.stand_in import Answer, FakeGoogle, Sent, until
 
-from google_auth_botocore._refresh import workers
 from refresh.threads import ask
 
 PROGRAM = """
@@ -24,9 +24,9 @@ from google_auth_botocore import Credentials
 used = []
 
 class Recorder(FakeGoogle):
-    def _google(self, sent):
+    def own_answer(self, sent):
         used.append(threading.current_thread())
-        return super()._google(sent)
+        return super().own_answer(sent)
 
 credentials, request = Credentials(PROVIDER), Recorder()
 credentials.refresh(request)
@@ -56,23 +56,23 @@ class Recorder(FakeGoogle):
         super().__init__()
         self.threads: list[threading.Thread] = []
 
-    def _google(self, sent: Sent) -> Answer:
+    def own_answer(self, sent: Sent) -> Answer:
         self.threads.append(threading.current_thread())
-        return super()._google(sent)
+        return super().own_answer(sent)
 
 
 def test_exchanges_one_after_another_share_a_thread(make: Make) -> None:
     request = Recorder()
     for _ in range(20):
         make().refresh(request)
-        until(lambda: bool(workers._idle))
+        until(lambda: seams.idle_threads() > 0)
     assert len(set(request.threads)) == 1
     assert threading.main_thread() not in request.threads
     assert request.threads[0].daemon
 
 
 def test_a_thread_ends_when_there_is_no_more_to_do(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workers, "_LONGEST_WAIT", 0.01)
+    seams.end_idle_threads_after(monkeypatch, 0.01)
     request = Recorder()
     make().refresh(request)
     [thread] = request.threads
@@ -87,7 +87,7 @@ def test_an_idle_thread_keeps_nothing_of_an_exchange(make: Make) -> None:
     reference = weakref.ref(request)
     make().refresh(request)
     [thread] = request.threads
-    until(lambda: bool(workers._idle))
+    until(lambda: seams.idle_threads() > 0)
     del request
     gc.collect()
     assert reference() is None
@@ -101,8 +101,7 @@ def test_a_job_that_was_never_passed_on_is_performed_by_another_thread(
     request = Recorder()
     make().refresh(request)
     lost = list[object]()
-    start = workers.start
-    monkeypatch.setattr(workers, "start", lambda job: start(job) if lost else lost.append(job))
+    seams.take_over_start(monkeypatch, lambda start, job: start(job) if lost else lost.append(job))
     assert ask(make(), request).startswith("Bearer ")
     assert len(lost) == 1
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import functools
+import logging
 import threading
+from datetime import timezone
 from typing import Any
 
 import pytest
+import seams
 from core.stand_in import FakeClock, until
 
 from google_auth_botocore import Credentials
-from google_auth_botocore._refresh import single_flight
 
 
 class Threads:
@@ -34,8 +36,7 @@ class Threads:
 
     def take_the_place(self, patch: pytest.MonkeyPatch) -> None:
         """Have exchanges be started here until the patch is undone."""
-        patch.setattr(single_flight, "threading", self)
-        patch.setattr(single_flight, "workers", self)
+        seams.take_over_threads(patch, self)
 
     def start(self, job: functools.partial[object]) -> None:
         if self.broken:
@@ -50,6 +51,10 @@ class Threads:
         """Lets every thread go on to its end."""
         while self.standing:
             self.standing.pop(0)()
+
+    def replaced(self) -> int:
+        """Count the threads that stand still with an exchange that a newer one has replaced."""
+        return sum(job.args[1].successor is not None for job in self.standing)
 
     def hang(self) -> None:
         """Lets the last thread hang for ever."""
@@ -92,7 +97,7 @@ class Passing:
     def __init__(self, clock: FakeClock, patch: pytest.MonkeyPatch) -> None:
         self._clock, self.looks, self._monotonic = clock, 0, clock.monotonic
         patch.setattr(clock, "monotonic", self._look)
-        patch.setattr(single_flight, "_PIECE", 0.001)
+        seams.look_often(patch)
 
     def _look(self) -> float:
         self.looks += 1
@@ -125,6 +130,24 @@ def workers() -> list[threading.Thread]:
 def finish() -> None:
     """Wait until no thread performs an exchange."""
     until(lambda: not workers())
+
+
+def loggers() -> list[logging.Logger]:
+    """Return the package's loggers."""
+    found = [logging.getLogger(name) for name in list(logging.root.manager.loggerDict)]
+    return [each for each in found if each.name.startswith("google_auth_botocore")]
+
+
+def silence(patch: pytest.MonkeyPatch) -> None:
+    """Have the package log nothing: thousands of warnings take their time."""
+    for logger in loggers():
+        patch.setattr(logger, "disabled", True)
+
+
+def expiry_of(credentials: Credentials) -> float:
+    """When the current token expires, in seconds since the epoch; 0 without one."""
+    expiry = credentials.expiry
+    return 0.0 if expiry is None else expiry.replace(tzinfo=timezone.utc).timestamp()
 
 
 def ask(credentials: Credentials, request: Any) -> str:

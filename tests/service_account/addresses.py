@@ -14,9 +14,9 @@ from google_auth_botocore.emulator import Emulator
 
 @pytest.fixture(name="google_hosts")
 def _google_hosts(google: Emulator, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Leads them to the emulator, as a name server of one's own would, whoever sends by requests.
+    """Leads them to the emulator, as your own name server would, for every caller of requests.
 
-    Gives the hosts that were asked so far, and whoever asked needs no change.
+    Gives the hosts that were called so far; callers need no change.
     """
     addresses = google_apis(google)
     send = led(requests.adapters.HTTPAdapter.send, addresses)

@@ -39,7 +39,7 @@ class Reply(NamedTuple):
 
 
 def open_client(storage: Storage) -> Client:
-    """Looks into the buckets, and is asked for nothing."""
+    """Read the buckets directly, without a request."""
     options = {"api_endpoint": storage.open_url}
     return Client(project="my-project", credentials=AnonymousCredentials(), client_options=options)
 

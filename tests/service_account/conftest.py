@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 
 import pytest
 import requests
+import seams
 from core.stand_in import FakeClock
 from emulator.workload import ROLE_ARN, Workload
 
 from google_auth_botocore import Credentials
-from google_auth_botocore._shared_token_credentials import SourceCredentials
 from google_auth_botocore.emulator import Emulator
 from google_auth_botocore.emulator.storage import Storage
 from service_account.buckets import BUCKET, CONTENT, NAME, open_client
@@ -84,9 +84,9 @@ def _chain(workload: Workload) -> list[str]:
 
 @pytest.fixture(name="clock")
 def _clock(google: Emulator, monkeypatch: pytest.MonkeyPatch) -> FakeClock:
-    """Nobody waits: the clock of both sides, which stands still but for the sleeps. It starts now, as others sign with the real time."""
+    """No test waits: the clock of both sides, which stands still but for the sleeps. It starts now, as others sign with the real time."""
     clock = FakeClock(now=time.time())
-    monkeypatch.setattr(SourceCredentials, "_clock", clock)
+    seams.use_clock(monkeypatch, clock)
     google.clock = clock.time
     return clock
 

@@ -1,4 +1,4 @@
-"""A service of one's own that admits callers by their ID tokens, over HTTP as on Cloud Run and over gRPC."""
+"""Your own service, which admits callers by their ID tokens, over HTTP as on Cloud Run and over gRPC."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Service:
     Attributes:
         audience: the address that its tokens have to be for.
         callers: the service accounts that were admitted, by e-mail address.
-        revoked: tokens that are refused all the same.
+        revoked: valid tokens that are rejected.
     """
 
     def __init__(self, certs_url: str) -> None:

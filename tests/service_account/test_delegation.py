@@ -9,12 +9,12 @@ from typing import Any
 import google.auth.credentials as google_credentials
 import jwt
 import pytest
+import seams
 from core.copies import COPIES
 from core.stand_in import FakeClock
 from emulator.workload import CLOUD_PLATFORM, ROLE_ARN, Workload
 
 from google_auth_botocore import ConfigurationError, Credentials, FederationError, IDTokenCredentials
-from google_auth_botocore._shared_token_credentials import SourceCredentials
 from google_auth_botocore.emulator import Emulator, Fault, TokenInfo
 from service_account.conftest import CREATOR, Make
 
@@ -34,7 +34,7 @@ def behind(google: Emulator, credentials: Credentials) -> TokenInfo:
 
 
 def calls(google: Emulator) -> list[str]:
-    """What Google was asked, in order."""
+    """The requests to Google, in order."""
     return [call.path.rpartition(":")[2].rpartition("/v1")[2] for call in google.calls]
 
 
@@ -54,14 +54,14 @@ class TestSubject:
         assert (info.principal, info.scopes) == (ANN, (CLOUD_PLATFORM,))
         assert calls(google) == ["/token", "signJwt", "/token"]
 
-    def test_who_acts_for_nobody_is_the_service_account_again(
+    def test_without_a_subject_it_is_the_service_account_again(
         self, google: Emulator, workload: Workload, credentials: Credentials
     ) -> None:
         acting = credentials.with_subject(ANN)
         assert behind(google, acting.with_subject(None)).principal == workload.account.email
         assert behind(google, acting).principal == ANN
 
-    def test_each_user_has_a_token_of_their_own_and_all_share_the_federated_one(
+    def test_each_user_has_a_separate_token_and_all_share_the_federated_one(
         self, google: Emulator, workload: Workload, credentials: Credentials
     ) -> None:
         users = [credentials, credentials.with_subject(ANN), credentials.with_subject(BOB)]
@@ -82,7 +82,7 @@ class TestSubject:
 
     @pytest.mark.parametrize("name", COPIES)
     def test_every_copy_acts_for_the_same_user(self, google: Emulator, make: Make, name: str) -> None:
-        """A copy that forgot its user would go on as the service account, and nobody would notice."""
+        """A copy that forgot its user would go on as the service account, and no test would notice."""
         original = make(subject=ANN)
         made = self.COPIES[name](original)
 
@@ -102,27 +102,27 @@ class TestSubject:
         token = make(subject=ANN, lifetime=600).get_token()
         assert token.expiry.timestamp() == pytest.approx(time.time() + 600, abs=20)
 
-    def test_what_aws_said_of_a_clock_that_is_hours_off_counts_for_the_assertion_too(
+    def test_clock_offset_measured_for_aws_applies_to_the_assertion_too(
         self, google: Emulator, make: Make, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Google takes one of the last hour alone."""
-        monkeypatch.setattr(SourceCredentials, "_clock", FakeClock(now=time.time() + 3 * 3600))
+        """Google accepts only one of the last hour."""
+        seams.use_clock(monkeypatch, FakeClock(now=time.time() + 3 * 3600))
         assert behind(google, make(subject=ANN)).principal == ANN
 
-    def test_googles_own_word_counts_where_aws_took_the_date(
+    def test_date_of_google_counts_if_aws_accepted_the_date(
         self, google: Emulator, make: Make, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Ten minutes: AWS takes a signature of fifteen, and Google no assertion of the future."""
-        monkeypatch.setattr(SourceCredentials, "_clock", FakeClock(now=time.time() + 600))
+        """Ten minutes: AWS accepts a signature for fifteen, and Google rejects an assertion from the future."""
+        seams.use_clock(monkeypatch, FakeClock(now=time.time() + 600))
         made = make(subject=ANN)
         assert behind(google, made).principal == ANN
         made.refresh(None)
         assert calls(google) == ["/token", *["signJwt", "/token"] * 3]
 
-    def test_one_failure_of_each_server_goes_unnoticed(
+    def test_one_failure_of_each_server_has_no_effect(
         self, google: Emulator, make: Make, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(SourceCredentials, "_clock", FakeClock(now=time.time()))
+        seams.use_clock(monkeypatch, FakeClock(now=time.time()))
         made = make(subject=ANN)
         for path in ("/v1/token", ":signJwt", OAUTH):
             google.fail(path, Fault(status=503))
@@ -137,7 +137,7 @@ class TestSubject:
             (
                 {"lifetime": 3601},
                 lambda c: c.with_subject(ANN),
-                "acts for a subject lives at most 3600 s, not lifetime=3601",
+                "acts for a subject is valid for at most 3600 s, not lifetime=3601",
             ),
             ({"service_account_email": None}, lambda c: c.with_subject(ANN), "set service_account_email"),
             (
@@ -148,7 +148,7 @@ class TestSubject:
         ],
         ids=["blank", "too long", "nobody to act", "another universe"],
     )
-    def test_what_can_not_work_is_refused_before_anybody_is_asked(
+    def test_what_cannot_work_is_rejected_before_any_network_call(
         self, google: Emulator, make: Make, arguments: dict[str, Any], change: Change, words: str
     ) -> None:
         credentials = make(**arguments)
@@ -178,14 +178,14 @@ class TestRefusal:
         # The federated token has no part in it, and is not renewed for it.
         assert calls(google) == ["/token", "signJwt", "/token"]
         assert str(error) == (
-            f"Google's OAuth token endpoint refused a token for {workload.account.email} to act for {ANN} (HTTP 401, "
+            f"Google's OAuth token endpoint rejected the request for a token for {workload.account.email} to act for {ANN} (HTTP 401, "
             "unauthorized_client): Client is unauthorized to retrieve access tokens using this method, or client not "
             "authorized for any of the scopes requested. Allow the service account's client id these scopes in the "
             "Workspace admin console (Security, API controls, Domain-wide delegation): "
             f"{CLOUD_PLATFORM},{DRIVE}. Check that {ANN} exists. To see the client id, run: "
             f"gcloud iam service-accounts describe {workload.account.email} --format='value(uniqueId)'"
         )
-        # What the hint asks for: the client id is the account's unique id.
+        # What the hint says: the client id is the account's unique id.
         google.allow_domain_wide_delegation(workload.account.unique_id, [CLOUD_PLATFORM, DRIVE])
         acting.refresh(None)
         assert behind(google, acting).principal == ANN
@@ -214,7 +214,7 @@ class TestRefusal:
 
     def test_no_error_quotes_the_assertion(self, google: Emulator, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
         """It is as good as a token, and a server may send it back."""
-        monkeypatch.setattr(SourceCredentials, "_clock", FakeClock(now=time.time()))
+        seams.use_clock(monkeypatch, FakeClock(now=time.time()))
         acting = make(subject=ANN)
         with pytest.raises(FederationError):
             acting.refresh(None)
@@ -309,7 +309,7 @@ class TestLifetime:
         return listed
 
     @pytest.mark.parametrize("lifetime", [60, 3600, 3601, 43200])
-    def test_where_the_policy_allows_it_a_token_lives_up_to_twelve_hours(
+    def test_a_token_is_valid_for_up_to_twelve_hours_if_the_policy_allows_it(
         self, make: Make, listed: str, lifetime: int
     ) -> None:
         token = make(service_account_email=listed, lifetime=lifetime).get_token()
@@ -325,12 +325,12 @@ class TestLifetime:
         assert error.failure == "lifetime-too-long"
         assert workload.account.email in str(error.hint)
 
-    def test_the_federated_token_behind_a_long_one_is_none_of_its_concern(
+    def test_an_expired_federated_token_does_not_affect_a_longer_access_token(
         self, google: Emulator, make: Make, listed: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Hours after that has ended, requests have a token and Google is asked nothing."""
+        """Hours after the federated token has expired, requests have a token and make no call to Google."""
         clock = FakeClock(now=time.time())
-        monkeypatch.setattr(SourceCredentials, "_clock", clock)
+        seams.use_clock(monkeypatch, clock)
         google.clock = clock.time
         credentials = make(service_account_email=listed, lifetime=43200)
         first = credentials.get_token()
@@ -341,7 +341,7 @@ class TestLifetime:
         assert calls(google) == ["/token", "generateAccessToken"]
 
     @pytest.mark.parametrize("lifetime", [0, -1, 43201, 3600.0, None])
-    def test_one_that_can_not_be_is_refused_at_once(self, google: Emulator, make: Make, lifetime: Any) -> None:
+    def test_an_invalid_one_is_rejected_at_once(self, google: Emulator, make: Make, lifetime: Any) -> None:
         with pytest.raises(ConfigurationError, match="whole number of seconds from 1 to 43200"):
             make(lifetime=lifetime)
         assert google.calls == []

@@ -17,6 +17,7 @@ import grpc
 import jwt
 import pytest
 import requests
+import seams
 from core.copies import COPIES
 from core.stand_in import FakeClock
 from emulator.workload import ROLE_ARN, Workload
@@ -28,7 +29,6 @@ from google.oauth2 import id_token
 from refresh.threads import Threads
 
 from google_auth_botocore import ConfigurationError, Credentials, IDTokenCredentials, Token, TransientFederationError
-from google_auth_botocore._shared_token_credentials import SourceCredentials
 from google_auth_botocore.emulator import Emulator, Fault
 from service_account.addresses import _google_hosts  # noqa: F401 - a fixture
 from service_account.conftest import Make
@@ -52,7 +52,7 @@ def _id_tokens(credentials: Credentials) -> IDTokenCredentials:
 
 
 def counts(google: Emulator) -> tuple[int, int, int]:
-    """How many federated tokens, access tokens and ID tokens Google was asked for."""
+    """How many federated tokens, access tokens and ID tokens were requested."""
     return google.count("/v1/token"), google.count(":generateAccessToken"), google.count(":generateIdToken")
 
 
@@ -91,13 +91,13 @@ class TestToken:
         assert claims["aud"] == AUDIENCE
         assert google_hosts == ["www.googleapis.com"]
 
-    def test_a_service_that_it_is_not_for_refuses_it(self, google: Emulator, id_tokens: IDTokenCredentials) -> None:
+    def test_a_service_with_another_audience_rejects_it(self, google: Emulator, id_tokens: IDTokenCredentials) -> None:
         token = id_tokens.get_token().value
 
         with pytest.raises(exceptions.InvalidValue, match="wrong audience"):
             verified(token, OTHER, google.certs_url)
 
-    def test_the_email_is_in_it_where_it_was_asked_for(
+    def test_the_email_is_in_it_if_it_was_requested(
         self, google: Emulator, workload: Workload, credentials: Credentials
     ) -> None:
         token = IDTokenCredentials(credentials, AUDIENCE, include_email=True).get_token().value
@@ -122,7 +122,7 @@ class TestToken:
 
 
 class TestCost:
-    def test_the_federated_principal_asks_for_it_with_no_access_token_in_between(
+    def test_the_federated_principal_requests_it_with_no_access_token_in_between(
         self, google: Emulator, workload: Workload, id_tokens: IDTokenCredentials
     ) -> None:
         id_tokens.refresh(None)
@@ -134,7 +134,7 @@ class TestCost:
     def test_it_shares_the_federated_token_with_the_credentials(
         self, google: Emulator, credentials: Credentials, id_tokens: IDTokenCredentials, first: str
     ) -> None:
-        both: list[SourceCredentials] = [credentials, id_tokens]
+        both: list[Credentials | IDTokenCredentials] = [credentials, id_tokens]
         for each in both if first == "access token" else both[::-1]:
             each.refresh(None)
         id_tokens.with_target_audience(OTHER).refresh(None)
@@ -172,25 +172,27 @@ class TestCost:
 class TestObject:
     """What users of google-auth's own ID token credentials rely on."""
 
-    def test_without_a_service_account_there_is_none(self, make: Make) -> None:
+    def test_without_a_service_account_there_is_no_id_token(self, make: Make) -> None:
         with pytest.raises(ConfigurationError, match="set service_account_email on the credentials"):
             IDTokenCredentials(make(service_account_email=None), AUDIENCE)
 
     @pytest.mark.parametrize("audience", ["", " ", "line\nbreak", None, 7])
-    def test_an_audience_that_can_not_be_right_is_refused(self, credentials: Credentials, audience: Any) -> None:
+    def test_an_invalid_audience_is_rejected(self, credentials: Credentials, audience: Any) -> None:
         with pytest.raises(ConfigurationError, match="target_audience"):
             IDTokenCredentials(credentials, audience)
 
-    def test_other_credentials_are_refused(self) -> None:
+    def test_other_credentials_are_rejected(self) -> None:
         with pytest.raises(ConfigurationError, match="not AnonymousCredentials"):
             IDTokenCredentials(google_credentials.AnonymousCredentials(), AUDIENCE)  # type: ignore[arg-type]  # wrong
 
-    def test_it_takes_no_scopes(self, id_tokens: IDTokenCredentials) -> None:
+    def test_it_accepts_no_scopes(self, id_tokens: IDTokenCredentials) -> None:
         """Which a client would give it otherwise."""
         assert isinstance(id_tokens, google_credentials.CredentialsWithQuotaProject)
         assert google_credentials.with_scopes_if_required(id_tokens, ["scope"]) is id_tokens
 
-    def test_it_starts_with_nothing_and_asks_nobody(self, google: Emulator, id_tokens: IDTokenCredentials) -> None:
+    def test_it_starts_without_a_token_and_makes_no_network_call(
+        self, google: Emulator, id_tokens: IDTokenCredentials
+    ) -> None:
         assert (id_tokens.token, id_tokens.expiry) == (None, None)
         assert id_tokens.token_state is google_credentials.TokenState.INVALID
         assert google.calls == []
@@ -268,7 +270,7 @@ class TestObject:
 def _clock(workload: Workload, monkeypatch: pytest.MonkeyPatch) -> FakeClock:
     """Everybody's clock; the AWS keys outlive several Google tokens."""
     clock = FakeClock(now=time.time())
-    monkeypatch.setattr(SourceCredentials, "_clock", clock)
+    seams.use_clock(monkeypatch, clock)
     workload.google.clock = clock.time
     keys = workload.google.aws_keys.issue(f"{ROLE_ARN}/i-0abc", lifetime=6 * 3600)
     assert keys.session_token is not None
@@ -337,7 +339,7 @@ class TestRefresh:
         assert counts(google) == (2, 0, 2)
 
     @pytest.mark.usefixtures("clock")
-    def test_one_failure_of_each_server_goes_unnoticed(self, google: Emulator, id_tokens: IDTokenCredentials) -> None:
+    def test_one_failure_of_each_server_has_no_effect(self, google: Emulator, id_tokens: IDTokenCredentials) -> None:
         google.fail("/v1/token", Fault(status=503))
         google.fail(":generateIdToken", Fault(status=503))
         id_tokens.refresh(None)
@@ -355,7 +357,7 @@ class TestRefresh:
     @pytest.mark.parametrize(
         "token", ["", "no jwt", "a.b.c", "e30.e30.e30", jwt.encode({"iat": 2, "exp": 1}, "k" * 32), None, 7]
     )
-    def test_a_reply_without_a_usable_token_is_refused_and_not_quoted(
+    def test_a_reply_without_a_usable_token_is_rejected_and_not_quoted(
         self, google: Emulator, id_tokens: IDTokenCredentials, token: Any
     ) -> None:
         google.fail(":generateIdToken", Fault(body={"token": token}))
@@ -366,7 +368,7 @@ class TestRefresh:
         assert not isinstance(token, str) or not token or token not in str(caught.value)
         assert id_tokens.token is None
 
-    def test_a_federated_token_that_iam_no_longer_takes_is_exchanged_anew(
+    def test_a_federated_token_that_iam_no_longer_accepts_is_replaced(
         self, google: Emulator, id_tokens: IDTokenCredentials
     ) -> None:
         id_tokens.refresh(None)
@@ -374,7 +376,7 @@ class TestRefresh:
         id_tokens.refresh(None)
         assert counts(google) == (2, 0, 3)
 
-    def test_each_refresh_brings_a_new_token(
+    def test_each_refresh_fetches_a_new_token(
         self, google: Emulator, clock: FakeClock, id_tokens: IDTokenCredentials
     ) -> None:
         id_tokens.refresh(None)
@@ -386,7 +388,7 @@ class TestRefresh:
 
 
 class TestService:
-    """Driven for real: what is sent, verified by what a service of Google's puts in front of one's own."""
+    """Driven for real: what is sent, verified as Google verifies it in front of a service."""
 
     @pytest.fixture(name="service")
     def _service(self, google: Emulator) -> Service:
@@ -403,7 +405,7 @@ class TestService:
         assert service.callers == [workload.account.email] * 3
         assert counts(google) == (1, 0, 1)
 
-    def test_a_token_that_the_service_refuses_is_replaced(
+    def test_a_token_that_the_service_rejects_is_replaced(
         self, google: Emulator, clock: FakeClock, credentials: Credentials, service: Service
     ) -> None:
         with over_http(service) as url:
@@ -426,7 +428,7 @@ class TestService:
     def test_a_secure_grpc_channel_sends_it_with_every_call(
         self, google: Emulator, workload: Workload, credentials: Credentials, service: Service
     ) -> None:
-        """Over real TLS; each call asks for the token on a thread of its own, and all of them cost one."""
+        """Over real TLS; each call requests the token on a separate thread, and all of them cost one exchange."""
         with over_grpc(service) as (target, trust), requests.Session() as session:
             id_tokens = IDTokenCredentials(credentials, service.audience, include_email=True)
             request = google_requests.Request(session)
@@ -438,7 +440,7 @@ class TestService:
         assert service.callers == [workload.account.email] * 16
         assert counts(google) == (1, 0, 1)
 
-    def test_without_it_a_call_is_refused(self, service: Service) -> None:
+    def test_without_it_a_call_is_rejected(self, service: Service) -> None:
         with over_grpc(service) as (target, trust), grpc.secure_channel(target, trust) as channel:
             with pytest.raises(grpc.RpcError) as caught:
                 channel.unary_unary("/service/Method")(b"")

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import seams
 from emulator.workload import CLOUD_PLATFORM, ROLE_ARN
 
 from google_auth_botocore import Credentials, FederationError, IDTokenCredentials
-from google_auth_botocore._aws import session
 from google_auth_botocore.emulator import AwsKeys, Emulator, Provider
 from google_auth_botocore.emulator.aws import WebIdentityIssuer
 from google_auth_botocore.emulator.aws.moto import Moto
@@ -26,7 +26,7 @@ ANN = "ann@example.com"
 PLACEHOLDER = "arn:aws:sts::ACCOUNT_ID:assumed-role/ROLE_NAME"
 
 Act = Callable[[Credentials], object]
-# What is asked for, by the step that its error names, and the least role that allows it.
+# What is requested, by the step that its error names, and the least role that allows it.
 STEPS: dict[str, tuple[Act, str]] = {
     "impersonation": (lambda c: c.refresh(None), USER),
     "id_token": (lambda c: IDTokenCredentials(c, "https://service.example").refresh(None), OPEN_ID),
@@ -46,7 +46,7 @@ def environment(monkeypatch: pytest.MonkeyPatch, keys: AwsKeys) -> None:
 
 @pytest.fixture(name="google")
 def _google(google: Emulator) -> Emulator:
-    """Google's side, with a service account that nobody may use."""
+    """Google's side, with a service account that no identity may use."""
     google.add_service_account(TARGET)
     google.allow_domain_wide_delegation(TARGET, [CLOUD_PLATFORM])
     return google
@@ -82,7 +82,7 @@ class Identity:
 
 @pytest.fixture(name="assumed")
 def _assumed(google: Emulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Identity]:
-    """A role that a profile names, so that it is known without asking anybody."""
+    """A role that a profile names, so that it is known without a network call."""
     with Moto() as moto:
         google.aws_keys.add_lookup(moto.lookup)
         config = tmp_path / "home" / ".aws" / "config"
@@ -130,7 +130,7 @@ def _identity(request: pytest.FixtureRequest) -> Identity:
     return identity
 
 
-def refused(act: Act, credentials: Credentials) -> FederationError:
+def denied(act: Act, credentials: Credentials) -> FederationError:
     with pytest.raises(FederationError) as caught:
         act(credentials)
     return caught.value
@@ -168,11 +168,11 @@ def carry_out(google: Emulator, commands: list[Grant]) -> None:
 
 @STEP
 def test_the_command_in_the_hint_grants_what_is_missing(google: Emulator, identity: Identity, step: str) -> None:
-    """Whatever the AWS identity is, and whatever is asked for: run the command, and the same call works."""
+    """Whatever the AWS identity is, and whatever is requested: run the command, and the same call works."""
     act, role = STEPS[step]
     credentials = identity.credentials(google)
 
-    error = refused(act, credentials)
+    error = denied(act, credentials)
 
     assert (error.step, error.reason, error.status_code) == (step, "PERMISSION_DENIED", 403)
     assert not error.retryable
@@ -186,7 +186,7 @@ def test_the_command_in_the_hint_grants_what_is_missing(google: Emulator, identi
 @STEP
 def test_the_principal_is_named_where_it_is_known(google: Emulator, assumed: Identity, step: str) -> None:
     """And then nothing is left to fill in."""
-    error = refused(STEPS[step][0], assumed.credentials(google))
+    error = denied(STEPS[step][0], assumed.credentials(google))
 
     [command] = grants(error, assumed)
     assert command.member == assumed.known
@@ -198,7 +198,7 @@ def test_the_principal_is_named_where_it_is_known(google: Emulator, assumed: Ide
 def test_where_it_is_not_known_the_hint_says_how_to_learn_it(
     google: Emulator, kind: str, request: pytest.FixtureRequest
 ) -> None:
-    error = refused(STEPS["impersonation"][0], request.getfixturevalue(kind).credentials(google))
+    error = denied(STEPS["impersonation"][0], request.getfixturevalue(kind).credentials(google))
 
     assert "to see which, run: aws sts get-caller-identity)" in str(error)
     assert "an IAM user's ARN in the place of the role's" in str(error)
@@ -209,9 +209,9 @@ def test_the_subject_of_the_jwt_is_named_where_it_is_known(
 ) -> None:
     """The role of a configuration, by its own ARN: the provider has no attribute of it."""
     credentials = web_identity.credentials(google)
-    monkeypatch.setattr(session, "assumed_role", lambda *_: ROLE_ARN)
+    seams.assume(monkeypatch, ROLE_ARN)
 
-    [command] = grants(refused(STEPS["impersonation"][0], credentials), web_identity)
+    [command] = grants(denied(STEPS["impersonation"][0], credentials), web_identity)
 
     assert command.member == web_identity.provider.principal("arn:aws:iam::123456789012:role/app")
     carry_out(google, [command])
@@ -231,7 +231,7 @@ def test_the_subject_of_the_jwt_is_named_where_it_is_known(
         ("delegation", OPEN_ID),
     ],
 )
-def test_a_role_that_is_not_enough_is_not_taken_for_the_missing_one(
+def test_a_role_that_is_not_enough_is_not_mistaken_for_the_missing_one(
     google: Emulator, assumed: Identity, role: str, step: str
 ) -> None:
     assert assumed.known is not None
@@ -239,7 +239,7 @@ def test_a_role_that_is_not_enough_is_not_taken_for_the_missing_one(
     act, needed = STEPS[step]
     credentials = assumed.credentials(google)
 
-    commands = grants(refused(act, credentials), assumed)
+    commands = grants(denied(act, credentials), assumed)
 
     assert [command.role for command in commands] == [needed]
     carry_out(google, commands)
@@ -250,7 +250,7 @@ def test_a_role_that_is_not_enough_is_not_taken_for_the_missing_one(
 def test_the_role_in_the_hint_allows_no_more_than_it_has_to(google: Emulator, assumed: Identity, step: str) -> None:
     """The steps that work afterwards are those that no smaller role could tell apart."""
     credentials = assumed.credentials(google)
-    carry_out(google, grants(refused(STEPS[step][0], credentials), assumed))
+    carry_out(google, grants(denied(STEPS[step][0], credentials), assumed))
 
     assert {name for name, (act, _) in STEPS.items() if failed_step(act, credentials) != name} == {
         "impersonation": {"impersonation", "id_token"},
@@ -286,7 +286,7 @@ def test_of_a_chain_every_binding_is_in_the_command_whichever_is_missing(
     act = STEPS[step][0]
     credentials = assumed.credentials(google, delegates=HOPS)
 
-    error = refused(act, credentials)
+    error = denied(act, credentials)
 
     assert error.step == step
     assert f"lacks {CREATOR} on {HOPS[0]}, or one of the accounts lacks it on the next" in str(error)
@@ -301,13 +301,13 @@ def test_a_delegate_known_by_its_number_alone_is_left_to_be_named(google: Emulat
     number = google.add_service_account(HOPS[0]).unique_id
     credentials = assumed.credentials(google, delegates=[number])
 
-    commands = grants(refused(STEPS["impersonation"][0], credentials), assumed)
+    commands = grants(denied(STEPS["impersonation"][0], credentials), assumed)
 
     assert [each.account for each in commands] == [number, TARGET]
     assert commands[1].member == f"serviceAccount:EMAIL_OF_{number}"
 
 
-def test_an_account_that_is_not_there_looks_the_same_and_is_said_to(google: Emulator, assumed: Identity) -> None:
+def test_a_missing_account_looks_the_same_and_the_error_says_so(google: Emulator, assumed: Identity) -> None:
     arguments: dict[str, Any] = {
         **assumed.arguments,
         "service_account_email": "typo@my-project.iam.gserviceaccount.com",
@@ -320,18 +320,18 @@ def test_an_account_that_is_not_there_looks_the_same_and_is_said_to(google: Emul
     )
 
     assert "or the account does not exist; a new grant takes up to 5 minutes" in str(
-        refused(STEPS["impersonation"][0], credentials)
+        denied(STEPS["impersonation"][0], credentials)
     )
 
 
 @STEP
-def test_a_failed_permission_is_asked_for_anew_once_it_is_granted(
+def test_a_denied_permission_is_requested_again_after_it_is_granted(
     google: Emulator, assumed: Identity, step: str
 ) -> None:
     """With the federated token of before: only the last call is made again."""
     act = STEPS[step][0]
     credentials = assumed.credentials(google)
-    carry_out(google, grants(refused(act, credentials), assumed))
+    carry_out(google, grants(denied(act, credentials), assumed))
 
     act(credentials)
 

@@ -1,4 +1,4 @@
-"""Forms that google-cloud-storage signs with the credentials, for uploads by browsers: verified, posted, and refused outside their policy."""
+"""Forms that google-cloud-storage signs with the credentials, for uploads by browsers: verified, posted, and rejected outside their policy."""
 
 from __future__ import annotations
 
@@ -166,7 +166,7 @@ REFUSALS: Mapping[str, tuple[int, str, Callable[[Form], Mapping[str, str | None]
 
 
 @pytest.mark.parametrize("what", REFUSALS)
-def test_a_form_outside_its_policy_is_refused(google: Emulator, sign: Sign, storage: Storage, what: str) -> None:
+def test_a_form_outside_its_policy_is_rejected(google: Emulator, sign: Sign, storage: Storage, what: str) -> None:
     google.add_service_account(f"other@{PROJECT}.iam.gserviceaccount.com")
     form = sign()
     status, code, change = REFUSALS[what]
@@ -178,7 +178,7 @@ def test_a_form_outside_its_policy_is_refused(google: Emulator, sign: Sign, stor
     assert storage.resource(BUCKET, KEY) is None
 
 
-def test_a_form_for_another_bucket_is_refused(sign: Sign, storage: Storage) -> None:
+def test_a_form_for_another_bucket_is_rejected(sign: Sign, storage: Storage) -> None:
     form = sign()
 
     reply = form._replace(url=form.url.replace(BUCKET, "other")).posted(storage)
@@ -203,9 +203,7 @@ def test_a_form_expires(sign: Sign, storage: Storage, clock: FakeClock) -> None:
     [b" ", b"{", b"[]", b"{}", *(b'{"expiration": "2999-01-01T00:00:00Z", "conditions": %s}' % each for each in (b"7", b'["a"]', b'[["eq", "$key"]]', b'[["content-length-range", "few", 9]]'))],
     ids=repr,
 )  # fmt: skip
-def test_a_policy_that_is_none_is_refused(
-    credentials: Credentials, sign: Sign, storage: Storage, policy: bytes
-) -> None:
+def test_an_invalid_policy_is_rejected(credentials: Credentials, sign: Sign, storage: Storage, policy: bytes) -> None:
     """However well it is signed."""
     encoded = base64.b64encode(policy)
 

@@ -1,4 +1,4 @@
-"""Signed URLs that google-cloud-storage makes with the credentials: verified, used, and refused when they are not as signed."""
+"""Signed URLs that google-cloud-storage makes with the credentials: verified, used, and rejected when they differ from what was signed."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ def test_an_object_is_read(
     verify_v4(certificates, workload.account.email, "GET", url)
 
 
-def test_whoever_has_the_url_needs_nothing_else(credentials: Credentials, storage: Storage) -> None:
-    """Not even a client of Google's."""
+def test_the_url_alone_is_enough(credentials: Credentials, storage: Storage) -> None:
+    """Not even a Google client library."""
     client = Client(project=PROJECT, credentials=credentials, client_options={"api_endpoint": storage.url})
     blob = client.bucket(BUCKET).blob(NAME)
     put = blob.generate_signed_url(version="v4", expiration=300, method="PUT", content_type="text/csv")
@@ -171,7 +171,7 @@ def test_an_object_is_read_with_what_no_header_can_hold(blob: Blob, storage: Sto
 
 
 @pytest.mark.parametrize("version", ["v2", "v4"])
-def test_a_url_for_reading_is_good_for_looking(blob: Blob, storage: Storage, version: str) -> None:
+def test_a_url_for_reading_also_works_for_head_requests(blob: Blob, storage: Storage, version: str) -> None:
     """But one for looking is not for reading."""
     get, head, put = (
         blob.generate_signed_url(version=version, expiration=timedelta(minutes=5), method=method)
@@ -368,7 +368,7 @@ V4_REFUSALS = {
 
 
 @pytest.mark.parametrize("what", V4_REFUSALS)
-def test_what_is_not_as_it_was_signed_is_refused(
+def test_a_url_that_differs_from_what_was_signed_is_rejected(
     google: Emulator, blob: Blob, storage: Storage, workload: Workload, certificates: dict[str, str], what: str
 ) -> None:
     """With the document that Google has for it; and by the verifiers, too."""
@@ -387,7 +387,7 @@ def test_what_is_not_as_it_was_signed_is_refused(
         verify_v4(certificates, workload.account.email, method, url, headers)
 
 
-def test_without_the_signature_nobody_is_let_in(blob: Blob, storage: Storage) -> None:
+def test_without_the_signature_access_is_denied(blob: Blob, storage: Storage) -> None:
     bare = blob.generate_signed_url(version="v4", expiration=300).partition("?")[0]
 
     anonymous = sent(storage, "GET", bare)
@@ -398,7 +398,7 @@ def test_without_the_signature_nobody_is_let_in(blob: Blob, storage: Storage) ->
     assert storage.principals == [None, None]
 
 
-def test_the_refusal_shows_what_should_have_been_signed(blob: Blob, storage: Storage) -> None:
+def test_the_rejection_shows_what_should_have_been_signed(blob: Blob, storage: Storage) -> None:
     url = blob.generate_signed_url(version="v4", expiration=300)
 
     error = sent(storage, "DELETE", url).error
@@ -423,7 +423,9 @@ V2_REFUSALS = {
 
 
 @pytest.mark.parametrize("what", V2_REFUSALS)
-def test_what_is_not_as_v2_signed_it_is_refused(google: Emulator, blob: Blob, storage: Storage, what: str) -> None:
+def test_a_v2_url_that_differs_from_what_was_signed_is_rejected(
+    google: Emulator, blob: Blob, storage: Storage, what: str
+) -> None:
     google.add_service_account(f"other@{PROJECT}.iam.gserviceaccount.com")
     url = blob.generate_signed_url(version="v2", expiration=timedelta(minutes=5), method="PUT", content_type="text/csv")
     code, status, change, method, headers, *_ = V2_REFUSALS[what]
@@ -448,7 +450,7 @@ def test_a_url_expires(blob: Blob, storage: Storage, clock: FakeClock, version: 
     assert storage.downloads == [NAME]
 
 
-def test_a_url_of_a_time_to_come_is_refused(blob: Blob, storage: Storage, clock: FakeClock) -> None:
+def test_a_url_that_is_not_valid_yet_is_rejected(blob: Blob, storage: Storage, clock: FakeClock) -> None:
     url = blob.generate_signed_url(version="v4", expiration=300)
 
     clock.advance(-1000)
@@ -486,7 +488,7 @@ def test_without_a_service_account_the_error_says_what_to_set(make: Make, google
 
 @pytest.mark.parametrize("maker", MAKERS)
 def test_without_the_role_the_error_names_it(make: Make, workload: Workload, maker: str) -> None:
-    """The workload has workloadIdentityUser, which gives tokens; a signature takes more, and no grant to others helps."""
+    """The workload has workloadIdentityUser, which allows tokens; a signature requires more, and no grant to others helps."""
     credentials = make()
     assert credentials.get_token().value
     client = Client(project=PROJECT, credentials=credentials)

@@ -80,7 +80,7 @@ def test_google_auth_verifies_it_by_the_certificates(credentials: Credentials, c
 
 
 def test_self_signed_tokens_are_made_of_the_credentials(credentials: Credentials, workload: Workload) -> None:
-    """As Google's APIs take them in place of access tokens."""
+    """Google APIs accept them in place of access tokens."""
     made = google.auth.jwt.Credentials.from_signing_credentials(credentials, "https://pubsub.googleapis.com/")
     made.refresh(None)
 
@@ -106,7 +106,7 @@ CROWD = 32
 
 
 def crowd_signs(credentials: Credentials, google: Emulator, certificates: dict[str, str]) -> None:
-    """All at once, while the exchange takes its time."""
+    """All at once, during a slow exchange."""
     barrier = threading.Barrier(CROWD)
     google.fail("/v1/token", Fault(delay=0.2))
 
@@ -131,13 +131,13 @@ def test_threads_that_sign_when_the_token_has_ended_cost_one_exchange(
     assert (google.count("/v1/token"), google.count(":signBlob"), google.count(":generate")) == (2, 1 + CROWD, 0)
 
 
-def test_threads_whose_token_iam_refuses_cost_one_exchange(
+def test_threads_whose_token_iam_rejects_cost_one_exchange(
     credentials: Credentials, google: Emulator, clock: FakeClock, certificates: dict[str, str]
 ) -> None:
     """Each had a 401, for all of them the token was exchanged once more."""
     google.token_lifetime = 200
     credentials.sign_bytes(MESSAGE)
-    google.clock = lambda: clock.time() + 201  # it has ended there, and here nobody knows
+    google.clock = lambda: clock.time() + 201  # it has expired there, and not by this clock
 
     crowd_signs(credentials, google, certificates)
 
@@ -151,7 +151,7 @@ def test_threads_whose_token_iam_refuses_cost_one_exchange(
     ids=repr,
 )
 @pytest.mark.parametrize("path", [":signBlob", "/v1/token"])
-def test_a_passing_failure_goes_unnoticed(
+def test_a_temporary_failure_has_no_effect(
     credentials: Credentials,
     google: Emulator,
     clock: FakeClock,
@@ -182,14 +182,14 @@ def test_a_lasting_failure_ends_at_the_deadline(
     assert google.count("/v1/token") == 1
 
 
-def test_a_signature_is_none_without_signed_blob(credentials: Credentials, google: Emulator) -> None:
+def test_a_reply_without_signed_blob_is_no_signature(credentials: Credentials, google: Emulator) -> None:
     google.fail(":signBlob", Fault(body={"keyId": "k", "signedBlob": "no base64!"}, times=None))
 
     with pytest.raises(TransientFederationError, match="no signature"):
         credentials.sign_bytes(MESSAGE)
 
 
-def test_a_federated_token_that_iam_refuses_is_renewed_once(
+def test_a_federated_token_that_iam_rejects_is_replaced_once(
     credentials: Credentials, google: Emulator, certificates: dict[str, str]
 ) -> None:
     credentials.sign_bytes(b"first")
@@ -199,7 +199,7 @@ def test_a_federated_token_that_iam_refuses_is_renewed_once(
     assert (google.count("/v1/token"), google.count(":signBlob")) == (2, 3)
 
 
-def test_a_federated_token_that_iam_refuses_twice_is_an_error(credentials: Credentials, google: Emulator) -> None:
+def test_a_federated_token_that_iam_rejects_twice_is_an_error(credentials: Credentials, google: Emulator) -> None:
     google.fail(":signBlob", Fault(401, times=None))
 
     with pytest.raises(FederationError) as caught:
@@ -352,7 +352,7 @@ def test_a_federated_identity_says_why_it_cannot_sign(make: Make, google: Emulat
 
 
 def test_id_token_credentials_do_not_sign(credentials: Credentials) -> None:
-    """As google.auth.impersonated_credentials's: whoever wants a signature has the credentials they were made of."""
+    """As google.auth.impersonated_credentials's: the caller that requests a signature has the source credentials."""
     made = IDTokenCredentials(credentials, "https://service.example")
 
     assert not isinstance(made, google.auth.credentials.Signing)

@@ -1,4 +1,4 @@
-"""google-auth's own credentials that are made from others take ours for their source: downscoped and impersonated ones, unchanged."""
+"""google-auth's own credentials that are made from others accept ours as their source: downscoped and impersonated ones, unchanged."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from urllib.parse import unquote
 
 import pytest
 import requests
+import seams
 from core.stand_in import FakeClock
 from emulator.workload import CLOUD_PLATFORM, ROLE_ARN, Workload
 from google.auth import downscoped, iam, impersonated_credentials
@@ -21,7 +22,6 @@ from google.oauth2 import credentials as oauth2_credentials
 from google.oauth2 import id_token
 
 from google_auth_botocore import Credentials, FederationError, TransientFederationError
-from google_auth_botocore._shared_token_credentials import SourceCredentials
 from google_auth_botocore.emulator import Emulator, Fault, TokenInfo
 from google_auth_botocore.emulator.storage import Storage
 from service_account.addresses import _google_hosts  # noqa: F401 - a fixture
@@ -93,7 +93,7 @@ class TestDownscoped:
         assert credentials.token != source.token
         assert (credentials.expiry, credentials.valid) == (source.expiry, True)
 
-    def test_it_is_had_from_google_for_the_token_and_the_boundary(
+    def test_it_is_obtained_from_google_for_the_token_and_the_boundary(
         self, google: Emulator, google_hosts: list[str], impersonating: Credentials, request_: google_requests.Request
     ) -> None:
         downscoped.Credentials(impersonating, BOUNDARY).refresh(request_)
@@ -103,7 +103,7 @@ class TestDownscoped:
         assert form["subject_token"] == impersonating.token
         assert json.loads(unquote(form["options"])) == BOUNDARY.to_json()
 
-    def test_each_refresh_brings_a_new_one_and_the_federated_token_is_kept(
+    def test_each_refresh_fetches_a_new_token_and_keeps_the_federated_one(
         self, google: Emulator, impersonating: Credentials, request_: google_requests.Request
     ) -> None:
         credentials = downscoped.Credentials(impersonating, BOUNDARY)
@@ -131,7 +131,7 @@ class TestDownscoped:
         assert behind(google, sent).principal == own
 
     @pytest.mark.parametrize(("status", "kind"), [(400, FederationError), (503, TransientFederationError)])
-    def test_what_is_wrong_with_the_source_is_said_as_ever(
+    def test_a_fault_of_the_source_is_reported_as_without_a_target(
         self,
         google: Emulator,
         make: Make,
@@ -140,7 +140,7 @@ class TestDownscoped:
         status: int,
         kind: type[FederationError],
     ) -> None:
-        monkeypatch.setattr(SourceCredentials, "_clock", FakeClock(now=time.time()))
+        seams.use_clock(monkeypatch, FakeClock(now=time.time()))
         google.fail("/v1/token", Fault(status, times=None))
         credentials = downscoped.Credentials(make(), BOUNDARY)
         with pytest.raises(FederationError) as caught:
@@ -151,7 +151,7 @@ class TestDownscoped:
 
 
 class TestStorage:
-    """Cloud Storage is what boundaries are for; its client takes whichever of them as it takes ours."""
+    """Boundaries restrict Cloud Storage; its client accepts each of them as it accepts ours."""
 
     @pytest.fixture(name="storage")
     def _storage(self, google: Emulator) -> Iterator[Storage]:
@@ -188,7 +188,7 @@ class TestImpersonated:
         own = source.service_account_email
         google.grant(TARGET, CREATOR, f"serviceAccount:{own}" if own else workload.provider.principal_set())
 
-    def test_its_token_is_the_target_s_and_the_source_asks_for_it(
+    def test_its_token_is_for_the_target_and_the_source_requests_it(
         self, google: Emulator, source: Credentials, own: str, request_: google_requests.Request
     ) -> None:
         credentials = impersonated_credentials.Credentials(source, TARGET, [DRIVE], lifetime=600)
@@ -255,7 +255,7 @@ class TestImpersonated:
     def test_its_id_tokens_are_the_target_s(
         self, google: Emulator, source: Credentials, own: str, request_: google_requests.Request
     ) -> None:
-        """google-auth wants an access token of the source's for it, which ours do without."""
+        """google-auth requests an access token of the source for it; ours need none."""
         target = impersonated_credentials.Credentials(source, TARGET, [DRIVE])
         credentials = impersonated_credentials.IDTokenCredentials(target, "https://service.example", include_email=True)
 
@@ -273,8 +273,8 @@ class TestImpersonated:
 
         assert google.check_signature(TARGET, b"message", signer.sign(b"message"))
 
-    def test_a_session_of_its_own_renews_the_source_on_the_way(self, google: Emulator, source: Credentials) -> None:
-        """A 401 makes google-auth ask for a new token of the target, with the source's token in hand."""
+    def test_a_session_refreshes_the_source_as_well(self, google: Emulator, source: Credentials) -> None:
+        """A 401 makes google-auth request a new token of the target with the current token of the source."""
         credentials = impersonated_credentials.Credentials(source, TARGET, [DRIVE])
         google.fail("/oauth2/v1/certs", Fault(401))
         with google_requests.AuthorizedSession(credentials) as session:
@@ -285,7 +285,7 @@ class TestImpersonated:
         assert len(set(bearers)) == 2
         assert {behind(google, each).principal for each in bearers} == {TARGET}
 
-    def test_what_is_wrong_with_the_source_is_said_as_ever(
+    def test_a_fault_of_the_source_is_reported_as_without_a_target(
         self, google: Emulator, source: Credentials, request_: google_requests.Request, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
@@ -294,7 +294,7 @@ class TestImpersonated:
             credentials.refresh(request_)
         assert (caught.value.step, caught.value.aws_reason) == ("exchange", "SignatureDoesNotMatch")
 
-    def test_what_is_wrong_with_the_target_is_google_auth_s_to_say(
+    def test_a_fault_of_the_target_is_reported_by_google_auth(
         self, source: Credentials, request_: google_requests.Request
     ) -> None:
         credentials = impersonated_credentials.Credentials(source, "gone@my-project.iam.gserviceaccount.com", [DRIVE])

@@ -1,4 +1,4 @@
-"""The JWT in which AWS says who the caller is: whoever checks it by the book accepts it, and it opens all that the other proof does."""
+"""The JWT in which AWS says who the caller is: a verifier that follows the standard accepts it, and it is worth as much as the other proof."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class TestToken:
         assert jwt.get_unverified_header(token)["alg"] == "RS256"
 
     @pytest.mark.parametrize("foreign", ["audience", "issuer", "key"])
-    def test_it_refuses_what_is_meant_for_others(
+    def test_it_rejects_tokens_for_others(
         self,
         google: Emulator,
         issuer: WebIdentityIssuer,
@@ -101,7 +101,7 @@ class TestToken:
             with pytest.raises(jwt.PyJWTError):
                 checked(*wrong)
 
-    def test_its_audience_is_what_a_provider_of_googles_expects_where_none_is_set(
+    def test_its_audience_is_the_default_of_a_google_provider(
         self, google: Emulator, provider: OidcProvider, credentials: Credentials
     ) -> None:
         """The provider's own name with https: before it, whichever of its forms the credentials were given."""
@@ -177,7 +177,7 @@ class TestProof:
         ],
     )
     @pytest.mark.parametrize("given", ["argument", "AWS_REGION", "AWS_DEFAULT_REGION", "session"])
-    def test_the_regions_own_endpoint_is_asked(
+    def test_the_regional_endpoint_is_called(
         self,
         issuer: WebIdentityIssuer,
         make: Make,
@@ -209,9 +209,9 @@ class TestProof:
 
 
 class TestRefusal:
-    """What keeps the two sides apart, and the command that mends it."""
+    """What keeps the two sides apart, and the command that fixes it."""
 
-    def refused(self, credentials: Credentials) -> FederationError:
+    def rejected(self, credentials: Credentials) -> FederationError:
         with pytest.raises(FederationError) as caught:
             credentials.refresh(None)
         assert (caught.value.step, caught.value.retryable) == ("exchange", False)
@@ -236,7 +236,7 @@ class TestRefusal:
     ) -> None:
         google.add_oidc_provider(issuer.url, allowed_audiences=["sts.example"])
 
-        error = self.refused(credentials)
+        error = self.rejected(credentials)
 
         assert error.reason == "invalid_grant"
         flags = self.flags(error, self.UPDATE)
@@ -250,7 +250,7 @@ class TestRefusal:
     ) -> None:
         google.add_oidc_provider("https://other.tokens.sts.global.api.aws")
 
-        error = self.refused(credentials)
+        error = self.rejected(credentials)
 
         assert "To see it, run: aws iam get-outbound-web-identity-federation-info;" in str(error)
         flags = self.flags(error, self.UPDATE)
@@ -264,7 +264,7 @@ class TestRefusal:
         """There the caller is an assumed role, here it is the role's own ARN."""
         google.add_oidc_provider(issuer.url, attribute_condition="assertion.sub.contains('assumed-role/app')")
 
-        error = self.refused(credentials)
+        error = self.rejected(credentials)
 
         assert error.reason == "unauthorized_client"
         assert "assertion.sub, which is the role's own ARN (arn:aws:iam::ACCOUNT:role/ROLE)" in str(error)

@@ -14,11 +14,11 @@ from google_auth_botocore import _failures, _redaction
 from google_auth_botocore._failures._facts import Facts
 from google_auth_botocore.exceptions import FederationError
 
-# What http.client refuses to send, it quotes.
+# http.client quotes a header that it refuses to send.
 _INVALID_HEADER = "Invalid header value "
 SECRET = rf"{_redaction.KEY_LIKE}|(?<={_INVALID_HEADER}).*"
 
-# AWS's codes for "try again", whatever the HTTP status; botocore's own table of them is private.
+# AWS's codes for temporary failures, with any HTTP status. botocore's own table of them is private.
 _TEMPORARY = {
     "EC2ThrottledException",
     "IDPCommunicationError",
@@ -38,7 +38,7 @@ _TEMPORARY = {
     "TooManyRequestsException",
     "TransactionInProgressException",
 }
-# AWS's codes for keys that it does not accept, or no longer: they may have been replaced where they came from.
+# AWS's codes for keys that it rejects. Their source may have newer ones.
 _REJECTED_KEYS = {
     "AuthFailure",
     "ExpiredToken",
@@ -48,7 +48,7 @@ _REJECTED_KEYS = {
     "SignatureDoesNotMatch",
     "UnrecognizedClientException",
 }
-# What the process or the machine has run out of for the moment: files, memory, processes.
+# The process or the machine has run out of files, memory or processes.
 _EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS, errno.EAGAIN)
 # botocore reads these from its data folder, for every source that calls an AWS service.
 _NO_DATA = (botocore.exceptions.DataNotFoundError, botocore.exceptions.ApiVersionNotFoundError)
@@ -58,7 +58,7 @@ _TRANSIENT = (
     botocore.exceptions.MetadataRetrievalError,
 )
 
-# What a session raises that can't use its files.
+# Errors of a session that cannot use its files.
 OF_A_FILE = (
     botocore.exceptions.ProfileNotFound,
     botocore.exceptions.ConfigParseError,

@@ -1,7 +1,5 @@
 """The facts of one failure: what was done, what came back, and what was configured. They hold no secret."""
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -99,12 +97,12 @@ class Facts(NamedTuple):
     provider: str | None = None
     file: str | None = None
     detail: str | None = None
-    settings: Settings | None = None
+    settings: "Settings | None" = None
     profile: Setting | None = None
     region: Setting | None = None
     role: str | None = None
     keys: Keys = NO_KEYS
-    evidence: Evidence | None = None
+    evidence: "Evidence | None" = None
 
 
 def argument(value: str | None) -> Setting | None:

@@ -182,6 +182,13 @@ ENTRIES = (
         do("The exchange continues in the background, and the next call gets its token."),
     ),
     Failure(
+        "process-suspended",
+        ("aws", *GOOGLE),
+        never,
+        "The token expired before it arrived, because this process was suspended.",
+        do("The next call fetches a new token."),
+    ),
+    Failure(
         "token-requires-itself",
         ("aws", *GOOGLE),
         never,

@@ -1,7 +1,5 @@
 """What the errors of transports mean: an outage, or a mistake on this machine that another attempt does not change."""
 
-from __future__ import annotations
-
 import contextlib
 import errno
 import http.client

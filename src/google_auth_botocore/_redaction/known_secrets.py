@@ -1,7 +1,5 @@
 """Find known secrets in text, in any letter case and any encoding in which servers and libraries quote a request."""
 
-from __future__ import annotations
-
 import base64
 import re
 from collections.abc import Iterable, Iterator

@@ -18,7 +18,7 @@ from emulator.workload import ROLE_ARN, Workload
 from cli.conftest import Run
 from cli.doctor.aws_sts import AwsSts
 from google_auth_botocore import ConfigurationError, FederationError, IDTokenCredentials
-from google_auth_botocore.cli import _identity
+from google_auth_botocore.cli import _credentials_flags
 from google_auth_botocore.emulator import AwsKeys, Emulator, Fault
 
 KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
@@ -150,9 +150,9 @@ class Sandbox:
     def error(self) -> FederationError | ConfigurationError | None:
         """Return the error that a program with the same arguments gets; None if it gets a token."""
         flags = [f"--{name}={value}" if value else f"--{name}" for name, value in self.flags.items()]
-        options, _ = _identity.flags().parse_known_args(flags)
+        options, _ = _credentials_flags.parent_parser().parse_known_args(flags)
         try:
-            credentials = _identity.credentials(options)
+            credentials = _credentials_flags.credentials(options)
             audience = self.flags.get("target-audience")
             wanted = credentials if audience is None else IDTokenCredentials(credentials, audience)
             wanted.refresh(None)

@@ -8,14 +8,12 @@ from pathlib import Path
 import hcl2
 import pytest
 
-from cli.doctor import cases_aws, cases_calls, cases_configuration, cases_exchange, cases_service_account
-from cli.doctor.cases import CASES, Case
+from cli.doctor.all_cases import CASES
+from cli.doctor.cases import Case
 from cli.doctor.failures import ELSEWHERE, FAILURES
 from cli.doctor.sandbox import Sandbox
 
 README = Path(__file__).parents[3] / "README.md"
-# Each module adds its cases.
-MODULES = (cases_configuration, cases_aws, cases_exchange, cases_service_account, cases_calls)
 
 
 @pytest.mark.parametrize(

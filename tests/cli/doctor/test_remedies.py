@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from cli.doctor.all_cases import CASES
 from cli.doctor.sandbox import Sandbox
-from cli.doctor.test_causes import CASES
 
 FIXED = (
     "a disabled provider",

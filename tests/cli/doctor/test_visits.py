@@ -22,7 +22,7 @@ from google_auth_botocore.cli.doctor._evidence import Evidence
 from google_auth_botocore.emulator import Emulator, Fault
 from google_auth_botocore.emulator._http import Call, Response, Route
 from google_auth_botocore.emulator.aws import ContainerCredentials, InstanceMetadata, WebIdentityIssuer
-from google_auth_botocore.emulator.aws._counterpart import Counterpart
+from google_auth_botocore.emulator.aws._endpoint import AwsEndpoint
 
 STEPS = [
     "configuration",
@@ -143,7 +143,7 @@ class TestHealthy:
         assert saw(sandbox, "configuration").startswith(str(path))
 
 
-class Answering(Counterpart):
+class Answering(AwsEndpoint):
     """A server with one reply to all requests."""
 
     def __init__(self, response: Response) -> None:
@@ -327,7 +327,7 @@ def test_the_offset_of_the_clock_is_printed_in_usual_units(sandbox: Sandbox, ahe
     assert re.match(words, saw(sandbox, "clock"))
 
 
-class Echo(Counterpart):
+class Echo(AwsEndpoint):
     """A server that echoes the request."""
 
     def __init__(self, form: Callable[[str], str]) -> None:

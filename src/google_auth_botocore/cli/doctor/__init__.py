@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from google_auth_botocore import ConfigurationError, FederationError
-from google_auth_botocore.cli import _exit, _identity
+from google_auth_botocore.cli import _credentials_flags, _exit_codes
 
 if TYPE_CHECKING:
     from google_auth_botocore._failures._entry import Diagnosis
@@ -30,7 +30,7 @@ def add_to(commands: Any) -> None:
             "and the service account's policy; with an OAuth client in CLOUDSDK_AUTH_CLIENT_ID and "
             "CLOUDSDK_AUTH_CLIENT_SECRET it asks Google which principal it sees. It changes nothing."
         ),
-        parents=[_identity.flags()],
+        parents=[_credentials_flags.parent_parser()],
     )
     parser.add_argument("--offline", action="store_true", help="make no network call")
     parser.add_argument(
@@ -68,8 +68,8 @@ def _run(options: argparse.Namespace) -> int:
 
 def _code(error: Exception | None, failures: Sequence[Diagnosis | None]) -> int:
     if isinstance(error, ConfigurationError):
-        return _exit.WRONG
+        return _exit_codes.INVALID
     lasting = any(each is not None and each.failure.lasting for each in failures)
     if isinstance(error, FederationError) and error.retryable and not lasting:
-        return _exit.LATER
-    return _exit.REFUSED if failures else 0
+        return _exit_codes.TRY_AGAIN
+    return _exit_codes.REJECTED if failures else 0

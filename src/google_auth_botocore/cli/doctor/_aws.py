@@ -147,7 +147,7 @@ def _in_file(path: str, profile: str) -> str | None:
 
 def keys(evidence: Evidence) -> str:
     """Read the keys and sign with them."""
-    subject_token = _subject_token.subject_token(evidence.credentials)
+    subject_token = evidence.credentials.retrieve_subject_token()
     evidence.recorder.keep_subject_token(subject_token)
     if evidence.uses_jwt:
         claims = _subject_token.claims(subject_token)

@@ -13,7 +13,7 @@ import requests
 from google_auth_botocore import Credentials, FederationError, IDTokenCredentials
 from google_auth_botocore._failures import _commands
 from google_auth_botocore._redaction import shown
-from google_auth_botocore.cli import _identity
+from google_auth_botocore.cli import _credentials_flags
 from google_auth_botocore.cli.doctor._evidence import Evidence
 from google_auth_botocore.cli.doctor._findings import StepFailed, Unknown
 
@@ -27,9 +27,9 @@ _CLIENT = ("CLOUDSDK_AUTH_CLIENT_ID", "CLOUDSDK_AUTH_CLIENT_SECRET")
 
 def configuration(evidence: Evidence) -> str:
     """Build the credentials, which makes no network call."""
-    evidence.credentials = _identity.credentials(evidence.options)
+    evidence.credentials = _credentials_flags.credentials(evidence.options)
     _wanted(evidence)
-    path = _identity.file(evidence.options)
+    path = _credentials_flags.config_path(evidence.options)
     account = evidence.service_account
     whom = f"to impersonate {account}" if account else "for direct resource access, without a service account"
     parts = evidence.audience.split("/")

@@ -10,7 +10,7 @@ from typing import Any
 
 from google_auth_botocore import __version__
 from google_auth_botocore._failures._entry import Diagnosis, Remedy
-from google_auth_botocore.cli._hcl import document
+from google_auth_botocore.cli._terraform_syntax import document
 from google_auth_botocore.cli.doctor._evidence import Evidence
 from google_auth_botocore.cli.doctor._walk import FAILED, NOT_REACHED, OK, UNKNOWN, WARNING, Step
 
