@@ -180,11 +180,11 @@ class TestRefusal:
         assert str(error) == (
             f"Google's OAuth token endpoint rejected the request for a token for {workload.account.email} to act for {ANN} (HTTP 401, "
             "unauthorized_client): Client is unauthorized to retrieve access tokens using this method, or client not "
-            "authorized for any of the scopes requested. Allow the service account's client id these scopes in the "
-            "Workspace admin console (Security, API controls, Domain-wide delegation): "
-            f"{CLOUD_PLATFORM},{DRIVE}. Check that {ANN} exists. To see the client id, run: "
-            f"gcloud iam service-accounts describe {workload.account.email} --format='value(uniqueId)'"
+            f"authorized for any of the scopes requested. {error.hint}"
         )
+        assert error.failure == "delegation-not-allowed"
+        assert f"{CLOUD_PLATFORM},{DRIVE}. " in str(error.hint)
+        assert str(error.hint).endswith(f"describe {workload.account.email} --format='value(uniqueId)'")
         # What the hint says: the client id is the account's unique id.
         google.allow_domain_wide_delegation(workload.account.unique_id, [CLOUD_PLATFORM, DRIVE])
         acting.refresh(None)

@@ -252,7 +252,8 @@ class TestRefusal:
 
         error = self.rejected(credentials)
 
-        assert "To see it, run: aws iam get-outbound-web-identity-federation-info;" in str(error)
+        assert error.failure == "jwt-issuer-wrong"
+        assert "aws iam get-outbound-web-identity-federation-info" in str(error.hint)
         flags = self.flags(error, self.UPDATE)
         assert flags == {**self.WHICH, "issuer-uri": "ISSUER"}
         google.add_oidc_provider(issuer.url)

@@ -3,8 +3,6 @@
 Reads the environment and the two AWS files, leniently and without botocore, and only after something has failed.
 """
 
-from __future__ import annotations
-
 import configparser
 import os
 import re

@@ -1,20 +1,18 @@
-"""Why a source gives no AWS keys: sign-in, roles, credential_process, web identity, containers."""
+"""Why a source gives no AWS keys: sign-in, web identity, containers, roles."""
 
 from __future__ import annotations
 
 import os
 import re
-import shlex
 
 from google_auth_botocore._failures import _aws_keys, _aws_settings, _commands, _denials
-from google_auth_botocore._failures._aws_settings import in_profile, profile_of
+from google_auth_botocore._failures._aws_process import NO_FILE, command_for
+from google_auth_botocore._failures._aws_settings import in_profile
 from google_auth_botocore._failures._entry import Failure, Raw, Remedy, do, never, reason
-from google_auth_botocore._failures._facts import Facts, Setting
+from google_auth_botocore._failures._facts import Facts
 from google_auth_botocore._redaction import shown
 
 _STEP = ("aws",)
-_PROCESS = "credential_process"
-_NO_FILE = ("FileNotFoundError", "PermissionError", "NotADirectoryError", "IsADirectoryError", "OSError")
 _TOKEN_FILES = {
     "AWS_WEB_IDENTITY_TOKEN_FILE": "web_identity_token_file",
     "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": "",
@@ -25,66 +23,6 @@ _SIGN_IN = re.compile(
 _TASK_DEFINITION = _commands.resource("aws_ecs_task_definition", task_role_arn=Raw("aws_iam_role.this.arn"))
 
 
-def _command(facts: Facts, setting: Setting | None, words: str) -> str:
-    """Return an aws command for the profile that has a setting."""
-    if setting is not None and facts.profile is not None and profile_of(setting) != facts.profile.value:
-        return _commands.command(f"aws {words}", "--profile", profile_of(setting))
-    return _commands.aws(facts, words, region=False)
-
-
-# credential_process
-
-
-def _process(facts: Facts) -> Setting | None:
-    return in_profile(facts, _PROCESS)
-
-
-def _program(setting: Setting) -> str | None:
-    try:
-        return next(iter(shlex.split(setting.value)), None)
-    except ValueError:
-        return None
-
-
-def _no_program(facts: Facts) -> bool:
-    setting = _process(facts)
-    return facts.reason in _NO_FILE and setting is not None and (facts.file is None or facts.file == _program(setting))
-
-
-def _process_fails(facts: Facts) -> bool:
-    if facts.reason == "CredentialRetrievalError":
-        return facts.provider == "custom-process"
-    # What its output is read with raises these.
-    unreadable = ("JSONDecodeError", "KeyError", "UnicodeDecodeError", "AttributeError", "RecursionError", "TypeError")
-    return facts.reason in unreadable and _process(facts) is not None
-
-
-def _run_process(facts: Facts, *sentences: str) -> Remedy:
-    setting = _process(facts)
-    where = "" if setting is None else f" It is in {_commands.place(setting)}."
-    get = _command(facts, setting, f"configure get {_PROCESS}")
-    return Remedy([" ".join(sentences) + where], aws=[get])
-
-
-_EXPIRATION = ("offset-naive", "Parser must be a string", "Unknown string format", "String does not contain a date")
-
-
-def _expiration(facts: Facts) -> bool:
-    return facts.reason in ("ParserError", "TypeError", "ValueError", "OverflowError") and any(
-        part in facts.text for part in _EXPIRATION
-    )
-
-
-def _write_expiration(facts: Facts) -> Remedy:
-    form = "a date with a time zone, as text, like 2030-01-31T12:00:00Z"
-    process = _process(facts)
-    if process is not None and not os.environ.get("AWS_CREDENTIAL_EXPIRATION"):
-        return _run_process(facts, f"Let {_PROCESS} print Expiration as {form}.")
-    return Remedy(
-        [f"Write the time at which the keys expire (AWS_CREDENTIAL_EXPIRATION, or what their source says) as {form}."]
-    )
-
-
 # Sign-in
 
 
@@ -92,7 +30,7 @@ def _sign_in(facts: Facts) -> Remedy:
     login = (facts.reason or "").startswith("Login")
     names = (_aws_settings.LOGIN_SETTING,) if login else _aws_settings.SSO_SETTINGS
     words = "login" if login else "sso login"
-    return Remedy(["Sign in again."], aws=[_command(facts, in_profile(facts, *names), words)])
+    return Remedy(["Sign in again."], aws=[command_for(facts, in_profile(facts, *names), words)])
 
 
 # Files with tokens
@@ -100,7 +38,7 @@ def _sign_in(facts: Facts) -> Remedy:
 
 def _token_file(facts: Facts, *variables: str) -> str | None:
     """Return the setting that names the file that could not be used, if it is one of these."""
-    if facts.reason not in _NO_FILE and facts.reason != "UnicodeDecodeError":
+    if facts.reason not in NO_FILE and facts.reason != "UnicodeDecodeError":
         return None
     for variable in variables:
         if os.environ.get(variable) and facts.file in (None, os.environ[variable]):
@@ -184,38 +122,13 @@ ENTRIES = (
         _remove_white_space,
     ),
     Failure(
-        "process-missing",
-        _STEP,
-        _no_program,
-        "The program that credential_process names cannot be started.",
-        lambda facts: _run_process(
-            facts, "Correct credential_process: it must be the full path of a program that may be run."
-        ),
-    ),
-    Failure(
-        "expiry-invalid",
-        _STEP,
-        _expiration,
-        "The time at which the keys expire is not a date with a time zone.",
-        _write_expiration,
-    ),
-    Failure(
-        "process-fails",
-        _STEP,
-        _process_fails,
-        "The profile's credential_process fails, or does not print what it should.",
-        lambda facts: _run_process(
-            facts, "Run the profile's credential_process by hand: it must end with 0 and print one JSON object."
-        ),
-    ),
-    Failure(
         "login-not-allowed",
         _STEP,
         reason("LoginInsufficientPermissions"),
         "The identity may not use AWS login.",
         lambda facts: Remedy(
             ["Allow the identity signin:CreateOAuth2Token, then sign in again."],
-            aws=[_command(facts, in_profile(facts, _aws_settings.LOGIN_SETTING), "login")],
+            aws=[command_for(facts, in_profile(facts, _aws_settings.LOGIN_SETTING), "login")],
         ),
     ),
     Failure(
@@ -232,7 +145,7 @@ ENTRIES = (
         "IAM Identity Center does not give the user this role in this account.",
         lambda facts: Remedy(
             ["Check sso_account_id and sso_role_name, and that the permission set is assigned to the user."],
-            aws=[_command(facts, in_profile(facts, *_aws_settings.SSO_SETTINGS), "configure list")],
+            aws=[command_for(facts, in_profile(facts, *_aws_settings.SSO_SETTINGS), "configure list")],
         ),
     ),
     Failure(
@@ -269,7 +182,7 @@ ENTRIES = (
     Failure(
         "file-missing",
         _STEP,
-        lambda facts: facts.reason in _NO_FILE,
+        lambda facts: facts.reason in NO_FILE,
         "A file that the AWS settings name cannot be used.",
         lambda facts: Remedy(
             [f"Check which setting names {shown(facts.file) if facts.file else 'the file in the message'}."],

@@ -1,7 +1,5 @@
 """An entry of the table of failures: how to recognise a failure, what it means and how to fix it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -23,7 +21,7 @@ class Block(NamedTuple):
     kind: str
     labels: Sequence[str]
     attributes: Mapping[str, Any]
-    blocks: Sequence[Block] = ()
+    blocks: "Sequence[Block]" = ()
 
 
 class Remedy(NamedTuple):
@@ -73,7 +71,7 @@ class Failure(NamedTuple):
     recognise: Callable[[Facts], Verdict]
     meaning: str
     remedy: Callable[[Facts], Remedy]
-    variants: Sequence[Failure] = ()
+    variants: "Sequence[Failure]" = ()
     lasting: bool = False
 
 

@@ -1,7 +1,5 @@
 """What only `doctor` looks up. The core looks nothing up, so for its errors every answer is "not known"."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 

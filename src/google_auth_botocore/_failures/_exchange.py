@@ -186,7 +186,19 @@ ENTRIES = (
             gcloud=[_commands.provider(facts, "update-oidc", "--issuer-uri=ISSUER")],
             aws=[_commands.aws(facts, "iam get-outbound-web-identity-federation-info", region=False)],
             terraform=[_commands.aws_provider(facts, _commands.inner("oidc", issuer_uri="ISSUER"))],
-            run=[_commands.aws(facts, "iam get-outbound-web-identity-federation-info", region=False)],
+            run=[
+                _commands.aws(facts, "iam get-outbound-web-identity-federation-info", region=False),
+                _commands.provider(facts, "update-oidc", "--issuer-uri=ISSUER"),
+            ],
+        ),
+    ),
+    Failure(
+        "jwt-expired",
+        _STEP,
+        words("is stale to sign-in", "ID Token has expired", "Token expired"),
+        "Google received the JWT after it had expired.",
+        do(
+            "Check what delays requests to Google: a JWT of AWS's is valid for some minutes. If it is not new, do not reuse it."
         ),
     ),
     Failure(

@@ -37,9 +37,8 @@ def _correct(facts: Facts) -> Remedy:
 
 
 def _set_region(facts: Facts) -> Remedy:
-    return Remedy(
-        [_SET], [f"export AWS_REGION={USUAL}"], aws=[_commands.aws(facts, _LIST, "--region", USUAL, region=False)]
-    )
+    look = _commands.aws(facts, _LIST, "--region", USUAL, region=False)
+    return Remedy([_SET], [f"export AWS_REGION={USUAL}"], aws=[look], run=())
 
 
 ENTRIES = (

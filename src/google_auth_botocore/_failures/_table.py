@@ -5,6 +5,7 @@ from __future__ import annotations
 from google_auth_botocore._failures import (
     _aws_calls,
     _aws_files,
+    _aws_process,
     _aws_settings,
     _aws_sources,
     _bindings,
@@ -32,6 +33,7 @@ TABLE: tuple[Failure, ...] = (
     *_aws_calls.LOCAL,
     *_regions.ENTRIES,
     *_aws_files.ENTRIES,
+    *_aws_process.ENTRIES,
     *_aws_sources.ENTRIES,
     *_rejections.ENTRIES,
     *_instances.ENTRIES,

@@ -58,9 +58,10 @@ class Visit:
         return {step["step"]: step["state"] for step in self.document["steps"]}
 
     def cause(self, name: str) -> dict[str, Any]:
-        """Return the failure or warning of this name."""
-        found = [step["cause"] for step in self.document["steps"] if "cause" in step]
-        return next(each for each in found if each["id"] == name)
+        """Return the failure of this name, or else the warning."""
+        found = [step for step in self.document["steps"] if "cause" in step and step["cause"]["id"] == name]
+        found.sort(key=lambda step: bool(step["state"] != "failed"))
+        return dict(found[0]["cause"])
 
 
 @dataclass
