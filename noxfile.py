@@ -1,7 +1,7 @@
 # /// script
 # dependencies = ["nox>=2025.2.9"]
 # ///
-"""Everything that is run on this project; each session sets up what it needs."""
+"""Every check of this project. Each session installs what it needs."""
 
 from __future__ import annotations
 
@@ -20,43 +20,50 @@ nox.options.error_on_external_run = True
 nox.options.default_venv_backend = "uv|virtualenv"
 
 CODE = ("src", "tests", "samples", "noxfile.py")
-# What holds where the package is all there is.
+# Tests that need only the dependency group `core`.
+CORE_TESTS = ("tests/core", "tests/refresh", "tests/test_")
+# The modules in the API reference.
+DOCUMENTED = [
+    f"google_auth_botocore{module}"
+    for module in (
+        *("", ".exceptions", ".adapters", ".pytest_plugin"),
+        *(".emulator", ".emulator.aws", ".emulator.sandbox", ".emulator.storage"),
+    )
+]
+# Checks of an environment that holds the package and its dependencies and nothing else.
 INSTALLED = r"""
 import re
 from importlib import metadata, resources
 
 assert resources.files("google_auth_botocore").joinpath("py.typed").is_file()
 page = metadata.metadata("google-auth-botocore").get_payload()
-assert "](https://raw.githubusercontent.com/" in page and not re.search(r"\]\((?!https?:|#)", page), "a link that PyPI can't follow"
+assert "](https://raw.githubusercontent.com/" in page and not re.search(r"\]\((?!https?:|#)", page), "a relative link, which is broken on PyPI"
 """
-# A registry that stumbles once must not fail a run.
+# A single failed download must not fail a run.
 INSTALL_ENV = {"PIP_RETRIES": "10", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
 
 
-def install(
-    session: nox.Session,
-    *groups: str,
-    project: str | None = "-e.[login,sandbox,copycat,gcloud-aio,httpx,kubernetes,obstore,polars]",
-    versions: Sequence[str] = (),
-) -> None:
-    """Installs dependency groups, and the project with its extras."""
+def install(session: nox.Session, *groups: str, project: str | None = "-e.", versions: Sequence[str] = ()) -> None:
+    """Install the project, dependency groups, and requirements that fix versions."""
     needed = nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), *groups)
     session.install(*filter(None, (project, *needed, *versions)), env=INSTALL_ENV)
 
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Runs the tests but for the slow ones, or those that are named after `--`."""
-    install(session, "tests")
+    """Run all tests except the slow ones, or the tests after `--`: `-- tests/core -k audience`."""
+    paths = [each.removeprefix("./") for each in session.posargs if each.removeprefix("./").startswith("tests")]
+    core_only = bool(paths) and all(path.startswith(CORE_TESTS) for path in paths)
+    install(session, "core" if core_only else "tests")
     session.run("pytest", *(session.posargs or ["--ignore=tests/consumers", "-m", "not slow"]))
 
 
 @nox.session
 def slow(session: nox.Session) -> None:
-    """Runs the slow tests: much is done by the real gcloud, aws and node, where these are."""
+    """Run the slow tests. Many of them use the real gcloud, aws and node if these are installed."""
     install(session, "tests")
     if shutil.which("npm"):
-        # Where its registry can't be reached, the test that needs it is skipped.
+        # If the npm registry is unreachable, the test that needs the package is skipped.
         npm = ("npm", "install", "--no-audit", "--no-fund", "--no-package-lock", "--prefix", "tests/cli/serve/node")
         session.run_install(*npm, external=True, success_codes=range(256))
     session.run("pytest", "--ignore=tests/consumers", "-m", "slow", *session.posargs)
@@ -64,26 +71,26 @@ def slow(session: nox.Session) -> None:
 
 @nox.session
 def samples(session: nox.Session) -> None:
-    """Runs the samples as they are printed; those that need what `consumers` installs are run there."""
+    """Run the samples exactly as printed. Samples that need the group `consumers` run in that session."""
     install(session, "tests")
     session.run("pytest", *(session.posargs or ["tests/samples"]))
 
 
 @nox.session
 def consumers(session: nox.Session) -> None:
-    """Drives the libraries that take credentials, a gigabyte of them; `-- --write-matrix`: writes the README's table."""
+    """Test the libraries that accept credentials (1 GB to install). `-- --write-matrix` updates the README's table."""
     install(session, "consumers")
-    # By file: each drives libraries that take long to import.
+    # One worker per file: the libraries take long to import.
     what = [] if any("tests/" in each for each in session.posargs) else ["tests/consumers"]
     session.run("pytest", "--dist=loadfile", *what, *session.posargs)
 
 
 @nox.session
 def minimums(session: nox.Session) -> None:
-    """Runs the tests of the core and of the adapters on the lowest versions of what the package and its extras need."""
+    """Test the core and the adapters with the lowest supported versions of all dependencies."""
     project = nox.project.load_toml("pyproject.toml")["project"]
-    # `login` and `copycat` want a newer botocore than the package itself.
-    extras = ("emulator", "gcloud-aio", "httpx", "kubernetes", "obstore", "polars", "sandbox")
+    # `login` and `copycat` require a newer botocore than the package itself.
+    extras = sorted(project["optional-dependencies"].keys() - {"copycat", "login"})
     needed = [*project["dependencies"], *(each for extra in extras for each in project["optional-dependencies"][extra])]
     versions = [each.replace(">=", "==") for each in needed if ">=" in each]
     install(session, "minimums", project=f"-e.[{','.join(extras)}]", versions=versions)
@@ -91,18 +98,40 @@ def minimums(session: nox.Session) -> None:
 
 
 @nox.session
+def coverage(session: nox.Session) -> None:
+    """Measure branch coverage, including threads and subprocesses, of all tests except tests/consumers, or those after `--`."""
+    install(session, "coverage")
+    session.run("coverage", "erase")
+    # Tests that fail only because they are traced do not hide the figure: the sessions `tests` and `slow` judge them.
+    tests = session.posargs or ["--ignore=tests/consumers", "-m", "not slow"]
+    session.run("coverage", "run", "-m", "pytest", *tests, success_codes=(0, 1))
+    session.run("coverage", "combine", "--quiet")
+    session.run("coverage", "report", "--skip-covered", "--skip-empty", "--sort=miss")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Generate the API reference from the docstrings, into the directory after `--`."""
+    install(session, "docs")
+    out = Path(session.posargs[0] if session.posargs else session.create_tmp()).resolve()
+    options = ("--docformat=google", "--no-show-source", "--template-directory=.github/api-reference")
+    session.run("pdoc", *options, f"--output-directory={out}", *DOCUMENTED)
+    session.log(f"Open {out / 'index.html'} in a browser.")
+
+
+@nox.session
 def demo(session: nox.Session) -> None:
-    """Copies a bucket from Cloud Storage to S3 with a role and no key, on this machine alone."""
-    install(session)
+    """Copy a bucket from Cloud Storage to S3 with a role and no key, between emulators on this machine."""
+    install(session, project="-e.[copycat,sandbox]")
     session.run("python", "samples/gcp_copycat/demo.py", *session.posargs)
 
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Measures this package beside its peers, each in an environment of its own; `-- DIR`: where the result is written."""
-    install(session, project="-e.")
+    """Compare this package with others, each in its own environment. `-- DIR` is where to write the result."""
+    install(session, project="-e.[copycat,sandbox]")
     sys.path.insert(0, "tests")
-    from bench.contestants import COPYCAT, COPYCAT_REQUIREMENTS, REQUIREMENTS  # noqa: PLC0415 - needed here alone
+    from bench.contestants import COPYCAT, COPYCAT_REQUIREMENTS, REQUIREMENTS  # noqa: PLC0415 - only needed here
 
     pythons = []
     for number, (peer, requirements) in enumerate({**REQUIREMENTS, COPYCAT: COPYCAT_REQUIREMENTS}.items()):
@@ -117,25 +146,25 @@ def bench(session: nox.Session) -> None:
 
 @nox.session
 def fuzz(session: nox.Session) -> None:
-    """Tries a million configurations, arguments and replies; not in CI. Takes an hour of two cores."""
-    install(session, "tests")
+    """Try a million configurations, arguments and replies. Takes an hour on two cores; not part of CI."""
+    install(session, "core")
     tests = ["tests/core/test_fuzz.py", "tests/core/test_fuzz_aws.py"]
-    # One test runs for an hour here, so the guards against a test that hangs are off.
+    # One test runs for an hour here, so the limits on a single test's time are off.
     options = ("--hypothesis-profile=fuzz", "--dist=load", "--timeout=0", "-o", "faulthandler_timeout=0")
     session.run("pytest", *options, *(session.posargs or tests))
 
 
 @nox.session
 def mutation(session: nox.Session) -> None:
-    """Changes the token source, the settings and the signature in many ways that tests must notice; not in CI."""
-    install(session, "mutation", project="-e.[emulator]")
+    """Change the token source, settings and signature in many ways and check that a test fails each time; not part of CI."""
+    install(session, "mutation")
     session.run("mutmut", "run", *session.posargs)
     session.run("mutmut", "results")
 
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Looks for mistakes, and for what makes the workflows unsafe."""
+    """Check the code with ruff and the workflows with zizmor."""
     install(session, "lint", project=None)
     session.run("ruff", "check", *CODE)
     session.run("zizmor", "--offline", "--quiet", ".github")
@@ -143,14 +172,14 @@ def lint(session: nox.Session) -> None:
 
 @nox.session(name="format")
 def format_(session: nox.Session) -> None:
-    """Checks the formatting; `-- --fix` mends it."""
+    """Check the formatting. `-- --fix` corrects it."""
     install(session, "lint", project=None)
     session.run("ruff", "format", *(() if "--fix" in session.posargs else ("--diff",)), *CODE)
 
 
 @nox.session
 def typing(session: nox.Session) -> None:
-    """Checks the types, strictly; and as a user's checker sees them: that each public one is known, and what it is."""
+    """Check the types with mypy, and with pyright that a user's type checker knows the type of each public name."""
     install(session, "typing")
     session.run("mypy")
     session.run("pyright", "--project", "pyproject.toml")
@@ -159,7 +188,7 @@ def typing(session: nox.Session) -> None:
 
 @nox.session
 def build(session: nox.Session) -> None:
-    """Builds wheel and sdist, as a release does, into the directory after `--`; then does what `artifact` does."""
+    """Build the wheel and the sdist as a release does, into the directory after `--`, and test them like `artifact`."""
     session.install("--require-hashes", "-r", ".github/build-requirements.txt", env=INSTALL_ENV)
     out = Path(session.posargs[0]) if session.posargs else Path(session.create_tmp())
     session.run("python", "-m", "build", "--no-isolation", "--outdir", str(out))
@@ -168,12 +197,12 @@ def build(session: nox.Session) -> None:
 
 @nox.session
 def artifact(session: nox.Session) -> None:
-    """Runs the command of the wheel and of the sdist after `--`, each where nothing else is, and the sdist's tests on the wheel."""
+    """Test the wheel and the sdist in the directory after `--`, each in an empty environment."""
     check_built(session, Path(session.posargs[0]))
 
 
 def check_built(session: nox.Session, directory: Path) -> None:
-    """Check the newest wheel and sdist of a directory as they are."""
+    """Run the command of the newest wheel and of the newest sdist, then the tests in the sdist on the wheel."""
     wheel, sdist = (
         max(directory.resolve().glob(kind), key=lambda it: it.stat().st_mtime) for kind in ("*.whl", "*.tar.gz")
     )
@@ -184,10 +213,10 @@ def check_built(session: nox.Session, directory: Path) -> None:
         session.run_install(str(bare / "pip"), "install", "--quiet", str(built), env=INSTALL_ENV, external=True)
         session.run(str(bare / "google-auth-botocore"), "--version", external=True)
         session.run(str(bare / "python"), "-I", "-c", INSTALLED, external=True)
-    install(session, "minimums", project=f"{wheel}[emulator]")
+    install(session, "minimums", project=str(wheel))
     place = Path(session.create_tmp(), "sdist")
     shutil.rmtree(place, ignore_errors=True)
     shutil.unpack_archive(sdist, place)
     session.chdir(place / sdist.name.removesuffix(".tar.gz"))
-    # Without src: what is installed is imported.
+    # No `src` on the path, so that the tests import the installed wheel.
     session.run("pytest", "-o", "pythonpath=tests", "tests/core", "tests/test_project.py")

@@ -1,4 +1,4 @@
-"""The administrator of both clouds, with the real gcloud and aws, and the machine where the roles are assumed."""
+"""An administrator who sets up both clouds with the real gcloud and aws, and a machine that assumes the roles."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ import pytest
 from google_auth_botocore.emulator.sandbox import Sandbox
 
 _MISSING = [name for name in ("gcloud", "aws") if shutil.which(name) is None]
-is_here = pytest.mark.skipif(bool(_MISSING), reason=f"not on this machine: {', '.join(_MISSING)}")
+is_here = pytest.mark.skipif(bool(_MISSING), reason=f"not installed: {', '.join(_MISSING)}")
 
 
 @dataclass
 class Administrator:
-    """Whoever sets up a sandbox, in a home directory and with a project of gcloud's configuration."""
+    """Sets up a sandbox, with a home directory and the project of the gcloud configuration."""
 
     sandbox: Sandbox
     home: Path
@@ -34,7 +34,7 @@ class Administrator:
         }
 
     def shell(self, script: str) -> str:
-        """Runs commands, as far as they succeed; gives what they print."""
+        """Run commands, stop at the first that fails, and return their output."""
         environment = {
             **self._base,
             **self.sandbox.google.gcloud_environment(self.project),
@@ -57,7 +57,7 @@ class Administrator:
         return done.stdout
 
     def machine(self, role: str) -> dict[str, str]:
-        """The environment of a process on a machine where the profile `work` assumes a role."""
+        """Return the environment of a process on a machine whose profile `work` assumes a role."""
         config = self.home / "config"
         config.write_text(
             f"[profile work]\nrole_arn = arn:aws:iam::123456789012:role/{role}\nrole_session_name = session\n"

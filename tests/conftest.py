@@ -1,7 +1,8 @@
-"""What every test starts from: a machine without a cloud account, whatever this one has."""
+"""The starting point of every test: no cloud account, proxy or configuration of the machine that runs it."""
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,23 +13,75 @@ import pytest
 
 from google_auth_botocore.emulator import Emulator
 
-# argparse looks for the translation of each of its texts otherwise, in files.
+# Without it argparse searches the disk for a translation of each of its texts.
 os.environ["LANGUAGE"] = "C"
 
-# The same examples at each run, and no deadline: a timing is never a test.
+# The same examples in each run, and no deadline: a timing is never a test.
 hypothesis.settings.register_profile("default", derandomize=True, deadline=None, max_examples=50)
 hypothesis.settings.load_profile("default")
+
+TESTS = Path(__file__).parent
+# Folders whose tests import more than the dependency group `core` installs: the group, and the modules.
+NEEDED = {
+    "adapters": ("tests", ("gcloud", "httpx", "kubernetes", "obstore", "polars")),
+    "aws": ("tests", ("moto",)),
+    "bench": ("tests", ("google_crc32c",)),
+    "cli": ("tests", ("hcl2", "kubernetes", "moto")),
+    "consumers": ("consumers", ("airflow", "duckdb", "google.cloud.aiplatform", "gspread", "pandas_gbq", "pyarrow")),
+    "emulator": ("tests", ("google_crc32c", "moto")),
+    "processes": ("tests", ("celery", "distributed", "gcsfs")),
+    "samples": ("tests", ("boto3", "distributed", "hcl2", "moto", "tqdm", "yaml")),
+    "service_account": ("tests", ("dask", "jwt", "moto")),
+}
+
+
+def _is_missing(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is None
+    except ModuleNotFoundError:  # of a parent package
+        return True
+
+
+# Nothing is left out on a CI machine: a missing library is an error there.
+MISSING = {
+    TESTS / folder: (group, missing)
+    for folder, (group, modules) in NEEDED.items()
+    if (missing := [module for module in modules if _is_missing(module)]) and "CI" not in os.environ
+}
+
+
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    return True if collection_path in MISSING else None
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say which of the requested folders were left out, and what to install for them: one line for each group."""
+    requested = [Path(argument.partition("::")[0]).absolute() for argument in config.args]
+    for group in ("tests", "consumers"):
+        folders = {
+            folder: missing
+            for folder, (its_group, missing) in MISSING.items()
+            if its_group == group
+            and any(path == folder or path in folder.parents or folder in path.parents for path in requested)
+        }
+        if folders:
+            names = ", ".join(f"tests/{folder.name}" for folder in folders)
+            modules = ", ".join(sorted({module for missing in folders.values() for module in missing}))
+            terminalreporter.write_line(
+                f"Not run: {names}. Not installed: {modules}. To run them: pip install -e . --group {group}",
+                yellow=True,
+            )
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _dispositions() -> None:
-    """Signals as tests and the programs that they start need them; here, not at import, because workers run the tests."""
+    """Give tests, and the programs that they start, the default signal dispositions. Here, because workers run the tests."""
     dispositions.make_default()
 
 
 @pytest.fixture(autouse=True)
-def _nobody(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No identity, proxy or configuration of the machine's own."""
+def _no_cloud_account(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Hide the identity, proxies and configuration of this machine."""
     for name in list(os.environ):
         if name.upper().startswith(("AWS_", "GOOGLE_", "GCE_", "CLOUDSDK_", "GCLOUD_")) or name.upper().endswith(
             "_PROXY"
@@ -46,6 +99,6 @@ def _nobody(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.fixture(name="google")
 def _google() -> Iterator[Emulator]:
-    """Google's side, on loopback."""
+    """Yield an emulator of Google's side on loopback."""
     with Emulator() as emulator:
         yield emulator

@@ -1,8 +1,8 @@
-"""Signal dispositions of the process that runs the tests, whatever started it.
+"""Gives the process that runs the tests the default signal dispositions, whatever started it.
 
 `nohup` ignores SIGHUP, a shell ignores SIGINT and SIGQUIT for a command in the background, and some CI runners ignore or
-block more. An ignored signal stays ignored in every program that a test starts, so the test waits for an end that never
-comes.
+block more. An ignored signal stays ignored in every program that a test starts, so a test that ends a program by a signal
+hangs.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import os
 import signal
 from collections.abc import Iterable
 
-# The caller ignores them to keep the run alive. Python's own (SIGPIPE, SIGXFSZ) are missing here: `subprocess` restores them.
+# The caller ignores these to keep the run alive. Python itself ignores SIGPIPE and SIGXFSZ, and `subprocess` restores them.
 _KEPT_AWAY = ("SIGHUP", "SIGINT", "SIGQUIT", "SIGTERM")
 _PYTHONS_OWN = ("SIGPIPE", "SIGXFSZ", "SIGXFZ")
 
@@ -27,8 +27,8 @@ def _ignored() -> set[int]:
 def make_default() -> None:
     """Give the programs that tests start the default dispositions and an empty signal mask.
 
-    A signal that the caller ignores to protect the run still does not end it: this process gets a handler that does
-    nothing, and a handler, unlike SIG_IGN, becomes the default in a new program.
+    A signal that the caller ignores still does not end the run: this process gets a handler that does nothing. Unlike
+    SIG_IGN, a handler becomes the default disposition in a new program.
     """
     run = os.getpid()
 

@@ -1,4 +1,4 @@
-"""All that is logged while every logger is at DEBUG."""
+"""Captures everything that is logged while every logger is at DEBUG."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 
 class Records(logging.Handler):
-    """What a user would see of it, and what a handler of structured logs would keep."""
+    """Keeps the formatted records, and the attributes that a handler of structured logs would keep."""
 
     def __init__(self) -> None:
         super().__init__(logging.NOTSET)
@@ -26,7 +26,7 @@ class Records(logging.Handler):
 
 @contextlib.contextmanager
 def recording() -> Iterator[Records]:
-    """Records every logger; google-auth's have a switch of their own, GOOGLE_SDK_PYTHON_LOGGING_SCOPE."""
+    """Capture the records of every logger, including those of google-auth that GOOGLE_SDK_PYTHON_LOGGING_SCOPE controls."""
     handler, before = Records(), {}
     for name in ["", "google", "google.auth", *logging.Logger.manager.loggerDict]:
         logger = logging.getLogger(name)

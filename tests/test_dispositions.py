@@ -1,4 +1,4 @@
-"""What the tests themselves promise: no ignored signal reaches a program that they start, and none waits for ever."""
+"""The test run itself: programs that tests start ignore no signal, and no test hangs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-# As nohup, background jobs of a shell and some CI runners start it.
+# The signals that nohup, background jobs of a shell and some CI runners ignore.
 IGNORED = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGCHLD, signal.SIGUSR1, signal.SIGALRM)
 BLOCKED = (signal.SIGTERM, signal.SIGUSR2)
 START = f"""
@@ -53,7 +53,7 @@ def test_a_forked_child_ends_by_SIGTERM():
 HANGS = """
 import threading
 
-def test_that_waits_for_ever():
+def test_that_hangs():
     threading.Event().wait()
 
 def test_after_it():
@@ -62,12 +62,12 @@ def test_after_it():
 
 
 def outcome_of(tests: str, tmp_path: Path, *options: str, start: tuple[str, ...] = ()) -> str:
-    """What pytest prints about them, with this project's settings and conftest.py."""
+    """Run tests with this project's settings and conftest.py, and return the output of pytest."""
     (tmp_path / "conftest.py").write_text("from conftest_of_project import _dispositions as _dispositions\n")
     (tmp_path / "conftest_of_project.py").write_text((ROOT / "tests" / "conftest.py").read_text(encoding="utf-8"))
     (tmp_path / "test_it.py").write_text(tests)
     command = [*start, sys.executable, "-m", "pytest", "-c", str(ROOT / "pyproject.toml"), "-p", "no:cacheprovider"]
-    # Its own session: a signal that strikes is not for the process that runs this test.
+    # A new session: signals to its group do not reach the process that runs this test.
     done = subprocess.run(
         [*command, *options, "-W", "ignore:.*fork:DeprecationWarning", f"--rootdir={tmp_path}", str(tmp_path)],
         env={**os.environ, "PYTHONPATH": os.pathsep.join((str(tmp_path), str(ROOT / "tests"), str(ROOT / "src")))},
@@ -88,14 +88,14 @@ def test_programs_that_tests_start_ignore_no_signal_that_the_caller_ignores(work
 
 
 @pytest.mark.slow
-def test_a_test_that_waits_for_ever_fails_with_its_stack_and_the_run_goes_on(tmp_path: Path) -> None:
+def test_a_test_that_hangs_fails_with_its_stack_and_the_run_continues(tmp_path: Path) -> None:
     printed = outcome_of(HANGS, tmp_path, "-n1", "--timeout=1")
     assert "test_it.py:5:" in printed
     assert "1 failed, 1 passed" in printed, printed
 
 
 @pytest.mark.slow
-def test_a_test_that_can_not_be_interrupted_ends_with_its_process(tmp_path: Path) -> None:
+def test_a_hanging_test_that_cannot_be_interrupted_ends_its_process(tmp_path: Path) -> None:
     printed = outcome_of(HANGS, tmp_path, "-n0", "--timeout=0", "-o", "faulthandler_timeout=1")
-    assert "in test_that_waits_for_ever" in printed
+    assert "in test_that_hangs" in printed
     assert "passed" not in printed

@@ -1,4 +1,4 @@
-"""The fixtures for users' own tests, in a project that is not this one."""
+"""The pytest fixtures, as used in another project."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from google_auth_botocore import FederationError
 from google_auth_botocore.emulator import Fault
 
 
-def test_a_request_has_a_token(google_credentials, google_emulator, google_service_account):
+def test_request_gets_a_token(google_credentials, google_emulator, google_service_account):
     headers = {}
     google_credentials.before_request(None, "GET", "https://storage.googleapis.com", headers)
     token = headers["authorization"].removeprefix("Bearer ")
@@ -31,7 +31,7 @@ def test_google_is_down(google_credentials, google_emulator):
         google_credentials.refresh(None)
 
 
-def test_nothing_of_another_test_is_left(google_credentials, google_emulator):
+def test_each_test_has_a_new_emulator(google_credentials, google_emulator):
     google_credentials.refresh(None)
     assert google_emulator.count("/v1/token") == 1
 """
@@ -40,8 +40,8 @@ def test_nothing_of_another_test_is_left(google_credentials, google_emulator):
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("AWS_PROFILE", "somebody"),
-        ("AWS_DEFAULT_PROFILE", "somebody"),
+        ("AWS_PROFILE", "someone"),
+        ("AWS_DEFAULT_PROFILE", "someone"),
         ("AWS_SECURITY_TOKEN", "of other keys"),
         ("AWS_CONFIG_FILE", "test_it.py"),
         ("AWS_SHARED_CREDENTIALS_FILE", "test_it.py"),
@@ -49,7 +49,7 @@ def test_nothing_of_another_test_is_left(google_credentials, google_emulator):
         ("http_proxy", "http://127.0.0.1:1"),
     ],
 )
-def test_fixtures_serve_a_project_that_names_them_in_its_conftest_whatever_is_in_the_environment(
+def test_fixtures_work_in_another_project_with_any_environment(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
     monkeypatch.setenv(name, value)
@@ -71,7 +71,7 @@ ROLE = "arn:aws:iam::123456789012:role/app"
 
 
 def check(credentials, emulator, account):
-    '''A token of our side, and a bucket of moto's.'''
+    '''Get a token from the emulator, and create a bucket in moto.'''
     token = credentials.get_token().value
     assert emulator.check_access_token(token).principal == account.email
     s3 = boto3.client("s3", region_name="us-east-1")
@@ -79,7 +79,7 @@ def check(credentials, emulator, account):
     assert [each["Name"] for each in s3.list_buckets()["Buckets"]] == ["bucket"]
 
 
-def of_an_application(emulator, provider, account, **more):
+def application_credentials(emulator, provider, account, **more):
     return Credentials(
         provider.audience, account.email, token_url=emulator.token_url,
         iam_credentials_endpoint=emulator.iam_credentials_endpoint, **more,
@@ -100,14 +100,14 @@ def mocked_for_the_module():
 
 @pytest.fixture
 def testing_keys(monkeypatch):
-    '''As moto's documentation has it.'''
+    '''Set the keys that moto's documentation recommends.'''
     for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "SECURITY_TOKEN", "SESSION_TOKEN"):
         monkeypatch.setenv(f"AWS_{name}", "testing")
 
 
 @pytest.fixture(autouse=True)
-def _what_is_left():
-    '''The environment after every test is that before it, whatever was undone in which order.'''
+def _environment_is_restored():
+    '''Check that the AWS variables after each test are the same as before.'''
     before = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
     yield
     assert {name: value for name, value in os.environ.items() if name.startswith("AWS_")} == before
@@ -165,30 +165,30 @@ def test_documented_keys_last(google_credentials, mocked, testing_keys, google_e
     check(google_credentials, google_emulator, google_service_account)
 
 
-def test_documented_keys_then_the_mock(google_credentials, testing_keys, mocked, google_emulator, google_service_account):
+def test_documented_keys_then_mock(google_credentials, testing_keys, mocked, google_emulator, google_service_account):
     check(google_credentials, google_emulator, google_service_account)
 
 
 @mock_aws
 class TestClass:
-    def test_of_a_class(self, google_credentials, google_emulator, google_service_account):
+    def test_decorated_class(self, google_credentials, google_emulator, google_service_account):
         check(google_credentials, google_emulator, google_service_account)
 
-    def test_credentials_that_the_application_makes(
+    def test_credentials_created_by_the_application(
         self, aws_keys, google_emulator, google_provider, google_service_account
     ):
-        credentials = of_an_application(google_emulator, google_provider, google_service_account)
+        credentials = application_credentials(google_emulator, google_provider, google_service_account)
         check(credentials, google_emulator, google_service_account)
 
 
 @mock_aws
-def test_a_role_that_moto_lets_assume(aws_keys, google_emulator, google_provider, google_service_account):
-    credentials = of_an_application(google_emulator, google_provider, google_service_account, assume_role=ROLE)
+def test_assumed_role(aws_keys, google_emulator, google_provider, google_service_account):
+    credentials = application_credentials(google_emulator, google_provider, google_service_account, assume_role=ROLE)
     check(credentials, google_emulator, google_service_account)
 
 
 @mock_aws(config={"core": {"mock_credentials": False}})
-def test_mock_that_leaves_the_keys_alone(google_credentials, google_emulator, google_service_account):
+def test_mock_without_fake_keys(google_credentials, google_emulator, google_service_account):
     check(google_credentials, google_emulator, google_service_account)
 
 
@@ -199,30 +199,30 @@ def test_it_signs(google_credentials, google_emulator):
 
 
 @mock_aws
-def test_other_keys_are_still_unknown(google_credentials, monkeypatch):
+def test_other_keys_are_still_rejected(google_credentials, monkeypatch):
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
     with pytest.raises(Exception, match="InvalidClientTokenId"):
         google_credentials.refresh(None)
 
 
-def test_for_the_module(mocked_for_the_module, google_credentials, google_emulator, google_service_account):
+def test_module_fixture(mocked_for_the_module, google_credentials, google_emulator, google_service_account):
     check(google_credentials, google_emulator, google_service_account)
 
 
 @mock_aws
-def test_for_the_module_and_again(mocked_for_the_module, google_credentials, google_emulator, google_service_account):
+def test_module_fixture_and_decorator(mocked_for_the_module, google_credentials, google_emulator, google_service_account):
     google_credentials.refresh(None)
 
 
-def test_alone(google_credentials, aws_keys):
+def test_without_mock(google_credentials, aws_keys):
     assert os.environ["AWS_ACCESS_KEY_ID"] == aws_keys.access_key_id != "FOOBARKEY"
     google_credentials.refresh(None)
 """
 
 
 @pytest.mark.slow
-def test_fixtures_work_beside_mock_aws_in_any_order(pytester: pytest.Pytester) -> None:
-    """In a process of its own: moto's state is global."""
+def test_fixtures_can_be_combined_with_mock_aws_in_any_order(pytester: pytest.Pytester) -> None:
+    """This runs in its own process, because moto's state is global."""
     pytester.makeconftest('pytest_plugins = ["google_auth_botocore.pytest_plugin"]')
     pytester.makepyfile(test_it=BESIDE_MOTO)
     done = pytester.runpytest_subprocess("-p", "no:cacheprovider", "-p", "no:xdist", timeout=300)

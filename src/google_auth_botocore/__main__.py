@@ -1,4 +1,4 @@
-"""`python -m google_auth_botocore` is the command `google-auth-botocore`."""
+"""Run the command `google-auth-botocore` with `python -m google_auth_botocore`."""
 
 import sys
 

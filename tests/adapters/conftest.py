@@ -1,4 +1,4 @@
-"""A workload with AWS keys in its environment, and servers that want its Google token."""
+"""A workload with AWS keys in its environment, and servers that require its Google token."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from core.stand_in import FakeClock
 
-from adapters.bearers import Bearers, Objects, Reply, Sent
+from adapters.token_checking_servers import Objects, Reply, Sent, TokenChecker
 from google_auth_botocore import Credentials
 from google_auth_botocore._shared_token_credentials import SourceCredentials
 from google_auth_botocore.emulator import Emulator, Fault
@@ -29,19 +29,19 @@ def _credentials(google: Emulator, monkeypatch: pytest.MonkeyPatch) -> Credentia
     return Credentials(google.add_aws_provider().audience, token_url=google.token_url, project_id="my-project")
 
 
-@pytest.fixture(name="bearers")
-def _bearers(google: Emulator) -> Bearers:
-    return Bearers(google)
+@pytest.fixture(name="checker")
+def _checker(google: Emulator) -> TokenChecker:
+    return TokenChecker(google)
 
 
 @pytest.fixture(name="api_url")
-def _api_url(bearers: Bearers) -> Iterator[str]:
-    """An API that says which request it got."""
+def _api_url(checker: TokenChecker) -> Iterator[str]:
+    """The URL of an API that echoes each request."""
 
-    def serve(sent: Sent) -> Reply:
+    def echo(sent: Sent) -> Reply:
         return Reply(f"{sent.method} {sent.path} {sent.body.decode()}".encode())
 
-    with bearers.guard(serve) as url:
+    with checker.serve(echo) as url:
         yield url
 
 
@@ -51,24 +51,27 @@ def _objects() -> Objects:
 
 
 @pytest.fixture(name="storage_url")
-def _storage_url(bearers: Bearers, objects: Objects) -> Iterator[str]:
-    """Cloud Storage's XML API, in front of `objects`."""
-    with bearers.guard(objects) as url:
+def _storage_url(checker: TokenChecker, objects: Objects) -> Iterator[str]:
+    """The URL of Cloud Storage's XML API, which serves `objects`."""
+    with checker.serve(objects) as url:
         yield url
 
 
-@pytest.fixture(name="past")
-def _past(google: Emulator, monkeypatch: pytest.MonkeyPatch) -> FakeClock:
-    """A clock of Google's and ours that is two hours late: to a library each token is at its end, and it asks again."""
+@pytest.fixture(name="late_clock")
+def _late_clock(google: Emulator, monkeypatch: pytest.MonkeyPatch) -> FakeClock:
+    """A clock for the emulator and the credentials that is two hours late.
+
+    Libraries use the real time, so that they consider each token expired and request another.
+    """
     clock = FakeClock(now=time.time() - 7200)
     google.clock = clock.time
     monkeypatch.setattr(SourceCredentials, "_clock", clock)
     return clock
 
 
-@pytest.fixture(name="refusal")
-def _refusal(google: Emulator) -> str:
-    """Lets Google refuse every exchange, and gives what the error says."""
+@pytest.fixture(name="rejection")
+def _rejection(google: Emulator) -> str:
+    """Make Google reject every exchange, and return text from its error."""
     body = {
         "error": "unauthorized_client",
         "error_description": "The given credential is rejected by the attribute condition.",
@@ -77,31 +80,31 @@ def _refusal(google: Emulator) -> str:
     return "rejected by the attribute condition"
 
 
-class Held:
-    """Google's side, which answers nothing until the event loop of its client says so."""
+class PausedGoogle:
+    """Pauses the emulator until the event loop of the client lets it answer."""
 
     def __init__(self, google: Emulator) -> None:
-        self.asked, self.answer = threading.Event(), threading.Event()
+        self.requested, self.answer = threading.Event(), threading.Event()
         self.in_time = True
         google.clock = self._clock
 
     def _clock(self) -> float:
-        self.asked.set()
+        self.requested.set()
         self.in_time &= self.answer.wait(PATIENCE / 4)
         return time.time()
 
     async def during(self, job: Awaitable[Any]) -> Any:
-        """Lets Google answer from the event loop once it was asked, and gives what came of the job."""
+        """Run a job. When Google has received a request, let it answer from the event loop. Return the result of the job."""
 
-        async def once_asked() -> None:
-            assert await asyncio.to_thread(self.asked.wait, PATIENCE)
+        async def let_answer() -> None:
+            assert await asyncio.to_thread(self.requested.wait, PATIENCE)
             self.answer.set()
 
-        result, _ = await asyncio.gather(job, once_asked())
-        assert self.in_time, "the event loop stood still"
+        result, _ = await asyncio.gather(job, let_answer())
+        assert self.in_time, "the event loop was blocked"
         return result
 
 
-@pytest.fixture(name="held")
-def _held(google: Emulator, credentials: Credentials) -> Held:
-    return Held(google)
+@pytest.fixture(name="paused")
+def _paused(google: Emulator, credentials: Credentials) -> PausedGoogle:
+    return PausedGoogle(google)

@@ -11,8 +11,8 @@ from core.stand_in import FakeClock
 from gcloud.aio.auth.token import BaseToken
 from gcloud.aio.storage import Storage
 
-from adapters.bearers import Bearers
-from adapters.conftest import Held
+from adapters.conftest import PausedGoogle
+from adapters.token_checking_servers import TokenChecker
 from google_auth_botocore import Credentials, FederationError
 from google_auth_botocore.adapters.gcloud_aio import Token
 from google_auth_botocore.emulator import Emulator
@@ -20,7 +20,7 @@ from google_auth_botocore.emulator.sandbox import Sandbox
 
 
 async def fetch(token: Token, url: str, times: int = 1) -> bytes:
-    """What a request with gcloud-aio's own headers brings."""
+    """Download an object with gcloud-aio."""
     async with Storage(token=token, api_root=url, api_is_dev=False) as storage:
         for _ in range(times):
             content = await storage.download("bucket", "a")
@@ -43,14 +43,16 @@ def test_objects_are_written_and_read(monkeypatch: pytest.MonkeyPatch) -> None:
         assert sandbox.storage.tokens == {credentials.token}
 
 
-def test_a_client_keeps_its_token(credentials: Credentials, google: Emulator, bearers: Bearers, api_url: str) -> None:
+def test_a_client_keeps_its_token(
+    credentials: Credentials, google: Emulator, checker: TokenChecker, api_url: str
+) -> None:
     asyncio.run(fetch(Token(credentials), api_url, times=3))
-    assert bearers.tokens == [credentials.token] * 3
+    assert checker.tokens == [credentials.token] * 3
     assert google.count("/v1/token") == 1
 
 
-def test_the_seconds_that_are_left_are_those_of_the_token(credentials: Credentials) -> None:
-    """Not those of a new one: gcloud-aio counts them from its own question."""
+def test_the_lifetime_is_the_remaining_one_of_the_token(credentials: Credentials) -> None:
+    """gcloud-aio counts it from its own request, so it must not be that of a new token."""
     credentials.get_token()
     credentials.expiry = datetime.now(timezone.utc) + timedelta(seconds=2000)
     answer = asyncio.run(Token(credentials).refresh(timeout=10))
@@ -58,35 +60,37 @@ def test_the_seconds_that_are_left_are_those_of_the_token(credentials: Credentia
     assert 1900 < answer.expires_in <= 2000
 
 
-def test_a_client_at_the_end_of_its_token_asks_for_another(
-    past: FakeClock, credentials: Credentials, bearers: Bearers, api_url: str
+def test_a_client_with_an_expired_token_requests_another(
+    late_clock: FakeClock, credentials: Credentials, checker: TokenChecker, api_url: str
 ) -> None:
     token = Token(credentials)
     for _ in range(2):
         asyncio.run(fetch(token, api_url))
-        past.advance(3600)
-    assert len(set(bearers.tokens)) == 2
-    assert bearers.refused == 0
+        late_clock.advance(3600)
+    assert len(set(checker.tokens)) == 2
+    assert checker.rejected == 0
 
 
-def test_a_refusal_of_googles_reaches_the_user(
-    credentials: Credentials, google: Emulator, refusal: str, api_url: str, monkeypatch: pytest.MonkeyPatch
+def test_a_rejection_by_google_reaches_the_user(
+    credentials: Credentials, google: Emulator, rejection: str, api_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After five tries of gcloud-aio's, of which one comes to Google."""
+    """gcloud-aio tries five times, of which one reaches Google."""
     monkeypatch.setattr(BaseToken.acquire_access_token.retry, "wait", tenacity.wait_none())
-    with pytest.raises(FederationError, match=refusal):
+    with pytest.raises(FederationError, match=rejection):
         asyncio.run(fetch(Token(credentials), api_url))
     assert google.count("/v1/token") == 1
 
 
-def test_the_event_loop_goes_on_while_a_token_is_fetched(held: Held, credentials: Credentials, api_url: str) -> None:
-    assert asyncio.run(held.during(fetch(Token(credentials), api_url))).startswith(b"GET ")
+def test_fetching_a_token_does_not_block_the_event_loop(
+    paused: PausedGoogle, credentials: Credentials, api_url: str
+) -> None:
+    assert asyncio.run(paused.during(fetch(Token(credentials), api_url))).startswith(b"GET ")
 
 
-def test_the_file_that_the_environment_names_is_left_alone(
+def test_the_file_named_in_the_environment_is_not_read(
     credentials: Credentials, api_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """gcloud-aio can do nothing with the one that gcloud writes for AWS."""
+    """gcloud-aio does not support the file that gcloud writes for AWS."""
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", "/nowhere.json")
     assert asyncio.run(fetch(Token(credentials), api_url)).startswith(b"GET ")
 

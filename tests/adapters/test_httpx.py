@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator, Callable, Iterator
 import httpx
 import pytest
 
-from adapters.bearers import Bearers
-from adapters.conftest import PATIENCE, Held
+from adapters.conftest import PATIENCE, PausedGoogle
+from adapters.token_checking_servers import TokenChecker
 from google_auth_botocore import Credentials, FederationError, IDTokenCredentials
 from google_auth_botocore.adapters.httpx import Auth
 from google_auth_botocore.emulator import Emulator
@@ -41,47 +41,47 @@ def _post(request: pytest.FixtureRequest) -> Post:
     return lambda *arguments: asyncio.run(post_async(*arguments))
 
 
-def test_a_request_carries_token_and_quota_project(
-    post: Post, credentials: Credentials, bearers: Bearers, api_url: str
+def test_a_request_contains_token_and_quota_project(
+    post: Post, credentials: Credentials, checker: TokenChecker, api_url: str
 ) -> None:
     auth = Auth(credentials.with_quota_project("billing"))
     assert post(auth, api_url).text == "POST / body"
     assert post(auth, api_url).status_code == 200
-    assert bearers.tokens == [credentials.token] * 2
-    assert bearers.requests[0].headers["x-goog-user-project"] == "billing"
+    assert checker.tokens == [credentials.token] * 2
+    assert checker.requests[0].headers["x-goog-user-project"] == "billing"
 
 
-def test_a_request_after_the_end_of_the_token_carries_another(
-    post: Post, credentials: Credentials, bearers: Bearers, api_url: str
+def test_a_request_without_a_valid_token_fetches_one(
+    post: Post, credentials: Credentials, checker: TokenChecker, api_url: str
 ) -> None:
     auth = Auth(credentials)
     post(auth, api_url)
     credentials.token = None
     post(auth, api_url)
-    assert len(set(bearers.tokens)) == 2
+    assert len(set(checker.tokens)) == 2
 
 
-def test_a_request_that_is_refused_is_sent_again_with_a_new_token(
-    post: Post, credentials: Credentials, google: Emulator, bearers: Bearers, api_url: str
+def test_a_rejected_request_is_sent_again_with_a_new_token(
+    post: Post, credentials: Credentials, google: Emulator, checker: TokenChecker, api_url: str
 ) -> None:
-    bearers.revoked.add(credentials.get_token().value)
+    checker.revoked.add(credentials.get_token().value)
     response = post(Auth(credentials), api_url)
     assert response.text == "POST / body"
-    assert bearers.tokens == [credentials.token]
-    assert bearers.refused == 1
+    assert checker.tokens == [credentials.token]
+    assert checker.rejected == 1
     assert google.count("/v1/token") == 2
 
 
 def test_a_body_that_is_a_stream_is_not_sent_again(
-    post: Post, credentials: Credentials, google: Emulator, bearers: Bearers, api_url: str
+    post: Post, credentials: Credentials, google: Emulator, checker: TokenChecker, api_url: str
 ) -> None:
     auth = Auth(credentials)
-    bearers.revoked.add(credentials.get_token().value)
+    checker.revoked.add(credentials.get_token().value)
     assert post(auth, api_url, [b"bo", b"dy"]).status_code == 401
     assert google.count("/v1/token") == 1
 
 
-def test_requests_that_are_refused_together_cost_one_exchange(credentials: Credentials, google: Emulator) -> None:
+def test_concurrent_rejected_requests_cost_one_exchange(credentials: Credentials, google: Emulator) -> None:
     auth = Auth(credentials)
     flows = [auth.sync_auth_flow(httpx.Request("GET", "https://example.com")) for _ in range(8)]
     first = {next(flow).headers["authorization"] for flow in flows}
@@ -91,10 +91,10 @@ def test_requests_that_are_refused_together_cost_one_exchange(credentials: Crede
     assert google.count("/v1/token") == 2
 
 
-def test_id_tokens_are_sent_too_and_renewed_once_a_request(
-    post: Post, credentials: Credentials, google: Emulator, bearers: Bearers, api_url: str
+def test_id_tokens_are_sent_and_refreshed_once_per_request(
+    post: Post, credentials: Credentials, google: Emulator, checker: TokenChecker, api_url: str
 ) -> None:
-    """The API knows access tokens alone, and refuses both."""
+    """The API only accepts access tokens, and rejects both ID tokens."""
     account = google.add_service_account("app@my-project.iam.gserviceaccount.com")
     provider = google.add_aws_provider()
     everyone = provider.principal_set("aws_role", "arn:aws:sts::123456789012:assumed-role/app")
@@ -109,45 +109,47 @@ def test_id_tokens_are_sent_too_and_renewed_once_a_request(
         api_url,
     )
     assert post(Auth(identity), api_url).status_code == 401
-    assert google.count(":generateIdToken") == len(bearers.requests) == 2
-    assert bearers.requests[-1].headers["authorization"] == f"Bearer {identity.token}"
+    assert google.count(":generateIdToken") == len(checker.requests) == 2
+    assert checker.requests[-1].headers["authorization"] == f"Bearer {identity.token}"
 
 
-def test_a_refusal_of_googles_reaches_the_user(
-    post: Post, credentials: Credentials, refusal: str, api_url: str
+def test_a_rejection_by_google_reaches_the_user(
+    post: Post, credentials: Credentials, rejection: str, api_url: str
 ) -> None:
-    with pytest.raises(FederationError, match=refusal):
+    with pytest.raises(FederationError, match=rejection):
         post(Auth(credentials), api_url)
 
 
-def test_the_event_loop_goes_on_while_a_token_is_fetched(held: Held, credentials: Credentials, api_url: str) -> None:
-    assert asyncio.run(held.during(post_async(Auth(credentials), api_url))).status_code == 200
-
-
-def test_the_event_loop_goes_on_while_a_token_is_renewed(
-    credentials: Credentials, google: Emulator, bearers: Bearers, api_url: str
+def test_fetching_a_token_does_not_block_the_event_loop(
+    paused: PausedGoogle, credentials: Credentials, api_url: str
 ) -> None:
-    bearers.revoked.add(credentials.get_token().value)
-    held = Held(google)
+    assert asyncio.run(paused.during(post_async(Auth(credentials), api_url))).status_code == 200
+
+
+def test_refreshing_a_token_does_not_block_the_event_loop(
+    credentials: Credentials, google: Emulator, checker: TokenChecker, api_url: str
+) -> None:
+    checker.revoked.add(credentials.get_token().value)
+    paused = PausedGoogle(google)
 
     async def job() -> httpx.Response:
         return await post_async(Auth(credentials), api_url)
 
-    assert asyncio.run(held.during(job())).status_code == 200
+    assert asyncio.run(paused.during(job())).status_code == 200
 
 
-def test_a_request_that_is_cancelled_does_not_wait_for_the_token(
-    held: Held, credentials: Credentials, api_url: str
+def test_a_cancelled_request_does_not_wait_for_the_token(
+    paused: PausedGoogle, credentials: Credentials, api_url: str
 ) -> None:
     async def job() -> bool:
         task = asyncio.create_task(post_async(Auth(credentials), api_url))
-        assert await asyncio.to_thread(held.asked.wait, PATIENCE)
+        assert await asyncio.to_thread(paused.requested.wait, PATIENCE)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        waits = not held.answer.is_set()
-        held.answer.set()
+        waits = not paused.answer.is_set()
+        paused.answer.set()
         return waits
 
     assert asyncio.run(job())
-    assert held.in_time
+    assert paused.in_time

@@ -13,23 +13,23 @@ from core.stand_in import FakeClock
 from kubernetes.config import load_kube_config_from_dict
 from kubernetes.config.kube_config import KubeConfigLoader
 
-from adapters.bearers import Bearers, Reply, Sent
-from adapters.conftest import Held
+from adapters.conftest import PausedGoogle
+from adapters.token_checking_servers import Reply, Sent, TokenChecker
 from google_auth_botocore import Credentials, FederationError
 from google_auth_botocore.adapters.kubernetes import authenticate, get_google_credentials
 from google_auth_botocore.emulator import Emulator
 
 
 @pytest.fixture(name="cluster")
-def _cluster(bearers: Bearers) -> Iterator[str]:
+def _cluster(checker: TokenChecker) -> Iterator[str]:
     """The API server of a cluster with one namespace."""
     namespaces = {"kind": "NamespaceList", "apiVersion": "v1", "items": [{"metadata": {"name": "default"}}]}
 
-    def serve(sent: Sent) -> Reply:
+    def respond(sent: Sent) -> Reply:
         assert (sent.method, sent.path) == ("GET", "/api/v1/namespaces")
         return Reply(json.dumps(namespaces).encode(), headers={"Content-Type": "application/json"})
 
-    with bearers.guard(serve) as url:
+    with checker.serve(respond) as url:
         yield url
 
 
@@ -48,8 +48,8 @@ def kubeconfig(cluster: str, user: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def test_every_request_carries_a_token_that_lives(
-    credentials: Credentials, google: Emulator, bearers: Bearers, cluster: str
+def test_every_request_contains_a_valid_token(
+    credentials: Credentials, google: Emulator, checker: TokenChecker, cluster: str
 ) -> None:
     configuration = kubernetes.client.Configuration(host=cluster)
     authenticate(configuration, credentials)
@@ -57,13 +57,13 @@ def test_every_request_carries_a_token_that_lives(
     assert google.count("/v1/token") == 1
     credentials.token = None
     assert namespaces(configuration) == ["default"]
-    assert bearers.tokens[0] == bearers.tokens[1] != bearers.tokens[2] == credentials.token
+    assert checker.tokens[0] == checker.tokens[1] != checker.tokens[2] == credentials.token
 
 
-def test_copies_of_a_configuration_do_the_same(
+def test_copies_of_a_configuration_also_authenticate(
     credentials: Credentials, google: Emulator, cluster: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The library copies the one that is made the default, for each client."""
+    """The library copies the default configuration for each client."""
     monkeypatch.setattr(kubernetes.client.Configuration, "_default", None)
     configuration = kubernetes.client.Configuration(host=cluster)
     authenticate(configuration, credentials)
@@ -74,18 +74,16 @@ def test_copies_of_a_configuration_do_the_same(
     assert google.count("/v1/token") == 1
 
 
-def test_it_takes_the_place_of_the_user_in_a_kubeconfig(
-    credentials: Credentials, bearers: Bearers, cluster: str
-) -> None:
+def test_it_replaces_the_user_of_a_kubeconfig(credentials: Credentials, checker: TokenChecker, cluster: str) -> None:
     configuration = kubernetes.client.Configuration()
     load_kube_config_from_dict(kubeconfig(cluster, {"token": "old"}), client_configuration=configuration)
     authenticate(configuration, credentials)
     assert namespaces(configuration) == ["default"]
-    assert bearers.tokens == [credentials.token]
+    assert checker.tokens == [credentials.token]
 
 
 def test_a_kubeconfig_with_the_gcp_auth_provider(
-    past: FakeClock, credentials: Credentials, bearers: Bearers, cluster: str
+    late_clock: FakeClock, credentials: Credentials, checker: TokenChecker, cluster: str
 ) -> None:
     user = {"auth-provider": {"name": "gcp"}}
     loader = KubeConfigLoader(kubeconfig(cluster, user), get_google_credentials=get_google_credentials(credentials))
@@ -93,28 +91,28 @@ def test_a_kubeconfig_with_the_gcp_auth_provider(
     loader.load_and_set(configuration)
     for _ in range(2):
         assert namespaces(configuration) == ["default"]
-        past.advance(3600)
-    assert len(set(bearers.tokens)) == 2
-    assert bearers.refused == 0
+        late_clock.advance(3600)
+    assert len(set(checker.tokens)) == 2
+    assert checker.rejected == 0
 
 
-def test_the_text_of_what_a_loader_reads_has_no_token(credentials: Credentials) -> None:
+def test_the_repr_of_google_credentials_contains_no_token(credentials: Credentials) -> None:
     read = get_google_credentials(credentials)()
     assert read.token == credentials.token
     assert read.token not in repr(read)
 
 
-def test_a_refusal_of_googles_reaches_the_user(credentials: Credentials, refusal: str, cluster: str) -> None:
+def test_a_rejection_by_google_reaches_the_user(credentials: Credentials, rejection: str, cluster: str) -> None:
     configuration = kubernetes.client.Configuration(host=cluster)
     authenticate(configuration, credentials)
-    with pytest.raises(FederationError, match=refusal):
+    with pytest.raises(FederationError, match=rejection):
         namespaces(configuration)
 
 
-def test_the_event_loop_goes_on_while_a_token_is_fetched(
-    held: Held, credentials: Credentials, bearers: Bearers, cluster: str
+def test_fetching_a_token_does_not_block_the_event_loop(
+    paused: PausedGoogle, credentials: Credentials, checker: TokenChecker, cluster: str
 ) -> None:
-    aio = pytest.importorskip("kubernetes.aio.client", reason="came with release 36")
+    aio = pytest.importorskip("kubernetes.aio.client", reason="requires kubernetes 36")
 
     async def job() -> list[str]:
         configuration = aio.Configuration(host=cluster)
@@ -123,5 +121,5 @@ def test_the_event_loop_goes_on_while_a_token_is_fetched(
             found = await aio.CoreV1Api(client).list_namespace()
         return [each.metadata.name for each in found.items]
 
-    assert asyncio.run(held.during(job())) == ["default"]
-    assert bearers.tokens == [credentials.token]
+    assert asyncio.run(paused.during(job())) == ["default"]
+    assert checker.tokens == [credentials.token]

@@ -12,8 +12,8 @@ from core.stand_in import FakeClock
 from obstore.exceptions import UnauthenticatedError
 from obstore.store import GCSStore
 
-from adapters.bearers import Bearers, Objects
-from adapters.conftest import Held
+from adapters.conftest import PausedGoogle
+from adapters.token_checking_servers import Objects, TokenChecker
 from google_auth_botocore import Credentials
 from google_auth_botocore.adapters.obstore import AsyncCredentialProvider, CredentialProvider
 from google_auth_botocore.emulator import Emulator
@@ -24,37 +24,37 @@ def store(url: str, provider: Any) -> GCSStore:
 
 
 def test_objects_are_written_listed_and_read(
-    credentials: Credentials, google: Emulator, bearers: Bearers, storage_url: str
+    credentials: Credentials, google: Emulator, checker: TokenChecker, storage_url: str
 ) -> None:
     files = store(storage_url, CredentialProvider(credentials))
     obstore.put(files, "a/b", b"content")
     assert [each["path"] for each in obstore.list(files).collect()] == ["a/b"]
     assert bytes(obstore.get(files, "a/b").bytes()) == b"content"
-    assert bearers.tokens == [credentials.token] * 3
+    assert checker.tokens == [credentials.token] * 3
     assert google.count("/v1/token") == 1
 
 
-def test_a_store_at_the_end_of_its_token_asks_for_another(
-    past: FakeClock, credentials: Credentials, bearers: Bearers, objects: Objects, storage_url: str
+def test_a_store_with_an_expired_token_requests_another(
+    late_clock: FakeClock, credentials: Credentials, checker: TokenChecker, objects: Objects, storage_url: str
 ) -> None:
     objects["/bucket/a"] = b"content"
     files = store(storage_url, CredentialProvider(credentials))
     for _ in range(2):
         obstore.get(files, "a").bytes()
-        past.advance(3600)
-    assert len(set(bearers.tokens)) == 2
-    assert bearers.refused == 0
+        late_clock.advance(3600)
+    assert len(set(checker.tokens)) == 2
+    assert checker.rejected == 0
 
 
-def test_a_refusal_of_googles_is_the_text_of_the_error(
-    credentials: Credentials, refusal: str, storage_url: str
+def test_a_rejection_by_google_is_the_text_of_the_error(
+    credentials: Credentials, rejection: str, storage_url: str
 ) -> None:
-    with pytest.raises(UnauthenticatedError, match=refusal):
+    with pytest.raises(UnauthenticatedError, match=rejection):
         obstore.get(store(storage_url, CredentialProvider(credentials)), "a")
 
 
-def test_the_event_loop_goes_on_while_a_token_is_fetched(
-    held: Held, credentials: Credentials, bearers: Bearers, objects: Objects, storage_url: str
+def test_fetching_a_token_does_not_block_the_event_loop(
+    paused: PausedGoogle, credentials: Credentials, checker: TokenChecker, objects: Objects, storage_url: str
 ) -> None:
     objects["/bucket/a"] = b"content"
     files = store(storage_url, AsyncCredentialProvider(credentials))
@@ -62,17 +62,17 @@ def test_the_event_loop_goes_on_while_a_token_is_fetched(
     async def read() -> bytes:
         return bytes(await (await obstore.get_async(files, "a")).bytes_async())
 
-    assert asyncio.run(held.during(read())) == b"content"
-    assert bearers.tokens == [credentials.token]
+    assert asyncio.run(paused.during(read())) == b"content"
+    assert checker.tokens == [credentials.token]
 
 
-def test_a_pickled_store_gets_a_token_of_its_own(
-    credentials: Credentials, google: Emulator, bearers: Bearers, objects: Objects, storage_url: str
+def test_a_pickled_store_fetches_its_own_token(
+    credentials: Credentials, google: Emulator, checker: TokenChecker, objects: Objects, storage_url: str
 ) -> None:
     objects["/bucket/a"] = b"content"
     files = store(storage_url, CredentialProvider(credentials))
     obstore.get(files, "a").bytes()
     pickled = pickle.dumps(files)
-    assert bearers.tokens[0].encode() not in pickled
+    assert checker.tokens[0].encode() not in pickled
     obstore.get(pickle.loads(pickled), "a").bytes()
-    assert len(set(bearers.tokens)) == google.count("/v1/token") == 2
+    assert len(set(checker.tokens)) == google.count("/v1/token") == 2

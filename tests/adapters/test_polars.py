@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from core.stand_in import FakeClock
 
-from adapters.bearers import Bearers, Objects
+from adapters.token_checking_servers import Objects, TokenChecker
 from google_auth_botocore import Credentials, FederationError
 from google_auth_botocore.adapters import polars as adapter
 from google_auth_botocore.adapters.polars import CredentialProvider
@@ -26,7 +26,7 @@ def _options(storage_url: str) -> dict[str, Any]:
 
 
 def test_tables_are_written_and_read(
-    credentials: Credentials, google: Emulator, bearers: Bearers, objects: Objects, options: dict[str, Any]
+    credentials: Credentials, google: Emulator, checker: TokenChecker, objects: Objects, options: dict[str, Any]
 ) -> None:
     provider = CredentialProvider(credentials)
     TABLE.write_parquet("gs://bucket/a.parquet", credential_provider=provider, storage_options=options)
@@ -34,50 +34,50 @@ def test_tables_are_written_and_read(
     lazy.sink_parquet("gs://bucket/b.parquet", credential_provider=provider, storage_options=options)
     assert pl.read_parquet("gs://bucket/b.parquet", credential_provider=provider, storage_options=options).equals(TABLE)
     assert set(objects) == {"/bucket/a.parquet", "/bucket/b.parquet"}
-    assert set(bearers.tokens) == {credentials.token}
-    assert bearers.refused == 0
+    assert set(checker.tokens) == {credentials.token}
+    assert checker.rejected == 0
     assert google.count("/v1/token") == 1
 
 
-def test_a_token_that_the_storage_refuses_is_replaced_by_the_one_that_is_there_by_then(
-    credentials: Credentials, bearers: Bearers, options: dict[str, Any]
+def test_a_rejected_token_is_replaced_by_the_current_one(
+    credentials: Credentials, checker: TokenChecker, options: dict[str, Any]
 ) -> None:
     provider = CredentialProvider(credentials)
     TABLE.write_parquet("gs://bucket/a.parquet", credential_provider=provider, storage_options=options)
-    bearers.revoked.update(bearers.tokens)
+    checker.revoked.update(checker.tokens)
     credentials.refresh(None)
     read = pl.read_parquet("gs://bucket/a.parquet", credential_provider=provider, storage_options=options)
     assert read.equals(TABLE)
-    assert bearers.refused > 0
-    assert bearers.tokens[-1] == credentials.token
+    assert checker.rejected > 0
+    assert checker.tokens[-1] == credentials.token
 
 
-def test_polars_keeps_a_token_until_five_minutes_before_its_end(
-    past: FakeClock, credentials: Credentials, monkeypatch: pytest.MonkeyPatch
+def test_polars_keeps_a_token_until_five_minutes_before_it_expires(
+    late_clock: FakeClock, credentials: Credentials, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(adapter, "time", past)
-    start = past.now
+    monkeypatch.setattr(adapter, "time", late_clock)
+    start = late_clock.now
     provider = CredentialProvider(credentials)
     token, keep = provider()
     assert token == {"bearer_token": credentials.token}
     assert keep == int(start + 3600) - 300
 
 
-def test_a_token_nearer_to_its_end_is_kept_shortly_and_never_beyond_it(
-    past: FakeClock, credentials: Credentials, google: Emulator, monkeypatch: pytest.MonkeyPatch
+def test_a_token_that_expires_soon_is_kept_for_a_short_time(
+    late_clock: FakeClock, credentials: Credentials, google: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(adapter, "time", past)
+    monkeypatch.setattr(adapter, "time", late_clock)
     provider = CredentialProvider(credentials)
     google.token_lifetime = 240
-    assert provider()[1] == int(past.now) + 15
+    assert provider()[1] == int(late_clock.now) + 15
     credentials.token = None
     google.token_lifetime = 10
-    assert provider()[1] == int(past.now + 10)
+    assert provider()[1] == int(late_clock.now + 10)
 
 
 @pytest.mark.parametrize("lazily", [False, True])
-def test_a_refusal_of_googles_reaches_the_user(
-    credentials: Credentials, refusal: str, options: dict[str, Any], lazily: bool
+def test_a_rejection_by_google_reaches_the_user(
+    credentials: Credentials, rejection: str, options: dict[str, Any], lazily: bool
 ) -> None:
     provider = CredentialProvider(credentials)
 
@@ -88,12 +88,12 @@ def test_a_refusal_of_googles_reaches_the_user(
             ).collect()
         return pl.read_parquet("gs://bucket/a.parquet", credential_provider=provider, storage_options=options)
 
-    with pytest.raises(FederationError, match=refusal):
+    with pytest.raises(FederationError, match=rejection):
         read()
 
 
-def test_a_pickled_provider_gets_a_token_of_its_own(
-    credentials: Credentials, google: Emulator, bearers: Bearers, options: dict[str, Any]
+def test_a_pickled_provider_fetches_its_own_token(
+    credentials: Credentials, google: Emulator, checker: TokenChecker, options: dict[str, Any]
 ) -> None:
     provider = CredentialProvider(credentials)
     provider()
@@ -101,11 +101,11 @@ def test_a_pickled_provider_gets_a_token_of_its_own(
     assert str(credentials.token).encode() not in pickled
     other = pickle.loads(pickled)
     TABLE.write_parquet("gs://bucket/a.parquet", credential_provider=other, storage_options=options)
-    assert credentials.token not in bearers.tokens
+    assert credentials.token not in checker.tokens
     assert google.count("/v1/token") == 2
 
 
-def test_the_text_of_a_provider_has_no_token(credentials: Credentials) -> None:
+def test_the_repr_of_a_provider_contains_no_token(credentials: Credentials) -> None:
     provider = CredentialProvider(credentials)
     provider()
     assert repr(provider) == f"CredentialProvider({credentials!r})"

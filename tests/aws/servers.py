@@ -2,9 +2,9 @@
 
 from google_auth_botocore.emulator import AwsKeys, Emulator
 from google_auth_botocore.emulator._http import Call, Response, Route
-from google_auth_botocore.emulator.aws._counterpart import Counterpart
+from google_auth_botocore.emulator.aws._endpoint import AwsEndpoint
 
-__all__ = ["Call", "Counterpart", "Response", "Route", "known_keys"]
+__all__ = ["AwsEndpoint", "Call", "Response", "Route", "known_keys"]
 
 
 def known_keys(google: Emulator) -> dict[str, AwsKeys]:

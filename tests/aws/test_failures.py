@@ -14,7 +14,7 @@ import pytest
 from core.stand_in import HurriedClock
 
 from aws.conftest import ROLE, Federation, Issue, Write, arn, environment, ini, set_all
-from aws.servers import Counterpart, Response, Route
+from aws.servers import AwsEndpoint, Response, Route
 from google_auth_botocore import Credentials, FederationError
 from google_auth_botocore.emulator import Fault
 from google_auth_botocore.emulator.aws import ContainerCredentials, InstanceMetadata, SignIn, SsoPortal
@@ -347,7 +347,7 @@ def test_login_without_botocores_c_library_says_what_to_install(
         assert federation.last_seen().arn == arn("deployer")
 
 
-class _Refusing(Counterpart):
+class _Refusing(AwsEndpoint):
     """STS, which says no."""
 
     def __init__(self, code: str, message: str, status: int) -> None:

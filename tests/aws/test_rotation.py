@@ -17,7 +17,7 @@ from core.stand_in import HurriedClock
 from variations import few
 
 from aws.conftest import ACCOUNT, ROLE, Federation, Issue, arn, environment, ini, set_all
-from aws.servers import Call, Counterpart, Response, Route, known_keys
+from aws.servers import AwsEndpoint, Call, Response, Route, known_keys
 from google_auth_botocore import Credentials, FederationError
 from google_auth_botocore.emulator import AwsKeys, Emulator, Fault
 from google_auth_botocore.emulator.aws import WebIdentityIssuer
@@ -210,7 +210,7 @@ def test_file_that_turns_from_keys_to_a_role_is_read_again(
     assert federation.last_seen().arn == arn("reader", "me")
 
 
-class _Sts(Counterpart):
+class _Sts(AwsEndpoint):
     """STS, which knows the callers that the test names, and issues a role's keys to them."""
 
     def __init__(self, issue: Issue, code: str = "InvalidClientTokenId") -> None:

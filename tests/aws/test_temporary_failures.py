@@ -22,7 +22,7 @@ from core.stand_in import HurriedClock
 from variations import few
 
 from aws.conftest import ROLE, Federation, Issue, Write, arn, environment, ini, set_all
-from aws.servers import Counterpart, Response, Route
+from aws.servers import AwsEndpoint, Response, Route
 from google_auth_botocore import FederationError
 from google_auth_botocore.emulator import Fault
 from google_auth_botocore.emulator.aws import ContainerCredentials, InstanceMetadata
@@ -254,7 +254,7 @@ def test_slow_container_agent_works(federation: Federation, container: Container
     assert federation.last_seen().arn == arn("pod")
 
 
-class _Sts(Counterpart):
+class _Sts(AwsEndpoint):
     """STS, which answers as told."""
 
     def __init__(self, answer: Callable[[], Response]) -> None:

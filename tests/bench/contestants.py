@@ -14,8 +14,8 @@ OURS, GOOGLE, SUPPLIER, WIF, SCALESEC = (
     "scalesec-gcp-workload-identity",
 )
 COPYCAT, RCLONE = "gcp_copycat", "rclone"
-# What `pip install` is given for CopyCat, in the project's folder; rclone comes from Debian.
-COPYCAT_REQUIREMENTS = (".[copycat]",)
+# What `pip install` is given for CopyCat and for the clouds beside it, in the project's folder; rclone comes from Debian.
+COPYCAT_REQUIREMENTS = (".[copycat]", "google-crc32c")
 # What `pip install` wants for each peer; a Google client library brings google-auth and requests in any case.
 REQUIREMENTS = {
     GOOGLE: ("google-auth", "requests"),

@@ -1,4 +1,4 @@
-"""The command, and a workload for it: Google's side on loopback, and AWS keys in the environment."""
+"""Run the command for a workload with AWS keys in the environment, against an emulator."""
 
 from __future__ import annotations
 
@@ -15,34 +15,34 @@ from service_account.conftest import _workload as _workload  # noqa: PLC0414 - a
 from google_auth_botocore.cli import main
 
 
-class Done(NamedTuple):
-    """How a command ended."""
+class Result(NamedTuple):
+    """The result of a command."""
 
     code: int
     out: str
     error: str
 
 
-Run = Callable[..., Done]
+Run = Callable[..., Result]
 
 
 @pytest.fixture(name="run")
 def _run(capsys: pytest.CaptureFixture[str]) -> Run:
-    """Runs the command in this process."""
+    """Run the command in this process."""
 
-    def run(*arguments: str) -> Done:
+    def run(*arguments: str) -> Result:
         try:
             code = main(arguments)
-        except SystemExit as stopped:  # argparse ends the process itself
-            code = stopped.code if isinstance(stopped.code, int) else 1
-        return Done(code, *capsys.readouterr())
+        except SystemExit as stop:  # argparse exits by itself
+            code = stop.code if isinstance(stop.code, int) else 1
+        return Result(code, *capsys.readouterr())
 
     return run
 
 
 @pytest.fixture(name="flags")
 def _flags(workload: Workload) -> list[str]:
-    """The flags of an identity that may get tokens."""
+    """Flags with which the workload gets tokens."""
     return [
         f"--audience={workload.provider.audience}",
         f"--service-account={workload.account.email}",
@@ -52,7 +52,7 @@ def _flags(workload: Workload) -> list[str]:
 
 
 def command(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Runs the command as a process of its own."""
+    """Run the command as a separate process."""
     return subprocess.run(
         [sys.executable, "-m", "google_auth_botocore", *arguments],
         capture_output=True,

@@ -1,4 +1,4 @@
-"""`config check`: every mistake of a file at once, and what each field is for."""
+"""`config check` reports all mistakes of a file at once, and explains each field."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import pytest
 
 from cli.conftest import Run
 from google_auth_botocore import ConfigurationError, Credentials
-from google_auth_botocore.cli.config._examination import examined
-from google_auth_botocore.cli.config._fields import MEANINGS
+from google_auth_botocore.cli.config._field_checks import check_fields
+from google_auth_botocore.cli.config._field_meanings import MEANINGS
 
 AUDIENCE = "//iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/aws-pool/providers/prod"
 ACCOUNT = "copycat@my-project.iam.gserviceaccount.com"
@@ -28,10 +28,10 @@ VALUES: list[Any] = [
 
 
 class Check(Protocol):
-    """Checks a document, and gives what is printed with `--json`."""
+    """Checks a document, and returns the output of `--json`."""
 
     def __call__(self, document: object, *flags: str) -> dict[str, Any]:
-        """The exit code is 2 where the file is not valid."""
+        """Also check that the exit code is 2 if the document is invalid."""
 
 
 @pytest.fixture(name="check")
@@ -49,56 +49,56 @@ def _check(run: Run, tmp_path: Path) -> Check:
     return check
 
 
-def right(**changes: Any) -> dict[str, Any]:
-    """A file with a service account, but for the changes; None takes a field away."""
+def valid(**changes: Any) -> dict[str, Any]:
+    """Return a valid file with a service account, with changes. None removes a field."""
     info = {**Credentials(AUDIENCE, ACCOUNT, lifetime=1800).info, **changes}
     return {name: value for name, value in info.items() if value is not None}
 
 
 def source(**changes: Any) -> dict[str, Any]:
-    found = {**right()["credential_source"], **changes}
-    return right(credential_source={name: value for name, value in found.items() if value is not None})
+    found = {**valid()["credential_source"], **changes}
+    return valid(credential_source={name: value for name, value in found.items() if value is not None})
 
 
 def executable(**changes: Any) -> dict[str, Any]:
     found = {"command": "/bin/google-auth-botocore executable", "timeout_millis": 30000, **changes}
     inner = {name: value for name, value in found.items() if value is not None}
-    return right(subject_token_type=JWT, credential_source={"executable": inner})
+    return valid(subject_token_type=JWT, credential_source={"executable": inner})
 
 
-def said(found: dict[str, Any], kind: str = "mistakes") -> dict[str, str]:
+def texts(found: dict[str, Any], kind: str = "mistakes") -> dict[str, str]:
     return {each["name"]: " ".join(each[kind]) for each in found["fields"] if each[kind]}
 
 
-class TestRight:
+class TestValidFiles:
     @pytest.mark.parametrize(
         "document",
-        [right(), right(service_account_impersonation_url=None, service_account_impersonation=None), executable()],
+        [valid(), valid(service_account_impersonation_url=None, service_account_impersonation=None), executable()],
         ids=["service account", "direct", "executable"],
     )
     def test_every_field_is_explained(self, check: Check, document: dict[str, Any]) -> None:
         found = check(document)
         assert found["valid"]
-        assert said(found) == {}
+        assert texts(found) == {}
         for each in found["fields"]:
             assert each["meaning"] == MEANINGS[each["name"]]
         values = {each["name"]: json.loads(each["value"]) for each in found["fields"]}
         assert values["audience"] == AUDIENCE
         assert {name.partition(".")[0] for name in values} == set(document)
 
-    def test_where_botocores_chain_comes_instead_is_said(self, run: Run, tmp_path: Path) -> None:
+    def test_fields_that_botocore_replaces_say_so(self, run: Run, tmp_path: Path) -> None:
         path = tmp_path / "config.json"
-        path.write_text(json.dumps(right()))
+        path.write_text(json.dumps(valid()))
         done = run("config", "check", str(path))
         assert (done.code, done.error) == (0, "")
-        assert done.out.startswith(f"{path}: nothing is wrong\n")
+        assert done.out.startswith(f"{path}: no mistakes\n")
         for name in ("url", "region_url", "imdsv2_session_token_url"):
             paragraph = done.out.split(f"credential_source.{name}: ")[1].split("\n\n")[0]
-            assert "here botocore's chain" in paragraph
+            assert "here, botocore's chain" in paragraph
 
-    def test_text_fits_a_terminal_but_for_values(self, run: Run, tmp_path: Path) -> None:
+    def test_text_fits_a_terminal_except_long_values(self, run: Run, tmp_path: Path) -> None:
         path = tmp_path / "config.json"
-        path.write_text(json.dumps(right(token_url="https://evil.example/" + "x" * 100)))
+        path.write_text(json.dumps(valid(token_url="https://evil.example/" + "x" * 100)))
         done = run("config", "check", str(path))
         assert done.out.isascii()
         assert "x" * 100 in done.out
@@ -107,7 +107,7 @@ class TestRight:
 
 
 class TestMistakes:
-    def test_all_are_named_at_once(self, run: Run, tmp_path: Path) -> None:
+    def test_all_mistakes_are_reported_at_once(self, run: Run, tmp_path: Path) -> None:
         path = tmp_path / "config.json"
         document = source(environment_id="azure1", regional_cred_verification_url="https://evil.example")
         document |= {
@@ -123,7 +123,7 @@ class TestMistakes:
         path.write_text(json.dumps(document))
         done = run("config", "check", str(path), "--json")
         assert done.code == 2
-        assert set(said(json.loads(done.out))) == {
+        assert set(texts(json.loads(done.out))) == {
             "audience",
             "subject_token_type",
             "token_url",
@@ -144,86 +144,88 @@ class TestMistakes:
     @pytest.mark.parametrize(
         ("document", "name", "words"),
         [
-            (right(audience=None), "audience", "''"),
-            (right(audience=7), "audience", "non-empty string, not 7"),
+            (valid(audience=None), "audience", "''"),
+            (valid(audience=7), "audience", "non-empty string, not 7"),
             (
-                right(audience=AUDIENCE.rpartition("/providers")[0]),
+                valid(audience=AUDIENCE.rpartition("/providers")[0]),
                 "audience",
                 "gcloud iam workload-identity-pools providers list",
             ),
-            (right(type="service_account"), "type", "'service_account', not 'external_account'"),
-            (right(type=None), "type", "None, not 'external_account'"),
-            (right(workforce_pool_user_project="1"), "workforce_pool_user_project", "workforce identity"),
-            (right(quota_project_id=7), "quota_project_id", "non-empty string"),
-            (right(credential_source=[]), "credential_source", "must be a JSON object"),
-            (right(credential_source={"file": "/x"}), "credential_source.environment_id", "None, not 'aws1'"),
-            (right(service_account_impersonation=7), "service_account_impersonation", "must be a JSON object"),
+            (valid(type="service_account"), "type", "'service_account', not 'external_account'"),
+            (valid(type=None), "type", "None, not 'external_account'"),
+            (valid(workforce_pool_user_project="1"), "workforce_pool_user_project", "workforce identity"),
+            (valid(quota_project_id=7), "quota_project_id", "non-empty string"),
+            (valid(credential_source=[]), "credential_source", "must be a JSON object"),
+            (valid(credential_source={"file": "/x"}), "credential_source.environment_id", "None, not 'aws1'"),
+            (valid(service_account_impersonation=7), "service_account_impersonation", "must be a JSON object"),
             (
-                right(universe_domain="apis.example", token_url=None, service_account_impersonation_url=None),
+                valid(universe_domain="apis.example", token_url=None, service_account_impersonation_url=None),
                 "universe_domain",
                 "must be given in code",
             ),
-            (right(Token_Url="x"), "Token_Url", "token_url is probably meant"),
-            (right(token_info_url=7), "token_info_url", "not an endpoint of Google's"),
-            (right(token_info_url="https://sts.googleapis.com/v1/"), "token_info_url", "not an endpoint of Google's"),
+            (valid(Token_Url="x"), "Token_Url", "Did you mean token_url?"),
+            (valid(token_info_url=7), "token_info_url", "is not a Google endpoint"),
+            (valid(token_info_url="https://sts.googleapis.com/v1/"), "token_info_url", "is not a Google endpoint"),
             (
-                right(token_info_url="https://sts.googleapis.com/v1/token"),
+                valid(token_info_url="https://sts.googleapis.com/v1/token"),
                 "token_info_url",
-                "not an endpoint of Google's",
+                "is not a Google endpoint",
             ),
             (
-                right(token_info_url="https://evil.example/v1/introspect"),
+                valid(token_info_url="https://evil.example/v1/introspect"),
                 "token_info_url",
-                "not an endpoint of Google's",
+                "is not a Google endpoint",
             ),
             (
                 source(imdsv2_token_url="x"),
                 "credential_source.imdsv2_token_url",
-                "imdsv2_session_token_url is probably",
+                "Did you mean imdsv2_session_token_url?",
             ),
-            (executable(command=None), "credential_source.executable.command", "whole path"),
-            (executable(command="google-auth-botocore"), "credential_source.executable.command", "whole path"),
-            (executable(command="/bin/x 'y"), "credential_source.executable.command", "whole path"),
+            (executable(command=None), "credential_source.executable.command", "absolute path"),
+            (executable(command="google-auth-botocore"), "credential_source.executable.command", "absolute path"),
+            (executable(command="/bin/x 'y"), "credential_source.executable.command", "absolute path"),
             (executable(timeout_millis=1000), "credential_source.executable.timeout_millis", "5000 to 120000"),
             (executable(timeout_millis="30000"), "credential_source.executable.timeout_millis", "5000 to 120000"),
             (executable(output_file=7), "credential_source.executable.output_file", "a path"),
-            (right(credential_source={"executable": "x"}), "credential_source.executable", "JSON object"),
+            (valid(credential_source={"executable": "x"}), "credential_source.executable", "JSON object"),
         ],
     )
-    def test_one_is_found_where_it_is(self, check: Check, document: dict[str, Any], name: str, words: str) -> None:
-        found = said(check(document))
+    def test_a_mistake_is_reported_at_its_field(
+        self, check: Check, document: dict[str, Any], name: str, words: str
+    ) -> None:
+        found = texts(check(document))
         assert words in found.pop(name)
-        # The type of the proof comes after its source.
+        # A change of the source can also make the type of the subject token invalid.
         assert set(found) <= {"subject_token_type"}
 
-    def test_an_executable_gives_a_jwt(self, check: Check) -> None:
-        document = executable() | {"subject_token_type": right()["subject_token_type"]}
-        assert JWT in said(check(document))["subject_token_type"]
+    def test_an_executable_must_return_a_jwt(self, check: Check) -> None:
+        document = executable() | {"subject_token_type": valid()["subject_token_type"]}
+        assert JWT in texts(check(document))["subject_token_type"]
 
-    def test_another_kind_of_file_is_not_read_on(self, check: Check) -> None:
+    def test_other_fields_of_another_file_type_are_not_shown(self, check: Check) -> None:
         found = check({"type": "service_account", "private_key": "hush-hush", "client_id": "1"})
         assert [each["name"] for each in found["fields"]] == ["type"]
         assert "hush-hush" not in json.dumps(found)
 
-    def test_a_universe_that_is_given_in_code_is_right(self, check: Check) -> None:
+    def test_a_universe_domain_given_in_code_is_accepted(self, check: Check) -> None:
         document = Credentials(AUDIENCE, ACCOUNT, universe_domain="apis.example").info
-        assert set(said(check(document))) == {"universe_domain"}
+        assert set(texts(check(document))) == {"universe_domain"}
         assert check(document, "--universe-domain=apis.example")["valid"]
-        # The one in code wins over the file's.
-        assert set(said(check(right(), "--universe-domain=apis.example"))) == {
+        # The universe domain in code overrides the one in the file.
+        assert set(texts(check(valid(), "--universe-domain=apis.example"))) == {
             "token_url",
             "service_account_impersonation_url",
         }
 
-    def test_a_universe_that_can_not_be_is_said_once(self, run: Run, tmp_path: Path) -> None:
+    def test_an_invalid_universe_domain_is_reported_once(self, run: Run, tmp_path: Path) -> None:
         path = tmp_path / "config.json"
-        path.write_text(json.dumps(right()))
+        path.write_text(json.dumps(valid()))
         done = run("config", "check", str(path), "--universe-domain=a b")
         assert (done.code, done.out) == (2, "")
         assert done.error.count("universe_domain") == 1
 
     @pytest.mark.parametrize("text", ["{", "[]", "7", "", "\x00"])
-    def test_a_file_that_is_none(self, run: Run, tmp_path: Path, text: str) -> None:
+    def test_a_file_without_a_json_object(self, run: Run, tmp_path: Path, text: str) -> None:
         path = tmp_path / "config.json"
         path.write_text(text)
         done = run("config", "check", str(path))
@@ -231,90 +233,100 @@ class TestMistakes:
         assert done.error.startswith("google-auth-botocore: The configuration ")
 
     @pytest.mark.parametrize("universe", [None, "apis.example"])
-    def test_what_the_library_refuses_is_wrong_and_what_it_takes_is_right(self, universe: str | None) -> None:
-        """Whatever one changes in a file that is right."""
+    def test_a_file_is_valid_if_and_only_if_the_library_accepts_it(self, universe: str | None) -> None:
+        """Try many values in each field of a valid file."""
         in_code = {} if universe is None else {"universe_domain": universe}
-        for path in [(name,) for name in right()] + [
+        for path in [(name,) for name in valid()] + [
             ("credential_source", name) for name in source()["credential_source"]
         ]:
             for value in VALUES:
-                document = right()
+                document = valid()
                 outer = document if len(path) == 1 else document[path[0]]
                 outer[path[-1]] = copy.deepcopy(value)
                 try:
                     Credentials.from_info(document, **in_code)
                 except ConfigurationError:
-                    taken = False
+                    accepted = False
                 else:
-                    taken = True
-                fields = examined(document, universe)
+                    accepted = True
+                fields = check_fields(document, universe)
                 if isinstance(document["credential_source"], dict) and "executable" in document["credential_source"]:
-                    continue  # which is for others
-                assert taken == (not any(each.mistakes for each in fields)), (path, value)
+                    continue  # only other libraries accept it
+                assert accepted == (not any(each.mistakes for each in fields)), (path, value)
 
 
 class TestNotes:
     @pytest.mark.parametrize(
         ("document", "name", "words"),
         [
-            (right(token_url=None), "token_url", "Google's own libraries refuse the file"),
-            (right(subject_token_type=None), "subject_token_type", "Google's own libraries refuse the file"),
-            (right(credential_source=None), "credential_source", "Google's own libraries refuse the file"),
+            (valid(token_url=None), "token_url", "Google's libraries reject the file"),
+            (valid(subject_token_type=None), "subject_token_type", "Google's libraries reject the file"),
+            (valid(credential_source=None), "credential_source", "Google's libraries reject the file"),
             (
                 source(regional_cred_verification_url=None),
                 "credential_source.regional_cred_verification_url",
-                "Google's own libraries refuse the file",
+                "Google's libraries reject the file",
             ),
-            (source(url="http://127.0.0.1:8080/keys"), "credential_source.url", "not AWS's instance metadata"),
-            (source(region_url="http://[::1"), "credential_source.region_url", "not AWS's instance metadata"),
-            (right(subject_token_type=JWT), "subject_token_type", "config create --executable"),
             (
-                right(service_account_impersonation_url=None),
+                source(url="http://127.0.0.1:8080/keys"),
+                "credential_source.url",
+                "not the address of AWS instance metadata",
+            ),
+            (
+                source(region_url="http://[::1"),
+                "credential_source.region_url",
+                "not the address of AWS instance metadata",
+            ),
+            (valid(subject_token_type=JWT), "subject_token_type", "config create --executable"),
+            (
+                valid(service_account_impersonation_url=None),
                 "service_account_impersonation.token_lifetime_seconds",
                 "no effect",
             ),
             (
-                right(service_account_impersonation={"token_lifetime_seconds": 7200}),
+                valid(service_account_impersonation={"token_lifetime_seconds": 7200}),
                 "service_account_impersonation.token_lifetime_seconds",
                 "allowServiceAccountCredentialLifetimeExtension",
             ),
             (executable(command="/bin/x '--y=a b'"), "credential_source.executable.command", "Go and Java"),
         ],
     )
-    def test_what_may_not_be_meant_is_said_and_is_no_mistake(
+    def test_unintended_values_get_a_note_and_are_no_mistake(
         self, check: Check, document: dict[str, Any], name: str, words: str
     ) -> None:
         found = check(document)
         assert found["valid"]
-        assert words in said(found, "notes")[name]
+        assert words in texts(found, "notes")[name]
 
-    def test_a_field_that_nothing_reads_is_none_either(self, check: Check) -> None:
-        found = check(right(comment="made by hand"))
+    def test_an_unknown_field_is_no_mistake(self, check: Check) -> None:
+        found = check(valid(comment="made by hand"))
         assert found["valid"]
         [unknown] = [each for each in found["fields"] if each["name"] == "comment"]
-        assert (unknown["value"], unknown["meaning"]) == (None, "Nothing reads it.")
+        assert (unknown["value"], unknown["meaning"]) == (None, "Unknown field. It is ignored.")
 
 
 class TestNesting:
     @pytest.mark.parametrize("levels", [40, 200, 900])
-    def test_what_is_nested_too_deeply_is_a_mistake(self, check: Check, levels: int) -> None:
+    def test_a_value_nested_too_deeply_is_a_mistake(self, check: Check, levels: int) -> None:
         deep: object = "x"
         for _ in range(levels):
             deep = [deep]
-        for document in (right(comment=deep), right(audience=deep), source(url=deep), source(comment=deep)):
+        for document in (valid(comment=deep), valid(audience=deep), source(url=deep), source(comment=deep)):
             found = check(document)
             assert not found["valid"]
-            assert any("nested deeper" in text or "audience must be" in text for text in said(found).values())
+            assert any("nested deeper" in text or "audience must be" in text for text in texts(found).values())
 
 
 class TestWhichFile:
-    def test_the_environments_if_none_is_named(self, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_without_an_argument_the_environment_names_the_file(
+        self, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         path = tmp_path / "config.json"
-        path.write_text(json.dumps(right()))
+        path.write_text(json.dumps(valid()))
         monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(path))
-        assert run("config", "check").out.startswith(f"{path}: nothing is wrong")
+        assert run("config", "check").out.startswith(f"{path}: no mistakes")
 
-    def test_none_at_all_is_one_clear_error(self, run: Run) -> None:
+    def test_no_file_at_all_is_one_clear_error(self, run: Run) -> None:
         done = run("config", "check")
         assert (done.code, done.out) == (2, "")
         assert "No file is named." in done.error

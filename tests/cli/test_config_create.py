@@ -1,8 +1,9 @@
-"""`config create`: the same file as gcloud's, and never in the place of another."""
+"""`config create` writes the same file as gcloud, and never overwrites another file."""
 
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -23,7 +24,7 @@ JWT = "urn:ietf:params:oauth:token-type:jwt"
 @pytest.mark.skipif(shutil.which("gcloud") is None, reason="gcloud is not on this machine")
 class TestBesideGcloud:
     @pytest.mark.parametrize(
-        ("flags", "gclouds"),
+        ("flags", "gcloud_flags"),
         [
             ((), ()),
             ((f"--service-account={ACCOUNT}",), (f"--service-account={ACCOUNT}",)),
@@ -36,20 +37,23 @@ class TestBesideGcloud:
                 (f"--service-account={ACCOUNT}", "--service-account-token-lifetime-seconds=3600"),
             ),
         ],
-        ids=["direct", "service account", "lifetime", "usual lifetime"],
+        ids=["direct", "service account", "lifetime", "default lifetime"],
     )
-    def test_the_file_is_the_same(
-        self, run: Run, tmp_path: Path, flags: tuple[str, ...], gclouds: tuple[str, ...]
+    def test_the_file_equals_the_one_from_gcloud(
+        self, run: Run, tmp_path: Path, flags: tuple[str, ...], gcloud_flags: tuple[str, ...]
     ) -> None:
         path = tmp_path / "gcloud.json"
         create = ["gcloud", "iam", "workload-identity-pools", "create-cred-config", PROVIDER, "--aws"]
         subprocess.run(
-            [*create, "--enable-imdsv2", f"--output-file={path}", *gclouds], check=True, capture_output=True, timeout=60
+            [*create, "--enable-imdsv2", f"--output-file={path}", *gcloud_flags],
+            check=True,
+            capture_output=True,
+            timeout=60,
         )
         assert json.loads(run("config", "create", f"--audience={PROVIDER}", *flags).out) == json.loads(path.read_text())
 
-    def test_without_version_2_of_instance_metadata_it_lacks_that_alone(self, run: Run, tmp_path: Path) -> None:
-        """gcloud asks for it; an instance has it anyway, and many have no other."""
+    def test_without_imdsv2_the_file_of_gcloud_only_lacks_that_field(self, run: Run, tmp_path: Path) -> None:
+        """gcloud has a flag for IMDSv2. All instances support it, and many allow nothing else."""
         path = tmp_path / "gcloud.json"
         create = ["gcloud", "iam", "workload-identity-pools", "create-cred-config", PROVIDER, "--aws"]
         subprocess.run([*create, f"--output-file={path}"], check=True, capture_output=True, timeout=60)
@@ -57,7 +61,7 @@ class TestBesideGcloud:
         assert ours["credential_source"].pop("imdsv2_session_token_url")
         assert ours == json.loads(path.read_text())
 
-    def test_an_executables_file_is_the_same(self, run: Run, tmp_path: Path) -> None:
+    def test_the_file_with_an_executable_equals_the_one_from_gcloud(self, run: Run, tmp_path: Path) -> None:
         path = tmp_path / "gcloud.json"
         create = ["gcloud", "iam", "workload-identity-pools", "create-cred-config", PROVIDER]
         command = "--executable-command=/opt/bin/google-auth-botocore executable"
@@ -72,7 +76,7 @@ class TestBesideGcloud:
 
 
 class TestFile:
-    def test_googles_library_and_this_one_read_it(self, run: Run, tmp_path: Path) -> None:
+    def test_google_auth_and_this_library_accept_the_file(self, run: Run, tmp_path: Path) -> None:
         path = tmp_path / "config.json"
         flags = [f"--audience={AUDIENCE}", f"--service-account={ACCOUNT}", "--quota-project=billing"]
         assert run("config", "create", *flags, f"--output={path}") == (0, "", "")
@@ -80,46 +84,46 @@ class TestFile:
         assert ours.service_account_email == googles.service_account_email == ACCOUNT
         assert ours.quota_project_id == googles.quota_project_id == "billing"
 
-    def test_a_file_that_is_there_stays(self, run: Run, tmp_path: Path) -> None:
+    def test_an_existing_file_is_not_overwritten(self, run: Run, tmp_path: Path) -> None:
         path = tmp_path / "config.json"
         path.write_text("precious")
         flags = ["config", "create", f"--audience={AUDIENCE}", f"--output={path}"]
         done = run(*flags)
         assert (done.code, done.out) == (2, "")
-        assert done.error == f"google-auth-botocore: {str(path)!r} is there already; --force replaces it.\n"
+        assert done.error == f"google-auth-botocore: {str(path)!r} already exists. Use --force to replace it.\n"
         assert path.read_text() == "precious"
         assert run(*flags, "--force").code == 0
         assert json.loads(path.read_text())["audience"] == AUDIENCE
 
-    def test_a_place_that_can_not_be_written(self, run: Run, tmp_path: Path) -> None:
+    def test_a_path_that_cannot_be_written(self, run: Run, tmp_path: Path) -> None:
         done = run("config", "create", f"--audience={AUDIENCE}", f"--output={tmp_path / 'none' / 'config.json'}")
         assert done.code == 2
-        assert "can't be written: No such file or directory." in done.error
+        assert re.search("Cannot write '.*': No such file or directory\\.", done.error)
 
-    def test_another_file_can_be_what_it_starts_from(self, run: Run, tmp_path: Path) -> None:
+    def test_another_file_can_be_the_starting_point(self, run: Run, tmp_path: Path) -> None:
         path = tmp_path / "config.json"
         path.write_text(run("config", "create", f"--audience={AUDIENCE}").out)
         made = json.loads(run("config", "create", f"--config={path}", f"--service-account={ACCOUNT}").out)
         assert made == Credentials(AUDIENCE, ACCOUNT).info
         assert run("config", "create", f"--config={path}").out == path.read_text()
 
-    def test_a_bare_one_stays_bare(self, run: Run, tmp_path: Path) -> None:
-        """Google's own libraries would refuse it, which is said."""
+    def test_missing_fields_stay_missing(self, run: Run, tmp_path: Path) -> None:
+        """Google's libraries would reject the file. A note says so."""
         path = tmp_path / "config.json"
         path.write_text(json.dumps({"type": "external_account", "audience": AUDIENCE}))
         done = run("config", "create", f"--config={path}")
         assert json.loads(done.out) == json.loads(path.read_text())
-        assert "token_url: It is missing" in done.error
+        assert "token_url: The field is missing" in done.error
 
     @pytest.mark.parametrize("command", ["config", "config create", "config check", "config setup", "executable"])
-    def test_help_is_for_any_terminal(self, run: Run, command: str) -> None:
+    def test_help_is_ascii(self, run: Run, command: str) -> None:
         done = run(*command.split(), "--help")
         assert done.code == 0
         assert done.out.isascii()
 
 
-class TestNoPlace:
-    def test_what_the_format_has_no_place_for_is_refused(self, run: Run) -> None:
+class TestUnsupportedArguments:
+    def test_arguments_that_the_format_does_not_support_are_rejected(self, run: Run) -> None:
         flags = [
             "--subject=ann@example.com",
             "--delegates=a@p.iam.gserviceaccount.com",
@@ -135,31 +139,31 @@ class TestNoPlace:
         for flag in flags:
             assert flag.partition("=")[0] in done.error
 
-    @pytest.mark.parametrize(("more", "refused"), [(["--scopes=a"], "--scopes"), ([], None)])
-    def test_an_executables_command_has_a_place_for_the_aws_side(
-        self, run: Run, more: list[str], refused: str | None
+    @pytest.mark.parametrize(("more", "rejected"), [(["--scopes=a"], "--scopes"), ([], None)])
+    def test_the_command_of_an_executable_contains_the_aws_arguments(
+        self, run: Run, more: list[str], rejected: str | None
     ) -> None:
         role = '{"RoleArn": "arn:aws:iam::123456789012:role/r"}'
         flags = ["--profile=p", "--region=eu-west-1", f"--assume-role={role}", "--executable=/bin/x"]
         done = run("config", "create", f"--audience={AUDIENCE}", *flags, *more)
-        if refused is not None:
+        if rejected is not None:
             assert (done.code, done.out) == (2, "")
-            assert f"no place for {refused}." in done.error
+            assert f"cannot contain {rejected}." in done.error
             return
         command = json.loads(done.out)["credential_source"]["executable"]["command"]
         assert command == (
             "/bin/x executable --profile=p --region=eu-west-1 "
             """'--assume-role={"RoleArn":"arn:aws:iam::123456789012:role/r"}'"""
         )
-        assert "Go and Java split it at blanks alone" in done.error
+        assert "Go and Java split the command at every space" in done.error
 
-    def test_a_lifetime_is_a_service_accounts(self, run: Run) -> None:
+    def test_a_lifetime_requires_a_service_account(self, run: Run) -> None:
         done = run("config", "create", f"--audience={AUDIENCE}", "--lifetime=7200")
         assert (done.code, done.out) == (2, "")
         assert "lifetime needs a service account" in done.error
 
     @pytest.mark.parametrize(
-        ("flag", "told"),
+        ("flag", "note"),
         [
             (
                 "--token-url=https://sts.example/v1/token",
@@ -169,11 +173,11 @@ class TestNoPlace:
             (f"--subject-token-type={JWT}", "config create --executable"),
         ],
     )
-    def test_what_the_file_is_not_good_for_is_said_plainly(self, run: Run, flag: str, told: str) -> None:
+    def test_limitations_of_the_file_are_printed(self, run: Run, flag: str, note: str) -> None:
         done = run("config", "create", f"--audience={AUDIENCE}", flag)
         assert done.code == 0
         assert json.loads(done.out)["type"] == "external_account"
-        assert told in done.error
+        assert note in done.error
 
     def test_without_a_provider_there_is_no_file(self, run: Run) -> None:
         assert run("config", "create").code == 2
@@ -181,7 +185,7 @@ class TestNoPlace:
 
 
 class TestExecutable:
-    def test_it_is_this_command_by_its_whole_path(self, run: Run) -> None:
+    def test_it_is_this_command_with_its_absolute_path(self, run: Run) -> None:
         made = json.loads(run("config", "create", f"--audience={AUDIENCE}", "--executable").out)
         assert made["subject_token_type"] == JWT
         command = made["credential_source"]["executable"]["command"].split()
@@ -191,24 +195,23 @@ class TestExecutable:
         assert "google-auth-botocore executable" in done.stdout
         assert isinstance(pluggable.Credentials.from_info(made), pluggable.Credentials)
 
-    def test_a_flag_may_say_the_proof_and_no_other(self, run: Run) -> None:
+    def test_the_only_subject_token_type_is_jwt(self, run: Run) -> None:
         flags = ["config", "create", f"--audience={AUDIENCE}", "--executable=/bin/x", "--subject-token-type"]
         assert json.loads(run(*flags, JWT).out)["subject_token_type"] == JWT
         done = run(*flags, AWS)
         assert (done.code, done.out) == (2, "")
         assert done.error == (
-            f"google-auth-botocore: An executable's proof of identity is {JWT}, not '{AWS}': "
-            "leave --subject-token-type out.\n"
+            f"google-auth-botocore: An executable must return {JWT}, not '{AWS}'. Omit --subject-token-type.\n"
         )
 
-    def test_a_file_with_another_proof_can_be_what_it_starts_from(self, run: Run, tmp_path: Path) -> None:
+    def test_a_file_with_another_subject_token_type_can_be_the_starting_point(self, run: Run, tmp_path: Path) -> None:
         path = tmp_path / "config.json"
         assert run("config", "create", f"--audience={AUDIENCE}", f"--output={path}").code == 0
         assert json.loads(path.read_text())["subject_token_type"] == AWS
         made = json.loads(run("config", "create", f"--config={path}", "--executable").out)
         assert made["subject_token_type"] == JWT
 
-    def test_what_it_needs_besides_is_said(self, run: Run) -> None:
+    def test_requirements_in_aws_are_printed(self, run: Run) -> None:
         done = run("config", "create", f"--audience={AUDIENCE}", "--executable")
         assert "aws iam enable-outbound-web-identity-federation" in done.error
         assert "sts:GetWebIdentityToken" in done.error

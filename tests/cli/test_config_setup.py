@@ -1,4 +1,4 @@
-"""`config setup`: what it prints is right for a shell and for Terraform, and works when the real gcloud and aws run it."""
+"""`config setup` prints valid shell commands, scripts and Terraform configuration."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ import hcl2
 import pytest
 
 from cli.conftest import Run
-from google_auth_botocore.cli._hcl import Block, Call, document
-from google_auth_botocore.cli.config._plan import _FORMS
+from google_auth_botocore.cli._terraform_syntax import Block, Call, document
+from google_auth_botocore.cli.config._setup_plan import _FORMS
 
 ACCOUNT, PROJECT, NUMBER = "123456789012", "copycat-project", "210987654321"
 POOL = f"projects/{NUMBER}/locations/global/workloadIdentityPools/aws-pool"
@@ -54,7 +54,7 @@ def flags(words: list[str]) -> dict[str, str]:
 
 
 class TestCommands:
-    def test_they_are_the_six_steps(self, run: Run) -> None:
+    def test_the_commands_are_the_six_steps(self, run: Run) -> None:
         text = printed(run, *IMPERSONATING)
         assert re.findall(r"^# (\d)\. ", text, re.MULTILINE) == ["1", "2", "3", "4", "5", "6"]
         verbs = [
@@ -80,28 +80,28 @@ class TestCommands:
         assert found["--attribute-condition"] == f"attribute.aws_role == '{ROLE}'"
         assert found["--attribute-mapping"].startswith("google.subject=assertion.arn,attribute.aws_role=")
 
-    def test_a_subject_that_might_be_too_long_is_mapped_to_its_end(self, run: Run) -> None:
-        """Google takes 127 bytes, of which the start of the ARN would be 39."""
+    def test_a_subject_that_might_be_too_long_is_shortened(self, run: Run) -> None:
+        """Google accepts 127 bytes. The start of the ARN would take 39 of them."""
         role = "r" * 24
         text = printed(run, *IMPERSONATING, f"--aws-role={role}")
         [words] = [each for each in commands(text) if "create-aws" in each]
         subject = flags(words)["--attribute-mapping"].partition(",")[0]
         assert subject == "google.subject=assertion.arn.extract('assumed-role/{role_and_session}')"
 
-    def test_every_grant_is_the_least_that_is_needed(self, run: Run) -> None:
-        given = [
+    def test_grants_are_minimal(self, run: Run) -> None:
+        grants = [
             (*[word for word in words if PROJECT in word][:1], flags(words)["--role"], flags(words)["--member"])
             for words in commands(printed(run, *IMPERSONATING))
             if "add-iam-policy-binding" in words
         ]
         member = f"serviceAccount:{EMAIL}"
-        assert given == [
+        assert grants == [
             (f"--member={member}", "roles/storage.objectViewer", member),
             (PROJECT, "roles/bigquery.dataViewer", member),
             (EMAIL, "roles/iam.workloadIdentityUser", EVERY_SESSION),
         ]
 
-    def test_without_a_service_account_the_role_itself_is_granted_access(self, run: Run) -> None:
+    def test_without_a_service_account_access_is_granted_to_the_role(self, run: Run) -> None:
         text = printed(run, *DIRECT)
         assert "service-accounts" not in text
         assert "iamcredentials" not in text
@@ -117,7 +117,7 @@ class TestCommands:
         assert (bucket["Action"], bucket["Resource"]) == (["s3:ListBucket"], ["arn:aws:s3:::aws-destination"])
         assert objects["Resource"] == ["arn:aws:s3:::aws-destination/*"]
 
-    def test_who_may_assume_the_role_can_be_said(self, run: Run) -> None:
+    def test_the_principal_that_may_assume_the_role_can_be_chosen(self, run: Run) -> None:
         text = printed(run, *NAMES, "--direct", f"--trust=arn:aws:iam::{ACCOUNT}:role/ci")
         [create] = [words for words in commands(text) if words[0] == "aws"]
         [trust] = json.loads(flags(create)["--assume-role-policy-document"])["Statement"]
@@ -130,21 +130,21 @@ class TestCommands:
             (["--grant=roles/bigquery.dataViewer"], ["iam", "sts", "iamcredentials", "cloudresourcemanager"]),
         ],
     )
-    def test_apis_that_are_not_needed_stay_as_they_are(self, run: Run, grants: list[str], apis: list[str]) -> None:
+    def test_only_the_necessary_apis_are_enabled(self, run: Run, grants: list[str], apis: list[str]) -> None:
         [first, *_] = commands(printed(run, *NAMES, "--service-account=gcp-copycat", *grants))
         assert first[3:-1] == [f"{name}.googleapis.com" for name in apis]
 
-    def test_a_project_of_a_domain_has_service_accounts_of_another_form(self, run: Run) -> None:
+    def test_service_accounts_of_a_domain_scoped_project(self, run: Run) -> None:
         text = printed(run, *IMPERSONATING, "--project=example.com:my-project")
         assert "gcp-copycat@my-project.example.com.iam.gserviceaccount.com" in text
 
-    def test_a_service_account_may_be_named_by_its_address(self, run: Run) -> None:
+    def test_a_service_account_can_be_given_as_an_address(self, run: Run) -> None:
         by_id, by_address = (printed(run, *NAMES, f"--service-account={name}") for name in ("gcp-copycat", EMAIL))
         assert by_address == by_id
 
 
 class TestNames:
-    def test_all_that_are_wrong_are_named_at_once(self, run: Run) -> None:
+    def test_all_invalid_values_are_reported_at_once(self, run: Run) -> None:
         wrong = {
             "--aws-account": "1234",
             "--aws-role": "arn:aws:iam::123456789012:role/r",
@@ -161,12 +161,12 @@ class TestNames:
         done = run("config", "setup", *(f"{flag}={value}" for flag, value in wrong.items()))
         assert (done.code, done.out) == (2, "")
         for flag, value in wrong.items():
-            assert re.search(rf"{flag} must be .*, not {re.escape(repr(value))}\.", done.error), flag
+            assert re.search(rf"Invalid {flag} {re.escape(repr(value))}: must be .*\.\n", done.error), flag
 
     @pytest.mark.parametrize("form", ["gcloud", "script", "terraform"])
     @pytest.mark.parametrize("evil", ["a$(id)", "a'b", 'a"b', "a;b", "a\nb", "a`b", "${a}b", "%{b}"])
-    def test_none_is_code(self, run: Run, evil: str, form: str) -> None:
-        """Nor what begins with one that is right."""
+    def test_no_value_can_inject_code(self, run: Run, evil: str, form: str) -> None:
+        """Not even a value that starts with a valid one."""
         right = [
             *IMPERSONATING,
             "--pool=aws-pool",
@@ -178,28 +178,28 @@ class TestNames:
         for flag in right:
             done = run("config", "setup", f"--format={form}", *right, f"{flag}{evil}")
             assert (done.code, done.out) == (2, "")
-            assert done.error.startswith(f"google-auth-botocore: {flag.partition('=')[0]} must be ")
+            assert done.error.startswith(f"google-auth-botocore: Invalid {flag.partition('=')[0]} ")
 
-    def test_whom_is_asked_for(self, run: Run) -> None:
+    def test_a_service_account_or_direct_is_required(self, run: Run) -> None:
         assert run("config", "setup", *NAMES).code == 2
         assert run("config", "setup", *NAMES, "--direct", "--service-account=gcp-copycat").code == 2
 
 
 class TestScript:
     @pytest.mark.parametrize("form", EVERY_FORM, ids=["account", "direct", "nothing", "account alone"])
-    def test_bash_and_a_terminal_can_read_it(self, run: Run, form: tuple[str, ...]) -> None:
+    def test_bash_accepts_the_script_and_it_fits_a_terminal(self, run: Run, form: tuple[str, ...]) -> None:
         text = printed(run, *form, "--format=script")
         assert text.isascii()
         assert text.startswith("#!/usr/bin/env bash\n")
         assert "\nset -euo pipefail\n" in text
         subprocess.run(["bash", "-n"], input=text, text=True, check=True, timeout=60)
         for line in text.splitlines():
-            # What is longer is one word.
+            # Only a single word may be longer.
             assert len(line) < 80 or line.lstrip().startswith(("--", "projects/")), line
 
 
 def unquoted(value: Any) -> Any:
-    """What python-hcl2 gives, without the quotes that it leaves around strings."""
+    """Return the result of python-hcl2 without the quotes that it leaves around strings."""
     if isinstance(value, str):
         return json.loads(value) if value.startswith('"') else value
     if isinstance(value, list):
@@ -231,7 +231,7 @@ has_terraform = pytest.mark.skipif(shutil.which("terraform") is None, reason="te
 
 
 class TestTerraform:
-    def test_it_is_the_six_steps(self, run: Run) -> None:
+    def test_the_resources_are_the_six_steps(self, run: Run) -> None:
         found = resources(printed(run, *IMPERSONATING, "--format=terraform"))
         assert set(found) == {
             "google_project_service",
@@ -251,7 +251,7 @@ class TestTerraform:
         binding = found["google_service_account_iam_member"]["workload"]
         assert (binding["role"], binding["member"]) == ("roles/iam.workloadIdentityUser", "${local.role}")
 
-    def test_without_a_service_account_the_role_itself_is_granted_access(self, run: Run) -> None:
+    def test_without_a_service_account_access_is_granted_to_the_role(self, run: Run) -> None:
         text = printed(run, *DIRECT, "--format=terraform")
         found = resources(text)
         assert not any("service_account" in kind for kind in found)
@@ -262,13 +262,13 @@ class TestTerraform:
 
     @has_terraform
     @pytest.mark.parametrize("form", EVERY_FORM, ids=["account", "direct", "nothing", "account alone"])
-    def test_it_is_laid_out_as_terraform_does_it(self, run: Run, form: tuple[str, ...], tmp_path: Path) -> None:
+    def test_the_format_is_that_of_terraform_fmt(self, run: Run, form: tuple[str, ...], tmp_path: Path) -> None:
         (tmp_path / "main.tf").write_text(printed(run, *form, "--format=terraform"))
         terraform(tmp_path, "fmt", "-check", "-diff")
 
     @has_terraform
     @pytest.mark.parametrize("form", [IMPERSONATING, DIRECT], ids=["account", "direct"])
-    def test_its_output_is_the_file_for_the_workload(self, run: Run, form: tuple[str, ...], tmp_path: Path) -> None:
+    def test_the_output_is_the_configuration_file(self, run: Run, form: tuple[str, ...], tmp_path: Path) -> None:
         text = printed(run, *form, "--format=terraform")
         (tmp_path / "main.tf").write_text(text[text.index('output "external_account"') :])
         terraform(tmp_path, "init")
@@ -278,7 +278,7 @@ class TestTerraform:
         assert made == json.loads(run("config", "create", "--audience", PROVIDER, *flags).out)
 
     @has_terraform
-    def test_no_string_is_an_expression(self, tmp_path: Path) -> None:
+    def test_strings_are_not_interpreted_as_expressions(self, tmp_path: Path) -> None:
         value = {"a b": ["${x}", "%{ if x }", '"', "\\", "\n", "$${x}"], "c": [{"d": True}, {"e": 1}], "f": {}}
         (tmp_path / "main.tf").write_text(document([Block("output", ["x"], {"value": Call("jsonencode", value)})]))
         terraform(tmp_path, "init")

@@ -1,6 +1,6 @@
-"""What `config setup` prints, run by the real gcloud and aws; then the command, with what they made.
+"""Run the output of `config setup` with the real gcloud and aws, and then get tokens with the result.
 
-The commands for a service account are run in samples/test_six_steps.py, where the application follows.
+samples/test_six_steps.py runs the commands for a service account, and then the sample application.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ TRUST = f"--trust=arn:aws:iam::{ACCOUNT}:root"
 
 
 class World(Administrator):
-    """The administrator's shell, and the command on a machine where roles are assumed."""
+    """The administrator's shell, and a machine on which the command assumes roles."""
 
     def token(self, role: str) -> subprocess.CompletedProcess[str]:
-        """A session of a role asks for a token, with the file that was made."""
+        """Get a token as a session of *role*, with the configuration file that was written."""
         google = self.sandbox.google
         return subprocess.run(
             [
@@ -68,15 +68,15 @@ class World(Administrator):
 
 @pytest.fixture(name="world")
 def _world(tmp_path: Path) -> Iterator[World]:
-    """A new project, with a bucket and nothing else."""
+    """A new project that contains only a bucket."""
     with Sandbox() as sandbox:
         sandbox.google.add_project(PROJECT, NUMBER, ["serviceusage.googleapis.com", "storage.googleapis.com"])
         sandbox.storage_client().create_bucket("gcp-source")
         yield World(sandbox, tmp_path, "another-project")
 
 
-def test_the_script_can_be_run_again(run: Run, world: World) -> None:
-    """It mends what was changed, and brings back what was deleted."""
+def test_the_script_can_be_run_repeatedly(run: Run, world: World) -> None:
+    """It restores what was changed or deleted."""
     script = printed(run, *IMPERSONATING, TRUST, "--format=script")
     world.shell(script)
     assert world.principal("copycat-role") == EMAIL
@@ -100,14 +100,14 @@ def test_the_script_can_be_run_again(run: Run, world: World) -> None:
         ("--project-number=1", "The project number is '210987654321', not 1."),
     ],
 )
-def test_the_script_is_for_one_account_and_one_project(run: Run, world: World, wrong: str, words: str) -> None:
+def test_the_script_stops_in_another_account_or_project(run: Run, world: World, wrong: str, words: str) -> None:
     script = printed(run, *IMPERSONATING, wrong, "--format=script")
     with pytest.raises(AssertionError, match=re.escape(words)):
         world.shell(script)
     assert "copycat-role" not in world.shell("aws iam list-roles")
 
 
-def test_without_a_service_account_the_role_itself_has_access(run: Run, world: World) -> None:
+def test_without_a_service_account_the_role_has_access(run: Run, world: World) -> None:
     world.shell(printed(run, *DIRECT, TRUST))
     principal = world.principal("copycat-role")
     assert principal.startswith(f"principal://iam.googleapis.com/{POOL}/subject/{ROLE}/")

@@ -1,4 +1,4 @@
-"""A private key or token that was pasted in the place of a path or a name: no command prints a part of it."""
+"""No command prints any part of a private key or token that was pasted instead of a path or a name."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ COMMANDS = {
 
 
 def assert_hidden(secret: str, printed: str) -> None:
-    """But for words of our own, and the indentation of JSON."""
+    """Check that *printed* contains no part of *secret*, except our own words and the indentation of JSON."""
     shared = (parts(secret) & parts(printed)) - OURS
     assert not {part for part in shared if "\n" not in part and "  " not in part}
 
 
 def each_with(commands: Mapping[str, list[str]]) -> list[ParameterSet]:
-    """Each command with each thing that is pasted; all commands but the first with a few, where time is short."""
+    """Return each command with each pasted secret. Most combinations are slow tests."""
     return [
         pytest.param(
             command,
@@ -54,11 +54,9 @@ def each_with(commands: Mapping[str, list[str]]) -> list[ParameterSet]:
 
 
 @pytest.mark.parametrize(("command", "pasted"), each_with(COMMANDS))
-def test_variable_that_holds_no_path(
-    run: Run, monkeypatch: pytest.MonkeyPatch, command: list[str], pasted: str
-) -> None:
+def test_variable_without_a_path(run: Run, monkeypatch: pytest.MonkeyPatch, command: list[str], pasted: str) -> None:
     monkeypatch.setenv(VARIABLE, pasted)
-    if command[0] == "executable":  # without --config and --audience it is for the provider that the library names
+    if command[0] == "executable":  # without --config and --audience, the library names the provider
         monkeypatch.delenv("GOOGLE_EXTERNAL_ACCOUNT_AUDIENCE", raising=False)
     done = run(*command)
     assert done.code == (0 if command[0] == "executable" else 2)
@@ -67,14 +65,14 @@ def test_variable_that_holds_no_path(
 
 
 @pytest.mark.parametrize(("command", "pasted"), each_with(dict(list(COMMANDS.items())[:7])))
-def test_flag_that_holds_no_path(run: Run, command: list[str], pasted: str) -> None:
+def test_flag_without_a_path(run: Run, command: list[str], pasted: str) -> None:
     done = run(*command, f"--config={pasted}")
     assert "--config holds" in " ".join((done.out + done.error).split())
     assert_hidden(pasted, done.out + done.error)
 
 
 @pytest.mark.parametrize("pasted", PASTED.values(), ids=PASTED)
-def test_argument_that_holds_no_path(run: Run, pasted: str) -> None:
+def test_argument_without_a_path(run: Run, pasted: str) -> None:
     done = run("config", "check", pasted)
     assert (done.code, done.out) == (2, "")
     assert "FILE holds" in done.error

@@ -1,4 +1,4 @@
-"""What an address says of the project of a service account."""
+"""The project of a service account is read from its e-mail address."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ def test_the_project_is_the_one_in_the_address(email: str, project: str | None) 
 
 
 @pytest.mark.parametrize("project", ["my-project", "example.com:my-project"])
-def test_the_address_that_setup_makes_leads_back_to_its_project(run: Run, project: str) -> None:
-    named = ("--aws-account=123456789012", "--aws-role=r", f"--project={project}", "--project-number=1")
-    done = run("config", "setup", *named, "--service-account=gcp-copycat")
+def test_the_project_is_found_in_an_address_from_config_setup(run: Run, project: str) -> None:
+    flags = ("--aws-account=123456789012", "--aws-role=r", f"--project={project}", "--project-number=1")
+    done = run("config", "setup", *flags, "--service-account=gcp-copycat")
     assert done.code == 0, done.error
     [email] = {word for word in done.out.split() if word.startswith("gcp-copycat@")}
     assert project_of(email) == project

@@ -1,4 +1,4 @@
-"""`token` and `id-token`: what is printed, from which identity, and how they end."""
+"""`token` and `id-token`: output, choice of the identity, exit codes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from kubernetes.config.kube_config import KubeConfigLoader
 
 from cli.conftest import Run, command
 from google_auth_botocore import Credentials, __version__
-from google_auth_botocore.cli import _identity
+from google_auth_botocore.cli import _credentials_flags
 from google_auth_botocore.emulator import Fault
 
 AUDIENCE = "https://my-service.run.app"
@@ -27,31 +27,31 @@ PROVIDER = "//iam.googleapis.com/projects/1/locations/global/workloadIdentityPoo
 
 
 def principal(workload: Workload, token: str) -> str:
-    """Whose token it is, as Google's APIs see it."""
+    """Return the principal of a token, as Google's APIs see it."""
     info = workload.google.check_access_token(token)
     assert info is not None
     return info.principal
 
 
 class TestToken:
-    def test_alone_it_is_all_that_is_printed(self, run: Run, flags: list[str], workload: Workload) -> None:
+    def test_only_the_token_is_printed(self, run: Run, flags: list[str], workload: Workload) -> None:
         done = run("token", *flags)
         assert (done.code, done.error) == (0, "")
         assert principal(workload, done.out.removesuffix("\n")) == workload.account.email
 
-    def test_json_has_its_end(self, run: Run, flags: list[str], workload: Workload) -> None:
+    def test_json_contains_the_expiry(self, run: Run, flags: list[str], workload: Workload) -> None:
         found = json.loads(run("token", "--json", "--lifetime=600", *flags).out)
         assert set(found) == {"token", "expiry"}
-        life = datetime.fromisoformat(found["expiry"].replace("Z", "+00:00")) - datetime.now(timezone.utc)
-        assert timedelta(minutes=9) < life <= timedelta(minutes=10)
+        lifetime = datetime.fromisoformat(found["expiry"].replace("Z", "+00:00")) - datetime.now(timezone.utc)
+        assert timedelta(minutes=9) < lifetime <= timedelta(minutes=10)
         assert principal(workload, found["token"]) == workload.account.email
 
-    def test_header_is_one_for_curl(self, run: Run, flags: list[str], workload: Workload) -> None:
+    def test_header_for_curl(self, run: Run, flags: list[str], workload: Workload) -> None:
         name, _, value = run("token", "--header", *flags).out.partition(": Bearer ")
         assert name == "Authorization"
         assert principal(workload, value.strip()) == workload.account.email
 
-    def test_kubectls_own_kind_of_client_takes_it(self, flags: list[str], workload: Workload) -> None:
+    def test_a_kubernetes_client_accepts_the_exec_credential(self, flags: list[str], workload: Workload) -> None:
         """The Python client runs the plugin that a kubeconfig file names, as kubectl does."""
         plugin = {
             "apiVersion": "client.authentication.k8s.io/v1beta1",
@@ -72,7 +72,7 @@ class TestToken:
         assert principal(workload, headers["authorization"].removeprefix("Bearer ")) == workload.account.email
 
     @pytest.mark.parametrize(
-        ("asked", "version"),
+        ("requested", "version"),
         [
             ('{"apiVersion": "client.authentication.k8s.io/v1beta1"}', "client.authentication.k8s.io/v1beta1"),
             ('{"apiVersion": "client.authentication.k8s.io/v9"}', "client.authentication.k8s.io/v1"),
@@ -81,22 +81,22 @@ class TestToken:
             (None, "client.authentication.k8s.io/v1"),
         ],
     )
-    def test_kubectl_gets_the_version_that_it_asks_for(
-        self, run: Run, flags: list[str], monkeypatch: pytest.MonkeyPatch, asked: str | None, version: str
+    def test_kubectl_gets_the_requested_version(
+        self, run: Run, flags: list[str], monkeypatch: pytest.MonkeyPatch, requested: str | None, version: str
     ) -> None:
-        if asked is not None:
-            monkeypatch.setenv("KUBERNETES_EXEC_INFO", asked)
+        if requested is not None:
+            monkeypatch.setenv("KUBERNETES_EXEC_INFO", requested)
         found = json.loads(run("token", "--exec-credential", *flags).out)
         assert (found["apiVersion"], found["kind"]) == (version, "ExecCredential")
         assert set(found["status"]) == {"token", "expirationTimestamp"}
 
-    def test_one_form_at_a_time(self, run: Run, flags: list[str]) -> None:
+    def test_formats_exclude_each_other(self, run: Run, flags: list[str]) -> None:
         assert run("token", "--json", "--header", *flags).code == 2
 
 
 class TestIDToken:
     @pytest.mark.parametrize("with_email", [False, True])
-    def test_google_auths_verifier_takes_it(
+    def test_google_auth_verifies_the_token(
         self, run: Run, flags: list[str], workload: Workload, with_email: bool
     ) -> None:
         more = ["--include-email"] if with_email else []
@@ -107,7 +107,7 @@ class TestIDToken:
         )
         assert (claims["aud"], claims.get("email")) == (AUDIENCE, workload.account.email if with_email else None)
 
-    def test_without_a_service_account_there_is_none(self, run: Run, workload: Workload) -> None:
+    def test_an_id_token_requires_a_service_account(self, run: Run, workload: Workload) -> None:
         done = run("id-token", AUDIENCE, f"--audience={workload.provider.audience}")
         assert (done.code, done.out) == (2, "")
         assert "set service_account_email" in done.error
@@ -115,25 +115,25 @@ class TestIDToken:
 
 class TestIdentity:
     def test_every_argument_of_credentials_has_a_flag(self) -> None:
-        options = vars(_identity.flags().parse_args([]))
+        options = vars(_credentials_flags.parent_parser().parse_args([]))
         arguments = set(inspect.signature(Credentials).parameters) - {"session"}
         assert set(options) == arguments | {"config"}
 
-    def test_flags_arrive_as_arguments(self) -> None:
+    def test_flags_become_arguments(self) -> None:
         flags = (
             f"--audience={PROVIDER} "
             "--service-account-email=a@p.iam.gserviceaccount.com --scopes=a,b --lifetime=600 --region=eu-west-1 "
             "--delegates=d@p.iam.gserviceaccount.com --quota-project=q --project=p"
         )
         role = '--assume-role={"RoleArn": "arn:aws:iam::123456789012:role/r", "ExternalId": "x"}'
-        made = _identity.credentials(_identity.flags().parse_args([*flags.split(), role]))
+        made = _credentials_flags.credentials(_credentials_flags.parent_parser().parse_args([*flags.split(), role]))
         assert (made.scopes, made.quota_project_id, made.project_id) == (("a", "b"), "q", "p")
         shown = repr(made)
         for part in ("lifetime=600", "delegates=('d@p.iam.gserviceaccount.com',)", "region='eu-west-1'", "role/r as"):
             assert part in shown
 
     @pytest.mark.parametrize("by", ["--config", "GOOGLE_APPLICATION_CREDENTIALS"])
-    def test_a_flag_wins_over_the_file(
+    def test_a_flag_overrides_the_file(
         self, run: Run, flags: list[str], workload: Workload, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by: str
     ) -> None:
         path = tmp_path / "config.json"
@@ -145,25 +145,26 @@ class TestIdentity:
         done = run("token", *[flag for flag in flags if not flag.startswith("--audience")])
         assert principal(workload, done.out.strip()) == workload.account.email
 
-    def test_none_at_all_is_one_clear_error(self, run: Run) -> None:
+    def test_no_identity_is_one_clear_error(self, run: Run) -> None:
         assert run("token") == (
             2,
             "",
             (
-                "google-auth-botocore: No identity is named. Give --config FILE or --audience NAME, "
+                "google-auth-botocore: No identity is named. Pass --config FILE or --audience NAME, "
                 "or set GOOGLE_APPLICATION_CREDENTIALS.\n"
             ),
         )
 
 
-class TestEnds:
-    def test_a_refusal_is_told_with_what_to_do(self, run: Run, flags: list[str]) -> None:
+class TestExitCodes:
+    def test_a_rejection_is_printed_with_its_fix(self, run: Run, flags: list[str]) -> None:
         done = run("token", *flags, "--service-account=nobody@p.iam.gserviceaccount.com")
         assert (done.code, done.out) == (1, "")
-        assert done.error.startswith("google-auth-botocore: Google's IAM Credentials API refused")
+        assert done.error.startswith("google-auth-botocore: Google's IAM Credentials API ")
+        assert "HTTP 403" in done.error
         assert "gcloud iam service-accounts add-iam-policy-binding" in done.error
 
-    def test_what_may_work_later_has_a_code_of_its_own(self, run: Run, flags: list[str], workload: Workload) -> None:
+    def test_a_temporary_failure_has_its_own_exit_code(self, run: Run, flags: list[str], workload: Workload) -> None:
         workload.google.fail("/v1/token", Fault(503, times=None, retry_after=60))
         done = run("token", *flags)
         assert (done.code, done.out) == (75, "")
@@ -174,12 +175,12 @@ class TestEnds:
         [["--audience=x"], ["--lifetime=ten"], ["--assume-role={"], ["--lifetime=0"], ["--config=/none.json"], ["-x"]],
         ids=str,
     )
-    def test_a_flag_that_can_not_be_right(self, run: Run, flags: list[str], wrong: list[str]) -> None:
+    def test_an_invalid_flag(self, run: Run, flags: list[str], wrong: list[str]) -> None:
         done = run("token", *flags, *wrong)
         assert (done.code, done.out) == (2, "")
         assert "Traceback" not in done.error
 
-    def test_as_a_process_on_a_terminal_without_utf_8(self, flags: list[str], workload: Workload) -> None:
+    def test_a_terminal_without_utf_8(self, flags: list[str], workload: Workload) -> None:
         done = command("token", *flags, PYTHONIOENCODING="ascii")
         assert (done.returncode, done.stderr) == (0, "")
         assert principal(workload, done.stdout.strip()) == workload.account.email
@@ -191,16 +192,16 @@ class TestEnds:
     @pytest.mark.parametrize(
         ("arguments", "unbuffered"),
         [
-            (["--version"], ""),  # with 1, argparse of some Pythons hides that nobody reads it
+            (["--version"], ""),  # with 1, argparse of some Python versions hides the closed pipe
             (["config", "setup", "--help"], ""),
             (["config", "create", f"--audience={PROVIDER}"], ""),
             (["config", "create", f"--audience={PROVIDER}"], "1"),
             (["token", "--audience=x"], ""),
         ],
-        ids=["version", "help", "file", "file at once", "error"],
+        ids=["version", "help", "file", "file, unbuffered", "error"],
     )
-    def test_a_reader_who_has_seen_enough_ends_it_as_others_end(self, arguments: list[str], unbuffered: str) -> None:
-        """Without a word, which nobody reads either where both streams are one."""
+    def test_a_closed_pipe_ends_it_silently_with_code_141(self, arguments: list[str], unbuffered: str) -> None:
+        """Also if standard error is the same pipe."""
         end, pipe = os.pipe()
         os.close(end)
         with os.fdopen(pipe, "wb") as unread:
@@ -214,9 +215,9 @@ class TestEnds:
             )
         assert (done.returncode, done.stderr or b"") == (141, b"")
 
-    @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no disk that is always full")
+    @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
     @pytest.mark.parametrize("unbuffered", ["", "1"])
-    def test_a_full_disk_is_one_line(self, unbuffered: str) -> None:
+    def test_a_full_disk_is_one_line_of_error(self, unbuffered: str) -> None:
         with Path("/dev/full").open("wb") as full:
             done = subprocess.run(
                 [sys.executable, "-m", "google_auth_botocore", "config", "create", f"--audience={PROVIDER}"],
@@ -226,7 +227,10 @@ class TestEnds:
                 check=False,
                 timeout=60,
             )
-        assert (done.returncode, done.stderr) == (74, b"google-auth-botocore: [Errno 28] No space left on device\n")
+        assert (done.returncode, done.stderr) == (
+            74,
+            b"google-auth-botocore: I/O error: [Errno 28] No space left on device\n",
+        )
 
     def test_version(self, run: Run) -> None:
         assert run("--version").out == f"google-auth-botocore {__version__}\n"

@@ -1,4 +1,4 @@
-"""A running emulator whose clock stands still, and a workload in front of it."""
+"""A running emulator with a fake clock, and a workload that uses it."""
 
 from __future__ import annotations
 

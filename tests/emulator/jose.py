@@ -1,4 +1,4 @@
-"""JSON Web Tokens written and verified by hand, so that the emulator is not its own witness."""
+"""JSON Web Tokens, signed and verified independently of the emulator's code."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ def uint(value: int, size: int) -> bytes:
 
 
 def jwk(key: Key, key_id: str | None = None) -> dict[str, Any]:
-    """Gives the public half of a key as a JSON Web Key."""
-    named = {} if key_id is None else {"kid": key_id}
+    """Return the public key as a JSON Web Key."""
+    kid = {} if key_id is None else {"kid": key_id}
     if isinstance(key, rsa.RSAPrivateKey):
         public = key.public_key().public_numbers()
-        return {**named, "kty": "RSA", "n": encode(uint(public.n, 256)), "e": encode(uint(public.e, 3))}
+        return {**kid, "kty": "RSA", "n": encode(uint(public.n, 256)), "e": encode(uint(public.e, 3))}
     point, size = key.public_key().public_numbers(), key.curve.key_size // 8
     return {
-        **named,
+        **kid,
         "kty": "EC",
         "crv": f"P-{key.curve.key_size}",
         "x": encode(uint(point.x, size)),
@@ -47,7 +47,7 @@ def jwk(key: Key, key_id: str | None = None) -> dict[str, Any]:
 
 
 def sign(claims: Mapping[str, Any], key: Key, **header: Any) -> str:
-    """Gives a JWT: RS256 with an RSA key, ES256 or ES384 with an elliptic one, whatever its header is made to say."""
+    """Sign a JWT with RS256 for an RSA key, or ES256 or ES384 for an EC key, even if *header* names another algorithm."""
     algorithm = "RS256" if isinstance(key, rsa.RSAPrivateKey) else f"ES{key.curve.key_size}"
     signed = ".".join(
         encode(json.dumps(part).encode()) for part in ({"alg": algorithm, "typ": "JWT", **header}, claims)
@@ -61,8 +61,8 @@ def sign(claims: Mapping[str, Any], key: Key, **header: Any) -> str:
     return f"{signed}.{encode(signature)}"
 
 
-def verified(token: str, jwks: Mapping[str, Any]) -> dict[str, Any]:
-    """Gives the claims of an RS256 token; cryptography's InvalidSignature is raised where the key it names did not sign it."""
+def verify(token: str, jwks: Mapping[str, Any]) -> dict[str, Any]:
+    """Verify an RS256 token and return its claims. cryptography raises InvalidSignature if the signature is invalid."""
     signed, _, signature = token.rpartition(".")
     header, claims = (json.loads(decode(part)) for part in signed.split("."))
     assert header["alg"] == "RS256"

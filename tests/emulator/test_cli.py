@@ -1,4 +1,4 @@
-"""`python -m google_auth_botocore.emulator`."""
+"""The command `python -m google_auth_botocore.emulator`."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ MODULE = "google_auth_botocore.emulator"
 
 
 def environment() -> dict[str, str]:
-    """For the interpreter of the tests alone: another one (gcloud brings its own) can't load what it finds there."""
+    """Return the environment with PYTHONPATH, which only the tests' own interpreter may use: gcloud has another."""
     return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
 
 
 @contextmanager
 def running(*arguments: str, end: int = signal.SIGTERM) -> Iterator[str]:
-    """Runs the command until the instructions are there, gives them, and ends it by a signal."""
+    """Run the command, yield its instructions, and stop it with a signal."""
     process = subprocess.Popen(
         [sys.executable, "-m", MODULE, "--port", "0", *arguments],
         stdout=subprocess.PIPE,
@@ -50,7 +50,7 @@ def running(*arguments: str, end: int = signal.SIGTERM) -> Iterator[str]:
 
 
 def shell(instructions: str, command: str, tmp_path: Path) -> str:
-    """Runs a command after the instructions have been pasted into the shell, and gives what it prints."""
+    """Run the instructions and a command in a shell, and return what it prints."""
     result = subprocess.run(
         ["sh", "-ec", f"{instructions}\n{command}"],
         cwd=tmp_path,
@@ -65,7 +65,7 @@ def shell(instructions: str, command: str, tmp_path: Path) -> str:
 
 
 @pytest.mark.parametrize("arguments", [(), ("--service-account",)])
-def test_google_auth_follows_the_instructions(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+def test_google_auth_works_with_the_instructions(tmp_path: Path, arguments: tuple[str, ...]) -> None:
     program = tmp_path / "program.py"
     program.write_text(
         "import google.auth, google.auth.transport.requests as transport\n"
@@ -84,13 +84,13 @@ def test_google_auth_follows_the_instructions(tmp_path: Path, arguments: tuple[s
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("gcloud") is None, reason="gcloud is not installed")
 @pytest.mark.parametrize("arguments", [(), ("--service-account",)])
-def test_gcloud_follows_the_instructions(tmp_path: Path, arguments: tuple[str, ...]) -> None:
-    """With direct resource access gcloud also introspects its token, as a client of its own."""
+def test_gcloud_works_with_the_instructions(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    """With direct resource access, gcloud also introspects its token as an OAuth client."""
     with running(*arguments, end=signal.SIGINT) as instructions:
         assert shell(instructions, "gcloud auth print-access-token", tmp_path).startswith("ya29.")
 
 
-def test_this_command_follows_the_instructions(tmp_path: Path) -> None:
+def test_the_token_command_works_with_the_instructions(tmp_path: Path) -> None:
     with running() as instructions:
         [command] = re.findall("^#   (google-auth-botocore token .*)$", instructions, re.MULTILINE)
         printed = shell(
@@ -99,16 +99,16 @@ def test_this_command_follows_the_instructions(tmp_path: Path) -> None:
     assert printed.startswith("ya29.")
 
 
-def test_it_prints_how_to_use_this_library() -> None:
+def test_instructions_include_this_library() -> None:
     with running("--pool", "p", "--provider", "q", "--project-number", "42") as instructions:
         assert "//iam.googleapis.com/projects/42/locations/global/workloadIdentityPools/p/providers/q" in instructions
         assert "token_url='http://127.0.0.1:" in instructions
         assert "iam_credentials_endpoint='http://127.0.0.1:" in instructions
 
 
-def test_an_endpoint_that_judges_knows_its_own_keys() -> None:
+def test_with_an_sts_endpoint_no_keys_are_issued() -> None:
     with running("--sts-verdict-url", "http://127.0.0.1:9") as instructions:
-        assert "# AWS keys: any that http://127.0.0.1:9 knows." in instructions
+        assert "# AWS keys: any keys that http://127.0.0.1:9 accepts." in instructions
         assert "AWS_ACCESS_KEY_ID" not in instructions
 
 
@@ -123,24 +123,24 @@ def command(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_a_port_in_use_is_said_in_one_line() -> None:
+def test_a_port_in_use_is_reported_in_one_line() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         result = command("-m", MODULE, "--port", port)
     assert result.returncode == 1
-    assert result.stderr.startswith("The emulator can't be started: ")
+    assert result.stderr.startswith("Cannot start the emulator: ")
     assert len(result.stderr.splitlines()) == 1
 
 
 @pytest.mark.parametrize("port", few(["65536", "-1", "x", "9" * 5000]))
-def test_a_number_that_is_no_port_is_an_argument_that_is_wrong(port: str) -> None:
+def test_an_invalid_port_is_rejected(port: str) -> None:
     result = command("-m", MODULE, f"--port={port}")
     assert result.returncode == 2
-    assert result.stderr.endswith(f"error: argument --port: {port!r} is no port, which is 0 to 65535\n")
+    assert result.stderr.endswith(f"error: argument --port: invalid port {port!r}: must be 0-65535\n")
 
 
 @pytest.mark.parametrize(
-    ("argument", "said"),
+    ("argument", "message"),
     few(
         [
             ("--service-account=not an address", "'not an address' is not the e-mail address of a service account."),
@@ -149,14 +149,14 @@ def test_a_number_that_is_no_port_is_an_argument_that_is_wrong(port: str) -> Non
             ("--attribute-condition= ", "not a CEL expression: line 1, column 1, in ' '."),
         ]
     ),
-    ids=["address", "condition", "of two lines", "empty"],
+    ids=["address", "condition", "two lines", "empty"],
 )
-def test_what_is_wrong_is_said_in_one_line(argument: str, said: str) -> None:
+def test_an_invalid_value_is_reported_in_one_line(argument: str, message: str) -> None:
     result = command("-m", MODULE, "--port=0", argument)
-    assert (result.returncode, result.stderr) == (1, f"The emulator can't be started: {said}\n")
+    assert (result.returncode, result.stderr) == (1, f"Cannot start the emulator: {message}\n")
 
 
-def test_a_missing_extra_is_named() -> None:
+def test_a_missing_extra_is_reported() -> None:
     run = f"runpy._run_module_as_main({MODULE!r})"
     result = command("-c", f"import runpy, sys; sys.modules['celpy'] = None; {run}")
 

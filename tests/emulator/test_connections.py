@@ -1,4 +1,4 @@
-"""What the emulator does with clients that say nothing, say it slowly, or say too much."""
+"""Clients that are silent, slow, or send too much."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SHORT = 0.3
 
 @pytest.fixture(name="limits", autouse=True)
 def _limits(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """Shortens one of the limits. The others stay so long that a test would notice if one of them was at work."""
+    """Return a function that shortens one of the time limits. The others are set so high that they never take effect."""
     for name in ("idle_limit", "head_limit", "body_limit", "send_limit", "discard_limit"):
         monkeypatch.setattr(Connection, name, 10_000.0)
 
@@ -42,7 +42,7 @@ def connect(url: str) -> socket.socket:
 
 
 def is_closed(client: socket.socket) -> bool:
-    """Whether the server hangs up without another byte."""
+    """Return whether the server closes the connection without sending anything."""
     try:
         return client.recv(1) == b""
     except ConnectionError:
@@ -50,24 +50,22 @@ def is_closed(client: socket.socket) -> bool:
 
 
 def drip(client: socket.socket) -> None:
-    """Sends one byte after the other, each sooner than the limit, until the server has hung up."""
-    until = time.monotonic() + PATIENCE
+    """Send single bytes, faster than the limit, until the server closes the connection."""
+    deadline = time.monotonic() + PATIENCE
     with contextlib.suppress(ConnectionError):
-        while time.monotonic() < until:
+        while time.monotonic() < deadline:
             client.sendall(b"x")
             threading.Event().wait(SHORT / 5)
 
 
 @both
 class TestTime:
-    def test_a_client_that_says_nothing_is_hung_up_on(
-        self, make: Make, google: Emulator, limits: Callable[[str], None]
-    ) -> None:
+    def test_a_silent_client_is_disconnected(self, make: Make, google: Emulator, limits: Callable[[str], None]) -> None:
         limits("idle_limit")
         with make(google) as service, connect(service.url) as client:
             assert is_closed(client)
 
-    def test_a_client_that_keeps_its_connection_for_nothing_is_hung_up_on(
+    def test_an_idle_keep_alive_connection_is_closed(
         self, make: Make, google: Emulator, limits: Callable[[str], None]
     ) -> None:
         limits("idle_limit")
@@ -78,7 +76,7 @@ class TestTime:
             assert is_closed(client)
 
     @pytest.mark.parametrize("begin", [b"GET ", b"GET / HTTP/1.1\r\n", b"GET / HTTP/1.1\r\nHost: localhost\r\nX-It: "])
-    def test_a_head_that_comes_byte_by_byte_is_hung_up_on(
+    def test_a_client_that_sends_headers_byte_by_byte_is_disconnected(
         self, make: Make, google: Emulator, limits: Callable[[str], None], begin: bytes
     ) -> None:
         limits("head_limit")
@@ -90,7 +88,7 @@ class TestTime:
             dripping.join(PATIENCE)
             assert not dripping.is_alive()
 
-    def test_a_body_that_does_not_come_is_hung_up_on(
+    def test_a_client_that_does_not_finish_its_body_is_disconnected(
         self, make: Make, google: Emulator, limits: Callable[[str], None]
     ) -> None:
         limits("body_limit")
@@ -99,7 +97,9 @@ class TestTime:
             assert is_closed(client)
 
 
-def test_a_body_that_comes_byte_by_byte_is_hung_up_on(google: Emulator, limits: Callable[[str], None]) -> None:
+def test_a_client_that_sends_its_body_byte_by_byte_is_disconnected(
+    google: Emulator, limits: Callable[[str], None]
+) -> None:
     limits("body_limit")
     with connect(google.url) as client:
         client.sendall(b"POST /v1/token HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\n")
@@ -110,7 +110,7 @@ def test_a_body_that_comes_byte_by_byte_is_hung_up_on(google: Emulator, limits: 
         assert not dripping.is_alive()
 
 
-def test_a_client_that_does_not_read_is_hung_up_on(google: Emulator, limits: Callable[[str], None]) -> None:
+def test_a_client_that_does_not_read_is_disconnected(google: Emulator, limits: Callable[[str], None]) -> None:
     limits("send_limit")
     google.fail("/", Fault(body=bytes(64 * MIB)))
     with connect(google.url) as client:
@@ -118,12 +118,12 @@ def test_a_client_that_does_not_read_is_hung_up_on(google: Emulator, limits: Cal
         threading.Event().wait(3 * SHORT)
         received = 0
         with contextlib.suppress(ConnectionError):
-            while piece := client.recv(MIB):
-                received += len(piece)
+            while chunk := client.recv(MIB):
+                received += len(chunk)
         assert received < 64 * MIB
 
 
-def test_a_delayed_answer_is_no_idle_connection(google: Emulator, limits: Callable[[str], None]) -> None:
+def test_a_delayed_reply_is_not_cut_off_by_a_limit(google: Emulator, limits: Callable[[str], None]) -> None:
     for name in ("idle_limit", "head_limit", "body_limit", "send_limit"):
         limits(name)
     google.fail("/", Fault(status=503, delay=2 * SHORT))
@@ -131,7 +131,7 @@ def test_a_delayed_answer_is_no_idle_connection(google: Emulator, limits: Callab
 
 
 @both
-def test_the_rest_of_a_body_that_is_not_wanted_is_not_read_for_ever(
+def test_a_rejected_body_is_discarded_for_a_limited_time(
     make: Make, google: Emulator, limits: Callable[[str], None]
 ) -> None:
     limits("discard_limit")
@@ -145,19 +145,19 @@ def test_the_rest_of_a_body_that_is_not_wanted_is_not_read_for_ever(
         assert not dripping.is_alive()
 
 
-def pieces(piece: bytes, count: int) -> Iterator[bytes]:
+def chunks(chunk: bytes, count: int) -> Iterator[bytes]:
     for _ in range(count):
-        yield piece
+        yield chunk
 
 
 class TestSize:
-    def test_a_body_of_a_mebibyte_is_read(self, workload: Workload) -> None:
+    def test_a_body_of_one_mebibyte_is_accepted(self, workload: Workload) -> None:
         reply = workload.session.post(workload.google.token_url, data=bytes(MIB))
         assert reply.status_code == 400
         assert len(workload.google.calls[-1].body) == MIB
 
     @pytest.mark.parametrize("size", [MIB + 1, 64 * MIB])
-    def test_a_longer_one_is_answered_and_not_kept(self, workload: Workload, size: int) -> None:
+    def test_a_longer_body_is_rejected_and_not_recorded(self, workload: Workload, size: int) -> None:
         reply = workload.session.post(workload.google.token_url, data=bytes(size))
         assert (reply.status_code, reply.json()["error"]["status"]) == (413, "INVALID_ARGUMENT")
         assert "the limit is 1048576 bytes" in reply.json()["error"]["message"]
@@ -165,12 +165,12 @@ class TestSize:
         assert (call.path, call.status, call.body) == ("/v1/token", 413, b"")
 
     @pytest.mark.parametrize("chunked", [True, False])
-    def test_it_is_never_in_memory(self, workload: Workload, chunked: bool) -> None:
+    def test_a_rejected_body_is_not_held_in_memory(self, workload: Workload, chunked: bool) -> None:
         headers = {} if chunked else {"Content-Length": str(256 * MIB)}
-        piece = bytes(MIB)
+        chunk = bytes(MIB)
         tracemalloc.start()
         try:
-            reply = workload.session.post(workload.google.token_url, data=pieces(piece, 256), headers=headers)
+            reply = workload.session.post(workload.google.token_url, data=chunks(chunk, 256), headers=headers)
             assert tracemalloc.get_traced_memory()[1] < 16 * MIB
         finally:
             tracemalloc.stop()
@@ -180,7 +180,7 @@ class TestSize:
     @pytest.mark.parametrize(
         ("length", "status"), [(b"9" * 5000, b"413"), (b"0" * 5000, b"413"), (b"-1", b"411"), (b"1_0", b"411")]
     )
-    def test_any_length_is_answered(self, google: Emulator, length: bytes, status: bytes) -> None:
+    def test_any_content_length_gets_a_reply(self, google: Emulator, length: bytes, status: bytes) -> None:
         with connect(google.url) as client:
             client.sendall(b"POST /v1/token HTTP/1.1\r\nHost: localhost\r\nContent-Length: " + length + b"\r\n\r\n")
             assert client.recv(4096).startswith(b"HTTP/1.1 " + status)
@@ -195,14 +195,14 @@ class TestSize:
             b"Transfer-Encoding: chunked",
         ],
     )
-    def test_cloud_storage_says_that_a_length_is_no_number(self, google: Emulator, head: bytes) -> None:
+    def test_cloud_storage_rejects_an_invalid_length(self, google: Emulator, head: bytes) -> None:
         with Storage(google.check_access_token, google.check_signature) as storage, connect(storage.url) as client:
             client.sendall(b"POST / HTTP/1.1\r\nHost: localhost\r\n" + head + b"\r\n\r\n-1\r\n")
             assert client.recv(4096).startswith(b"HTTP/1.1 400")
             client.shutdown(socket.SHUT_WR)
 
-    def test_half_a_body_is_no_request(self, workload: Workload) -> None:
-        """Half of `subject_token=...` would be judged as a whole one."""
+    def test_an_incomplete_body_is_not_processed(self, workload: Workload) -> None:
+        """Otherwise half of `subject_token=...` would count as a whole one."""
         with connect(workload.google.url) as client:
             client.sendall(b"POST /v1/token HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nhalf")
             client.shutdown(socket.SHUT_WR)
@@ -211,15 +211,15 @@ class TestSize:
         assert (call.body, call.status) == (b"half", None)
 
     @pytest.mark.parametrize("opened", [b"[", b'{"a":'])
-    def test_json_of_any_depth_is_answered(self, workload: Workload, opened: bytes) -> None:
+    def test_deeply_nested_json_gets_a_reply(self, workload: Workload, opened: bytes) -> None:
         reply = workload.session.post(
             workload.google.token_url, data=opened * 100_000, headers={"Content-Type": "application/json"}
         )
         assert reply.status_code == 400
 
     @pytest.mark.parametrize("blank", [b" ", b"\t", b" \t", b"\r", b":", b"Credential="])
-    def test_any_head_is_read_in_no_time(self, google: Emulator, blank: bytes) -> None:
-        """A pattern that backtracks takes minutes for so many."""
+    def test_long_headers_are_parsed_quickly(self, google: Emulator, blank: bytes) -> None:
+        """A regular expression that backtracks would take minutes."""
         with InstanceMetadata(google.aws_keys.issue) as imds:
             for url in (google.url, imds.url):
                 with connect(url) as client:

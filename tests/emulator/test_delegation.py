@@ -20,13 +20,13 @@ GRANT_TYPE = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 
 @pytest.fixture(name="signer")
 def _signer(workload: Workload) -> Workload:
-    """The workload with the right to sign as its service account."""
+    """A workload that may sign as its service account."""
     workload.google.grant(workload.account.email, CREATOR, workload.provider.principal_set())
     return workload
 
 
 def claims_of(workload: Workload, **changes: Any) -> dict[str, Any]:
-    """Gives the claims of a good assertion for Ann, with changes; None leaves a claim out."""
+    """Return the claims of a valid assertion for Ann, with changes. A claim that is None is omitted."""
     now = int(workload.google.clock())
     claims = {
         "iss": workload.account.email,
@@ -41,7 +41,7 @@ def claims_of(workload: Workload, **changes: Any) -> dict[str, Any]:
 
 
 def signed(workload: Workload, **changes: Any) -> str:
-    """Gives an assertion signed by signJwt."""
+    """Return an assertion signed with signJwt."""
     reply = workload.iam("signJwt", {"payload": json.dumps(claims_of(workload, **changes))})
     assert reply.status_code == 200, reply.text
     return str(reply.json()["signedJwt"])
@@ -52,7 +52,7 @@ def grant(workload: Workload, assertion: str, grant_type: str = GRANT_TYPE) -> r
     return workload.session.post(workload.google.oauth_token_url, data=form)
 
 
-def test_with_domain_wide_delegation_the_token_is_the_user_s(signer: Workload, clock: FakeClock) -> None:
+def test_with_domain_wide_delegation_the_token_belongs_to_the_user(signer: Workload, clock: FakeClock) -> None:
     signer.google.allow_domain_wide_delegation(signer.account.email, [DRIVE, CLOUD_PLATFORM])
 
     reply = grant(signer, signed(signer))
@@ -69,9 +69,7 @@ def test_with_domain_wide_delegation_the_token_is_the_user_s(signer: Workload, c
 
 
 @pytest.mark.parametrize("scopes", [None, [CLOUD_PLATFORM]])
-def test_without_domain_wide_delegation_for_all_scopes_there_is_none(
-    signer: Workload, scopes: list[str] | None
-) -> None:
+def test_without_delegation_of_all_scopes_the_request_is_denied(signer: Workload, scopes: list[str] | None) -> None:
     if scopes is not None:
         signer.google.allow_domain_wide_delegation(signer.account.unique_id, scopes)
 
@@ -89,8 +87,8 @@ def test_without_domain_wide_delegation_for_all_scopes_there_is_none(
     )
 
 
-@pytest.mark.parametrize("subject", [None, "the account's own"])
-def test_for_itself_an_account_needs_no_delegation(signer: Workload, subject: str | None) -> None:
+@pytest.mark.parametrize("subject", [None, "the account itself"])
+def test_an_account_needs_no_delegation_for_itself(signer: Workload, subject: str | None) -> None:
     account = signer.account
     reply = grant(signer, signed(signer, sub=subject and account.email, scope=CLOUD_PLATFORM))
 
@@ -99,13 +97,13 @@ def test_for_itself_an_account_needs_no_delegation(signer: Workload, subject: st
     assert info.principal == account.email
 
 
-def test_the_address_that_was_called_is_an_audience_too(signer: Workload) -> None:
-    own = signed(signer, sub=None, aud=signer.google.oauth_token_url)
+def test_the_url_of_the_request_is_also_a_valid_audience(signer: Workload) -> None:
+    assertion = signed(signer, sub=None, aud=signer.google.oauth_token_url)
 
-    assert grant(signer, own).status_code == 200
+    assert grant(signer, assertion).status_code == 200
 
 
-def test_the_token_lives_no_longer_than_its_assertion(signer: Workload, clock: FakeClock) -> None:
+def test_the_token_expires_no_later_than_its_assertion(signer: Workload, clock: FakeClock) -> None:
     clock.now = float(int(clock.now))
     assertion = signed(signer, sub=None, exp=int(clock.now) + 100)
 
@@ -129,7 +127,7 @@ def test_the_token_lives_no_longer_than_its_assertion(signer: Workload, clock: F
         ({"sub": "ann"}, "invalid_grant", "Invalid email"),
     ],
 )
-def test_what_an_assertion_says_is_checked(signer: Workload, changes: dict[str, Any], error: str, words: str) -> None:
+def test_claims_of_an_assertion_are_checked(signer: Workload, changes: dict[str, Any], error: str, words: str) -> None:
     signer.google.allow_domain_wide_delegation(signer.account.email, [DRIVE])
 
     reply = grant(signer, signed(signer, **changes))
@@ -139,7 +137,7 @@ def test_what_an_assertion_says_is_checked(signer: Workload, changes: dict[str, 
 
 
 @pytest.mark.parametrize(("issued", "expires"), [(0, 3601), (301, 3600)])
-def test_an_assertion_is_good_for_an_hour_from_about_now(signer: Workload, issued: int, expires: int) -> None:
+def test_an_assertion_is_valid_for_an_hour_from_about_now(signer: Workload, issued: int, expires: int) -> None:
     now = int(signer.google.clock())
     reply = grant(signer, signed(signer, iat=now + issued + 1, exp=now + issued + 1 + expires))
 
@@ -147,10 +145,10 @@ def test_an_assertion_is_good_for_an_hour_from_about_now(signer: Workload, issue
     assert "short-lived token (60 minutes)" in reply.json()["error_description"]
 
 
-def test_a_foreign_signature_is_refused(signer: Workload) -> None:
-    stranger = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+def test_a_signature_with_another_key_is_rejected(signer: Workload) -> None:
+    other_key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
-    for assertion in (jose.sign(claims_of(signer), stranger), "no jwt", ""):
+    for assertion in (jose.sign(claims_of(signer), other_key), "not a jwt", ""):
         reply = grant(signer, assertion)
         assert (reply.status_code, reply.json()) == (
             400,
@@ -158,12 +156,12 @@ def test_a_foreign_signature_is_refused(signer: Workload) -> None:
         )
 
 
-def test_another_grant_type_is_refused(signer: Workload) -> None:
+def test_another_grant_type_is_rejected(signer: Workload) -> None:
     reply = grant(signer, "", "password")
 
     assert (reply.status_code, reply.json()["error"]) == (400, "unsupported_grant_type")
 
 
-def test_delegation_is_for_accounts_that_exist(signer: Workload) -> None:
+def test_delegation_requires_an_existing_account(signer: Workload) -> None:
     with pytest.raises(ValueError, match="no service account"):
         signer.google.allow_domain_wide_delegation("gone@my-project.iam.gserviceaccount.com", [DRIVE])

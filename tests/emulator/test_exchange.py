@@ -1,4 +1,4 @@
-"""`/v1/token`: what Google's Security Token Service takes and refuses."""
+"""`/v1/token`: what Google's Security Token Service accepts and rejects."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from google_auth_botocore.emulator import AwsKeys
 AUDIENCE = "//iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/aws-pool/providers/prod"
 
 
-def refusal(reply: requests.Response) -> tuple[int, str, str]:
+def error_of(reply: requests.Response) -> tuple[int, str, str]:
     body = reply.json()
     return reply.status_code, body["error"], body["error_description"]
 
 
-def test_an_exchange_gives_a_federated_token(workload: Workload, clock: FakeClock) -> None:
+def test_an_exchange_returns_a_federated_token(workload: Workload, clock: FakeClock) -> None:
     reply = workload.exchange()
 
     assert reply.status_code == 200
@@ -40,7 +40,7 @@ def test_an_exchange_gives_a_federated_token(workload: Workload, clock: FakeCloc
     assert info.expiry.timestamp() == pytest.approx(clock.now + 3600)
 
 
-def test_a_token_works_until_it_expires(workload: Workload, clock: FakeClock) -> None:
+def test_a_token_is_valid_until_it_expires(workload: Workload, clock: FakeClock) -> None:
     workload.google.token_lifetime = 60
     token = workload.federated_token()
 
@@ -65,9 +65,9 @@ def test_the_body_may_be_json_in_camel_case(workload: Workload) -> None:
     assert workload.session.post(workload.google.token_url, json=body).status_code == 200
     snake = {"grant_type": "urn:ietf:params:oauth:grant-type:token-exchange"}
     reply = workload.session.post(workload.google.token_url, json=snake)
-    assert refusal(reply)[:2] == (400, "invalid_request")
+    assert error_of(reply)[:2] == (400, "invalid_request")
     reply = workload.session.post(workload.google.token_url, data=b"{", headers={"Content-Type": "application/json"})
-    assert refusal(reply)[:2] == (400, "invalid_request")
+    assert error_of(reply)[:2] == (400, "invalid_request")
 
 
 @pytest.mark.parametrize(
@@ -82,8 +82,8 @@ def test_the_body_may_be_json_in_camel_case(workload: Workload) -> None:
         AUDIENCE.replace("//iam.googleapis.com", "//iam.example.com"),
     ],
 )
-def test_the_audience_is_the_full_name_of_a_provider(workload: Workload, audience: str | None) -> None:
-    assert refusal(workload.exchange(audience=audience)) == (
+def test_the_audience_must_be_the_full_name_of_a_provider(workload: Workload, audience: str | None) -> None:
+    assert error_of(workload.exchange(audience=audience)) == (
         400,
         "invalid_request",
         (
@@ -102,7 +102,7 @@ def test_an_unknown_or_disabled_provider_is_an_invalid_target(workload: Workload
     else:
         reply = workload.exchange(audience=AUDIENCE.replace("prod", "other"))
 
-    assert refusal(reply) == (
+    assert error_of(reply) == (
         400,
         "invalid_target",
         (
@@ -139,19 +139,19 @@ def test_an_unknown_or_disabled_provider_is_an_invalid_target(workload: Workload
 def test_the_other_fields_are_checked(
     workload: Workload, fields: dict[str, str | None], error: str, description: str
 ) -> None:
-    assert refusal(workload.exchange(**fields)) == (400, error, description)
+    assert error_of(workload.exchange(**fields)) == (400, error, description)
 
 
-def test_an_authorization_header_with_a_token_is_refused(workload: Workload) -> None:
+def test_an_authorization_header_with_a_token_is_rejected(workload: Workload) -> None:
     reply = workload.session.post(workload.google.token_url, data={}, headers={"Authorization": "Bearer x"})
 
-    assert refusal(reply)[:2] == (400, "invalid_request")
+    assert error_of(reply)[:2] == (400, "invalid_request")
 
 
-def test_another_account_is_refused(workload: Workload) -> None:
+def test_another_aws_account_is_rejected(workload: Workload) -> None:
     keys = workload.google.aws_keys.issue("arn:aws:iam::210987654321:user/eve", temporary=False)
 
-    status, error, description = refusal(workload.exchange(workload.signed(keys=keys)))
+    status, error, description = error_of(workload.exchange(workload.signed(keys=keys)))
 
     assert (status, error) == (400, "invalid_grant")
     assert "210987654321" in description
@@ -168,7 +168,7 @@ def test_long_term_keys_work(workload: Workload) -> None:
     }
 
 
-def test_keys_made_elsewhere_are_added_or_looked_up(workload: Workload) -> None:
+def test_keys_created_elsewhere_can_be_added_or_looked_up(workload: Workload) -> None:
     arn = "arn:aws:iam::123456789012:user/bob"
     added = AwsKeys("AKIAADDED", "secret", None, None, "123456789012", arn, "AIDABOB")
     found = replace(added, access_key_id="AKIAFOUND")
@@ -180,7 +180,7 @@ def test_keys_made_elsewhere_are_added_or_looked_up(workload: Workload) -> None:
     assert workload.exchange(workload.signed(keys=found)).status_code == 200
 
 
-def test_each_kind_of_identity_has_a_user_id_like_aws_s(workload: Workload) -> None:
+def test_user_ids_have_the_same_form_as_at_aws(workload: Workload) -> None:
     issue = workload.google.aws_keys.issue
 
     assert issue("arn:aws:iam::123456789012:root").user_id == "123456789012"
@@ -192,35 +192,37 @@ def test_each_kind_of_identity_has_a_user_id_like_aws_s(workload: Workload) -> N
 
 
 @pytest.mark.parametrize(("token", "error"), [("made up", "invalid_grant"), (None, "invalid_request")])
-def test_a_token_of_google_s_is_exchanged_only_for_less(workload: Workload, token: str | None, error: str) -> None:
+def test_a_google_token_is_exchanged_only_with_an_access_boundary(
+    workload: Workload, token: str | None, error: str
+) -> None:
     reply = workload.exchange(
         token or workload.federated_token(), subject_token_type="urn:ietf:params:oauth:token-type:access_token"
     )
 
-    assert refusal(reply)[:2] == (400, error)
+    assert error_of(reply)[:2] == (400, error)
 
 
 @pytest.mark.parametrize("arn", ["", "app", "arn:aws:iam::1234:user/ann", "arn:aws:s3:::bucket"])
-def test_keys_are_issued_to_an_identity(workload: Workload, arn: str) -> None:
+def test_keys_are_issued_only_for_the_arn_of_an_identity(workload: Workload, arn: str) -> None:
     with pytest.raises(ValueError, match="not the ARN of an AWS identity"):
         workload.google.aws_keys.issue(arn)
 
 
-def test_a_role_calls_nobody_but_in_a_session(workload: Workload) -> None:
-    with pytest.raises(ValueError, match="is a role, and who calls AWS is a session of one: arn:aws:sts::ACCOUNT:"):
+def test_keys_are_not_issued_for_a_role_without_a_session(workload: Workload) -> None:
+    with pytest.raises(ValueError, match=r"is a role\. Pass the ARN of a session of it: arn:aws:sts::ACCOUNT:"):
         workload.google.aws_keys.issue("arn:aws:iam::123456789012:role/app")
 
 
-def test_a_binding_is_of_a_role_and_a_whole_attribute(workload: Workload) -> None:
+def test_arguments_of_grants_are_checked(workload: Workload) -> None:
     provider = workload.google.add_aws_provider()
-    with pytest.raises(ValueError, match="'workloadIdentityUser' is not a role: its name is like roles/"):
+    with pytest.raises(ValueError, match="'workloadIdentityUser' is not the name of a role, such as roles/"):
         workload.google.grant(workload.account.email, "workloadIdentityUser", provider.principal_set())
-    for given in (("aws_role",), (None, "arn:aws:sts::123456789012:assumed-role/app")):
-        with pytest.raises(ValueError, match="give an attribute and its value"):
-            provider.principal_set(*given)
+    for arguments in (("aws_role",), (None, "arn:aws:sts::123456789012:assumed-role/app")):
+        with pytest.raises(ValueError, match="pass both an attribute and its value"):
+            provider.principal_set(*arguments)
 
 
-def test_the_keys_show_no_secret(workload: Workload) -> None:
+def test_the_repr_of_keys_has_no_secret(workload: Workload) -> None:
     keys = workload.keys
 
     assert keys.secret_access_key not in repr(keys)
@@ -229,9 +231,9 @@ def test_the_keys_show_no_secret(workload: Workload) -> None:
     assert keys.access_key_id in repr(keys)
 
 
-def aws_refusal(reply: requests.Response) -> tuple[str, str]:
-    """Gives AWS's code and message out of Google's refusal."""
-    status, error, description = refusal(reply)
+def aws_error(reply: requests.Response) -> tuple[str, str]:
+    """Return AWS's error code and message from Google's error."""
+    status, error, description = error_of(reply)
     assert (status, error) == (400, "invalid_grant")
     code, _, message = description.removeprefix("Received invalid AWS response of type ").partition(
         " with error message: "
@@ -245,36 +247,36 @@ INVALID_TOKEN = (
 )
 
 
-def test_unknown_keys_and_wrong_session_tokens_are_refused(workload: Workload) -> None:
-    """AWS tells neither an unknown key id from a missing session token nor that from a wrong one."""
+def test_unknown_keys_and_wrong_session_tokens_are_rejected(workload: Workload) -> None:
+    """AWS returns the same error for an unknown key ID, a missing session token and a wrong one."""
     for keys in (
         replace(workload.keys, access_key_id="ASIAUNKNOWN"),
         replace(workload.keys, session_token=None),
         replace(workload.keys, session_token="another"),
     ):
-        assert aws_refusal(workload.exchange(workload.signed(keys=keys))) == INVALID_TOKEN
+        assert aws_error(workload.exchange(workload.signed(keys=keys))) == INVALID_TOKEN
 
 
-def test_expired_keys_are_refused(workload: Workload, clock: FakeClock) -> None:
+def test_expired_keys_are_rejected(workload: Workload, clock: FakeClock) -> None:
     keys = workload.google.aws_keys.issue(f"{ROLE_ARN}/i-0abc", lifetime=10)
     subject_token = workload.signed(keys=keys)
     assert workload.exchange(subject_token).status_code == 200
 
     clock.now += 10
 
-    assert aws_refusal(workload.exchange(subject_token)) == (
+    assert aws_error(workload.exchange(subject_token)) == (
         "ExpiredToken",
         "The security token included in the request is expired",
     )
 
 
-def test_a_wrong_secret_is_refused_with_an_echo_of_what_should_have_been_signed(
+def test_the_error_for_a_wrong_secret_echoes_the_canonical_request(
     workload: Workload,
 ) -> None:
-    """AWS quotes the canonical request, session token included: clients must not pass that on."""
+    """It includes the session token, as at AWS, so clients must not show it."""
     keys = replace(workload.keys, secret_access_key="wrong")
 
-    code, message = aws_refusal(workload.exchange(workload.signed(keys=keys)))
+    code, message = aws_error(workload.exchange(workload.signed(keys=keys)))
 
     assert code == "SignatureDoesNotMatch"
     assert message.startswith(
@@ -286,7 +288,9 @@ def test_a_wrong_secret_is_refused_with_an_echo_of_what_should_have_been_signed(
     assert "The String-to-Sign should have been\n'AWS4-HMAC-SHA256\n" in message
 
 
-def test_a_signature_is_good_for_fifteen_minutes_either_way(workload: Workload, clock: FakeClock) -> None:
+def test_a_signature_is_valid_for_fifteen_minutes_before_and_after_its_date(
+    workload: Workload, clock: FakeClock
+) -> None:
     keys = workload.google.aws_keys.issue(f"{ROLE_ARN}/i-0abc", lifetime=7200)
     subject_token = workload.signed(keys=keys)
     [date] = [h["value"] for h in subject_token["headers"] if h["key"] == "X-Amz-Date"]
@@ -299,12 +303,12 @@ def test_a_signature_is_good_for_fifteen_minutes_either_way(workload: Workload, 
         clock.now = signed.timestamp() + 60 * minutes
         assert workload.exchange(subject_token).status_code == 200
     clock.now = signed.timestamp() + 901
-    assert aws_refusal(workload.exchange(subject_token)) == (
+    assert aws_error(workload.exchange(subject_token)) == (
         "SignatureDoesNotMatch",
         f"Signature expired: {date} is now earlier than {stamp(seconds=1)} ({stamp(seconds=901)} - 15 min.)",
     )
     clock.now = signed.timestamp() - 901
-    assert aws_refusal(workload.exchange(subject_token)) == (
+    assert aws_error(workload.exchange(subject_token)) == (
         "SignatureDoesNotMatch",
         f"Signature not yet current: {date} is still later than {stamp(seconds=-1)} ({stamp(seconds=-901)} + 15 min.)",
     )
@@ -318,17 +322,17 @@ def test_a_signature_is_good_for_fifteen_minutes_either_way(workload: Workload, 
         ({"extra": {"content-type": "text/plain"}}, "signature we calculated"),
     ],
 )
-def test_a_signature_for_another_scope_or_over_headers_not_sent_on_is_refused(
+def test_a_signature_with_another_scope_or_other_headers_is_rejected(
     workload: Workload, changes: dict[str, Any], words: str
 ) -> None:
-    """Google sends on only the headers that it documents, so a signature over others never verifies."""
-    code, message = aws_refusal(workload.exchange(workload.signed(**changes)))
+    """Google forwards only the headers that it documents, so a signature over others never verifies."""
+    code, message = aws_error(workload.exchange(workload.signed(**changes)))
 
     assert code == "SignatureDoesNotMatch"
     assert words in message
 
 
-def test_the_hosts_of_all_partitions_are_known(workload: Workload) -> None:
+def test_hosts_of_all_partitions_are_accepted(workload: Workload) -> None:
     query = "Action=GetCallerIdentity&Version=2011-06-15"
     for partition, region, host in (
         ("aws", "us-east-1", "sts.amazonaws.com"),
@@ -337,8 +341,8 @@ def test_the_hosts_of_all_partitions_are_known(workload: Workload) -> None:
         ("aws-us-gov", "us-gov-west-1", "sts.us-gov-west-1.amazonaws.com"),
     ):
         keys = workload.google.aws_keys.issue(f"arn:{partition}:sts::123456789012:assumed-role/app/i-0abc")
-        good = workload.signed(keys=keys, url=f"https://{host}?{query}", region=region)
-        assert workload.exchange(good).status_code == 200, host
-    # Keys of one partition mean nothing in another.
+        subject_token = workload.signed(keys=keys, url=f"https://{host}?{query}", region=region)
+        assert workload.exchange(subject_token).status_code == 200, host
+    # Keys of one partition are unknown in another.
     url = f"https://sts.cn-north-1.amazonaws.com.cn?{query}"
-    assert aws_refusal(workload.exchange(workload.signed(url=url, region="cn-north-1"))) == INVALID_TOKEN
+    assert aws_error(workload.exchange(workload.signed(url=url, region="cn-north-1"))) == INVALID_TOKEN

@@ -1,4 +1,4 @@
-"""google-auth's own credentials against the emulator, unchanged: the check that it is not bent to this project."""
+"""google-auth's own credentials work with the emulator: it is not tailored to this project."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from emulator.workload import CLOUD_PLATFORM, ROLE_ARN, Workload
 
 @pytest.fixture(name="info")
 def _info(workload: Workload, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """An external_account configuration as gcloud writes it, with the emulator for Google, and keys in the environment."""
+    """A configuration as gcloud writes it, with the emulator's endpoints. The AWS keys are in the environment."""
     assert workload.keys.session_token is not None
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", workload.keys.access_key_id)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", workload.keys.secret_access_key)
@@ -59,19 +59,19 @@ def test_direct_access_works(info: dict[str, Any], workload: Workload) -> None:
     credentials = credentials_of(info)
     credentials.refresh(google.auth.transport.requests.Request())
 
-    seen = workload.google.check_access_token(str(credentials.token))
-    assert seen is not None
-    assert seen.principal == workload.provider.principal(f"{ROLE_ARN}/i-0abc")
+    info_of_token = workload.google.check_access_token(str(credentials.token))
+    assert info_of_token is not None
+    assert info_of_token.principal == workload.provider.principal(f"{ROLE_ARN}/i-0abc")
 
 
 def test_impersonation_works(info: dict[str, Any], workload: Workload) -> None:
     credentials = credentials_of(impersonating(info, workload))
     credentials.refresh(google.auth.transport.requests.Request())
 
-    seen = workload.google.check_access_token(str(credentials.token))
-    assert seen is not None
-    assert seen.principal == workload.account.email
-    assert seen.scopes == (CLOUD_PLATFORM,)
+    info_of_token = workload.google.check_access_token(str(credentials.token))
+    assert info_of_token is not None
+    assert info_of_token.principal == workload.account.email
+    assert info_of_token.scopes == (CLOUD_PLATFORM,)
     assert [call.principal for call in workload.google.calls] == [workload.provider.principal(f"{ROLE_ARN}/i-0abc")] * 2
 
 
@@ -92,14 +92,14 @@ def test_a_second_impersonation_with_delegates_works(info: dict[str, Any], workl
     )
     credentials.refresh(google.auth.transport.requests.Request())
 
-    seen = google_.check_access_token(str(credentials.token))
-    assert seen is not None
-    assert seen.principal == workload.account.email
+    info_of_token = google_.check_access_token(str(credentials.token))
+    assert info_of_token is not None
+    assert info_of_token.principal == workload.account.email
 
 
 @pytest.fixture(name="signer")
 def _signer(info: dict[str, Any], workload: Workload, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """google-auth's impersonated credentials, whose fixed endpoints are the one thing replaced here."""
+    """google-auth's impersonated credentials. Their fixed endpoints are replaced by the emulator's."""
     creator = "roles/iam.serviceAccountTokenCreator"
     workload.google.grant(workload.account.email, creator, workload.provider.principal_set())
     base = f"{workload.google.iam_credentials_endpoint}/v1/projects/-/serviceAccounts/{{}}"
@@ -110,7 +110,7 @@ def _signer(info: dict[str, Any], workload: Workload, monkeypatch: pytest.Monkey
     return module.Credentials(credentials_of(info), workload.account.email, [CLOUD_PLATFORM], subject="ann@example.com")
 
 
-def test_its_id_tokens_verify(signer: Any, workload: Workload) -> None:
+def test_id_tokens_of_impersonated_credentials_are_valid(signer: Any, workload: Workload) -> None:
     request = google.auth.transport.requests.Request()
     credentials = google.auth.impersonated_credentials.IDTokenCredentials(
         signer, target_audience="https://service.example", include_email=True
@@ -123,7 +123,7 @@ def test_its_id_tokens_verify(signer: Any, workload: Workload) -> None:
     assert claims["email"] == workload.account.email
 
 
-def test_its_signatures_verify(signer: Any, workload: Workload) -> None:
+def test_signatures_of_impersonated_credentials_are_valid(signer: Any, workload: Workload) -> None:
     signature = signer.sign_bytes(b"message")
 
     page = f"{workload.google.url}/service_accounts/v1/metadata/x509/{workload.account.email}"
@@ -133,16 +133,16 @@ def test_its_signatures_verify(signer: Any, workload: Workload) -> None:
     key.verify(signature, b"message", padding.PKCS1v15(), hashes.SHA256())
 
 
-def test_it_speaks_for_a_user_of_a_domain_that_delegates(signer: Any, workload: Workload) -> None:
+def test_impersonated_credentials_act_as_a_user_after_delegation(signer: Any, workload: Workload) -> None:
     request = google.auth.transport.requests.Request()
     with pytest.raises(google.auth.exceptions.RefreshError, match="unauthorized_client"):
         signer.refresh(request)
     workload.google.allow_domain_wide_delegation(workload.account.email, [CLOUD_PLATFORM])
     signer.refresh(request)
 
-    seen = workload.google.check_access_token(str(signer.token))
-    assert seen is not None
-    assert seen.principal == "ann@example.com"
+    info_of_token = workload.google.check_access_token(str(signer.token))
+    assert info_of_token is not None
+    assert info_of_token.principal == "ann@example.com"
 
 
 def test_a_wrong_secret_is_an_oauth_error(info: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -152,10 +152,10 @@ def test_a_wrong_secret_is_an_oauth_error(info: dict[str, Any], monkeypatch: pyt
         credentials_of(info).refresh(google.auth.transport.requests.Request())
 
 
-def test_downscoped_tokens_have_the_life_of_their_source(
+def test_downscoped_tokens_expire_with_their_source(
     info: dict[str, Any], workload: Workload, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """google-auth's downscoped credentials have a fixed endpoint, which is the one thing replaced here."""
+    """google-auth's downscoped credentials have a fixed endpoint, which is replaced by the emulator's."""
     monkeypatch.setattr(google.auth.downscoped, "_STS_TOKEN_URL_PATTERN", workload.google.token_url + "?{}")
     boundary = google.auth.downscoped.CredentialAccessBoundary(
         rules=[
@@ -171,6 +171,6 @@ def test_downscoped_tokens_have_the_life_of_their_source(
 
     assert credentials.token != source.token
     assert credentials.expiry == source.expiry
-    seen = workload.google.check_access_token(str(credentials.token))
-    assert seen is not None
-    assert seen.principal == workload.provider.principal(f"{ROLE_ARN}/i-0abc")
+    info_of_token = workload.google.check_access_token(str(credentials.token))
+    assert info_of_token is not None
+    assert info_of_token.principal == workload.provider.principal(f"{ROLE_ARN}/i-0abc")

@@ -1,4 +1,4 @@
-"""`generateAccessToken`: who may, for how long, through whom."""
+"""`generateAccessToken`: permissions, lifetimes and delegates."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_a_federated_principal_gets_an_access_token(workload: Workload, clock: F
     assert workload.google.calls[-1].principal == workload.provider.principal(f"{ROLE_ARN}/i-0abc")
 
 
-def test_a_service_account_goes_by_its_unique_id_too(workload: Workload) -> None:
+def test_a_service_account_can_be_named_by_its_unique_id(workload: Workload) -> None:
     reply = workload.iam("generateAccessToken", SCOPE, account=workload.account.unique_id)
 
     assert reply.status_code == 200
@@ -64,7 +64,7 @@ def test_a_service_account_goes_by_its_unique_id_too(workload: Workload) -> None
     "member",
     ["principal", "pool", "aws_role", "other subject", "other role", "service account itself"],
 )
-def test_bindings_decide(workload: Workload, member: str) -> None:
+def test_only_a_matching_binding_permits_impersonation(workload: Workload, member: str) -> None:
     provider, google = workload.provider, workload.google
     account = google.add_service_account("other@my-project.iam.gserviceaccount.com")
     names = {
@@ -88,7 +88,7 @@ def test_bindings_decide(workload: Workload, member: str) -> None:
         assert reply.json() == denied("iam.serviceAccounts.getAccessToken")
 
 
-def test_a_role_without_the_permission_does_not_help(workload: Workload) -> None:
+def test_a_role_without_the_permission_is_not_enough(workload: Workload) -> None:
     account = workload.google.add_service_account("other@my-project.iam.gserviceaccount.com")
     for role in ("roles/iam.serviceAccountOpenIdTokenCreator", "roles/owner"):
         workload.google.grant(account.email, role, workload.provider.principal_set())
@@ -98,7 +98,7 @@ def test_a_role_without_the_permission_does_not_help(workload: Workload) -> None
     assert reply.json() == denied("iam.serviceAccounts.getAccessToken")
 
 
-def test_an_account_that_is_not_there_looks_like_one_without_a_binding(workload: Workload) -> None:
+def test_an_unknown_account_looks_like_one_without_a_binding(workload: Workload) -> None:
     reply = workload.iam("generateAccessToken", SCOPE, account="gone@my-project.iam.gserviceaccount.com")
 
     assert (reply.status_code, reply.json()) == (403, denied("iam.serviceAccounts.getAccessToken"))
@@ -129,7 +129,7 @@ def test_arguments_are_checked(workload: Workload, body: dict[str, Any]) -> None
     assert (reply.status_code, reply.json()) == (400, INVALID)
 
 
-def test_a_field_that_google_does_not_know_is_refused(workload: Workload) -> None:
+def test_an_unknown_field_is_rejected(workload: Workload) -> None:
     reply = workload.iam("generateAccessToken", {**SCOPE, "scopes": []})
 
     assert reply.status_code == 400
@@ -137,7 +137,7 @@ def test_a_field_that_google_does_not_know_is_refused(workload: Workload) -> Non
 
 
 @pytest.mark.parametrize("body", [b"{", b"[]", b'"text"'])
-def test_a_body_that_is_no_json_object_is_refused(workload: Workload, body: bytes) -> None:
+def test_a_body_that_is_not_a_json_object_is_rejected(workload: Workload, body: bytes) -> None:
     reply = workload.session.post(
         f"{workload.google.url}/v1/projects/-/serviceAccounts/{workload.account.email}:generateAccessToken",
         data=body,
@@ -148,7 +148,7 @@ def test_a_body_that_is_no_json_object_is_refused(workload: Workload, body: byte
     assert reply.json()["error"]["message"].startswith("Invalid JSON payload received.")
 
 
-def test_the_project_is_a_wildcard(workload: Workload) -> None:
+def test_the_project_must_be_a_wildcard(workload: Workload) -> None:
     reply = workload.session.post(
         f"{workload.google.url}/v1/projects/my-project/serviceAccounts/{workload.account.email}:generateAccessToken",
         json=SCOPE,
@@ -158,7 +158,7 @@ def test_the_project_is_a_wildcard(workload: Workload) -> None:
     assert (reply.status_code, reply.json()) == (400, INVALID)
 
 
-def test_an_hour_is_the_longest_life(workload: Workload) -> None:
+def test_the_maximum_lifetime_is_an_hour(workload: Workload) -> None:
     assert workload.iam("generateAccessToken", {**SCOPE, "lifetime": "3600s"}).status_code == 200
     reply = workload.iam("generateAccessToken", {**SCOPE, "lifetime": "3601s"})
 
@@ -167,7 +167,7 @@ def test_an_hour_is_the_longest_life(workload: Workload) -> None:
     assert "constraints/iam.allowServiceAccountCredentialLifetimeExtension" in reply.json()["error"]["message"]
 
 
-def test_twelve_hours_are_the_longest_where_the_organisation_allows_it(workload: Workload) -> None:
+def test_the_maximum_lifetime_is_twelve_hours_if_the_organization_allows_it(workload: Workload) -> None:
     account = workload.google.add_service_account("long@my-project.iam.gserviceaccount.com", lifetime_extension=True)
     workload.google.grant(account.email, USER, workload.provider.principal_set())
 
@@ -177,7 +177,7 @@ def test_twelve_hours_are_the_longest_where_the_organisation_allows_it(workload:
         assert reply.status_code == status
 
 
-def test_a_sandbox_can_hand_out_shorter_lives_than_asked_for(workload: Workload, clock: FakeClock) -> None:
+def test_the_lifetime_can_be_capped(workload: Workload, clock: FakeClock) -> None:
     workload.google.max_access_token_lifetime = 5
     token = workload.iam("generateAccessToken", SCOPE).json()["accessToken"]
 
@@ -187,7 +187,7 @@ def test_a_sandbox_can_hand_out_shorter_lives_than_asked_for(workload: Workload,
     assert workload.google.check_access_token(token) is None
 
 
-def test_without_a_good_token_there_is_a_401(workload: Workload, clock: FakeClock) -> None:
+def test_a_missing_or_invalid_token_is_a_401(workload: Workload, clock: FakeClock) -> None:
     url = f"{workload.google.url}/v1/projects/-/serviceAccounts/{workload.account.email}:generateAccessToken"
     token = workload.federated_token()
     clock.now += 3600
@@ -204,7 +204,7 @@ def test_without_a_good_token_there_is_a_401(workload: Workload, clock: FakeCloc
         assert error["details"][0]["reason"] == reason
 
 
-def test_the_federated_token_needs_a_scope_of_iam(workload: Workload) -> None:
+def test_the_federated_token_needs_a_scope_for_iam(workload: Workload) -> None:
     for scope, status in (
         ("https://www.googleapis.com/auth/iam", 200),
         ("https://www.googleapis.com/auth/devstorage.read_only", 403),
@@ -213,7 +213,7 @@ def test_the_federated_token_needs_a_scope_of_iam(workload: Workload) -> None:
         assert workload.iam("generateAccessToken", SCOPE, token=token).status_code == status
 
 
-def test_each_delegate_needs_the_token_creator_role_of_the_one_before(workload: Workload) -> None:
+def test_each_caller_in_the_chain_needs_the_token_creator_role_on_the_next_account(workload: Workload) -> None:
     """workloadIdentityUser lacks the permission to delegate, so it does not start a chain."""
     google, pool = workload.google, workload.provider.principal_set()
     first, second, target = (
@@ -224,7 +224,7 @@ def test_each_delegate_needs_the_token_creator_role_of_the_one_before(workload: 
         **SCOPE,
         "delegates": [
             f"projects/-/serviceAccounts/{first.email}",
-            second.unique_id,  # google-auth and gcloud send the name alone
+            second.unique_id,  # google-auth and gcloud send only the name
         ],
     }
 

@@ -1,4 +1,4 @@
-"""`/v1/introspect`: which principal Google sees."""
+"""`/v1/introspect`: the principal of a federated token."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from emulator.workload import CLOUD_PLATFORM, ROLE_ARN, FakeClock, Workload
 CLIENT = ("client", "secret")
 
 
-def test_a_registered_client_learns_the_principal(workload: Workload, clock: FakeClock) -> None:
+def test_a_registered_client_gets_the_principal(workload: Workload, clock: FakeClock) -> None:
     workload.google.add_oauth_client(*CLIENT)
     form = {
         "token": workload.federated_token(),
@@ -40,8 +40,8 @@ def test_the_body_may_be_json(workload: Workload) -> None:
     assert reply.json()["active"] is True
 
 
-def test_unknown_expired_and_foreign_tokens_are_inactive(workload: Workload, clock: FakeClock) -> None:
-    """A service account's access token is not one that the Security Token Service issued."""
+def test_unknown_expired_and_other_tokens_are_inactive(workload: Workload, clock: FakeClock) -> None:
+    """The Security Token Service does not know the access token of a service account."""
     workload.google.add_oauth_client("client")
     federated = workload.federated_token()
     body = {"scope": [CLOUD_PLATFORM]}
@@ -54,7 +54,7 @@ def test_unknown_expired_and_foreign_tokens_are_inactive(workload: Workload, clo
 
 
 @pytest.mark.parametrize("auth", [None, ("unknown", "secret"), ("client", "wrong")])
-def test_without_client_authentication_there_is_a_401(workload: Workload, auth: tuple[str, str] | None) -> None:
+def test_missing_or_wrong_client_authentication_is_a_401(workload: Workload, auth: tuple[str, str] | None) -> None:
     workload.google.add_oauth_client(*CLIENT)
 
     reply = workload.session.post(workload.google.introspect_url, data={"token": workload.federated_token()}, auth=auth)
@@ -62,13 +62,13 @@ def test_without_client_authentication_there_is_a_401(workload: Workload, auth: 
     assert (reply.status_code, reply.json()["error"]) == (401, "invalid_client")
 
 
-def test_client_authentication_that_can_t_be_read_is_none(workload: Workload) -> None:
+def test_malformed_client_authentication_is_a_401(workload: Workload) -> None:
     reply = workload.session.post(workload.google.introspect_url, data={}, headers={"Authorization": "Basic %%%"})
 
     assert (reply.status_code, reply.json()["error"]) == (401, "invalid_client")
 
 
-def test_a_bearer_token_is_no_client_authentication(workload: Workload) -> None:
+def test_a_bearer_token_is_rejected(workload: Workload) -> None:
     token = workload.federated_token()
     reply = workload.session.post(
         workload.google.introspect_url, data={"token": token}, headers={"Authorization": f"Bearer {token}"}
@@ -77,8 +77,8 @@ def test_a_bearer_token_is_no_client_authentication(workload: Workload) -> None:
     assert (reply.status_code, reply.json()["error"]) == (400, "invalid_request")
 
 
-def test_a_known_client_may_name_itself_at_an_exchange(workload: Workload) -> None:
-    """gcloud does so for direct resource access."""
+def test_an_exchange_accepts_client_authentication(workload: Workload) -> None:
+    """gcloud sends it for direct resource access."""
     workload.google.add_oauth_client(*CLIENT)
     for client, status in ((CLIENT, 200), (("unknown", "x"), 401)):
         workload.session.auth = client

@@ -1,4 +1,4 @@
-"""Providers that trust an OpenID Connect issuer: what AWS's own JSON Web Tokens are exchanged at."""
+"""Providers that trust an OpenID Connect issuer, such as AWS STS with its JSON Web Tokens."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _oidc(workload: Workload) -> OidcProvider:
 
 
 def claims_of(provider: OidcProvider, clock: FakeClock, **changes: Any) -> dict[str, Any]:
-    """Gives the claims of a good token, with changes; None leaves a claim out."""
+    """Return the claims of a valid token, with changes. A claim that is None is omitted."""
     now = int(clock.now)
     claims = {
         "iss": provider.issuer,
@@ -51,8 +51,8 @@ def exchange(
     return workload.exchange(token, audience=provider.audience, subject_token_type=subject_token_type)
 
 
-def refused(reply: requests.Response) -> str:
-    """Gives the words of a refusal."""
+def rejection(reply: requests.Response) -> str:
+    """Check that an exchange was rejected, and return the description."""
     body = reply.json()
     assert (reply.status_code, body["error"]) == (400, "invalid_grant")
     return str(body["error_description"])
@@ -72,13 +72,13 @@ def test_a_token_of_the_issuer_is_accepted(
 
 
 @pytest.mark.parametrize("token_type", [JWT, "urn:ietf:params:oauth:token-type:id_token"])
-def test_both_types_of_token_are_a_jwt_to_google(
+def test_both_token_types_are_accepted_for_a_jwt(
     workload: Workload, oidc: OidcProvider, clock: FakeClock, token_type: str
 ) -> None:
     assert exchange(workload, oidc, jose.sign(claims_of(oidc, clock), RSA), token_type).status_code == 200
 
 
-def test_a_signed_aws_request_is_no_token_of_an_issuer(workload: Workload, oidc: OidcProvider) -> None:
+def test_a_signed_aws_request_is_rejected(workload: Workload, oidc: OidcProvider) -> None:
     reply = workload.exchange(workload.signed(target=oidc.audience), audience=oidc.audience)
 
     assert reply.json() == {
@@ -87,11 +87,11 @@ def test_a_signed_aws_request_is_no_token_of_an_issuer(workload: Workload, oidc:
     }
 
 
-def test_es384_is_refused(workload: Workload, oidc: OidcProvider, clock: FakeClock) -> None:
-    """AWS signs with RS256 or ES384, Google verifies RS256 and ES256."""
+def test_es384_is_rejected(workload: Workload, oidc: OidcProvider, clock: FakeClock) -> None:
+    """AWS signs with RS256 or ES384. Google verifies RS256 and ES256."""
     reply = exchange(workload, oidc, jose.sign(claims_of(oidc, clock), P384, kid="p384"))
 
-    assert refused(reply) == "Invalid ID Token: the algorithm ES384 is not supported."
+    assert rejection(reply) == "Invalid ID Token: the algorithm ES384 is not supported."
 
 
 @pytest.mark.parametrize(
@@ -109,17 +109,17 @@ def test_es384_is_refused(workload: Workload, oidc: OidcProvider, clock: FakeClo
         (RSA, {"alg": None}),
     ],
 )
-def test_a_signature_that_no_key_of_the_issuer_made_is_refused(
+def test_a_signature_by_none_of_the_issuer_s_keys_is_rejected(
     workload: Workload, oidc: OidcProvider, clock: FakeClock, key: jose.Key, header: dict[str, Any]
 ) -> None:
     reply = exchange(workload, oidc, jose.sign(claims_of(oidc, clock), key, **header))
 
-    assert refused(reply).startswith("Invalid ID Token: ")
+    assert rejection(reply).startswith("Invalid ID Token: ")
 
 
 @pytest.mark.parametrize("token", ["", "a.b", "a.b.c", "é.é.é", f"{jose.encode(b'[]')}.{jose.encode(b'[]')}.eA"])
-def test_what_is_no_jwt_is_refused(workload: Workload, oidc: OidcProvider, token: str) -> None:
-    assert refused(exchange(workload, oidc, token)) == "Invalid ID Token: not a JWT."
+def test_a_malformed_token_is_rejected(workload: Workload, oidc: OidcProvider, token: str) -> None:
+    assert rejection(exchange(workload, oidc, token)) == "Invalid ID Token: not a JWT."
 
 
 @pytest.mark.parametrize(
@@ -134,77 +134,79 @@ def test_what_is_no_jwt_is_refused(workload: Workload, oidc: OidcProvider, token
         ({"iat": "now"}, "iat or exp is missing"),
     ],
 )
-def test_the_claims_are_checked(
+def test_claims_are_checked(
     workload: Workload, oidc: OidcProvider, clock: FakeClock, changes: dict[str, Any], words: str
 ) -> None:
-    assert words in refused(exchange(workload, oidc, jose.sign(claims_of(oidc, clock, **changes), RSA)))
+    assert words in rejection(exchange(workload, oidc, jose.sign(claims_of(oidc, clock, **changes), RSA)))
 
 
-def test_a_token_is_good_until_it_expires(workload: Workload, oidc: OidcProvider, clock: FakeClock) -> None:
+def test_a_token_is_valid_until_it_expires(workload: Workload, oidc: OidcProvider, clock: FakeClock) -> None:
     token = jose.sign(claims_of(oidc, clock), RSA)
 
     clock.now = int(clock.now) + 299
     assert exchange(workload, oidc, token).status_code == 200
     clock.now += 1
-    assert "stale" in refused(exchange(workload, oidc, token))
+    assert "stale" in rejection(exchange(workload, oidc, token))
     clock.now -= 361
-    assert "stale" in refused(exchange(workload, oidc, token))
+    assert "stale" in rejection(exchange(workload, oidc, token))
 
 
-def test_a_token_lives_a_day_at_most(workload: Workload, oidc: OidcProvider, clock: FakeClock) -> None:
+def test_a_token_with_a_lifetime_of_more_than_a_day_is_rejected(
+    workload: Workload, oidc: OidcProvider, clock: FakeClock
+) -> None:
     token = jose.sign(claims_of(oidc, clock, exp=int(clock.now) + 24 * 3600 + 1), RSA)
 
-    assert "stale" in refused(exchange(workload, oidc, token))
+    assert "stale" in rejection(exchange(workload, oidc, token))
 
 
 @pytest.mark.parametrize(
     ("allowed", "audience", "accepted"),
     [
-        ((), "own", True),
-        ((), "own with https:", True),
+        ((), "provider", True),
+        ((), "provider with https:", True),
         ((), "sts", False),
         (("sts", "other"), "sts", True),
         (("sts", "other"), ["x", "other"], True),
-        (("sts", "other"), "own", False),
+        (("sts", "other"), "provider", False),
     ],
 )
-def test_the_audience_is_the_provider_s_name_unless_others_are_set(
+def test_the_audience_is_the_provider_s_name_unless_others_are_configured(
     workload: Workload, clock: FakeClock, allowed: tuple[str, ...], audience: str | list[str], accepted: bool
 ) -> None:
     provider = workload.google.add_oidc_provider(ISSUER, allowed_audiences=allowed, jwks=KEYS)
-    named = {"own": provider.audience, "own with https:": f"https:{provider.audience}"}
-    aud = named.get(audience, audience) if isinstance(audience, str) else audience
+    audiences = {"provider": provider.audience, "provider with https:": f"https:{provider.audience}"}
+    aud = audiences.get(audience, audience) if isinstance(audience, str) else audience
 
     reply = exchange(workload, provider, jose.sign(claims_of(provider, clock, aud=aud), RSA))
 
     assert (reply.status_code == 200) is accepted
 
 
-def test_mapping_and_condition_see_the_claims(workload: Workload, clock: FakeClock) -> None:
+def test_mapping_and_condition_can_use_the_claims(workload: Workload, clock: FakeClock) -> None:
     provider = workload.google.add_oidc_provider(
         ISSUER,
         attribute_mapping={"google.subject": "assertion.sub", "attribute.team": "assertion.tags.team"},
         attribute_condition="assertion.tags.team in ['a', 'b']",
         jwks=KEYS,
     )
-    good, bad = (
+    accepted, rejected = (
         exchange(workload, provider, jose.sign(claims_of(provider, clock, tags={"team": team}), RSA)) for team in "ac"
     )
 
-    info = workload.google.check_access_token(good.json()["access_token"])
+    info = workload.google.check_access_token(accepted.json()["access_token"])
     assert info is not None
     assert provider.principal_set("team", "a") in info.members
-    assert bad.json()["error"] == "unauthorized_client"
+    assert rejected.json()["error"] == "unauthorized_client"
 
 
 @pytest.mark.parametrize("issuer", ["", "issuer.example", "http://issuer.example", "ftp://127.0.0.1", "https://[x"])
-def test_an_issuer_is_an_https_url_or_on_loopback(workload: Workload, issuer: str) -> None:
+def test_an_issuer_must_be_an_https_url_or_on_loopback(workload: Workload, issuer: str) -> None:
     with pytest.raises(ValueError, match=r"issuer|IPv6"):
         workload.google.add_oidc_provider(issuer)
 
 
 class Issuer(BaseHTTPRequestHandler):
-    """Publishes its keys, or whatever a test puts in their place."""
+    """An issuer that serves the pages of a test."""
 
     pages: ClassVar[dict[str, Any]]
 
@@ -222,7 +224,7 @@ class Issuer(BaseHTTPRequestHandler):
 
 @pytest.fixture(name="pages")
 def _pages() -> Iterator[dict[str, Any]]:
-    """The pages of an issuer on loopback, whose own URL is the `issuer` of its discovery document."""
+    """The pages of an issuer on loopback. The `issuer` in its discovery document is its URL."""
 
     class Handler(Issuer):
         pages: ClassVar = {}
@@ -243,7 +245,7 @@ def _pages() -> Iterator[dict[str, Any]]:
 DISCOVERY = "/.well-known/openid-configuration"
 
 
-def test_the_issuer_s_keys_are_found_by_its_discovery_document(
+def test_the_issuer_s_keys_are_found_through_its_discovery_document(
     workload: Workload, clock: FakeClock, pages: dict[str, Any]
 ) -> None:
     provider = workload.google.add_oidc_provider(pages[DISCOVERY]["issuer"])
@@ -251,7 +253,7 @@ def test_the_issuer_s_keys_are_found_by_its_discovery_document(
     assert exchange(workload, provider, token).status_code == 200
 
     pages["/keys"] = {"keys": [None, {}, {"kty": "RSA"}, {"kty": "RSA", "n": 1, "e": 1}, jose.jwk(P256)]}
-    assert refused(exchange(workload, provider, token)) == (
+    assert rejection(exchange(workload, provider, token)) == (
         "Invalid ID Token: no key of the issuer verifies its signature."
     )
 
@@ -268,7 +270,7 @@ def test_the_issuer_s_keys_are_found_by_its_discovery_document(
         {"/keys": None},
     ],
 )
-def test_an_issuer_that_does_not_publish_its_keys_is_no_issuer(
+def test_an_exchange_fails_if_the_issuer_s_keys_are_not_available(
     workload: Workload, clock: FakeClock, pages: dict[str, Any], changes: dict[str, Any]
 ) -> None:
     provider = workload.google.add_oidc_provider(pages[DISCOVERY]["issuer"])
@@ -276,28 +278,26 @@ def test_an_issuer_that_does_not_publish_its_keys_is_no_issuer(
     for name, value in changes.items():
         (pages if name.startswith("/") else pages[DISCOVERY])[name] = value
 
-    assert refused(exchange(workload, provider, token)) == "Error connecting to the given credential's issuer."
+    assert rejection(exchange(workload, provider, token)) == "Error connecting to the given credential's issuer."
 
 
-def test_an_issuer_that_can_t_be_reached_is_said(workload: Workload, clock: FakeClock) -> None:
+def test_an_exchange_fails_if_the_issuer_is_unreachable(workload: Workload, clock: FakeClock) -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
     provider = workload.google.add_oidc_provider(f"http://127.0.0.1:{port}")
 
     reply = exchange(workload, provider, jose.sign(claims_of(provider, clock), RSA))
 
-    assert refused(reply) == "Error connecting to the given credential's issuer."
+    assert rejection(reply) == "Error connecting to the given credential's issuer."
 
 
-def test_the_issuer_that_a_token_names_is_never_fetched(
-    workload: Workload, oidc: OidcProvider, clock: FakeClock
-) -> None:
+def test_urls_in_a_token_are_never_fetched(workload: Workload, oidc: OidcProvider, clock: FakeClock) -> None:
     with socket.create_server(("127.0.0.1", 0)) as tempting:
         tempting.setblocking(False)
         issuer = f"http://127.0.0.1:{tempting.getsockname()[1]}"
         token = jose.sign(claims_of(oidc, clock, iss=issuer), RSA, jku=f"{issuer}/keys", x5u=f"{issuer}/cert")
 
-        assert "does not match" in refused(exchange(workload, oidc, token))
+        assert "does not match" in rejection(exchange(workload, oidc, token))
         assert exchange(workload, oidc, jose.sign(claims_of(oidc, clock), RSA, jku=issuer)).status_code == 200
         with pytest.raises(BlockingIOError):
             tempting.accept()

@@ -1,4 +1,4 @@
-"""Attribute mapping, attribute conditions, and their limits."""
+"""Attribute mappings, attribute conditions and their limits."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def members(provider: AwsProvider, **assertion: str) -> frozenset[str]:
     return provider.identify({**ASSERTION, **assertion}).members
 
 
-def test_names_are_those_that_google_documents(google: Emulator) -> None:
+def test_names_have_the_documented_form(google: Emulator) -> None:
     names = provider(google, project_number="42", pool="aws-pool", provider="prod")
 
     pool = "iam.googleapis.com/projects/42/locations/global/workloadIdentityPools/aws-pool"
@@ -46,8 +46,8 @@ def test_names_are_those_that_google_documents(google: Emulator) -> None:
         ),
     ],
 )
-def test_the_default_mapping_is_the_arn_and_its_role(google: Emulator, arn: str, role: str) -> None:
-    """A role's ARN in `attribute.aws_role` is the sts one, without a path and without the session."""
+def test_the_default_mapping_is_the_arn_and_the_role(google: Emulator, arn: str, role: str) -> None:
+    """`attribute.aws_role` is the role's STS ARN, without a path and without the session."""
     default = provider(google)
 
     assert members(default, arn=arn) == {
@@ -57,8 +57,8 @@ def test_the_default_mapping_is_the_arn_and_its_role(google: Emulator, arn: str,
     }
 
 
-def test_an_own_mapping_replaces_the_default(google: Emulator) -> None:
-    own = provider(
+def test_a_custom_mapping_replaces_the_default(google: Emulator) -> None:
+    custom = provider(
         google,
         attribute_mapping={
             "google.subject": "assertion.arn.extract('assumed-role/{role}/')",
@@ -67,11 +67,11 @@ def test_an_own_mapping_replaces_the_default(google: Emulator) -> None:
         },
     )
 
-    assert members(own) == {
-        own.principal("app"),
-        own.principal_set(),
-        own.principal_set("groups", "account-123456789012"),
-        own.principal_set("account", "123456789012"),
+    assert members(custom) == {
+        custom.principal("app"),
+        custom.principal_set(),
+        custom.principal_set("groups", "account-123456789012"),
+        custom.principal_set("account", "123456789012"),
     }
 
 
@@ -91,9 +91,9 @@ def test_extract_follows_google_s_template_rules(google: Emulator, template: str
         "google.subject": "assertion.arn",
         "attribute.part": f"assertion.userid.extract({template})",
     }
-    own = provider(google, attribute_mapping=mapping)
+    custom = provider(google, attribute_mapping=mapping)
 
-    assert own.principal_set("part", extracted) in members(own, userid="a/b/c")
+    assert custom.principal_set("part", extracted) in members(custom, userid="a/b/c")
 
 
 @pytest.mark.parametrize(
@@ -109,8 +109,8 @@ def test_extract_follows_google_s_template_rules(google: Emulator, template: str
         ("assertion.arn", False),
     ],
 )
-def test_a_condition_sees_assertion_google_and_attribute(workload: Workload, condition: str, met: bool) -> None:
-    """What can't be evaluated, or is no boolean, is not met."""
+def test_a_condition_can_use_assertion_google_and_attribute(workload: Workload, condition: str, met: bool) -> None:
+    """A condition that cannot be evaluated or is not a boolean counts as not met."""
     provider(workload.google, attribute_condition=condition)
 
     reply = workload.exchange()
@@ -124,7 +124,7 @@ def test_a_condition_sees_assertion_google_and_attribute(workload: Workload, con
         }
 
 
-def test_a_subject_of_127_bytes_is_the_longest(workload: Workload) -> None:
+def test_a_subject_has_at_most_127_bytes(workload: Workload) -> None:
     prefix = "arn:aws:sts::123456789012:assumed-role/"
     for length, status in ((127, 200), (128, 400)):
         arn = prefix + ("r" * 60 + "/" + "s" * 64)[: length - len(prefix)]
@@ -140,8 +140,8 @@ def test_a_subject_of_127_bytes_is_the_longest(workload: Workload) -> None:
     }
 
 
-def test_all_mapped_attributes_have_8192_bytes(workload: Workload) -> None:
-    """Bytes, not characters: an é has two."""
+def test_all_mapped_attributes_together_have_at_most_8192_bytes(workload: Workload) -> None:
+    """The limit counts bytes, not characters: é has two."""
     mapping = {"google.subject": "'me'", "google.groups": "['" + "é" * 500 + "', 'x']"}
     mapping |= {f"attribute.a{number}": "'" + "x" * 1000 + "'" for number in range(7)}
     for last, status in ((189, 200), (190, 400)):
@@ -155,7 +155,7 @@ def test_all_mapped_attributes_have_8192_bytes(workload: Workload) -> None:
 
 
 @pytest.mark.parametrize("expression", ["assertion.missing", "1 + 1", "''", "assertion.arn.nothing()"])
-def test_a_subject_that_is_no_text_is_refused(workload: Workload, expression: str) -> None:
+def test_a_subject_that_is_not_a_string_is_rejected(workload: Workload, expression: str) -> None:
     provider(workload.google, attribute_mapping={"google.subject": expression})
 
     reply = workload.exchange()
@@ -188,12 +188,12 @@ def test_a_subject_that_is_no_text_is_refused(workload: Workload, expression: st
         {"attribute_condition": "true" + " || true" * 600},
     ],
 )
-def test_a_provider_that_google_would_not_make_is_not_made(google: Emulator, changes: dict[str, Any]) -> None:
+def test_an_invalid_provider_cannot_be_created(google: Emulator, changes: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"google\.|attribute|condition|CEL|12 digits|name of a provider"):
         google.add_aws_provider(**changes)
 
 
-def test_a_provider_at_every_limit_is_made(workload: Workload) -> None:
+def test_a_provider_at_every_limit_can_be_created(workload: Workload) -> None:
     provider(
         workload.google,
         attribute_mapping={
@@ -206,7 +206,7 @@ def test_a_provider_at_every_limit_is_made(workload: Workload) -> None:
     assert workload.exchange().status_code == 200
 
 
-def test_tokens_of_a_provider_that_is_disabled_later_stay_good(workload: Workload) -> None:
+def test_tokens_stay_valid_after_their_provider_is_disabled(workload: Workload) -> None:
     token = workload.federated_token()
     workload.provider.disabled = True
 

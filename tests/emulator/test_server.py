@@ -1,4 +1,4 @@
-"""The HTTP side: the record of calls, scripted faults, and many clients at once."""
+"""The HTTP server: recorded calls, simulated failures and many clients at once."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from google_auth_botocore.emulator import Emulator, Fault
 SCOPE = {"scope": [CLOUD_PLATFORM]}
 
 
-def test_it_listens_on_loopback_only_while_its_context_is_open() -> None:
+def test_it_listens_on_loopback_only_inside_its_context() -> None:
     google = Emulator()
     with pytest.raises(RuntimeError, match="not running"):
         _ = google.url
@@ -33,15 +33,15 @@ def test_it_listens_on_loopback_only_while_its_context_is_open() -> None:
         requests.get(url, timeout=5)
 
 
-def test_it_is_entered_once_at_a_time_and_may_be_entered_again() -> None:
+def test_it_can_be_restarted_but_not_started_twice() -> None:
     google = Emulator()
-    with google, pytest.raises(RuntimeError, match="running already"):
+    with google, pytest.raises(RuntimeError, match="already running"):
         google.__enter__()
     with google:
         assert requests.get(google.url, timeout=5).status_code == 404
 
 
-def test_a_client_that_keeps_its_connection_is_hung_up_on(clock: FakeClock) -> None:
+def test_stopping_closes_open_connections(clock: FakeClock) -> None:
     with (
         Emulator(clock=clock) as google,
         socket.create_connection(("127.0.0.1", int(google.url.rpartition(":")[2])), timeout=60) as client,
@@ -68,7 +68,7 @@ def test_every_request_is_recorded(workload: Workload, clock: FakeClock) -> None
     assert workload.google.count(":signBlob") == 0
 
 
-def test_a_path_is_read_percent_decoded(workload: Workload) -> None:
+def test_a_path_is_percent_decoded(workload: Workload) -> None:
     token = workload.federated_token()
     path = workload.account.email.replace("@", "%40") + "%3AgenerateAccessToken"
 
@@ -102,20 +102,20 @@ def test_connections_are_kept_alive(workload: Workload) -> None:
             assert client.recv(4096).startswith(b"HTTP/1.1 405")
 
 
-def test_a_chunked_body_is_refused(workload: Workload) -> None:
+def test_a_chunked_body_is_rejected(workload: Workload) -> None:
     reply = workload.session.post(workload.google.token_url, data=iter([b"a", b"b"]))
 
     assert reply.status_code == 411
 
 
 @pytest.mark.parametrize("length", [b"-1", b"x", b""])
-def test_a_length_that_is_no_number_is_refused(workload: Workload, length: bytes) -> None:
+def test_an_invalid_content_length_is_rejected(workload: Workload, length: bytes) -> None:
     with socket.create_connection(("127.0.0.1", int(workload.google.url.rpartition(":")[2])), timeout=60) as client:
         client.sendall(b"POST /v1/token HTTP/1.1\r\nHost: localhost\r\nContent-Length: " + length + b"\r\n\r\n")
         assert client.recv(4096).startswith(b"HTTP/1.1 411")
 
 
-def test_a_fault_is_over_after_its_times(workload: Workload) -> None:
+def test_a_fault_affects_as_many_requests_as_it_says(workload: Workload) -> None:
     workload.google.fail("/v1/token", Fault(503, times=2, retry_after=1, headers={"X-More": "y"}))
 
     first, second, third = (workload.exchange() for _ in range(3))
@@ -126,7 +126,7 @@ def test_a_fault_is_over_after_its_times(workload: Workload) -> None:
     assert first.text == "upstream connect error or disconnect/reset before headers"
 
 
-def test_faults_come_in_the_order_in_which_they_were_added(workload: Workload) -> None:
+def test_faults_apply_in_the_order_in_which_they_were_added(workload: Workload) -> None:
     workload.google.fail("/v1/token", Fault(500))
     workload.google.fail("/v1/token", Fault(429))
 
@@ -143,7 +143,7 @@ def test_faults_come_in_the_order_in_which_they_were_added(workload: Workload) -
 
 
 @pytest.mark.parametrize("path", [":generateAccessToken", "/v1/projects/*:generate*"])
-def test_a_fault_hits_only_its_path_until_it_is_cleared(workload: Workload, path: str) -> None:
+def test_a_fault_affects_only_its_path_until_it_is_removed(workload: Workload, path: str) -> None:
     workload.google.fail(path, Fault(503, times=None))
 
     for _ in range(3):
@@ -159,7 +159,7 @@ def test_a_fault_hits_only_its_path_until_it_is_cleared(workload: Workload, path
     assert workload.iam("generateAccessToken", SCOPE).status_code == 200
 
 
-def test_a_connection_can_be_dropped(workload: Workload) -> None:
+def test_a_fault_can_drop_the_connection(workload: Workload) -> None:
     workload.google.fail("/v1/token", Fault(drop=True))
 
     with pytest.raises(requests.ConnectionError):
@@ -168,7 +168,7 @@ def test_a_connection_can_be_dropped(workload: Workload) -> None:
     assert workload.exchange().status_code == 200
 
 
-def test_an_answer_can_be_a_redirect(workload: Workload) -> None:
+def test_a_fault_can_be_a_redirect(workload: Workload) -> None:
     workload.google.fail("/v1/token", Fault(307, headers={"Location": workload.google.introspect_url}))
     workload.session.max_redirects = 0
 
@@ -180,7 +180,7 @@ def test_an_answer_can_be_a_redirect(workload: Workload) -> None:
 
 
 @pytest.mark.parametrize(("body", "sent"), [(b'{"access', b'{"access'), ("text", b"text"), ({"a": 1}, b'{"a": 1}')])
-def test_a_body_can_be_anything(workload: Workload, body: object, sent: bytes) -> None:
+def test_a_fault_can_have_any_body(workload: Workload, body: object, sent: bytes) -> None:
     workload.google.fail("/v1/token", Fault(body=body))
 
     reply = workload.exchange()
@@ -188,7 +188,7 @@ def test_a_body_can_be_anything(workload: Workload, body: object, sent: bytes) -
     assert (reply.status_code, reply.content) == (200, sent)
 
 
-def test_a_delay_alone_only_delays(workload: Workload) -> None:
+def test_a_fault_can_only_delay(workload: Workload) -> None:
     workload.google.fail("/v1/token", Fault(delay=0.05, headers={"X-Slow": "1"}))
 
     before = perf_counter()
@@ -198,7 +198,7 @@ def test_a_delay_alone_only_delays(workload: Workload) -> None:
     assert (reply.status_code, reply.headers["X-Slow"]) == (200, "1")
 
 
-def test_a_delay_does_not_hold_up_the_end(clock: FakeClock) -> None:
+def test_a_delayed_reply_does_not_delay_the_stop(clock: FakeClock) -> None:
     with Emulator(clock=clock) as google:
         google.fail("/v1/token", Fault(503, delay=3600))
         client = threading.Thread(target=_post_and_ignore, args=(google.token_url,))
@@ -213,7 +213,7 @@ def _post_and_ignore(url: str) -> None:
         requests.post(url, timeout=10)
 
 
-def test_an_error_of_our_own_is_a_500(workload: Workload, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_unexpected_exception_is_a_500(workload: Workload, caplog: pytest.LogCaptureFixture) -> None:
     def broken(_: str) -> None:
         raise LookupError("the lookup is broken")
 
@@ -227,8 +227,8 @@ def test_an_error_of_our_own_is_a_500(workload: Workload, caplog: pytest.LogCapt
     assert "the lookup is broken" in caplog.text
 
 
-def test_clients_that_exchange_at_once_each_get_their_own_identity(workload: Workload) -> None:
-    """The key registry, CEL and the minting of tokens are shared by the threads of the server."""
+def test_concurrent_clients_each_get_their_own_identity(workload: Workload) -> None:
+    """The server's threads share the key registry, the CEL programs and the tokens."""
     google = workload.google
     provider = google.add_aws_provider(attribute_condition="attribute.aws_role.contains('assumed-role/app')")
     arns = [f"arn:aws:sts::123456789012:assumed-role/app-{number}/session" for number in range(32)]
@@ -246,25 +246,25 @@ def test_clients_that_exchange_at_once_each_get_their_own_identity(workload: Wor
         assert list(threads.map(exchange, arns)) == [provider.principal(arn) for arn in arns]
 
 
-def test_five_hundred_clients_may_come_at_once(workload: Workload) -> None:
-    """All are connected before the first one asks."""
+def test_five_hundred_clients_can_connect_at_once(workload: Workload) -> None:
+    """All of them connect before the first one sends a request."""
     count = 512
     address = ("127.0.0.1", int(workload.google.url.rpartition(":")[2]))
     clients = [socket.create_connection(address, timeout=60) for _ in range(count)]
     try:
         for client in clients:
             client.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        answers = [client.recv(4096) for client in clients]
+        replies = [client.recv(4096) for client in clients]
     finally:
         for client in clients:
             client.close()
 
-    assert all(answer.startswith(b"HTTP/1.1 404") for answer in answers)
+    assert all(reply.startswith(b"HTTP/1.1 404") for reply in replies)
     assert workload.google.count("/") == count
 
 
-def test_what_is_no_fault_is_said_where_it_is_given(google: Emulator) -> None:
+def test_fail_rejects_what_is_not_a_fault(google: Emulator) -> None:
     with pytest.raises(TypeError, match="the status of a Fault must be a number such as 503, not '503'"):
         Fault("503")  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match=r"it must be a Fault, such as Fault\(503\), not 403"):
+    with pytest.raises(TypeError, match=r"fault must be a Fault, such as Fault\(503\), not 403"):
         google.fail("/v1/token", 403)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""`generateIdToken`, `signBlob` and `signJwt`: real signatures, by callers who may have them."""
+"""`generateIdToken`, `signBlob` and `signJwt`: permissions and real signatures."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ BODIES: dict[str, dict[str, Any]] = {
 
 @pytest.fixture(name="signer")
 def _signer(workload: Workload) -> Workload:
-    """The workload with the right to sign as its service account."""
+    """A workload that may sign as its service account."""
     workload.google.grant(workload.account.email, CREATOR, workload.provider.principal_set())
     return workload
 
 
 def page(workload: Workload, path: str) -> dict[str, Any]:
-    """Gives a page of public keys."""
+    """Return a page of public keys."""
     reply = workload.session.get(f"{workload.google.url}{path}")
     assert reply.status_code == 200, reply.text
     keys = reply.json()
@@ -55,7 +55,7 @@ def page(workload: Workload, path: str) -> dict[str, Any]:
         ("roles/iam.serviceAccountUser", set()),
     ],
 )
-def test_each_role_allows_what_google_s_does(workload: Workload, role: str, allowed: set[str]) -> None:
+def test_each_role_has_the_same_permissions_as_at_google(workload: Workload, role: str, allowed: set[str]) -> None:
     account = workload.google.add_service_account("other@my-project.iam.gserviceaccount.com")
     workload.google.grant(account.email, role, workload.provider.principal_set())
 
@@ -75,7 +75,7 @@ def test_each_role_allows_what_google_s_does(workload: Workload, role: str, allo
 
 
 @pytest.mark.parametrize("method", ["generateIdToken", "signBlob", "signJwt"])
-def test_delegates_count_for_every_method(workload: Workload, method: str) -> None:
+def test_every_method_accepts_delegates(workload: Workload, method: str) -> None:
     google = workload.google
     middle, target = (
         google.add_service_account(f"{name}@my-project.iam.gserviceaccount.com") for name in ("middle", "target")
@@ -88,7 +88,7 @@ def test_delegates_count_for_every_method(workload: Workload, method: str) -> No
     assert workload.iam(method, {**BODIES[method], "delegates": delegates}, account=target.email).status_code == 200
 
 
-def test_an_id_token_verifies_as_google_s_own(workload: Workload, clock: FakeClock) -> None:
+def test_google_auth_verifies_an_id_token(workload: Workload, clock: FakeClock) -> None:
     token = workload.iam("generateIdToken", {"audience": AUDIENCE}).json()["token"]
     certs_url = workload.google.certs_url
     request = google.auth.transport.requests.Request()
@@ -110,17 +110,17 @@ def test_an_id_token_verifies_against_the_key_set(workload: Workload) -> None:
     token = workload.iam("generateIdToken", {"audience": AUDIENCE}).json()["token"]
     reply = workload.session.get(workload.google.jwks_url)
 
-    assert jose.verified(token, reply.json())["aud"] == AUDIENCE
+    assert jose.verify(token, reply.json())["aud"] == AUDIENCE
     assert {key["alg"] for key in reply.json()["keys"]} == {"RS256"}
 
 
 @pytest.mark.parametrize("true", [True, "true"])
-def test_an_id_token_names_the_account_where_that_is_asked_for(workload: Workload, true: object) -> None:
-    """google-auth sends the text, where Google's reference has a boolean."""
+def test_an_id_token_contains_the_e_mail_address_on_request(workload: Workload, true: object) -> None:
+    """google-auth sends a string, although Google's reference says boolean."""
     body = {"audience": AUDIENCE, "includeEmail": true, "useEmailAzp": true}
     token = workload.iam("generateIdToken", body).json()["token"]
 
-    claims = jose.verified(token, page(workload, "/oauth2/v3/certs"))
+    claims = jose.verify(token, page(workload, "/oauth2/v3/certs"))
     email = workload.account.email
     assert (claims["email"], claims["email_verified"], claims["azp"]) == (email, True, email)
 
@@ -140,7 +140,7 @@ def test_a_blob_s_signature_verifies_against_the_account_s_certificate(signer: W
     key.verify(base64.b64decode(reply["signedBlob"]), message, padding.PKCS1v15(), hashes.SHA256())
 
 
-def test_an_account_s_key_stays_and_is_its_own(signer: Workload) -> None:
+def test_each_account_has_one_key_of_its_own(signer: Workload) -> None:
     google = signer.google
     other = google.add_service_account("other@my-project.iam.gserviceaccount.com")
     google.grant(other.email, CREATOR, signer.provider.principal_set())
@@ -152,12 +152,12 @@ def test_an_account_s_key_stays_and_is_its_own(signer: Workload) -> None:
     assert list(by_id) == [first["keyId"]]
 
 
-def test_a_signed_jwt_has_its_payload_untouched(signer: Workload, clock: FakeClock) -> None:
+def test_a_signed_jwt_has_the_unchanged_payload(signer: Workload, clock: FakeClock) -> None:
     payload = json.dumps({"sub": "ann@example.com", "exp": int(clock.now) + 60}, indent=3)
     reply = signer.iam("signJwt", {"payload": payload}).json()
 
     keys = page(signer, f"/service_accounts/v1/jwk/{signer.account.email}")
-    assert jose.verified(reply["signedJwt"], keys) == json.loads(payload)
+    assert jose.verify(reply["signedJwt"], keys) == json.loads(payload)
     header, signed, _ = reply["signedJwt"].split(".")
     assert json.loads(jose.decode(header))["kid"] == reply["keyId"]
     assert jose.decode(signed).decode() == payload
@@ -170,7 +170,7 @@ def test_a_signed_jwt_has_its_payload_untouched(signer: Workload, clock: FakeClo
         ("generateIdToken", {"audience": ""}),
         ("generateIdToken", {"audience": [AUDIENCE]}),
         ("signBlob", {}),
-        ("signBlob", {"payload": "no base64"}),
+        ("signBlob", {"payload": "not base64"}),
         ("signBlob", {"payload": "ünïcode"}),
         ("signJwt", {"payload": "{"}),
         ("signJwt", {"payload": "[]"}),
@@ -186,14 +186,14 @@ def test_arguments_are_checked(signer: Workload, method: str, body: dict[str, An
 
 
 @pytest.mark.parametrize(("seconds", "status"), [(-1, 400), (0, 200), (43_199, 200), (43_201, 400)])
-def test_a_jwt_expires_within_twelve_hours(signer: Workload, clock: FakeClock, seconds: int, status: int) -> None:
+def test_a_jwt_must_expire_within_twelve_hours(signer: Workload, clock: FakeClock, seconds: int, status: int) -> None:
     clock.now = float(int(clock.now))
     payload = json.dumps({"exp": int(clock.now) + seconds})
 
     assert signer.iam("signJwt", {"payload": payload}).status_code == status
 
 
-def test_only_accounts_that_exist_have_a_page_of_keys(workload: Workload) -> None:
+def test_the_keys_of_an_unknown_account_are_not_found(workload: Workload) -> None:
     for kind in ("metadata/x509", "jwk"):
         url = f"{workload.google.url}/service_accounts/v1/{kind}/gone@my-project.iam.gserviceaccount.com"
         assert workload.session.get(url).status_code == 404

@@ -1,4 +1,4 @@
-"""Cloud Storage's own HTTP side: how it begins, how it ends, and which requests it can read."""
+"""Start and stop of the servers, and the request bodies that Cloud Storage's server reads."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ every = pytest.mark.parametrize("make", [_storage, _metadata, _moto])
 
 
 @every
-def test_it_answers_only_while_its_context_is_open(make: Make, google: Emulator) -> None:
+def test_it_serves_only_inside_its_context(make: Make, google: Emulator) -> None:
     service = make(google)
     with service:
         url = service.url
@@ -46,11 +46,11 @@ def test_it_answers_only_while_its_context_is_open(make: Make, google: Emulator)
 
 
 @every
-def test_it_is_entered_once_at_a_time_and_may_be_entered_again(make: Make, google: Emulator) -> None:
+def test_it_can_be_restarted_but_not_started_twice(make: Make, google: Emulator) -> None:
     service = make(google)
     with service:
         url = service.url
-        with pytest.raises(RuntimeError, match="running already"):
+        with pytest.raises(RuntimeError, match="already running"):
             service.__enter__()
         assert url == service.url
     with service:
@@ -58,7 +58,7 @@ def test_it_is_entered_once_at_a_time_and_may_be_entered_again(make: Make, googl
 
 
 @both
-def test_a_client_that_keeps_its_connection_is_hung_up_on(make: Make, google: Emulator) -> None:
+def test_stopping_closes_open_connections(make: Make, google: Emulator) -> None:
     with (
         make(google) as service,
         socket.create_connection(("127.0.0.1", int(service.url.rpartition(":")[2])), timeout=60) as client,
@@ -69,7 +69,7 @@ def test_a_client_that_keeps_its_connection_is_hung_up_on(make: Make, google: Em
         assert client.recv(4096) == b""
 
 
-def test_nobody_looks_into_storage_that_is_closed(google: Emulator) -> None:
+def test_the_open_url_is_served_only_inside_the_context(google: Emulator) -> None:
     storage = _storage(google)
     with storage:
         url = storage.open_url
@@ -79,24 +79,24 @@ def test_nobody_looks_into_storage_that_is_closed(google: Emulator) -> None:
         requests.get(url, timeout=5)
 
 
-def test_an_upload_in_chunks_is_read_to_its_end(workload: Workload) -> None:
-    """What follows on the connection is the next request, whether this one was let in or not."""
+def test_a_chunked_upload_is_read_completely(workload: Workload) -> None:
+    """The connection can be used for the next request, even if this one is rejected."""
     token = workload.iam("generateAccessToken", {"scope": [CLOUD_PLATFORM]}).json()["accessToken"]
     session = workload.session
     with _storage(workload.google) as storage:
         session.post(f"{storage.open_url}/storage/v1/b", json={"name": "bucket"}).raise_for_status()
         upload = f"{storage.url}/upload/storage/v1/b/bucket/o?uploadType=media&name=streamed"
 
-        answers = [
+        replies = [
             session.post(upload, data=iter([b"one, ", b"two" * 100]), headers={"Authorization": f"Bearer {bearer}"})
             for bearer in ("none", token, token)
         ]
 
-        assert [answer.status_code for answer in answers] == [401, 200, 200]
+        assert [reply.status_code for reply in replies] == [401, 200, 200]
         assert session.get(f"{storage.open_url}/bucket/streamed").content == b"one, " + b"two" * 100
 
 
-def test_a_client_that_waits_before_it_sends_a_body_is_told_to_go_on(google: Emulator) -> None:
+def test_a_client_that_expects_100_continue_gets_it_at_once(google: Emulator) -> None:
     head = b"POST /storage/v1/b HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n"
     with (
         _storage(google) as service,

@@ -1,4 +1,4 @@
-"""The form of an AWS subject token: read strictly, and never followed."""
+"""The form of an AWS subject token. It is parsed strictly, and its URL is never called."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def description(workload: Workload, subject_token: object) -> str:
     return text
 
 
-def test_anything_but_url_encoded_json_is_malformed(workload: Workload) -> None:
+def test_a_subject_token_must_be_url_encoded_json(workload: Workload) -> None:
     fields = json.dumps(workload.signed())
 
     for text in ("", "garbage", fields, quote(quote(fields)), quote(json.dumps([]))):
@@ -29,8 +29,8 @@ def test_anything_but_url_encoded_json_is_malformed(workload: Workload) -> None:
     assert description(workload, quote(fields[:-1])).startswith("Invalid format of AWS credentials:Error")
 
 
-def test_both_ways_to_url_encode_a_space_are_read(workload: Workload) -> None:
-    """Go and Java write a plus sign, Python `%20`."""
+def test_both_url_encodings_of_a_space_are_accepted(workload: Workload) -> None:
+    """Go and Java write a plus sign, Python writes `%20`."""
     text = json.dumps(workload.signed())
 
     assert workload.exchange(quote(text).replace("%20", "+")).status_code == 200
@@ -57,7 +57,7 @@ def test_both_ways_to_url_encode_a_space_are_read(workload: Workload) -> None:
         {"body": "Action=GetCallerIdentity"},
     ],
 )
-def test_the_fields_are_those_of_a_get_caller_identity_request(workload: Workload, changes: dict[str, Any]) -> None:
+def test_the_fields_must_be_those_of_a_get_caller_identity_request(workload: Workload, changes: dict[str, Any]) -> None:
     subject_token = {**workload.signed(), **changes}
 
     assert description(workload, subject_token).startswith("Invalid format of AWS credentials:")
@@ -77,14 +77,14 @@ def test_the_fields_are_those_of_a_get_caller_identity_request(workload: Workloa
         "sts.amazonaws.com:8443",
     ],
 )
-def test_only_aws_sts_hosts_are_taken(workload: Workload, host: str) -> None:
+def test_only_aws_sts_hosts_are_accepted(workload: Workload, host: str) -> None:
     subject_token = workload.signed(url=STS_URL.replace("sts.us-east-1.amazonaws.com", host))
 
     assert description(workload, subject_token).startswith("Invalid format of AWS credentials:the ")
 
 
 @pytest.mark.parametrize("name", ["authorization", "host", "x-amz-date", "x-goog-cloud-target-resource"])
-def test_each_required_header_has_to_be_there_once(workload: Workload, name: str) -> None:
+def test_each_required_header_must_occur_once(workload: Workload, name: str) -> None:
     subject_token = workload.signed()
     [header] = [h for h in subject_token["headers"] if h["key"].lower() == name]
     others = [h for h in subject_token["headers"] if h is not header]
@@ -95,7 +95,7 @@ def test_each_required_header_has_to_be_there_once(workload: Workload, name: str
     assert "is there twice" in description(workload, twice)
 
 
-def test_the_host_header_is_the_host_of_the_url(workload: Workload) -> None:
+def test_the_host_header_must_match_the_url(workload: Workload) -> None:
     subject_token = workload.signed()
     subject_token["url"] = STS_URL.replace("us-east-1", "us-west-2")
 
@@ -104,7 +104,7 @@ def test_the_host_header_is_the_host_of_the_url(workload: Workload) -> None:
     )
 
 
-def test_the_target_resource_is_the_audience_with_or_without_https(workload: Workload) -> None:
+def test_the_target_resource_must_be_the_audience_with_or_without_https(workload: Workload) -> None:
     audience = workload.provider.audience
 
     assert workload.exchange(workload.signed(target=f"https:{audience}")).status_code == 200
@@ -134,7 +134,7 @@ def test_a_malformed_date_is_an_incomplete_signature(workload: Workload, value: 
 
 
 @pytest.mark.parametrize("name", ["x-amz-date", "host"])
-def test_the_date_and_the_host_have_to_be_signed(workload: Workload, name: str) -> None:
+def test_date_and_host_must_be_signed(workload: Workload, name: str) -> None:
     subject_token = workload.signed()
     for header in subject_token["headers"]:
         if header["key"] == "Authorization":
@@ -144,7 +144,7 @@ def test_the_date_and_the_host_have_to_be_signed(workload: Workload, name: str) 
     assert "of type SignatureDoesNotMatch" in description(workload, subject_token)
 
 
-def test_a_date_that_the_credential_scope_does_not_have_is_refused(workload: Workload) -> None:
+def test_the_date_must_match_the_credential_scope(workload: Workload) -> None:
     subject_token = workload.signed()
     for header in subject_token["headers"]:
         if header["key"] == "X-Amz-Date":

@@ -1,4 +1,4 @@
-"""A workload with AWS keys, and a client that signs and exchanges by hand."""
+"""A workload with AWS keys. It signs and exchanges without this library."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ STS_URL = "https://sts.us-east-1.amazonaws.com?Action=GetCallerIdentity&Version=
 
 @dataclass
 class FakeClock:
-    """A clock that stands still until a test moves it. It starts now, because botocore signs with the real time."""
+    """A clock that a test advances. It starts at the current time, because botocore signs with the real time."""
 
     now: float = field(default_factory=lambda: datetime.now(timezone.utc).timestamp())
 
@@ -32,7 +32,7 @@ class FakeClock:
 
 @dataclass
 class Workload:
-    """What a workload on AWS has: keys, and the names of what it wants to reach at Google."""
+    """A workload on AWS: its keys, and the provider and service account that it uses."""
 
     google: Emulator
     provider: AwsProvider
@@ -50,7 +50,7 @@ class Workload:
         target: str | None = None,
         extra: dict[str, str] | None = None,
     ) -> dict[str, Any]:
-        """Gives the fields of a subject token, signed by botocore over all of its headers."""
+        """Return the fields of a subject token. botocore signs all of its headers."""
         keys = keys or self.keys
         request = AWSRequest("POST", url)
         request.headers["x-goog-cloud-target-resource"] = target or self.provider.audience
@@ -66,7 +66,7 @@ class Workload:
         }
 
     def exchange(self, subject_token: object = None, **fields: str | None) -> requests.Response:
-        """Exchanges a subject token; a mapping is serialised as Google documents it, and a field of None left out."""
+        """Exchange a subject token. A mapping is serialized as Google documents it. A field that is None is omitted."""
         if subject_token is None:
             subject_token = self.signed()
         if not isinstance(subject_token, str):
@@ -83,7 +83,7 @@ class Workload:
         return self.session.post(self.google.token_url, data=form)
 
     def federated_token(self, **fields: str | None) -> str:
-        """Gives the access token of a successful exchange."""
+        """Return the access token of a successful exchange."""
         reply = self.exchange(**fields)
         assert reply.status_code == 200, reply.text
         token = reply.json()["access_token"]
@@ -93,7 +93,7 @@ class Workload:
     def iam(
         self, method: str, body: dict[str, Any], *, token: str | None = None, account: str = ""
     ) -> requests.Response:
-        """Calls the IAM Credentials API with a federated token, or with the one given."""
+        """Call the IAM Credentials API, by default with a new federated token."""
         return self.session.post(
             f"{self.google.iam_credentials_endpoint}/v1/projects/-/serviceAccounts"
             f"/{account or self.account.email}:{method}",

@@ -1,4 +1,4 @@
-"""Forks, spawns, suspensions and ends of processes, each at a bad moment, in front of the emulator."""
+"""Processes that fork, spawn, are suspended or exit at a bad moment, with the emulator."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from google_auth_botocore.emulator.sandbox import Sandbox
 
 pytestmark = [
     pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform does not fork"),
-    # Python 3.12 warns of what is tested here.
+    # Since Python 3.12, a fork of a process with threads is a warning. These tests do it on purpose.
     pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning"),
 ]
 
@@ -55,7 +55,7 @@ def _credentials(google: Emulator, imds: InstanceMetadata) -> Credentials:
 
 
 def in_child(work: Callable[[], str]) -> str:
-    """What the work gives in the child of a fork, which is killed when it hangs."""
+    """Call a function in a forked child, and return its result. An alarm kills the child if it hangs."""
     readable, writable = os.pipe()
     child = os.fork()
     if child == 0:
@@ -81,7 +81,7 @@ def refreshed(credentials: Credentials) -> str:
     return token(credentials)
 
 
-def test_child_uses_the_parents_token_and_gets_its_next_one_itself(credentials: Credentials) -> None:
+def test_child_uses_the_parents_token_and_refreshes_it_itself(credentials: Credentials) -> None:
     first = token(credentials)
     assert in_child(lambda: token(credentials)) == first
     second = in_child(lambda: refreshed(credentials))
@@ -89,8 +89,8 @@ def test_child_uses_the_parents_token_and_gets_its_next_one_itself(credentials: 
     assert token(credentials) == first != second
 
 
-def test_child_has_connections_of_its_own(credentials: Credentials) -> None:
-    """Two processes that write into one would mix up their requests."""
+def test_child_has_its_own_connections(credentials: Credentials) -> None:
+    """Two processes that share a connection would mix up their requests."""
     token(credentials)
     parents = transport._own.request.session
     assert in_child(lambda: str(transport._own.request.session is parents)) == "False"
@@ -122,20 +122,20 @@ def open_window(credentials: Credentials) -> None:
 
 
 class holding:
-    """A lock, held by another thread."""
+    """Holds a lock in another thread."""
 
     def __init__(self, lock: Any) -> None:
-        self._lock, self._taken, self._done = lock, threading.Event(), threading.Event()
+        self._lock, self._acquired, self._done = lock, threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._hold)
 
     def _hold(self) -> None:
         with self._lock:
-            self._taken.set()
+            self._acquired.set()
             self._done.wait(PATIENCE)
 
     def __enter__(self) -> None:
         self._thread.start()
-        assert self._taken.wait(PATIENCE)
+        assert self._acquired.wait(PATIENCE)
 
     def __exit__(self, *_: object) -> None:
         self._done.set()
@@ -145,14 +145,14 @@ class holding:
 def test_child_of_a_fork_in_the_middle_of_an_exchange_gets_its_own_token(
     google: Emulator, credentials: Credentials
 ) -> None:
-    """The parent's exchange does not go on there."""
+    """The parent's exchange does not continue in the child."""
     google.fail("/v1/token", Fault(delay=2))
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         refresh = pool.submit(credentials.refresh, None)
-        # Its request is on the way, so that it is the one that is delayed.
+        # Wait until the request of the refresh is sent, so that the fault delays that one.
         until(lambda: credentials._source._flight._latest_exchange().context.url is not None)
         child = in_child(lambda: token(credentials))
-        assert workers(), "the exchange had ended before the fork"
+        assert workers(), "the exchange was finished before the fork"
         refresh.result(PATIENCE)
     assert child.startswith("ya29.")
     assert child != token(credentials)
@@ -161,25 +161,25 @@ def test_child_of_a_fork_in_the_middle_of_an_exchange_gets_its_own_token(
 def test_child_of_a_fork_while_a_background_refresh_runs_refreshes_its_token_itself(
     google: Emulator, credentials: Credentials
 ) -> None:
-    """The worker is not in the child, which uses the old token meanwhile."""
+    """The child does not have the worker thread. It uses the old token until it has refreshed it."""
     first = token(credentials)
     open_window(credentials)
     google.fail("/v1/token", Fault(delay=2))
     assert token(credentials) == first
     assert workers()
 
-    def refreshed_in_the_background() -> str:
+    def refresh_in_background() -> str:
         assert token(credentials) == first
         finish()
         return token(credentials)
 
-    second = in_child(refreshed_in_the_background)
+    second = in_child(refresh_in_background)
     assert second.startswith("ya29.")
     finish()
     assert len({first, second, token(credentials)}) == 3
 
 
-def test_explicit_boto3_session_is_made_anew_in_the_child(
+def test_explicit_boto3_session_is_recreated_in_the_child(
     google: Emulator, imds: InstanceMetadata, credentials: Credentials
 ) -> None:
     shared = Credentials(
@@ -192,7 +192,7 @@ def test_explicit_boto3_session_is_made_anew_in_the_child(
 
 
 @pytest.mark.parametrize("method", ["spawn", "fork", pytest.param("forkserver", marks=pytest.mark.slow)])
-def test_pool_of_processes_resolves_its_own_identity(
+def test_each_process_of_a_pool_gets_its_own_token(
     imds: InstanceMetadata, credentials: Credentials, method: str
 ) -> None:
     context = multiprocessing.get_context(method)
@@ -224,7 +224,7 @@ def program(google: Emulator, body: str, **popen: Any) -> subprocess.Popen[str]:
 
 
 def test_interpreter_does_not_wait_for_a_background_refresh(google: Emulator, imds: InstanceMetadata) -> None:
-    """The token server hangs for as long as a test may take; the process ends all the same, and quietly."""
+    """The token server does not reply. The process exits nevertheless, without output on stderr."""
     process = program(
         google,
         """
@@ -247,7 +247,7 @@ def test_interpreter_does_not_wait_for_a_background_refresh(google: Emulator, im
 
 
 def test_process_suspended_in_the_middle_of_a_refresh_recovers(google: Emulator, imds: InstanceMetadata) -> None:
-    """The server drops the connection meanwhile. One more attempt, and there is a token."""
+    """The server drops the connection meanwhile. The next attempt succeeds."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(PATIENCE)
         body = f"""
@@ -257,22 +257,22 @@ def test_process_suspended_in_the_middle_of_a_refresh_recovers(google: Emulator,
         """
         process = program(google, body)
         connection, _ = server.accept()
-        whole_request(connection)
+        read_request(connection)
         os.kill(process.pid, signal.SIGSTOP)
         assert os.WIFSTOPPED(os.waitpid(process.pid, os.WUNTRACED)[1])
         connection.close()
         os.kill(process.pid, signal.SIGCONT)
         connection, _ = server.accept()
         with connection:
-            whole_request(connection)
+            read_request(connection)
             reply = json.dumps({"access_token": "second", "expires_in": 3600}).encode()
             connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(reply), reply))
         out, errors = process.communicate(timeout=PATIENCE)
     assert (process.returncode, out, errors) == (0, "second\n", "")
 
 
-def whole_request(connection: socket.socket) -> None:
-    """Reads a request to the end of its body."""
+def read_request(connection: socket.socket) -> None:
+    """Read a complete request."""
     with connection.makefile("rb") as stream:
         length = 0
         for line in iter(stream.readline, b"\r\n"):
@@ -283,17 +283,17 @@ def whole_request(connection: socket.socket) -> None:
 
 @pytest.fixture(name="no_fork_server")
 def _no_fork_server() -> Iterator[None]:
-    """A fork server, the usual way from Python 3.14 on, would have the environment of the test that started it."""
-    usual = multiprocessing.get_start_method()
-    if usual == "forkserver":
+    """A fork server, the default since Python 3.14, would keep the environment of the first test that used it."""
+    default = multiprocessing.get_start_method()
+    if default == "forkserver":
         multiprocessing.set_start_method("spawn", force=True)
     yield
-    multiprocessing.set_start_method(usual, force=True)
+    multiprocessing.set_start_method(default, force=True)
 
 
 @pytest.mark.usefixtures("no_fork_server")
-def test_transfer_manager_copies_in_processes_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It pickles the client's credentials into a pool of processes, each of which resolves its own identity."""
+def test_transfer_manager_downloads_in_its_own_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It pickles the client's credentials. Each process gets its own token."""
     with Sandbox() as sandbox:
         for name, value in sandbox.environment().items():
             monkeypatch.setenv(name, value)
@@ -314,8 +314,8 @@ def test_transfer_manager_copies_in_processes_of_its_own(tmp_path: Path, monkeyp
         assert len(sandbox.storage.tokens) >= 2
 
 
-def test_a_finalizer_at_the_end_of_the_interpreter_gets_a_token_and_lets_it_end(google: Emulator) -> None:
-    """Python before 3.12 waits for ever for a thread that is started so late."""
+def test_a_finalizer_at_interpreter_exit_gets_a_token_and_does_not_hang(google: Emulator) -> None:
+    """Before Python 3.12, the interpreter waits forever for a thread that is started this late."""
     program = f"""
 import sys
 from google_auth_botocore import Credentials
@@ -338,7 +338,7 @@ client = Client()
         "AWS_SESSION_TOKEN": keys.session_token or "",
         "AWS_REGION": "us-east-1",
     }
-    ended = subprocess.run(
+    done = subprocess.run(
         (sys.executable, "-c", program), env=environment, capture_output=True, text=True, timeout=60, check=True
     )
-    assert ended.stdout in ("Token", ""), "whether a module is still there by then differs from release to release"
+    assert done.stdout in ("Token", ""), "depending on the release of Python, modules may already be gone"

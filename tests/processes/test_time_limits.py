@@ -1,4 +1,4 @@
-"""Time limits of real Celery and RQ workers: they end a task that waits for a token, and harm none of the next ones."""
+"""Time limits of real Celery and RQ workers: they stop a task that waits for a token, and the next tasks work."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from core.slow_server import SLOW, SlowServer, reply, whole
 pytestmark = pytest.mark.slow
 
 TESTS = Path(__file__).parent.parent
-# Longer than one attempt that gets no reply: the exchange that a task has left behind ends first.
-PATIENT = 30
+# Longer than an attempt without a reply, so that the exchange of a stopped task finishes first.
+LONG_LIMIT = 30
 
 
 @pytest.fixture(name="server")
@@ -41,12 +41,12 @@ def _server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[SlowSer
 
 
 def _check(server: SlowServer, run: Callable[[str, int], str], limit: str) -> None:
-    assert run("prepare", PATIENT) == "prepared"
+    assert run("prepare", LONG_LIMIT) == "prepared"
     start = time.monotonic()
     assert run("token", 2) == limit
-    assert time.monotonic() - start < 20, "the limit came late"
+    assert time.monotonic() - start < 20, "the limit took effect too late"
     server.script = whole(reply())
-    assert [run("token", PATIENT) for _ in range(3)] == ["federated-good"] * 3
+    assert [run("token", LONG_LIMIT) for _ in range(3)] == ["federated-good"] * 3
 
 
 def test_celery(server: SlowServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -83,7 +83,7 @@ def test_celery(server: SlowServer, tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_rq(server: SlowServer, tmp_path: Path) -> None:
     rq, redis = pytest.importorskip("rq"), pytest.importorskip("redis")
     if shutil.which("redis-server") is None:
-        pytest.skip("there is no redis-server here, which RQ requires")
+        pytest.skip("RQ requires redis-server, which is not installed")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -95,7 +95,7 @@ def test_rq(server: SlowServer, tmp_path: Path) -> None:
     try:
         connection = redis.Redis.from_url(url, retry=redis.retry.Retry(redis.backoff.ConstantBackoff(0.1), 100))
         connection.ping()
-        # SimpleWorker: all jobs in one process, each under an alarm of its own.
+        # SimpleWorker runs all jobs in one process, each with its own alarm.
         command = (
             sys.executable,
             "-m",
@@ -113,9 +113,9 @@ def test_rq(server: SlowServer, tmp_path: Path) -> None:
 
                 def run(name: str, limit: int) -> str:
                     job = queue.enqueue(f"queues.tasks.{name}", job_timeout=limit)
-                    end = time.monotonic() + 60
+                    deadline = time.monotonic() + 60
                     while job.get_status(refresh=True) not in ("finished", "failed"):
-                        assert time.monotonic() < end
+                        assert time.monotonic() < deadline
                         time.sleep(0.05)
                     return str(job.return_value(refresh=True))
 

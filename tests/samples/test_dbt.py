@@ -70,7 +70,7 @@ def test_the_commands_run_dbt_as_the_service_account(
 
     # The program's own exit code.
     assert (done.returncode, done.stderr) == (42, "")
-    assert (bigquery.callers, bigquery.refused) == ({sandbox.service_account}, 0)
+    assert (bigquery.callers, bigquery.rejected) == ({sandbox.service_account}, 0)
 
 
 def test_the_profile_holds_no_key() -> None:

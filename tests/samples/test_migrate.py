@@ -66,7 +66,7 @@ class TestFromKeys:
     @pytest.fixture(name="key", autouse=True)
     def _key(self, sandbox: Sandbox, tmp_path: Path) -> Path:
         """The file that `gcloud iam service-accounts keys create` writes."""
-        signing = sandbox.google._keys.of(sandbox.service_account)
+        signing = sandbox.google._keys.key_for(sandbox.service_account)
         pem = signing._private.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )

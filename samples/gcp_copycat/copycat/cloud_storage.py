@@ -1,8 +1,8 @@
 """Google's side: lists a bucket, and reads objects of it as they are stored.
 
-Listings and metadata come by google-cloud-storage. Content does not: the library has no read of a generation as it is stored
-that gives its response's headers, looks at a signal between two pieces, and completes one that ended early; and its objects,
-sessions and checks take most of the time of a small object.
+google-cloud-storage lists and describes. It does not read content: it has no read of a generation as it is stored that gives
+its response's headers, looks at a signal between two pieces, and completes one that ended early; and its objects, sessions
+and checks take most of the time of a small object.
 """
 
 from __future__ import annotations
@@ -10,15 +10,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from functools import partial
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 
-import google_crc32c
 import urllib3
 from google.auth.transport.urllib3 import AuthorizedHttp, Request
 
-from copycat.direct import DirectReply
+from copycat.content import Content, check
 from copycat.direct_get import DirectGet
-from copycat.errors import StoppedError
+from copycat.errors import SetupError, StoppedError
 from copycat.google_connections import Reply, Way
 from copycat.google_errors import GET, GoogleError, WrongGoogleAnswerError, judge
 from copycat.google_listing import Listing
@@ -41,12 +40,16 @@ class CloudStorage:
         stop: when it is set, every method raises `StoppedError`.
         connections: requests at once.
         patience: seconds that Cloud Storage may be away.
+
+    Raises:
+        ConfigurationError: The settings of the Google identity are invalid.
+        SetupError: The endpoint is not a URL.
     """
 
     def __init__(
         self, settings: Settings, stop: threading.Event, connections: int = 1, patience: float = PATIENCE
     ) -> None:
-        endpoint = (settings.storage_endpoint or _ENDPOINT).rstrip("/")
+        endpoint = _checked((settings.storage_endpoint or _ENDPOINT).rstrip("/"))
         self._objects = f"{endpoint}/storage/v1/b/{quote(settings.source, safe='')}/o"
         self._project = {"userProject": settings.quota_project} if settings.quota_project else {}
         self._stop = stop
@@ -89,14 +92,22 @@ class CloudStorage:
         """
         return self._side.call(lambda: self._listing.describe(name, generation))
 
-    def read(self, source: SourceObject, start: int = 0, length: int | None = None) -> Content:
+    def read(
+        self, source: SourceObject, start: int = 0, length: int | None = None, room: bytearray | None = None
+    ) -> Content:
         """Read a generation, or a range of it, as it is stored. A read that ends early is completed.
+
+        Args:
+            source: the object.
+            start: of the range.
+            length: of the range; None: to the object's end.
+            room: for the range, of its length; None: new room.
 
         Raises:
             MissingError: There is no such generation any more.
             StoppedError: *stop* was set.
         """
-        content = Content(start, source.size - start if length is None else length)
+        content = Content(start, bytearray(source.size - start if length is None else length) if room is None else room)
         while content.missing:
             self._side.call(lambda: self._fill(source, content))
         return content
@@ -112,17 +123,18 @@ class CloudStorage:
         before = content.filled
         first, last = content.start + content.filled, content.start + len(content.data) - 1
         whole = first == 0 and last == source.size - 1
-        query = {"alt": "media", "generation": str(source.generation)}
-        url = f"{self._objects}/{quote(source.name, safe='')}?{urlencode({**query, **self._project})}"
+        query = {"alt": "media", "generation": str(source.generation), **self._project}
+        url = f"{self._objects}/{quote(source.name, safe='')}?{urlencode(query)}"
         headers = _HEADERS if whole else {**_HEADERS, "Range": f"bytes={first}-{last}"}
-        found = self._direct.get(url, headers, content.missing) if whole else None
+        wanted = None if whole else (first, last)
+        found = self._direct.get(url, headers, content.room)
         if found is not None:
-            _check(found, source, None)
+            check(found, source, wanted)
             content.note_hashes(found.headers)
-            content.append(found.body[: content.missing])
+            content.take(len(found.body))
         else:
             try:
-                self._fill_from_stream(source, content, url, headers, None if whole else (first, last))
+                self._fill_from_stream(source, content, url, headers, wanted)
             except (urllib3.exceptions.HTTPError, OSError):
                 if content.filled == before:
                     raise
@@ -141,7 +153,7 @@ class CloudStorage:
         wanted: tuple[int, int] | None,
     ) -> None:
         with self._open(url, headers) as reply:
-            _check(reply, source, wanted)
+            check(reply, source, wanted)
             content.note_hashes(reply.headers)
             while content.missing:
                 if self._stop.is_set():
@@ -149,7 +161,8 @@ class CloudStorage:
                 piece = reply.read(min(_PIECE, content.missing), decode_content=False)
                 if not piece:
                     break
-                content.append(piece)
+                content.room[: len(piece)] = piece
+                content.take(len(piece))
 
     def _open(self, url: str, headers: Mapping[str, str]) -> Reply:
         """Send a request. It follows no redirect, which would take the token elsewhere."""
@@ -162,59 +175,14 @@ class CloudStorage:
         return Reply(reply)
 
 
-class Content:
-    """Bytes of an object while they are read.
-
-    Attributes:
-        start: offset in the object.
-        data: room for all bytes.
-        filled: how many are there.
-        crc: CRC32C of those.
-        hashes: what Cloud Storage says of the whole object: `crc32c` and `md5`, if it does.
-    """
-
-    __slots__ = ("crc", "data", "filled", "hashes", "start")
-
-    def __init__(self, start: int, length: int) -> None:
-        self.start = start
-        self.data = bytearray(length)
-        self.filled = 0
-        self.crc = 0
-        self.hashes: dict[str, str] = {}
-
-    @property
-    def missing(self) -> int:
-        """How many bytes are not there yet."""
-        return len(self.data) - self.filled
-
-    def append(self, piece: bytes) -> None:
-        """Add what comes next."""
-        self.data[self.filled : self.filled + len(piece)] = piece
-        self.filled += len(piece)
-        self.crc = google_crc32c.extend(self.crc, piece)
-
-    def note_hashes(self, headers: Mapping[str, str]) -> None:
-        """Take the whole object's checksums from a reply: `x-goog-hash: crc32c=n03x6A==, md5=…`."""
-        for each in headers.get("x-goog-hash", "").split(","):
-            name, _, value = each.strip().partition("=")
-            if value:
-                self.hashes[name] = value
-
-
-def _check(reply: Reply | DirectReply, source: SourceObject, wanted: tuple[int, int] | None) -> None:
-    """Check that a reply is the range of the generation that it was asked for.
-
-    Raises:
-        WrongGoogleAnswerError: It is not.
-    """
-    generation = reply.headers.get("x-goog-generation", str(source.generation))
-    if generation != str(source.generation):
-        raise WrongGoogleAnswerError(f"Cloud Storage sent generation {generation}, not {source.generation}")
-    if wanted is None:
-        if reply.status != 200:
-            raise WrongGoogleAnswerError(f"Cloud Storage answered {reply.status} where it answers 200")
-        return
-    span = f"bytes {wanted[0]}-{wanted[1]}/{source.size}"
-    answered = reply.headers.get("content-range", "no range")
-    if reply.status != 206 or answered != span:
-        raise WrongGoogleAnswerError(f"Cloud Storage sent {answered} (HTTP {reply.status}), not {span}")
+def _checked(endpoint: str) -> str:
+    try:
+        parts = urlsplit(endpoint)
+        valid = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        valid = False
+    if not valid:
+        raise SetupError(
+            f"--storage-endpoint is invalid: {endpoint!r} is not a URL that begins with http:// or https://."
+        )
+    return endpoint

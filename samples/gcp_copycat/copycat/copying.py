@@ -10,8 +10,9 @@ import time
 from collections.abc import Callable
 
 from copycat import checksums, metadata
-from copycat.cloud_storage import CloudStorage, Content
+from copycat.cloud_storage import CloudStorage
 from copycat.compare import Decision, Head, decide, decide_with_head, is_copy
+from copycat.content import Content
 from copycat.errors import (
     ConditionError,
     CopyCatError,

@@ -1,4 +1,4 @@
-"""Reads small objects of Cloud Storage without urllib3. What is special is left to the caller, who has google-auth's transport."""
+"""Reads objects of Cloud Storage without urllib3. What is special is left to the caller, who has google-auth's transport."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 from google.auth.credentials import Credentials
 from google.auth.transport import Request
 
-from copycat.direct import LARGEST, Direct, DirectReply
+from copycat.direct import Direct
+from copycat.direct_reply import WITH_CONTENT, DirectReply
 from copycat.google_connections import Way
 
 _LINE_BREAK = re.compile(r"[\r\n\0]")
@@ -38,26 +39,26 @@ class DirectGet:
         plain = not way.proxy and not parts.username and parts.scheme in {"http", "https"}
         self._direct = Direct(endpoint, way.certificates, stop) if plain else None
 
-    def get(self, url: str, headers: Mapping[str, str], length: int) -> DirectReply | None:
-        """Send GET; return a reply with status 200, or None: the caller is to send it with google-auth's transport.
+    def get(self, url: str, headers: Mapping[str, str], into: memoryview) -> DirectReply | None:
+        """Send GET; return a reply with content, or None: the caller is to send it with google-auth's transport.
 
         Args:
             url: at the endpoint, percent-encoded.
             headers: without the token.
-            length: of the body that is expected.
+            into: the content is written here; if the reply was cut short, there is less of it.
 
         Raises:
             GoogleAuthError: There is no token.
             StoppedError: *stop* was set.
         """
-        if self._direct is None or length > LARGEST:
+        if self._direct is None:
             return None
         sent = {"Host": self._host, **headers}
         self._credentials.before_request(self._request, "GET", url, sent)
         lines = "".join([f"{name}: {value}\r\n" for name, value in sent.items() if not _LINE_BREAK.search(value)])
         head = f"GET {url.removeprefix(self._origin)} HTTP/1.1\r\n{lines}\r\n"
-        reply = self._direct.exchange("GET", head.encode("latin-1"))
-        return reply if reply is not None and reply.status == 200 else None
+        reply = self._direct.exchange("GET", head.encode("latin-1"), into=into)
+        return reply if reply is not None and reply.status in WITH_CONTENT else None
 
     def close(self) -> None:
         """Close the connections."""

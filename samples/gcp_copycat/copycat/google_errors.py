@@ -63,7 +63,7 @@ def judge(settings: Settings, error: Exception) -> Failure | None:
         transient = error.retryable or isinstance(error, TransportError)
         said = one_line(error) if isinstance(error, (FederationError, ConfigurationError)) else sentence(error)
         return Failure(CopyError(said) if transient else SetupError(said), transient=transient)
-    if isinstance(error, requests.RequestException) and isinstance(error, ValueError):
+    if isinstance(error, (requests.RequestException, urllib3.exceptions.HTTPError)) and isinstance(error, ValueError):
         return Failure(SetupError(f"--storage-endpoint is invalid: {sentence(error)}"))
     silent = (urllib3.exceptions.HTTPError, requests.RequestException, ssl.SSLError, ConnectionError, TimeoutError)
     if isinstance(error, silent):

@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 import requests
+import urllib3
 from google.auth.transport.requests import AuthorizedSession
 
 from copycat.errors import SetupError, sentence
@@ -125,7 +126,7 @@ def _errors(permission: str) -> Iterator[None]:
         raise GoogleError(reply.status_code, reply.headers, reply.content, permission) from error
     except requests.exceptions.JSONDecodeError as error:
         raise WrongGoogleAnswerError(f"Cloud Storage's answer is not JSON: {error}") from error
-    except requests.RequestException:
+    except (requests.RequestException, urllib3.exceptions.HTTPError):
         raise
     except (KeyError, ValueError, TypeError, AttributeError) as error:
         raise WrongGoogleAnswerError(f"Cloud Storage's answer cannot be read: {error!r}") from error

@@ -28,6 +28,7 @@ class Budget:
         self._total = total
         self._stop = stop
         self._held = 0
+        self._idle: list[bytearray] = []
         self._waiting: collections.deque[object] = collections.deque()
         self._changed = threading.Condition()
 
@@ -38,6 +39,34 @@ class Budget:
         Raises:
             StoppedError: The run was stopped.
         """
+        self._acquire(size)
+        try:
+            with self._changed:
+                self._give_up_idle()
+            yield
+        finally:
+            self._release(size)
+
+    @contextlib.contextmanager
+    def lend(self, size: int) -> Iterator[bytearray]:
+        """Do the same as `hold`, and lend the room itself.
+
+        What was lent before is lent again: the system takes as long to map new memory as to copy what is put there.
+        """
+        self._acquire(size)
+        try:
+            with self._changed:
+                fitting = next((each for each in reversed(self._idle) if len(each) == size), None)
+                self._idle = [each for each in self._idle if each is not fitting]
+                self._give_up_idle()
+            room = bytearray(size) if fitting is None else fitting
+            yield room
+            with self._changed:
+                self._idle.append(room)
+        finally:
+            self._release(size)
+
+    def _acquire(self, size: int) -> None:
         ticket = object()
         with self._changed:
             self._waiting.append(ticket)
@@ -50,12 +79,16 @@ class Budget:
             finally:
                 self._waiting.remove(ticket)
                 self._changed.notify_all()
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._held -= size
-                self._changed.notify_all()
+
+    def _release(self, size: int) -> None:
+        with self._changed:
+            self._held -= size
+            self._give_up_idle()
+            self._changed.notify_all()
+
+    def _give_up_idle(self) -> None:
+        while self._idle and self._held + sum(map(len, self._idle)) > self._total:
+            self._idle.pop(0)
 
 
 def _give_freed_pieces_back() -> None:

@@ -156,10 +156,10 @@ class LargeObjects:
     def _copy_part(self, upload: _Upload, number: int) -> None:
         source = upload.copied.source
         length = _length(source.size, number)
-        with self._memory.hold(length):
+        with self._memory.lend(length) as room:
             if upload.ended:
                 return
-            content = self._google.read(source, (number - 1) * part_size(source.size), length)
+            content = self._google.read(source, (number - 1) * part_size(source.size), length, room)
             known = upload.parts.get(number)
             if known is not None and known.crc == content.crc:
                 return

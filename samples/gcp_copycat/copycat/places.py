@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
-import boto3
 from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
@@ -164,6 +163,8 @@ class S3Object:
     """An object in S3."""
 
     def __init__(self, bucket: str, key: str, owner: str | None) -> None:
+        import boto3  # noqa: PLC0415 - a run without such a place does not spend the time
+
         # A run must end within 10 s of SIGTERM, whatever S3 does.
         config = Config(connect_timeout=3, read_timeout=5, retries={"mode": "standard", "max_attempts": 5})
         self._client: Any = boto3.client("s3", config=config)

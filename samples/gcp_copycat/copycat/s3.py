@@ -18,6 +18,7 @@ from copycat.errors import CopyError, MissingError
 from copycat.objects import DestinationObject
 from copycat.retrying import PATIENCE, Side
 from copycat.s3_client import s3_client
+from copycat.s3_listing import listed
 from copycat.settings import Settings
 
 _T = TypeVar("_T")
@@ -75,7 +76,8 @@ class S3:
             self._placed |= {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": settings.kms_key_id}
         self._common = {**self._bucket, **self._placed, "ChecksumAlgorithm": "CRC32C"}
         self._client, session = s3_client(connections)
-        self._direct = DirectPut(self._client, session, stop)
+        self._put = DirectPut("PutObject", self._client, session, stop)
+        self._upload_part = DirectPut("UploadPart", self._client, session, stop)
         self._side = Side("S3", partial(judge, settings), stop, connections, patience=patience)
 
     def page(
@@ -98,7 +100,7 @@ class S3:
         """
         query = {"Prefix": prefix, "StartAfter": after, "ContinuationToken": token}
         query = {name: value for name, value in query.items() if value}
-        return self._call(lambda: _listed(self._client.list_objects_v2(**self._bucket, **query)))
+        return self._call(lambda: listed(self._client.list_objects_v2(**self._bucket, **query)))
 
     def head(self, key: str) -> Head | None:
         """Return what S3 knows about an object; None: there is no such object."""
@@ -128,7 +130,7 @@ class S3:
             ConditionError, MissingError: S3 has another object than the one to be replaced.
         """
         arguments = {**described, **_condition(etag), "ChecksumCRC32C": checksums.encode(crc)}
-        reply = self._call(lambda: self._direct.put(self._common, key, content, arguments))
+        reply = self._call(lambda: self._put.send(self._common, key, content, arguments))
         return _confirmed(reply, len(content))
 
     def create(self, key: str, described: Mapping[str, Any]) -> str:
@@ -144,15 +146,14 @@ class S3:
 
         return self._call(send)
 
-    def upload_part(self, key: str, upload_id: str, number: int, content: bytes | bytearray, crc: int) -> Part:
+    def upload_part(self, key: str, upload_id: str, number: int, content: bytearray, crc: int) -> Part:
         """Write a part, and check that S3 confirms its checksum."""
         checksum = checksums.encode(crc)
-        arguments = {**self._bucket, "Key": key, "UploadId": upload_id, "PartNumber": number}
+        common = {**self._bucket, "ChecksumAlgorithm": "CRC32C"}
+        arguments = {"UploadId": upload_id, "PartNumber": number, "ChecksumCRC32C": checksum}
 
         def send() -> Part:
-            reply = self._client.upload_part(
-                **arguments, Body=content, ChecksumAlgorithm="CRC32C", ChecksumCRC32C=checksum
-            )
+            reply = self._upload_part.send(common, key, content, arguments)
             if reply.get("ChecksumCRC32C") != checksum or not reply.get("ETag"):
                 raise WrongS3AnswerError(f"S3 did not confirm the checksum of part {number}")
             return Part(len(content), reply["ETag"], crc)
@@ -217,7 +218,8 @@ class S3:
 
     def close(self) -> None:
         """Close the connections."""
-        self._direct.close()
+        self._put.close()
+        self._upload_part.close()
         self._client.close()
 
     def _call(self, send: Callable[[], _T]) -> _T:
@@ -226,23 +228,6 @@ class S3:
 
 def _condition(etag: str | None) -> dict[str, str]:
     return {"IfNoneMatch": "*"} if etag is None else {"IfMatch": f'"{etag}"'}
-
-
-def _listed(reply: Mapping[str, Any]) -> tuple[list[DestinationObject], str | None]:
-    found = [
-        DestinationObject(
-            each["Key"],
-            each["Size"],
-            each["ETag"].strip('"'),
-            each["LastModified"],
-            each.get("StorageClass", "STANDARD"),
-        )
-        for each in reply.get("Contents", ())
-    ]
-    following = reply.get("NextContinuationToken")
-    if "IsTruncated" not in reply or (reply["IsTruncated"] and not following):
-        raise WrongS3AnswerError("S3's listing does not say whether or where it goes on")
-    return found, following if reply["IsTruncated"] else None
 
 
 def _head(reply: Mapping[str, Any]) -> Head:

@@ -12,9 +12,8 @@ import botocore.session
 from botocore.config import Config
 
 from copycat import timestamps
+from copycat.s3_listing import take_entries
 
-# Asking for permission before the body saves nothing with a small one, and costs a round trip.
-_WITHOUT_EXPECT = 1 << 16
 # References to characters, and the UTF-8 of those that XML 1.0 does not have.
 _CHARACTERS = re.compile(
     rb"&#(?:[xX]([0-9a-fA-F]+)|([0-9]+));|[\x00-\x08\x0b\x0c\x0e-\x1f]|\xed[\xa0-\xbf].|\xef\xbf[\xbe\xbf]", re.DOTALL
@@ -41,8 +40,7 @@ def s3_client(connections: int) -> tuple[Any, Any]:
     )
     client = session.create_client("s3", config=config)
     # Under this name it is called before botocore's own handler for answers with status 200, which reads the XML.
-    client.meta.events.register_first("before-parse.*.*", _with_valid_xml)
-    client.meta.events.register_last("before-call.s3.PutObject", _without_expect)
+    client.meta.events.register_first("before-parse.*.*", _before_parse)
     return client, session
 
 
@@ -51,20 +49,19 @@ def _loader(data_path: str | None) -> botocore.loaders.Loader:
     return botocore.loaders.create_loader(data_path)
 
 
-def _without_expect(params: dict[str, Any], **_: Any) -> None:
-    if len(params["body"]) <= _WITHOUT_EXPECT:
-        params["headers"].pop("Expect", None)
-
-
-def _with_valid_xml(response_dict: dict[str, Any], **_: Any) -> None:
-    """Replace the characters that XML 1.0 lacks, for which no parser takes an answer.
-
-    Keys may have them, and S3 repeats a key in its answers about uploads. Nothing reads it there: the keys of listings are
-    percent-encoded.
-    """
-    body = response_dict["body"]
-    if isinstance(body, bytes):
-        response_dict["body"] = _CHARACTERS.sub(_valid, body)
+def _before_parse(
+    operation_model: Any, response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: Any
+) -> None:
+    """Prepare an answer for botocore's parser."""
+    listing = operation_model.name == "ListObjectsV2"
+    if listing and take_entries(response_dict, customized_response_dict):
+        return
+    # Replace the characters that XML 1.0 lacks, for which no parser takes an answer. Keys may have them, and S3 repeats a key
+    # in its answers about uploads. Nothing reads it there: the keys of listings are percent-encoded.
+    if isinstance(response_dict["body"], bytes):
+        response_dict["body"] = _CHARACTERS.sub(_valid, response_dict["body"])
+    if listing:
+        take_entries(response_dict, customized_response_dict)
 
 
 def _valid(found: re.Match[bytes]) -> bytes:

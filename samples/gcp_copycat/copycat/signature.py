@@ -31,7 +31,7 @@ class Signer:
         self._latest: tuple[tuple[str, str], bytes] = ("", ""), b""
 
     def authorization(
-        self, access_key: str, secret_key: str, method: str, path: str, headers: Mapping[str, str]
+        self, access_key: str, secret_key: str, method: str, path: str, query: str, headers: Mapping[str, str]
     ) -> str:
         """Return the value of the header `Authorization`.
 
@@ -40,13 +40,14 @@ class Signer:
             secret_key: see *access_key*.
             method: of HTTP.
             path: of the URL, percent-encoded.
+            query: see *path*; its parts are in order.
             headers: all of them, with `host`, `x-amz-date` and `x-amz-content-sha256`; their names in lower case.
         """
         time = headers["x-amz-date"]
         names = sorted(name for name in headers if name not in _NOT_SIGNED)
         signed = ";".join(names)
         lines = "".join([f"{name}:{' '.join(headers[name].split())}\n" for name in names])
-        request = f"{method}\n{path}\n\n{lines}\n{signed}\n{headers['x-amz-content-sha256']}"
+        request = f"{method}\n{path}\n{query}\n{lines}\n{signed}\n{headers['x-amz-content-sha256']}"
         scope = f"{time[:8]}/{self._region}/{self._service}/aws4_request"
         text = f"{_ALGORITHM}\n{time}\n{scope}\n{hashlib.sha256(request.encode()).hexdigest()}"
         signature = hmac.digest(self._key(secret_key, time[:8]), text.encode(), "sha256").hex()

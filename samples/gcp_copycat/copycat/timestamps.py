@@ -11,6 +11,8 @@ def parse(text: str) -> dt.datetime:
     Raises:
         ValueError: It is in another form.
     """
+    if len(text) == 24 and text[19] == "." and text[23] == "Z":  # as both clouds write it
+        return dt.datetime.fromisoformat(f"{text[:23]}+00:00")
     if not text.endswith("Z"):
         raise ValueError(f"{text!r} is not a time in UTC")
     seconds = dt.datetime.fromisoformat(text[:19]).replace(tzinfo=dt.timezone.utc)

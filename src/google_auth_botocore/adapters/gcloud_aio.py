@@ -1,4 +1,4 @@
-"""gcloud-aio: a `Token` for `gcloud.aio.storage.Storage(token=…)` and the other gcloud-aio clients.
+"""Adapter for gcloud-aio: `Token`, for `gcloud.aio.storage.Storage(token=…)` and the other gcloud-aio clients.
 
 https://talkiq.github.io/gcloud-aio/autoapi/auth/
 """
@@ -16,28 +16,28 @@ from google_auth_botocore import Credentials
 
 
 class Token(auth.Token):
-    """A gcloud-aio token that comes from credentials.
+    """A gcloud-aio token whose values come from credentials.
 
-    gcloud-aio asks for another at half of what is left of its life, and waits for that at 95 %.
+    gcloud-aio requests another value after half of the remaining lifetime. After 95 % of it, requests wait for that.
 
     Args:
-        credentials: Whose tokens they are.
+        credentials: The credentials to get tokens from.
     """
 
     def __init__(self, credentials: Credentials) -> None:
-        # An empty file: else it reads, and may fail over, the one that GOOGLE_APPLICATION_CREDENTIALS names.
+        # Pass an empty file. Otherwise gcloud-aio reads the one that GOOGLE_APPLICATION_CREDENTIALS names, and may fail.
         super().__init__(service_file=io.StringIO("{}"))
         self._credentials = credentials
 
     async def refresh(self, *, timeout: int) -> TokenResponse:  # noqa: ARG002 - gcloud-aio's signature
-        """A token that lives, and the seconds that it still has.
+        """Return a valid token and its remaining lifetime in seconds.
 
         Raises:
-            FederationError: There is none. gcloud-aio tries five times before it says so.
+            FederationError: No token could be obtained. gcloud-aio calls this five times before it reports the error.
         """
         value, expiry = await asyncio.to_thread(self._credentials.get_token)
         return TokenResponse(value=value, expires_in=int((expiry - datetime.now(timezone.utc)).total_seconds()))
 
     async def get_project(self) -> str | None:
-        """The project of the credentials. gcloud-aio would ask the metadata server of a Google machine."""
+        """Return the project of the credentials. Without this, gcloud-aio would call Google's metadata server."""
         return getattr(self._credentials, "project_id", None)

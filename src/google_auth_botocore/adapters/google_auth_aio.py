@@ -1,7 +1,8 @@
-"""google.auth.aio: credentials for what takes `google.auth.aio.credentials.Credentials` alone.
+"""Adapter for google.auth.aio: `Credentials`, for code that only accepts `google.auth.aio.credentials.Credentials`.
 
-The `rest_asyncio` transports of Google's clients and `AsyncAuthorizedSession` did so until google-auth took
-synchronous ones there, and aiplatform's `_set_async_rest_credentials` still does.
+With older releases of google-auth, this is required for `AsyncAuthorizedSession` and the `rest_asyncio` transports of
+Google's clients. Newer releases accept synchronous credentials there. `_set_async_rest_credentials` of aiplatform still
+requires it.
 
 https://googleapis.dev/python/google-auth/latest/reference/google.auth.aio.credentials.html
 """
@@ -18,29 +19,29 @@ from google_auth_botocore import IDTokenCredentials
 
 
 class Credentials(aio_credentials.Credentials):
-    """Asynchronous credentials with the tokens of synchronous ones: the event loop goes on while one is fetched.
+    """Asynchronous credentials that use synchronous ones. Fetching a token does not block the event loop.
 
     Args:
-        credentials: Whose tokens they are.
+        credentials: The credentials to get tokens from.
     """
 
     def __init__(self, credentials: SyncCredentials | IDTokenCredentials) -> None:
-        self._credentials = credentials  # without the base class's __init__, which would set `token`
+        self._credentials = credentials  # the base class's __init__ is not called: it sets `token`
 
     @property
     def token(self) -> str | None:  # type: ignore[override]
-        """The token in hand, None before the first."""
+        """The current token, or None if none was fetched yet."""
         return self._credentials.token
 
     async def apply(self, headers: MutableMapping[str, str], token: str | None = None) -> None:
-        """As `google_auth_botocore.Credentials.apply`."""
+        """Add the token to the headers, like `google_auth_botocore.Credentials.apply`."""
         self._credentials.apply(headers, token)
 
-    async def refresh(self, request: object) -> None:  # noqa: ARG002 - an asynchronous transport is of no use here
-        """Brings a new token.
+    async def refresh(self, request: object) -> None:  # noqa: ARG002 - synchronous credentials cannot use an asynchronous transport
+        """Fetch a new token.
 
         Raises:
-            FederationError: None could be had.
+            FederationError: No token could be obtained.
         """
         await asyncio.to_thread(self._credentials.refresh, None)
 
@@ -51,10 +52,10 @@ class Credentials(aio_credentials.Credentials):
         url: str,
         headers: MutableMapping[str, str],
     ) -> None:
-        """Puts a token that lives into the headers.
+        """Add a valid token to the headers.
 
         Raises:
-            FederationError: There is no token, and none could be had.
+            FederationError: There is no valid token, and none could be obtained.
         """
         if self._credentials.valid:
             self._credentials.before_request(None, method, url, headers)

@@ -1,4 +1,4 @@
-"""kubernetes: tokens for the API server of a GKE cluster.
+"""Adapter for kubernetes: tokens for the API server of a GKE cluster.
 
 https://cloud.google.com/kubernetes-engine/docs/how-to/api-server-authentication
 """
@@ -17,55 +17,57 @@ from google_auth_botocore import Credentials
 
 
 def authenticate(configuration: kubernetes.client.Configuration, credentials: Credentials) -> None:
-    """Lets every request of a client with this configuration, and with copies of it, carry a token that lives.
+    """Add a valid token to every request of clients with this configuration or a copy of it.
 
-    It takes the place of the user in a kubeconfig file that the configuration was loaded from. A configuration of
-    `kubernetes.aio` will do, too; its event loop goes on while a token is fetched.
+    If the configuration was loaded from a kubeconfig file, the token replaces the user in it. Configurations of
+    `kubernetes.aio` are also supported. Fetching a token does not block their event loop.
 
     Args:
-        configuration: Of the client; it has the address of the cluster and its CA.
-        credentials: Whose tokens they are. A request raises their FederationError where there is none.
+        configuration: The configuration of the client, with the address of the cluster and its CA.
+        credentials: The credentials to get tokens from. A request raises FederationError if they have none.
     """
     hook = _async_hook if inspect.iscoroutinefunction(configuration.get_api_key_with_prefix) else _hook
 
     def refresh_api_key(configuration: Any) -> Awaitable[None] | None:
         return hook(configuration, credentials)
 
-    # Without a key there already, no request asks for one.
-    _put(configuration, "")
-    configuration.refresh_api_key_hook = refresh_api_key  # type: ignore[assignment]  # it is declared as None
+    # The client only calls the hook if there is already a key.
+    _set_token(configuration, "")
+    configuration.refresh_api_key_hook = refresh_api_key  # type: ignore[assignment]  # declared as None
 
 
 def _hook(configuration: Any, credentials: Credentials) -> None:
-    _put(configuration, credentials.get_token().value)
+    _set_token(configuration, credentials.get_token().value)
 
 
 async def _async_hook(configuration: Any, credentials: Credentials) -> None:
-    _put(configuration, (await asyncio.to_thread(credentials.get_token)).value)
+    _set_token(configuration, (await asyncio.to_thread(credentials.get_token)).value)
 
 
-def _put(configuration: Any, token: str) -> None:
-    # The name until release 35, and the one since; 36 finds a prefix under the latter alone.
+def _set_token(configuration: Any, token: str) -> None:
+    # The key is "authorization" up to release 35, and "BearerToken" since. Release 36 only finds a prefix for the latter.
     for name in ("authorization", "BearerToken"):
         configuration.api_key[name] = token
         configuration.api_key_prefix[name] = "Bearer"
 
 
 def get_google_credentials(credentials: Credentials) -> Callable[[], GoogleCredentials]:
-    """What `kubernetes.config.kube_config.KubeConfigLoader(get_google_credentials=…)` wants, for files with the user `gcp`.
+    """Return a function for `kubernetes.config.kube_config.KubeConfigLoader(get_google_credentials=…)`.
+
+    The loader calls it for kubeconfig files whose user has the auth provider `gcp`.
 
     Args:
-        credentials: Whose tokens they are. The function raises their FederationError where there is none.
+        credentials: The credentials to get tokens from. The function raises FederationError if they have none.
     """
     return lambda: GoogleCredentials(*credentials.get_token())
 
 
 class GoogleCredentials(NamedTuple):
-    """What a KubeConfigLoader reads.
+    """The result that a KubeConfigLoader expects.
 
     Attributes:
         token: The bearer token.
-        expiry: When it ends: an aware datetime in UTC.
+        expiry: When the token expires: an aware datetime in UTC.
     """
 
     token: str

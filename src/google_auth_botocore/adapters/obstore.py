@@ -1,4 +1,4 @@
-"""obstore: providers for `GCSStore(credential_provider=…)`.
+"""Adapter for obstore: credential providers for `GCSStore(credential_provider=…)`.
 
 https://developmentseed.org/obstore/latest/authentication/
 """
@@ -15,38 +15,38 @@ if TYPE_CHECKING:
 
 
 class CredentialProvider:
-    """Gives obstore a token that lives, and its end, as an aware datetime in UTC.
+    """Gives obstore a valid token and its expiry.
 
-    obstore keeps the token and asks again for each request in its last four minutes. The refresh in the background
-    that the first of these starts has long brought a new one when the token ends.
+    obstore caches the token. In its last four minutes, obstore calls the provider for each request. The first of these
+    calls starts a background refresh, which normally finishes well before the token expires.
 
     Args:
-        credentials: Whose tokens they are.
+        credentials: The credentials to get tokens from.
     """
 
     def __init__(self, credentials: Credentials) -> None:
         self._credentials = credentials
 
     def __call__(self) -> GCSCredential:
-        """The token.
+        """Return the token and its expiry, an aware datetime in UTC.
 
         Raises:
-            FederationError: There is none; obstore makes it the text of an UnauthenticatedError.
+            FederationError: No token could be obtained. obstore raises UnauthenticatedError with the message.
         """
         value, expiry = self._credentials.get_token()
         return {"token": value, "expires_at": expiry}
 
 
 class AsyncCredentialProvider:
-    """The same for obstore's async methods: the event loop goes on while a token is fetched.
+    """The same for obstore's async methods. Fetching a token does not block the event loop.
 
     Args:
-        credentials: Whose tokens they are.
+        credentials: The credentials to get tokens from.
     """
 
     def __init__(self, credentials: Credentials) -> None:
-        self._provide = CredentialProvider(credentials)
+        self._provider = CredentialProvider(credentials)
 
     async def __call__(self) -> GCSCredential:
-        """As `CredentialProvider`."""
-        return await asyncio.to_thread(self._provide)
+        """Return the token and its expiry, like `CredentialProvider`."""
+        return await asyncio.to_thread(self._provider)

@@ -1,4 +1,4 @@
-"""polars: a provider for `credential_provider=` of `scan_*`, `read_*`, `write_*` and `sink_*` on `gs://…`.
+"""Adapter for polars: `CredentialProvider`, for `credential_provider=` of `scan_*`, `read_*`, `write_*` and `sink_*` on `gs://…`.
 
 https://docs.pola.rs/user-guide/io/cloud-storage/
 """
@@ -11,33 +11,34 @@ import polars as pl
 
 from google_auth_botocore import Credentials
 
-# polars uses a token to the second that it is told, so it is told an earlier one: a request takes its time, too.
-_SLACK = 300
-# How long it keeps a token that ends sooner than that: a refresh runs in the background. Below 7 s polars would sleep.
-_SHORTLY = 15
+# Seconds. polars uses a token until the very second of its expiry, so it is told an earlier one: a request takes time.
+_EARLY = 300
+# Seconds to keep a token that expires sooner than that, while the background refresh runs. Below 7 s, polars would sleep.
+_SHORT = 15
 
 
 class CredentialProvider(pl.CredentialProvider):
-    """Gives polars a token that lives, and until when to keep it, in seconds since the epoch.
+    """Gives polars a valid token, and the time until which to keep it.
 
-    It can be pickled with its credentials, and has then no token: polars ships queries to other processes.
+    It can be pickled, because polars sends queries to other processes. The pickle contains the configuration of the
+    credentials, but no token.
 
     Args:
-        credentials: Whose tokens they are.
+        credentials: The credentials to get tokens from.
     """
 
     def __init__(self, credentials: Credentials) -> None:
         self._credentials = credentials
 
     def __call__(self) -> tuple[dict[str, str], int | None]:
-        """The token.
+        """Return the token, and the time until which to keep it in seconds since the epoch.
 
         Raises:
-            FederationError: There is none.
+            FederationError: No token could be obtained.
         """
         value, expiry = self._credentials.get_token()
-        ends = int(expiry.timestamp())
-        return {"bearer_token": value}, max(ends - _SLACK, min(ends, int(time.time()) + _SHORTLY))
+        expires = int(expiry.timestamp())
+        return {"bearer_token": value}, max(expires - _EARLY, min(expires, int(time.time()) + _SHORT))
 
     def __repr__(self) -> str:
         return f"CredentialProvider({self._credentials!r})"

@@ -1,4 +1,4 @@
-"""The command `google-auth-botocore`: one module for each of its commands, on the public API alone."""
+"""The command `google-auth-botocore`. Each subcommand has a module or a package here."""
 
 from __future__ import annotations
 
@@ -13,35 +13,35 @@ from typing import NoReturn
 
 from google_auth_botocore import ConfigurationError, FederationError, __version__
 from google_auth_botocore._redaction import is_secret, shown
-from google_auth_botocore.cli import _executable, _exit, _streams, _token, config, doctor, serve
+from google_auth_botocore.cli import _executable, _exit_codes, _standard_streams, _token, config, doctor, serve
 
-# More than the longest that argparse says by itself.
+# argparse's own messages are shorter. A longer one quotes a value that may be a pasted key file.
 _LONGEST_MESSAGE = 1000
 _COMMANDS = (_token, doctor, config, _executable, serve)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command.
+    """Run the command, and return its exit code.
 
     Returns:
         0: success; 1: Google or AWS rejected the request; 2: invalid argument or file; 74: cannot write output;
-        75: temporary failure, try again; 130: interrupted; 141: the reader of the output has gone.
+        75: temporary failure, try again; 130: interrupted; 141: the reader closed the pipe.
     """
-    _streams.repair()
+    _standard_streams.open_missing()
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # for terminals that know no UTF-8
-    given = sys.argv[1:] if arguments is None else arguments
+        sys.stdout.reconfigure(errors="backslashreplace")  # for terminals without UTF-8
+    words = sys.argv[1:] if arguments is None else arguments
     failed = True
     try:
-        code = _main(given)
+        code = _main(words)
         failed = code != 0
         return code
-    except SystemExit as end:  # argparse ends the process itself
-        failed = end.code not in (0, None)
+    except SystemExit as stop:  # argparse exits by itself
+        failed = stop.code not in (0, None)
         raise
     finally:
-        if failed and serve.is_evaluated(given):
-            # The status of an eval of nothing is 0.
+        if failed and serve.is_evaluated_by_shell(words):
+            # `eval ""` succeeds. Print a command that makes the shell's eval fail.
             with contextlib.suppress(OSError):
                 os.write(1, b"false\n")
 
@@ -50,16 +50,17 @@ def _main(arguments: Sequence[str]) -> int:
     try:
         try:
             return _run(arguments)
-        finally:  # argparse, too, which ends the process itself
-            print(end="", flush=True)  # noqa: T201 - what waits until the interpreter ends fails where nobody catches it
+        finally:  # also if argparse exits by itself
+            # Flush now: an error while the interpreter exits could not be handled.
+            print(end="", flush=True)  # noqa: T201
     except BrokenPipeError:
-        _streams.discard(sys.stdout.fileno(), sys.stderr.fileno())
-        return _exit.UNREAD
-    except OSError as error:  # standard output is closed, or its disk is full
-        _streams.discard(sys.stdout.fileno())
-        return _failed(shown(str(error)), _exit.UNWRITTEN)
+        _standard_streams.redirect_to_null(sys.stdout.fileno(), sys.stderr.fileno())
+        return _exit_codes.BROKEN_PIPE
+    except OSError as error:  # standard output is closed, or the disk is full
+        _standard_streams.redirect_to_null(sys.stdout.fileno())
+        return _failed(f"I/O error: {shown(str(error))}", _exit_codes.CANNOT_WRITE)
     except KeyboardInterrupt:
-        return _exit.INTERRUPTED
+        return _exit_codes.INTERRUPTED
 
 
 def _run(arguments: Sequence[str]) -> int:
@@ -67,28 +68,28 @@ def _run(arguments: Sequence[str]) -> int:
     try:
         code: int = options.run(options)
     except ConfigurationError as error:
-        return _failed(error, _exit.WRONG)
+        return _failed(error, _exit_codes.INVALID)
     except FederationError as error:
-        return _failed(error, _exit.LATER if error.retryable else _exit.REFUSED)
+        return _failed(error, _exit_codes.TRY_AGAIN if error.retryable else _exit_codes.REJECTED)
     return code
 
 
 def _failed(error: Exception | str, code: int) -> int:
-    _streams.say(str(error))
+    _standard_streams.print_message(str(error))
     return code
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser whose errors do not show what looks like a secret: a key file's JSON is often passed for its path."""
+    """A parser whose errors hide values that look like secrets: users often paste a key file's JSON instead of its path."""
 
     def error(self, message: str) -> NoReturn:
-        """Print the usage and the message, and exit with 2."""
+        """Print the usage and the message, and exit with code 2."""
         words = (word.strip("'\",:()").rpartition("=")[2] for word in message.split())
         if len(message) > _LONGEST_MESSAGE or is_secret(message) or any(map(is_secret, words)):
-            which = re.match("argument [^:'\"]{1,80}(?=:)|unrecognized arguments", message)
+            argument = re.match("argument [^:'\"]{1,80}(?=:)|unrecognized arguments", message)
             message = (
-                f"{which[0] if which else 'invalid argument'}: the value is not shown here, because it may be a secret. "
-                "If it is a configuration, write it to a file and pass the path of that file."
+                f"{argument[0] if argument else 'invalid argument'}: the value is hidden, because it may be a secret. "
+                "To pass a configuration, save it to a file and pass the file's path."
             )
         super().error(message)
 

@@ -1,4 +1,6 @@
-"""`executable`: what Google's own libraries run for a subject token, where a file of `config create --executable` says so.
+"""`executable`: print the subject token for Google's libraries, which run this command.
+
+`config create --executable` writes a configuration file that names it as the source of the subject token.
 
 https://google.aip.dev/auth/4117#determining-the-subject-token-in-executable-sourced-credentials
 """
@@ -16,57 +18,56 @@ from typing import Any
 
 from google_auth_botocore import ConfigurationError, FederationError
 from google_auth_botocore._redaction import quoted
-from google_auth_botocore.cli import _identity, _subject_token
+from google_auth_botocore.cli import _credentials_flags, _subject_token
 from google_auth_botocore.cli._subject_token import JWT
 
-# Both are a JWT to Google; the answer has to call it what the file calls it.
+# Google accepts a JWT under both types. The response must use the type in the configuration file.
 _TYPES = (JWT, "urn:ietf:params:oauth:token-type:id_token")
 
 
 def add_to(commands: Any) -> None:
-    """Adds the command."""
+    """Add the command."""
     parser = commands.add_parser(
         "executable",
-        help="prove the identity to a Google library that runs this command",
+        help="print the subject token for a Google library that runs this command",
         description=(
-            "Prints AWS's JWT in the form that Google's libraries expect of an executable that they run: "
-            "see `config create --executable`. Without --audience and --config it is for the provider that the library "
-            "names. A failure is printed in that form, too, and the exit code is 0."
+            "Print a JWT from AWS in the JSON format that Google's libraries expect from an executable. They run this "
+            "command if the configuration file is from `config create --executable`. Without --audience and --config, "
+            "the JWT is for the provider that the library names. A failure is also printed as JSON, with exit code 0."
         ),
-        parents=[_identity.flags()],
+        parents=[_credentials_flags.parent_parser()],
     )
     parser.set_defaults(run=_run)
 
 
-def prove_with_jwt(options: argparse.Namespace) -> None:
-    """Chooses the only proof that an executable may give.
+def require_jwt(options: argparse.Namespace) -> None:
+    """Set the type of the subject token to JWT, the only type that an executable may return.
 
     Raises:
-        ConfigurationError: A flag chooses another.
+        ConfigurationError: --subject-token-type is another type.
     """
     if options.subject_token_type not in (None, JWT):
         raise ConfigurationError(
-            f"An executable's proof of identity is {JWT}, not {quoted(options.subject_token_type)}: "
-            "leave --subject-token-type out."
+            f"An executable must return {JWT}, not {quoted(options.subject_token_type)}. Omit --subject-token-type."
         )
     options.subject_token_type = JWT
 
 
 def _run(options: argparse.Namespace) -> int:
-    # The libraries read standard output and standard error as one.
+    # The libraries merge standard error into standard output. A warning would make the JSON invalid.
     with contextlib.redirect_stderr(io.StringIO()):
         response = _response(options)
     text = json.dumps(response)
-    print(text)  # noqa: T201 - it was asked for
+    print(text)  # noqa: T201 - output of the command
     if response["success"]:
-        _keep(text)
-    # A failure is a response, too: of a command that ends with another code, the libraries for Go and Java show nothing.
+        _cache(text)
+    # Also for a failure: with another exit code, the libraries for Go and Java do not show the message.
     return 0
 
 
 def _response(options: argparse.Namespace) -> dict[str, Any]:
     try:
-        return _proof(options)
+        return _success(options)
     except FederationError as error:
         return _failure(error.reason or "FederationError", error)
     except ConfigurationError as error:
@@ -77,16 +78,16 @@ def _failure(code: str, error: Exception) -> dict[str, Any]:
     return {"version": 1, "success": False, "code": code, "message": str(error)}
 
 
-def _proof(options: argparse.Namespace) -> dict[str, Any]:
+def _success(options: argparse.Namespace) -> dict[str, Any]:
     kind = os.environ.get("GOOGLE_EXTERNAL_ACCOUNT_TOKEN_TYPE", JWT)
     if kind not in _TYPES:
         raise ConfigurationError(
-            f"AWS's proof for an executable is a JWT: the subject_token_type is {JWT}, not {quoted(kind)}."
+            f"An executable must return a JWT: subject_token_type must be {JWT}, not {quoted(kind)}."
         )
     if options.config is None and options.audience is None:
         options.audience = os.environ.get("GOOGLE_EXTERNAL_ACCOUNT_AUDIENCE")
-    prove_with_jwt(options)
-    token = _subject_token.subject_token(_identity.credentials(options))
+    require_jwt(options)
+    token = _subject_token.subject_token(_credentials_flags.credentials(options))
     return {
         "version": 1,
         "success": True,
@@ -96,17 +97,17 @@ def _proof(options: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def _keep(text: str) -> None:
-    """Leaves the answer where the libraries look first, if the file says where; for this user's eyes alone."""
+def _cache(text: str) -> None:
+    """Write the response to the output file in the configuration, if there is one. Only this user can read it."""
     path = os.environ.get("GOOGLE_EXTERNAL_ACCOUNT_OUTPUT_FILE")
     if not path:
         return
-    # Without it the library runs the command again: no reason to fail.
+    # If this fails, the library runs the command again next time.
     with contextlib.suppress(OSError):
-        handle, name = tempfile.mkstemp(dir=Path(path).parent)
+        descriptor, name = tempfile.mkstemp(dir=Path(path).parent)
         try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
                 file.write(text)
             Path(name).replace(path)
         finally:
-            Path(name).unlink(missing_ok=True)  # it is there where that failed, and whoever finds it has the proof
+            Path(name).unlink(missing_ok=True)  # still there if an error occurred, and it contains the token

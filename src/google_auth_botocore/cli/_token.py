@@ -1,4 +1,4 @@
-"""`token` and `id-token`: a token by itself, for a shell, a header, a program or kubectl.
+"""`token` and `id-token`: print a token as text, JSON, an HTTP header or an ExecCredential of Kubernetes.
 
 https://kubernetes.io/docs/reference/access-authn-authz/authentication/#client-go-credential-plugins
 """
@@ -12,66 +12,75 @@ from datetime import datetime
 from typing import Any
 
 from google_auth_botocore import Credentials, IDTokenCredentials
-from google_auth_botocore.cli import _identity
+from google_auth_botocore.cli import _credentials_flags
 
 _EXEC_VERSIONS = ("client.authentication.k8s.io/v1", "client.authentication.k8s.io/v1beta1")
 
 
 def add_to(commands: Any) -> None:
-    """Adds both commands."""
-    identity = _identity.flags()
+    """Add both commands."""
+    flags = _credentials_flags.parent_parser()
     token = commands.add_parser(
-        "token", help="print an access token", description="Prints an access token.", parents=[identity, _form("token")]
+        "token",
+        help="print an access token",
+        description="Print an access token.",
+        parents=[flags, _format_flags("token")],
     )
     token.set_defaults(run=_token)
     id_token = commands.add_parser(
         "id-token",
         help="print an ID token of the service account",
-        description="Prints an ID token of the service account.",
-        parents=[identity, _form("id-token AUDIENCE")],
+        description="Print an ID token of the service account.",
+        parents=[flags, _format_flags("id-token AUDIENCE")],
     )
-    id_token.add_argument("target_audience", metavar="AUDIENCE", help="whom it is for: the URL of a Cloud Run service")
     id_token.add_argument(
-        "--include-email", action="store_true", help="with the service account's e-mail address in it"
+        "target_audience", metavar="AUDIENCE", help="audience of the token, such as the URL of a Cloud Run service"
+    )
+    id_token.add_argument(
+        "--include-email", action="store_true", help="include the service account's e-mail address in the token"
     )
     id_token.set_defaults(run=_id_token)
 
 
-def _form(command: str) -> argparse.ArgumentParser:
+def _format_flags(command: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(add_help=False)
     group = parser.add_mutually_exclusive_group()
     group.add_argument(
-        "--json", dest="form", action="store_const", const=_json, help="the token and its expiry, in UTC"
+        "--json", dest="format", action="store_const", const=_json, help="print JSON: the token and its expiry in UTC"
     )
     group.add_argument(
         "--header",
-        dest="form",
+        dest="format",
         action="store_const",
         const=_header,
-        help=f'as a header: for curl -H "$(google-auth-botocore {command} --header)"',
+        help=f'print an HTTP header: curl -H "$(google-auth-botocore {command} --header)"',
     )
     group.add_argument(
-        "--exec-credential", dest="form", action="store_const", const=_exec_credential, help="as kubectl wants it"
+        "--exec-credential",
+        dest="format",
+        action="store_const",
+        const=_exec_credential,
+        help="print an ExecCredential for kubectl",
     )
-    parser.set_defaults(form=_alone)
+    parser.set_defaults(format=_text)
     return parser
 
 
 def _token(options: argparse.Namespace) -> int:
-    return _print(options, _identity.credentials(options))
+    return _print(options, _credentials_flags.credentials(options))
 
 
 def _id_token(options: argparse.Namespace) -> int:
-    source = _identity.credentials(options)
+    source = _credentials_flags.credentials(options)
     return _print(options, IDTokenCredentials(source, options.target_audience, include_email=options.include_email))
 
 
 def _print(options: argparse.Namespace, credentials: Credentials | IDTokenCredentials) -> int:
-    print(options.form(*credentials.get_token()))  # noqa: T201 - it was asked for
+    print(options.format(*credentials.get_token()))  # noqa: T201 - output of the command
     return 0
 
 
-def _alone(value: str, _: datetime) -> str:
+def _text(value: str, _: datetime) -> str:
     return value
 
 
@@ -89,12 +98,12 @@ def _exec_credential(value: str, expiry: datetime) -> str:
 
 
 def _exec_version() -> str:
-    """The one that kubectl asks for, among those of this shape."""
+    """Return the API version that kubectl requests, or the default if it requests an unsupported one."""
     try:
-        asked = json.loads(os.environ.get("KUBERNETES_EXEC_INFO", "{}")).get("apiVersion")
+        requested = json.loads(os.environ.get("KUBERNETES_EXEC_INFO", "{}")).get("apiVersion")
     except (ValueError, AttributeError):
-        asked = None
-    return asked if asked in _EXEC_VERSIONS else _EXEC_VERSIONS[0]
+        requested = None
+    return requested if requested in _EXEC_VERSIONS else _EXEC_VERSIONS[0]
 
 
 def _rfc3339(moment: datetime) -> str:

@@ -1,9 +1,8 @@
 """Google's side of workload identity federation on loopback, to test a federation offline.
 
-A real HTTP server that speaks Google's Security Token Service and IAM Credentials API. It verifies the
-signature and the expiry of every subject token against AWS keys that it knows to be issued, applies the
-provider's attribute mapping and condition, checks IAM bindings, mints tokens, and says no in Google's
-own words::
+`Emulator` is a real HTTP server that implements Google's Security Token Service and IAM Credentials API. It verifies
+the signature and the expiry of every subject token against the AWS keys that it accepts, applies the provider's attribute
+mapping and condition, checks IAM bindings, issues tokens, and reports errors in the same words as Google::
 
     with Emulator() as google:
         keys = google.aws_keys.issue(arn="arn:aws:sts::123456789012:assumed-role/app/i-0abc")
@@ -16,21 +15,21 @@ own words::
         )
         ...  # point a client at google.token_url and google.iam_credentials_endpoint
 
-What can be made in Python can be made by gcloud, too, and by everything else that calls Google's IAM, Service Usage and
-Resource Manager APIs: `google.gcloud_environment()` points gcloud at it.
+Everything that can be created in Python can also be created with gcloud, or with any other client of Google's IAM,
+Service Usage and Resource Manager APIs: `google.gcloud_environment()` points gcloud at the emulator.
 
-It needs the extra `google-auth-botocore[emulator]`. `python -m google_auth_botocore.emulator` serves it
-from a terminal.
+It requires the extra `google-auth-botocore[emulator]`. `python -m google_auth_botocore.emulator` runs it from a
+terminal.
 """
 
-# ruff: noqa: E402 - what is missing is said before the imports that need it
+# ruff: noqa: E402 - report a missing dependency before the imports that require it
 from __future__ import annotations
 
 import importlib.util
 
 for _module, _distribution in (("celpy", "cel-python"), ("cryptography", "cryptography")):
     if importlib.util.find_spec(_module) is None:
-        # With the package's own name `python -m` prints this one line instead of a traceback.
+        # With `name` set to this package, `python -m` prints this one line instead of a traceback.
         raise ImportError(
             f"the emulator needs {_distribution}: pip install 'google-auth-botocore[emulator]'",
             name=__name__,

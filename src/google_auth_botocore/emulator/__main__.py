@@ -1,4 +1,4 @@
-"""`python -m google_auth_botocore.emulator`: serves the emulator and prints how to point clients at it."""
+"""`python -m google_auth_botocore.emulator`: run the emulator and print how to point clients at it."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from typing import Any
 
 from google_auth_botocore.emulator import AwsKeys, AwsProvider, Emulator, ServiceAccount
 
-_TWELVE_HOURS = 43_200  # the longest that AWS lets a role's keys live
-_GCLOUD_CLIENT_ID = "32555940559.apps.googleusercontent.com"  # which gcloud lets no setting replace
+_TWELVE_HOURS = 43_200  # the longest lifetime that AWS allows for a role's keys
+_GCLOUD_CLIENT_ID = "32555940559.apps.googleusercontent.com"  # built into gcloud; no setting replaces it
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Serves until SIGTERM or Ctrl-C; gives the exit code."""
+    """Serve until SIGTERM or Ctrl-C. Return the exit code."""
     options = _parser().parse_args(arguments)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -35,11 +35,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         accounts = [google.add_service_account(email) for email in options.service_account]
         if options.sts_verdict_url:
-            aws = f"# AWS keys: any that {options.sts_verdict_url} knows."
+            aws = f"# AWS keys: any keys that {options.sts_verdict_url} accepts."
         else:
             arn = options.arn or f"arn:aws:sts::{options.account}:assumed-role/app/i-0abc"
             aws = _exports(google.aws_keys.issue(arn, lifetime=_TWELVE_HOURS))
-        # gcloud names itself when it exchanges for direct access, and when it asks whose token it has.
+        # gcloud authenticates as this client when it exchanges for direct access and when it introspects its token.
         google.add_oauth_client(_GCLOUD_CLIENT_ID)
         for account in accounts:
             google.grant(account.email, "roles/iam.workloadIdentityUser", provider.principal_set())
@@ -47,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(_instructions(google, provider, accounts, aws, options.project), flush=True)  # noqa: T201
             stop.wait()
     except (OSError, ValueError) as error:
-        print(f"The emulator can't be started: {error}.", file=sys.stderr)  # noqa: T201
+        print(f"Cannot start the emulator: {error}.", file=sys.stderr)  # noqa: T201
         return 1
     return 0
 
@@ -55,36 +55,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m google_auth_botocore.emulator",
-        description="Google's side of workload identity federation, on loopback.",
+        description="Emulate Google's side of workload identity federation on loopback.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     add = parser.add_argument
-    add("--port", type=_port, default=8085, help="on 127.0.0.1; 0 takes any free one")
-    add("--project", default="my-project", help="id of the project that clients work in")
-    add("--project-number", default="123456789012", help="number of the pool's project")
-    add("--pool", default="aws-pool", help="id of the workload identity pool")
-    add("--provider", default="prod", help="id of the AWS provider in it")
+    add("--port", type=_port, default=8085, help="port on 127.0.0.1; 0: any free port")
+    add("--project", default="my-project", help="ID of the clients' project")
+    add("--project-number", default="123456789012", help="number of the project that contains the pool")
+    add("--pool", default="aws-pool", help="ID of the workload identity pool")
+    add("--provider", default="prod", help="ID of the AWS provider in the pool")
     add("--account", default="123456789012", help="AWS account that the provider trusts")
-    add("--attribute-condition", metavar="CEL", help="condition of the provider")
+    add("--attribute-condition", metavar="CEL", help="attribute condition of the provider")
     add(
         "--service-account",
         metavar="EMAIL",
         nargs="*",
         default=["copycat@my-project.iam.gserviceaccount.com"],
-        help="service accounts that the pool may impersonate; none: direct resource access",
+        help="service accounts that the pool may impersonate; without a value: direct resource access",
     )
-    add("--arn", help="whose AWS keys to issue; None: a role's session in the account")
+    add("--arn", help="AWS identity to issue keys for; None: a session of a role in the account")
     add(
         "--sts-verdict-url",
         metavar="URL",
-        help="AWS STS endpoint that judges the signatures, in place of the keys issued here",
+        help="AWS STS endpoint that verifies signatures, instead of the keys issued here",
     )
     return parser
 
 
 def _port(text: str) -> int:
     if not (text.isdecimal() and len(text) <= 5 and int(text) < 1 << 16):
-        raise argparse.ArgumentTypeError(f"{text!r} is no port, which is 0 to 65535")
+        raise argparse.ArgumentTypeError(f"invalid port {text!r}: must be 0-65535")
     return int(text)
 
 
@@ -96,7 +96,7 @@ def _exports(keys: AwsKeys) -> str:
         "AWS_REGION": "us-east-1",
     }
     exports = "\n".join(f"export {name}={shlex.quote(value)}" for name, value in environment.items())
-    return f"# AWS keys of {keys.arn}, good until {keys.expiry:%Y-%m-%d %H:%M} UTC:\n{exports}"
+    return f"# AWS keys of {keys.arn}, valid until {keys.expiry:%Y-%m-%d %H:%M} UTC:\n{exports}"
 
 
 def _instructions(
@@ -106,18 +106,18 @@ def _instructions(
     aws: str,
     project_id: str,
 ) -> str:
-    """Gives a text that can be pasted into a shell."""
+    """Return instructions that can be pasted into a shell."""
     target = accounts[0].email if accounts else None
     project = shlex.quote(project_id)
     variables = google.gcloud_environment(project_id)
     administrator = " \\\n    ".join(f"{name}={shlex.quote(value)}" for name, value in variables.items())
     source = json.dumps(_external_account(google, provider, target), indent=2)
     return f"""\
-# The emulator listens at {google.url}; Ctrl-C ends it.
+# The emulator listens on {google.url}. Press Ctrl-C to stop it.
 
 {aws}
 
-# No proxy on the way to it:
+# Connect to it without a proxy:
 export NO_PROXY=127.0.0.1,localhost no_proxy=127.0.0.1,localhost
 
 # google-auth:
@@ -132,15 +132,15 @@ export CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE="$PWD/external_account.json"
 export CLOUDSDK_CORE_PROJECT={project}
 export CLOUDSDK_API_ENDPOINT_OVERRIDES_IAMCREDENTIALS={google.url}/
 
-# gcloud, as an administrator who sets up more, by gcloud iam, gcloud services and gcloud projects:
+# gcloud, as an administrator, to set up more with gcloud iam, gcloud services and gcloud projects:
 #   as_admin gcloud iam workload-identity-pools list --location=global
 as_admin() {{
   env {administrator} "$@"
 }}
 
-# google-auth-botocore, which takes no endpoints but Google's from a file, on the command line:
+# google-auth-botocore accepts only Google's endpoints from a file, so pass these on the command line:
 #   google-auth-botocore token --token-url={google.token_url} --iam-credentials-endpoint={google.iam_credentials_endpoint}
-# and in Python:
+# or in Python:
 #   Credentials(
 #       {provider.audience!r},
 #       service_account_email={target!r},
@@ -151,7 +151,7 @@ as_admin() {{
 
 
 def _external_account(google: Emulator, provider: AwsProvider, service_account: str | None) -> dict[str, Any]:
-    """Gives the configuration file that google-auth and gcloud read, with Google's endpoints replaced by the emulator's."""
+    """Return the configuration file for google-auth and gcloud, with the emulator's endpoints instead of Google's."""
     metadata = "http://169.254.169.254/latest/meta-data"
     impersonation = f"{google.url}/v1/projects/-/serviceAccounts/{service_account}:generateAccessToken"
     return {

@@ -1,4 +1,4 @@
-"""The AWS keys that count as issued: what tells a real signature from a made-up one."""
+"""The AWS keys that the emulator accepts, with which it verifies signatures."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 
-_ALPHABET = string.ascii_uppercase + "234567"  # what AWS's identifiers are written in
+_ALPHABET = string.ascii_uppercase + "234567"  # the characters of AWS's identifiers
 
 
 @dataclass(frozen=True)
 class AwsKeys:
-    """A set of AWS keys and whose they are.
+    """A set of AWS keys and the identity that they belong to.
 
     Attributes:
         access_key_id: `ASIA…` for temporary keys, `AKIA…` for an IAM user's.
-        secret_access_key: signs; never sent.
+        secret_access_key: signs requests; it is never sent.
         session_token: None for long-term keys.
-        expiry: aware; None for long-term keys.
-        account: the 12 digits of the AWS account.
-        arn: what GetCallerIdentity calls the holder.
-        user_id: GetCallerIdentity's `UserId`: `AROA…:session` for an assumed role, `AIDA…` for a user.
+        expiry: time of expiry, with a time zone; None for long-term keys.
+        account: the AWS account, 12 digits.
+        arn: the ARN that GetCallerIdentity returns.
+        user_id: the `UserId` that GetCallerIdentity returns: `AROA…:session` for an assumed role, `AIDA…` for a user.
     """
 
     access_key_id: str
@@ -37,7 +37,7 @@ class AwsKeys:
 
 
 class AwsKeyRegistry:
-    """Every set of keys that AWS issued, as far as the emulator knows."""
+    """Every set of AWS keys that the emulator accepts."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -53,23 +53,23 @@ class AwsKeyRegistry:
         temporary: bool = True,
         lifetime: float = 3600,
     ) -> AwsKeys:
-        """Makes keys that the emulator accepts, as AWS would issue them.
+        """Create keys that the emulator accepts, as AWS would issue them.
 
         Args:
-            arn: whose they are, as GetCallerIdentity names it: an `sts` ARN for an assumed role.
-            account: None: the account in the ARN.
-            user_id: None: one that AWS could have given, the same for the same role or user.
-            temporary: whether the keys have a session token and an expiry.
-            lifetime: of temporary keys, in seconds from now on the emulator's clock.
+            arn: ARN of the identity, as returned by GetCallerIdentity: an `sts` ARN for an assumed role.
+            account: the AWS account; None: the account in the ARN.
+            user_id: the `UserId`; None: a realistic one, always the same for the same role or user.
+            temporary: whether the keys have a session token and expire.
+            lifetime: lifetime of temporary keys, in seconds from now on the emulator's clock.
 
         Raises:
-            ValueError: the ARN is none of a caller's.
+            ValueError: the ARN is not one that GetCallerIdentity returns.
         """
         if not re.fullmatch(r"arn:[^:]+:(sts|iam)::\d{12}:.+", arn):
             raise ValueError(f"{arn!r} is not the ARN of an AWS identity")
         if ":role/" in arn:
             raise ValueError(
-                f"{arn!r} is a role, and who calls AWS is a session of one: arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION"
+                f"{arn!r} is a role. Pass the ARN of a session of it: arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION"
             )
         now = datetime.fromtimestamp(self._clock(), timezone.utc)
         keys = AwsKeys(
@@ -85,20 +85,24 @@ class AwsKeyRegistry:
         return keys
 
     def add(self, keys: AwsKeys) -> None:
-        """Lets keys that were made elsewhere count as issued."""
+        """Accept keys that were created elsewhere."""
         self._keys[keys.access_key_id] = keys
 
     def add_lookup(self, lookup: Callable[[str], AwsKeys | None]) -> None:
-        """Asks `lookup` for every access key id not known here: moto's backends, say. It gives None for "not mine"."""
+        """Call `lookup` for every access key ID that is unknown here, for example to ask moto's backends.
+
+        Args:
+            lookup: returns the keys with this ID; None: unknown.
+        """
         self._lookups.append(lookup)
 
     def find(self, access_key_id: str) -> AwsKeys | None:
-        """Gives the keys with this id, None where nobody issued them."""
+        """Return the keys with this ID; None: unknown."""
         known = self._keys.get(access_key_id)
         if known is not None:
             return known
-        answers = (lookup(access_key_id) for lookup in self._lookups)
-        return next((keys for keys in answers if keys is not None), None)
+        found = (lookup(access_key_id) for lookup in self._lookups)
+        return next((keys for keys in found if keys is not None), None)
 
 
 def _user_id(arn: str) -> str:
@@ -107,8 +111,8 @@ def _user_id(arn: str) -> str:
         return arn.split(":")[4]
     if kind == "assumed-role":
         role, _, session = name.partition("/")
-        return f"AROA{_letters(random.Random(role))}:{session}"  # noqa: S311 - a name, no secret
-    return f"AIDA{_letters(random.Random(arn))}"  # noqa: S311
+        return f"AROA{_letters(random.Random(role))}:{session}"  # noqa: S311 - an identifier, not a secret
+    return f"AIDA{_letters(random.Random(arn))}"  # noqa: S311 - an identifier, not a secret
 
 
 def _letters(source: random.Random) -> str:

@@ -1,4 +1,4 @@
-"""AWS's side of a token exchange: whose signature is it? Two ways to know: by the keys that were issued, or by asking."""
+"""AWS's side of a token exchange: verify the signature with known keys, or by a call to an AWS STS endpoint."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _AUTHORIZATION = re.compile(
 
 
 class CallerIdentity(NamedTuple):
-    """What GetCallerIdentity answers."""
+    """The result of GetCallerIdentity."""
 
     arn: str
     account: str
@@ -32,7 +32,7 @@ class CallerIdentity(NamedTuple):
 
 
 class AwsError(Exception):
-    """AWS STS says no: its error code and message."""
+    """An error reply of AWS STS: its code and message."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(code, message)
@@ -40,12 +40,12 @@ class AwsError(Exception):
         self.message = message
 
 
-Verdict = Callable[[SignedRequest], CallerIdentity]
-"""Says who signed a request. Raises AwsError where the signature does not hold."""
+SignatureVerifier = Callable[[SignedRequest], CallerIdentity]
+"""Returns the identity that signed a request. Raises AwsError if the signature is invalid."""
 
 
-class RegistryVerdict:
-    """Recomputes the signature with the keys that are known to be issued, as AWS does.
+class RegistryVerifier:
+    """Recomputes the signature with the keys in a registry, as AWS does.
 
     Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/create-signed-request.html
     """
@@ -116,7 +116,7 @@ def _check_signature(request: SignedRequest, parts: re.Match[str], secret: str) 
             "POST",
             "/",
             "&".join(sorted(request.query.split("&"))),
-            # A signed header that was not sent on counts as empty.
+            # A signed header that was not forwarded counts as empty.
             *(f"{name}:{' '.join(request.headers.get(name, '').split())}" for name in sorted(signed)),
             "",
             ";".join(sorted(signed)),
@@ -136,7 +136,7 @@ def _check_signature(request: SignedRequest, parts: re.Match[str], secret: str) 
     for part in [*scope, string_to_sign]:
         key = hmac.digest(key, part.encode(), "sha256")
     if not hmac.compare_digest(key.hex(), parts["signature"]):
-        # AWS really echoes both texts, the session token included: whoever quotes its answers has to know.
+        # AWS really echoes both texts, including the session token. Clients must not log them.
         raise _mismatch(
             "The request signature we calculated does not match the signature you provided."
             " Check your AWS Secret Access Key and signing method."
@@ -146,11 +146,11 @@ def _check_signature(request: SignedRequest, parts: re.Match[str], secret: str) 
         )
 
 
-class EndpointVerdict:
-    """Sends each signed request to one AWS STS endpoint fixed beforehand, never to the one it names, and takes its word."""
+class EndpointVerifier:
+    """Sends each signed request to one fixed AWS STS endpoint, never to the host in the request."""
 
     def __init__(self, url: str) -> None:
-        """Takes the endpoint's URL, without a query: a moto or LocalStack server, or AWS's own."""
+        """Set the endpoint's URL, without a query: that of a moto or LocalStack server, or AWS's."""
         self._url = url.rstrip("/") + "/"
 
     def __call__(self, request: SignedRequest) -> CallerIdentity:
@@ -158,14 +158,14 @@ class EndpointVerdict:
             reply = requests.post(
                 f"{self._url}?{request.query}",
                 headers=dict(request.headers),
-                auth=lambda prepared: prepared,  # or requests takes a netrc entry in place of the signature
+                auth=lambda prepared: prepared,  # otherwise requests replaces the signature with a netrc entry
                 allow_redirects=False,
                 timeout=10,
             )
         except requests.RequestException as error:
             raise AwsError("ServiceUnavailable", f"{self._url} does not answer ({type(error).__name__})") from error
         try:
-            answer = ET.fromstring(reply.content)  # noqa: S314 - the endpoint is the one configured
+            answer = ET.fromstring(reply.content)  # noqa: S314 - the endpoint is trusted: the user configured it
         except ET.ParseError:
             raise AwsError("InternalFailure", f"HTTP {reply.status_code}") from None
         if not reply.ok:

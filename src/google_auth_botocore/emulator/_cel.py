@@ -1,4 +1,4 @@
-"""Common Expression Language, as workload identity federation knows it: the standard functions, and `extract`.
+"""The Common Expression Language of workload identity federation: the standard functions and `extract`.
 
 Source: https://cloud.google.com/iam/docs/workload-identity-federation#mapping
 """
@@ -16,31 +16,31 @@ from celpy.adapter import CELJSONEncoder, json_to_cel
 from celpy.celparser import CELParseError
 from celpy.evaluation import CELEvalError
 
-# Its DEBUG records come from the threads of this server. A handler that waits for the server's reply, because it needs a
-# token, would wait for ever if it were called there, too.
+# celpy logs DEBUG records in the threads of this server. A log handler that needs a token would wait forever: it waits for
+# the reply of the thread that calls it.
 logging.getLogger("celpy").setLevel(logging.WARNING)
 
-_compiling = threading.Lock()  # celpy's parser keeps the text at hand in itself
+_compiling = threading.Lock()  # celpy's parser is not thread-safe: it stores the text that it parses
 
 
 class CelError(ValueError):
-    """An expression can't be parsed, or can't be evaluated on these values."""
+    """An expression is invalid, or cannot be evaluated with these values."""
 
 
 def check(expression: str) -> None:
-    """Checks the syntax of an expression.
+    """Check the syntax of an expression.
 
     Raises:
-        CelError: it is no CEL.
+        CelError: it is not a CEL expression.
     """
     _program(expression)
 
 
 def evaluate(expression: str, variables: Mapping[str, Any]) -> Any:
-    """Evaluates an expression over variables with JSON-like values; gives a str, bool, int, list, ….
+    """Evaluate an expression over variables with JSON-like values, and return such a value.
 
     Raises:
-        CelError: the expression is no CEL, or refers to something that is not there.
+        CelError: it is not a CEL expression, or refers to something that does not exist.
     """
     context = {name: json_to_cel(value) for name, value in variables.items()}
     try:
@@ -51,8 +51,8 @@ def evaluate(expression: str, variables: Mapping[str, Any]) -> Any:
 
 @functools.cache
 def _environment() -> Environment:
-    environment = Environment()  # builds the grammar: a fifth of a second
-    # The protobuf types it declares are all below `google`, and would hide our variable of that name.
+    environment = Environment()  # takes 0.2 s to build the grammar
+    # All the protobuf types that it declares are in `google`, and would hide our variable of that name.
     environment.annotations.clear()
     return environment
 
@@ -64,13 +64,13 @@ def _program(expression: str) -> Runner:
         try:
             syntax_tree = environment.compile(expression)
         except CELParseError as error:
-            near, *_ = str(error).splitlines()  # the rest is a mark below the place
+            near, *_ = str(error).splitlines()  # the next line only marks the position
             raise CelError(f"not a CEL expression: line {error.line}, column {error.column}, in {near!r}") from error
         return environment.program(syntax_tree, functions={"extract": _extract})
 
 
 def _extract(value: celtypes.Value, template: celtypes.Value) -> celtypes.Value:
-    """Gives what stands in place of `{name}` between the two fixed parts of a template; empty where they don't occur.
+    """Return the text that `{name}` in a template matches between its fixed parts; empty if they do not occur.
 
     Source: https://cloud.google.com/iam/docs/conditions-attribute-reference#extract
     """

@@ -1,4 +1,4 @@
-"""One client's connection: HTTP/1.1 with keep-alive, and a limit on every wait for the client."""
+"""One client connection: HTTP/1.1 with keep-alive, and a time limit on every wait for the client."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import time
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 
-_PIECE = 1 << 16
+_CHUNK = 1 << 16
 
 
 class _Reader(io.RawIOBase):
-    """What a socket receives until a deadline. The timeout of a socket alone starts again with each byte."""
+    """Reads from a socket until a deadline. A socket's own timeout would start again with each byte."""
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
@@ -35,16 +35,16 @@ class _Reader(io.RawIOBase):
 
 
 class Connection(BaseHTTPRequestHandler):
-    """Reads requests; a subclass answers them.
+    """Reads requests. A subclass replies to them.
 
-    A client that takes longer than a limit is hung up on, without an answer.
+    If a client exceeds a limit, the connection is closed without a reply.
 
     Attributes:
         idle_limit: seconds until a request begins.
-        head_limit: seconds for its request line and headers, from their first byte.
-        body_limit: seconds for each part of its body that is read at once.
-        send_limit: seconds in which the client takes nothing of the answer.
-        discard_limit: seconds for the rest of a body that nobody wants.
+        head_limit: seconds for the request line and headers, from their first byte.
+        body_limit: seconds for each part of the body that is read at once.
+        send_limit: seconds in which the client reads nothing of the reply.
+        discard_limit: seconds for the rest of a body that is discarded.
     """
 
     protocol_version = "HTTP/1.1"
@@ -65,7 +65,7 @@ class Connection(BaseHTTPRequestHandler):
         self.rfile = io.BufferedReader(self._reader)
 
     def handle_one_request(self) -> None:
-        """Wait for a request, and answer it."""
+        """Wait for a request and reply to it."""
         self._reader.allow(self.idle_limit)
         try:
             begun = self.rfile.peek(1)
@@ -79,12 +79,12 @@ class Connection(BaseHTTPRequestHandler):
 
     def handle_expect_100(self) -> bool:
         """Send `100 Continue` at once: clients such as curl wait a second for it before they send a body."""
-        answered = super().handle_expect_100()
+        accepted = super().handle_expect_100()
         self.wfile.flush()
-        return answered
+        return accepted
 
     def end_headers(self) -> None:
-        """Send the headers; from here on the client has to read."""
+        """Send the headers. From here on, the limit is on how long the client does not read."""
         self.connection.settimeout(self.send_limit)
         super().end_headers()
 
@@ -96,14 +96,14 @@ class Connection(BaseHTTPRequestHandler):
     def read_line(self) -> bytes:
         """Read one line between two parts of the body."""
         self._reader.allow(self.body_limit)
-        return self.rfile.readline(_PIECE)
+        return self.rfile.readline(_CHUNK)
 
     def discard_body(self) -> None:
-        """Send the answer, and drop what the client still sends. Without this it sees a reset in place of the answer."""
+        """Send the reply, then discard what the client still sends. Otherwise it would see a reset instead of the reply."""
         self.close_connection = True
         with contextlib.suppress(OSError):
             self.wfile.flush()
             self.connection.shutdown(socket.SHUT_WR)
             self._reader.allow(self.discard_limit)
-            while self.rfile.read1(_PIECE):
+            while self.rfile.read1(_CHUNK):
                 pass

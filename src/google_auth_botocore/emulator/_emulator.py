@@ -1,4 +1,10 @@
-"""The emulator as one object: state, settings, and the server in front of them."""
+"""`Emulator`: the public class. It sets up state, connects the emulated APIs and runs the server.
+
+A request goes from `_server` to the API with a matching route. For workloads, the APIs are `_sts`, `_iam_credentials` and
+`_oauth`; for administrators, `_service_accounts_api`, `_pools_api`, `_service_usage` and `_resource_manager`. They share the
+state in `_pools`, `_providers`, `_service_accounts`, `_iam_policies`, `_projects`, `_tokens` and `_signing_keys`. A new API is
+a class with `routes()`, added in `Emulator.__init__`.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +15,13 @@ from typing import Any, final
 
 from google_auth_botocore.emulator._administration import Administration
 from google_auth_botocore.emulator._aws_keys import AwsKeyRegistry
-from google_auth_botocore.emulator._aws_sts import EndpointVerdict, RegistryVerdict
-from google_auth_botocore.emulator._bindings import Policies
+from google_auth_botocore.emulator._aws_sts import EndpointVerifier, RegistryVerifier
+from google_auth_botocore.emulator._endpoints import Endpoints
 from google_auth_botocore.emulator._faults import Fault, FaultScript
 from google_auth_botocore.emulator._http import Call
 from google_auth_botocore.emulator._iam_credentials import IamCredentials
-from google_auth_botocore.emulator._oauth import ID_TOKEN_ISSUER, OAuth
+from google_auth_botocore.emulator._iam_policies import Policies
+from google_auth_botocore.emulator._oauth import OAuth
 from google_auth_botocore.emulator._oidc import OidcProvider
 from google_auth_botocore.emulator._pools import Pools
 from google_auth_botocore.emulator._pools_api import PoolsApi
@@ -34,11 +41,11 @@ _ADMINISTRATOR = "admin@example.com"
 
 
 @final
-class Emulator(Settings):
-    """Google's side of workload identity federation, served on loopback while its context is open.
+class Emulator(Endpoints, Settings):
+    """Google's side of workload identity federation, served on loopback inside a `with` block.
 
     Attributes:
-        aws_keys: the AWS keys that count as issued.
+        aws_keys: the AWS keys that the emulator accepts.
         calls: every request so far, in order of arrival.
     """
 
@@ -49,13 +56,13 @@ class Emulator(Settings):
         clock: Callable[[], float] = time.time,
         sts_verdict_url: str | None = None,
     ) -> None:
-        """Sets up an emulator; entering its context starts it.
+        """Create an emulator. A `with` block starts and stops it.
 
         Args:
-            port: on 127.0.0.1; 0: any free one.
-            clock: gives the emulator's time, in seconds since the epoch.
-            sts_verdict_url: an AWS STS endpoint that judges the signatures (moto, LocalStack, AWS itself), in place of
-                the keys in `aws_keys`. It gets every signed request, whatever host that names.
+            port: port on 127.0.0.1; 0: any free port.
+            clock: returns the emulator's time, in seconds since the epoch.
+            sts_verdict_url: an AWS STS endpoint (moto, LocalStack or AWS itself) that verifies the signatures instead of
+                `aws_keys`. Every signed request is sent to it, whatever host the request names.
         """
         super().__init__(clock)
         self._port = port
@@ -67,14 +74,14 @@ class Emulator(Settings):
         self._projects = Projects()
         self._projects.add("my-project", "123456789012")
         self._keys = KeyRing(self._now)
-        self._tokens = Tokens(self, self._pools.suspends)
+        self._tokens = Tokens(self, self._pools.is_suspended)
         self.calls: list[Call] = []
         self.aws_keys: AwsKeyRegistry = AwsKeyRegistry(self._now)
         self._sts = SecurityTokenService(
             self,
             self._pools,
             self._tokens,
-            EndpointVerdict(sts_verdict_url) if sts_verdict_url else RegistryVerdict(self.aws_keys, self._now),
+            EndpointVerifier(sts_verdict_url) if sts_verdict_url else RegistryVerifier(self.aws_keys, self._now),
         )
         self._oauth = OAuth(self, self._accounts, self._keys, self._tokens)
         administration = Administration(self._accounts, self._policies, self._projects, self._tokens)
@@ -90,14 +97,14 @@ class Emulator(Settings):
         self._routes = [route for api in apis for route in api.routes()]
 
     def __enter__(self) -> Emulator:
-        """Starts the server.
+        """Start the server.
 
         Raises:
-            RuntimeError: it is running already.
-            OSError: the port can't be had.
+            RuntimeError: it is already running.
+            OSError: the port is not available.
         """
         if self._server is not None:
-            raise RuntimeError("the emulator is running already")
+            raise RuntimeError("the emulator is already running")
         self._server = Server(self._port, self._routes, self._faults, self.calls, self._now)
         self._server.start()
         return self
@@ -108,63 +115,28 @@ class Emulator(Settings):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Stops the server and hangs up on its clients."""
+        """Stop the server and close all connections."""
         server, self._server = self._server, None
         if server is not None:
             server.stop()
 
     def _now(self) -> float:
-        return self.clock()  # the attribute may be set anew at any time
+        return self.clock()  # read the attribute each time, because tests may replace it
 
     @property
     def url(self) -> str:
-        """Where it listens: `http://127.0.0.1:PORT`."""
+        """The emulator's base URL: `http://127.0.0.1:PORT`."""
         if self._server is None:
             raise RuntimeError("the emulator is not running: use it as a context manager")
         return f"http://127.0.0.1:{self._server.port}"
 
-    @property
-    def token_url(self) -> str:
-        """The token exchange: Google's `https://sts.googleapis.com/v1/token`."""
-        return f"{self.url}/v1/token"
-
-    @property
-    def introspect_url(self) -> str:
-        """The token introspection: Google's `https://sts.googleapis.com/v1/introspect`."""
-        return f"{self.url}/v1/introspect"
-
-    @property
-    def iam_credentials_endpoint(self) -> str:
-        """The IAM Credentials API, scheme and host: Google's `https://iamcredentials.googleapis.com`."""
-        return self.url
-
-    @property
-    def oauth_token_url(self) -> str:
-        """The OAuth token endpoint: Google's `https://oauth2.googleapis.com/token`."""
-        return f"{self.url}/token"
-
-    @property
-    def certs_url(self) -> str:
-        """The certificates that verify ID tokens: Google's `https://www.googleapis.com/oauth2/v1/certs`."""
-        return f"{self.url}/oauth2/v1/certs"
-
-    @property
-    def jwks_url(self) -> str:
-        """The same keys as a JSON Web Key Set: Google's `https://www.googleapis.com/oauth2/v3/certs`."""
-        return f"{self.url}/oauth2/v3/certs"
-
-    @property
-    def id_token_issuer(self) -> str:
-        """The `iss` of ID tokens, which is Google's own."""
-        return ID_TOKEN_ISSUER
-
     def gcloud_environment(self, project_id: str = "my-project") -> dict[str, str]:
-        """The variables that let gcloud set up a project here, as its administrator: no file, no login, no question.
+        """Return variables that let gcloud administer a project in the emulator, without a file, a login or a prompt.
 
-        `CLOUDSDK_CONFIG`, gcloud's own directory, is left to the caller.
+        `CLOUDSDK_CONFIG`, the directory with gcloud's state, is left to the caller.
 
         Args:
-            project_id: the project that gcloud works in.
+            project_id: the project that gcloud uses.
         """
         apis = ("CLOUDRESOURCEMANAGER", "IAM", "IAMCREDENTIALS", "SERVICEUSAGE")
         return {
@@ -177,25 +149,27 @@ class Emulator(Settings):
         }
 
     def administrator_token(self, lifetime: float = 43_200) -> str:
-        """Gives an access token of a user who is an owner of every project, and may set up everything by Google's APIs.
+        """Return an access token of a user who owns every project and may set up everything through Google's APIs.
 
         Args:
-            lifetime: in seconds.
+            lifetime: lifetime in seconds.
         """
         self._policies.grant(ORGANIZATION, "roles/owner", f"user:{_ADMINISTRATOR}")
         scopes = ("https://www.googleapis.com/auth/cloud-platform",)
-        return self._tokens.mint(_ADMINISTRATOR, {f"user:{_ADMINISTRATOR}"}, scopes, lifetime)[0]
+        return self._tokens.issue(_ADMINISTRATOR, {f"user:{_ADMINISTRATOR}"}, scopes, lifetime)[0]
 
     def add_project(self, project_id: str, project_number: str, services: Iterable[str] = SERVICES) -> None:
-        """Makes a project, in place of one with the same id or number. `my-project`, 123456789012, is there from the start.
+        """Create a project. It replaces one with the same ID or number.
+
+        The project `my-project`, 123456789012, exists from the start.
 
         Args:
-            project_id: `my-project`, say.
-            project_number: what resource names hold.
-            services: the APIs that are enabled; none of the identity services are in a new project of Google's.
+            project_id: ID, such as `my-project`.
+            project_number: number, as used in resource names.
+            services: the APIs that are enabled. In a new Google Cloud project, none of the identity services are.
 
         Raises:
-            ValueError: the id or the number is not one.
+            ValueError: the ID or the number is invalid.
         """
         self._projects.add(project_id, project_number, services)
 
@@ -210,21 +184,21 @@ class Emulator(Settings):
         attribute_condition: str | None = None,
         disabled: bool = False,
     ) -> AwsProvider:
-        """Makes a provider that trusts an AWS account, in place of one of the same name.
+        """Create a provider that trusts an AWS account. It replaces one with the same name.
 
         Args:
             account_id: the AWS account, 12 digits.
-            project_number: of the Google Cloud project that has the pool.
-            pool: id of the workload identity pool, made on the way.
-            provider: id of the provider.
+            project_number: number of the Google Cloud project that contains the pool.
+            pool: ID of the workload identity pool, which is created if it does not exist.
+            provider: ID of the provider.
             attribute_mapping: CEL expressions by Google attribute; None: Google's default for AWS.
-            attribute_condition: a CEL expression that has to be true.
-            disabled: whether it is out of service.
+            attribute_condition: a CEL expression that must be true.
+            disabled: whether the provider is disabled.
 
         Raises:
-            ValueError: the mapping or the condition breaks a rule or a limit of Google's.
+            ValueError: the mapping or the condition breaks one of Google's rules or limits.
         """
-        made = AwsProvider(
+        added = AwsProvider(
             project_number,
             pool,
             provider,
@@ -233,8 +207,8 @@ class Emulator(Settings):
             disabled,
             account_id,
         )
-        self._add(made)
-        return made
+        self._add_provider(added)
+        return added
 
     def add_oidc_provider(
         self,
@@ -249,23 +223,24 @@ class Emulator(Settings):
         disabled: bool = False,
         jwks: Mapping[str, Any] | None = None,
     ) -> OidcProvider:
-        """Makes a provider that trusts an OpenID Connect issuer, in place of one of the same name.
+        """Create a provider that trusts an OpenID Connect issuer. It replaces one with the same name.
 
         Args:
             issuer: the `iss` of its tokens: an https URL, or http on loopback.
-            project_number: of the Google Cloud project that has the pool.
-            pool: id of the workload identity pool, made on the way.
-            provider: id of the provider.
-            allowed_audiences: what `aud` may be; none: the provider's full resource name, with or without `https:`.
+            project_number: number of the Google Cloud project that contains the pool.
+            pool: ID of the workload identity pool, which is created if it does not exist.
+            provider: ID of the provider.
+            allowed_audiences: allowed values of `aud`; empty: the provider's full resource name, with or without
+                `https:`.
             attribute_mapping: CEL expressions by Google attribute; None: `google.subject` is `assertion.sub`.
-            attribute_condition: a CEL expression that has to be true.
-            disabled: whether it is out of service.
-            jwks: the issuer's JSON Web Key Set; None: fetched from the issuer at each exchange.
+            attribute_condition: a CEL expression that must be true.
+            disabled: whether the provider is disabled.
+            jwks: the issuer's JSON Web Key Set; None: fetch it from the issuer for each exchange.
 
         Raises:
-            ValueError: the issuer, the mapping or the condition breaks a rule or a limit of Google's.
+            ValueError: the issuer, the mapping or the condition breaks one of Google's rules or limits.
         """
-        made = OidcProvider(
+        added = OidcProvider(
             project_number,
             pool,
             provider,
@@ -276,81 +251,81 @@ class Emulator(Settings):
             allowed_audiences,
             jwks,
         )
-        self._add(made)
-        return made
+        self._add_provider(added)
+        return added
 
-    def _add(self, provider: Provider) -> None:
+    def _add_provider(self, provider: Provider) -> None:
         self._projects.ensure(provider.project_number)
         self._pools.add(provider)
 
     def add_service_account(self, email: str, *, lifetime_extension: bool = False) -> ServiceAccount:
-        """Makes a service account.
+        """Create a service account.
 
         Args:
             email: `NAME@PROJECT.iam.gserviceaccount.com`.
             lifetime_extension: whether `constraints/iam.allowServiceAccountCredentialLifetimeExtension` lists it.
 
         Raises:
-            ValueError: the address is not one of a service account.
+            ValueError: the address is not a service account's.
         """
         return self._accounts.add(email, lifetime_extension=lifetime_extension)
 
     def grant(self, service_account: str, role: str, member: str) -> None:
-        """Adds an IAM binding to a service account.
+        """Add an IAM binding to a service account.
 
         Args:
-            service_account: its e-mail address or unique id.
-            role: `roles/iam.workloadIdentityUser`, say.
+            service_account: its e-mail address or unique ID.
+            role: a role, such as `roles/iam.workloadIdentityUser`.
             member: `principal://…`, `principalSet://…` or `serviceAccount:EMAIL`.
 
         Raises:
-            ValueError: there is no such service account, or no such kind of member.
+            ValueError: the service account does not exist, or the role or the member is invalid.
         """
-        self._policies.grant(self._existing(service_account).email, role, member)
+        self._policies.grant(self._require_account(service_account).email, role, member)
 
     def allow_domain_wide_delegation(self, service_account: str, scopes: Iterable[str]) -> None:
-        """Lets a service account speak for every user of the domain, as an administrator of Google Workspace does.
+        """Let a service account act as any user of the domain, as an administrator of Google Workspace does.
 
         Args:
-            service_account: its e-mail address or unique id.
-            scopes: all those that it may ask for.
+            service_account: its e-mail address or unique ID.
+            scopes: the scopes that it may request.
 
         Raises:
-            ValueError: there is no such service account.
+            ValueError: the service account does not exist.
         """
-        self._oauth.delegations[self._existing(service_account).email] = frozenset(scopes)
+        self._oauth.delegations[self._require_account(service_account).email] = frozenset(scopes)
 
-    def _existing(self, name: str) -> ServiceAccount:
+    def _require_account(self, name: str) -> ServiceAccount:
         account = self._accounts.find(name)
         if account is None:
             raise ValueError(f"there is no service account {name!r}")
         return account
 
     def add_oauth_client(self, client_id: str, secret: str | None = None) -> None:
-        """Registers an OAuth client, which may introspect tokens; None: with any secret, as gcloud's is no secret."""
+        """Register an OAuth client, which may introspect tokens. Without a secret, any is accepted: gcloud's is public."""
         self._sts.oauth_clients[client_id] = secret
 
     def check_access_token(self, value: str) -> TokenInfo | None:
-        """Gives what an access token stands for: the check that an API behind it makes. None: unknown or expired."""
+        """Return what an access token stands for, as an API that receives it would check. None: unknown or expired."""
         return self._tokens.check(value)
 
     def check_signature(self, service_account: str, message: bytes, signature: bytes) -> bool | None:
-        """Tells whether a service account signed a message: the check that an API makes of a signed request.
+        """Check whether a service account signed a message, as an API that receives a signed request does.
 
         Returns:
-            None: there is no such service account.
+            Whether the signature is valid; None: the service account does not exist.
         """
         account = self._accounts.find(service_account)
-        return None if account is None else self._keys.of(account.email).verifies(message, signature)
+        return None if account is None else self._keys.key_for(account.email).verifies(message, signature)
 
     def fail(self, path: str, fault: Fault) -> None:
-        """Lets a fault hit the next requests whose path contains `path`, or matches it as a glob."""
+        """Apply a fault to the next requests whose path contains `path` or matches it as a glob."""
         self._faults.add(path, fault)
 
     def clear_faults(self) -> None:
-        """Ends all faults."""
+        """Remove all faults."""
         self._faults.clear()
 
     def count(self, path: str) -> int:
-        """Counts the requests so far whose path contains `path`."""
+        """Return the number of requests so far whose path contains `path`."""
         return sum(path in call.path for call in list(self.calls))

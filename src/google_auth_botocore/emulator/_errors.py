@@ -1,4 +1,4 @@
-"""How Google says no: one exception for each of its two shapes of error."""
+"""Google's two forms of error reply, each an exception."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _RPC_STATUS = {
 
 
 class ApiError(Exception):
-    """The server says no: the HTTP status and the JSON body that it answers with."""
+    """An error reply: the HTTP status and the JSON body."""
 
     def __init__(self, status: int, body: dict[str, Any]) -> None:
         super().__init__(body)
@@ -30,14 +30,14 @@ class ApiError(Exception):
 
 
 class OAuthError(ApiError):
-    """An error of the token endpoints: https://datatracker.ietf.org/doc/html/rfc6749#section-5.2."""
+    """An error reply of the token endpoints: https://datatracker.ietf.org/doc/html/rfc6749#section-5.2."""
 
     def __init__(self, error: str, description: str, status: int = 400) -> None:
         super().__init__(status, {"error": error, "error_description": description})
 
 
 class RpcError(ApiError):
-    """An error of Google's REST APIs: https://cloud.google.com/apis/design/errors#error_model."""
+    """An error reply of Google's REST APIs: https://cloud.google.com/apis/design/errors#error_model."""
 
     def __init__(
         self,
@@ -49,15 +49,15 @@ class RpcError(ApiError):
         domain: str = "googleapis.com",
         metadata: dict[str, str] | None = None,
     ) -> None:
-        """Builds the body; with a `reason` it carries a google.rpc.ErrorInfo in its details.
+        """Build the body. With a `reason`, its details contain a google.rpc.ErrorInfo.
 
         Args:
             status: the HTTP status.
-            message: what happened, in words.
-            code: the name of the google.rpc.Code; None: the usual one of this HTTP status.
-            reason: what happened, as a constant.
-            domain: the service that the reason belongs to.
-            metadata: what the reason is about.
+            message: the error message.
+            code: the name of the google.rpc.Code; None: the usual one for this HTTP status.
+            reason: the reason in the ErrorInfo, a constant.
+            domain: the service that defines the reason.
+            metadata: further fields of the ErrorInfo.
         """
         error: dict[str, Any] = {
             "code": status,

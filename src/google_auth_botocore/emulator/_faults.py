@@ -1,4 +1,4 @@
-"""Faults by script: what the emulator does instead of its job, how often, and to which requests."""
+"""Simulated failures: what goes wrong, how often, and for which requests."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ _MESSAGES = {
 
 @dataclass(frozen=True)
 class Fault:
-    """What goes wrong with a request.
+    """A simulated failure of a request.
 
     Attributes:
-        status: the HTTP status to answer with. None with a `body`: 200; None without one: the request is
-            served as always, only delayed and with these `headers`.
-        times: how many requests it hits; None: all, until it is cleared.
-        retry_after: the value of a Retry-After header: seconds, or an HTTP date.
-        body: what to send instead of the body that Google sends with this status: bytes or text as they are
-            (truncated JSON, say), anything else as JSON.
-        delay: real seconds before the answer; `math.inf`: it never comes, and the connection stays open.
-        drop: close the connection without an answer.
-        headers: further headers of the answer.
-        share: of the requests that match, the share that it hits, evenly spread: with 0.5 every second one.
-        cut: send this many bytes of the body, and close the connection.
-        shorten: send this many bytes of the body, as if that were all.
-        flip: change the lowest bit of the byte at this position of the body, if it has one.
+        status: HTTP status of the reply. None with a `body`: 200; None without one: the normal reply, only delayed and
+            with these `headers`.
+        times: how many requests it affects; None: all, until it is removed.
+        retry_after: the value of a Retry-After header: seconds or an HTTP date.
+        body: the body to send instead of Google's body for this status. Bytes and text are sent as they are (for
+            example truncated JSON), anything else as JSON.
+        delay: seconds of real time before the reply; `math.inf`: no reply is sent and the connection stays open.
+        drop: close the connection without a reply.
+        headers: further headers of the reply.
+        share: the share of the matching requests that it affects, evenly spread: 0.5 is every second request.
+        cut: send this many bytes of the body, then close the connection.
+        shorten: send this many bytes of the body, with a matching Content-Length.
+        flip: invert the lowest bit of the byte at this position of the body, if the body is that long.
     """
 
     status: int | None = None
@@ -57,7 +57,7 @@ class Fault:
 
         Raises:
             TypeError: the status is not a number.
-            ValueError: the share is not one.
+            ValueError: the share is out of range.
         """
         if self.status is not None and type(self.status) is not int:
             raise TypeError(f"the status of a Fault must be a number such as 503, not {self.status!r}")
@@ -66,24 +66,24 @@ class Fault:
 
     @property
     def extra_headers(self) -> dict[str, str]:
-        """The headers that this fault adds to an answer, Retry-After included."""
+        """The headers that this fault adds to a reply, including Retry-After."""
         after = {} if self.retry_after is None else {"Retry-After": str(self.retry_after)}
         return {**self.headers, **after}
 
     def wait(self, stopping: threading.Event) -> bool:
-        """Let the delay pass; tell whether an answer follows."""
+        """Wait for the delay. Return whether a reply follows."""
         if self.delay:
             stopping.wait(None if math.isinf(self.delay) else self.delay)
         return not (self.drop or math.isinf(self.delay))
 
     def damaged(self, body: bytes) -> bytes:
-        """Return the body as this fault has it sent, with a Content-Length that fits."""
+        """Return the body as altered by `flip` and `shorten`."""
         if self.flip is not None and self.flip < len(body):
             body = body[: self.flip] + bytes([body[self.flip] ^ 1]) + body[self.flip + 1 :]
         return body if self.shorten is None else body[: self.shorten]
 
     def response(self, path: str) -> Response | None:
-        """Gives the answer to a request for `path`; None: serve it as always."""
+        """Return the reply to a request for `path`; None: the normal reply."""
         if self.status is None and self.body is None:
             return None
         status = self.status or 200
@@ -92,7 +92,7 @@ class Fault:
 
 
 def _google_body(status: int, path: str) -> Any:
-    """Gives the body that Google's servers send with an error of this kind."""
+    """Return the body that Google's servers send with this status."""
     if path not in {"/v1/token", "/v1/introspect", "/token"}:
         return RpcError(status, _MESSAGES.get(status, f"HTTP {status}.")).body
     if status == 429:
@@ -101,7 +101,7 @@ def _google_body(status: int, path: str) -> Any:
             " Please retry after a few seconds."
         )
         return OAuthError("quota_exceeded", description).body
-    # What clients of the token service have met is the text of the proxy in front of it.
+    # For the token service, clients see the text of the proxy in front of it.
     return "upstream connect error or disconnect/reset before headers"
 
 
@@ -113,7 +113,7 @@ class _Pending:
     matched: int = 0
 
     def hits(self, path: str) -> bool:
-        """Tell whether it hits this request, which counts for its share."""
+        """Return whether the fault affects this request. Each matching request counts towards its share."""
         if self.times_left == 0 or not (self.pattern in path or fnmatchcase(path, self.pattern)):
             return False
         self.matched += 1
@@ -121,26 +121,26 @@ class _Pending:
 
 
 class FaultScript:
-    """The faults to come, in the order in which they were added."""
+    """The pending faults, in the order in which they were added."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._pending: list[_Pending] = []
 
     def add(self, path: str, fault: Fault) -> None:
-        """Lets `fault` hit the next requests whose path contains or, as a glob, matches `path`."""
+        """Apply `fault` to the next requests whose path contains `path` or matches it as a glob."""
         if not isinstance(fault, Fault):
-            raise TypeError(f"it must be a Fault, such as Fault(503), not {fault!r}")
+            raise TypeError(f"fault must be a Fault, such as Fault(503), not {fault!r}")
         with self._lock:
             self._pending.append(_Pending(path, fault, fault.times))
 
     def clear(self) -> None:
-        """Forgets all faults."""
+        """Remove all faults."""
         with self._lock:
             self._pending.clear()
 
     def next(self, path: str) -> Fault | None:
-        """Takes the first fault that has a hit left for `path`."""
+        """Return the first fault that affects a request for `path`, and count the request."""
         with self._lock:
             for pending in self._pending:
                 if pending.hits(path):

@@ -1,4 +1,4 @@
-"""One request as the emulator saw it, and the answer it gave: no sockets here."""
+"""Requests, replies and routes, independent of sockets."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from google_auth_botocore.emulator._errors import RpcError
 
 @dataclass
 class Call:
-    """One request that reached the emulator, recorded when it arrived and completed before its answer leaves.
+    """A request to the emulator, recorded on arrival and completed before the reply is sent.
 
     Attributes:
         method: `GET`, `POST`, ….
         path: the percent-decoded path, without the query.
         query: the query as it was sent, without the question mark.
-        headers: by lower-case name.
-        body: as it was sent.
-        when: the emulator's clock at arrival, in seconds since the epoch.
-        status: the HTTP status answered; None while it is under way and where the connection was dropped.
-        principal: whom the request spoke for, once that is known: a `principal://` name or an e-mail address.
-        assertion: what the proof of identity of a token exchange said (`arn`, `account` and `userid` of an AWS
-            caller, or the claims of a JWT), once it is verified.
+        headers: headers by lower-case name.
+        body: the body as it was sent.
+        when: time of arrival by the emulator's clock, in seconds since the epoch.
+        status: HTTP status of the reply; None while there is no reply, and if the connection was dropped.
+        principal: the caller, once known: a `principal://` name or an e-mail address.
+        assertion: for a token exchange, the verified proof of identity: `arn`, `account` and `userid` of an AWS
+            caller, or the claims of a JWT.
     """
 
     method: str
@@ -43,20 +43,20 @@ class Call:
 
     @property
     def is_json(self) -> bool:
-        """Whether the body says that it is JSON."""
+        """Whether the content type is JSON."""
         return self.headers.get("content-type", "").partition(";")[0].strip() == "application/json"
 
     def parameters(self) -> dict[str, str]:
-        """Gives the parameters of the query; of a repeated one, the last."""
+        """Return the query parameters. The last of a repeated one wins."""
         return {name: values[-1] for name, values in parse_qs(self.query).items()}
 
     def form(self) -> dict[str, str]:
-        """Gives the fields of a form-encoded body; of a repeated one, the last."""
+        """Return the fields of a form-encoded body. The last of a repeated one wins."""
         fields = parse_qs(self.body.decode("utf-8", "replace"), keep_blank_values=True)
         return {name: values[-1] for name, values in fields.items()}
 
     def json(self) -> dict[str, Any]:
-        """Gives the JSON object in the body; an empty body is an empty object.
+        """Return the JSON object in the body. An empty body is an empty object.
 
         Raises:
             RpcError: the body is not a JSON object.
@@ -70,10 +70,10 @@ class Call:
         return value
 
     def fields(self, known: Collection[str]) -> dict[str, Any]:
-        """Gives the fields of the JSON object in the body. A null field is an absent one, as in all of Google's JSON.
+        """Return the fields of the JSON object in the body. A null field counts as absent, as in all of Google's JSON.
 
         Raises:
-            RpcError: the body is not a JSON object, or has a field that is not known.
+            RpcError: the body is not a JSON object, or has an unknown field.
         """
         body = {name: value for name, value in self.json().items() if value is not None}
         unknown = sorted(body.keys() - set(known))
@@ -82,12 +82,12 @@ class Call:
         return body
 
     def bearer(self) -> str | None:
-        """Gives the bearer token of the Authorization header, None where there is none."""
+        """Return the bearer token of the Authorization header, or None."""
         scheme, _, value = self.headers.get("authorization", "").partition(" ")
         return value.strip() if scheme.lower() == "bearer" and value.strip() else None
 
     def basic(self) -> tuple[str, str] | None:
-        """Gives the user and the password of HTTP Basic authentication, None where there is none."""
+        """Return the user and the password of HTTP Basic authentication, or None."""
         scheme, _, value = self.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "basic":
             return None
@@ -100,14 +100,14 @@ class Call:
 
 @dataclass(frozen=True)
 class Response:
-    """An answer. A body that is neither bytes nor text is sent as JSON."""
+    """A reply. A body that is neither bytes nor text is sent as JSON."""
 
     body: Any = b""
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
 
     def encoded(self) -> tuple[bytes, str]:
-        """Gives the body as bytes, and its content type."""
+        """Return the body as bytes and its content type."""
         if isinstance(self.body, bytes):
             return self.body, "application/octet-stream"
         if isinstance(self.body, str):
@@ -116,7 +116,7 @@ class Response:
 
 
 class Route(NamedTuple):
-    """Which requests a handler answers: the method, the whole decoded path, and the handler."""
+    """The requests that a handler serves: the method, the whole decoded path, and the handler."""
 
     method: str
     path: Pattern[str]

@@ -14,10 +14,10 @@ from re import Match
 from typing import Any
 
 from google_auth_botocore.emulator import _jwt
-from google_auth_botocore.emulator._bindings import Policies
-from google_auth_botocore.emulator._callers import authenticate, permission_denied
+from google_auth_botocore.emulator._authentication import authenticate, permission_denied
 from google_auth_botocore.emulator._errors import RpcError
 from google_auth_botocore.emulator._http import Call, Response, Route
+from google_auth_botocore.emulator._iam_policies import Policies
 from google_auth_botocore.emulator._oauth import ID_TOKEN_ISSUER, ID_TOKEN_SIGNER
 from google_auth_botocore.emulator._projects import IAM_CREDENTIALS, Projects
 from google_auth_botocore.emulator._service_accounts import ServiceAccount, ServiceAccounts
@@ -31,7 +31,7 @@ _TWELVE_HOURS = 43_200
 
 
 class IamCredentials:
-    """Hands out what a service account can have, to callers who may have it."""
+    """Issues tokens and signatures of service accounts to authorized callers."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class IamCredentials:
         self._tokens = tokens
 
     def routes(self) -> list[Route]:
-        """Gives what it serves."""
+        """Return the routes of this API."""
         resource = r"/v1/projects/(?P<project>[^/]+)/serviceAccounts/(?P<account>[^/]+)"
         return [
             Route("POST", re.compile(f"{resource}:generateAccessToken"), self._generate_access_token),
@@ -69,7 +69,7 @@ class IamCredentials:
         if lifetime > (_TWELVE_HOURS if account.lifetime_extension else _HOUR):
             raise RpcError(400, _too_long(account))
         lifetime = min(lifetime, self._settings.max_access_token_lifetime or lifetime)
-        value, info = self._tokens.mint(account.email, {account.member}, scopes, lifetime)
+        value, info = self._tokens.issue(account.email, {account.member}, scopes, lifetime)
         expiry = info.expiry.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
         return Response({"accessToken": value, "expireTime": expiry})
 
@@ -87,7 +87,7 @@ class IamCredentials:
             "sub": account.unique_id,
             **({"email": account.email, "email_verified": True} if _true(body, "includeEmail") else {}),
         }
-        token = _jwt.sign(json.dumps(claims).encode(), self._keys.of(ID_TOKEN_SIGNER))
+        token = _jwt.sign(json.dumps(claims).encode(), self._keys.key_for(ID_TOKEN_SIGNER))
         return Response({"token": token})
 
     def _sign_blob(self, call: Call, match: Match[str]) -> Response:
@@ -97,7 +97,7 @@ class IamCredentials:
             message = base64.b64decode(_text(body, "payload"), validate=True)
         except ValueError as error:
             raise RpcError(400, "Invalid value at 'payload' (TYPE_BYTES), Base64 decoding failed") from error
-        key = self._keys.of(account.email)
+        key = self._keys.key_for(account.email)
         signature = base64.b64encode(key.sign(message)).decode()
         return Response({"keyId": key.key_id, "signedBlob": signature})
 
@@ -115,18 +115,18 @@ class IamCredentials:
         in_time = isinstance(expires, int) and now <= expires <= now + _TWELVE_HOURS
         if "exp" in claims and not in_time:
             raise RpcError(400, _INVALID_ARGUMENT)
-        key = self._keys.of(account.email)
+        key = self._keys.key_for(account.email)
         return Response({"keyId": key.key_id, "signedJwt": _jwt.sign(payload.encode(), key)})
 
     def _authorize(self, call: Call, match: Match[str], body: Mapping[str, Any], method: str) -> ServiceAccount:
-        """Gives the service account in the path, once the caller may use it, through the delegates if any.
+        """Return the service account in the path, if the caller may use it, directly or through the delegates.
 
-        Each delegate wants the permission to delegate of the one before it, as the first does of the caller; the last one
-        uses the service account.
+        The caller needs the permission to delegate on the first delegate, and each delegate on the next. The last one
+        needs the permission of the method on the service account.
         Source: https://cloud.google.com/iam/docs/create-short-lived-credentials-delegated#sa-credentials-permissions
         """
         caller = authenticate(call, self._tokens, IAM_CREDENTIALS)
-        consumer = self._projects.of(caller.principal)
+        consumer = self._projects.of_principal(caller.principal)
         if consumer is not None:
             consumer.require(IAM_CREDENTIALS)
         if match["project"] != "-":
@@ -148,8 +148,8 @@ class IamCredentials:
             raise RpcError(404, "Requested entity was not found.")
         permission = f"iam.serviceAccounts.{method}"
         account = self._accounts.find(name)
-        # Whether it exists is nobody's business who has no permission on it.
-        if account is None or not self._policies.allows(self._projects.above(account), permission, members):
+        # Without the permission, the error does not reveal whether the account exists.
+        if account is None or not self._policies.allows(self._projects.policy_resources(account), permission, members):
             raise permission_denied(permission)
         return account
 
@@ -163,11 +163,11 @@ def _text(body: Mapping[str, Any], field: str) -> str:
 
 def _true(body: Mapping[str, Any], field: str) -> bool:
     value = body.get(field)
-    return value is True or value == "true"  # google-auth sends the text
+    return value is True or value == "true"  # google-auth sends a string
 
 
 def _seconds(duration: object) -> float:
-    """Reads a google.protobuf.Duration in its JSON form, `3600s`; it has to be positive."""
+    """Parse a google.protobuf.Duration in its JSON form, such as `3600s`. It must be positive."""
     if not isinstance(duration, str) or not re.fullmatch(r"\d+(\.\d{1,9})?s", duration):
         raise RpcError(400, _INVALID_ARGUMENT)
     seconds = float(duration[:-1])

@@ -22,30 +22,30 @@ _KEY_TYPES = {"RS256": "RSA", "ES256": "EC"}
 
 
 class JwtError(ValueError):
-    """A token is no JWT, or its signature does not hold."""
+    """A token is not a JWT, or its signature is invalid."""
 
 
 def sign(payload: bytes, key: SigningKey) -> str:
-    """Gives a JWT over a payload that is JSON already."""
+    """Return a signed JWT with a payload that is already serialized."""
     header = json.dumps({"alg": "RS256", "kid": key.key_id, "typ": "JWT"}).encode()
     signed = f"{_encode(header)}.{_encode(payload)}"
     return f"{signed}.{_encode(key.sign(signed.encode()))}"
 
 
 def claims(token: str) -> dict[str, Any]:
-    """Gives the claims of a token, unverified.
+    """Return the claims of a token without verifying it.
 
     Raises:
-        JwtError: it is no JWT.
+        JwtError: it is not a JWT.
     """
     return _parts(token)[1]
 
 
 def verify(token: str, jwks: Mapping[str, Any]) -> dict[str, Any]:
-    """Gives the claims of a token that is signed by one of the keys of a JSON Web Key Set; times are not looked at.
+    """Verify a token's signature with a JSON Web Key Set, and return its claims. Times are not checked.
 
     Raises:
-        JwtError: it is no JWT, its algorithm is another one, no key fits, or the signature is wrong.
+        JwtError: it is not a JWT, its algorithm is not supported, no key matches, or the signature is invalid.
     """
     header, payload, signature = _parts(token)
     algorithm, key_id = header.get("alg"), header.get("kid")
@@ -55,13 +55,13 @@ def verify(token: str, jwks: Mapping[str, Any]) -> dict[str, Any]:
     signed = token.rpartition(".")[0].encode()
     listed = jwks.get("keys")
     for key in listed if isinstance(listed, list) else ():
-        fits = isinstance(key, dict) and key.get("kty") == key_type and key_id in (None, key.get("kid"))
-        if fits and _holds(signed, signature, key):
+        matches = isinstance(key, dict) and key.get("kty") == key_type and key_id in (None, key.get("kid"))
+        if matches and _verifies(signed, signature, key):
             return payload
     raise JwtError("no key of the issuer verifies its signature")
 
 
-def _holds(signed: bytes, signature: bytes, jwk: Mapping[str, str]) -> bool:
+def _verifies(signed: bytes, signature: bytes, jwk: Mapping[str, str]) -> bool:
     try:
         if jwk["kty"] == "RSA":
             rsa_key = rsa.RSAPublicNumbers(_uint(jwk["e"]), _uint(jwk["n"])).public_key()
@@ -70,7 +70,7 @@ def _holds(signed: bytes, signature: bytes, jwk: Mapping[str, str]) -> bool:
             point = ec.EllipticCurvePublicNumbers(_uint(jwk["x"]), _uint(jwk["y"]), ec.SECP256R1())
             r, s = (int.from_bytes(part, "big") for part in (signature[:32], signature[32:]))
             point.public_key().verify(encode_dss_signature(r, s), signed, ec.ECDSA(hashes.SHA256()))
-    except (InvalidSignature, KeyError, TypeError, ValueError):  # a key of the set may be anything
+    except (InvalidSignature, KeyError, TypeError, ValueError):  # the set may contain anything
         return False
     return True
 

@@ -1,4 +1,4 @@
-"""Google's OAuth side: the token endpoint's JWT grant, and the pages that publish public keys.
+"""Google's OAuth endpoints: the JWT bearer grant, and the pages with public keys.
 
 Source: https://developers.google.com/identity/protocols/oauth2/service-account#httprest
 """
@@ -18,7 +18,7 @@ from google_auth_botocore.emulator._signing_keys import KeyRing
 from google_auth_botocore.emulator._tokens import Tokens
 
 ID_TOKEN_ISSUER = "https://accounts.google.com"
-# Whose certificate signs ID tokens; the name is Google's.
+# The owner of the certificate that signs ID tokens, with the same name as at Google.
 ID_TOKEN_SIGNER = "federated-signon.system.gserviceaccount.com"
 
 _GRANT_TYPE = "urn:ietf:params:oauth:grant-type:jwt-bearer"
@@ -28,7 +28,7 @@ _SKEW = 300
 
 
 class OAuth:
-    """Takes assertions that service accounts have signed, for themselves or for a Workspace user."""
+    """Exchanges assertions signed by service accounts, for themselves or for a Workspace user, and publishes keys."""
 
     def __init__(self, settings: Settings, accounts: ServiceAccounts, keys: KeyRing, tokens: Tokens) -> None:
         self._settings = settings
@@ -36,10 +36,10 @@ class OAuth:
         self._keys = keys
         self._tokens = tokens
         self.delegations: dict[str, frozenset[str]] = {}
-        """The scopes for which a service account may speak for any user of the domain, by its e-mail address."""
+        """The scopes with which a service account may act as any user of the domain, by its e-mail address."""
 
     def routes(self) -> list[Route]:
-        """Gives what it serves."""
+        """Return the routes of this API."""
         return [
             Route("POST", re.compile("/token"), self._token),
             Route("GET", re.compile("/oauth2/v1/certs"), self._id_token_certificates),
@@ -52,9 +52,9 @@ class OAuth:
         form = call.form()
         if form.get("grant_type") != _GRANT_TYPE:
             raise OAuthError("unsupported_grant_type", f"Invalid grant_type: {form.get('grant_type', '')}")
-        account, claims = self._verified(form.get("assertion", ""))
+        account, claims = self._verify_assertion(form.get("assertion", ""))
         now = self._settings.clock()
-        # Google's own address of this endpoint, or the one that was called.
+        # Google's URL of this endpoint, or the URL that was called.
         if str(claims.get("aud")) not in {_AUDIENCE, f"http://{call.headers.get('host')}/token"}:
             raise _invalid(f"Invalid JWT: Failed audience check. The right audience is {_AUDIENCE}")
         issued, expires = claims.get("iat"), claims.get("exp")
@@ -79,16 +79,16 @@ class OAuth:
         call.principal = subject
         lifetime = min(_HOUR, int(expires - now))
         lifetime = min(lifetime, self._settings.max_access_token_lifetime or lifetime)
-        value, _ = self._tokens.mint(subject, {member}, scopes, lifetime)
+        value, _ = self._tokens.issue(subject, {member}, scopes, lifetime)
         return Response({"access_token": value, "expires_in": lifetime, "token_type": "Bearer"})
 
-    def _verified(self, assertion: str) -> tuple[ServiceAccount, dict[str, Any]]:
-        """Gives the service account that signed an assertion, and its claims."""
+    def _verify_assertion(self, assertion: str) -> tuple[ServiceAccount, dict[str, Any]]:
+        """Return the service account that signed an assertion, and the claims."""
         try:
             account = self._accounts.find(str(_jwt.claims(assertion).get("iss")))
             if account is None:
                 raise _invalid("Invalid grant: account not found")
-            key = self._keys.of(account.email)
+            key = self._keys.key_for(account.email)
             return account, _jwt.verify(assertion, {"keys": [key.jwk]})
         except _jwt.JwtError as error:
             raise _invalid("Invalid JWT Signature.") from error
@@ -105,18 +105,18 @@ class OAuth:
             raise _invalid("Invalid email or User ID")
 
     def _id_token_certificates(self, _call: Call, _match: Match[str]) -> Response:
-        key = self._keys.of(ID_TOKEN_SIGNER)
+        key = self._keys.key_for(ID_TOKEN_SIGNER)
         return Response({key.key_id: key.certificate})
 
     def _id_token_jwks(self, _call: Call, _match: Match[str]) -> Response:
-        return Response({"keys": [self._keys.of(ID_TOKEN_SIGNER).jwk]})
+        return Response({"keys": [self._keys.key_for(ID_TOKEN_SIGNER).jwk]})
 
     def _certificates(self, _call: Call, match: Match[str]) -> Response:
-        key = self._keys.of(self._account(match[1]).email)
+        key = self._keys.key_for(self._account(match[1]).email)
         return Response({key.key_id: key.certificate})
 
     def _jwks(self, _call: Call, match: Match[str]) -> Response:
-        return Response({"keys": [self._keys.of(self._account(match[1]).email).jwk]})
+        return Response({"keys": [self._keys.key_for(self._account(match[1]).email).jwk]})
 
     def _account(self, name: str) -> ServiceAccount:
         account = self._accounts.find(name)

@@ -1,4 +1,4 @@
-"""The buckets and objects behind Cloud Storage's two APIs: gcp-storage-emulator's store, with what it lacks."""
+"""The buckets and objects of Cloud Storage: gcp-storage-emulator's store, extended."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class ObjectStore(Storage):  # type: ignore[misc]  # gcp-storage-emulator has no
     """Buckets and objects in memory.
 
     Attributes:
-        lock: held while a request that writes is served.
+        lock: held while a write is served.
     """
 
     def __init__(self) -> None:
@@ -29,49 +29,57 @@ class ObjectStore(Storage):  # type: ignore[misc]  # gcp-storage-emulator has no
         self.lock = threading.RLock()
 
     def _write_config_to_file(self) -> None:
-        """Write nothing. The base class writes all metadata at each change, which is quadratic, and never reads it here."""
+        """Write nothing. The base class would write all metadata on each change, which takes quadratic time."""
 
     def _object_path(self, bucket_name: str, file_name: str) -> str:
-        """Keep names apart that are equal as paths (`a//b` and `a/b`), and allow those that are not paths (`../a`)."""
+        """Encode the name, so that `a//b` and `a/b` are different objects and `../a` is allowed."""
         return f"{bucket_name}/{file_name.encode('utf-8', 'surrogatepass').hex()}"
 
     def make_bucket(self, name: str, **fields: Any) -> dict[str, Any]:
-        """Make a bucket, or replace its metadata.
+        """Create a bucket, or change its metadata.
 
         Args:
             name: its name.
-            fields: further fields of its resource.
+            fields: further fields of its metadata.
         """
         with self.lock:
-            made: dict[str, Any] = self.get_bucket(name) or buckets.create_bucket(name, self)
-            made.update(fields)
-            return made
+            bucket: dict[str, Any] = self.get_bucket(name) or buckets.create_bucket(name, self)
+            bucket.update(fields)
+            return bucket
 
     def put(self, bucket: str, name: str, content: bytes, **fields: Any) -> dict[str, Any]:
-        """Make an object, in place of one of the same name.
+        """Create an object. It replaces one with the same name.
 
         Args:
             bucket: the bucket, which must exist.
             name: the name of the object.
-            content: what it holds.
-            fields: further fields of its resource. One that is None is absent.
+            content: its content.
+            fields: further fields of its metadata. A field that is None is omitted.
 
         Raises:
-            NotFound: there is no such bucket.
+            NotFound: the bucket does not exist.
         """
         kind = fields.get("contentType", "application/octet-stream")
-        made = objects._make_object_resource("", bucket, name, kind, str(len(content)))
-        made = objects._checksums(content, made)
-        made.update(fields)
-        made = {field: value for field, value in made.items() if value is not None}
+        resource = objects._make_object_resource("", bucket, name, kind, str(len(content)))
+        resource = objects._checksums(content, resource)
+        resource.update(fields)
+        resource = {field: value for field, value in resource.items() if value is not None}
         with self.lock:
-            self.create_file(bucket, name, content, made)
-        return made
+            self.create_file(bucket, name, content, resource)
+        return resource
+
+    def find(self, bucket: str, name: str) -> dict[str, Any] | None:
+        """Return an object's metadata; None: the object does not exist."""
+        try:
+            resource: dict[str, Any] = self.get_file_obj(bucket, name)
+        except NotFound:
+            return None
+        return resource
 
     def create_file(
         self, bucket_name: str, file_name: str, content: bytes, file_obj: dict[str, Any], file_id: str | None = None
     ) -> None:
-        """Keep an object, and describe it as Cloud Storage does."""
+        """Store an object, with metadata in the form of Cloud Storage."""
         with self.lock:
             bucket = self.get_bucket(bucket_name)
             if bucket is None:
@@ -86,16 +94,16 @@ class ObjectStore(Storage):  # type: ignore[misc]  # gcp-storage-emulator has no
             super().create_file(bucket_name, file_name, content, file_obj, file_id)
 
     def change(self, bucket: str, name: str, fields: dict[str, Any], *, replace: bool = False) -> dict[str, Any]:
-        """Change the metadata of an object, which gives it a new metageneration.
+        """Change the metadata of an object. Its metageneration increases.
 
         Args:
             bucket: the bucket.
             name: the name of the object.
-            fields: the new values; one that is None is removed, also within `metadata`.
-            replace: whether fields that are absent are removed, too.
+            fields: the new values. A field that is None is removed, also within `metadata`.
+            replace: whether to remove absent fields, too.
 
         Raises:
-            NotFound: there is no such object.
+            NotFound: the object does not exist.
         """
         with self.lock:
             changed = dict(self.get_file_obj(bucket, name))
@@ -118,10 +126,10 @@ class ObjectStore(Storage):  # type: ignore[misc]  # gcp-storage-emulator has no
             return changed
 
     def listed(self, bucket: str, prefix: str) -> list[tuple[bytes, dict[str, Any]]]:
-        """Return the objects of a bucket, in the order of the bytes of their names.
+        """Return the objects of a bucket, sorted by the UTF-8 bytes of their names.
 
         Raises:
-            NotFound: there is no such bucket.
+            NotFound: the bucket does not exist.
         """
         if bucket not in self.buckets:
             raise NotFound
@@ -133,7 +141,7 @@ class ObjectStore(Storage):  # type: ignore[misc]  # gcp-storage-emulator has no
 
 
 def _etag(resource: dict[str, Any]) -> str:
-    """Return the entity tag, which Cloud Storage makes of both generations: it is not a checksum."""
+    """Return the entity tag. Cloud Storage derives it from generation and metageneration, not from the content."""
     fields = ((8, int(resource["generation"])), (16, int(resource["metageneration"])))
     return base64.b64encode(b"".join(bytes([tag]) + _varint(number) for tag, number in fields)).decode()
 
@@ -147,5 +155,5 @@ def _varint(number: int) -> bytes:
 
 
 def _milliseconds(moment: str) -> str:
-    """Return a time with three digits behind the point, as Cloud Storage writes it."""
+    """Return a time with milliseconds instead of microseconds, as Cloud Storage does."""
     return moment[:-4] + "Z" if len(moment) == 27 else moment

@@ -1,4 +1,4 @@
-"""Providers that trust an OpenID Connect issuer.
+"""Workload identity pool providers that trust an OpenID Connect issuer.
 
 Source: https://cloud.google.com/iam/docs/workload-identity-federation-with-other-providers#oidc
 """
@@ -22,12 +22,12 @@ _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 @dataclass
 class OidcProvider(Provider):
-    """Trusts the tokens of one issuer.
+    """A provider that trusts the tokens of one issuer.
 
     Attributes:
-        issuer: the `iss` of its tokens, an https URL; http on loopback.
-        allowed_audiences: what `aud` may be; none: the provider's full resource name, with or without `https:`.
-        jwks: the issuer's JSON Web Key Set; None: fetched by its discovery document, at each exchange.
+        issuer: the `iss` of its tokens: an https URL, or http on loopback.
+        allowed_audiences: allowed values of `aud`; empty: the provider's full resource name, with or without `https:`.
+        jwks: the issuer's JSON Web Key Set; None: fetch it through the discovery document for each exchange.
     """
 
     issuer: str = ""
@@ -35,21 +35,21 @@ class OidcProvider(Provider):
     jwks: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
-        """Checks the issuer too.
+        """Check the issuer, too.
 
         Raises:
-            ValueError: it is neither an https URL nor one on loopback.
+            ValueError: it is neither an https URL nor an http URL on loopback.
         """
         super().__post_init__()
-        if not _reachable(self.issuer):
-            raise ValueError(f"the issuer {self.issuer!r} is not an https URL, nor an http URL on loopback")
+        if not _is_allowed(self.issuer):
+            raise ValueError(f"the issuer {self.issuer!r} is neither an https URL nor an http URL on loopback")
 
     def verify(self, token: str, now: float) -> dict[str, Any]:
-        """Gives the claims of a token once they are proved.
+        """Verify a token and return its claims.
 
         Args:
             token: the JWT.
-            now: in seconds since the epoch.
+            now: the time, in seconds since the epoch.
 
         Raises:
             OAuthError: `invalid_grant`.
@@ -65,10 +65,10 @@ class OidcProvider(Provider):
             raise _invalid(f"Invalid ID Token: {error}.") from error
         self._check_times(claims, now)
         audiences = claims.get("aud")
-        named = audiences if isinstance(audiences, list) else [audiences]
+        actual = audiences if isinstance(audiences, list) else [audiences]
         expected = self.allowed_audiences or (self.audience, f"https:{self.audience}")
-        if not any(audience in expected for audience in named):
-            raise _invalid(f"The audience in ID Token {named} does not match the expected audience {expected[0]}.")
+        if not any(audience in expected for audience in actual):
+            raise _invalid(f"The audience in ID Token {actual} does not match the expected audience {expected[0]}.")
         return claims
 
     def _check_times(self, claims: Mapping[str, Any], now: float) -> None:
@@ -84,23 +84,23 @@ class OidcProvider(Provider):
                 url = f"{self.issuer.rstrip('/')}/.well-known/openid-configuration"
                 discovered = _get(session, url)
                 if discovered.get("issuer") != self.issuer:
-                    raise ValueError("the discovery document is another issuer's")
+                    raise ValueError("the discovery document belongs to another issuer")
                 return _get(session, str(discovered.get("jwks_uri")))
         except (requests.RequestException, ValueError) as error:
             raise _invalid("Error connecting to the given credential's issuer.") from error
 
 
 def _get(session: requests.Session, url: str) -> Mapping[str, Any]:
-    if not _reachable(url):
+    if not _is_allowed(url):
         raise ValueError(f"{url!r} is not an https URL")
-    reply = session.get(url, timeout=_TIMEOUT, allow_redirects=False, auth=lambda prepared: prepared)  # no netrc entry
+    reply = session.get(url, timeout=_TIMEOUT, allow_redirects=False, auth=lambda prepared: prepared)  # ignore netrc
     document = reply.json()
     if reply.status_code != 200 or not isinstance(document, dict):
-        raise ValueError(f"{url!r} did not answer with a JSON object")
+        raise ValueError(f"{url!r} did not return a JSON object")
     return document
 
 
-def _reachable(url: str) -> bool:
+def _is_allowed(url: str) -> bool:
     parts = urlsplit(url)
     return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)
 

@@ -1,4 +1,4 @@
-"""Long-running operations: what an API answers with while it is at work, though here all is done at once.
+"""Long-running operations. Here each one is done at once, but the client still has to poll for the result.
 
 Source: https://cloud.google.com/iam/docs/reference/rest/Shared.Types/Operation
 """
@@ -19,12 +19,12 @@ class Operations:
         self._done: dict[str, dict[str, Any]] = {}
 
     def start(self, prefix: str, metadata: Mapping[str, Any], response: Mapping[str, Any]) -> dict[str, Any]:
-        """Makes an operation; gives it as at its start, so that a client has to ask for its end.
+        """Record a finished operation, and return it as if it had just started.
 
         Args:
-            prefix: of its name, up to its id.
-            metadata: says what it does; with an `@type`.
-            response: what came of it; with an `@type`.
+            prefix: its name up to the ID.
+            metadata: its metadata, with an `@type`.
+            response: its result, with an `@type`.
         """
         name = f"{prefix}{secrets.token_hex(16)}"
         started = {"name": name, "metadata": dict(metadata)}
@@ -32,10 +32,10 @@ class Operations:
         return started
 
     def get(self, name: str) -> dict[str, Any]:
-        """Gives an operation at its end.
+        """Return a finished operation.
 
         Raises:
-            RpcError: 404, where there is none of this name.
+            RpcError: 404 if no operation has this name.
         """
         if name not in self._done:
             raise RpcError(404, "Requested entity was not found.")

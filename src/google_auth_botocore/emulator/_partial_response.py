@@ -14,7 +14,7 @@ Tree = dict[str, "Tree"]
 
 
 class FieldsError(ValueError):
-    """The value of `fields` is invalid. Its text is the part that is."""
+    """The value of `fields` is invalid. The message is the invalid part."""
 
 
 def select(document: Any, fields: str, known: Collection[str]) -> Any:
@@ -23,7 +23,7 @@ def select(document: Any, fields: str, known: Collection[str]) -> Any:
     Args:
         document: a JSON document.
         fields: `kind,items(name,size)` or `items/name`, for example.
-        known: every name that a document of this kind can have at any depth.
+        known: every field name that is valid at any depth.
 
     Raises:
         FieldsError: the syntax is wrong, or a name is unknown.
@@ -39,7 +39,7 @@ def select(document: Any, fields: str, known: Collection[str]) -> Any:
 
 
 def _selections(tokens: list[str]) -> Tree:
-    """Take a list of selections from the front of the tokens."""
+    """Parse and remove a list of selections at the start of the tokens."""
     tree: Tree = {}
     while True:
         node = tree
@@ -66,7 +66,7 @@ def _check(tree: Tree, known: Collection[str]) -> None:
     for name, inner in tree.items():
         if name != "*" and name not in known:
             raise FieldsError(name)
-        if name != "metadata":  # its names are the user's
+        if name != "metadata":  # its field names are defined by the user
             _check(inner, known)
 
 

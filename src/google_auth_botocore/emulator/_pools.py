@@ -1,4 +1,4 @@
-"""Workload identity pools, and the providers in them."""
+"""Workload identity pools and the providers in them."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ _POOL_OF_PRINCIPAL = re.compile(
 
 @dataclass
 class Pool:
-    """A pool. Changes hold from the next request on.
+    """A pool. A change takes effect with the next request.
 
     Attributes:
-        project_number: the project's number, not its id.
-        pool: its id.
-        display_name: for people.
-        description: for people.
-        disabled: a disabled pool exchanges nothing, and the tokens of its identities are good for nothing.
-        purge_time: set while it is deleted: when it can't be undeleted any more, in seconds since the epoch.
+        project_number: the project's number, not its ID.
+        pool: its ID.
+        display_name: its display name.
+        description: its description.
+        disabled: whether it is disabled. Exchanges with a disabled pool fail, and tokens of its identities are rejected.
+        purge_time: for a deleted pool, when it can no longer be undeleted, in seconds since the epoch; otherwise None.
     """
 
     project_number: str
@@ -47,7 +47,7 @@ class Pool:
 
 
 class Pools:
-    """All pools and providers, by resource name. What is deleted stays among them until it is purged."""
+    """All pools and providers, by resource name. Deleted ones stay here until they are purged."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -55,45 +55,46 @@ class Pools:
         self._providers: dict[str, Provider] = {}
 
     def add_pool(self, pool: Pool) -> None:
-        """Adds a pool, or puts it in the place of the one with its name."""
+        """Add a pool, or replace the one with the same name."""
         self._pools[pool.name] = pool
 
     def add(self, provider: Provider) -> None:
-        """Adds a provider, and its pool where there is none; or puts it in the place of the one with its name."""
+        """Add a provider, or replace the one with the same name. Create its pool if necessary."""
         pool = self.pool(provider.pool_name)
         if pool is None or pool.purge_time is not None:
             self.add_pool(Pool(provider.project_number, provider.pool))
         self._providers[provider.name] = provider
 
-    def delete(self, each: Pool | Provider) -> None:
-        """Deletes a pool or a provider, so that it can be undeleted for 30 days."""
-        each.purge_time = self._clock() + DAYS_TO_UNDELETE * 86_400
+    def delete(self, target: Pool | Provider) -> None:
+        """Delete a pool or a provider. It can be undeleted for 30 days."""
+        target.purge_time = self._clock() + DAYS_TO_UNDELETE * 86_400
 
     def pool(self, name: str) -> Pool | None:
-        """Gives the pool with this resource name."""
+        """Return the pool with this resource name."""
         self._purge()
         return self._pools.get(name)
 
     def provider(self, name: str) -> Provider | None:
-        """Gives the provider with this resource name."""
+        """Return the provider with this resource name."""
         self._purge()
         return self._providers.get(name)
 
     def pools(self, project_number: str) -> list[Pool]:
-        """Gives the pools of a project."""
+        """Return the pools of a project."""
         self._purge()
         return [pool for pool in list(self._pools.values()) if pool.project_number == project_number]
 
     def providers(self, pool: Pool) -> list[Provider]:
-        """Gives the providers in a pool."""
+        """Return the providers in a pool."""
         self._purge()
         return [provider for provider in list(self._providers.values()) if provider.pool_name == pool.name]
 
     def for_audience(self, audience: str) -> Provider:
-        """Gives the provider that an exchange names.
+        """Return the provider that the audience of an exchange names.
 
         Raises:
-            OAuthError: it is not the full resource name of a provider, or none that is in service.
+            OAuthError: the audience is not the full resource name of a provider, or the provider or its pool does not
+                exist or is disabled or deleted.
         """
         if not AUDIENCE.fullmatch(audience):
             raise OAuthError(
@@ -112,8 +113,8 @@ class Pools:
             )
         return provider
 
-    def suspends(self, principal: str) -> bool:
-        """Says whether a principal is of a pool that is out of service: its tokens are good for nothing then.
+    def is_suspended(self, principal: str) -> bool:
+        """Return whether a principal belongs to a disabled or deleted pool, so that its tokens are rejected.
 
         Source: https://cloud.google.com/iam/docs/reference/rest/v1/projects.locations.workloadIdentityPools
         """
@@ -125,12 +126,12 @@ class Pools:
         now = self._clock()
         for provider in list(self._providers.values()):
             pool = self._pools.get(provider.pool_name)
-            if pool is None or _over(pool, now) or _over(provider, now):
+            if pool is None or _is_purged(pool, now) or _is_purged(provider, now):
                 self._providers.pop(provider.name, None)
         for pool in list(self._pools.values()):
-            if _over(pool, now):
+            if _is_purged(pool, now):
                 self._pools.pop(pool.name, None)
 
 
-def _over(each: Pool | Provider, now: float) -> bool:
-    return each.purge_time is not None and each.purge_time <= now
+def _is_purged(target: Pool | Provider, now: float) -> bool:
+    return target.purge_time is not None and target.purge_time <= now

@@ -1,43 +1,46 @@
-"""The part of the IAM API that makes workload identity pools, and the AWS and OIDC providers in them.
+"""The workload identity pools of the IAM API, and the AWS and OIDC providers in them.
 
 Source: https://cloud.google.com/iam/docs/reference/rest/v1/projects.locations.workloadIdentityPools
 """
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
-from datetime import datetime, timezone
 from re import Match
 from typing import Any
 
-from google_auth_botocore.emulator._administration import Administration, masked, page
+from google_auth_botocore.emulator._administration import Administration
 from google_auth_botocore.emulator._errors import RpcError
 from google_auth_botocore.emulator._http import Call, Response, Route
-from google_auth_botocore.emulator._oidc import OidcProvider
+from google_auth_botocore.emulator._pool_resources import (
+    POOL_FIELDS,
+    PROVIDER_FIELDS,
+    create_provider,
+    document,
+    pool_fields,
+    provider_fields,
+    update_pool,
+)
 from google_auth_botocore.emulator._pools import Pool, Pools
 from google_auth_botocore.emulator._projects import IAM
-from google_auth_botocore.emulator._providers import AWS_ATTRIBUTE_MAPPING, AwsProvider, Provider
+from google_auth_botocore.emulator._providers import Provider
+from google_auth_botocore.emulator._standard_methods import apply_mask, paginate
 
 _MESSAGES = "type.googleapis.com/google.iam.v1"
 _ID = re.compile(r"(?!gcp-)[a-z0-9-]{4,32}")
-_OF_POOLS = {"displayName", "description", "disabled"}
-_OF_PROVIDERS = {*_OF_POOLS, "attributeMapping", "attributeCondition", "aws", "oidc"}
-_OUTPUT_ONLY = {"name", "state", "expireTime"}
-_MAX_CHARACTERS = {"displayName": 32, "description": 256}
 
 
 class PoolsApi:
-    """Makes, shows, changes, deletes and undeletes pools and providers: those that the exchange judges by."""
+    """Serves requests that create, read, change, delete and undelete pools and providers."""
 
     def __init__(self, administration: Administration, pools: Pools) -> None:
         self._administration = administration
         self._pools = pools
 
     def routes(self) -> list[Route]:
-        """Gives what it serves."""
-        # gcloud's older tracks, which older articles use, have v1beta; nothing in it is different here.
+        """Return the routes of this API."""
+        # Older versions of gcloud, used in older articles, call v1beta. It behaves the same here.
         pools = r"/v1(?:beta)?/projects/(?P<project>[^/]+)/locations/global/workloadIdentityPools"
         pool = f"{pools}/(?P<pool>[^/:]+)"
         provider = f"{pool}/providers/(?P<provider>[^/:]+)"
@@ -52,37 +55,37 @@ class PoolsApi:
                     (pool, self._pool, self._patch_pool),
                     (provider, self._provider, self._patch_provider),
                 )
-                for route in self._routes_of_one(path, get, patch)
+                for route in self._common_routes(path, get, patch)
             ),
         ]
 
-    def _routes_of_one(
+    def _common_routes(
         self,
         path: str,
         get: Callable[[Call, Match[str], str], Pool | Provider],
         patch: Callable[[Call, Match[str]], Response],
     ) -> list[Route]:
-        """Gives what can be done with a pool as with a provider."""
+        """Return the routes that pools and providers have in common."""
 
         def show(call: Call, match: Match[str]) -> Response:
-            return Response(_document(get(call, match, "get")))
+            return Response(document(get(call, match, "get")))
 
         def delete(call: Call, match: Match[str]) -> Response:
-            each = get(call, match, "delete")
-            _check_not_deleted(each)
-            self._pools.delete(each)
-            return self._started(each)
+            resource = get(call, match, "delete")
+            _check_not_deleted(resource)
+            self._pools.delete(resource)
+            return self._start_operation(resource)
 
         def undelete(call: Call, match: Match[str]) -> Response:
-            each = get(call, match, "undelete")
-            if each.purge_time is None:
+            resource = get(call, match, "undelete")
+            if resource.purge_time is None:
                 raise _precondition_failed()
-            each.purge_time = None
-            return self._started(each)
+            resource.purge_time = None
+            return self._start_operation(resource)
 
         def operation(call: Call, match: Match[str]) -> Response:
-            each = get(call, match, "get")
-            return Response(self._administration.operations.get(f"{each.name}/operations/{match['operation']}"))
+            resource = get(call, match, "get")
+            return Response(self._administration.operations.get(f"{resource.name}/operations/{match['operation']}"))
 
         return [
             Route("GET", re.compile(path), show),
@@ -95,54 +98,54 @@ class PoolsApi:
     def _create_pool(self, call: Call, match: Match[str]) -> Response:
         number = self._project_number(call, match, "workloadIdentityPools.create")
         pool = Pool(number, _new_id(call, "workloadIdentityPoolId"))
-        _change_pool(pool, call.fields(_OF_POOLS | _OUTPUT_ONLY))
+        update_pool(pool, pool_fields(call))
         if self._pools.pool(pool.name) is not None:
             raise RpcError(409, "Requested entity already exists")
         self._pools.add_pool(pool)
-        return self._started(pool)
+        return self._start_operation(pool)
 
     def _list_pools(self, call: Call, match: Match[str]) -> Response:
         number = self._project_number(call, match, "workloadIdentityPools.list")
-        return Response(page(call, "workloadIdentityPools", _listed(call, self._pools.pools(number))))
+        return Response(paginate(call, "workloadIdentityPools", _visible(call, self._pools.pools(number))))
 
     def _patch_pool(self, call: Call, match: Match[str]) -> Response:
         pool = self._pool(call, match, "update")
         _check_not_deleted(pool)
         mask = call.parameters().get("updateMask", "")
-        _change_pool(pool, masked(mask, _document(pool), call.fields(_OF_POOLS | _OUTPUT_ONLY), _OF_POOLS))
-        return self._started(pool)
+        update_pool(pool, apply_mask(mask, document(pool), pool_fields(call), POOL_FIELDS))
+        return self._start_operation(pool)
 
     def _create_provider(self, call: Call, match: Match[str]) -> Response:
         number = self._project_number(call, match, "workloadIdentityPoolProviders.create")
-        pool = self._found_pool(number, match)
+        pool = self._find_pool(number, match)
         _check_not_deleted(pool)
         identifier = _new_id(call, "workloadIdentityPoolProviderId")
-        provider = _provider(pool, identifier, _provider_fields(call))
+        provider = create_provider(pool, identifier, provider_fields(call))
         if self._pools.provider(provider.name) is not None:
             raise RpcError(409, "Requested entity already exists")
         self._pools.add(provider)
-        return self._started(provider)
+        return self._start_operation(provider)
 
     def _list_providers(self, call: Call, match: Match[str]) -> Response:
         number = self._project_number(call, match, "workloadIdentityPoolProviders.list")
-        providers = self._pools.providers(self._found_pool(number, match))
-        return Response(page(call, "workloadIdentityPoolProviders", _listed(call, providers)))
+        providers = self._pools.providers(self._find_pool(number, match))
+        return Response(paginate(call, "workloadIdentityPoolProviders", _visible(call, providers)))
 
     def _patch_provider(self, call: Call, match: Match[str]) -> Response:
         provider = self._provider(call, match, "update")
         _check_not_deleted(provider)
         mask = call.parameters().get("updateMask", "")
-        changed = masked(mask, _document(provider), _provider_fields(call), _OF_PROVIDERS)
-        made = _provider(self._found_pool(provider.project_number, match), provider.provider, changed)
-        if type(made) is not type(provider):
+        changed = apply_mask(mask, document(provider), provider_fields(call), PROVIDER_FIELDS)
+        new = create_provider(self._find_pool(provider.project_number, match), provider.provider, changed)
+        if type(new) is not type(provider):
             raise RpcError(400, "The type of a provider can't be changed.")
-        vars(provider).update(vars(made))  # whoever holds it sees the change
-        return self._started(provider)
+        vars(provider).update(vars(new))  # change it in place, because callers of add_…_provider hold it
+        return self._start_operation(provider)
 
     def _pool(self, call: Call, match: Match[str], method: str) -> Pool:
-        return self._found_pool(self._project_number(call, match, f"workloadIdentityPools.{method}"), match)
+        return self._find_pool(self._project_number(call, match, f"workloadIdentityPools.{method}"), match)
 
-    def _found_pool(self, number: str, match: Match[str]) -> Pool:
+    def _find_pool(self, number: str, match: Match[str]) -> Pool:
         pool = self._pools.pool(Pool(number, match["pool"]).name)
         if pool is None:
             raise _not_found()
@@ -160,92 +163,14 @@ class PoolsApi:
         project.require(IAM)
         return project.number
 
-    def _started(self, each: Pool | Provider) -> Response:
-        message = f"{_MESSAGES}.WorkloadIdentityPool{'Provider' if isinstance(each, Provider) else ''}"
+    def _start_operation(self, resource: Pool | Provider) -> Response:
+        message = f"{_MESSAGES}.WorkloadIdentityPool{'Provider' if isinstance(resource, Provider) else ''}"
         started = self._administration.operations.start(
-            f"{each.name}/operations/",
+            f"{resource.name}/operations/",
             {"@type": f"{message}OperationMetadata"},
-            {"@type": message, **_document(each)},
+            {"@type": message, **document(resource)},
         )
         return Response(started)
-
-
-def _document(each: Pool | Provider) -> dict[str, Any]:
-    """Gives a pool or a provider as the API shows it: what is empty or false is left out."""
-    deleted = each.purge_time is not None
-    fields: dict[str, Any] = {
-        "name": each.name,
-        "displayName": each.display_name,
-        "description": each.description,
-        "state": "DELETED" if deleted else "ACTIVE",
-        "disabled": each.disabled,
-    }
-    if each.purge_time is not None:
-        moment = datetime.fromtimestamp(each.purge_time, timezone.utc)
-        fields["expireTime"] = moment.strftime("%Y-%m-%dT%H:%M:%SZ")
-    if isinstance(each, Provider):
-        fields["attributeMapping"] = dict(each.attribute_mapping)
-        fields["attributeCondition"] = each.attribute_condition
-    if isinstance(each, AwsProvider):
-        fields["aws"] = {"accountId": each.account_id}
-    if isinstance(each, OidcProvider):
-        jwks = None if each.jwks is None else json.dumps(each.jwks)
-        oidc = {"issuerUri": each.issuer, "allowedAudiences": list(each.allowed_audiences), "jwksJson": jwks}
-        fields["oidc"] = {name: value for name, value in oidc.items() if value}
-    return {name: value for name, value in fields.items() if value}
-
-
-def _change_pool(pool: Pool, fields: dict[str, Any]) -> None:
-    described = _described(fields)
-    pool.display_name, pool.description, pool.disabled = described
-
-
-def _provider_fields(call: Call) -> dict[str, Any]:
-    if call.json().keys() & {"saml", "x509"}:
-        raise RpcError(501, "The emulator has providers for AWS and OIDC alone.")
-    return call.fields(_OF_PROVIDERS | _OUTPUT_ONLY)
-
-
-def _provider(pool: Pool, identifier: str, fields: dict[str, Any]) -> Provider:
-    """Makes a provider of what the API was given."""
-    display_name, description, disabled = _described(fields)
-    mapping = _value(fields, "attributeMapping", dict) or {}
-    condition = _value(fields, "attributeCondition", str)
-    aws, oidc = _value(fields, "aws", dict), _value(fields, "oidc", dict)
-    if (aws is None) == (oidc is None):
-        raise RpcError(400, "A provider is either for AWS or for OIDC.")
-    names = (pool.project_number, pool.pool, identifier)
-    try:
-        provider: Provider
-        if aws is not None:
-            account = _value(aws, "accountId", str) or ""
-            provider = AwsProvider(*names, mapping or AWS_ATTRIBUTE_MAPPING, condition, disabled, account)
-        else:
-            issuer, audiences = _value(oidc, "issuerUri", str) or "", _value(oidc, "allowedAudiences", list) or []
-            jwks = _value(oidc, "jwksJson", str)
-            keys = json.loads(jwks) if jwks else None
-            if not isinstance(keys, dict | None):
-                raise ValueError("the keys of the issuer are no JSON Web Key Set")
-            provider = OidcProvider(*names, mapping, condition, disabled, issuer, audiences, keys)
-    except (TypeError, ValueError) as error:  # of mapping, condition, account, issuer or keys
-        raise RpcError(400, f"Invalid argument: {error}") from error
-    provider.display_name, provider.description = display_name, description
-    return provider
-
-
-def _described(fields: dict[str, Any]) -> tuple[str, str, bool]:
-    for field, longest in _MAX_CHARACTERS.items():
-        if len(_value(fields, field, str) or "") > longest:
-            raise RpcError(400, f"The {field} has at most {longest} characters.")
-    return fields.get("displayName", ""), fields.get("description", ""), bool(_value(fields, "disabled", bool))
-
-
-def _value(fields: dict[str, Any] | None, name: str, kind: type) -> Any:
-    """Gives the value of a field, None where it is absent."""
-    value = (fields or {}).get(name)
-    if value is not None and not isinstance(value, kind):
-        raise RpcError(400, f"Invalid value at '{name}'.")
-    return value
 
 
 def _new_id(call: Call, parameter: str) -> str:
@@ -257,13 +182,13 @@ def _new_id(call: Call, parameter: str) -> str:
     return identifier
 
 
-def _listed(call: Call, found: list[Pool] | list[Provider]) -> list[dict[str, Any]]:
-    everything = call.parameters().get("showDeleted", "").lower() == "true"
-    return [_document(each) for each in found if everything or each.purge_time is None]
+def _visible(call: Call, found: list[Pool] | list[Provider]) -> list[dict[str, Any]]:
+    show_deleted = call.parameters().get("showDeleted", "").lower() == "true"
+    return [document(each) for each in found if show_deleted or each.purge_time is None]
 
 
-def _check_not_deleted(each: Pool | Provider) -> None:
-    if each.purge_time is not None:
+def _check_not_deleted(resource: Pool | Provider) -> None:
+    if resource.purge_time is not None:
         raise _precondition_failed()
 
 

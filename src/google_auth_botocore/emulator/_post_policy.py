@@ -1,4 +1,4 @@
-"""Uploads by HTML forms: a multipart form, and the signed policy document in it that says what the form may hold.
+"""Uploads by HTML form: a multipart form with a signed policy document that restricts its fields.
 
 Source: https://cloud.google.com/storage/docs/xml-api/post-object-forms
 """
@@ -17,20 +17,20 @@ from typing import Any
 from google_auth_botocore.emulator._signed_urls import Signatures, from_hex
 from google_auth_botocore.emulator._xml import XmlError, XmlRequest
 
-_BAD_FORM = "The content of the form does not meet the conditions specified in the policy document."
+_POLICY_MESSAGE = "The content of the form does not meet the conditions specified in the policy document."
 _REQUIRED = ("key", "policy", "x-goog-algorithm", "x-goog-credential", "x-goog-date", "x-goog-signature")
-# Fields that no condition has to name.
-_FREE = {"policy", "x-goog-signature"}
+# Fields that need no condition in the policy.
+_UNLISTED = {"policy", "x-goog-signature"}
 
 
 @dataclass(frozen=True)
 class Form:
-    """What a form uploads.
+    """A verified form.
 
     Attributes:
         account: the service account that signed its policy.
-        fields: by lower-case name, without the file.
-        content: the file.
+        fields: the fields by lower-case name, without the file.
+        content: content of the file.
     """
 
     account: str
@@ -38,35 +38,35 @@ class Form:
     content: bytes
 
 
-def checked(request: XmlRequest, signatures: Signatures, clock: Callable[[], float]) -> Form:
-    """Gives what a form uploads, once its policy is found to be signed and kept.
+def verify_form(request: XmlRequest, signatures: Signatures, clock: Callable[[], float]) -> Form:
+    """Parse a form, and verify its policy's signature and conditions.
 
     Raises:
-        XmlError: it is not.
+        XmlError: the form is malformed, its signature is invalid, or it violates its policy.
     """
-    fields, content = _parsed(request)
+    fields, content = _parse_form(request)
     for name in _REQUIRED:
         if name not in fields:
-            raise _bad(f"Missing {name}")
+            raise _policy_error(f"Missing {name}")
     account, _, _ = signatures.credential(dict(fields))
     signatures.check(account, fields["policy"], from_hex(fields["x-goog-signature"]))
     try:
         policy = json.loads(base64.b64decode(fields["policy"], validate=True))
-        end = datetime.fromisoformat(policy["expiration"].replace("Z", "+00:00"))
-        conditions = [each for condition in policy["conditions"] for each in _as_lists(condition)]
+        expiry = datetime.fromisoformat(policy["expiration"].replace("Z", "+00:00"))
+        conditions = [each for condition in policy["conditions"] for each in _as_tuples(condition)]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise _bad("The policy document is not valid.") from error
-    if clock() >= end.replace(tzinfo=end.tzinfo or timezone.utc).timestamp():
-        raise _bad(f"Policy has expired. It expired at: {end.isoformat()}")
+        raise _policy_error("The policy document is not valid.") from error
+    if clock() >= expiry.replace(tzinfo=expiry.tzinfo or timezone.utc).timestamp():
+        raise _policy_error(f"Policy has expired. It expired at: {expiry.isoformat()}")
     _check_conditions(conditions, {**fields, "bucket": request.target[0]}, len(content))
     return Form(account, fields, content)
 
 
-def _parsed(request: XmlRequest) -> tuple[dict[str, str], bytes]:
+def _parse_form(request: XmlRequest) -> tuple[dict[str, str], bytes]:
     kind = Message()
     kind["Content-Type"] = request.headers["content-type"]
     fields, content = {}, None
-    # Not by the parser of mails, which would look into a file that is a mail.
+    # Not with an email parser for the whole form: it would parse a file that is an email.
     for part in (b"\r\n" + request.body).split(f"\r\n--{kind.get_boundary()}".encode())[1:-1]:
         head, _, value = part.removeprefix(b"\r\n").partition(b"\r\n\r\n")
         name = BytesParser().parsebytes(head, headersonly=True).get_param("name", header="content-disposition")
@@ -81,8 +81,8 @@ def _parsed(request: XmlRequest) -> tuple[dict[str, str], bytes]:
     return fields, content
 
 
-def _as_lists(condition: Any) -> list[tuple[str, str, Any]]:
-    """Gives conditions as `(kind, field, value)`, or `("content-length-range", least, most)`."""
+def _as_tuples(condition: Any) -> list[tuple[str, str, Any]]:
+    """Return conditions as `(kind, field, value)` or `("content-length-range", minimum, maximum)`."""
     if isinstance(condition, dict):
         return [("eq", f"${name}", value) for name, value in condition.items()]
     kind, first, second = condition
@@ -90,7 +90,7 @@ def _as_lists(condition: Any) -> list[tuple[str, str, Any]]:
 
 
 def _check_conditions(conditions: list[tuple[str, Any, Any]], fields: Mapping[str, str], size: int) -> None:
-    named = set(_FREE) | {"bucket"}
+    named = set(_UNLISTED) | {"bucket"}
     for kind, first, second in conditions:
         if kind == "content-length-range":
             if not first <= size <= second:
@@ -102,11 +102,11 @@ def _check_conditions(conditions: list[tuple[str, Any, Any]], fields: Mapping[st
         named.add(name)
         value = fields.get(name, "")
         if not (value.startswith(str(second)) if kind == "starts-with" else value == second):
-            raise _bad(f"Failed condition: {json.dumps([kind, first, second])}")
+            raise _policy_error(f"Failed condition: {json.dumps([kind, first, second])}")
     unnamed = [name for name in fields if name not in named and not name.startswith("x-ignore-")]
     if unnamed:
-        raise _bad(f"Policy did not reference these fields: {', '.join(unnamed)}")
+        raise _policy_error(f"Policy did not reference these fields: {', '.join(unnamed)}")
 
 
-def _bad(details: str) -> XmlError:
-    return XmlError(400, "InvalidPolicyDocument", _BAD_FORM, details)
+def _policy_error(details: str) -> XmlError:
+    return XmlError(400, "InvalidPolicyDocument", _POLICY_MESSAGE, details)

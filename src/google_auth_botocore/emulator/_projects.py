@@ -1,4 +1,4 @@
-"""Google Cloud projects: an id, a number, and the APIs that are enabled in them."""
+"""Google Cloud projects: an ID, a number, and the APIs that are enabled in them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ IAM_CREDENTIALS = "iamcredentials.googleapis.com"
 RESOURCE_MANAGER = "cloudresourcemanager.googleapis.com"
 SERVICE_USAGE = "serviceusage.googleapis.com"
 
-# By name, as Google's own errors call them.
+# Titles by name, as Google's error messages show them.
 TITLES = {
     RESOURCE_MANAGER: "Cloud Resource Manager API",
     IAM: "Identity and Access Management (IAM) API",
@@ -24,13 +24,13 @@ TITLES = {
     "sts.googleapis.com": "Security Token Service API",
 }
 SERVICES = frozenset(TITLES)
-"""The APIs that workload identity federation, its set-up and the samples need."""
+"""The APIs that workload identity federation, its setup and the samples require."""
 
 ORGANIZATION = "organizations/0"
-"""The resource above every project: a role on it is one on all of them."""
+"""The parent of every project. A role granted on it applies to all of them."""
 
 _ID = re.compile(r"[a-z][a-z0-9-]*[a-z0-9]")
-_OF_PRINCIPAL = re.compile(
+_PROJECT_OF_PRINCIPAL = re.compile(
     r"principal://iam\.googleapis\.com/projects/(\d+)/|[^@:]+@([^@]+)\.iam\.gserviceaccount\.com$"
 )
 
@@ -40,9 +40,9 @@ class Project:
     """A project.
 
     Attributes:
-        project_id: what people call it.
-        number: what resource names hold.
-        services: the APIs that are enabled, `iam.googleapis.com` say.
+        project_id: its ID, such as `my-project`.
+        number: its number, as used in resource names.
+        services: the APIs that are enabled, such as `iam.googleapis.com`.
     """
 
     project_id: str
@@ -55,7 +55,7 @@ class Project:
         return f"projects/{self.number}"
 
     def require(self, service: str) -> None:
-        """Lets nobody use an API that is not enabled.
+        """Check that an API is enabled.
 
         Raises:
             RpcError: 403, with the reason SERVICE_DISABLED.
@@ -73,16 +73,16 @@ class Project:
 
 
 class Projects:
-    """All projects, by id."""
+    """All projects, by ID."""
 
     def __init__(self) -> None:
         self._by_id: dict[str, Project] = {}
 
     def add(self, project_id: str, number: str, services: Iterable[str] = SERVICES) -> Project:
-        """Makes a project, in place of those with the same id or number.
+        """Create a project. It replaces those with the same ID or number.
 
         Raises:
-            ValueError: the id or the number is not one.
+            ValueError: the ID or the number is invalid.
         """
         if not _ID.fullmatch(project_id):
             raise ValueError(f"{project_id!r} is not the id of a project")
@@ -94,20 +94,20 @@ class Projects:
         return project
 
     def ensure(self, number: str) -> None:
-        """Makes a project with this number where there is none."""
+        """Create a project with this number if it does not exist."""
         if self.find(number) is None:
             self.add(f"project-{number}", number)
 
     def find(self, name: str) -> Project | None:
-        """Gives the project with this id or number."""
+        """Return the project with this ID or number."""
         return self._by_id.get(name) or next((each for each in self._by_id.values() if each.number == name), None)
 
-    def of(self, principal: str) -> Project | None:
-        """Gives the project that a federated identity's pool, or a service account, is in."""
-        match = _OF_PRINCIPAL.match(principal)
+    def of_principal(self, principal: str) -> Project | None:
+        """Return the project of a service account or of a federated identity's pool."""
+        match = _PROJECT_OF_PRINCIPAL.match(principal)
         return None if match is None else self.find(match[1] or match[2])
 
-    def above(self, account: ServiceAccount) -> tuple[str, ...]:
-        """Gives the resources whose IAM policies hold for a service account: itself, its project, the organization."""
+    def policy_resources(self, account: ServiceAccount) -> tuple[str, ...]:
+        """Return the resources whose IAM policies apply to a service account: itself, its project, the organization."""
         project = self.find(account.project_id)
         return (account.email, *([] if project is None else [project.resource]), ORGANIZATION)

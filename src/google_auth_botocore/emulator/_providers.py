@@ -1,4 +1,4 @@
-"""Workload identity pool providers: an assertion goes in, a principal of Google's comes out, or a refusal."""
+"""Workload identity pool providers: they map a verified assertion to a principal, or reject it."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ AUDIENCE = re.compile(
 
 @dataclass(frozen=True)
 class FederatedIdentity:
-    """Whom Google sees after an exchange.
+    """The identity that Google assigns in an exchange.
 
     Attributes:
         principal: `principal://…/subject/…`.
-        members: every name by which an IAM binding can mean this identity.
+        members: every member name with which an IAM binding can match this identity.
     """
 
     principal: str
@@ -48,19 +48,20 @@ class FederatedIdentity:
 
 @dataclass
 class Provider:
-    """What all kinds of providers have in common. Changes hold from the next exchange on.
+    """The base of all kinds of providers. A change takes effect with the next exchange.
 
     Attributes:
-        project_number: the project's number, not its id.
-        pool: the id of the workload identity pool.
-        provider: the id of the provider in it.
-        attribute_mapping: by Google attribute (`google.subject`, `google.groups`, `attribute.NAME`): a CEL
-            expression over `assertion`.
+        project_number: the project's number, not its ID.
+        pool: the ID of the workload identity pool.
+        provider: the ID of the provider in the pool.
+        attribute_mapping: a CEL expression over `assertion` for each Google attribute (`google.subject`,
+            `google.groups`, `attribute.NAME`).
         attribute_condition: a CEL expression over `assertion`, `google` and `attribute` that must be true.
-        disabled: a disabled provider exchanges nothing; tokens it gave out stay good.
-        display_name: for people.
-        description: for people.
-        purge_time: set while it is deleted: when it can't be undeleted any more, in seconds since the epoch.
+        disabled: whether it is disabled. Exchanges with a disabled provider fail; tokens already issued stay valid.
+        display_name: its display name.
+        description: its description.
+        purge_time: for a deleted provider, when it can no longer be undeleted, in seconds since the epoch; otherwise
+            None.
     """
 
     project_number: str
@@ -74,23 +75,23 @@ class Provider:
     purge_time: float | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
-        """Checks name, mapping and condition as Google does when a provider is made.
+        """Check the name, the mapping and the condition, as Google does when a provider is created.
 
         Raises:
-            ValueError: they break a rule or a limit.
+            ValueError: one of them breaks a rule or a limit.
         """
         if not AUDIENCE.fullmatch(self.audience):
-            raise ValueError(f"{self.name!r} is not the name of a provider in a project given by its number")
+            raise ValueError(f"{self.name!r} is not the name of a provider: projects/NUMBER/…/providers/ID")
         if "google.subject" not in self.attribute_mapping:
-            raise ValueError("the attribute mapping has to map google.subject")
+            raise ValueError("the attribute mapping must map google.subject")
         custom = [name for name in self.attribute_mapping if name.startswith("attribute.")]
         if len(custom) > _MAX_CUSTOM_ATTRIBUTES:
-            raise ValueError(f"more than {_MAX_CUSTOM_ATTRIBUTES} custom attributes are mapped")
+            raise ValueError(f"the mapping has more than {_MAX_CUSTOM_ATTRIBUTES} custom attributes")
         for name, expression in self.attribute_mapping.items():
             if not _ATTRIBUTE.fullmatch(name):
                 raise ValueError(f"{name!r} is not an attribute that can be mapped")
             if len(expression) > _MAX_MAPPING_CHARACTERS:
-                raise ValueError(f"{name} is mapped by more than {_MAX_MAPPING_CHARACTERS} characters")
+                raise ValueError(f"the mapping of {name} has more than {_MAX_MAPPING_CHARACTERS} characters")
             _cel.check(expression)
         if self.attribute_condition:
             if len(self.attribute_condition) > _MAX_CONDITION_CHARACTERS:
@@ -114,25 +115,25 @@ class Provider:
 
     @property
     def audience(self) -> str:
-        """The provider's full resource name: what a token exchange gives as its audience."""
+        """The provider's full resource name, which is the audience of a token exchange."""
         return f"//iam.googleapis.com/{self.name}"
 
     def principal(self, subject: str) -> str:
-        """Gives the IAM member that is the one identity with this subject."""
+        """Return the IAM member for the identity with this subject."""
         return f"principal://iam.googleapis.com/{self.pool_name}/subject/{subject}"
 
     def principal_set(self, attribute: str | None = None, value: str | None = None) -> str:
-        """Gives the IAM member that is every identity of the pool with this attribute value; without one, the whole pool.
+        """Return the IAM member for all identities of the pool, or for those with an attribute value.
 
         Args:
-            attribute: the name without its `attribute.` prefix; `groups` with the group as value is `google.groups`.
-            value: of the attribute.
+            attribute: the name without its `attribute.` prefix; `groups` is `google.groups`.
+            value: value of the attribute, or name of the group.
 
         Raises:
-            ValueError: there is an attribute without a value, or a value alone.
+            ValueError: only one of attribute and value is given.
         """
         if (attribute is None) != (value is None):
-            raise ValueError("give an attribute and its value, such as 'aws_role' and a role's ARN, or neither")
+            raise ValueError("pass both an attribute and its value, such as 'aws_role' and a role's ARN, or neither")
         base = f"principalSet://iam.googleapis.com/{self.pool_name}"
         if attribute is None:
             return f"{base}/*"
@@ -141,10 +142,10 @@ class Provider:
         return f"{base}/attribute.{attribute}/{value}"
 
     def identify(self, assertion: Mapping[str, Any]) -> FederatedIdentity:
-        """Maps an assertion whose proof has been verified.
+        """Map a verified assertion to an identity.
 
         Raises:
-            OAuthError: the mapping fails or overflows, or the condition is not met.
+            OAuthError: the mapping fails or exceeds a limit, or the condition is not met.
         """
         mapped = {name: self._map(name, expression, assertion) for name, expression in self.attribute_mapping.items()}
         subject = mapped["google.subject"]
@@ -186,10 +187,10 @@ class Provider:
         except _cel.CelError as error:
             raise OAuthError("invalid_grant", f"The attribute mapping of {name} failed: {error}.") from error
         if name == "google.groups":
-            good = isinstance(value, list) and all(isinstance(group, str) for group in value)
+            valid = isinstance(value, list) and all(isinstance(group, str) for group in value)
         else:
-            good = isinstance(value, str) and (value != "" or name != "google.subject")
-        if not good:
+            valid = isinstance(value, str) and (value != "" or name != "google.subject")
+        if not valid:
             kind = "a list of strings" if name == "google.groups" else "a string that is not empty"
             raise OAuthError("invalid_grant", f"The mapped attribute {name} must be {kind}.")
         return value
@@ -207,20 +208,20 @@ class Provider:
 
 @dataclass
 class AwsProvider(Provider):
-    """Trusts one AWS account.
+    """A provider that trusts one AWS account.
 
     Attributes:
-        account_id: its 12 digits.
+        account_id: the account, 12 digits.
     """
 
     account_id: str = ""
 
     def __post_init__(self) -> None:
-        """Checks the account too.
+        """Check the account, too.
 
         Raises:
-            ValueError: it is no string of 12 digits.
+            ValueError: it is not a string of 12 digits.
         """
         super().__post_init__()
-        if not re.fullmatch(r"'\d{12}'", repr(self.account_id)):  # whose quotes a number lacks
+        if not re.fullmatch(r"'\d{12}'", repr(self.account_id)):  # the quotes exclude an int
             raise ValueError(f"the AWS account must be a string of 12 digits, not {self.account_id!r}")

@@ -1,4 +1,4 @@
-"""Range requests: https://www.rfc-editor.org/rfc/rfc9110#name-range, with the one form that Cloud Storage accepts."""
+"""Range requests, in the one form that Cloud Storage accepts: https://www.rfc-editor.org/rfc/rfc9110#name-range."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from google_auth_botocore.emulator._http import Response
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 
 
-def ranged(content: bytes, wanted: str, headers: Mapping[str, str]) -> Response | None:
-    """Return a reply with the part of a content that a request wants, or with all of it; None: there is no such part.
+def range_response(content: bytes, requested: str, headers: Mapping[str, str]) -> Response | None:
+    """Return a reply with the requested range, or with all of the content. None: the range is empty.
 
     Args:
-        content: the whole.
-        wanted: the request's `Range` header. If it is empty or invalid, the reply has the whole.
-        headers: of the reply.
+        content: the whole content.
+        requested: the request's `Range` header. If it is empty or invalid, the reply has the whole content.
+        headers: headers of the reply.
     """
-    part = _RANGE.fullmatch(wanted)
+    part = _RANGE.fullmatch(requested)
     if part is None or part[0] == "bytes=-":
         return Response(content, 200, dict(headers))
     size = len(content)

@@ -1,4 +1,4 @@
-"""The Resource Manager API: what a project's number is, and who may do what in it.
+"""The Resource Manager API: project numbers and the IAM policies of projects.
 
 Source: https://cloud.google.com/resource-manager/reference/rest/v1/projects
 """
@@ -14,13 +14,13 @@ from google_auth_botocore.emulator._projects import RESOURCE_MANAGER, Project
 
 
 class ResourceManager:
-    """Shows projects and keeps their policies."""
+    """Serves projects and their IAM policies."""
 
     def __init__(self, administration: Administration) -> None:
         self._administration = administration
 
     def routes(self) -> list[Route]:
-        """Gives what it serves."""
+        """Return the routes of this API."""
         project = r"/v1/projects/(?P<project>[^/:]+)"
         return [
             Route("GET", re.compile(project), self._get),

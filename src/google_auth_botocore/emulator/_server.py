@@ -1,4 +1,4 @@
-"""HTTP on loopback: keep-alive, parallel, one thread a connection."""
+"""The HTTP server on loopback: keep-alive, one thread per connection."""
 
 from __future__ import annotations
 
@@ -21,40 +21,40 @@ from google_auth_botocore.emulator._http import Call, Response, Route
 
 _logger = logging.getLogger(__name__)
 
-# The longest request of Google's client libraries takes some 20 kB.
+# The longest request of Google's client libraries is about 20 kB.
 MAX_BODY = 1 << 20
 
 
-# Not http.server's own server class: that one asks DNS for the name of the address it binds.
+# Not http.server.HTTPServer, which looks up the name of the address in DNS.
 class Listener(socketserver.ThreadingTCPServer):
-    """Serves each connection in a thread of its own, and hangs up on all of them when it stops."""
+    """Serves each connection in its own thread, and closes all of them on stop."""
 
     allow_reuse_address = True
     daemon_threads = True
-    request_queue_size = 1024  # hundreds of clients may connect in the same moment
+    request_queue_size = 1024  # hundreds of clients may connect at the same moment
 
     def __init__(self, port: int, handler: type[BaseHTTPRequestHandler], name: str) -> None:
-        """Binds 127.0.0.1:`port` (0: any free one) and listens; `start` serves, in a thread called `name`."""
+        """Bind 127.0.0.1:`port` (0: any free port) and listen. `start` serves in a thread called `name`."""
         super().__init__(("127.0.0.1", port), handler)
         self.stopping = threading.Event()
         self._connections: set[socket.socket] = set()
         self._connections_lock = threading.Lock()
-        # A short poll, because `shutdown` waits for it.
+        # Poll every 20 ms, because `shutdown` waits for the end of a poll.
         self._thread = threading.Thread(target=self.serve_forever, args=(0.02,), name=name, daemon=True)
 
     @property
     def port(self) -> int:
-        """The port it listens on."""
+        """The port that the server listens on."""
         return int(self.server_address[1])
 
     def start(self) -> None:
-        """Serves until `stop`, in a thread."""
+        """Serve in a thread until `stop` is called."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Stops listening and hangs up on every client."""
+        """Stop listening and close all connections."""
         self.stopping.set()
-        # On Linux this wakes the thread, which otherwise looks for the end of its poll.
+        # On Linux this wakes the thread at once, instead of at the end of its poll.
         with contextlib.suppress(OSError):
             self.socket.shutdown(socket.SHUT_RDWR)
         self.shutdown()
@@ -67,7 +67,7 @@ class Listener(socketserver.ThreadingTCPServer):
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         with self._connections_lock:
             self._connections.add(request)
-            if self.stopping.is_set():  # `stop` has hung up on the others already
+            if self.stopping.is_set():  # `stop` has already closed the other connections
                 hang_up(request)
         try:
             super().process_request_thread(request, client_address)
@@ -78,13 +78,13 @@ class Listener(socketserver.ThreadingTCPServer):
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002
         error = sys.exc_info()[1]
         if isinstance(error, (ConnectionError, TimeoutError)):
-            _logger.debug("a client hung up, or did not read its answer")
+            _logger.debug("a client closed the connection or did not read the reply")
         else:
-            _logger.error("a connection ended with an error", exc_info=error)
+            _logger.error("a connection failed", exc_info=error)
 
 
 class Server(Listener):
-    """Serves routes, records every request, and lets faults happen."""
+    """Serves routes, records every request, and applies faults."""
 
     def __init__(
         self,
@@ -94,7 +94,7 @@ class Server(Listener):
         calls: list[Call],
         clock: Callable[[], float],
     ) -> None:
-        """Listens on 127.0.0.1:`port` (0: any free one); `start` serves."""
+        """Listen on 127.0.0.1:`port` (0: any free port)."""
         super().__init__(port, _Handler, "google-emulator")
         self.routes = routes
         self.faults = faults
@@ -102,7 +102,7 @@ class Server(Listener):
         self.clock = clock
 
     def answer(self, call: Call) -> Response:
-        """Gives the answer to a request, whatever happens while it is made."""
+        """Return the reply to a request. An exception becomes an error reply."""
         path_known = False
         try:
             for route in self.routes:
@@ -110,8 +110,8 @@ class Server(Listener):
                 path_known = path_known or match is not None
                 if match is not None and route.method == call.method:
                     return route.handler(call, match)
-        except ApiError as refusal:
-            return Response(refusal.body, refusal.status)
+        except ApiError as error:
+            return Response(error.body, error.status)
         except Exception:
             _logger.exception("%s %s failed", call.method, call.path)
             return Response(RpcError(500, "Internal error encountered.").body, 500)
@@ -121,7 +121,7 @@ class Server(Listener):
 
 
 def hang_up(connection: socket.socket) -> None:
-    with contextlib.suppress(OSError):  # the client was faster
+    with contextlib.suppress(OSError):  # the client has already closed it
         connection.shutdown(socket.SHUT_RDWR)
 
 
@@ -130,7 +130,7 @@ class _Handler(Connection):
 
     def _serve(self) -> None:
         path, _, query = self.path.partition("?")
-        size, refusal = self._size()
+        size, error = self._size()
         body = self.read_body(size)
         call = Call(
             method=self.command,
@@ -141,11 +141,11 @@ class _Handler(Connection):
             when=self.server.clock(),
         )
         self.server.calls.append(call)
-        if refusal is not None:
-            self._send(call, Response(refusal.body, refusal.status))
+        if error is not None:
+            self._send(call, Response(error.body, error.status))
             self.discard_body()
             return
-        if len(body) < size:  # the client hung up in the middle of it
+        if len(body) < size:  # the client closed the connection in the middle of the body
             self.close_connection = True
             return
         fault = self.server.faults.next(call.path)
@@ -158,16 +158,16 @@ class _Handler(Connection):
             return
         response = fault.response(call.path)
         if response is None:
-            usual = self.server.answer(call)
-            response = Response(usual.body, usual.status, {**usual.headers, **fault.extra_headers})
+            normal = self.server.answer(call)
+            response = Response(normal.body, normal.status, {**normal.headers, **fault.extra_headers})
         self._send(call, response, fault)
 
     def _size(self) -> tuple[int, RpcError | None]:
-        """Bytes of the body to read, and why none of it is wanted."""
+        """Return the number of bytes to read, and an error if the body is not accepted."""
         length = self.headers.get("Content-Length", "0")
         if not length.isdecimal() or "Transfer-Encoding" in self.headers:
             return 0, RpcError(411, "Length required.")
-        if len(length) > 20 or int(length) > MAX_BODY:  # Python reads no number of thousands of digits
+        if len(length) > 20 or int(length) > MAX_BODY:  # int() rejects thousands of digits
             message = f"Request body is too large: the limit is {MAX_BODY} bytes."
             return 0, RpcError(413, message, code="INVALID_ARGUMENT")
         return int(length), None
@@ -190,10 +190,10 @@ class _Handler(Connection):
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = _serve
 
     def version_string(self) -> str:
-        return "ESF"  # as Google's front end names itself
+        return "ESF"  # the name of Google's front end
 
     def date_time_string(self, timestamp: float | None = None) -> str:
         return formatdate(self.server.clock() if timestamp is None else timestamp, usegmt=True)
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Log nothing: a log handler that needs a token may hold its lock until this server has replied. See `calls`."""
+        """Log nothing: a log handler that needs a token may hold its lock until this server replies. See `calls`."""

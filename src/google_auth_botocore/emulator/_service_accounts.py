@@ -1,4 +1,4 @@
-"""The service accounts that exist."""
+"""Service accounts."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ class ServiceAccount:
 
     Attributes:
         email: `NAME@PROJECT.iam.gserviceaccount.com`.
-        unique_id: 21 digits, the same for the same e-mail address unless it was deleted in between.
-        lifetime_extension: whether the organisation lets its access tokens live up to 12 hours.
-        display_name: for people.
-        description: for people.
+        unique_id: 21 digits, the same for the same e-mail address unless the account was deleted in between.
+        lifetime_extension: whether the organization allows its access tokens a lifetime of up to 12 hours.
+        display_name: its display name.
+        description: its description.
     """
 
     email: str
@@ -34,22 +34,22 @@ class ServiceAccount:
 
     @property
     def project_id(self) -> str:
-        """The id of the project that it belongs to."""
+        """The ID of the project that it belongs to."""
         return self.email.partition("@")[2].partition(".")[0]
 
 
 class ServiceAccounts:
-    """Service accounts by e-mail address and by unique id."""
+    """Service accounts by e-mail address and by unique ID."""
 
     def __init__(self) -> None:
         self._accounts: dict[str, ServiceAccount] = {}
         self._deleted: dict[str, ServiceAccount] = {}
 
     def add(self, email: str, *, lifetime_extension: bool = False) -> ServiceAccount:
-        """Makes a service account.
+        """Create a service account.
 
         Raises:
-            ValueError: the address is not one of a service account.
+            ValueError: the address is not a service account's.
         """
         if not _EMAIL.fullmatch(email):
             raise ValueError(f"{email!r} is not the e-mail address of a service account")
@@ -59,16 +59,16 @@ class ServiceAccounts:
         return self.put(ServiceAccount(email, str(10**20 + digest % 10**20), lifetime_extension))
 
     def put(self, account: ServiceAccount) -> ServiceAccount:
-        """Puts an account in the place of the one with its e-mail address."""
+        """Add an account, or replace the one with the same e-mail address."""
         self._accounts[account.email] = self._accounts[account.unique_id] = account
         return account
 
     def find(self, name: str) -> ServiceAccount | None:
-        """Gives the account with this e-mail address or unique id."""
+        """Return the account with this e-mail address or unique ID."""
         return self._accounts.get(name)
 
     def of_project(self, project_id: str) -> list[ServiceAccount]:
-        """Gives the accounts of a project."""
+        """Return the accounts of a project."""
         return [
             account
             for name, account in list(self._accounts.items())
@@ -76,13 +76,13 @@ class ServiceAccounts:
         ]
 
     def delete(self, account: ServiceAccount) -> None:
-        """Deletes an account."""
+        """Delete an account."""
         for name in (account.email, account.unique_id):
             self._accounts.pop(name, None)
         self._deleted[account.unique_id] = account
 
     def undelete(self, unique_id: str) -> ServiceAccount | None:
-        """Gives a deleted account back; None: there is none, or another has its e-mail address now."""
+        """Restore a deleted account. None: it was not deleted, or another account now has its e-mail address."""
         account = self._deleted.get(unique_id)
         if account is None or account.email in self._accounts:
             return None

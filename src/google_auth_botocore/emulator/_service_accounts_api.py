@@ -1,4 +1,4 @@
-"""The part of the IAM API that makes service accounts, and says who may use them.
+"""The service accounts of the IAM API, and their policies.
 
 Source: https://cloud.google.com/iam/docs/reference/rest/v1/projects.serviceAccounts
 """
@@ -10,12 +10,13 @@ import re
 from re import Match
 from typing import Any
 
-from google_auth_botocore.emulator._administration import Administration, masked, page
-from google_auth_botocore.emulator._callers import permission_denied
+from google_auth_botocore.emulator._administration import Administration
+from google_auth_botocore.emulator._authentication import permission_denied
 from google_auth_botocore.emulator._errors import RpcError
 from google_auth_botocore.emulator._http import Call, Response, Route
 from google_auth_botocore.emulator._projects import IAM, ORGANIZATION, Project
 from google_auth_botocore.emulator._service_accounts import ServiceAccount
+from google_auth_botocore.emulator._standard_methods import apply_mask, paginate
 
 _UPDATABLE = {"displayName", "description"}
 _FIELDS = {*_UPDATABLE, "name", "projectId", "uniqueId", "email", "etag", "oauth2ClientId", "disabled"}
@@ -23,7 +24,7 @@ _MAX_BYTES = {"displayName": 100, "description": 256}
 
 
 class ServiceAccountsApi:
-    """Makes, shows, changes and deletes service accounts, and keeps their policies."""
+    """Serves requests that create, read, change and delete service accounts, and those for their policies."""
 
     def __init__(self, administration: Administration) -> None:
         self._administration = administration
@@ -31,7 +32,7 @@ class ServiceAccountsApi:
         self._policies = administration.policies
 
     def routes(self) -> list[Route]:
-        """Gives what it serves."""
+        """Return the routes of this API."""
         accounts = r"/v1/projects/(?P<project>[^/]+)/serviceAccounts"
         account = f"{accounts}/(?P<account>[^/:]+)"
         return [
@@ -59,13 +60,13 @@ class ServiceAccountsApi:
         email = f"{name}@{project.project_id}.iam.gserviceaccount.com"
         if self._accounts.find(email) is not None:
             raise RpcError(409, f"Service account {name} already exists within project projects/{project.project_id}.")
-        described = _checked(body.get("serviceAccount", {}))
-        return Response(_document(self._accounts.put(_described(self._accounts.add(email), described))))
+        fields = _account_fields(body.get("serviceAccount", {}))
+        return Response(_document(self._accounts.put(_with_description(self._accounts.add(email), fields))))
 
     def _list(self, call: Call, match: Match[str]) -> Response:
         project = self._project(call, match, "list")
         accounts = self._accounts.of_project(project.project_id)
-        return Response(page(call, "accounts", [_document(account) for account in accounts]))
+        return Response(paginate(call, "accounts", [_document(account) for account in accounts]))
 
     def _get(self, call: Call, match: Match[str]) -> Response:
         return Response(_document(self._account(call, match, "get")))
@@ -73,16 +74,18 @@ class ServiceAccountsApi:
     def _patch(self, call: Call, match: Match[str]) -> Response:
         account = self._account(call, match, "update")
         body = call.fields({"serviceAccount", "updateMask"})
-        return self._changed(account, _checked(body.get("serviceAccount", {})), str(body.get("updateMask", "")))
+        return self._apply_update(
+            account, _account_fields(body.get("serviceAccount", {})), str(body.get("updateMask", ""))
+        )
 
     def _update(self, call: Call, match: Match[str]) -> Response:
         account = self._account(call, match, "update")
-        body = _checked(call.json())
-        return self._changed(account, body, ",".join(_UPDATABLE & body.keys()))
+        body = _account_fields(call.json())
+        return self._apply_update(account, body, ",".join(_UPDATABLE & body.keys()))
 
-    def _changed(self, account: ServiceAccount, update: dict[str, Any], mask: str) -> Response:
-        changed = masked(mask, _document(account), update, _UPDATABLE)
-        return Response(_document(self._accounts.put(_described(account, changed))))
+    def _apply_update(self, account: ServiceAccount, update: dict[str, Any], mask: str) -> Response:
+        changed = apply_mask(mask, _document(account), update, _UPDATABLE)
+        return Response(_document(self._accounts.put(_with_description(account, changed))))
 
     def _delete(self, call: Call, match: Match[str]) -> Response:
         account = self._account(call, match, "delete")
@@ -111,7 +114,7 @@ class ServiceAccountsApi:
         return project
 
     def _account(self, call: Call, match: Match[str], method: str) -> ServiceAccount:
-        """Gives the account in the path; with `-` for its project none is the same as one that the caller may not see."""
+        """Return the account in the path. With `-` for the project, an unknown account looks like one without permission."""
         permission = f"iam.serviceAccounts.{method}"
         account = self._accounts.find(match["account"])
         if match["project"] != "-":
@@ -121,30 +124,30 @@ class ServiceAccountsApi:
             return account
         projects = self._administration.projects
         self._administration.check(
-            call, IAM, permission, [ORGANIZATION] if account is None else projects.above(account)
+            call, IAM, permission, [ORGANIZATION] if account is None else projects.policy_resources(account)
         )
         if account is None:
             raise permission_denied(permission)
         return account
 
 
-def _checked(body: object) -> dict[str, Any]:
-    """Gives what people have written about an account, a null field left out."""
+def _account_fields(body: object) -> dict[str, Any]:
+    """Validate the body of an account, and return its fields without those that are null."""
     if not isinstance(body, dict):
         raise RpcError(400, "Invalid value at 'serviceAccount'.")
     unknown = sorted(body.keys() - _FIELDS)
     if unknown:
         raise RpcError(400, f'Invalid JSON payload received. Unknown name "{unknown[0]}": Cannot find field.')
     body = {field: value for field, value in body.items() if value is not None}
-    for field, longest in _MAX_BYTES.items():
+    for field, maximum in _MAX_BYTES.items():
         if not isinstance(body.get(field, ""), str):
             raise RpcError(400, f"Invalid value at '{field}'.")
-        if len(body.get(field, "").encode()) > longest:
-            raise RpcError(400, f"The {field} of a service account has at most {longest} bytes.")
+        if len(body.get(field, "").encode()) > maximum:
+            raise RpcError(400, f"The {field} of a service account has at most {maximum} bytes.")
     return body
 
 
-def _described(account: ServiceAccount, body: dict[str, Any]) -> ServiceAccount:
+def _with_description(account: ServiceAccount, body: dict[str, Any]) -> ServiceAccount:
     return dataclasses.replace(
         account, display_name=body.get("displayName", ""), description=body.get("description", "")
     )

@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from re import Match
 from typing import Any
 
-from google_auth_botocore.emulator._administration import Administration, page
+from google_auth_botocore.emulator._administration import Administration
 from google_auth_botocore.emulator._errors import RpcError
 from google_auth_botocore.emulator._http import Call, Response, Route
 from google_auth_botocore.emulator._projects import SERVICE_USAGE, SERVICES, TITLES, Project
+from google_auth_botocore.emulator._standard_methods import paginate
 
 _MESSAGES = "type.googleapis.com/google.api.serviceusage.v1"
 _NAME = re.compile(r"[a-z0-9-]+\.googleapis\.com")
@@ -26,7 +27,7 @@ class ServiceUsage:
         self._administration = administration
 
     def routes(self) -> list[Route]:
-        """Gives what it serves."""
+        """Return the routes of this API."""
         services = r"/v1/projects/(?P<project>[^/]+)/services"
         service = f"{services}/(?P<service>[^/:]+)"
         return [
@@ -42,31 +43,31 @@ class ServiceUsage:
         project = self._project(call, match, "list")
         state = call.parameters().get("filter", "").partition("state:")[2]
         listed = [_service(project, name) for name in sorted(SERVICES | project.services)]
-        return Response(page(call, "services", [each for each in listed if state in {"", each["state"]}]))
+        return Response(paginate(call, "services", [each for each in listed if state in {"", each["state"]}]))
 
     def _get(self, call: Call, match: Match[str]) -> Response:
         project = self._project(call, match, "get")
-        return Response(_service(project, _known([match["service"]])[0]))
+        return Response(_service(project, _service_names([match["service"]])[0]))
 
     def _enable(self, call: Call, match: Match[str]) -> Response:
         project = self._project(call, match, "enable")
-        return self._turned("EnableService", project, _known([match["service"]]), on=True)
+        return self._set_enabled("EnableService", project, _service_names([match["service"]]), on=True)
 
     def _batch_enable(self, call: Call, match: Match[str]) -> Response:
         project = self._project(call, match, "enable")
-        names = _known(call.fields({"serviceIds"}).get("serviceIds"))
-        return self._turned("BatchEnableServices", project, names, on=True)
+        names = _service_names(call.fields({"serviceIds"}).get("serviceIds"))
+        return self._set_enabled("BatchEnableServices", project, names, on=True)
 
     def _disable(self, call: Call, match: Match[str]) -> Response:
         project = self._project(call, match, "disable")
-        return self._turned("DisableService", project, _known([match["service"]]), on=False)
+        return self._set_enabled("DisableService", project, _service_names([match["service"]]), on=False)
 
     def _operation(self, call: Call, match: Match[str]) -> Response:
         self._administration.authenticate(call, SERVICE_USAGE)
         return Response(self._administration.operations.get(match["name"]))
 
-    def _turned(self, method: str, project: Project, names: Sequence[str], *, on: bool) -> Response:
-        """Turns APIs on or off; where they are so already, the operation is done at once."""
+    def _set_enabled(self, method: str, project: Project, names: Sequence[str], *, on: bool) -> Response:
+        """Enable or disable APIs. If nothing changes, the returned operation is already done."""
         before = set(project.services)
         (project.services.update if on else project.services.difference_update)(names)
         services = [_service(project, name) for name in names]
@@ -94,8 +95,8 @@ def _service(project: Project, name: str) -> dict[str, Any]:
     }
 
 
-def _known(names: object) -> list[str]:
-    """Gives the names of APIs, all of which have to be some."""
+def _service_names(names: object) -> list[str]:
+    """Return the names if all are valid names of APIs."""
     if not isinstance(names, list) or not names:
         raise RpcError(400, "Request contains an invalid argument.")
     unknown = [str(name) for name in names if not _NAME.fullmatch(str(name))]

@@ -1,4 +1,4 @@
-"""What can be turned while the emulator runs."""
+"""Settings that can change while the emulator runs."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 @dataclass
 class Settings:
-    """The clock and the lifetimes of tokens; a change holds from the next request on.
+    """The clock and the lifetimes of tokens. A change takes effect with the next request.
 
     Attributes:
-        clock: gives the time, in seconds since the epoch.
-        token_lifetime: how long federated tokens live, in seconds.
-        max_access_token_lifetime: caps the life of every token that generateAccessToken hands out, in seconds,
-            whatever was asked for: a sandbox of short-lived tokens. None: no cap but Google's own.
+        clock: returns the time, in seconds since the epoch.
+        token_lifetime: lifetime of federated tokens, in seconds.
+        max_access_token_lifetime: maximum lifetime of access tokens, in seconds, even if the client requests more. For
+            tests that need tokens to expire soon. None: only Google's own maximum.
     """
 
     clock: Callable[[], float]

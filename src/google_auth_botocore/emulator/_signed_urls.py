@@ -1,8 +1,8 @@
-"""Signed URLs of Cloud Storage: whose signature it is, and whether it is good for this request and at this time.
+"""Verify signed URLs of Cloud Storage.
 
 Sources: https://cloud.google.com/storage/docs/authentication/signatures,
 https://cloud.google.com/storage/docs/authentication/canonical-requests,
-https://cloud.google.com/storage/docs/access-control/signed-urls-v2 and, that a URL for GET is good for HEAD,
+https://cloud.google.com/storage/docs/access-control/signed-urls-v2; that a URL for GET is also valid for HEAD:
 https://cloud.google.com/dotnet/docs/reference/Google.Cloud.Storage.V1/latest/Google.Cloud.Storage.V1.UrlSigner.RequestTemplate
 """
 
@@ -23,37 +23,38 @@ _ALGORITHM = "GOOG4-RSA-SHA256"
 _CREDENTIAL = re.compile(r"([^/]+)/((\d{8})/[^/]+/storage/goog4_request)")
 _WEEK = 604_800
 _SKEW = 900
-# Customers' keys are no part of what V2 signs.
+# V2 does not sign the headers with customers' encryption keys.
 _UNSIGNED_IN_V2 = {"x-goog-encryption-key", "x-goog-encryption-key-sha256"}
 
 
 class Signatures:
-    """Tells who signed.
+    """Verifies signatures of URLs and of forms.
 
     Args:
-        check: whether a service account signed a message with a signature; None: there is no such account.
-        clock: gives the time, in seconds since the epoch.
+        check: returns whether a service account signed a message (arguments: account, message, signature); None: the
+            account does not exist.
+        clock: returns the time, in seconds since the epoch.
     """
 
     def __init__(self, check: Callable[[str, bytes, bytes], bool | None], clock: Callable[[], float]) -> None:
         self._check = check
         self._clock = clock
 
-    def of_url(self, request: XmlRequest) -> str | None:
-        """Gives the service account that signed the URL; None: it is not signed.
+    def signer_of_url(self, request: XmlRequest) -> str | None:
+        """Return the service account that signed the URL; None: it is not signed.
 
         Raises:
-            XmlError: it is signed, but not well, not for this request, or not for this time.
+            XmlError: the signature is malformed, invalid, expired, or for another request.
         """
         try:
-            return self._of_url(request)
+            return self._find_signer(request)
         except XmlError:
             if request.method != "HEAD":
                 raise
-        # What may be read may be looked at.
-        return self._of_url(replace(request, method="GET"))
+        # A URL for GET is also valid for HEAD.
+        return self._find_signer(replace(request, method="GET"))
 
-    def _of_url(self, request: XmlRequest) -> str | None:
+    def _find_signer(self, request: XmlRequest) -> str | None:
         parameters = {name.lower(): value for name, value in request.parameters.items()}
         if "x-goog-signature" in parameters:
             return self._v4(request, parameters)
@@ -64,11 +65,11 @@ class Signatures:
     def _v4(self, request: XmlRequest, parameters: dict[str, str]) -> str:
         for required in ("algorithm", "credential", "date", "expires", "signedheaders"):
             if f"x-goog-{required}" not in parameters:
-                malformed(f"X-Goog-{required.capitalize()}", "A required parameter is missing.")
+                raise_malformed(f"X-Goog-{required.capitalize()}", "A required parameter is missing.")
         account, scope, when = self.credential(parameters)
         expires = parameters["x-goog-expires"]
         if not re.fullmatch(r"\d{1,6}", expires) or not 0 < int(expires) <= _WEEK:
-            malformed("X-Goog-Expires", f"It must be a number of seconds from 1 to {_WEEK}.")
+            raise_malformed("X-Goog-Expires", f"It must be a number of seconds from 1 to {_WEEK}.")
         self._check_time(when + timedelta(seconds=int(expires)), when)
         signed = parameters["x-goog-signedheaders"].split(";")
         canonical = canonical_request(request, signed)
@@ -97,51 +98,57 @@ class Signatures:
                 headers.get("content-md5", ""),
                 headers.get("content-type", ""),
                 expires,
-                *(f"{name}:{_folded(headers[name])}" for name in extensions),
+                *(f"{name}:{_collapse_spaces(headers[name])}" for name in extensions),
                 request.resource,
             )
         )
         try:
             signature = base64.b64decode(parameters["signature"], validate=True)
         except ValueError:
-            malformed("signature", "Signature was not base64 encoded")
+            raise_malformed("signature", "Signature was not base64 encoded")
         self.check(account, text, signature)
         return account
 
     def credential(self, parameters: dict[str, str]) -> tuple[str, str, datetime]:
-        """Reads `x-goog-algorithm`, `x-goog-credential` and `x-goog-date`: the account, the scope and the time.
+        """Parse `x-goog-algorithm`, `x-goog-credential` and `x-goog-date`: the account, the scope and the time.
 
         Raises:
-            XmlError: one of them has not the form that it must have.
+            XmlError: one of them is malformed.
         """
         if parameters["x-goog-algorithm"] != _ALGORITHM:
-            malformed("X-Goog-Algorithm", f"The emulator knows {_ALGORITHM} alone.")
+            raise_malformed("X-Goog-Algorithm", f"The emulator supports only {_ALGORITHM}.")
         credential = _CREDENTIAL.fullmatch(parameters["x-goog-credential"])
         if credential is None:
-            malformed("X-Goog-Credential", "It must be ACCOUNT/YYYYMMDD/LOCATION/storage/goog4_request.")
+            raise_malformed("X-Goog-Credential", "It must be ACCOUNT/YYYYMMDD/LOCATION/storage/goog4_request.")
         date = parameters["x-goog-date"]
         try:
             when = datetime.strptime(date, "%Y%m%dT%H%M%SZ").replace(tzinfo=timezone.utc)
         except ValueError:
-            malformed("X-Goog-Date", "It must be YYYYMMDD'T'HHMMSS'Z'.")
+            raise_malformed("X-Goog-Date", "It must be YYYYMMDD'T'HHMMSS'Z'.")
         if not date.startswith(credential[3]):
-            malformed("X-Goog-Credential", "Its date is another one than that of X-Goog-Date.")
+            raise_malformed("X-Goog-Credential", "Its date differs from the date in X-Goog-Date.")
         return credential[1], credential[2], when
 
-    def _check_time(self, end: datetime, start: datetime) -> None:
+    def _check_time(self, expiry: datetime, start: datetime) -> None:
         now = self._clock()
-        if now >= end.timestamp():
-            details = f"The provided token has expired. Request signature expired at: {end.isoformat()}"
+        if now >= expiry.timestamp():
+            details = f"The provided token has expired. Request signature expired at: {expiry.isoformat()}"
             raise XmlError(400, "ExpiredToken", "Invalid argument.", details)
         if now < start.timestamp() - _SKEW:
             details = "The difference between the request time and the server's time is too large."
             raise XmlError(403, "RequestTimeTooSkewed", "Access denied.", details)
 
-    def check(self, account: str, text: str, signature: bytes, **seen: str) -> None:
-        """Checks a signature of a text.
+    def check(self, account: str, text: str, signature: bytes, **elements: str) -> None:
+        """Check a signature.
+
+        Args:
+            account: the service account.
+            text: the string to sign.
+            signature: the signature.
+            elements: further elements of the error document.
 
         Raises:
-            XmlError: the account has not signed this text; what was *seen* on the way to it is told, too.
+            XmlError: the account has not signed this text.
         """
         verdict = self._check(account, text.encode(), signature)
         if verdict is None:
@@ -152,22 +159,22 @@ class Signatures:
                 "The request signature we calculated does not match the signature you provided."
                 " Check your Google secret key and signing method."
             )
-            raise XmlError(403, "SignatureDoesNotMatch", "Access denied.", details, StringToSign=text, **seen)
+            raise XmlError(403, "SignatureDoesNotMatch", "Access denied.", details, StringToSign=text, **elements)
 
 
 def canonical_request(request: XmlRequest, signed: list[str]) -> str:
-    """Gives the canonical form of a request, of whose headers some are signed.
+    """Return the canonical form of a request with these signed headers.
 
     Raises:
-        XmlError: a header that must be signed is not, or one that is signed is not there.
+        XmlError: a header that must be signed is not, or a signed header is missing.
     """
     headers = request.headers
     for name in signed:
         if name not in headers:
-            malformed(name, "Header was included in signedheaders, but not in the request.")
+            raise_malformed(name, "Header was included in signedheaders, but not in the request.")
     for name in headers:
         if name not in signed and (name == "host" or name.startswith(("x-goog-", "x-amz-"))):
-            malformed(name, "Header was included in the request, but not in signedheaders.")
+            raise_malformed(name, "Header was included in the request, but not in signedheaders.")
     pairs = parse_qsl(request.query, keep_blank_values=True)
     query = sorted(
         f"{quote(name, safe='~')}={quote(value, safe='~')}"
@@ -179,7 +186,7 @@ def canonical_request(request: XmlRequest, signed: list[str]) -> str:
             request.method,
             request.path,
             "&".join(query),
-            *(f"{name}:{_folded(headers[name])}" for name in sorted(signed)),
+            *(f"{name}:{_collapse_spaces(headers[name])}" for name in sorted(signed)),
             "",
             ";".join(signed),
             headers["x-goog-content-sha256"] if "x-goog-content-sha256" in signed else "UNSIGNED-PAYLOAD",
@@ -188,18 +195,18 @@ def canonical_request(request: XmlRequest, signed: list[str]) -> str:
 
 
 def from_hex(signature: str) -> bytes:
-    """Reads a signature of V4."""
+    """Decode a V4 signature."""
     try:
         return bytes.fromhex(signature)
     except ValueError:
-        malformed("X-Goog-Signature", "It must be hexadecimal digits.")
+        raise_malformed("X-Goog-Signature", "It must be hexadecimal digits.")
 
 
-def _folded(value: str) -> str:
+def _collapse_spaces(value: str) -> str:
     return " ".join(value.split())
 
 
-def malformed(parameter: str, details: str) -> NoReturn:
-    """Says that a part of a signature has not the form that it must have."""
+def raise_malformed(parameter: str, details: str) -> NoReturn:
+    """Raise the error for a malformed part of a signature."""
     message = "Your request has a malformed header."
     raise XmlError(400, "MalformedSecurityHeader", message, details, ParameterName=parameter)

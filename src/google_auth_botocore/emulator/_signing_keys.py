@@ -1,4 +1,4 @@
-"""The private keys that Google holds: one for each service account, one for ID tokens. Real RSA, made when first needed."""
+"""Google's private keys: one for each service account and one for ID tokens. Real RSA keys, created on first use."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ _YEAR = timedelta(days=365)
 
 
 class SigningKey:
-    """An RSA key of 2048 bits and its public faces.
+    """A 2048-bit RSA key and its public forms.
 
     Attributes:
-        key_id: names the key, on every page that shows it.
-        certificate: the public key as a self-signed X.509 certificate, in PEM.
+        key_id: ID of the key, as published with it.
+        certificate: the public key as a self-signed X.509 certificate in PEM.
         jwk: the public key as a JSON Web Key.
     """
 
     def __init__(self, common_name: str, now: datetime) -> None:
-        """Makes a key with a certificate that is valid from a year before `now` to ten years after."""
+        """Create a key with a certificate that is valid from one year before `now` to ten years after."""
         self._private = rsa.generate_private_key(public_exponent=65537, key_size=2048)
         public = self._private.public_key()
         der = public.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
@@ -55,11 +55,11 @@ class SigningKey:
         }
 
     def sign(self, message: bytes) -> bytes:
-        """Gives the RSASSA-PKCS1-v1_5 signature with SHA-256."""
+        """Return the RSASSA-PKCS1-v1_5 signature with SHA-256."""
         return self._private.sign(message, padding.PKCS1v15(), hashes.SHA256())
 
     def verifies(self, message: bytes, signature: bytes) -> bool:
-        """Tells whether a signature is one that `sign` gives."""
+        """Return whether a signature was created by `sign`."""
         try:
             self._private.public_key().verify(signature, message, padding.PKCS1v15(), hashes.SHA256())
         except InvalidSignature:
@@ -73,15 +73,15 @@ def _base64url_uint(number: int) -> str:
 
 
 class KeyRing:
-    """Signing keys by the name of their owner."""
+    """Signing keys by owner."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._lock = threading.Lock()
         self._keys: dict[str, SigningKey] = {}
 
-    def of(self, owner: str) -> SigningKey:
-        """Gives the key of an owner, which has one from then on."""
+    def key_for(self, owner: str) -> SigningKey:
+        """Return the key of an owner. It is created on first use."""
         with self._lock:
             if owner not in self._keys:
                 now = datetime.fromtimestamp(self._clock(), timezone.utc)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from google_auth_botocore.emulator._http import Response
 
-# The reason and the message of errors that are not about one request: those of an overloaded or broken server.
+# Reason and message of errors that do not depend on the request: those of an overloaded or broken server.
 _GENERAL = {
     408: ("uploadBrokenConnection", "The request timed out. Please try again."),
     429: ("rateLimitExceeded", "The rate of requests is too high. Reduce the rate and try again."),
@@ -26,8 +26,8 @@ class StorageError(Exception):
     Args:
         status: the HTTP status.
         reason: the reason, a word.
-        message: what is wrong.
-        where: the parameter or header that is wrong, as `location` and `locationType`.
+        message: the error message.
+        location: the invalid parameter or header, as `location` and `locationType`.
         headers: further headers of the reply.
     """
 
@@ -36,16 +36,16 @@ class StorageError(Exception):
         status: int,
         reason: str,
         message: str,
-        where: Mapping[str, str] = {},
+        location: Mapping[str, str] = {},
         headers: Mapping[str, str] = {},
     ) -> None:
         super().__init__(message)
         self.status = status
-        self._error = {"message": message, "domain": "global", "reason": reason, **where}
+        self._error = {"message": message, "domain": "global", "reason": reason, **location}
         self._headers = dict(headers)
 
     def response(self, *, media: bool = False) -> Response:
-        """Return the reply. A request for an object's content gets the message alone, as text."""
+        """Return the reply. For a request for an object's content, it is the plain message."""
         message = self._error["message"]
         if self.status == 304:
             return Response(b"", 304, self._headers)
@@ -57,7 +57,7 @@ class StorageError(Exception):
 
 
 def general(status: int, headers: Mapping[str, str]) -> StorageError:
-    """Return the error of a server that cannot serve requests now."""
+    """Return the error of a server that is overloaded or broken."""
     reason, message = _GENERAL.get(status, ("backendError", f"HTTP {status}."))
     return StorageError(status, reason, message, headers=headers)
 
@@ -88,25 +88,25 @@ def no_user_project() -> StorageError:
 
 
 def condition_not_met(*, negative: bool) -> StorageError:
-    """Return the error for a precondition that does not hold; *negative*: one of the form `if…NotMatch` in a read."""
+    """Return the error for a failed precondition. *negative*: it was `if…NotMatch` in a read, which is not an error."""
     message = "At least one of the pre-conditions you specified did not hold."
-    where = {"locationType": "header", "location": "If-None-Match" if negative else "If-Match"}
-    return StorageError(304 if negative else 412, "conditionNotMet", message, where)
+    location = {"locationType": "header", "location": "If-None-Match" if negative else "If-Match"}
+    return StorageError(304 if negative else 412, "conditionNotMet", message, location)
 
 
 def invalid(name: str, value: str) -> StorageError:
     """Return the error for a parameter with an invalid value."""
-    where = {"locationType": "parameter", "location": name}
-    return StorageError(400, "invalid", f"Invalid value for {name}: {value!r}", where)
+    location = {"locationType": "parameter", "location": name}
+    return StorageError(400, "invalid", f"Invalid value for {name}: {value!r}", location)
 
 
 def wrong_key() -> StorageError:
-    """Return the error for a read of an object that its owner encrypted with another key than the one in the request."""
+    """Return the error for a read without the customer's key with which the object is encrypted."""
     message = "The target object is encrypted by a customer-supplied encryption key."
     return StorageError(400, "resourceIsEncryptedWithCustomerEncryptionKey", message)
 
 
 def no_range(size: int) -> StorageError:
-    """Return the error for a range that begins behind the end of the object."""
+    """Return the error for a range that begins after the end of the object."""
     headers = {"Content-Range": f"bytes */{size}"}
     return StorageError(416, "requestedRangeNotSatisfiable", "Request range not satisfiable", headers=headers)

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from google_auth_botocore.emulator import _subject_token
-from google_auth_botocore.emulator._aws_sts import AwsError, Verdict
+from google_auth_botocore.emulator._aws_sts import AwsError, SignatureVerifier
 from google_auth_botocore.emulator._errors import ApiError, OAuthError
 from google_auth_botocore.emulator._http import Call, Response, Route
 from google_auth_botocore.emulator._oidc import OidcProvider
@@ -29,7 +29,7 @@ _JWT_TYPES = {
     "urn:ietf:params:oauth:token-type:jwt",
     "urn:ietf:params:oauth:token-type:id_token",
 }
-# Of the form and, in camel case, of the JSON body.
+# Fields of a form. A JSON body has them in camel case.
 _FIELDS = (
     "grant_type",
     "audience",
@@ -42,18 +42,18 @@ _FIELDS = (
 
 
 class SecurityTokenService:
-    """Exchanges a proof of identity for a federated access token, and tells whose a federated token is."""
+    """Exchanges a proof of identity for a federated access token, and introspects federated tokens."""
 
-    def __init__(self, settings: Settings, pools: Pools, tokens: Tokens, aws: Verdict) -> None:
+    def __init__(self, settings: Settings, pools: Pools, tokens: Tokens, verify_aws: SignatureVerifier) -> None:
         self._settings = settings
         self._pools = pools
         self._tokens = tokens
-        self._aws = aws
+        self._verify_aws = verify_aws
         self.oauth_clients: dict[str, str | None] = {}
-        """The secret of each OAuth client that may introspect, by client id; None: any will do."""
+        """The secret of each OAuth client that may introspect tokens, by client ID; None: any secret is accepted."""
 
     def routes(self) -> list[Route]:
-        """Gives what it serves."""
+        """Return the routes of this API."""
         return [
             Route("POST", re.compile("/v1/token"), self._token),
             Route("POST", re.compile("/v1/introspect"), self._introspect),
@@ -84,18 +84,18 @@ class SecurityTokenService:
         identity = provider.identify(assertion)
         call.principal = identity.principal
         lifetime = self._settings.token_lifetime
-        value, _ = self._tokens.mint(identity.principal, identity.members, scopes, lifetime)
+        value, _ = self._tokens.issue(identity.principal, identity.members, scopes, lifetime)
         return _issued(value, lifetime)
 
     def _aws_assertion(self, provider: AwsProvider, subject_token: str) -> Mapping[str, Any]:
         request = _subject_token.parse(subject_token, provider.audience)
         try:
-            caller = self._aws(request)
-        except AwsError as refusal:
+            caller = self._verify_aws(request)
+        except AwsError as error:
             raise OAuthError(
                 "invalid_grant",
-                f"Received invalid AWS response of type {refusal.code} with error message: {refusal.message}",
-            ) from refusal
+                f"Received invalid AWS response of type {error.code} with error message: {error.message}",
+            ) from error
         if caller.account != provider.account_id:
             raise OAuthError(
                 "invalid_grant",
@@ -104,9 +104,9 @@ class SecurityTokenService:
         return {"arn": caller.arn, "account": caller.account, "userid": caller.user_id}
 
     def _downscope(self, call: Call, request: Mapping[str, str], options: Mapping[str, Any]) -> Response:
-        """Exchanges an access token of ours for one within a Credential Access Boundary.
+        """Exchange an issued access token for one with a Credential Access Boundary.
 
-        The boundary itself is for the API behind the token to enforce, which the emulator is not.
+        The boundary itself is not enforced: that is up to the API that receives the token.
         Source: https://cloud.google.com/iam/docs/downscoping-short-lived-credentials
         """
         info = self._tokens.check(request["subject_token"])
@@ -115,9 +115,9 @@ class SecurityTokenService:
         if "accessBoundary" not in options:
             raise OAuthError("invalid_request", 'Invalid value for "options".')
         call.principal = info.principal
-        left = info.expiry.timestamp() - self._settings.clock()
-        value, _ = self._tokens.mint(info.principal, (), info.scopes, left)
-        return _issued(value, None)  # Google leaves the life out: it is the source's
+        remaining = info.expiry.timestamp() - self._settings.clock()
+        value, _ = self._tokens.issue(info.principal, (), info.scopes, remaining)
+        return _issued(value, None)  # Google omits the lifetime: it is the source token's
 
     def _introspect(self, call: Call, _match: Match[str]) -> Response:
         client_id = self._authenticate_client(call)
@@ -140,7 +140,7 @@ class SecurityTokenService:
         )
 
     def _authenticate_client(self, call: Call) -> str:
-        """Gives the id of the OAuth client that calls."""
+        """Check the OAuth client's credentials, and return its ID."""
         if call.bearer() is not None:
             # Google: an Authorization header "can cause the request to fail".
             raise OAuthError("invalid_request", "The Authorization header must not hold a token.")
@@ -153,26 +153,26 @@ class SecurityTokenService:
 
 
 def _issued(value: str, lifetime: float | None) -> Response:
-    life = {} if lifetime is None else {"expires_in": lifetime}
+    expires_in = {} if lifetime is None else {"expires_in": lifetime}
     return Response(
         {
             "access_token": value,
             "issued_token_type": _ACCESS_TOKEN_TYPE,
             "token_type": "Bearer",
-            **life,
+            **expires_in,
         }
     )
 
 
 def _parameters(call: Call, names: tuple[str, ...]) -> dict[str, str]:
-    """Gives the parameters of a form, or of a JSON body, where they are in camel case; empty where absent."""
+    """Return the parameters of a form or, in camel case, of a JSON body. An absent one is empty."""
     if not call.is_json:
         form = call.form()
         return {name: form.get(name, "") for name in names}
     try:
         body = call.json()
-    except ApiError as refusal:
-        raise OAuthError("invalid_request", refusal.body["error"]["message"]) from refusal
+    except ApiError as error:
+        raise OAuthError("invalid_request", error.body["error"]["message"]) from error
     keys = {re.sub(r"_([a-z])", lambda letter: letter[1].upper(), name): name for name in names}
     for key, value in body.items():
         if key not in keys or not isinstance(value, str):
@@ -181,7 +181,7 @@ def _parameters(call: Call, names: tuple[str, ...]) -> dict[str, str]:
 
 
 def _options(text: str) -> dict[str, Any]:
-    """Gives the JSON object in the `options`, which clients may URL-encode once more."""
+    """Return the JSON object in `options`, which clients may URL-encode an extra time."""
     if not text:
         return {}
     try:

@@ -1,4 +1,4 @@
-"""An AWS subject token, read as strictly as Google documents it: text in, signed request out; no verdict on it yet.
+"""Parse an AWS subject token as strictly as Google documents it. The signature is not verified here.
 
 Source: https://cloud.google.com/iam/docs/reference/sts/rest/v1/TopLevel/token (field `subjectToken`).
 """
@@ -34,14 +34,14 @@ _PARTITIONS = (
 
 @dataclass(frozen=True)
 class SignedRequest:
-    """A GetCallerIdentity request that someone else signed.
+    """A signed GetCallerIdentity request.
 
     Attributes:
-        host: the AWS STS host that it is for.
-        region: the region in which that host wants it signed.
+        host: the AWS STS host in its URL.
+        region: the region that the signature must have for that host.
         partition: the AWS partition of that host.
         query: exactly the two parameters of GetCallerIdentity, as they were sent.
-        headers: those that Google sends on, by lower-case name.
+        headers: the headers that Google forwards, by lower-case name.
     """
 
     host: str
@@ -52,10 +52,10 @@ class SignedRequest:
 
 
 def parse(subject_token: str, audience: str) -> SignedRequest:
-    """Reads a subject token that is meant for `audience`, a provider's full resource name.
+    """Parse a subject token for `audience`, a provider's full resource name.
 
     Raises:
-        OAuthError: it isn't one: `invalid_request` for its form, `invalid_grant` for what it says.
+        OAuthError: `invalid_request` if it is malformed, `invalid_grant` if it is for another audience.
     """
     fields = _fields(subject_token)
     headers = _headers(fields["headers"])
@@ -71,14 +71,14 @@ def parse(subject_token: str, audience: str) -> SignedRequest:
     if headers["host"] != host:
         raise _malformed("the host header is not the host of the url")
     partition, region = _aws_sts(host)
-    # Google sends on what its documentation lists and nothing else, so a signature over more does not verify.
-    sent_on = {*_REQUIRED, "x-amz-security-token"}
+    # Google forwards only the headers that its documentation lists, so a signature over others does not verify.
+    forwarded = {*_REQUIRED, "x-amz-security-token"}
     return SignedRequest(
         host,
         region,
         partition,
         query,
-        {name: value for name, value in headers.items() if name in sent_on},
+        {name: value for name, value in headers.items() if name in forwarded},
     )
 
 
@@ -87,7 +87,7 @@ def _malformed(what: str) -> OAuthError:
 
 
 def _fields(subject_token: str) -> dict[str, Any]:
-    # Raw JSON is refused: it must be URL-encoded, and a second time for the form it travels in.
+    # Raw JSON is rejected: it must be URL-encoded before it is URL-encoded again as a form field.
     text = "" if subject_token.startswith("{") else unquote_plus(subject_token)
     if not text.startswith("{"):
         raise _malformed("Error at line 0:0: Unexpected end of stream : expected '{'")
@@ -116,7 +116,7 @@ def _headers(listed: object) -> dict[str, str]:
 
 
 def _get_caller_identity(url: object) -> tuple[str, str]:
-    """Gives the host and the query of a GetCallerIdentity URL."""
+    """Return the host and the query of a GetCallerIdentity URL."""
     try:
         parts = urlsplit(url if isinstance(url, str) else "")
         query = sorted(parse_qsl(parts.query, strict_parsing=True))
@@ -134,7 +134,7 @@ def _get_caller_identity(url: object) -> tuple[str, str]:
 
 
 def _aws_sts(host: str) -> tuple[str, str]:
-    """Gives the partition and the signing region of an AWS STS host."""
+    """Return the partition and the signing region of an AWS STS host."""
     name = host.removesuffix(":443")
     if name == "sts.amazonaws.com":  # the global endpoint
         return "aws", "us-east-1"

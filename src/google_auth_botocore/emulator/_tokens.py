@@ -1,4 +1,4 @@
-"""Access tokens: opaque to everyone, and known here until they expire."""
+"""Access tokens: opaque strings that the emulator issues and later recognizes."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ class TokenInfo:
 
     Attributes:
         principal: a `principal://` name, or the e-mail address of a service account or a user.
-        scopes: what it may be used for.
-        issued: aware, when it was made.
-        expiry: aware, when it stops working.
-        members: every name by which an IAM binding can mean the holder.
+        scopes: its OAuth scopes.
+        issued: time of issue, with a time zone.
+        expiry: time of expiry, with a time zone.
+        members: every member name with which an IAM binding can match the holder.
     """
 
     principal: str
@@ -30,23 +30,23 @@ class TokenInfo:
 
 
 class Tokens:
-    """Mints access tokens and knows them again."""
+    """Issues and checks access tokens."""
 
-    def __init__(self, settings: Settings, suspends: Callable[[str], bool]) -> None:
-        """Starts with none.
+    def __init__(self, settings: Settings, is_suspended: Callable[[str], bool]) -> None:
+        """Start without tokens.
 
         Args:
-            settings: has the clock.
-            suspends: says whether a principal's tokens are good for nothing for the time being.
+            settings: provides the clock.
+            is_suspended: returns whether the tokens of a principal are currently rejected.
         """
         self._settings = settings
-        self._suspends = suspends
+        self._is_suspended = is_suspended
         self._infos: dict[str, TokenInfo] = {}
 
-    def mint(
+    def issue(
         self, principal: str, members: Iterable[str], scopes: Iterable[str], lifetime: float
     ) -> tuple[str, TokenInfo]:
-        """Makes a token that lives for `lifetime` seconds from now."""
+        """Create a token that is valid for `lifetime` seconds from now."""
         now = self._now()
         info = TokenInfo(principal, tuple(scopes), now, now + timedelta(seconds=lifetime), frozenset(members))
         value = f"ya29.{secrets.token_urlsafe(120)}"
@@ -54,9 +54,9 @@ class Tokens:
         return value, info
 
     def check(self, value: str) -> TokenInfo | None:
-        """Gives what a token stands for; None where it is unknown, expired or suspended."""
+        """Return what a token stands for; None: it is unknown, expired or suspended."""
         info = self._infos.get(value)
-        if info is None or self._now() >= info.expiry or self._suspends(info.principal):
+        if info is None or self._now() >= info.expiry or self._is_suspended(info.principal):
             return None
         return info
 

@@ -1,4 +1,4 @@
-"""A request to Cloud Storage's XML API, and how that says no.
+"""Requests to Cloud Storage's XML API, and its error replies.
 
 Sources: https://cloud.google.com/storage/docs/request-endpoints#xml-api and
 https://cloud.google.com/storage/docs/xml-api/reference-status
@@ -14,20 +14,20 @@ from xml.sax.saxutils import escape
 
 from google_auth_botocore.emulator._http import Response
 
-# With a bucket before it: virtual-hosted style. Any other host is bound to the bucket of its name.
-_OWN_HOST = re.compile(r"(?:(.+)\.)?(?:storage\.googleapis\.com|127\.0\.0\.1|localhost)")
+# With a bucket as subdomain: virtual-hosted style. Any other host is itself the name of a bucket (CNAME).
+_STORAGE_HOST = re.compile(r"(?:(.+)\.)?(?:storage\.googleapis\.com|127\.0\.0\.1|localhost)")
 
 
 @dataclass(frozen=True)
 class XmlRequest:
-    """A request as it came.
+    """A request.
 
     Attributes:
         method: `GET`, `PUT`, ….
-        path: what follows the host, percent-encoded.
-        query: what follows the question mark, percent-encoded.
-        headers: by lower-case name; values of a repeated one are joined by a comma.
-        body: as it was sent.
+        path: the path, percent-encoded.
+        query: the query, percent-encoded, without the question mark.
+        headers: headers by lower-case name. Values of a repeated one are joined by a comma.
+        body: the body as it was sent.
     """
 
     method: str
@@ -43,28 +43,28 @@ class XmlRequest:
 
     @property
     def resource(self) -> str:
-        """`/BUCKET/OBJECT`, percent-encoded; the host names the bucket where the path does not."""
+        """`/BUCKET/OBJECT`, percent-encoded. The bucket is in the path or in the host."""
         host = self.headers.get("host", "").partition(":")[0]
-        own = _OWN_HOST.fullmatch(host)
-        if own is not None and own[1] is None:
+        match = _STORAGE_HOST.fullmatch(host)
+        if match is not None and match[1] is None:
             return self.path
-        return f"/{host if own is None else own[1]}{self.path}"
+        return f"/{host if match is None else match[1]}{self.path}"
 
     @property
     def target(self) -> tuple[str, str]:
-        """The bucket and the object, decoded; without an object it is about the bucket."""
+        """The decoded names of bucket and object. For a request for a bucket, the object's name is empty."""
         bucket, _, name = unquote(self.resource[1:]).partition("/")
         return bucket, name
 
 
 class XmlError(Exception):
-    """The server says no.
+    """An error reply.
 
     Args:
         status: the HTTP status.
         code: the name of the error.
-        message: the kind of error, in words.
-        details: what happened, in words.
+        message: the general error message.
+        details: the specific error message.
         elements: further elements of the document, by name.
     """
 
@@ -75,16 +75,16 @@ class XmlError(Exception):
 
     @property
     def response(self) -> Response:
-        """The answer."""
+        """The reply."""
         return document("Error", "".join(element(name, text) for name, text in self._elements.items()), self.status)
 
 
 def element(name: str, text: object) -> str:
-    """Gives an XML element that holds text."""
+    """Return an XML element with a text."""
     return f"<{name}>{escape(str(text))}</{name}>"
 
 
 def document(root: str, content: str, status: int = 200) -> Response:
-    """Gives an answer that is an XML document."""
+    """Return a reply with an XML document."""
     text = f"<?xml version='1.0' encoding='UTF-8'?><{root}>{content}</{root}>"
     return Response(text.encode(), status, {"Content-Type": "application/xml; charset=UTF-8"})

@@ -1,4 +1,4 @@
-"""Cloud Storage's XML API, as far as signed requests go: objects read, written and deleted, and buckets listed.
+"""Cloud Storage's XML API: read, write and delete objects, and list buckets.
 
 Source: https://cloud.google.com/storage/docs/xml-api/reference-methods
 """
@@ -18,12 +18,12 @@ from gcp_storage_emulator.handlers import objects
 from google_auth_botocore.emulator import _post_policy
 from google_auth_botocore.emulator._http import Response
 from google_auth_botocore.emulator._post_policy import Form
-from google_auth_botocore.emulator._ranges import ranged
+from google_auth_botocore.emulator._ranges import range_response
 from google_auth_botocore.emulator._signed_urls import Signatures
 from google_auth_botocore.emulator._xml import XmlError, XmlRequest, document, element
 
-# What an upload says of its object, and a download repeats: the header, and the name in the JSON API.
-DESCRIBED = {
+# Headers that an upload sets and a download returns, with the name of each in the JSON API.
+METADATA_HEADERS = {
     "cache-control": "cacheControl",
     "content-disposition": "contentDisposition",
     "content-encoding": "contentEncoding",
@@ -36,13 +36,13 @@ _NOT_IN_HEADER = re.compile(r"[^\t\x20-\x7e\x80-\xff]+")
 
 
 class XmlApi:
-    """Serves requests that are signed.
+    """Serves requests that are signed or have a token.
 
     Args:
-        store: gcp-storage-emulator's store of objects.
-        url: where that is, for the links in what the JSON API tells of an object.
-        signatures: tells who signed.
-        clock: gives the time, in seconds since the epoch.
+        store: the buckets and objects.
+        url: base URL for the links in an object's metadata.
+        signatures: verifies signatures.
+        clock: returns the time, in seconds since the epoch.
     """
 
     def __init__(self, store: Any, url: str, signatures: Signatures, clock: Callable[[], float]) -> None:
@@ -52,20 +52,25 @@ class XmlApi:
         self._clock = clock
 
     def answer(self, request: XmlRequest) -> tuple[str | None, Response] | None:
-        """Gives who signed a request, None for nobody who may have, and the answer; None: the request is not signed."""
+        """Reply to a signed request.
+
+        Returns:
+            The service account that signed the request (None: the signature is invalid) and the reply; None: the
+            request is not signed.
+        """
         signer: str | None = None
         try:
             if request.method == "POST" and request.headers.get("content-type", "").startswith("multipart/form-data"):
-                form = _post_policy.checked(request, self._signatures, self._clock)
+                form = _post_policy.verify_form(request, self._signatures, self._clock)
                 signer = form.account
-                return signer, self._posted(request, form)
-            signer = self._signatures.of_url(request)
+                return signer, self._post(request, form)
+            signer = self._signatures.signer_of_url(request)
             return None if signer is None else (signer, self.serve(request))
         except XmlError as error:
             return signer, error.response
 
     def serve(self, request: XmlRequest) -> Response:
-        """Return the reply to a request of a caller who may send it.
+        """Return the reply to a request of an authenticated caller.
 
         Raises:
             XmlError: the request is rejected.
@@ -73,15 +78,15 @@ class XmlApi:
         bucket, name = request.target
         try:
             if not name and request.method in {"GET", "HEAD"}:
-                return self._listed(bucket, request.parameters)
+                return self._list(bucket, request.parameters)
             if name and request.method in {"GET", "HEAD"}:
                 return self._read(bucket, name, request)
             if name and request.method == "PUT":
-                return self._written(bucket, name, request.headers, request.body)
+                return self._write(bucket, name, request.headers, request.body)
             if name and request.method == "DELETE":
                 self._store.delete_file(bucket, name)
                 return Response(status=204)
-        except (NotFound, ValueError) as error:  # of a path that leads out of the bucket
+        except (NotFound, ValueError) as error:  # ValueError: a path outside the bucket
             if bucket in self._store.buckets:
                 details = f"No such object: {bucket}/{name}"
                 raise XmlError(404, "NoSuchKey", "The specified key does not exist.", details) from error
@@ -93,46 +98,46 @@ class XmlApi:
 
     def _read(self, bucket: str, name: str, request: XmlRequest) -> Response:
         found = self._store.get_file_obj(bucket, name)
-        asked = request.parameters
-        if asked.get("generation", found["generation"]) != found["generation"]:
+        parameters = request.parameters
+        if parameters.get("generation", found["generation"]) != found["generation"]:
             raise NotFound
         content = self._store.get_file(bucket, name)
         updated = datetime.fromisoformat(found["updated"].replace("Z", "+00:00"))
-        headers = {"Last-Modified": format_datetime(updated, usegmt=True), **identity(found)}
-        for header, field in DESCRIBED.items():
-            value = asked.get(f"response-{header}") or found.get(field)
+        headers = {"Last-Modified": format_datetime(updated, usegmt=True), **version_headers(found)}
+        for header, field in METADATA_HEADERS.items():
+            value = parameters.get(f"response-{header}") or found.get(field)
             if value:
                 headers[header.title()] = value
         headers.update({f"{_META}{key}": value for key, value in (found.get("metadata") or {}).items()})
-        headers = {in_header(name): in_header(value) for name, value in headers.items()}
-        wanted = request.headers.get("range", "")
-        reply = ranged(content, wanted, headers)
+        headers = {header_safe(name): header_safe(value) for name, value in headers.items()}
+        requested = request.headers.get("range", "")
+        reply = range_response(content, requested, headers)
         if reply is None:
-            raise XmlError(416, "InvalidRange", "The requested range cannot be satisfied.", wanted)
+            raise XmlError(416, "InvalidRange", "The requested range cannot be satisfied.", requested)
         return reply
 
-    def _written(self, bucket: str, name: str, described: Mapping[str, str], content: bytes) -> Response:
-        """Makes an object of the content and the headers, or the form's fields, that describe it."""
-        resource = {field: described[header] for header, field in DESCRIBED.items() if header in described}
-        metadata = {key.removeprefix(_META): value for key, value in described.items() if key.startswith(_META)}
-        kind = resource.get("contentType", "application/octet-stream")
-        made = objects._make_object_resource("", bucket, name, kind, str(len(content)))
-        made.update(resource, **({"metadata": metadata} if metadata else {}))
-        made = objects._checksums(content, {**made, "mediaLink": media_link(self._url, made)})
-        self._store.create_file(bucket, name, content, made)
-        return Response(status=200, headers=identity(made))
+    def _write(self, bucket: str, name: str, headers: Mapping[str, str], content: bytes) -> Response:
+        """Create an object. Its metadata comes from the headers, or from the fields of a form."""
+        fields = {field: headers[header] for header, field in METADATA_HEADERS.items() if header in headers}
+        metadata = {key.removeprefix(_META): value for key, value in headers.items() if key.startswith(_META)}
+        kind = fields.get("contentType", "application/octet-stream")
+        resource = objects._make_object_resource("", bucket, name, kind, str(len(content)))
+        resource.update(fields, **({"metadata": metadata} if metadata else {}))
+        resource = objects._checksums(content, {**resource, "mediaLink": media_link(self._url, resource)})
+        self._store.create_file(bucket, name, content, resource)
+        return Response(status=200, headers=version_headers(resource))
 
-    def _posted(self, request: XmlRequest, form: Form) -> Response:
+    def _post(self, request: XmlRequest, form: Form) -> Response:
         bucket, _ = request.target
         key = form.fields["key"]
-        done = self._written(bucket, key, form.fields, form.content)
+        done = self._write(bucket, key, form.fields, form.content)
         status = form.fields.get("success_action_status")
         if status != "201":
             return Response(b"", 200 if status == "200" else 204, done.headers)
         described = element("Bucket", bucket) + element("Key", key) + element("ETag", done.headers["ETag"])
         return document("PostResponse", described, 201)
 
-    def _listed(self, bucket: str, parameters: Mapping[str, str]) -> Response:
+    def _list(self, bucket: str, parameters: Mapping[str, str]) -> Response:
         prefix, delimiter = parameters.get("prefix"), parameters.get("delimiter")
         found, prefixes = self._store.get_file_list(bucket, prefix, delimiter)
         content = element("Name", bucket) + element("Prefix", prefix or "")
@@ -144,8 +149,8 @@ class XmlApi:
         return document("ListBucketResult", content)
 
 
-def refused(authorization: str | None) -> Response:
-    """Gives the answer to a request that is neither signed nor has a token that is good."""
+def unauthenticated_response(authorization: str | None) -> Response:
+    """Return the error for a request without a signature and without a valid token."""
     if authorization is not None:
         return XmlError(401, "AuthenticationRequired", "Authentication required.", "Invalid credentials.").response
     details = "Anonymous caller does not have storage.objects.get access to the Google Cloud Storage object."
@@ -153,20 +158,20 @@ def refused(authorization: str | None) -> Response:
 
 
 def media_link(url: str, resource: Mapping[str, Any]) -> str:
-    """Gives where an object's content can be had of the JSON API at *url*."""
+    """Return the URL of an object's content in the JSON API at *url*."""
     return (
         f"{url}/download/storage/v1/b/{resource['bucket']}/o/{quote(resource['name'], safe='')}"
         f"?generation={resource['generation']}&alt=media"
     )
 
 
-def in_header(text: str) -> str:
-    """Percent-encodes what no header can hold, as gsutil does; bytes that came in a header go out as they are."""
+def header_safe(text: str) -> str:
+    """Percent-encode characters that a header cannot contain, as gsutil does. Latin-1 characters stay as they are."""
     return _NOT_IN_HEADER.sub(lambda match: quote(match[0]), text)
 
 
-def identity(resource: Mapping[str, Any]) -> dict[str, str]:
-    """The headers that tell one version of an object from another."""
+def version_headers(resource: Mapping[str, Any]) -> dict[str, str]:
+    """Return the headers that identify the version of an object."""
     return {
         "ETag": f'"{resource["etag"]}"',
         "x-goog-generation": resource["generation"],

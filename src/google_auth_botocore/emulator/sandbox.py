@@ -1,6 +1,6 @@
-"""Both clouds on one machine: an EC2 instance with a role on one side, Cloud Storage and a service account on the other.
+"""Both clouds on one machine: an EC2 instance with a role, and Cloud Storage with a service account.
 
-For tests and demonstrations. The extra `sandbox` brings what it needs.
+For tests and demonstrations. It requires the extra `google-auth-botocore[sandbox]`.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ _PROJECT = "my-project"
 
 
 class Sandbox:
-    """Google's side, an EC2 instance's metadata, S3 and Cloud Storage; trust is set up between them.
+    """Google's identity services, an EC2 instance's metadata, S3 and Cloud Storage, with trust set up between them.
 
     Args:
-        token_lifetime: seconds that Google's tokens live.
-        role: the role of the instance.
+        token_lifetime: lifetime of Google's tokens, in seconds.
+        role: name of the instance's role.
 
     Attributes:
-        google: the emulator of Google's identity services.
-        imds: the instance's metadata service, which hands out the role's keys.
+        google: the emulated identity services of Google.
+        imds: the instance's metadata service, which issues the role's keys.
         aws: moto, with STS, IAM and S3.
-        storage: Cloud Storage, which takes no request without a valid token or signature.
+        storage: Cloud Storage, which rejects requests without a valid token or signature.
         provider: the workload identity pool provider that trusts the account.
-        service_account: e-mail address of the account that the role may impersonate.
+        service_account: e-mail address of the service account that the role may impersonate.
     """
 
     def __init__(self, *, token_lifetime: int = 3600, role: str = _ROLE) -> None:
@@ -61,7 +61,7 @@ class Sandbox:
         self._running = contextlib.ExitStack()
 
     def __enter__(self) -> Sandbox:
-        """Starts every part."""
+        """Start every part."""
         with contextlib.ExitStack() as started:
             for part in (self.google, self.imds, self.aws, self.storage):
                 started.enter_context(part)
@@ -71,16 +71,16 @@ class Sandbox:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Stops every part."""
+        """Stop every part."""
         self._running.close()
 
     def environment(self) -> dict[str, str]:
-        """The variables that make a process one on the instance: no key, S3 where moto is, and no proxy on the way to either."""
-        directly = dict.fromkeys(("NO_PROXY", "no_proxy"), "127.0.0.1,localhost")
-        return {**self.imds.environment(), **self.aws.environment(), **directly}
+        """Return the environment of a process on the instance: metadata and moto's endpoints, no keys, and no proxy."""
+        no_proxy = dict.fromkeys(("NO_PROXY", "no_proxy"), "127.0.0.1,localhost")
+        return {**self.imds.environment(), **self.aws.environment(), **no_proxy}
 
     def credentials_arguments(self) -> dict[str, Any]:
-        """The arguments of `google_auth_botocore.Credentials` for the application on the instance."""
+        """Return the arguments of `google_auth_botocore.Credentials` for the application on the instance."""
         return {
             "audience": self.provider.audience,
             "service_account_email": self.service_account,
@@ -90,12 +90,12 @@ class Sandbox:
         }
 
     def storage_client(self) -> storage.Client:
-        """A client that is asked for no token: for filling buckets and for looking into them."""
+        """Return a Cloud Storage client that needs no token, for tests to fill and inspect buckets."""
         options = {"api_endpoint": self.storage.open_url}
         return storage.Client(project=_PROJECT, credentials=AnonymousCredentials(), client_options=options)
 
     def s3_client(self) -> Any:
-        """A client of moto's S3 with keys of its own."""
+        """Return a client of moto's S3 with its own keys."""
         return boto3.client(
             "s3",
             endpoint_url=self.aws.url,

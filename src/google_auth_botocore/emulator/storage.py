@@ -1,13 +1,16 @@
-"""Cloud Storage on loopback: buckets in memory, behind a check of bearer tokens and of signed URLs.
+"""Cloud Storage on loopback: buckets in memory that accept bearer tokens and signed URLs.
 
-It reads as Cloud Storage does: listings in pages and in the order of bytes, without the checksums of objects that are
-encrypted with a customer's key; ranges, generations and preconditions; requester pays; errors in Google's words. Uploads
-are gcp-storage-emulator's. `Storage.fail` simulates a server that is overloaded, silent or wrong.
+Reads behave as in Cloud Storage: paged listings in the order of UTF-8 bytes, without the checksums of objects that are
+encrypted with a customer's key; ranges, generations and preconditions; requester pays; Google's error messages. Uploads
+are handled by gcp-storage-emulator. `Storage.fail` simulates a server that is overloaded, does not reply, or sends
+wrong data.
+
+A request goes from `_storage_server` to `_storage_api` (JSON) or `_xml_api`, or is forwarded to gcp-storage-emulator and
+completed by `_storage_writes`. All of them use the buckets in `_object_store`.
 """
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections.abc import Callable
@@ -16,14 +19,13 @@ from http.server import HTTPServer
 from types import TracebackType
 from typing import Any
 
-from gcp_storage_emulator.exceptions import NotFound
-
 from google_auth_botocore.emulator._faults import Fault, FaultScript
 from google_auth_botocore.emulator._http import Response
 from google_auth_botocore.emulator._object_store import ObjectStore
 from google_auth_botocore.emulator._signed_urls import Signatures
 from google_auth_botocore.emulator._storage_api import StorageApi, StorageRequest
-from google_auth_botocore.emulator._storage_gate import Behind, Gate
+from google_auth_botocore.emulator._storage_server import StorageServer, UpstreamHandler
+from google_auth_botocore.emulator._storage_writes import complete_write
 from google_auth_botocore.emulator._tokens import TokenInfo
 from google_auth_botocore.emulator._xml import XmlRequest
 from google_auth_botocore.emulator._xml_api import XmlApi
@@ -32,33 +34,25 @@ _SCOPES = {
     f"https://www.googleapis.com/auth/{name}"
     for name in ("cloud-platform", "devstorage.full_control", "devstorage.read_write", "devstorage.read_only")
 }
-# fmt: off
-# The fields that the creator of a bucket may set: https://docs.cloud.google.com/storage/docs/json_api/v1/buckets
-_BUCKET_FIELDS = frozenset({
-    "acl", "autoclass", "billing", "cors", "defaultEventBasedHold", "defaultObjectAcl", "encryption",
-    "hierarchicalNamespace", "iamConfiguration", "ipFilter", "labels", "lifecycle", "location", "logging",
-    "objectRetention", "retentionPolicy", "rpo", "softDeletePolicy", "storageClass", "versioning", "website",
-})
-# fmt: on
 
 
 class Storage:
-    """The service, while its context is open; objects are kept in memory.
+    """Cloud Storage, served inside a `with` block. Objects are kept in memory.
 
     Args:
-        check: gives what an access token stands for, None for one that is unknown or expired.
-        check_signature: tells whether a service account has signed a message with a signature, None for one that
-            does not exist.
-        clock: gives the time at which signed URLs expire, in seconds since the epoch.
+        check: returns what an access token stands for; None: unknown or expired.
+        check_signature: returns whether a service account signed a message (arguments: account, message, signature);
+            None: the account does not exist.
+        clock: returns the time that decides whether a signed URL has expired, in seconds since the epoch.
 
     Attributes:
-        principals: whom each request so far spoke for; None: it was refused.
-        tokens: the access tokens that were let in so far.
-        downloads: the names of the objects whose content was asked for so far.
-        latency: seconds that each answer takes longer, as over a network.
-        user_projects: the projects that requests so far named as the one to bill.
-        on_request: called before a request with a valid token is answered, with its method, path and query, decoded:
-            to change an object between two requests, for example.
+        principals: the caller of each request so far; None: the request was rejected.
+        tokens: the access tokens accepted so far.
+        downloads: the names of the objects whose content was requested so far.
+        latency: seconds by which each reply is delayed, as over a network.
+        user_projects: the projects to bill that requests so far have named.
+        on_request: called before the reply to a request with a valid token. Its argument is the decoded method, path
+            and query. It may change an object between two requests, for example.
     """
 
     def __init__(
@@ -79,135 +73,138 @@ class Storage:
         self._faults = FaultScript()
         self._store = ObjectStore()
         self._api = StorageApi(self._store)
-        self._behind: HTTPServer | None = None
-        self._gates: tuple[Gate, Gate] | None = None
+        self._upstream: HTTPServer | None = None
+        self._servers: tuple[StorageServer, StorageServer] | None = None
 
     def __enter__(self) -> Storage:
-        """Starts it.
+        """Start the servers.
 
         Raises:
-            RuntimeError: it is running already.
+            RuntimeError: it is already running.
         """
-        if self._gates is not None:
-            raise RuntimeError("it is running already")
-        # Not by gcp-storage-emulator's own starter, whose server takes half a second to stop and does not say where it is.
+        if self._servers is not None:
+            raise RuntimeError("Cloud Storage is already running")
+        # Not gcp-storage-emulator's own create_server: its server takes 0.5 s to stop and does not reveal its port.
         self._store.wipe()
-        self._behind = HTTPServer(("127.0.0.1", 0), partial(Behind, self._store))
-        threading.Thread(target=self._behind.serve_forever, args=(0.02,), name="storage", daemon=True).start()
-        behind = f"127.0.0.1:{self._behind.server_address[1]}"
-        self._gates = (Gate(self, behind, is_open=False), Gate(self, behind, is_open=True))
-        for gate in self._gates:
-            gate.start()
+        self._upstream = HTTPServer(("127.0.0.1", 0), partial(UpstreamHandler, self._store))
+        threading.Thread(target=self._upstream.serve_forever, args=(0.02,), name="storage", daemon=True).start()
+        upstream = f"127.0.0.1:{self._upstream.server_address[1]}"
+        self._servers = (
+            StorageServer(self, upstream, is_open=False),
+            StorageServer(self, upstream, is_open=True),
+        )
+        for server in self._servers:
+            server.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Stops it and hangs up on its clients."""
-        gates, self._gates = self._gates, None
-        behind, self._behind = self._behind, None
-        for gate in gates or ():
-            gate.stop()
-        if behind is not None:
-            behind.shutdown()
-            behind.server_close()
+        """Stop the servers and close all connections."""
+        servers, self._servers = self._servers, None
+        upstream, self._upstream = self._upstream, None
+        for server in servers or ():
+            server.stop()
+        if upstream is not None:
+            upstream.shutdown()
+            upstream.server_close()
 
     @property
     def url(self) -> str:
-        """Where a client with a token goes: its `client_options={"api_endpoint": …}`."""
-        if self._gates is None:
-            raise RuntimeError("it is not running: use it as a context manager")
-        return f"http://127.0.0.1:{self._gates[0].port}"
+        """The URL for clients with a token: their `client_options={"api_endpoint": …}`."""
+        if self._servers is None:
+            raise RuntimeError("Cloud Storage is not running: use it as a context manager")
+        return f"http://127.0.0.1:{self._servers[0].port}"
 
     @property
     def open_url(self) -> str:
-        """The address that requires no token: for filling buckets and for looking into them. No fault hits it."""
-        if self._gates is None:
-            raise RuntimeError("it is not running: use it as a context manager")
-        return f"http://127.0.0.1:{self._gates[1].port}"
+        """The URL that requires no token, for tests to fill and inspect buckets. Faults do not apply to it."""
+        if self._servers is None:
+            raise RuntimeError("Cloud Storage is not running: use it as a context manager")
+        return f"http://127.0.0.1:{self._servers[1].port}"
 
     def create_bucket(self, name: str, *, kms_key: str | None = None, requester_pays: bool = False) -> None:
-        """Make a bucket, or change one.
+        """Create a bucket, or change one.
 
         Args:
             name: its name.
-            kms_key: its default Cloud KMS key, `projects/…/cryptoKeys/NAME`. Listings of objects that are written from
-                now on have no checksums, as those of Cloud Storage.
+            kms_key: its default Cloud KMS key, `projects/…/cryptoKeys/NAME`. As in Cloud Storage, listings omit the
+                checksums of objects that are written from now on.
             requester_pays: whether each request must name a project to bill.
         """
         encryption = {"encryption": {"defaultKmsKeyName": kms_key}} if kms_key is not None else {}
         self._store.make_bucket(name, billing={"requesterPays": requester_pays}, **encryption)
 
     def put(self, bucket: str, name: str, content: bytes, **fields: Any) -> dict[str, Any]:
-        """Make an object without HTTP, in place of one of the same name, and return its metadata.
+        """Create an object directly, without HTTP, and return its metadata. It replaces one with the same name.
 
         Args:
             bucket: the bucket.
             name: the name of the object.
-            content: what it holds.
-            fields: further fields of its resource, as in the JSON API: `contentType`, `metadata`, a wrong `crc32c`. One
-                that is None is absent: `md5Hash=None, componentCount=2` make a composite object, and
-                `customerEncryption={"keySha256": …}` one that is read with its key only.
+            content: its content.
+            fields: further fields of its metadata, as in the JSON API: `contentType`, `metadata`, a wrong `crc32c`. A
+                field that is None is omitted: `md5Hash=None, componentCount=2` creates a composite object.
+                `customerEncryption={"keySha256": …}` creates one whose content can be read only with its key.
 
         Raises:
-            NotFound: there is no such bucket.
+            NotFound: the bucket does not exist.
         """
         return dict(self._store.put(bucket, name, content, **fields))
 
     def patch(self, bucket: str, name: str, **fields: Any) -> dict[str, Any]:
-        """Change an object's metadata without HTTP, which gives it a new metageneration, and return it.
+        """Change an object's metadata directly, without HTTP, and return it. Its metageneration increases.
 
         Raises:
-            NotFound: there is no such object.
+            NotFound: the object does not exist.
         """
         return dict(self._store.change(bucket, name, fields))
 
     def delete(self, bucket: str, name: str) -> None:
-        """Delete an object without HTTP.
+        """Delete an object directly, without HTTP.
 
         Raises:
-            NotFound: there is no such object.
+            NotFound: the object does not exist.
         """
         self._store.delete_file(bucket, name)
 
     def deny(self, bucket: str, permission: str) -> None:
-        """Take a permission in a bucket from every caller: `storage.objects.list`, `storage.objects.get`, …."""
+        """Deny every caller a permission on a bucket, such as `storage.objects.list` or `storage.objects.get`."""
         self._api.denied.add((bucket, permission))
 
     def fail(self, request: str, fault: Fault) -> None:
-        """Let a fault hit the next requests that contain `request`, or match it as a glob.
+        """Apply a fault to the next requests that contain `request` or match it as a glob.
 
         Args:
-            request: compared with the method, the path and the query, decoded: `GET /storage/v1/b/B/o/N?alt=media`.
-                `*alt=media*` is every download, `GET */o[?]*` every listing.
-            fault: what happens.
+            request: compared with the decoded method, path and query, such as `GET /storage/v1/b/B/o/N?alt=media`.
+                `*alt=media*` matches every download, `GET */o[?]*` every listing.
+            fault: the simulated failure.
         """
         self._faults.add(request, fault)
 
     def clear_faults(self) -> None:
-        """End all faults."""
+        """Remove all faults."""
         self._faults.clear()
 
     def next_fault(self, request: str) -> Fault | None:
-        """Return the fault that hits this request, which counts as one of its hits."""
+        """Return the fault for this request, and count the request."""
         return self._faults.next(request)
 
     @property
     def page_size(self) -> int:
-        """The most objects of one page of a listing, whatever the request allows."""
+        """The maximum number of objects on a page of a listing, even if the request allows more."""
         return self._api.page_size
 
     @page_size.setter
-    def page_size(self, most: int) -> None:
-        self._api.page_size = most
+    def page_size(self, maximum: int) -> None:
+        self._api.page_size = maximum
 
     @property
     def refused(self) -> int:
-        """How many requests had neither a token nor a signature, or one that is not valid."""
+        """The number of requests without a valid token or signature."""
         return self.principals.count(None)
 
     def caller(self, authorization: str | None) -> str | None:
-        """Whom a request speaks for, by its Authorization header; None: nobody that may come in."""
+        """Return the caller of a request with this Authorization header, and record it. None: reject the request."""
         scheme, _, value = (authorization or "").partition(" ")
         info = self._check(value) if scheme == "Bearer" else None
         allowed = info is not None and not _SCOPES.isdisjoint(info.scopes)
@@ -218,18 +215,18 @@ class Storage:
         return principal
 
     def signed(self, request: XmlRequest) -> Response | None:
-        """The answer to a request whose URL or form is signed; None: it is not."""
-        answered = self._xml_api().answer(request)
-        if answered is None:
+        """Return the reply to a request whose URL or form is signed; None: it is not signed."""
+        result = self._xml_api().answer(request)
+        if result is None:
             return None
-        signer, response = answered
+        signer, response = result
         self.principals.append(signer)
         if signer is not None and request.method == "GET":
             self.downloads.append(request.target[1])
         return response
 
     def answer(self, request: StorageRequest) -> Response | None:
-        """Return the JSON API's reply; None: gcp-storage-emulator has one.
+        """Return the reply of the JSON API; None: forward the request to gcp-storage-emulator.
 
         Raises:
             StorageError: the request is rejected.
@@ -247,38 +244,10 @@ class Storage:
     def _xml_api(self) -> XmlApi:
         return XmlApi(self._store, self.open_url, self._signatures, self._clock)
 
-    def settle(self, request: StorageRequest, document: Any) -> Any:
-        """Complete what gcp-storage-emulator made of a request that writes, and return the reply to it."""
-        kind = document.get("kind") if isinstance(document, dict) else None
-        if kind == "storage#bucket" and request.method == "POST":  # of which it has kept nothing but the name
-            return self._store.make_bucket(document["name"], **_bucket_fields(request.body))
-        if kind != "storage#object" or request.method not in {"POST", "PUT"}:
-            return document
-        found = self.resource(document["bucket"], document["name"])
-        if found is None or found["generation"] != document["generation"]:  # another request was faster
-            return document
-        if request.path.endswith("/compose"):
-            found.pop("md5Hash", None)
-            found["componentCount"] = len(_json(request.body).get("sourceObjects", ()))
-        key = request.headers.get("x-goog-encryption-key-sha256")
-        if key is not None:
-            found["customerEncryption"] = {"encryptionAlgorithm": "AES256", "keySha256": key}
-        return {**found, "mediaLink": document["mediaLink"]}
+    def complete_write(self, request: StorageRequest, document: Any) -> Any:
+        """Complete the result of a write that gcp-storage-emulator has served, and return the reply."""
+        return complete_write(self._store, request, document)
 
     def resource(self, bucket: str, name: str) -> dict[str, Any] | None:
-        """An object's metadata; None: there is no such object."""
-        try:
-            found: dict[str, Any] = self._store.get_file_obj(bucket, name)
-        except NotFound:
-            return None
-        return found
-
-
-def _json(body: bytes) -> dict[str, Any]:
-    document = json.loads(body or b"{}")
-    return document if isinstance(document, dict) else {}
-
-
-def _bucket_fields(body: bytes) -> dict[str, Any]:
-    """Return the fields of a new bucket that its request sets."""
-    return {name: value for name, value in _json(body).items() if name in _BUCKET_FIELDS and value is not None}
+        """Return an object's metadata; None: the object does not exist."""
+        return self._store.find(bucket, name)

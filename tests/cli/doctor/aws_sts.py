@@ -6,13 +6,13 @@ import re
 from re import Match
 
 from google_auth_botocore.emulator import Emulator
-from google_auth_botocore.emulator._aws_sts import AwsError, RegistryVerdict
+from google_auth_botocore.emulator._aws_sts import AwsError, RegistryVerifier
 from google_auth_botocore.emulator._http import Call, Response, Route
 from google_auth_botocore.emulator._subject_token import SignedRequest, _aws_sts
-from google_auth_botocore.emulator.aws._counterpart import Counterpart
+from google_auth_botocore.emulator.aws._endpoint import AwsEndpoint
 
 
-class AwsSts(Counterpart):
+class AwsSts(AwsEndpoint):
     """Answers for every host of AWS STS, by the Host header.
 
     Attributes:
@@ -21,7 +21,7 @@ class AwsSts(Counterpart):
 
     def __init__(self, google: Emulator) -> None:
         super().__init__()
-        self._verdict = RegistryVerdict(google.aws_keys, lambda: google.clock())  # noqa: PLW0108 - it may be set anew
+        self._verdict = RegistryVerifier(google.aws_keys, lambda: google.clock())  # noqa: PLW0108 - it may be set anew
         self.not_enabled: set[str] = set()
         self._google = google
 

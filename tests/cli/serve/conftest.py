@@ -1,4 +1,4 @@
-"""`serve` as a process of its own, and its server alone in a thread; clients that are sockets."""
+"""`serve` as a separate process, its server alone in a thread, and clients that use plain sockets."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
 import pytest
-from adapters.conftest import Held
+from adapters.conftest import PausedGoogle
 from core.stand_in import FakeClock
 from emulator.workload import Workload
 from service_account.conftest import Make
@@ -26,7 +26,7 @@ from service_account.conftest import _make as _make  # noqa: PLC0414 - a fixture
 
 from google_auth_botocore import Credentials
 from google_auth_botocore._shared_token_credentials import SourceCredentials
-from google_auth_botocore.cli.serve import _environment
+from google_auth_botocore.cli.serve import _identity
 from google_auth_botocore.cli.serve._server import Server, listener
 from google_auth_botocore.cli.serve._tokens import Tokens
 
@@ -36,7 +36,7 @@ PATIENCE = 60
 
 
 class Answer(NamedTuple):
-    """What came back, once the server had closed the connection or said all."""
+    """A complete answer of the server."""
 
     status: int
     headers: dict[str, str]
@@ -48,14 +48,14 @@ class Answer(NamedTuple):
 
 
 def exchange(connection: socket.socket, request: str) -> Answer:
-    """Sends a request as it is, and reads its answer."""
+    """Send the text of a request, and return the answer."""
     connection.sendall(request.encode("latin-1"))
     with connection.makefile("rb") as reply:
         status = int(reply.readline().split()[1])
         lines = iter(reply.readline, b"\r\n")
         pairs = (line.decode().strip().split(": ", 1) for line in lines)
         headers = {name.lower(): value for name, value in pairs}
-        # Read to the end and no further: the connection may go on.
+        # Read the body and no more: the connection may stay open.
         body = b"" if request.startswith("HEAD") else reply.read(int(headers["content-length"]))
     return Answer(status, headers, body.decode())
 
@@ -65,7 +65,7 @@ def connect(port: int) -> socket.socket:
 
 
 def request(port: int, path: str, *more: str, method: str = "GET") -> str:
-    """A request as a client sends one; *more*: header lines, which win over its own."""
+    """Return the text of a request as a client sends it. The header lines in *more* override the usual ones."""
     lines = {
         line.partition(":")[0].lower(): line for line in (f"Host: 127.0.0.1:{port}", "Metadata-Flavor: Google", *more)
     }
@@ -77,8 +77,17 @@ def get(port: int, path: str, *more: str, method: str = "GET") -> Answer:
         return exchange(connection, request(port, path, *more, method=method))
 
 
+def rejected(port: int, *more: str, method: str = "GET", path: str = TOKEN) -> tuple[int, str]:
+    """Send a request, check that the reply is a rejection that no web page can read, and return its status and body."""
+    answer = get(port, path, *more, method=method)
+    assert not [name for name in answer.headers if name.startswith("access-control")]
+    assert answer.headers["connection"] == "close"
+    assert "ya29" not in answer.body
+    return answer.status, answer.body
+
+
 def server(credentials: Credentials, owner: int | None = None) -> AbstractContextManager[int]:
-    """The server alone, in a thread; the port."""
+    """Run the server in a thread, and return its port."""
     return _server(credentials, owner)
 
 
@@ -90,7 +99,7 @@ def _server(credentials: Credentials, owner: int | None) -> Iterator[int]:
     end = asyncio.Event()
 
     async def serve() -> None:
-        running = Server(listening, _environment.identity(credentials), Tokens(credentials, print), owner)
+        running = Server(listening, _identity.identity(credentials), Tokens(credentials, print), owner)
         await end.wait()
         await running.stop(PATIENCE)
 
@@ -106,13 +115,13 @@ def _server(credentials: Credentials, owner: int | None) -> Iterator[int]:
 
 @pytest.fixture(name="port")
 def _port(make: Make) -> Iterator[int]:
-    """The port of a server in this process, which answers its user."""
+    """The port of a server in this process that serves the current user."""
     with server(make(), os.geteuid()) as port:
         yield port
 
 
 class Serving(NamedTuple):
-    """`serve` as a process that stands by itself."""
+    """`serve` as a process without a command."""
 
     process: subprocess.Popen[str]
     printed: str
@@ -133,7 +142,7 @@ def arguments(*flags: str) -> list[str]:
 
 @pytest.fixture(name="serve")
 def _serve(flags: list[str]) -> Serve:
-    """Starts it, and sees that it ends well."""
+    """Start `serve`, and check that it exits with code 0 and prints no error."""
 
     @contextlib.contextmanager
     def serve(*more: str) -> Iterator[Serving]:
@@ -144,7 +153,7 @@ def _serve(flags: list[str]) -> Serve:
             assert process.stdout is not None
             assert process.stderr is not None
             try:
-                # To its end: whoever waits for that is not kept waiting.
+                # This returns because `serve` closes standard output.
                 yield Serving(process, process.stdout.read())
                 process.send_signal(signal.SIGTERM)
                 assert process.wait(PATIENCE) == 0
@@ -156,7 +165,7 @@ def _serve(flags: list[str]) -> Serve:
 
 
 def run(*all_arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
-    """Runs `serve -- COMMAND`, out of reach of the terminal that the tests run in."""
+    """Run `serve -- COMMAND` in a new session, so that signals of the terminal do not reach it."""
     return subprocess.run(
         arguments(*all_arguments),
         check=False,
@@ -166,7 +175,7 @@ def run(*all_arguments: str, **options: Any) -> subprocess.CompletedProcess[str]
 
 @pytest.fixture(autouse=True)
 def _usual_signals() -> Iterator[None]:
-    """What starts here ignores no signal that the tests' own parent has them ignore, as nohup does."""
+    """Processes started by the tests do not inherit ignored signals, such as from nohup."""
     kept = {number: signal.getsignal(number) for number in signal.valid_signals() - {signal.SIGPIPE, signal.SIGXFSZ}}
     ignored = [number for number, handler in kept.items() if handler is signal.SIG_IGN]
     for number in ignored:
@@ -176,15 +185,15 @@ def _usual_signals() -> Iterator[None]:
         signal.signal(number, signal.SIG_IGN)
 
 
-@pytest.fixture(name="held")
-def _held(workload: Workload) -> Held:
-    """Google's side answers nothing until it is told to."""
-    return Held(workload.google)
+@pytest.fixture(name="paused")
+def _paused(workload: Workload) -> PausedGoogle:
+    """An emulator that does not answer until it is told to."""
+    return PausedGoogle(workload.google)
 
 
 @pytest.fixture(name="clock")
 def _clock(workload: Workload, monkeypatch: pytest.MonkeyPatch) -> FakeClock:
-    """The time of Google's and ours. It starts now, for AWS's keys."""
+    """The clock of the emulator and of the credentials. It starts at the current time, because the AWS keys expire."""
     clock = FakeClock(now=workload.google.clock())
     monkeypatch.setattr(workload.google, "clock", clock.time)
     monkeypatch.setattr(SourceCredentials, "_clock", clock)
@@ -193,10 +202,12 @@ def _clock(workload: Workload, monkeypatch: pytest.MonkeyPatch) -> FakeClock:
 
 @pytest.fixture(name="crowd")
 def _crowd() -> Iterator[int]:
-    """A thousand, and a process that may have so many connections."""
+    """The number 1000, in a process that may have that many connections."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    enough = 4096
-    assert hard == resource.RLIM_INFINITY or hard >= enough, "this system lets a process have no thousand connections"
-    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, enough), hard))
+    needed = 4096
+    assert hard == resource.RLIM_INFINITY or hard >= needed, (
+        "this system does not allow a thousand connections in a process"
+    )
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, needed), hard))
     yield 1000
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

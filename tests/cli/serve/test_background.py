@@ -1,4 +1,4 @@
-"""`serve --background`, and the older `serve &`: what a shell evaluates, and how long the server serves."""
+"""`serve --background`, and the older `serve &`: what a shell evaluates, and how long the server runs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from variations import few
 
 from cli.conftest import Run
 from cli.serve.conftest import PATIENCE, TOKEN, arguments, get
-from cli.serve.test_places import eventually
+from cli.serve.test_unusual_environments import eventually
 
 GET = (
     "import os, urllib.request\n"
@@ -39,17 +39,17 @@ SHELLS = [
 ]
 
 
-# Until the server has printed the variables and let its standard output go.
+# Wait until the server has printed the variables and closed its standard output.
 LINGER = 'while [ "$(readlink /proc/$!/fd/1)" != /dev/null ]; do sleep 0.05; done'
 AMPERSANDS = [
     pytest.param(form, id=name, marks=() if "linger" in name else pytest.mark.slow)
     for name, form in {
         "the subshell lingers": f'eval "$({{}} & {LINGER})"',
-        "so does the one around it": f'eval "$( ({{}} & {LINGER}); sleep 0.3 )"',
+        "the subshell around it lingers": f'eval "$( ({{}} & {LINGER}); sleep 0.3 )"',
         "through a filter": 'eval "$( ({} &) | grep -v ^# | cat )"',
-        "through a filter of one that lingers": f'eval "$( ({{}} & {LINGER}) | grep -v ^# )"',
+        "through a filter, and the subshell lingers": f'eval "$( ({{}} & {LINGER}) | grep -v ^# )"',
         "with --background": 'eval "$({} --background & sleep 0.3)"',
-        "more files": 'exec 3>&1 4>&2; eval "$({} &)"',
+        "more open files": 'exec 3>&1 4>&2; eval "$({} &)"',
     }.items()
 ]
 
@@ -60,7 +60,7 @@ def _command(flags: list[str]) -> str:
 
 
 def run(script: str, shell: str = "sh", code: int = 0) -> str:
-    """Runs a script as one does who wants to see all that it prints, and returns that."""
+    """Run a script, and return its output."""
     done = subprocess.run([shell, "-c", script], capture_output=True, text=True, check=False, timeout=PATIENCE)
     assert done.returncode == code, done.stderr
     return done.stdout
@@ -71,13 +71,13 @@ def exists(process: int) -> bool:
         os.kill(process, 0)
     except ProcessLookupError:
         return False
-    # One that has ended waits for its parent to ask for its exit code: in a container, nobody may.
+    # A zombie has exited. In a container, there may be no process that reaps it.
     state = Path(f"/proc/{process}/stat")
     return not state.exists() or state.read_text().rpartition(")")[2].split()[0] != "Z"
 
 
 def variables(printed: IO[str]) -> dict[str, str]:
-    """The variables in what is printed, which need not end yet."""
+    """Read the variables from the output of `serve`, without waiting for its end."""
     lines: list[str] = []
     while not (lines and lines[-1].startswith("unset ")):
         lines.append(printed.readline())
@@ -87,14 +87,14 @@ def variables(printed: IO[str]) -> dict[str, str]:
 
 @pytest.fixture(name="taken")
 def _taken() -> Iterator[int]:
-    """A port that another program holds."""
+    """A port that another program uses."""
     with socket.create_server(("127.0.0.1", 0)) as other:
         yield other.getsockname()[1]
 
 
-class TestEvaluated:
+class TestEval:
     @pytest.mark.parametrize("shell", SHELLS)
-    def test_the_variables_lead_to_it_at_once(self, command: str, shell: str) -> None:
+    def test_the_server_answers_at_once(self, command: str, shell: str) -> None:
         script = f'eval "$({command})" && {ASK}; {ASK}; env; kill $GOOGLE_AUTH_BOTOCORE_PID'
         lines = run(script, shell).splitlines()
         assert lines[:2] == ["200", "200"]
@@ -115,7 +115,7 @@ class TestEvaluated:
             2,
         ),
     )
-    def test_in_every_form_it_serves_the_script_to_its_end_and_no_longer(self, command: str, form: str) -> None:
+    def test_it_serves_until_the_script_exits_and_no_longer(self, command: str, form: str) -> None:
         text = command.replace('"', "'") if 'eval "{}"' in form else command
         script = f"{form.format(text)}\nsleep 0.3; {ASK}; echo $GOOGLE_AUTH_BOTOCORE_PID $GCE_METADATA_HOST"
         status, line = run(script).splitlines()
@@ -125,7 +125,7 @@ class TestEvaluated:
         with pytest.raises(ConnectionRefusedError):
             get(int(host.rpartition(":")[2]), TOKEN)
 
-    def test_a_script_that_is_killed_leaves_no_server(self, command: str) -> None:
+    def test_a_killed_script_leaves_no_server(self, command: str) -> None:
         script = f'eval "$({command})"; echo $GOOGLE_AUTH_BOTOCORE_PID; read line'
         with subprocess.Popen(
             ["sh", "-c", script], stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True
@@ -136,8 +136,8 @@ class TestEvaluated:
             process.kill()
             eventually(lambda: not exists(server))
 
-    def test_it_holds_nothing_of_its_caller(self, command: str, tmp_path: Path) -> None:
-        """Neither the streams of the script nor what else it has open; otherwise this would wait for its end."""
+    def test_it_keeps_no_file_of_its_caller_open(self, command: str, tmp_path: Path) -> None:
+        """Otherwise, reading the output of the script would block until the server exits."""
         script = (
             f'exec 3>&1 4>&2 5>"$HOME/file"; eval "$({command})"; ls -l /proc/$GOOGLE_AUTH_BOTOCORE_PID/fd; sleep 0'
         )
@@ -147,15 +147,15 @@ class TestEvaluated:
         assert "file" not in shown
         assert "pipe:" not in shown
 
-    def test_no_signal_of_the_terminal_reaches_it(self, command: str) -> None:
+    def test_signals_of_the_terminal_do_not_reach_it(self, command: str) -> None:
         script = f'eval "$({command})"; echo $GOOGLE_AUTH_BOTOCORE_PID; trap "" INT; kill -INT 0; {ASK}'
         done = subprocess.run(
             ["sh", "-c", script], capture_output=True, text=True, check=False, timeout=PATIENCE, start_new_session=True
         )
         assert done.stdout.split()[1:] == ["200"]
 
-    @pytest.mark.parametrize("before", ["", "trap '' TERM INT HUP; "], ids=["", "though its caller ignores that"])
-    def test_kill_ends_it(self, command: str, before: str) -> None:
+    @pytest.mark.parametrize("before", ["", "trap '' TERM INT HUP; "], ids=["", "the caller ignores the signal"])
+    def test_kill_stops_it(self, command: str, before: str) -> None:
         script = (
             f'{before}eval "$({command})"; kill $GOOGLE_AUTH_BOTOCORE_PID\n'
             "while kill -0 $GOOGLE_AUTH_BOTOCORE_PID 2>/dev/null && ! grep -q 'State:.Z' /proc/$GOOGLE_AUTH_BOTOCORE_PID/status\n"
@@ -163,7 +163,7 @@ class TestEvaluated:
         )
         assert run(script) == "ended\n"
 
-    def test_a_program_that_reads_the_variables_has_it_until_its_own_end(self, flags: list[str]) -> None:
+    def test_it_serves_a_program_that_reads_the_variables_until_that_exits(self, flags: list[str]) -> None:
         program = (
             "import subprocess, sys\n"
             "print(subprocess.run(sys.argv[1:], capture_output=True, text=True, check=True).stdout, flush=True)\n"
@@ -188,24 +188,24 @@ class TestEvaluated:
 class TestFailures:
     @pytest.mark.parametrize("shell", SHELLS)
     @pytest.mark.parametrize("more", few(["--port={taken}", "--audience=x", "--port=x", "--no-such-flag"], 2))
-    def test_what_is_evaluated_fails(self, command: str, taken: int, shell: str, more: str) -> None:
+    def test_the_eval_fails(self, command: str, taken: int, shell: str, more: str) -> None:
         for form in ('eval "$({})"', 'v="$({})" && eval "$v"', 'set -e; eval "$({})"; true'):
             script = form.format(f"{command} {more.format(taken=taken)}")
             done = subprocess.run([shell, "-c", script], capture_output=True, text=True, check=False, timeout=PATIENCE)
             assert (done.returncode != 0, done.stdout) == (True, "")
             assert "google-auth-botocore" in done.stderr
 
-    def test_nothing_is_exported(self, command: str, taken: int) -> None:
+    def test_a_failure_exports_nothing(self, command: str, taken: int) -> None:
         shown = run(f'eval "$({command} --port={taken})"; env; echo pid=$GOOGLE_AUTH_BOTOCORE_PID.')
         assert "GCE_METADATA" not in shown
         assert "pid=." in shown
 
-    def test_a_command_is_not_run_in_the_background(self, run: Run, flags: list[str]) -> None:
+    def test_background_and_a_command_exclude_each_other(self, run: Run, flags: list[str]) -> None:
         done = run("serve", *flags, "--background", "--", "true")
         assert done.code == 2
-        assert "--background runs no command" in done.error
+        assert "--background cannot be combined with a command" in done.error
 
-    def test_only_what_is_evaluated_is_told_to_fail(self, run: Run) -> None:
+    def test_false_is_printed_only_for_an_eval(self, run: Run) -> None:
         for given in (
             ["token", "--background"],
             ["serve", "--audience=x"],
@@ -214,7 +214,7 @@ class TestFailures:
             done = run(*given)
             assert (done.code, done.out) == (2, "")
 
-    def test_a_reader_who_has_gone_leaves_no_server(self, flags: list[str]) -> None:
+    def test_a_closed_pipe_leaves_no_server(self, flags: list[str]) -> None:
         end, pipe = os.pipe()
         os.close(end)
         with os.fdopen(pipe, "wb") as unread:
@@ -233,18 +233,18 @@ def _read(path: Path) -> bytes:
 
 
 class TestAmpersand:
-    """`eval "$(google-auth-botocore serve &)"`, which an older README told to use."""
+    """`eval "$(google-auth-botocore serve &)"`, which an older README recommended."""
 
     @pytest.mark.parametrize("form", ['eval "$({} &)"', *AMPERSANDS])
-    def test_the_caller_does_not_wait_for_it_and_it_ends(self, flags: list[str], form: str) -> None:
+    def test_the_caller_does_not_wait_for_it_and_it_exits(self, flags: list[str], form: str) -> None:
         command = form.format(shlex.join(arguments(*flags)))
         shell = "bash" if shutil.which("bash") else "sh"
         status, process = run(f"{command}; {ASK}; echo $GOOGLE_AUTH_BOTOCORE_PID", shell).splitlines()
         assert status == "200"
         eventually(lambda: not exists(int(process)))
 
-    def test_it_ends_whatever_adopts_it(self, flags: list[str]) -> None:
-        """A process of the same session may be the parent of all whose own has ended: process 1 of a container, for example."""
+    def test_it_exits_even_if_another_process_adopts_it(self, flags: list[str]) -> None:
+        """A process of the same session may adopt orphans, such as process 1 of a container."""
         adopter = (
             "import ctypes, subprocess, sys; ctypes.CDLL(None).prctl(36, 1); "
             "sys.exit(subprocess.run(sys.argv[1:]).returncode)"
@@ -254,8 +254,8 @@ class TestAmpersand:
         assert status == "200"
         eventually(lambda: not exists(int(process)))
 
-    def test_it_serves_on_while_the_script_does(self, flags: list[str]) -> None:
-        """With each stream that the caller may wait for, and what is said on standard error, if that is a file."""
+    def test_it_serves_while_the_script_runs(self, flags: list[str]) -> None:
+        """It closes the pipes that the caller may wait for, but not standard error if that is a file."""
         command = shlex.join(arguments(*flags))
         listed = "readlink /proc/$GOOGLE_AUTH_BOTOCORE_PID/fd/*"
         script = f'exec 3>&1 4>&2; eval "$({command} 2>"$HOME/errors" &)"; sleep 0.5; {ASK}; {listed}'
@@ -264,8 +264,8 @@ class TestAmpersand:
         assert [each for each in files if each.startswith("pipe:")] == []
         assert [each for each in files if each.endswith("/errors")]
 
-    def test_a_log_that_reads_what_is_printed_is_no_shell(self, flags: list[str], tmp_path: Path) -> None:
-        """`serve | tee log`: it serves on, though what is printed ends."""
+    def test_a_logger_that_reads_the_output_is_not_taken_for_a_shell(self, flags: list[str], tmp_path: Path) -> None:
+        """`serve | tee log`: the server continues after it has closed its output."""
         log = tmp_path / "log"
         script = f"{shlex.join(arguments(*flags))} 2>{tmp_path}/errors | tee {log}"
         with subprocess.Popen(

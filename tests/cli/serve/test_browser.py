@@ -1,4 +1,4 @@
-"""A web page in a real browser gets no token, though to the browser it is of the server's own origin."""
+"""A web page in a real browser gets no token, even if the browser considers it same-origin with the server."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from emulator.workload import Workload
 
-from cli.serve.browser import PAGE, Stage, browsing, chromium, page
+from cli.serve.browser import PAGE, AttackerServer, browsing, chromium, page
 from cli.serve.conftest import PATIENCE, TOKEN, Serve, get
 
 pytestmark = [
@@ -20,7 +20,7 @@ pytestmark = [
 ATTEMPTS = PAGE.count(": async () =>") + PAGE.count(": () => new Promise")
 
 
-def free() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -35,18 +35,18 @@ def free() -> int:
 def test_no_page_gets_a_token(
     serve: Serve, workload: Workload, tmp_path: Path, address: str, host: str, path: str
 ) -> None:
-    """The page is loaded from another server on the port, which then leaves it to us."""
-    port = free()
+    """The page is loaded from another server on the port, which then exits, so that `serve` can use the port."""
+    port = free_port()
     with contextlib.ExitStack() as running:
-        stage = running.enter_context(contextlib.closing(Stage(port, path)))
-        with page(address, port, stage, path):
+        attacker = running.enter_context(contextlib.closing(AttackerServer(port, path)))
+        with page(address, port, attacker, path):
             running.enter_context(browsing(f"http://{host}:{port}/", tmp_path / "browser"))
-            assert stage.ready.wait(PATIENCE)
+            assert attacker.ready.wait(PATIENCE)
         with serve(f"--port={port}"):
-            stage.go.set()
-            assert stage.done.wait(2 * PATIENCE)
+            attacker.go.set()
+            assert attacker.done.wait(2 * PATIENCE)
             assert workload.google.calls == []
             assert get(port, path).status == 200
-    assert len(stage.found) >= ATTEMPTS
-    for name, text in stage.found.items():
+    assert len(attacker.found) >= ATTEMPTS
+    for name, text in attacker.found.items():
         assert not re.search(r"ya29|eyJ|access_token", text), (name, text)

@@ -1,4 +1,4 @@
-"""Clients that nobody here wrote, and that only know Application Default Credentials, fed by `serve -- COMMAND`."""
+"""Real clients that use Application Default Credentials, run by `serve -- COMMAND`."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from adapters.bearers import Bearers, Objects
-from adapters.conftest import _bearers as _bearers  # noqa: PLC0414 - fixtures
+from adapters.conftest import _checker as _checker  # noqa: PLC0414 - fixtures
 from adapters.conftest import _objects as _objects  # noqa: PLC0414
 from adapters.conftest import _storage_url as _storage_url  # noqa: PLC0414
+from adapters.token_checking_servers import Objects, TokenChecker
 from emulator.workload import Workload
 from google.auth.transport.requests import Request
 from google.oauth2 import id_token
@@ -30,7 +30,7 @@ CLOUD_PLATFORM = "https://www.googleapis.com/auth/cloud-platform"
 
 @pytest.fixture(name="storage")
 def _storage(workload: Workload) -> Iterator[Storage]:
-    """Cloud Storage with one object in one bucket."""
+    """Cloud Storage with one object in a bucket."""
     google = workload.google
     with Storage(google.check_access_token, google.check_signature, google._now) as storage:
         post, url = workload.session.post, storage.open_url
@@ -40,16 +40,16 @@ def _storage(workload: Workload) -> Iterator[Storage]:
         yield storage
 
 
-def done(flags: list[str], *command: str, **environment: str) -> str:
-    """What a command that went well has printed."""
+def output(flags: list[str], *command: str, **environment: str) -> str:
+    """Run a command, check that it succeeds, and return its output."""
     found = run(*flags, "--", *command, env={**os.environ, **environment})
     assert found.returncode == 0, found.stderr
     return str(found.stdout)
 
 
 def program(flags: list[str], text: str, *arguments: str) -> Any:
-    """The JSON that a Python program has printed."""
-    return json.loads(done(flags, sys.executable, "-c", text, *arguments))
+    """Run a Python program, and return the JSON that it prints."""
+    return json.loads(output(flags, sys.executable, "-c", text, *arguments))
 
 
 def check_access_token(workload: Workload, value: str, *scopes: str) -> None:
@@ -100,7 +100,7 @@ class TestPython:
         assert info.principal.startswith("principal://iam.googleapis.com/projects/123456789012/")
         assert found[0] == "123456789012"
 
-    def test_google_auth_says_what_google_has_refused(self, flags: list[str]) -> None:
+    def test_google_auth_shows_the_error_from_google(self, flags: list[str]) -> None:
         text = (
             "import google.auth\n"
             "from google.auth.transport.requests import Request\n"
@@ -147,7 +147,7 @@ class TestPython:
 
 
 class TestRust:
-    def test_obstore(self, flags: list[str], bearers: Bearers, objects: Objects, storage_url: str) -> None:
+    def test_obstore(self, flags: list[str], checker: TokenChecker, objects: Objects, storage_url: str) -> None:
         found = program(
             flags,
             "import json, obstore, sys\n"
@@ -159,13 +159,13 @@ class TestRust:
         )
         assert found == "content"
         assert objects == {"/bucket/a": b"content"}
-        assert (len(bearers.tokens), len(set(bearers.tokens)), bearers.refused) == (2, 1, 0)
+        assert (len(checker.tokens), len(set(checker.tokens)), checker.rejected) == (2, 1, 0)
 
     @pytest.mark.parametrize("provider", ["auto", None])
     def test_polars(
-        self, flags: list[str], bearers: Bearers, objects: Objects, storage_url: str, provider: str | None
+        self, flags: list[str], checker: TokenChecker, objects: Objects, storage_url: str, provider: str | None
     ) -> None:
-        """By google-auth, as it is made, and by itself."""
+        """With google-auth, which is the default, and with its own implementation."""
         found = program(
             flags,
             "import json, polars, sys\n"
@@ -178,7 +178,7 @@ class TestRust:
         )
         assert found == [[1], [2]]
         assert set(objects) == {"/bucket/a.parquet"}
-        assert (len(set(bearers.tokens)), bearers.refused) == (1, 0)
+        assert (len(set(checker.tokens)), checker.rejected) == (1, 0)
 
 
 PLUGIN = "gke-gcloud-auth-plugin"
@@ -186,8 +186,8 @@ PLUGIN = "gke-gcloud-auth-plugin"
 
 @pytest.mark.skipif(shutil.which(PLUGIN) is None, reason=f"{PLUGIN} is not on this machine")
 def test_go(flags: list[str], workload: Workload) -> None:
-    """What kubectl runs for GKE, by Go's own library."""
-    found = json.loads(done(flags, PLUGIN, "--use_application_default_credentials"))
+    """The plugin that kubectl runs for GKE uses Google's library for Go."""
+    found = json.loads(output(flags, PLUGIN, "--use_application_default_credentials"))
     scopes = (CLOUD_PLATFORM, "https://www.googleapis.com/auth/userinfo.email")
     check_access_token(workload, found["status"]["token"], *scopes)
 
@@ -196,38 +196,40 @@ def test_go(flags: list[str], workload: Workload) -> None:
 @pytest.mark.skipif(shutil.which("gcloud") is None, reason="gcloud is not on this machine")
 class TestGcloud:
     def test_print_access_token(self, flags: list[str], workload: Workload) -> None:
-        check_access_token(workload, done(flags, "gcloud", "auth", "print-access-token").strip(), CLOUD_PLATFORM)
+        check_access_token(workload, output(flags, "gcloud", "auth", "print-access-token").strip(), CLOUD_PLATFORM)
 
     def test_print_identity_token(self, flags: list[str], workload: Workload) -> None:
         command = ("gcloud", "auth", "print-identity-token", f"--audiences={AUDIENCE}", "--token-format=full")
-        check_id_token(workload, done(flags, *command).strip())
+        check_id_token(workload, output(flags, *command).strip())
 
     @pytest.mark.parametrize("direct", [False, True], ids=["service account", "direct access"])
     def test_storage(self, flags: list[str], workload: Workload, storage: Storage, direct: bool) -> None:
         if direct:
             flags = [flag for flag in flags if not flag.startswith("--service-account")]
         overrides = {"CLOUDSDK_API_ENDPOINT_OVERRIDES_STORAGE": f"{storage.url}/storage/v1/"}
-        listed = done(flags, "gcloud", "storage", "ls", "gs://bucket", **overrides)
+        listed = output(flags, "gcloud", "storage", "ls", "gs://bucket", **overrides)
         assert listed == "gs://bucket/hello.txt\n"
-        assert done(flags, "gcloud", "storage", "cat", "gs://bucket/hello.txt", **overrides) == "hello"
+        assert output(flags, "gcloud", "storage", "cat", "gs://bucket/hello.txt", **overrides) == "hello"
         assert None not in storage.principals
         assert workload.account.email in storage.principals or direct
 
-    def test_after_it_has_seen_that_there_is_no_metadata_server(self, flags: list[str], workload: Workload) -> None:
-        """Which it remembers for ten minutes."""
+    def test_after_gcloud_has_cached_that_there_is_no_metadata_server(
+        self, flags: list[str], workload: Workload
+    ) -> None:
+        """gcloud caches this for ten minutes."""
         Path(os.environ["CLOUDSDK_CONFIG"]).mkdir(parents=True)
         Path(os.environ["CLOUDSDK_CONFIG"], "gce").write_text("False")
-        check_access_token(workload, done(flags, "gcloud", "auth", "print-access-token").strip(), CLOUD_PLATFORM)
+        check_access_token(workload, output(flags, "gcloud", "auth", "print-access-token").strip(), CLOUD_PLATFORM)
 
-    def test_somebody_who_has_logged_in_does_not_come_first(self, flags: list[str], workload: Workload) -> None:
+    def test_the_server_overrides_a_logged_in_account(self, flags: list[str], workload: Workload) -> None:
         subprocess.run(
             ["gcloud", "config", "set", "account", "developer@example.com"], check=True, capture_output=True, timeout=60
         )
-        check_access_token(workload, done(flags, "gcloud", "auth", "print-access-token").strip(), CLOUD_PLATFORM)
+        check_access_token(workload, output(flags, "gcloud", "auth", "print-access-token").strip(), CLOUD_PLATFORM)
 
 
 def no_node() -> str | None:
-    """Why nothing can be run with Node."""
+    """Return why Node.js cannot be used, or None."""
     if shutil.which("node") is None:
         return "node is not on this machine"
     found = subprocess.run(
@@ -241,7 +243,7 @@ def test_node(flags: list[str], workload: Workload, storage: Storage) -> None:
     reason = no_node()
     if reason is not None:
         pytest.skip(reason)
-    found = json.loads(done(flags, "node", str(NODE / "client.js"), storage.url, AUDIENCE))
+    found = json.loads(output(flags, "node", str(NODE / "client.js"), storage.url, AUDIENCE))
     check_access_token(workload, found.pop("token"), "https://www.googleapis.com/auth/devstorage.read_only")
     check_id_token(workload, found.pop("idToken"))
     assert found == {

@@ -20,10 +20,10 @@ from variations import few
 
 from cli.conftest import Run
 from cli.serve.conftest import PATIENCE, TOKEN, Serve, arguments, connect, get, run
-from google_auth_botocore.cli.serve import _child, _group
+from google_auth_botocore.cli.serve import _command, _job_control
 
 SHOW = "import json, os, sys; print(json.dumps(dict(os.environ)))"
-# Says which signals arrive, to SIGUSR1.
+# Prints the signals that arrive, until SIGUSR1.
 WAIT = """
 import signal, sys
 awaited = {getattr(signal, name) for name in sys.argv[1:]}
@@ -53,7 +53,7 @@ class TestEnvironment:
         assert found["OTHER"] == "kept"
         assert not found.keys() & {"GOOGLE_APPLICATION_CREDENTIALS", "NO_GCE_CHECK", "GOOGLE_CLOUD_PROJECT"}
 
-    def test_projects_are_those_that_were_named(self, flags: list[str]) -> None:
+    def test_projects_come_from_the_flags(self, flags: list[str]) -> None:
         done = run(*flags, "--project=mine", "--quota-project=billed", "--", *python, SHOW)
         found = json.loads(done.stdout)
         assert (found["GOOGLE_CLOUD_PROJECT"], found["GOOGLE_CLOUD_QUOTA_PROJECT"]) == ("mine", "billed")
@@ -68,13 +68,13 @@ class TestEnvironment:
             ]
         ),
     )
-    def test_no_proxy_stands_before_it(self, flags: list[str], present: str, then: str) -> None:
+    def test_no_proxy_is_used_for_it(self, flags: list[str], present: str, then: str) -> None:
         environment = {**os.environ, "HTTP_PROXY": "http://127.0.0.1:1", "no_proxy": present, "NO_PROXY": present}
         found = json.loads(run(*flags, "--", *python, SHOW, env=environment).stdout)
         assert (found["no_proxy"], found["NO_PROXY"]) == (then, then)
 
     def test_a_shell_evaluates_what_is_printed(self, flags: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-        """The server goes on in the background; what it prints has an end all the same."""
+        """The server continues in the background, but closes its output."""
         monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", "/none")
         script = f'eval "$({shlex.join(arguments(*flags))} &)"; {shlex.join([*python, SHOW])}; kill $GOOGLE_AUTH_BOTOCORE_PID'
         done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, timeout=PATIENCE, check=True)
@@ -82,55 +82,58 @@ class TestEnvironment:
         assert found["GCE_METADATA_HOST"].startswith("127.0.0.1:")
         assert not found.keys() & {"GOOGLE_APPLICATION_CREDENTIALS", "GOOGLE_AUTH_BOTOCORE_PID"}
 
-    def test_what_is_printed_holds_no_secret(self, serve: Serve, workload: Workload) -> None:
+    def test_the_output_contains_no_secret(self, serve: Serve, workload: Workload) -> None:
         with serve() as serving:
             for secret in (workload.keys.secret_access_key, workload.keys.session_token or ""):
                 assert secret not in serving.printed
 
-    def test_gcloud_looks_for_it_though_it_has_seen_none_before(self, flags: list[str]) -> None:
-        remembered = Path(os.environ["CLOUDSDK_CONFIG"], "gce")
-        remembered.parent.mkdir(parents=True)
+    def test_gcloud_forgets_that_there_was_no_metadata_server(self, flags: list[str]) -> None:
+        cached = Path(os.environ["CLOUDSDK_CONFIG"], "gce")
+        cached.parent.mkdir(parents=True)
         for text, stays in (("True", True), ("False", False)):
-            remembered.write_text(text)
+            cached.write_text(text)
             assert run(*flags, "--", "true").returncode == 0
-            assert remembered.exists() is stays
+            assert cached.exists() is stays
 
     @pytest.mark.parametrize("place", ["{CLOUDSDK_CONFIG}", "{HOME}/.config/gcloud"])
-    def test_a_users_own_credentials_which_win_are_pointed_out(self, flags: list[str], place: str) -> None:
+    def test_a_warning_names_user_credentials_that_clients_prefer(self, flags: list[str], place: str) -> None:
         path = Path(place.format(**os.environ), "application_default_credentials.json")
         path.parent.mkdir(parents=True)
         path.write_text("{}")
         done = run(*flags, "--", "true")
         assert (done.returncode, done.stdout) == (0, "")
-        assert done.stderr == f"google-auth-botocore: {path} exists, and clients take it before any metadata server.\n"
+        assert done.stderr == (
+            f"google-auth-botocore: {path} exists. Clients prefer it to a metadata server. "
+            "Remove it if they should use the server.\n"
+        )
 
 
-class TestExit:
+class TestExitCode:
     @pytest.mark.parametrize(
         ("program", "code"),
         few([("exit 7", 7), ("kill -TERM $$", 143), ("", 0), ("exit 127", 127), ("kill -KILL $$", 137)], 2),
     )
-    def test_its_code_is_ours(self, flags: list[str], program: str, code: int) -> None:
+    def test_the_exit_code_is_that_of_the_command(self, flags: list[str], program: str, code: int) -> None:
         done = run(*flags, "--", "sh", "-c", program)
         assert (done.returncode, done.stdout, done.stderr) == (code, "", "")
 
-    def test_a_command_that_is_not_there(self, flags: list[str], tmp_path: Path) -> None:
+    def test_a_command_that_does_not_exist(self, flags: list[str], tmp_path: Path) -> None:
         for name in ("no-such-command", str(tmp_path / "none")):
             done = run(*flags, "--", name)
             assert (done.returncode, done.stdout) == (127, "")
             assert done.stderr == f"google-auth-botocore: {name}: No such file or directory\n"
 
-    def test_a_command_that_can_not_be_run(self, flags: list[str], tmp_path: Path) -> None:
+    def test_a_command_that_is_not_executable(self, flags: list[str], tmp_path: Path) -> None:
         done = run(*flags, "--", str(tmp_path))
         assert (done.returncode, done.stderr) == (126, f"google-auth-botocore: {tmp_path}: Permission denied\n")
 
-    def test_its_arguments_and_streams_are_its_own(self, flags: list[str]) -> None:
+    def test_the_command_gets_its_arguments_and_streams_unchanged(self, flags: list[str]) -> None:
         program = "import sys; print(sys.argv[1:], sys.stdin.read())"
         done = run(*flags, "--", *python, program, "--port", "x", "--", "-h", input="typed")
         assert done.stdout == "['--port', 'x', '--', '-h'] typed\n"
 
-    def test_the_server_ends_with_it(self, flags: list[str]) -> None:
-        """Though what it has left behind still has a connection."""
+    def test_the_server_stops_with_the_command(self, flags: list[str]) -> None:
+        """Even if a process that the command left behind still has a connection."""
         program = (
             "import os, socket, subprocess, sys\n"
             "host, port = os.environ['GCE_METADATA_HOST'].split(':')\n"
@@ -149,7 +152,7 @@ class TestExit:
 def waiting(
     flags: list[str], *names: str, start: tuple[str, ...] = (), stdin: int | None = None
 ) -> Iterator[subprocess.Popen[str]]:
-    """A command that has said that it waits for signals."""
+    """Run a command until it is ready to receive signals."""
     process = subprocess.Popen(
         [*start, *arguments(*flags, "--", *python, WAIT, *names, "SIGUSR1")],
         stdin=stdin,
@@ -171,15 +174,15 @@ def out(process: subprocess.Popen[str]) -> IO[str]:
 
 
 class TestSignals:
-    def test_the_command_gets_them(self, flags: list[str]) -> None:
+    def test_the_command_receives_signals(self, flags: list[str]) -> None:
         with waiting(flags, *FORWARDED) as process:
             for name in (*FORWARDED, "SIGUSR1"):
                 process.send_signal(getattr(signal, name))
                 assert out(process).readline() == f"{name}\n"
             assert process.wait(PATIENCE) == len(FORWARDED) + 1
 
-    def test_one_that_can_not_be_sent_does_not_keep_back_the_next(self) -> None:
-        """A command that has become another user's, as by sudo."""
+    def test_a_signal_that_cannot_be_sent_does_not_block_the_others(self) -> None:
+        """The command may run as another user, as with sudo."""
         sent = []
 
         class Child:
@@ -189,12 +192,12 @@ class TestSignals:
                 sent.append(number)
                 raise PermissionError
 
-        with _group.Witness() as witness:
-            _child._pass_on(Child(), {signal.SIGHUP, signal.SIGTERM}, witness)  # type: ignore[arg-type]
+        with _job_control.GroupSignalDetector() as detector:
+            _command._forward(Child(), {signal.SIGHUP, signal.SIGTERM}, detector)  # type: ignore[arg-type]
         assert set(sent) == {signal.SIGHUP, signal.SIGTERM}
 
-    def test_it_is_served_until_its_own_end(self, flags: list[str]) -> None:
-        """A command may need a token to end well."""
+    def test_the_command_is_served_until_it_exits(self, flags: list[str]) -> None:
+        """A command may need a token while it shuts down."""
         program = (
             "import os, signal, urllib.request\n"
             f"url = 'http://' + os.environ['GCE_METADATA_HOST'] + '{TOKEN}'\n"
@@ -213,17 +216,17 @@ class TestSignals:
             assert out(process).read() == "200\n"
             assert process.wait(PATIENCE) == 0
 
-    def test_a_command_that_a_signal_ends_ends_us_as_in_a_shell(self, flags: list[str]) -> None:
+    def test_a_command_terminated_by_a_signal_gives_the_exit_code_of_a_shell(self, flags: list[str]) -> None:
         with waiting(flags) as process:
             process.send_signal(signal.SIGTERM)
             assert process.wait(PATIENCE) == 128 + signal.SIGTERM
 
     def test_ctrl_c_arrives_once(self, flags: list[str]) -> None:
-        """The terminal sends it to both; to many programs a second one means to give up cleaning up."""
+        """The terminal sends it to both processes. Many programs abort their clean-up on a second one."""
         terminal, ours = pty.openpty()
-        take_it = "import fcntl, os, sys, termios; os.setsid(); fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
+        take_terminal = "import fcntl, os, sys, termios; os.setsid(); fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
         try:
-            with waiting(flags, "SIGINT", "SIGQUIT", start=(*python, take_it), stdin=ours) as process:
+            with waiting(flags, "SIGINT", "SIGQUIT", start=(*python, take_terminal), stdin=ours) as process:
                 os.write(terminal, b"\x03")
                 assert out(process).readline() == "SIGINT\n"
                 process.send_signal(signal.SIGUSR1)
@@ -232,8 +235,8 @@ class TestSignals:
             os.close(terminal)
             os.close(ours)
 
-    def test_what_is_ignored_is_ignored(self, flags: list[str]) -> None:
-        """As under nohup."""
+    def test_an_ignored_signal_stays_ignored(self, flags: list[str]) -> None:
+        """As with nohup."""
         script = ("sh", "-c", 'trap "" HUP; exec "$@"', "sh")
         with subprocess.Popen(
             [*script, *arguments(*flags)], stdout=subprocess.PIPE, text=True, start_new_session=True
@@ -247,40 +250,40 @@ class TestSignals:
 
 
 class TestFlags:
-    def test_a_port_of_ones_own(self, serve: Serve) -> None:
+    def test_a_chosen_port(self, serve: Serve) -> None:
         with serve() as first:
             port = first.port
         with serve(f"--port={port}") as second:
             assert second.port == port
 
-    def test_a_port_that_is_taken(self, run: Run, serve: Serve, flags: list[str]) -> None:
+    def test_a_port_in_use(self, run: Run, serve: Serve, flags: list[str]) -> None:
         with serve() as serving:
             done = run("serve", *flags, f"--port={serving.port}")
         assert (done.code, done.out) == (2, "")
         assert done.error == (
-            f"google-auth-botocore: Port {serving.port} of 127.0.0.1 can't be had: Address already in use.\n"
+            f"google-auth-botocore: Cannot listen on port {serving.port} of 127.0.0.1: Address already in use.\n"
         )
 
     @pytest.mark.parametrize("port", ["-1", "65536", "http"])
-    def test_a_port_that_is_none(self, run: Run, flags: list[str], port: str) -> None:
+    def test_an_invalid_port(self, run: Run, flags: list[str], port: str) -> None:
         done = run("serve", *flags, f"--port={port}")
         assert done.code == 2
-        assert done.error.endswith(f"error: argument --port: {port!r} is no port, which is 0 to 65535\n")
+        assert done.error.endswith(f"error: argument --port: invalid port {port!r}: must be 0-65535\n")
 
     @pytest.mark.parametrize("words", [["gcloud", "storage", "ls"], ["gcloud", "--", "true"], ["--"]])
-    def test_a_command_that_does_not_follow_its_dashes(self, run: Run, words: list[str]) -> None:
-        """Flags before the dashes are the server's, so a command without them might lose its own."""
+    def test_a_command_without_dashes_before_it(self, run: Run, words: list[str]) -> None:
+        """Flags before the dashes belong to `serve`. Without dashes, the command might lose its own flags."""
         done = run("serve", *words)
         assert (done.code, done.out) == (2, "")
         assert done.error == (
-            "google-auth-botocore: A command must follow --, as in: serve --config FILE -- gcloud storage ls; "
-            f"not {' '.join(words)}\n"
+            "google-auth-botocore: Put the command after --, as in `serve --config FILE -- gcloud storage ls`. "
+            f"Got: {' '.join(words)}\n"
         )
 
-    def test_no_identity_no_server(self, run: Run) -> None:
+    def test_without_an_identity_the_server_does_not_start(self, run: Run) -> None:
         assert run("serve", "--", "true").code == 2
 
-    def test_help_reads_on_any_terminal(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_help_is_ascii_and_fits_a_terminal(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("COLUMNS", "80")
         text = run("serve", "--help").out
         assert text.isascii()

@@ -1,4 +1,4 @@
-"""What each path says, in the forms in which clients read it."""
+"""The entries of the metadata server, in the forms that clients request."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from service_account.conftest import Make
 
 from cli.serve.conftest import ACCOUNT, get, server
 from google_auth_botocore import Credentials
-from google_auth_botocore.cli.serve._environment import identity
 from google_auth_botocore.cli.serve._http import Reply
-from google_auth_botocore.cli.serve._metadata import AccessToken, Identity, IDToken, answer
+from google_auth_botocore.cli.serve._identity import Identity, identity
+from google_auth_botocore.cli.serve._metadata import AccessTokenRequest, IDTokenRequest, answer
 
 CLOUD_PLATFORM = "https://www.googleapis.com/auth/cloud-platform"
 PROVIDER = "projects/123456789012/locations/global/workloadIdentityPools/aws-pool/providers/prod"
 EMAIL = "copycat@my-project.iam.gserviceaccount.com"
-US = Identity(EMAIL, ("scope-a", "scope-b"), "my-project", 123456789012, "googleapis.com")
+IDENTITY = Identity(EMAIL, ("scope-a", "scope-b"), "my-project", 123456789012, "googleapis.com")
 ACCOUNT_AS_JSON = {"aliases": ["default"], "email": EMAIL, "scopes": ["scope-a", "scope-b"]}
 
 
-def said(path: str, **query: str) -> str:
-    reply = answer(US, path, query)
+def value_at(path: str, **query: str) -> str:
+    reply = answer(IDENTITY, path, query)
     assert isinstance(reply, Reply)
     assert (reply.status, reply.content_type) == (200, "application/text")
     return reply.body.decode()
 
 
 def recursive(path: str, flag: str = "true") -> Any:
-    reply = answer(US, path, {"recursive": flag})
+    reply = answer(IDENTITY, path, {"recursive": flag})
     assert isinstance(reply, Reply)
     assert (reply.status, reply.content_type) == (200, "application/json")
     return json.loads(reply.body)
@@ -57,18 +57,18 @@ class TestPaths:
         ],
     )
     def test_a_value_or_a_list_is_text(self, path: str, value: str) -> None:
-        assert said(path) == value
+        assert value_at(path) == value
 
     @pytest.mark.parametrize("account", ["default", EMAIL])
     @pytest.mark.parametrize("flag", ["true", "True"])
-    def test_an_account_as_google_auth_asks_for_it(self, account: str, flag: str) -> None:
+    def test_an_account_as_google_auth_requests_it(self, account: str, flag: str) -> None:
         assert recursive(f"/computeMetadata/v1/instance/service-accounts/{account}/", flag) == ACCOUNT_AS_JSON
 
     def test_accounts_keep_their_names(self) -> None:
         accounts = {EMAIL: ACCOUNT_AS_JSON, "default": ACCOUNT_AS_JSON}
         assert recursive("/computeMetadata/v1/instance/service-accounts/") == accounts
 
-    def test_all_of_it_has_no_token(self) -> None:
+    def test_the_whole_tree_contains_no_token(self) -> None:
         assert recursive("/computeMetadata/v1/") == {
             "instance": {"serviceAccounts": {EMAIL: ACCOUNT_AS_JSON, "default": ACCOUNT_AS_JSON}},
             "project": {"numericProjectId": 123456789012, "projectId": "my-project"},
@@ -86,8 +86,8 @@ class TestPaths:
             "/computeMetadata/v1/instance/../project/project-id",
         ],
     )
-    def test_there_is_no_more(self, path: str) -> None:
-        reply = answer(US, path, {})
+    def test_other_paths_are_not_found(self, path: str) -> None:
+        reply = answer(IDENTITY, path, {})
         assert isinstance(reply, Reply)
         assert reply.status == 404
 
@@ -102,28 +102,28 @@ class TestPaths:
         ],
         ids=str,
     )
-    def test_a_token_has_the_scopes_that_are_asked_for(self, query: dict[str, str], scopes: tuple[str, ...]) -> None:
-        assert answer(US, f"{ACCOUNT}/token", query) == AccessToken(scopes)
+    def test_a_token_has_the_requested_scopes(self, query: dict[str, str], scopes: tuple[str, ...]) -> None:
+        assert answer(IDENTITY, f"{ACCOUNT}/token", query) == AccessTokenRequest(scopes)
 
     @pytest.mark.parametrize(("form", "email"), [("full", True), ("standard", False), (None, False)])
-    def test_an_id_token_says_whose_it_is_in_its_full_form(self, form: str | None, email: bool) -> None:
+    def test_an_id_token_in_full_format_includes_the_email(self, form: str | None, email: bool) -> None:
         query = {"audience": "https://a", "licenses": "FALSE", **({"format": form} if form else {})}
-        assert answer(US, f"{ACCOUNT}/identity", query) == IDToken("https://a", email)
+        assert answer(IDENTITY, f"{ACCOUNT}/identity", query) == IDTokenRequest("https://a", email)
 
     @pytest.mark.parametrize("query", [{}, {"audience": ""}], ids=str)
-    def test_an_id_token_has_an_audience(self, query: dict[str, str]) -> None:
-        reply = answer(US, f"{ACCOUNT}/identity", query)
+    def test_an_id_token_requires_an_audience(self, query: dict[str, str]) -> None:
+        reply = answer(IDENTITY, f"{ACCOUNT}/identity", query)
         assert isinstance(reply, Reply)
         assert (reply.status, reply.body) == (400, b"The parameter audience is missing.")
 
 
 class TestIdentity:
-    def test_it_is_the_service_accounts(self) -> None:
+    def test_it_is_that_of_the_service_account(self) -> None:
         made = Credentials(PROVIDER, EMAIL, scopes=["a", "b"], project_id="other", universe_domain="example.goog")
         assert identity(made) == Identity(EMAIL, ("a", "b"), "other", 123456789012, "example.goog")
 
-    def test_without_a_service_account_it_has_a_name_that_is_no_address(self) -> None:
-        """gcloud wants a name, and google-auth looks for a service account's limits where it is an address."""
+    def test_without_a_service_account_it_has_a_name_that_is_not_an_address(self) -> None:
+        """gcloud requires a name. If it is an address, google-auth looks up the trust boundary of the service account."""
         assert identity(Credentials(PROVIDER)) == Identity(
             "aws-pool.global.123456789012.workload.id.goog",
             (CLOUD_PLATFORM,),
@@ -132,7 +132,7 @@ class TestIdentity:
             "googleapis.com",
         )
 
-    def test_the_project_is_the_one_named_or_the_service_accounts_or_the_pools(
+    def test_the_project_is_configured_or_that_of_the_service_account_or_pool(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         assert identity(Credentials(PROVIDER, EMAIL)).project_id == "my-project"
@@ -144,7 +144,7 @@ class TestIdentity:
 
 
 class TestOnTheWire:
-    def test_an_answer_is_a_metadata_servers(self, port: int) -> None:
+    def test_the_headers_are_those_of_a_metadata_server(self, port: int) -> None:
         answered = get(port, f"{ACCOUNT}/email")
         assert answered.headers.pop("date").endswith(" GMT")
         assert answered.headers == {
@@ -168,14 +168,14 @@ class TestOnTheWire:
         assert {**head.headers, "date": ""} == {**whole.headers, "date": ""}
 
     @pytest.mark.parametrize(("query", "scopes"), [("?scopes=a%2Cb", ("a", "b")), ("", (CLOUD_PLATFORM,))])
-    def test_a_token_is_for_the_scopes_of_the_query(
+    def test_a_token_has_the_scopes_in_the_query(
         self, workload: Workload, port: int, query: str, scopes: tuple[str, ...]
     ) -> None:
         known = workload.google.check_access_token(get(port, f"{ACCOUNT}/token{query}").token)
         assert known is not None
         assert known.scopes == scopes
 
-    def test_an_id_token_needs_a_service_account(self, make: Make) -> None:
+    def test_an_id_token_requires_a_service_account(self, make: Make) -> None:
         with server(make(service_account_email=None)) as port:
             answered = get(port, f"{ACCOUNT}/identity?audience=https://a")
         assert answered.status == 404

@@ -1,4 +1,4 @@
-"""`serve -- COMMAND`: the command gets each signal once, whoever sends it, and a shell's job control works."""
+"""`serve -- COMMAND`: the command receives each signal exactly once, and job control of the shell works."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ print(dict(counts), flush=True)
 
 @contextlib.contextmanager
 def counting(flags: list[str], *names: str, before: tuple[str, ...] = ()) -> Iterator[subprocess.Popen[str]]:
-    """A command that counts signals, in a process group of its own with the server."""
+    """Run a command that counts signals, in a new process group together with the server."""
     process = subprocess.Popen(
         [*before, *arguments(*flags, "--", *python, COUNT, *names, "SIGUSR1")],
         stdout=subprocess.PIPE,
@@ -61,7 +61,7 @@ def counting(flags: list[str], *names: str, before: tuple[str, ...] = ()) -> Ite
 
 
 def counted(process: subprocess.Popen[str]) -> dict[str, int]:
-    """Ends it, and returns what it has counted but for the end."""
+    """Stop the command with SIGUSR1, and return the counts of the other signals."""
     assert process.stdout is not None
     settle()
     process.send_signal(signal.SIGUSR1)
@@ -70,7 +70,7 @@ def counted(process: subprocess.Popen[str]) -> dict[str, int]:
 
 
 def settle() -> None:
-    """Longer than a signal that arrives twice may take to do so."""
+    """Wait longer than a duplicate signal would take to arrive."""
     time.sleep(0.5)
 
 
@@ -93,7 +93,7 @@ class TestOnce:
     )
 
     @pytest.mark.parametrize("to", ["the server", "the group", "each process", "the command"])
-    def test_whoever_sends_it(self, flags: list[str], to: str) -> None:
+    def test_any_sender_and_target(self, flags: list[str], to: str) -> None:
         with counting(flags, *self.NAMES) as process:
             for name in self.NAMES:
                 number = getattr(signal, name)
@@ -101,7 +101,7 @@ class TestOnce:
                     process.send_signal(number)
                 elif to == "the group":
                     os.killpg(process.pid, number)
-                else:  # as systemd does, and what ends a tree of processes
+                else:  # as systemd does, and tools that kill a tree of processes
                     group = children(process.pid)
                     chosen = [process.pid, *group] if to == "each process" else group[:1]
                     for each in chosen:
@@ -109,7 +109,7 @@ class TestOnce:
             assert counted(process) == dict.fromkeys(self.NAMES, 1)
 
     @pytest.mark.slow
-    def test_again_and_again(self, flags: list[str]) -> None:
+    def test_repeated_signals(self, flags: list[str]) -> None:
         with counting(flags, "SIGTERM", "SIGINT") as process:
             for send in (os.killpg, os.kill, os.killpg):
                 send(process.pid, signal.SIGTERM)
@@ -120,20 +120,20 @@ class TestOnce:
 
     @pytest.mark.parametrize("name", ["SIGTERM", "SIGINT", "SIGHUP"])
     def test_timeout(self, flags: list[str], name: str) -> None:
-        """It sends the signal to its child, and then to the group of both."""
+        """timeout(1) sends the signal to its child, and then to the group of both."""
         timeout = shutil.which("timeout")
         if timeout is None:
             pytest.skip("this system has no timeout(1)")
         with counting(flags, name, before=(timeout, "600")) as process:
             assert process.stdout is not None
-            # What it does when its time is over, it does when it gets a signal, too.
+            # It does the same when it receives a signal as at its timeout.
             process.send_signal(getattr(signal, name))
             settle()
             os.kill(children(process.pid)[0], signal.SIGUSR1)
             assert process.stdout.readline().startswith(f"{{'{name}': 1, ")
 
-    def test_by_the_name_of_the_server(self, flags: list[str]) -> None:
-        """What stands beside it to tell a signal to the group does not look like it."""
+    def test_a_signal_by_process_name(self, flags: list[str]) -> None:
+        """The probe process of GroupSignalDetector does not match the name of the server."""
         with counting(flags, "SIGTERM") as process:
             mine = Path(f"/proc/{process.pid}/cmdline").read_bytes()
             for each in [process.pid, *children(process.pid)[1:]]:
@@ -142,7 +142,7 @@ class TestOnce:
                     os.kill(each, signal.SIGTERM)
             assert counted(process) == {"SIGTERM": 1}
 
-    def test_what_the_caller_has_it_ignore_stays_ignored(self, flags: list[str]) -> None:
+    def test_a_signal_that_the_caller_ignores_stays_ignored(self, flags: list[str]) -> None:
         ignoring = (
             "import os, signal, sys; signal.signal(signal.SIGHUP, signal.SIG_IGN); os.execv(sys.argv[1], sys.argv[1:])"
         )
@@ -156,7 +156,7 @@ class TestOnce:
         )
         assert (done.returncode, done.stdout) == (0, "True\n")
 
-    def test_a_caller_that_ignores_the_end_of_its_children_learns_the_code(self, flags: list[str]) -> None:
+    def test_a_caller_that_ignores_sigchld_gets_the_exit_code(self, flags: list[str]) -> None:
         ignoring = (
             "import os, signal, sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN); os.execv(sys.argv[1], sys.argv[1:])"
         )
@@ -164,7 +164,7 @@ class TestOnce:
         done = subprocess.run(command, check=False, timeout=PATIENCE)
         assert done.returncode == 7
 
-    def test_one_server_in_another(self, flags: list[str]) -> None:
+    def test_nested_servers(self, flags: list[str]) -> None:
         with counting([*flags, "--", *arguments(*flags)], "SIGTERM", "SIGUSR2") as process:
             os.killpg(process.pid, signal.SIGTERM)
             process.send_signal(signal.SIGUSR2)
@@ -177,7 +177,7 @@ class TestOnce:
             process.send_signal(signal.SIGUSR2)
             assert counted(process) == {"SIGTERM": 1, "SIGUSR2": 1}
 
-    def test_nothing_is_left_behind(self, flags: list[str]) -> None:
+    def test_no_process_is_left_behind(self, flags: list[str]) -> None:
         done = run(*flags, "--", "sh", "-c", "echo $PPID")
         assert done.returncode == 0
         with pytest.raises(ProcessLookupError):
@@ -185,7 +185,7 @@ class TestOnce:
 
 
 class Terminal:
-    """An interactive bash on a terminal of its own."""
+    """An interactive bash on a new pseudo-terminal."""
 
     def __init__(self, environment: dict[str, str]) -> None:
         self._text = ""
@@ -200,7 +200,7 @@ class Terminal:
         os.write(self._master, text.encode())
 
     def until(self, pattern: str) -> str:
-        """What has been shown until a pattern matches; it is not looked at again."""
+        """Read the output until a pattern matches, and return it. It is not searched again."""
         last = time.monotonic() + PATIENCE
         while True:
             match = re.search(pattern, self._text)
@@ -212,7 +212,7 @@ class Terminal:
                 try:
                     self._text += os.read(self._master, 4096).decode(errors="replace")
                 except OSError:
-                    pytest.fail(f"the shell has ended: {self._text!r}")
+                    pytest.fail(f"the shell has exited: {self._text!r}")
 
     def close(self) -> None:
         with contextlib.suppress(ProcessLookupError):
@@ -226,7 +226,7 @@ def _terminal() -> Iterator[Terminal]:
     if shutil.which("bash") is None:
         pytest.skip("this system has no bash")
     terminal = Terminal(dict(os.environ))
-    # Readline is off, so that what is shown is what programs print.
+    # Turn readline off, so that only the output of programs is shown.
     terminal.type("set +o emacs +o vi; PS1='<%> '; echo on''ly\n")
     terminal.until("only")
     terminal.until("<%> ")
@@ -236,12 +236,12 @@ def _terminal() -> Iterator[Terminal]:
 
 @pytest.fixture(name="serving")
 def _serving(flags: list[str]) -> str:
-    """What is typed to serve a command that follows."""
+    """The text to type before a command, to run it with `serve`."""
     return shlex.join(arguments(*flags, "--"))
 
 
 class TestTerminal:
-    def test_keys_reach_the_command_once(self, terminal: Terminal, serving: str) -> None:
+    def test_keyboard_signals_reach_the_command_once(self, terminal: Terminal, serving: str) -> None:
         terminal.type(f"{serving} {shlex.join([*python, COUNT, 'SIGINT', 'SIGQUIT', 'SIGUSR1'])} &\n")
         terminal.until("ready")
         terminal.type("fg\n")
@@ -262,7 +262,7 @@ class TestTerminal:
         terminal.until("<%> ")
 
     @pytest.mark.slow
-    def test_a_signal_to_the_job_arrives_once(self, terminal: Terminal, serving: str) -> None:
+    def test_a_signal_to_a_job_arrives_once(self, terminal: Terminal, serving: str) -> None:
         """bash sends it to the group."""
         terminal.type(f"{serving} {shlex.join([*python, COUNT, 'SIGTERM', 'SIGUSR1'])} &\n")
         terminal.until("ready")
@@ -272,7 +272,7 @@ class TestTerminal:
     @pytest.mark.parametrize(
         "stop", ["STOP", *(pytest.param(each, marks=pytest.mark.slow) for each in ("TSTP", "TTIN"))]
     )
-    def test_a_command_that_stops_itself_gives_the_terminal_back(
+    def test_a_command_that_stops_itself_returns_the_terminal(
         self, terminal: Terminal, serving: str, stop: str
     ) -> None:
         terminal.type(f"{serving} sh -c 'kill -{stop} $$; read line; echo \"went on: $line\"; exit 3'\n")
@@ -306,7 +306,7 @@ class TestTerminal:
             terminal.until("<%> ")
 
     @pytest.mark.slow
-    def test_bg_goes_on_and_asks_for_the_terminal_again(self, terminal: Terminal, serving: str) -> None:
+    def test_bg_continues_and_stops_at_terminal_input(self, terminal: Terminal, serving: str) -> None:
         terminal.type(f"{serving} sh -c 'kill -STOP $$; echo in the back''ground; read line; echo got $line'\n")
         terminal.until("Stopped")
         terminal.type("bg\n")
@@ -319,7 +319,7 @@ class TestTerminal:
         terminal.type("it\n")
         terminal.until("got it")
 
-    def test_suspend_in_a_shell_that_is_served(self, terminal: Terminal, serving: str) -> None:
+    def test_suspend_in_a_shell_run_by_serve(self, terminal: Terminal, serving: str) -> None:
         terminal.type(f"PS1='<in> ' {serving} bash --norc --noprofile +o emacs -i\n")
         terminal.until("<in> ")
         for _ in range(2):
@@ -333,7 +333,7 @@ class TestTerminal:
             terminal.type("echo in''ner\n")
             terminal.until("inner")
             terminal.until("<in> ")
-        # Its own job control works, too.
+        # Job control inside that shell also works.
         terminal.type("cat\n")
         terminal.type("one\n")
         terminal.until("one")
@@ -358,8 +358,8 @@ class TestTerminal:
         terminal.until("<%> ")
 
 
-def test_a_stop_without_a_terminal_stops_nothing_else(flags: list[str]) -> None:
-    """As cpulimit and debuggers do it: the server goes on, and learns of the end."""
+def test_a_stop_without_a_terminal_does_not_stop_the_server(flags: list[str]) -> None:
+    """As cpulimit and debuggers do. The server continues, and notices the exit."""
     program = (
         "import os, signal, subprocess, sys\n"
         "subprocess.Popen(['sh', '-c', f'sleep 0.6; kill -CONT {os.getpid()}'])\n"
@@ -371,7 +371,7 @@ def test_a_stop_without_a_terminal_stops_nothing_else(flags: list[str]) -> None:
     assert (done.returncode, done.stdout) == (4, "went on\n")
 
 
-# The server, and its answer to the request that takes a while: whole, or cut off by a second signal.
+# A server with a slow answer, which a second signal would cut off.
 SLOW_APPLICATION = """
 import asyncio, os, sys, uvicorn
 async def application(scope, receive, send):
@@ -403,7 +403,7 @@ asyncio.run(main())
     ],
 )
 def test_uvicorn_answers_the_request_in_flight(flags: list[str], how: str, name: str) -> None:
-    """A second SIGINT makes it drop that."""
+    """A second SIGINT would make uvicorn drop it."""
     number = signal.Signals[name]
     before = ["timeout", "600"] if how == "timeout" else []
     terminal, ours = pty.openpty()

@@ -1,4 +1,4 @@
-"""Google APIs on loopback that let nobody in without a token that the emulator knows: one over HTTP, one over gRPC."""
+"""Google APIs on loopback, over HTTP and over gRPC, that require a token issued by the emulator."""
 
 from __future__ import annotations
 
@@ -23,63 +23,63 @@ from google_auth_botocore.emulator import Emulator, TokenInfo
 CLOUD_PLATFORM = "https://www.googleapis.com/auth/cloud-platform"
 
 
-class Gate:
-    """Judges bearer tokens as every API of Google's does, and remembers whom it let in.
+class ProtectedApi:
+    """Checks bearer tokens as Google's APIs do, and records the results.
 
     Attributes:
-        admitted: what the token of each request so far stood for.
-        refused: how many requests had no token that is valid.
+        accepted: what the token of each accepted request stood for.
+        rejected: the number of requests without a valid token.
     """
 
     def __init__(self, google: Emulator) -> None:
-        self.admitted: list[TokenInfo] = []
-        self.refused = 0
+        self.accepted: list[TokenInfo] = []
+        self.rejected = 0
         self._google = google
         self._tokens: set[str] = set()
         self._revoked: set[str] = set()
 
-    def admits(self, authorization: str | None) -> bool:
-        """Whether a request with this Authorization header may come in."""
+    def authorize(self, authorization: str | None) -> bool:
+        """Return whether to accept a request with this Authorization header, and record it."""
         scheme, _, token = (authorization or "").partition(" ")
         info = self._google.check_access_token(token) if scheme == "Bearer" else None
         if info is None or token in self._revoked:
-            self.refused += 1
+            self.rejected += 1
             return False
         self._tokens.add(token)
-        self.admitted.append(info)
+        self.accepted.append(info)
         return True
 
     def revoke(self) -> None:
-        """Ends every token that was used here, long before it expires."""
+        """Revoke every token that was used here."""
         self._revoked |= self._tokens
 
     @property
     def callers(self) -> set[str]:
-        """On whose behalf the requests came."""
-        return {info.principal for info in self.admitted}
+        """The principals of the accepted requests."""
+        return {info.principal for info in self.accepted}
 
     @property
     def scopes(self) -> set[tuple[str, ...]]:
-        """The scopes of the tokens that came."""
-        return {info.scopes for info in self.admitted}
+        """The scopes of the accepted tokens."""
+        return {info.scopes for info in self.accepted}
 
     @property
     def exchanges(self) -> tuple[int, int]:
-        """How often Google's Security Token Service and IAM Credentials have been asked for a token so far."""
+        """The number of requests for tokens to Google's Security Token Service and to IAM Credentials."""
         return self._google.count("/v1/token"), self._google.count(":generateAccessToken")
 
 
-class HttpApi(Gate):
+class HttpApi(ProtectedApi):
     """An API over HTTP.
 
     Args:
-        google: knows the tokens.
+        google: checks the tokens.
         certificate: for HTTPS; None: plain HTTP.
 
     Attributes:
-        url: where it is.
-        replies: by method and path, `GET /v1/things`, what it says: JSON, or a pair of a media type and
-            bytes, or a function of the request's body that gives one of these.
+        url: its base URL.
+        replies: the reply for each method and path, such as `GET /v1/things`: JSON, a pair of media type and bytes, or
+            a function of the request's body that returns one of these.
     """
 
     def __init__(self, google: Emulator, certificate: Certificate | None = None) -> None:
@@ -114,7 +114,7 @@ class HttpApi(Gate):
             self.url = self.url.replace("http:", "https:")
 
     def _reply(self, request: str, body: bytes, authorization: str | None) -> tuple[int, Any]:
-        if not self.admits(authorization):
+        if not self.authorize(authorization):
             return 401, {"error": {"code": 401, "status": "UNAUTHENTICATED", "message": "no valid token"}}
         if request not in self.replies:
             return 404, {"error": {"code": 404, "status": "NOT_FOUND", "message": f"nothing at {request}"}}
@@ -130,14 +130,14 @@ class HttpApi(Gate):
         self._server.server_close()
 
 
-class GrpcApi(Gate, grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no types
+class GrpcApi(ProtectedApi, grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no types
     """An API over gRPC, with TLS, for any method of any service.
 
     Attributes:
-        target: where it is, for a channel and for `client_options={"api_endpoint": …}`.
-        replies: by method, `GetSecret`, what it says: a message, or a generator function of the
-            requests, which are bytes.
-        quota_projects: the projects that the calls so far were to be charged to; None: the caller's own.
+        target: its address, for a channel and for `client_options={"api_endpoint": …}`.
+        replies: the reply for each method, such as `GetSecret`: a message, or a generator function of the requests,
+            which are bytes.
+        quota_projects: the quota projects of the calls so far; None: the caller's project.
     """
 
     def __init__(self, google: Emulator, certificate: Certificate) -> None:
@@ -150,14 +150,14 @@ class GrpcApi(Gate, grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has n
         self.target = f"localhost:{port}"
 
     def service(self, details: Any) -> Any:
-        """Serves every call as a stream both ways, which on the wire the others are as well."""
+        """Serve every call as a bidirectional stream. On the wire, the other kinds of calls are the same."""
         metadata = {pair.key: pair.value for pair in details.invocation_metadata}
         authorization = metadata.get("authorization")
         self.quota_projects.add(metadata.get("x-goog-user-project"))
         reply = self.replies.get(details.method.rpartition("/")[2])
 
         def answer(requests: Iterator[bytes], context: Any) -> Iterator[bytes]:
-            if not self.admits(authorization):
+            if not self.authorize(authorization):
                 context.abort(grpc.StatusCode.UNAUTHENTICATED, "no valid token")
             if reply is None:
                 context.abort(grpc.StatusCode.UNIMPLEMENTED, f"nothing at {details.method}")
@@ -176,20 +176,20 @@ class GrpcApi(Gate, grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has n
 
 
 def _serialized(message: Any) -> Any:
-    """Bytes, a message of protobuf's or one of proto-plus' as it is on the wire."""
+    """Serialize a message of protobuf or of proto-plus. Bytes are returned unchanged."""
     if isinstance(message, bytes):
         return message
     return getattr(type(message), "pb", lambda it: it)(message).SerializeToString()
 
 
 class Certificate:
-    """A certificate for this machine that nobody but itself has signed.
+    """A self-signed certificate for this machine.
 
     Args:
-        folder: where its PEM file goes.
+        folder: the directory for its PEM file.
 
     Attributes:
-        path: that file, for whoever is to trust it.
+        path: its PEM file, for clients.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -216,7 +216,7 @@ class Certificate:
         self.path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
 
     def server_context(self) -> ssl.SSLContext:
-        """What an HTTP server shows its clients."""
+        """Return the TLS context of an HTTP server."""
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         key = self.path.with_name("key.pem")
         key.write_bytes(self._key)
@@ -224,5 +224,5 @@ class Certificate:
         return context
 
     def server_credentials(self) -> Any:
-        """What a gRPC server shows its clients."""
+        """Return the TLS credentials of a gRPC server."""
         return grpc.ssl_server_credentials([(self._key, self.path.read_bytes())])

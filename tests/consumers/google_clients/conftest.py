@@ -1,4 +1,4 @@
-"""One API over HTTP and one over gRPC, beside the sandbox whose tokens they take."""
+"""APIs over HTTP and over gRPC that accept the sandbox's tokens."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def _api(sandbox: Sandbox) -> Iterator[HttpApi]:
 
 @pytest.fixture(name="https_api")
 def _https_api(sandbox: Sandbox, certificate: Certificate, monkeypatch: pytest.MonkeyPatch) -> Iterator[HttpApi]:
-    """Trusted by requests, and by who asks certifi."""
+    """An API over HTTPS, whose certificate requests and certifi trust."""
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate.path))
     monkeypatch.setattr(certifi, "where", lambda: str(certificate.path))
     with HttpApi(sandbox.google, certificate) as api:

@@ -1,6 +1,6 @@
 """google-cloud-aiplatform: predictions over gRPC, and over HTTP from threads and an event loop.
 
-It takes eight seconds to import: where its tests run, and not where they are collected.
+Its import takes eight seconds, so the tests import it, not this module.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ ENDPOINT = "projects/my-project/locations/europe-west1/endpoints/1"
 
 @pytest.fixture(name="aiplatform")
 def _aiplatform(credentials: Credentials, grpc_api: GrpcApi) -> Iterator[ModuleType]:
-    """The library, which keeps its configuration for the whole process."""
+    """The library. Its configuration is global, so it is restored."""
     from google.cloud import aiplatform  # type: ignore[attr-defined]  # a namespace without types
 
     before = dict(vars(aiplatform.initializer.global_config))
@@ -34,7 +34,7 @@ def _aiplatform(credentials: Credentials, grpc_api: GrpcApi) -> Iterator[ModuleT
 
 
 def test_grpc(credentials: Credentials, grpc_api: GrpcApi, aiplatform: ModuleType) -> None:
-    """One client of the library's finds the endpoint and one asks it; the scopes that they want differ."""
+    """The library uses two clients with different scopes: one reads the endpoint, one sends the prediction."""
     from google.cloud.aiplatform_v1.types import PredictResponse
 
     grpc_api.replies["GetEndpoint"] = aiplatform.gapic.Endpoint(name=ENDPOINT)
@@ -43,14 +43,14 @@ def test_grpc(credentials: Credentials, grpc_api: GrpcApi, aiplatform: ModuleTyp
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda _: endpoint.predict(instances=[]).predictions, range(8)))
     assert answers == [[42]] * 8
-    assert (grpc_api.exchanges, len(grpc_api.scopes), grpc_api.refused) == ((1, 2), 2, 0)
+    assert (grpc_api.exchanges, len(grpc_api.scopes), grpc_api.rejected) == ((1, 2), 2, 0)
     assert grpc_api.callers == {credentials.service_account_email}
 
 
 def test_dedicated_endpoint(
     credentials: Credentials, grpc_api: GrpcApi, https_api: HttpApi, aiplatform: ModuleType
 ) -> None:
-    """The library writes into the object what scopes it wants, before it makes a session of it."""
+    """The library sets the scopes on the credentials object before it creates a session."""
     grpc_api.replies["GetEndpoint"] = aiplatform.gapic.Endpoint(
         name=ENDPOINT,
         dedicated_endpoint_enabled=True,
@@ -61,15 +61,15 @@ def test_dedicated_endpoint(
     assert endpoint.predict(instances=[], use_dedicated_endpoint=True).predictions == [42]
     https_api.revoke()
     assert endpoint.predict(instances=[], use_dedicated_endpoint=True).predictions == [42]
-    assert (https_api.exchanges, https_api.refused) == ((1, 2), 1)
+    assert (https_api.exchanges, https_api.rejected) == ((1, 2), 1)
     endpoint.authorized_session.close()
     assert asyncio.run(endpoint.predict_async(instances=[])).predictions == [42]
-    assert https_api.exchanges == (1, 3), "it asks for a new token at each of these"
+    assert https_api.exchanges == (1, 3), "each asynchronous prediction refreshes the token"
     assert https_api.callers == {credentials.service_account_email}
 
 
 def test_rest_asyncio(credentials: Credentials, api: HttpApi) -> None:
-    """The library's annotations want an object for event loops, which this transport does not need."""
+    """The library's type hints require asynchronous credentials, but this transport works without."""
     from google.cloud.aiplatform_v1 import PredictionServiceAsyncClient
 
     api.replies[f"POST /v1/{ENDPOINT}:predict"] = {"predictions": [42]}
@@ -79,11 +79,11 @@ def test_rest_asyncio(credentials: Credentials, api: HttpApi) -> None:
         client = PredictionServiceAsyncClient(credentials=credentials, client_options=options, transport="rest_asyncio")
         async with client:
             first = await asyncio.gather(*(client.predict(endpoint=ENDPOINT, instances=[]) for _ in range(8)))
-            assert (api.exchanges, api.refused) == ((1, 1), 0)
+            assert (api.exchanges, api.rejected) == ((1, 1), 0)
             api.revoke()
             return [*first, await client.predict(endpoint=ENDPOINT, instances=[])]
 
     assert [list(reply.predictions) for reply in asyncio.run(main())] == [[42]] * 9
-    assert (api.exchanges, len(api.admitted), api.refused) == ((1, 2), 9, 1)
+    assert (api.exchanges, len(api.accepted), api.rejected) == ((1, 2), 9, 1)
     assert api.callers == {credentials.service_account_email}
     assert api.scopes == {(CLOUD_PLATFORM,)}

@@ -29,7 +29,7 @@ def test_storage_api(credentials: Credentials, grpc_api: GrpcApi) -> None:
         session = client.create_read_session(parent="projects/my-project", read_session={"table": "t"})
         answers = [client.read_rows(stream.name).to_arrow(session).to_pydict() for stream in session.streams]
     assert answers == [{"answer": [42]}] * 2
-    assert (grpc_api.exchanges, len(grpc_api.admitted), grpc_api.refused) == ((1, 1), 3, 0)
+    assert (grpc_api.exchanges, len(grpc_api.accepted), grpc_api.rejected) == ((1, 1), 3, 0)
     assert grpc_api.callers == {credentials.service_account_email}
     [scopes] = grpc_api.scopes
     assert set(scopes) == SCOPES

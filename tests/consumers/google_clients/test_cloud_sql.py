@@ -1,4 +1,4 @@
-"""The Cloud SQL connector, which asks for a certificate with one token and has the database be given another."""
+"""The Cloud SQL connector, which requests a certificate with one token and logs in to the database with another."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ LOGIN = "https://www.googleapis.com/auth/sqlservice.login"
 def test_log_in_with_a_token(
     credentials: Credentials, api: HttpApi, certificate: Certificate, sandbox: Sandbox
 ) -> None:
-    """The database gets a token that is good for nothing but to log in, and a new one for each certificate."""
+    """Each request for a certificate contains a token that is valid only for the login."""
     api.replies.update(sql_instance(certificate))
-    certify, asked = api.replies[f"POST {PATH}:generateEphemeralCert"], []
+    certificate_reply, requests = api.replies[f"POST {PATH}:generateEphemeralCert"], []
 
     def answer(body: bytes) -> Any:
-        asked.append(json.loads(body))
-        return certify
+        requests.append(json.loads(body))
+        return certificate_reply
 
     async def main() -> None:
         loop = asyncio.get_running_loop()
@@ -36,14 +36,14 @@ def test_log_in_with_a_token(
             credentials=credentials, sqladmin_api_endpoint=api.url, enable_iam_auth=True, loop=loop
         ) as connector:
             for _ in range(2):
-                with pytest.raises(CloudSQLIPTypeError):  # which kind of address is wanted, it sees at last
+                with pytest.raises(CloudSQLIPTypeError):  # it checks the type of address last
                     await connector.connect_async(INSTANCE, "pg8000", ip_type=IPTypes.PRIVATE, user="it")
 
     api.replies[f"POST {PATH}:generateEphemeralCert"] = answer
     asyncio.run(main())
-    logins = [sandbox.google.check_access_token(request["access_token"]) for request in asked]
+    logins = [sandbox.google.check_access_token(request["access_token"]) for request in requests]
     assert [(login.principal, login.scopes) for login in logins if login] == [
         (credentials.service_account_email, (LOGIN,))
     ] * 2
-    assert (api.exchanges, len(api.admitted), api.refused) == ((1, 3), 4, 0)
+    assert (api.exchanges, len(api.accepted), api.rejected) == ((1, 3), 4, 0)
     assert api.scopes == {(ADMIN,)}

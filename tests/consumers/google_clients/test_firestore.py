@@ -1,6 +1,6 @@
-"""google-cloud-firestore: it makes its channel itself and hands it the object, from threads and from an event loop.
+"""google-cloud-firestore with threads and with asyncio. It creates its own channel with the credentials.
 
-Its clients have no way to close the channel, so the tests do it.
+Its clients have no method that closes the channel, so the tests close it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def test_threads(credentials: Credentials, grpc_api: GrpcApi, options: dict[str,
         assert document.set({"answer": 42}).update_time == WRITTEN
         answers = list(pool.map(lambda _: document.get().to_dict(), range(8)))
     assert answers == [{"answer": 42}] * 8
-    assert (grpc_api.exchanges, len(grpc_api.admitted), grpc_api.refused) == ((1, 1), 9, 0)
+    assert (grpc_api.exchanges, len(grpc_api.accepted), grpc_api.rejected) == ((1, 1), 9, 0)
     assert grpc_api.callers == {credentials.service_account_email}
 
 
@@ -46,5 +46,5 @@ def test_asyncio(credentials: Credentials, grpc_api: GrpcApi, options: dict[str,
         return answers
 
     assert asyncio.run(main()) == [{"answer": 42}] * 8
-    assert (grpc_api.exchanges, len(grpc_api.admitted), grpc_api.refused) == ((1, 1), 9, 0)
+    assert (grpc_api.exchanges, len(grpc_api.accepted), grpc_api.rejected) == ((1, 1), 9, 0)
     assert grpc_api.callers == {credentials.service_account_email}

@@ -1,4 +1,4 @@
-"""The clients that Google generates, by the example of Secret Manager's, over each of their transports."""
+"""Google's generated clients with each of their transports. Secret Manager's is the example."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from google_auth_botocore import Credentials
 
 
 def test_grpc(credentials: Credentials, grpc_api: GrpcApi) -> None:
-    """Two clients, sixteen threads: one exchange, for the copies that the clients scope share their token."""
+    """Two clients and sixteen threads cost one exchange, because copies with the same scopes share their token."""
     grpc_api.replies["AccessSecretVersion"] = secretmanager.AccessSecretVersionResponse(payload={"data": b"secret"})
     clients = [
         secretmanager.SecretManagerServiceClient(
@@ -29,7 +29,7 @@ def test_grpc(credentials: Credentials, grpc_api: GrpcApi) -> None:
     with clients[0], clients[1], ThreadPoolExecutor(16) as pool:
         replies = list(pool.map(lambda n: clients[n % 2].access_secret_version(name=SECRET), range(16)))
     assert {reply.payload.data for reply in replies} == {b"secret"}
-    assert (grpc_api.exchanges, len(grpc_api.admitted), grpc_api.refused) == ((1, 1), 16, 0)
+    assert (grpc_api.exchanges, len(grpc_api.accepted), grpc_api.rejected) == ((1, 1), 16, 0)
     assert grpc_api.callers == {credentials.service_account_email}
     assert grpc_api.scopes == {(CLOUD_PLATFORM,)}
 
@@ -45,12 +45,12 @@ def test_grpc_asyncio(credentials: Credentials, grpc_api: GrpcApi) -> None:
         return {reply.payload.data for reply in replies}
 
     assert asyncio.run(main()) == {b"secret"}
-    assert (grpc_api.exchanges, len(grpc_api.admitted), grpc_api.refused) == ((1, 1), 8, 0)
+    assert (grpc_api.exchanges, len(grpc_api.accepted), grpc_api.rejected) == ((1, 1), 8, 0)
     assert grpc_api.callers == {credentials.service_account_email}
 
 
 def test_rest(credentials: Credentials, api: HttpApi) -> None:
-    """This transport applies no scopes, so the tokens have the object's own fallback."""
+    """This transport sets no scopes, so the tokens have the default scope."""
     api.replies[f"GET /v1/{SECRET}:access"] = {"payload": {"data": "c2VjcmV0"}}
     options = {"api_endpoint": api.url}
     with secretmanager.SecretManagerServiceClient(
@@ -59,12 +59,12 @@ def test_rest(credentials: Credentials, api: HttpApi) -> None:
         assert client.access_secret_version(name=SECRET).payload.data == b"secret"
         api.revoke()
         assert client.access_secret_version(name=SECRET).payload.data == b"secret"
-    assert (api.exchanges, len(api.admitted), api.refused) == ((1, 2), 2, 1)
+    assert (api.exchanges, len(api.accepted), api.rejected) == ((1, 2), 2, 1)
     assert api.callers == {credentials.service_account_email}
     assert api.scopes == {(CLOUD_PLATFORM,)}
 
 
-def test_a_client_that_charges_another_project_uses_the_same_token(credentials: Credentials, grpc_api: GrpcApi) -> None:
+def test_a_client_with_another_quota_project_uses_the_same_token(credentials: Credentials, grpc_api: GrpcApi) -> None:
     grpc_api.replies["AccessSecretVersion"] = secretmanager.AccessSecretVersionResponse(payload={"data": b"secret"})
     for options in ({}, {"quota_project_id": "another-project"}):
         with secretmanager.SecretManagerServiceClient(
@@ -72,21 +72,19 @@ def test_a_client_that_charges_another_project_uses_the_same_token(credentials: 
         ) as client:
             client.access_secret_version(name=SECRET)
     assert grpc_api.quota_projects == {None, "another-project"}
-    assert (grpc_api.exchanges, len(grpc_api.admitted), grpc_api.refused) == ((1, 1), 2, 0)
+    assert (grpc_api.exchanges, len(grpc_api.accepted), grpc_api.rejected) == ((1, 1), 2, 0)
 
 
-def test_a_token_refused_over_grpc_is_replaced_by_a_refresh_of_the_object(
-    credentials: Credentials, grpc_api: GrpcApi
-) -> None:
-    """No channel of google-auth's does it by itself. The error says who was refused, and the client has the new token."""
+def test_after_a_rejected_grpc_call_a_refresh_is_enough(credentials: Credentials, grpc_api: GrpcApi) -> None:
+    """google-auth's channels do not refresh by themselves. The error names the credentials, and the client gets the new token."""
     grpc_api.replies["AccessSecretVersion"] = secretmanager.AccessSecretVersionResponse(payload={"data": b"secret"})
     options = {"api_endpoint": grpc_api.target}
     with secretmanager.SecretManagerServiceClient(credentials=credentials, client_options=options) as client:
         client.access_secret_version(name=SECRET)
         grpc_api.revoke()
-        with pytest.raises(Unauthenticated) as refused:
+        with pytest.raises(Unauthenticated) as caught:
             client.list_locations({"name": "projects/my-project"})
-        assert json.loads(refused.value.details[-1]) == credentials.get_cred_info()
+        assert json.loads(caught.value.details[-1]) == credentials.get_cred_info()
         credentials.refresh(Request())
         assert client.access_secret_version(name=SECRET).payload.data == b"secret"
-    assert (grpc_api.exchanges, len(grpc_api.admitted), grpc_api.refused) == ((1, 2), 2, 1)
+    assert (grpc_api.exchanges, len(grpc_api.accepted), grpc_api.rejected) == ((1, 2), 2, 1)

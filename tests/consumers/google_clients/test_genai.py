@@ -1,4 +1,4 @@
-"""google-genai against Vertex AI: it reads `expired` and `token`, and calls `refresh`; no header is ever asked for."""
+"""google-genai with Vertex AI. It reads `expired` and `token` and calls `refresh`, but never `before_request`."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ def _client(credentials: Credentials, api: HttpApi) -> genai.Client:
 
 
 def test_threads(client: genai.Client, credentials: Credentials, api: HttpApi) -> None:
-    """Eight threads cost one exchange; after a 401 the object brings a new token to the same client."""
+    """Eight threads cost one exchange. After a 401 and a refresh, the same client uses the new token."""
     with client, ThreadPoolExecutor(8) as pool:
         answers = pool.map(lambda _: client.models.generate_content(model=MODEL, contents="6 × 7?").text, range(8))
         assert list(answers) == ["42"] * 8
-        assert (api.exchanges, len(api.admitted)) == ((1, 1), 8)
+        assert (api.exchanges, len(api.accepted)) == ((1, 1), 8)
         api.revoke()
         with pytest.raises(genai.errors.ClientError, match="UNAUTHENTICATED"):
             client.models.generate_content(model=MODEL, contents="6 × 7?")
         credentials.refresh(None)
         chunks = client.models.generate_content_stream(model=MODEL, contents="6 × 7?")
         assert [chunk.text for chunk in chunks] == ["42"]
-    assert (api.exchanges, len(api.admitted), api.refused) == ((1, 2), 9, 1)
+    assert (api.exchanges, len(api.accepted), api.rejected) == ((1, 2), 9, 1)
     assert api.callers == {credentials.service_account_email}
     assert api.scopes == {(CLOUD_PLATFORM,)}
 
@@ -57,5 +57,5 @@ def test_asyncio(client: genai.Client, credentials: Credentials, api: HttpApi) -
             return [*[answer.text for answer in answers], *[chunk.text async for chunk in chunks]]
 
     assert asyncio.run(main()) == ["42"] * 9
-    assert (api.exchanges, len(api.admitted), api.refused) == ((1, 1), 9, 0)
+    assert (api.exchanges, len(api.accepted), api.rejected) == ((1, 1), 9, 0)
     assert api.callers == {credentials.service_account_email}

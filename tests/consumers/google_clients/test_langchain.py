@@ -1,6 +1,6 @@
-"""langchain-google-vertexai: its models take the object, and their project from it.
+"""langchain-google-vertexai, whose models accept the credentials and use their project.
 
-It takes ten seconds to import: where its tests run, and not where they are collected.
+Its import takes ten seconds, so the tests import it, not this module.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ ANSWER = {"content": {"role": "model", "parts": [{"text": "42"}]}}
 
 @pytest.fixture(name="chat")
 def _chat(credentials: Credentials, grpc_api: GrpcApi) -> Callable[..., Any]:
-    """The model's class, for the API here."""
+    """The class of the model, with arguments for the emulated API."""
     from google.cloud.aiplatform_v1beta1.types import GenerateContentResponse
     from langchain_google_vertexai import ChatVertexAI
 
     grpc_api.replies["GenerateContent"] = GenerateContentResponse(candidates=[ANSWER])
-    warnings.simplefilter("ignore", DeprecationWarning)  # it would have its users go to another package
+    warnings.simplefilter("ignore", DeprecationWarning)  # it recommends another package
     return partial(
         ChatVertexAI,
         model="gemini-2.5-flash",
@@ -41,7 +41,7 @@ def test_threads(credentials: Credentials, grpc_api: GrpcApi, chat: Callable[...
     assert model.project == credentials.project_id
     with model.prediction_client:
         assert [answer.content for answer in model.batch(["6 × 7?"] * 8)] == ["42"] * 8
-    assert (grpc_api.exchanges, len(grpc_api.admitted), grpc_api.refused) == ((1, 1), 8, 0)
+    assert (grpc_api.exchanges, len(grpc_api.accepted), grpc_api.rejected) == ((1, 1), 8, 0)
     assert grpc_api.callers == {credentials.service_account_email}
 
 
@@ -53,5 +53,5 @@ def test_asyncio(credentials: Credentials, grpc_api: GrpcApi, chat: Callable[...
             return [answer.content for answer in await model.abatch(["6 × 7?"] * 8)]
 
     assert asyncio.run(main()) == ["42"] * 8
-    assert (grpc_api.exchanges, len(grpc_api.admitted), grpc_api.refused) == ((1, 1), 8, 0)
+    assert (grpc_api.exchanges, len(grpc_api.accepted), grpc_api.rejected) == ((1, 1), 8, 0)
     assert grpc_api.callers == {credentials.service_account_email}

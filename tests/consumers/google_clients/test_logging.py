@@ -1,6 +1,6 @@
-"""google-cloud-logging: entries by hand over gRPC and over HTTP, and the handler whose thread sends what `logging` gets.
+"""google-cloud-logging: entries over gRPC and over HTTP, and handlers for Python's `logging`.
 
-The first entry of a process is preceded by one that says what the library is.
+Before the first entry of a process, the library writes one about itself.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from consumers.google_clients.apis import GrpcApi, HttpApi
 from google_auth_botocore import Credentials
 
 
-class _Once(logging.Filter):
-    """Lets no record through that the handler's own request makes, which would be sent for ever."""
+class _NoRecursion(logging.Filter):
+    """Drops records that the handler's own request creates, which would lead to endless requests."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -44,7 +44,7 @@ class _Once(logging.Filter):
 def test_root_handler_that_sends_each_record_at_once(
     credentials: Credentials, grpc_api: GrpcApi, api: HttpApi, kind: str, level: int
 ) -> None:
-    """Its first record needs a token, the exchange for which logs, too. Every request has a token, and nothing deadlocks."""
+    """The first record needs a token, and the exchange logs, too. Every request has a token, and there is no deadlock."""
     written: list[str] = []
 
     def by_grpc(requests: Iterator[bytes]) -> Iterator[WriteLogEntriesResponse]:
@@ -60,10 +60,10 @@ def test_root_handler_that_sends_each_record_at_once(
     used: Any = grpc_api if kind == "grpc" else api
     options = {"api_endpoint": grpc_api.target if kind == "grpc" else api.url}
     client = cloud_logging.Client(credentials=credentials, client_options=options, _use_grpc=kind == "grpc")
-    handler, once = CloudLoggingHandler(client, transport=SyncTransport), _Once()
-    handler.addFilter(once)
+    handler, no_recursion = CloudLoggingHandler(client, transport=SyncTransport), _NoRecursion()
+    handler.addFilter(no_recursion)
     emit = handler.emit
-    handler.emit = lambda record: once.emit(handler, record)  # type: ignore[method-assign]
+    handler.emit = lambda record: no_recursion.emit(handler, record)  # type: ignore[method-assign]
     root = logging.getLogger()
     before = root.level
     root.addHandler(handler)
@@ -78,11 +78,11 @@ def test_root_handler_that_sends_each_record_at_once(
         handler.close()
         client.close()
     assert [line for line in written if line.startswith("it ")] == ["it works", "it still works"]
-    assert (used.exchanges, used.refused) == ((1, 1), 0)
+    assert (used.exchanges, used.rejected) == ((1, 1), 0)
 
 
 def test_grpc(credentials: Credentials, grpc_api: GrpcApi) -> None:
-    """The exchange runs in the handler's own thread."""
+    """The handler's thread performs the exchange."""
     written: list[str] = []
 
     def write(requests: Iterator[bytes]) -> Iterator[WriteLogEntriesResponse]:
@@ -94,14 +94,14 @@ def test_grpc(credentials: Credentials, grpc_api: GrpcApi) -> None:
     options = {"api_endpoint": grpc_api.target}
     client = cloud_logging.Client(credentials=credentials, client_options=options)
     handler = CloudLoggingHandler(client)
-    logger = logging.getLogger("an application's")
+    logger = logging.getLogger("application")
     logger.addHandler(handler)
     logger.warning("it works")
     logger.removeHandler(handler)
     handler.close()
     client.close()
     assert written == ["it works"]
-    assert (grpc_api.exchanges, grpc_api.refused) == ((1, 1), 0)
+    assert (grpc_api.exchanges, grpc_api.rejected) == ((1, 1), 0)
     assert grpc_api.callers == {credentials.service_account_email}
 
 
@@ -120,5 +120,5 @@ def test_http(credentials: Credentials, api: HttpApi) -> None:
     client.logger("it").log_text("it still works")
     client.close()
     assert written == ["it works", "it still works"]
-    assert (api.exchanges, len(api.admitted), api.refused) == ((1, 2), 2, 1)
+    assert (api.exchanges, len(api.accepted), api.rejected) == ((1, 2), 2, 1)
     assert api.callers == {credentials.service_account_email}

@@ -1,4 +1,4 @@
-"""google-cloud-pubsub: publishing in batches, pulling, and the stream that its own threads keep."""
+"""google-cloud-pubsub: publish, pull and streaming pull, with the library's own threads."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ RECEIVED = {"ack_id": "1", "message": {"data": b"news", "message_id": "1"}}
 
 
 def test_publish(credentials: Credentials, grpc_api: GrpcApi) -> None:
-    """Each batch goes out on a thread of its own."""
+    """Each batch is sent by a different thread."""
 
     def publish(requests: Iterator[bytes]) -> Iterator[PublishResponse]:
         [request] = map(PublishRequest.deserialize, requests)
@@ -29,7 +29,7 @@ def test_publish(credentials: Credentials, grpc_api: GrpcApi) -> None:
     with pubsub_v1.PublisherClient(one_by_one, credentials=credentials, client_options=options) as client:
         published = [client.publish(TOPIC, b"%d" % number) for number in range(8)]
         assert [future.result(30) for future in published] == [str(number) for number in range(8)]
-    assert (grpc_api.exchanges, len(grpc_api.admitted), grpc_api.refused) == ((1, 1), 8, 0)
+    assert (grpc_api.exchanges, len(grpc_api.accepted), grpc_api.rejected) == ((1, 1), 8, 0)
     assert grpc_api.callers == {credentials.service_account_email}
 
 
@@ -41,7 +41,7 @@ def test_pull(credentials: Credentials, grpc_api: GrpcApi) -> None:
         [received] = client.pull(subscription=SUBSCRIPTION, max_messages=1).received_messages
         client.acknowledge(subscription=SUBSCRIPTION, ack_ids=[received.ack_id])
     assert received.message.data == b"news"
-    assert (grpc_api.exchanges, len(grpc_api.admitted), grpc_api.refused) == ((1, 1), 2, 0)
+    assert (grpc_api.exchanges, len(grpc_api.accepted), grpc_api.rejected) == ((1, 1), 2, 0)
     assert grpc_api.callers == {credentials.service_account_email}
 
 
@@ -50,21 +50,21 @@ def test_streaming_pull(credentials: Credentials, grpc_api: GrpcApi) -> None:
         next(requests)
         yield StreamingPullResponse(received_messages=[RECEIVED])
         for _ in requests:
-            pass  # until the client goes
+            pass  # until the client closes the stream
 
     grpc_api.replies["StreamingPull"] = stream
     grpc_api.replies["Acknowledge"] = grpc_api.replies["ModifyAckDeadline"] = b""
     arrived: queue.Queue[bytes] = queue.Queue()
 
-    def take(message: pubsub_v1.subscriber.message.Message) -> None:
+    def receive(message: pubsub_v1.subscriber.message.Message) -> None:
         message.ack()
         arrived.put(message.data)
 
     options = {"api_endpoint": grpc_api.target}
     with pubsub_v1.SubscriberClient(credentials=credentials, client_options=options) as client:
-        subscription = client.subscribe(SUBSCRIPTION, take)
+        subscription = client.subscribe(SUBSCRIPTION, receive)
         assert arrived.get(timeout=30) == b"news"
         subscription.cancel()
         subscription.result(30)
-    assert (grpc_api.exchanges, grpc_api.refused) == ((1, 1), 0)
+    assert (grpc_api.exchanges, grpc_api.rejected) == ((1, 1), 0)
     assert grpc_api.callers == {credentials.service_account_email}

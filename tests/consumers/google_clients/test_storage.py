@@ -1,4 +1,4 @@
-"""google-cloud-storage: the client over JSON, the one over gRPC, and the one that takes credentials and ignores them."""
+"""google-cloud-storage: the JSON client, the asynchronous gRPC client, and the gRPC client that ignores credentials."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from google_auth_botocore.emulator.sandbox import Sandbox
 
 
 def test_json(credentials: Credentials, sandbox: Sandbox) -> None:
-    """Every object goes up and comes down from threads of its own; in between the token is forgotten."""
+    """Objects are uploaded and downloaded by several threads. In between, the token is dropped."""
     options = {"api_endpoint": sandbox.storage.url}
     with storage.Client(credentials=credentials, client_options=options) as client, ThreadPoolExecutor(8) as pool:
         bucket = client.create_bucket("bucket")
@@ -48,14 +48,14 @@ def test_grpc(credentials: Credentials, grpc_api: GrpcApi) -> None:
         return sum(sizes)
 
     assert asyncio.run(main()) == 24
-    assert (grpc_api.exchanges, len(grpc_api.admitted), grpc_api.refused) == ((1, 1), 8, 0)
+    assert (grpc_api.exchanges, len(grpc_api.accepted), grpc_api.rejected) == ((1, 1), 8, 0)
     assert grpc_api.callers == {credentials.service_account_email}
 
 
-def test_the_client_over_grpc_without_asyncio_looks_for_credentials_elsewhere(
+def test_the_synchronous_grpc_client_ignores_the_credentials(
     credentials: Credentials, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A fault of the library's: when this fails, that client has learnt to take the object."""
+    """This is a bug in the library. When this test fails, the bug is fixed."""
     monkeypatch.setenv("NO_GCE_CHECK", "true")
     with pytest.raises(DefaultCredentialsError):
         GrpcClient(project="my-project", credentials=credentials)

@@ -1,4 +1,4 @@
-"""The libraries for which the package has an adapter."""
+"""Libraries with an adapter in this package."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ import httpx
 import kubernetes.client
 import obstore
 import polars as pl
-from adapters.bearers import Bearers, Objects
+from adapters.token_checking_servers import Objects, TokenChecker
 from gcloud.aio.auth import token
 from gcloud.aio.auth.token import BaseToken
 from gcloud.aio.storage import Storage
 from google.auth.aio.transport.sessions import AsyncAuthorizedSession
 from obstore.store import GCSStore
 
-from consumers.matrix.world import BUCKET, OBJECTS, TABLE, TABLE_NAME, Consumer, World
+from consumers.matrix.harness import BUCKET, OBJECTS, TABLE, TABLE_NAME, Consumer, Harness
 from google_auth_botocore import Credentials
 from google_auth_botocore.adapters import gcloud_aio, google_auth_aio
 from google_auth_botocore.adapters import httpx as httpx_adapter
@@ -35,10 +35,10 @@ NAMESPACES = {"kind": "NamespaceList", "apiVersion": "v1", "items": [{"metadata"
 class Obstore(Consumer):
     name = "obstore"
 
-    def __init__(self, credentials: Credentials, world: World) -> None:
+    def __init__(self, credentials: Credentials, harness: Harness) -> None:
         self._running = contextlib.ExitStack()
         objects = Objects({f"/{BUCKET}/{name}": content for name, content in OBJECTS.items()})
-        url = self._running.enter_context(Bearers(world.sandbox.google).guard(objects))
+        url = self._running.enter_context(TokenChecker(harness.sandbox.google).serve(objects))
         self._store = GCSStore(
             BUCKET,
             base_url=url,
@@ -46,8 +46,8 @@ class Obstore(Consumer):
             credential_provider=obstore_adapter.CredentialProvider(credentials),
         )
 
-    def job(self) -> None:
-        time.sleep(0.11)  # it asks for tokens ten times a second at most, by a clock that can't be reached
+    def call(self) -> None:
+        time.sleep(0.11)  # it requests tokens at most ten times a second, by the real clock
         [name, *_] = OBJECTS
         assert bytes(obstore.get(self._store, name).bytes()) == OBJECTS[name]
 
@@ -60,14 +60,14 @@ class Polars(Consumer):
     keeps = 8
     caught = OSError
 
-    def __init__(self, credentials: Credentials, world: World) -> None:
-        world.patch.setattr(polars_adapter, "_SHORTLY", 7)  # for a test to wait for its end
+    def __init__(self, credentials: Credentials, harness: Harness) -> None:
+        harness.patch.setattr(polars_adapter, "_SHORTLY", 7)  # short enough for a test to wait for
         self._running = contextlib.ExitStack()
         objects = Objects({f"/{BUCKET}/{name}": content for name, content in OBJECTS.items()})
-        self._url = self._running.enter_context(Bearers(world.sandbox.google).guard(objects))
+        self._url = self._running.enter_context(TokenChecker(harness.sandbox.google).serve(objects))
         self._provider = polars_adapter.CredentialProvider(credentials)
 
-    def job(self) -> None:
+    def call(self) -> None:
         frame = pl.read_parquet(
             f"gs://{BUCKET}/{TABLE_NAME}",
             credential_provider=self._provider,
@@ -79,32 +79,32 @@ class Polars(Consumer):
         self._running.close()
 
 
-def _dated(found: Any, world: World) -> Any:
-    """The module `datetime`, or the class of that name, with the time of this world."""
+def _with_fake_now(original: Any, harness: Harness) -> Any:
+    """Return the module `datetime`, or its class `datetime`, with the time of the fake clock."""
 
-    class Dated(dt.datetime):
+    class FakeDatetime(dt.datetime):
         @classmethod
         def now(cls, tz: dt.tzinfo | None = None) -> Any:
-            return cls.fromtimestamp(world.clock.time(), tz)
+            return cls.fromtimestamp(harness.clock.time(), tz)
 
-    return SimpleNamespace(**{**vars(found), "datetime": Dated}) if found is dt else Dated
+    return SimpleNamespace(**{**vars(original), "datetime": FakeDatetime}) if original is dt else FakeDatetime
 
 
 class GcloudAio(Consumer):
     name = "gcloud-aio"
     waits = ("tenacity.wait.random",)
 
-    def __init__(self, credentials: Credentials, world: World) -> None:
-        world.patch.setattr(BaseToken.acquire_access_token.retry, "sleep", world.sleep)
+    def __init__(self, credentials: Credentials, harness: Harness) -> None:
+        harness.patch.setattr(BaseToken.acquire_access_token.retry, "sleep", harness.sleep)
         for module in (token, gcloud_aio):
-            world.patch.setattr(module, "datetime", _dated(module.datetime, world))
+            harness.patch.setattr(module, "datetime", _with_fake_now(module.datetime, harness))
         self._loop = asyncio.new_event_loop()
-        self._client = self._loop.run_until_complete(self._made(credentials, world.sandbox.storage.url))
+        self._client = self._loop.run_until_complete(self._create_client(credentials, harness.sandbox.storage.url))
 
-    async def _made(self, credentials: Credentials, url: str) -> Storage:
+    async def _create_client(self, credentials: Credentials, url: str) -> Storage:
         return Storage(token=gcloud_aio.Token(credentials), api_root=url, api_is_dev=False)
 
-    def job(self) -> None:
+    def call(self) -> None:
         [name, *_] = OBJECTS
         assert self._loop.run_until_complete(self._client.download(BUCKET, name)) == OBJECTS[name]
 
@@ -116,12 +116,12 @@ class GcloudAio(Consumer):
 class Httpx(Consumer):
     name = "httpx"
 
-    def __init__(self, credentials: Credentials, world: World) -> None:
-        world.http.replies["GET /thing"] = {"it": "works"}
-        self._url = f"{world.http.url}/thing"
+    def __init__(self, credentials: Credentials, harness: Harness) -> None:
+        harness.http.replies["GET /thing"] = {"it": "works"}
+        self._url = f"{harness.http.url}/thing"
         self._client = httpx.Client(auth=httpx_adapter.Auth(credentials), trust_env=False)
 
-    def job(self) -> None:
+    def call(self) -> None:
         assert self._client.get(self._url).json() == {"it": "works"}
 
     def close(self) -> None:
@@ -131,13 +131,13 @@ class Httpx(Consumer):
 class GoogleAuthAio(Consumer):
     name = "google.auth.aio"
 
-    def __init__(self, credentials: Credentials, world: World) -> None:
-        world.http.replies["GET /thing"] = {"it": "works"}
-        self._url = f"{world.http.url}/thing"
+    def __init__(self, credentials: Credentials, harness: Harness) -> None:
+        harness.http.replies["GET /thing"] = {"it": "works"}
+        self._url = f"{harness.http.url}/thing"
         self._loop = asyncio.new_event_loop()
         self._session = AsyncAuthorizedSession(google_auth_aio.Credentials(credentials))
 
-    def job(self) -> None:
+    def call(self) -> None:
         assert json.loads(self._loop.run_until_complete(self._body())) == {"it": "works"}
 
     async def _body(self) -> bytes:
@@ -154,13 +154,13 @@ class Kubernetes(Consumer):
     name = "kubernetes"
     caught = kubernetes.client.ApiException
 
-    def __init__(self, credentials: Credentials, world: World) -> None:
-        world.http.replies["GET /api/v1/namespaces"] = NAMESPACES
-        configuration = kubernetes.client.Configuration(host=world.http.url)
+    def __init__(self, credentials: Credentials, harness: Harness) -> None:
+        harness.http.replies["GET /api/v1/namespaces"] = NAMESPACES
+        configuration = kubernetes.client.Configuration(host=harness.http.url)
         kubernetes_adapter.authenticate(configuration, credentials)
         self._client = kubernetes.client.ApiClient(configuration)
 
-    def job(self) -> None:
+    def call(self) -> None:
         found: Any = kubernetes.client.CoreV1Api(self._client).list_namespace()
         assert [each.metadata.name for each in found.items] == ["default"]
 

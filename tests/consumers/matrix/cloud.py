@@ -1,4 +1,4 @@
-"""Google's clients that speak HTTP: Cloud Storage, BigQuery and pandas-gbq over it, Vertex AI, Cloud SQL."""
+"""Google's HTTP clients: Cloud Storage, BigQuery and pandas-gbq, Vertex AI, Cloud SQL."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from google.cloud.sql.connector.exceptions import CloudSQLIPTypeError
 from google.cloud.storage import transfer_manager
 
 from consumers.google_clients.apis import Certificate
-from consumers.matrix.world import BUCKET, OBJECTS, Consumer, World
+from consumers.matrix.harness import BUCKET, OBJECTS, Consumer, Harness
 from google_auth_botocore import Credentials
 
 QUERIES = "POST /bigquery/v2/projects/my-project/queries"
@@ -36,13 +36,13 @@ PATH = "/sql/v1beta4/projects/my-project/instances/it"
 class Storage(Consumer):
     name = "google-cloud-storage (JSON)"
 
-    def __init__(self, credentials: Credentials, world: World) -> None:
+    def __init__(self, credentials: Credentials, harness: Harness) -> None:
         self._client = storage.Client(
-            credentials=credentials, client_options={"api_endpoint": world.sandbox.storage.url}
+            credentials=credentials, client_options={"api_endpoint": harness.sandbox.storage.url}
         )
-        self._client._bucket_metadata_cache = None  # it asks about the bucket in a thread of its own, for traces
+        self._client._bucket_metadata_cache = None  # it would request the bucket in another thread, for traces
 
-    def job(self) -> None:
+    def call(self) -> None:
         [name, *_] = OBJECTS
         assert self._client.bucket(BUCKET).blob(name).download_as_bytes() == OBJECTS[name]
 
@@ -51,14 +51,14 @@ class Storage(Consumer):
 
 
 class TransferManager(Storage):
-    """With a thread, for a process would have a clock of its own; `tests/processes` has it with processes.
+    """With threads, because a process would not use the fake clock. `tests/processes` tests it with processes.
 
-    One, for of several that are refused one after the other each has a new token.
+    With one worker, because each of several workers would refresh the token after a 401.
     """
 
     name = "transfer_manager"
 
-    def job(self) -> None:
+    def call(self) -> None:
         files = {name: io.BytesIO() for name in OBJECTS}
         pairs = [(self._client.bucket(BUCKET).blob(name), file) for name, file in files.items()]
         transfer_manager.download_many(pairs, worker_type=transfer_manager.THREAD, max_workers=1, raise_exception=True)
@@ -68,11 +68,11 @@ class TransferManager(Storage):
 class BigQuery(Consumer):
     name = "google-cloud-bigquery"
 
-    def __init__(self, credentials: Credentials, world: World) -> None:
-        world.http.replies[QUERIES] = RESULT
-        self._client = bigquery.Client(credentials=credentials, client_options={"api_endpoint": world.http.url})
+    def __init__(self, credentials: Credentials, harness: Harness) -> None:
+        harness.http.replies[QUERIES] = RESULT
+        self._client = bigquery.Client(credentials=credentials, client_options={"api_endpoint": harness.http.url})
 
-    def job(self) -> None:
+    def call(self) -> None:
         assert [row.answer for row in self._client.query_and_wait("SELECT 42 AS answer")] == [42]
 
     def close(self) -> None:
@@ -80,17 +80,17 @@ class BigQuery(Consumer):
 
 
 class PandasGbq(Consumer):
-    """It keeps a client for the whole process, by its `context`."""
+    """It stores a client in its global `context`."""
 
     name = "pandas-gbq"
 
-    def __init__(self, credentials: Credentials, world: World) -> None:
-        world.http.replies[QUERIES] = RESULT
-        world.patch.setenv("BIGQUERY_EMULATOR_HOST", world.http.url)
-        world.patch.setattr(pandas_gbq, "context", pandas_gbq.gbq.Context())
+    def __init__(self, credentials: Credentials, harness: Harness) -> None:
+        harness.http.replies[QUERIES] = RESULT
+        harness.patch.setenv("BIGQUERY_EMULATOR_HOST", harness.http.url)
+        harness.patch.setattr(pandas_gbq, "context", pandas_gbq.gbq.Context())
         self._credentials = credentials
 
-    def job(self) -> None:
+    def call(self) -> None:
         frame: Any = pandas_gbq.read_gbq("SELECT 42 AS answer", credentials=self._credentials, progress_bar_type=None)
         assert frame.to_dict("list") == {"answer": [42]}
 
@@ -98,26 +98,26 @@ class PandasGbq(Consumer):
 class Genai(Consumer):
     name = "google-genai"
 
-    def __init__(self, credentials: Credentials, world: World) -> None:
-        world.http.replies[f"{METHOD}:generateContent"] = ANSWER
+    def __init__(self, credentials: Credentials, harness: Harness) -> None:
+        harness.http.replies[f"{METHOD}:generateContent"] = ANSWER
         self._client = genai.Client(
             vertexai=True,
             credentials=credentials,
             project="my-project",
             location="europe-west1",
-            http_options={"base_url": world.http.url},
+            http_options={"base_url": harness.http.url},
         )
 
-    def job(self) -> None:
+    def call(self) -> None:
         assert self._client.models.generate_content(model=MODEL, contents="6 × 7?").text == "42"
 
     def close(self) -> None:
-        if hasattr(self._client, "close"):  # as its older releases have not
+        if hasattr(self._client, "close"):  # older releases have no close
             self._client.close()
 
 
 def sql_instance(certificate: Certificate) -> dict[str, Any]:
-    """What the API says of an instance with a public address alone, and the certificate that it gives a client."""
+    """Return the API's replies for an instance with only a public address, and for a client certificate."""
     pem = {"cert": certificate.path.read_text()}
     return {
         f"GET {PATH}/connectSettings": {
@@ -131,22 +131,22 @@ def sql_instance(certificate: Certificate) -> dict[str, Any]:
 
 
 class CloudSql(Consumer):
-    """As far as to the driver, for there is no database behind: the instance lacks the kind of address asked for."""
+    """There is no database, so connections fail: the instance lacks the requested type of address."""
 
     name = "Cloud SQL connector"
     scopes = ("https://www.googleapis.com/auth/sqlservice.admin",)
 
-    def __init__(self, credentials: Credentials, world: World) -> None:
-        world.http.replies.update(sql_instance(world.certificate))
+    def __init__(self, credentials: Credentials, harness: Harness) -> None:
+        harness.http.replies.update(sql_instance(harness.certificate))
         self._loop = asyncio.new_event_loop()
         self._connector = Connector(
             credentials=credentials,
-            sqladmin_api_endpoint=world.http.url,
-            refresh_strategy="lazy",  # else the third question within a minute has to wait
+            sqladmin_api_endpoint=harness.http.url,
+            refresh_strategy="lazy",  # otherwise the third request within a minute has to wait
             loop=self._loop,
         )
 
-    def job(self) -> None:
+    def call(self) -> None:
         with pytest.raises(CloudSQLIPTypeError):
             self._loop.run_until_complete(
                 self._connector.connect_async(INSTANCE, "pg8000", ip_type=IPTypes.PRIVATE, user="it")

@@ -1,4 +1,4 @@
-"""What happens to a library's token, and what comes of it: each function is a column, and its answer a cell."""
+"""The columns of the table. Each function simulates an event and returns the text of the cell."""
 
 from __future__ import annotations
 
@@ -8,123 +8,125 @@ import time
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from consumers.matrix.world import LIFE, Consumer, World
+from consumers.matrix.harness import LIFETIME, Consumer, Harness
 
-# So many seconds past its end a token is over by every clock; some libraries know whole seconds alone.
+# Seconds after expiry at which every library sees that a token has expired. Some round to seconds.
 _PAST = 10
-# What our errors say of Google while it is down; and of a refusal, along with what to do about it.
+# Parts of our error messages during an outage, and for a denied impersonation with its fix.
 _DOWN = ("Google's ", " could not give a")
-_REFUSED = (
+_DENIED = (
     "Google's ",
     " refused a",
     "Permission 'iam.serviceAccounts.getAccessToken' denied",
     "gcloud iam service-accounts add-iam-policy-",
 )
 
-Column = Callable[[World, type[Consumer]], str]
+Column = Callable[[Harness, type[Consumer]], str]
 
 
 @contextlib.contextmanager
-def _client(world: World, consumer: type[Consumer]) -> Iterator[Consumer]:
-    client = consumer(world.credentials, world)
+def _client(harness: Harness, consumer: type[Consumer]) -> Iterator[Consumer]:
+    client = consumer(harness.credentials, harness)
     try:
         yield client
     finally:
         client.close()
 
 
-def job(world: World, consumer: type[Consumer]) -> str:
-    """Two jobs, with one token."""
-    with _client(world, consumer) as client:
-        client.job()
-        client.job()
-    assert world.doors.refused == 0
-    return "works" + _cost(world.exchanges)
+def call(harness: Harness, consumer: type[Consumer]) -> str:
+    """Two calls use one token."""
+    with _client(harness, consumer) as client:
+        client.call()
+        client.call()
+    assert harness.tokens.rejected == 0
+    return "works" + _cost(harness.exchanges)
 
 
-def refresh(world: World, consumer: type[Consumer]) -> str:
-    """The token ends between two jobs."""
-    with _client(world, consumer) as client:
-        before = _first(world, client)
-        ended = set(world.doors.admitted)
-        client.job()
-    assert world.doors.admitted[-1] not in ended
-    return ("renewed, seen after a 401" if world.doors.refused else "renewed") + _cost(world.exchanges - before)
+def expired(harness: Harness, consumer: type[Consumer]) -> str:
+    """The token expires between two calls."""
+    with _client(harness, consumer) as client:
+        before = _call_until_expiry(harness, client)
+        old = set(harness.tokens.accepted)
+        client.call()
+    assert harness.tokens.accepted[-1] not in old
+    return ("refreshed, seen after a 401" if harness.tokens.rejected else "refreshed") + _cost(
+        harness.exchanges - before
+    )
 
 
-def refused(world: World, consumer: type[Consumer]) -> str:
-    """The token is revoked between two jobs."""
-    with _client(world, consumer) as client:
-        client.job()
-        world.doors.revoke()
-        before = world.exchanges
+def revoked(harness: Harness, consumer: type[Consumer]) -> str:
+    """The token is revoked between two calls."""
+    with _client(harness, consumer) as client:
+        client.call()
+        harness.tokens.revoke()
+        before = harness.exchanges
         try:
-            client.job()
-            return "replaced" + _cost(world.exchanges - before)
+            client.call()
+            return "replaced" + _cost(harness.exchanges - before)
         except Exception as error:
-            refusal = consumer.caught or type(error)
-        mine, scoped = world.credentials, world.credentials.with_scopes(consumer.scopes)
-        for credentials, done in ((mine, "user refreshes"), (scoped, "user refreshes its scopes")):
+            expected = consumer.caught or type(error)
+        own, scoped = harness.credentials, harness.credentials.with_scopes(consumer.scopes)
+        for credentials, fix in ((own, "refresh()"), (scoped, "scoped refresh()")):
             credentials.refresh(None)
             try:
-                client.job()
-                return f"{refusal.__name__}, {done}"
-            except refusal:
+                client.call()
+                return f"{expected.__name__} until {fix}"
+            except expected:
                 pass
-    return f"{refusal.__name__} to its end"
+    return f"{expected.__name__} until expiry"
 
 
-def _outage(world: World, consumer: type[Consumer], left: float) -> str:
-    """Google's side is down before, during and after a refresh in the background; the token has so many seconds left."""
-    world.run_late(LIFE - left)
-    with _client(world, consumer) as client:
-        client.job()
-        world.catch_up()
-        start = world.clock.now
+def _outage(harness: Harness, consumer: type[Consumer], remaining: float) -> str:
+    """Google is down before, during and after a background refresh. The token is valid for the remaining seconds."""
+    harness.set_clock_back(LIFETIME - remaining)
+    with _client(harness, consumer) as client:
+        client.call()
+        harness.catch_up()
+        start = harness.clock.now
         time.sleep(client.keeps)
-        with world.outage():
+        with harness.outage():
             try:
-                client.job()
-                waited = world.clock.now - start
-                asked = bool(world.threads.standing)
-                world.threads.run()
-                client.job()
+                client.call()
+                waited = harness.clock.now - start
+                attempted = bool(harness.threads.standing)
+                harness.threads.run()
+                client.call()
             except Exception as error:
-                return _shown(error, *_DOWN) + _time(world.clock.now - start)
-    assert (len(set(world.doors.admitted)), world.doors.refused) == (1, 0)
+                return _error_text(error, *_DOWN) + _time(harness.clock.now - start)
+    assert (len(set(harness.tokens.accepted)), harness.tokens.rejected) == (1, 0)
     if waited:
         return "calls wait" + _time(waited)
-    return "unnoticed" if asked else "unasked"
+    return "no effect" if attempted else "no request"
 
 
-# Less than any advisory window of ours is long, and more than any library keeps clear of; then the other way round.
-outage = partial(_outage, left=440)
-late_outage = partial(_outage, left=100)
+# 440 s before expiry, our advisory window (at least 450 s) is open, but no library refreshes by itself. At 100 s, some do.
+outage = partial(_outage, remaining=440)
+late_outage = partial(_outage, remaining=100)
 
 
-def failure(world: World, consumer: type[Consumer]) -> str:
-    """The token ends, and the service account may not be impersonated any more."""
-    with _client(world, consumer) as client:
-        before, start = _first(world, client), world.clock.now
-        world.take_grant_away()
+def denied(harness: Harness, consumer: type[Consumer]) -> str:
+    """The token expires after the right to impersonate the service account was removed."""
+    with _client(harness, consumer) as client:
+        before, start = _call_until_expiry(harness, client), harness.clock.now
+        harness.remove_binding()
         try:
-            client.job()
-            shown = "unnoticed"
+            client.call()
+            text = "no effect"
         except Exception as error:
-            shown = _shown(error, *_REFUSED)
-        return shown + _cost(world.exchanges - before) + _time(world.clock.now - start)
+            text = _error_text(error, *_DENIED)
+        return text + _cost(harness.exchanges - before) + _time(harness.clock.now - start)
 
 
-def _first(world: World, client: Consumer) -> int:
-    """Does the first job and lets its token end; gives how often Google was asked until then."""
-    world.run_late(LIFE - client.keeps if client.keeps else LIFE + _PAST)
-    client.job()
-    asked = world.exchanges
-    world.catch_up()
+def _call_until_expiry(harness: Harness, client: Consumer) -> int:
+    """Make the first call and let its token expire. Return the number of exchanges so far."""
+    harness.set_clock_back(LIFETIME - client.keeps if client.keeps else LIFETIME + _PAST)
+    client.call()
+    exchanges = harness.exchanges
+    harness.catch_up()
     if client.keeps:
         time.sleep(client.keeps)
-        world.clock.advance(client.keeps + _PAST)
-    return asked
+        harness.clock.advance(client.keeps + _PAST)
+    return exchanges
 
 
 def _cost(exchanges: int) -> str:
@@ -132,16 +134,16 @@ def _cost(exchanges: int) -> str:
 
 
 def _time(seconds: float) -> str:
-    """In minutes, up to the next half one, for parts of it are drawn."""
+    """Return a time in minutes, rounded up to half minutes, because it contains random jitter."""
     whole, half = divmod(math.ceil(round(seconds) / 30), 2)
     return f", {whole or ''}{'½' * half} min" if seconds else ""
 
 
-def _shown(error: BaseException, *parts: str) -> str:
-    """Where a user finds our sentence, with all its parts."""
+def _error_text(error: BaseException, *parts: str) -> str:
+    """Return where a user finds our message, which contains all these parts."""
 
-    def ours(shown: object) -> bool:
-        return all(part in str(shown) for part in parts)
+    def ours(value: object) -> bool:
+        return all(part in str(value) for part in parts)
 
     name = type(error).__name__
     if ours(error):
@@ -152,4 +154,4 @@ def _shown(error: BaseException, *parts: str) -> str:
             if ours(getattr(seen, place)):
                 return f"our message in {place} of {name}"
         seen = seen.__cause__ or seen.__context__
-    return f"lost: {name}"
+    return f"cause lost: {name}"

@@ -1,4 +1,4 @@
-"""One sandbox for all cells, because it takes half a second to stop; each cell has a world of its own in it."""
+"""One sandbox for all cells, because it takes 0.5 s to stop. Each cell has its own harness in it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from consumers.google_clients.apis import Certificate
-from consumers.matrix.world import BUCKET, OBJECTS, World
+from consumers.matrix.harness import BUCKET, OBJECTS, Harness
 from google_auth_botocore.emulator.sandbox import Sandbox
 
 _COUNT = itertools.count(1)
@@ -23,8 +23,8 @@ def _both_clouds() -> Iterator[Sandbox]:
         yield sandbox
 
 
-@pytest.fixture(name="world")
-def _world(both_clouds: Sandbox, certificate: Certificate, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    world = World(both_clouds, certificate, monkeypatch, f"world-{next(_COUNT)}")
-    with world.http, world.grpc:
-        yield world
+@pytest.fixture(name="harness")
+def _world(both_clouds: Sandbox, certificate: Certificate, monkeypatch: pytest.MonkeyPatch) -> Iterator[Harness]:
+    harness = Harness(both_clouds, certificate, monkeypatch, f"cell-{next(_COUNT)}")
+    with harness.http, harness.grpc:
+        yield harness

@@ -1,4 +1,4 @@
-"""gcsfs, and what reads by it: DuckDB and Dask."""
+"""gcsfs, and libraries that use it: DuckDB and Dask."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import duckdb
 import gcsfs
 from distributed import Client
 
-from consumers.matrix.world import BUCKET, OBJECTS, TABLE, TABLE_NAME, Consumer, World
+from consumers.matrix.harness import BUCKET, OBJECTS, TABLE, TABLE_NAME, Consumer, Harness
 from google_auth_botocore import Credentials
 
 
@@ -17,11 +17,11 @@ class Gcsfs(Consumer):
     name = "gcsfs"
     waits = ("gcsfs.retry.asyncio", "gcsfs.retry.random")
 
-    def __init__(self, credentials: Credentials, world: World) -> None:
-        world.patch.setenv("STORAGE_EMULATOR_HOST", world.sandbox.storage.url)
+    def __init__(self, credentials: Credentials, harness: Harness) -> None:
+        harness.patch.setenv("STORAGE_EMULATOR_HOST", harness.sandbox.storage.url)
         self._files = gcsfs.GCSFileSystem(project="my-project", token=credentials)
 
-    def job(self) -> None:
+    def call(self) -> None:
         [name, *_] = OBJECTS
         assert self._files.cat_file(f"{BUCKET}/{name}") == OBJECTS[name]
 
@@ -32,14 +32,14 @@ class Gcsfs(Consumer):
 class DuckDb(Gcsfs):
     name = "DuckDB over gcsfs"
 
-    def __init__(self, credentials: Credentials, world: World) -> None:
-        super().__init__(credentials, world)
-        # Its reading ahead, for which a table of three rows is too small, may wait for ever for a read that failed.
-        world.patch.setattr(self._files, "_open", partial(self._files._open, cache_type="readahead"))
+    def __init__(self, credentials: Credentials, harness: Harness) -> None:
+        super().__init__(credentials, harness)
+        # gcsfs's default prefetching may wait forever for a failed read. This table is too small to need it.
+        harness.patch.setattr(self._files, "_open", partial(self._files._open, cache_type="readahead"))
         self._database = duckdb.connect()
         self._database.register_filesystem(self._files)
 
-    def job(self) -> None:
+    def call(self) -> None:
         rows = self._database.execute(f"SELECT sum(x) FROM 'gs://{BUCKET}/{TABLE_NAME}'").fetchall()
         assert rows == [(sum(TABLE["x"]),)]
 
@@ -49,15 +49,15 @@ class DuckDb(Gcsfs):
 
 
 class Dask(Gcsfs):
-    """A worker in a thread of this process, for one in another would have a clock of its own; the file system is pickled."""
+    """The worker is a thread, because another process would not use the fake clock. The file system is pickled all the same."""
 
     name = "Dask over gcsfs"
 
-    def __init__(self, credentials: Credentials, world: World) -> None:
-        super().__init__(credentials, world)
+    def __init__(self, credentials: Credentials, harness: Harness) -> None:
+        super().__init__(credentials, harness)
         self._client: Any = Client(processes=False, n_workers=1, threads_per_worker=1, dashboard_address=":0")
 
-    def job(self) -> None:
+    def call(self) -> None:
         [name, *_] = OBJECTS
         read = self._client.submit(self._files.cat_file, f"{BUCKET}/{name}", pure=False)
         assert read.result(timeout=30) == OBJECTS[name]

@@ -1,4 +1,4 @@
-"""Google's clients that speak gRPC, with threads and with an event loop."""
+"""Google's gRPC clients, with threads and with asyncio."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from google.cloud.storage.asyncio.async_grpc_client import AsyncGrpcClient
 from google.pubsub_v1.services.publisher.transports.base import PublisherTransport
 from google.pubsub_v1.types import PublishResponse
 
-from consumers.matrix.world import Consumer, World
+from consumers.matrix.harness import Consumer, Harness
 from google_auth_botocore import Credentials
 
 SECRET = "projects/my-project/secrets/it/versions/latest"
@@ -47,13 +47,13 @@ class SecretManager(Consumer):
     name = "google-cloud-secret-manager"
     waits = _WAITS
 
-    def __init__(self, credentials: Credentials, world: World) -> None:
-        world.grpc.replies["AccessSecretVersion"] = secretmanager.AccessSecretVersionResponse(payload={"data": b"it"})
+    def __init__(self, credentials: Credentials, harness: Harness) -> None:
+        harness.grpc.replies["AccessSecretVersion"] = secretmanager.AccessSecretVersionResponse(payload={"data": b"it"})
         self._client = secretmanager.SecretManagerServiceClient(
-            credentials=credentials, client_options={"api_endpoint": world.grpc.target}
+            credentials=credentials, client_options={"api_endpoint": harness.grpc.target}
         )
 
-    def job(self) -> None:
+    def call(self) -> None:
         assert self._client.access_secret_version(name=SECRET).payload.data == b"it"
 
     def close(self) -> None:
@@ -65,12 +65,12 @@ class PubSub(Consumer):
     scopes = PublisherTransport.AUTH_SCOPES
     waits = _WAITS
 
-    def __init__(self, credentials: Credentials, world: World) -> None:
-        world.grpc.replies["Publish"] = PublishResponse(message_ids=["1"])
-        options = {"api_endpoint": world.grpc.target}
+    def __init__(self, credentials: Credentials, harness: Harness) -> None:
+        harness.grpc.replies["Publish"] = PublishResponse(message_ids=["1"])
+        options = {"api_endpoint": harness.grpc.target}
         self._client = pubsub_v1.PublisherClient(credentials=credentials, client_options=options)
 
-    def job(self) -> None:
+    def call(self) -> None:
         assert self._client.publish("projects/my-project/topics/it", b"news").result(30) == "1"
 
     def close(self) -> None:
@@ -83,71 +83,71 @@ class Firestore(Consumer):
     scopes = FirestoreTransport.AUTH_SCOPES
     waits = _WAITS
 
-    def __init__(self, credentials: Credentials, world: World) -> None:
-        world.grpc.replies["BatchGetDocuments"] = DOCUMENT
-        self._client = firestore.Client(credentials=credentials, client_options={"api_endpoint": world.grpc.target})
+    def __init__(self, credentials: Credentials, harness: Harness) -> None:
+        harness.grpc.replies["BatchGetDocuments"] = DOCUMENT
+        self._client = firestore.Client(credentials=credentials, client_options={"api_endpoint": harness.grpc.target})
 
-    def job(self) -> None:
+    def call(self) -> None:
         assert self._client.document("answers/it").get().to_dict() == {"answer": 42}
 
     def close(self) -> None:
         self._client._firestore_api.transport.close()
 
 
-class _OnALoop(Consumer):
-    """A client that stays with the event loop that it was made on."""
+class _EventLoopClient(Consumer):
+    """An asynchronous client, bound to one event loop."""
 
     waits = _ASYNC_WAITS
 
-    def __init__(self, credentials: Credentials, world: World) -> None:
+    def __init__(self, credentials: Credentials, harness: Harness) -> None:
         self._loop = asyncio.new_event_loop()
-        self._client = self._loop.run_until_complete(self._made(credentials, world))
+        self._client = self._loop.run_until_complete(self._create_client(credentials, harness))
 
-    async def _made(self, credentials: Credentials, world: World) -> Any:
+    async def _create_client(self, credentials: Credentials, harness: Harness) -> Any:
         raise NotImplementedError
 
-    async def _ask(self) -> None:
+    async def _call(self) -> None:
         raise NotImplementedError
 
-    async def _end(self) -> None:
+    async def _close(self) -> None:
         raise NotImplementedError
 
-    def job(self) -> None:
-        self._loop.run_until_complete(self._ask())
+    def call(self) -> None:
+        self._loop.run_until_complete(self._call())
 
     def close(self) -> None:
-        self._loop.run_until_complete(self._end())
+        self._loop.run_until_complete(self._close())
         self._loop.close()
 
 
-class SecretManagerAsync(_OnALoop):
-    name = "its async client"
+class SecretManagerAsync(_EventLoopClient):
+    name = "its async client"  # in the README, it follows SecretManager
 
-    async def _made(self, credentials: Credentials, world: World) -> Any:
-        world.grpc.replies["AccessSecretVersion"] = secretmanager.AccessSecretVersionResponse(payload={"data": b"it"})
-        options = ClientOptions(api_endpoint=world.grpc.target)
+    async def _create_client(self, credentials: Credentials, harness: Harness) -> Any:
+        harness.grpc.replies["AccessSecretVersion"] = secretmanager.AccessSecretVersionResponse(payload={"data": b"it"})
+        options = ClientOptions(api_endpoint=harness.grpc.target)
         return secretmanager.SecretManagerServiceAsyncClient(credentials=credentials, client_options=options)
 
-    async def _ask(self) -> None:
+    async def _call(self) -> None:
         assert (await self._client.access_secret_version(name=SECRET)).payload.data == b"it"
 
-    async def _end(self) -> None:
+    async def _close(self) -> None:
         await self._client.transport.close()
 
 
-class StorageAsync(_OnALoop):
-    """One of the client's calls that are plain ones: the emulator knows no bidirectional reads."""
+class StorageAsync(_EventLoopClient):
+    """A unary call, because the emulator does not support bidirectional reads."""
 
     name = "storage AsyncGrpcClient"
     scopes = StorageTransport.AUTH_SCOPES
 
-    async def _made(self, credentials: Credentials, world: World) -> Any:
-        world.grpc.replies["GetObject"] = _storage_v2.Object(name="it", size=3)
-        options = ClientOptions(api_endpoint=world.grpc.target)
+    async def _create_client(self, credentials: Credentials, harness: Harness) -> Any:
+        harness.grpc.replies["GetObject"] = _storage_v2.Object(name="it", size=3)
+        options = ClientOptions(api_endpoint=harness.grpc.target)
         return AsyncGrpcClient(credentials=credentials, client_options=options, attempt_direct_path=False)
 
-    async def _ask(self) -> None:
+    async def _call(self) -> None:
         assert (await self._client.get_object("bucket", "it")).size == 3
 
-    async def _end(self) -> None:
+    async def _close(self) -> None:
         await self._client.grpc_client.transport.close()

@@ -1,6 +1,6 @@
-"""Every library that takes the credentials, and all that can happen to its token on the way.
+"""How each client library handles expiry, revocation, outages and denial.
 
-`--write-matrix` writes what they are expected to do into the README.
+`--write-matrix` updates the table in the README with the expected behaviour.
 """
 
 from __future__ import annotations
@@ -12,37 +12,37 @@ from pathlib import Path
 
 import pytest
 
-from consumers.matrix.table import COLUMNS, EXPECTED, written_into
-from consumers.matrix.world import Consumer, World
+from consumers.matrix.harness import Consumer, Harness
+from consumers.matrix.table import COLUMNS, EXPECTED, with_table
 
 ROOT = Path(__file__).parents[3]
 README = ROOT / "README.md"
 VERSIONS = Path(__file__).with_name("versions.txt")
 
 pytestmark = [
-    pytest.mark.filterwarnings("ignore::PendingDeprecationWarning"),  # Google's libraries warn each other
-    pytest.mark.filterwarnings("ignore:the `credential_provider` parameter"),  # polars calls it unstable
+    pytest.mark.filterwarnings("ignore::PendingDeprecationWarning"),  # from Google's libraries about each other
+    pytest.mark.filterwarnings("ignore:the `credential_provider` parameter"),  # polars marks it as unstable
 ]
 
 
 @pytest.mark.parametrize("column", COLUMNS)
 @pytest.mark.parametrize("consumer", EXPECTED, ids=lambda consumer: consumer.__name__)
-def test_a_library_does_what_is_expected_of_it(world: World, consumer: type[Consumer], column: str) -> None:
+def test_a_library_behaves_as_expected(harness: Harness, consumer: type[Consumer], column: str) -> None:
     for name in consumer.waits:
-        world.wait_by_the_clock(name)
-    assert COLUMNS[column](world, consumer) in getattr(EXPECTED[consumer], column).split(" or ")
+        harness.use_fake_clock(name)
+    assert COLUMNS[column](harness, consumer) in getattr(EXPECTED[consumer], column).split(" or ")
 
 
-def test_the_readme_has_the_table(pytestconfig: pytest.Config) -> None:
-    written = written_into(README.read_text(encoding="utf-8"))
+def test_the_readme_contains_the_table(pytestconfig: pytest.Config) -> None:
+    written = with_table(README.read_text(encoding="utf-8"))
     if pytestconfig.getoption("write_matrix", False):
         README.write_text(written, encoding="utf-8")
         VERSIONS.write_text(_installed(), encoding="utf-8")
-    assert README.read_text(encoding="utf-8") == written, "write it with: nox -s consumers -- --write-matrix"
+    assert README.read_text(encoding="utf-8") == written, "update it with: nox -s consumers -- --write-matrix"
 
 
 def _installed() -> str:
-    """What the table is about: each library that the project names, and its version here."""
+    """Return the installed version of each library in pyproject.toml."""
     names = re.findall(r'"([a-zA-Z0-9-]+)(?:\[[^]]*\])?>=', (ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     found = {name: version for name in names if (version := _version(name))}
     return "".join(f"{name} {found[name]}\n" for name in sorted(found)) + f"Python {sys.version.split()[0]}\n"

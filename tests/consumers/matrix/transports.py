@@ -1,4 +1,4 @@
-"""google-auth's own transports over HTTP, and what is built on them: Google's discovery client, and gspread."""
+"""google-auth's own HTTP transports, and clients that use them: google-api-python-client and gspread."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import urllib3
 from google.auth.transport.requests import AuthorizedSession
 from google.auth.transport.urllib3 import AuthorizedHttp
 
-from consumers.matrix.world import Consumer, World
+from consumers.matrix.harness import Consumer, Harness
 from google_auth_botocore import Credentials
 
 ANSWER = b'{"it": "works"}'
@@ -23,12 +23,12 @@ SHEET = {"properties": {"title": "It"}, "sheets": []}
 class Requests(Consumer):
     name = "AuthorizedSession"
 
-    def __init__(self, credentials: Credentials, world: World) -> None:
-        world.http.replies["GET /thing"] = "application/json", ANSWER
-        self._url = f"{world.http.url}/thing"
+    def __init__(self, credentials: Credentials, harness: Harness) -> None:
+        harness.http.replies["GET /thing"] = "application/json", ANSWER
+        self._url = f"{harness.http.url}/thing"
         self._session = AuthorizedSession(credentials)
 
-    def job(self) -> None:
+    def call(self) -> None:
         assert self._session.get(self._url).content == ANSWER
 
     def close(self) -> None:
@@ -38,13 +38,13 @@ class Requests(Consumer):
 class Urllib3(Consumer):
     name = "urllib3"
 
-    def __init__(self, credentials: Credentials, world: World) -> None:
-        world.http.replies["GET /thing"] = "application/json", ANSWER
-        self._url = f"{world.http.url}/thing"
+    def __init__(self, credentials: Credentials, harness: Harness) -> None:
+        harness.http.replies["GET /thing"] = "application/json", ANSWER
+        self._url = f"{harness.http.url}/thing"
         self._pool = urllib3.PoolManager()
         self._http = AuthorizedHttp(credentials, self._pool)
 
-    def job(self) -> None:
+    def call(self) -> None:
         assert self._http.request("GET", self._url).data == ANSWER
 
     def close(self) -> None:
@@ -54,12 +54,12 @@ class Urllib3(Consumer):
 class Httplib2(Consumer):
     name = "httplib2"
 
-    def __init__(self, credentials: Credentials, world: World) -> None:
-        world.http.replies["GET /thing"] = "application/json", ANSWER
-        self._url = f"{world.http.url}/thing"
+    def __init__(self, credentials: Credentials, harness: Harness) -> None:
+        harness.http.replies["GET /thing"] = "application/json", ANSWER
+        self._url = f"{harness.http.url}/thing"
         self._http = google_auth_httplib2.AuthorizedHttp(credentials, http=httplib2.Http())
 
-    def job(self) -> None:
+    def call(self) -> None:
         assert self._http.request(self._url)[1] == ANSWER
 
     def close(self) -> None:
@@ -69,20 +69,20 @@ class Httplib2(Consumer):
 class Discovery(Consumer):
     name = "google-api-python-client"
 
-    def __init__(self, credentials: Credentials, world: World) -> None:
-        world.http.replies["GET /v4/spreadsheets/it"] = SHEET
-        options = {"api_endpoint": world.http.url}
+    def __init__(self, credentials: Credentials, harness: Harness) -> None:
+        harness.http.replies["GET /v4/spreadsheets/it"] = SHEET
+        options = {"api_endpoint": harness.http.url}
         self._service = googleapiclient.discovery.build("sheets", "v4", credentials=credentials, client_options=options)
 
-    def job(self) -> None:
+    def call(self) -> None:
         assert self._service.spreadsheets().get(spreadsheetId="it").execute() == SHEET
 
     def close(self) -> None:
         self._service.close()
 
 
-class Redirected(requests.adapters.HTTPAdapter):
-    """What is for Google goes to an API of ours; gspread has no other way to name one."""
+class RedirectAdapter(requests.adapters.HTTPAdapter):
+    """Sends requests for Google to another URL. gspread has no option for that."""
 
     def __init__(self, url: str) -> None:
         super().__init__()
@@ -96,12 +96,12 @@ class Redirected(requests.adapters.HTTPAdapter):
 class Gspread(Consumer):
     name = "gspread"
 
-    def __init__(self, credentials: Credentials, world: World) -> None:
-        world.http.replies["GET /v4/spreadsheets/it"] = SHEET
+    def __init__(self, credentials: Credentials, harness: Harness) -> None:
+        harness.http.replies["GET /v4/spreadsheets/it"] = SHEET
         self._client = gspread.authorize(credentials)
-        self._client.http_client.session.mount("https://sheets.googleapis.com", Redirected(world.http.url))
+        self._client.http_client.session.mount("https://sheets.googleapis.com", RedirectAdapter(harness.http.url))
 
-    def job(self) -> None:
+    def call(self) -> None:
         assert self._client.open_by_key("it").title == "It"
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""A bucket with a table in it, where each library looks for Cloud Storage."""
+"""A bucket with a table, and the variables that point each library at the emulated Cloud Storage."""
 
 from __future__ import annotations
 
@@ -20,6 +20,6 @@ def _bucket(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     pd.DataFrame({"x": [1, 2, 3]}).to_parquet(table)
     sandbox.storage_client().create_bucket("my-bucket").blob("table.parquet").upload_from_string(table.getvalue())
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", sandbox.storage.url)  # gcsfs, google-cloud-storage
-    monkeypatch.setenv("CLOUD_STORAGE_EMULATOR_ENDPOINT", sandbox.storage.url)  # pyarrow's own file system
+    monkeypatch.setenv("CLOUD_STORAGE_EMULATOR_ENDPOINT", sandbox.storage.url)  # pyarrow's GcsFileSystem
     yield "my-bucket"
     gcsfs.GCSFileSystem.clear_instance_cache()

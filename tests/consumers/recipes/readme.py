@@ -1,4 +1,4 @@
-"""The README's recipes, which the tests beside this module follow to the letter."""
+"""The README's recipes, which the tests in this directory execute."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ _README = Path(__file__).parents[3] / "README.md"
 
 
 def code(title: str) -> str:
-    """A recipe as it is in the README: the example that begins with a comment with the title."""
+    """Return the code of a recipe in the README: the example that begins with the title as a comment."""
     [found] = re.findall(rf"```python\n(# {title}\b.*?)```", _README.read_text(encoding="utf-8"), re.DOTALL)
     return str(found)
 
 
-def follow(title: str, credentials: Credentials) -> SimpleNamespace:
-    """What a recipe leaves behind, by name."""
+def execute(title: str, credentials: Credentials) -> SimpleNamespace:
+    """Execute a recipe, and return its variables."""
     names = {"credentials": credentials}
     exec(compile(code(title), f"README.md ({title})", "exec"), names)
     return SimpleNamespace(**names)

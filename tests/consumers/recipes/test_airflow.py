@@ -1,4 +1,4 @@
-"""A hook of Airflow's: https://airflow.apache.org/docs/apache-airflow-providers-google/stable/"""
+"""An Airflow hook: https://airflow.apache.org/docs/apache-airflow-providers-google/stable/"""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ print(json.dumps([Hook().list("my-bucket"), Hook().project_id]))
 
 
 def test_recipe(sandbox: Sandbox, bucket: str, tmp_path: Path) -> None:
-    """In a process of its own, because Airflow sets up logging for all when it is imported; it makes no database."""
+    """This runs in its own process, because the import of Airflow configures logging globally. No database is created."""
     environment = {
         **os.environ,
         "AIRFLOW_HOME": str(tmp_path),

@@ -1,4 +1,4 @@
-"""gcsfs, and pandas, which reads by it: https://gcsfs.readthedocs.io/"""
+"""gcsfs, and pandas, which uses it: https://gcsfs.readthedocs.io/"""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ import gcsfs
 import pandas as pd
 import pytest
 
-from consumers.recipes.readme import follow
+from consumers.recipes.readme import execute
 from google_auth_botocore import Credentials, FederationError
 from google_auth_botocore.emulator.sandbox import Sandbox
 
 
 def test_recipe(sandbox: Sandbox, credentials: Credentials, bucket: str) -> None:
-    done = follow("gcsfs", credentials)
+    done = execute("gcsfs", credentials)
     assert done.files.ls(bucket) == [f"{bucket}/table.parquet"]
     assert done.frame.to_dict("list") == {"x": [1, 2, 3]}
     assert set(sandbox.storage.principals) == {credentials.service_account_email}
     assert sandbox.google.count(":generateAccessToken") == 1
 
 
-def test_pandas_writes_what_it_reads(sandbox: Sandbox, credentials: Credentials, bucket: str) -> None:
+def test_pandas_reads_and_writes(sandbox: Sandbox, credentials: Credentials, bucket: str) -> None:
     options = {"token": credentials, "project": "my-project"}
     pd.DataFrame({"y": [4]}).to_csv(f"gs://{bucket}/new.csv", index=False, storage_options=options)
     assert pd.read_csv(f"gs://{bucket}/new.csv", storage_options=options).to_dict("list") == {"y": [4]}
     assert set(sandbox.storage.principals) == {credentials.service_account_email}
 
 
-def test_each_identity_has_a_file_system_of_its_own(sandbox: Sandbox, credentials: Credentials, bucket: str) -> None:
-    """fsspec gives the same one to everybody who comes with the same arguments, by their repr."""
+def test_each_identity_has_its_own_file_system(sandbox: Sandbox, credentials: Credentials, bucket: str) -> None:
+    """fsspec returns the same instance for the same arguments, which it compares by their repr."""
     direct = Credentials(**{**sandbox.credentials_arguments(), "service_account_email": None})
     one, other = (gcsfs.GCSFileSystem(project="my-project", token=each) for each in (credentials, direct))
     assert one is not other
@@ -42,12 +42,12 @@ def test_each_identity_has_a_file_system_of_its_own(sandbox: Sandbox, credential
     assert account == again == credentials.service_account_email
     assert identity is not None
     assert identity.startswith("principal://")
-    # Whoever has built the same credentials again gets the one whose credentials have a token by now.
+    # Equal credentials that are created later get the same instance, which already has a token.
     rebuilt = Credentials(**sandbox.credentials_arguments())
     assert gcsfs.GCSFileSystem(project="my-project", token=rebuilt) is one
 
 
-def test_a_token_that_the_user_renews_is_taken(sandbox: Sandbox, credentials: Credentials, bucket: str) -> None:
+def test_a_token_refreshed_by_the_user_is_used(sandbox: Sandbox, credentials: Credentials, bucket: str) -> None:
     files = gcsfs.GCSFileSystem(project="my-project", token=credentials)
     for _ in range(2):
         files.cat_file(f"{bucket}/table.parquet")
@@ -55,33 +55,31 @@ def test_a_token_that_the_user_renews_is_taken(sandbox: Sandbox, credentials: Cr
     assert len(sandbox.storage.tokens) == 2
 
 
-def test_a_pickled_file_system_finds_an_identity_where_it_lands(
-    sandbox: Sandbox, credentials: Credentials, bucket: str
-) -> None:
+def test_an_unpickled_file_system_gets_its_own_token(sandbox: Sandbox, credentials: Credentials, bucket: str) -> None:
     files = gcsfs.GCSFileSystem(project="my-project", token=credentials)
     content = files.cat_file(f"{bucket}/table.parquet")
     pickled = pickle.dumps(files)
     [token] = sandbox.storage.tokens
     assert token.encode() not in pickled
-    gcsfs.GCSFileSystem.clear_instance_cache()  # as it is in another process
-    landed = pickle.loads(pickled)
-    assert landed is not files
-    assert landed.cat_file(f"{bucket}/table.parquet") == content
+    gcsfs.GCSFileSystem.clear_instance_cache()  # as in another process
+    unpickled = pickle.loads(pickled)
+    assert unpickled is not files
+    assert unpickled.cat_file(f"{bucket}/table.parquet") == content
     assert len(sandbox.storage.tokens) == 2
     assert sandbox.storage.refused == 0
 
 
-def test_the_cause_of_invalid_credentials_says_why(
+def test_the_cause_of_invalid_credentials_has_the_reason(
     sandbox: Sandbox, bucket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """gcsfs has one message for every refresh that fails, and tries it six times."""
+    """gcsfs has the same message for every failed refresh, after six attempts."""
 
     async def sleep(_: float) -> None:
         await asyncio.sleep(0)
 
     monkeypatch.setattr("gcsfs.retry.asyncio", SimpleNamespace(sleep=sleep))
-    stranger = sandbox.google.add_service_account("stranger@my-project.iam.gserviceaccount.com").email
-    denied = Credentials(**{**sandbox.credentials_arguments(), "service_account_email": stranger})
+    other = sandbox.google.add_service_account("other@my-project.iam.gserviceaccount.com").email
+    denied = Credentials(**{**sandbox.credentials_arguments(), "service_account_email": other})
     files = gcsfs.GCSFileSystem(project="my-project", token=denied)
     with pytest.raises(gcsfs.retry.HttpError, match="Invalid Credentials") as caught:
         files.cat_file(f"{bucket}/table.parquet")

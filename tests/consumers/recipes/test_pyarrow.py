@@ -1,4 +1,4 @@
-"""pyarrow: by gcsfs, and its own file system with a token: https://arrow.apache.org/docs/python/filesystems.html"""
+"""pyarrow: with gcsfs, and its own GcsFileSystem with a token: https://arrow.apache.org/docs/python/filesystems.html"""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow import fs
 
-from consumers.recipes.readme import follow
+from consumers.recipes.readme import execute
 from google_auth_botocore import Credentials
 from google_auth_botocore.emulator.sandbox import Sandbox
 
@@ -17,8 +17,8 @@ TABLE = {"x": [1, 2, 3]}
 
 
 def test_gcsfs(sandbox: Sandbox, credentials: Credentials, bucket: str) -> None:
-    """Reads and writes by what it makes of gcsfs, and makes itself where it is not told."""
-    done = follow("gcsfs", credentials)
+    """It reads and writes with gcsfs, wrapped by pyarrow itself or by the caller."""
+    done = execute("gcsfs", credentials)
     assert done.table.to_pydict() == TABLE
     filesystem = fs.PyFileSystem(fs.FSSpecHandler(done.files))
     pq.write_table(pa.table({"y": [4]}), f"{bucket}/new.parquet", filesystem=filesystem)
@@ -26,19 +26,19 @@ def test_gcsfs(sandbox: Sandbox, credentials: Credentials, bucket: str) -> None:
     assert set(sandbox.storage.principals) == {credentials.service_account_email}
 
 
-def test_gcsfs_outlives_a_token(sandbox: Sandbox, credentials: Credentials, bucket: str) -> None:
-    filesystem = fs.PyFileSystem(fs.FSSpecHandler(follow("gcsfs", credentials).files))
+def test_gcsfs_refreshes_an_expired_token(sandbox: Sandbox, credentials: Credentials, bucket: str) -> None:
+    filesystem = fs.PyFileSystem(fs.FSSpecHandler(execute("gcsfs", credentials).files))
     credentials.expiry = datetime(2000, 1, 1)
     assert pq.read_table(f"{bucket}/table.parquet", filesystem=filesystem).to_pydict() == TABLE
     assert len(sandbox.storage.tokens) == 2
 
 
 def test_recipe(sandbox: Sandbox, credentials: Credentials, bucket: str) -> None:
-    """The token can be read in a pickle of it, but not in one of a file system over gcsfs."""
-    done = follow("pyarrow", credentials)
+    """A pickle of GcsFileSystem contains the token. A pickle of a file system over gcsfs does not."""
+    done = execute("pyarrow", credentials)
     assert pq.read_table(f"{bucket}/table.parquet", filesystem=done.filesystem).to_pydict() == TABLE
     assert sandbox.storage.tokens == {done.value}
     assert set(sandbox.storage.principals) == {credentials.service_account_email}
     assert done.value.encode() in pickle.dumps(done.filesystem)
-    over_gcsfs = fs.PyFileSystem(fs.FSSpecHandler(follow("gcsfs", credentials).files))
+    over_gcsfs = fs.PyFileSystem(fs.FSSpecHandler(execute("gcsfs", credentials).files))
     assert done.value.encode() not in pickle.dumps(over_gcsfs)

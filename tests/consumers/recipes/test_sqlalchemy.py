@@ -1,4 +1,4 @@
-"""SQLAlchemy with BigQuery, whose dialect takes a client: https://github.com/googleapis/python-bigquery-sqlalchemy"""
+"""SQLAlchemy with BigQuery, whose dialect accepts a client: https://github.com/googleapis/python-bigquery-sqlalchemy"""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sqlalchemy
 
 from consumers.google_clients.apis import HttpApi
 from consumers.matrix.cloud import QUERIES, RESULT
-from consumers.recipes.readme import follow
+from consumers.recipes.readme import execute
 from google_auth_botocore import Credentials
 from google_auth_botocore.emulator.sandbox import Sandbox
 
@@ -26,7 +26,7 @@ def _bigquery(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[Htt
 
 
 def test_recipe(credentials: Credentials, bigquery: HttpApi) -> None:
-    done = follow("sqlalchemy", credentials)
+    done = execute("sqlalchemy", credentials)
     assert sqlalchemy.inspect(done.engine).get_schema_names() == ["sales"]
     bigquery.revoke()
     with done.engine.connect() as connection:
@@ -34,4 +34,4 @@ def test_recipe(credentials: Credentials, bigquery: HttpApi) -> None:
     done.engine.dispose()
     done.client.close()
     assert bigquery.callers == {credentials.service_account_email}
-    assert (bigquery.exchanges, bigquery.refused) == ((1, 2), 1)
+    assert (bigquery.exchanges, bigquery.rejected) == ((1, 2), 1)

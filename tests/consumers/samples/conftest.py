@@ -1,4 +1,4 @@
-"""The samples as their own tests run them, in the environment that has the libraries they need."""
+"""Run samples that require third-party libraries, in the environment that has them."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ Started = Callable[..., str]
 
 @pytest.fixture(name="start")
 def _start(sandbox: Sandbox, led: dict[str, str], told: None, tmp_path: Path) -> Started:
-    """Runs a program in a process of its own, which may start others; gives what it prints."""
+    """Return a function that runs a program in its own process, which may start others, and returns what it prints."""
 
     def start(*arguments: str, **environment: str) -> str:
         known = {
             **os.environ,
             **QUIET,
             **addresses.for_children(led, tmp_path),
-            # gcsfs does not send by requests, and asks Storage Control what kind of bucket it is.
+            # gcsfs does not use requests, and would call Storage Control for the bucket's type.
             "STORAGE_EMULATOR_HOST": sandbox.storage.url,
             "GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT": "false",
             **environment,
@@ -46,5 +46,5 @@ def _start(sandbox: Sandbox, led: dict[str, str], told: None, tmp_path: Path) ->
 
 
 def path(sample: str) -> str:
-    """Where a sample is."""
+    """Return the path of a sample."""
     return str(SAMPLES / sample)

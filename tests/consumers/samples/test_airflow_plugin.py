@@ -1,4 +1,4 @@
-"""The plugin where Airflow looks for plugins."""
+"""The sample airflow_plugin.py, installed as an Airflow plugin."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ REPLY = {
 }
 
 
-def test_its_hooks_have_the_role(sandbox: Sandbox, start: Started, led: dict[str, str], tmp_path: Path) -> None:
-    """In a process of its own, as Airflow sets up logging for all when it is imported; they share a token."""
+def test_hooks_use_the_role(sandbox: Sandbox, start: Started, led: dict[str, str], tmp_path: Path) -> None:
+    """This runs in its own process, because the import of Airflow configures logging globally."""
     sandbox.storage_client().create_bucket("my-bucket").blob("object").upload_from_string(b"content")
     (tmp_path / "airflow" / "plugins").mkdir(parents=True)
     shutil.copy(path("airflow_plugin.py"), tmp_path / "airflow" / "plugins")

@@ -1,4 +1,4 @@
-"""The query into a DataFrame, as it is printed."""
+"""The sample bigquery_to_pandas.py."""
 
 from __future__ import annotations
 
@@ -32,4 +32,4 @@ def test_it_prints_the_frame(sandbox: Sandbox, run: Run, led: dict[str, str], mo
         ["42", "2026-11-25"],
         ["<NA>", "2026-11-26"],
     ]
-    assert (bigquery.callers, bigquery.refused) == ({sandbox.service_account}, 0)
+    assert (bigquery.callers, bigquery.rejected) == ({sandbox.service_account}, 0)

@@ -1,4 +1,4 @@
-"""The sum by Dask, as it is printed: two workers that read by gcsfs."""
+"""The sample dask_over_gcsfs.py: two workers that read with gcsfs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from consumers.samples.conftest import Started, path
 from google_auth_botocore.emulator.sandbox import Sandbox
 
 
-def test_the_workers_find_the_role_and_have_tokens_of_their_own(sandbox: Sandbox, start: Started) -> None:
+def test_workers_use_the_role_and_get_their_own_tokens(sandbox: Sandbox, start: Started) -> None:
     bucket = sandbox.storage_client().create_bucket("my-bucket")
     for number in range(8):
         table = io.BytesIO()
@@ -21,5 +21,5 @@ def test_the_workers_find_the_role_and_have_tokens_of_their_own(sandbox: Sandbox
 
     assert printed == f"{sum(range(8)) + 800}\n"
     assert set(sandbox.storage.principals) == {sandbox.service_account}
-    # This process has listed the table, and at least one worker has read it.
+    # The main process has listed the table, and at least one worker has read it.
     assert len(sandbox.storage.tokens) >= 2

@@ -1,4 +1,4 @@
-"""Tasks that need a token within a time limit, as a Celery and an RQ worker run them; CREDENTIALS_URL is Google's STS."""
+"""Tasks for Celery and RQ workers that need a token within a time limit. CREDENTIALS_URL is the URL of Google's STS."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ app.conf.update(
     broker_connection_retry_on_startup=True,
 )
 
-# One object for all tasks of a worker, as applications have it.
+# One object for all tasks of a worker, as in an application.
 _credentials: list[Credentials] = []
 
 
 def prepare() -> str:
-    """Makes the object, which loads botocore and takes a while."""
+    """Create the credentials. This loads botocore, which takes a while."""
     _credentials.append(Credentials(AUDIENCE, token_url=os.environ["CREDENTIALS_URL"]))
     return "prepared"
 
 
 def token() -> str:
-    """The token, or the class of what was raised instead."""
+    """Return a new token, or the name of the exception."""
     try:
         _credentials[0].refresh()
     except BaseException as error:

@@ -259,8 +259,21 @@ def test_the_library_does_not_try_again_by_itself(clouds: Clouds) -> None:
         assert len(clouds.google.requests) == 1
 
 
-def test_an_endpoint_that_is_no_url_is_a_wrong_setting(clouds: Clouds) -> None:
-    clouds.set(storage_endpoint="nonsense")
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        "nonsense",
+        "127.0.0.1:8080",
+        "ftp://127.0.0.1",
+        "http://",
+        "http://h:x",
+        "https://h:99999",
+        "http://[::1",
+        "http://a..b",
+    ],
+)
+def test_an_endpoint_that_is_no_url_is_a_wrong_setting(clouds: Clouds, endpoint: str) -> None:
+    clouds.set(storage_endpoint=endpoint)
 
     with pytest.raises(SetupError, match="--storage-endpoint is invalid"):
         CloudStorage(clouds.settings, clouds.stop, patience=5).page("")

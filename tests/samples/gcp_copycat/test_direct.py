@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from copycat.direct import Direct
@@ -15,10 +15,13 @@ _PLAIN = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-A: 1\r\nx-a:  2 \r\n\r\nhi"
 
 
 class Server:
-    """Answers the requests of each connection with the pieces of a script; None ends a connection."""
+    """Answers the requests of each connection with the pieces of a script; None ends a connection.
+
+    A function gets the connection, and what it returns is sent.
+    """
 
     def __init__(self) -> None:
-        self.script: list[list[bytes | None]] = []
+        self.script: list[list[bytes | Callable[[socket.socket], bytes] | None]] = []
         self.connections = 0
         self.ended = threading.Event()
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -34,9 +37,14 @@ class Server:
             self.connections += 1
             with connection:
                 for piece in self.script.pop(0) if self.script else []:
-                    if piece is None or not connection.recv(1 << 16):
+                    if piece is None:
                         break
-                    connection.sendall(piece)
+                    if not isinstance(piece, bytes):
+                        connection.sendall(piece(connection))
+                    elif connection.recv(1 << 16):
+                        connection.sendall(piece)
+                    else:
+                        break
                 else:
                     connection.settimeout(10)
                     if not self.script:
@@ -148,3 +156,119 @@ def test_a_stop_ends_it(server: Server) -> None:
     with pytest.raises(StoppedError):
         direct.exchange("GET", b"request")
     assert server.connections == 0
+
+
+_BODY = bytes(range(256)) * 4096
+
+
+def _received(count: int, then: bytes, received: list[bytes]) -> Callable[[socket.socket], bytes]:
+    """Read so many bytes, and answer."""
+
+    def read(connection: socket.socket) -> bytes:
+        data = b""
+        while len(data) < count and (piece := connection.recv(1 << 16)):
+            data += piece
+        received.append(data)
+        return then
+
+    return read
+
+
+def test_a_large_body_is_sent(server: Server, direct: Direct) -> None:
+    received: list[bytes] = []
+    server.script = [[_received(4 + len(_BODY), _PLAIN, received)] * 2]
+
+    for _ in range(2):
+        reply = direct.exchange("PUT", b"head", bytearray(_BODY))
+        assert reply is not None
+        assert (reply.status, reply.body) == (200, b"hi")
+    assert received == [b"head" + _BODY] * 2
+    assert server.connections == 1
+
+
+def test_why_a_server_takes_no_body_is_read_though_it_hangs_up(server: Server, direct: Direct) -> None:
+    """A reset may destroy the reply on its way, and then there is none. Another connection is used next."""
+    received: list[bytes] = []
+    rejected = b"HTTP/1.1 403 No\r\nContent-Length: 2\r\n\r\nno"
+    server.script = [[_received(4, rejected, received), None], [_PLAIN]]
+
+    found = direct.exchange("PUT", b"head", bytes(1 << 26))
+
+    assert found is None or (found.status, found.body) == (403, b"no")
+    assert direct.exchange("GET", b"request")
+    assert server.connections == 2
+
+
+@pytest.mark.parametrize("status", [200, 206])
+def test_content_is_written_where_it_belongs(server: Server, direct: Direct, status: int) -> None:
+    reply = f"HTTP/1.1 {status} OK\r\nContent-Length: {len(_BODY)}\r\n\r\n".encode() + _BODY
+    server.script = [[reply, reply]]
+
+    for _ in range(2):
+        room = bytearray(len(_BODY))
+        found = direct.exchange("GET", b"request", into=memoryview(room))
+        assert found is not None
+        assert (found.status, len(found.body), bytes(room)) == (status, len(_BODY), _BODY)
+    assert server.connections == 1
+
+
+_CHUNKS = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n6\r\n012345\r\n4\r\n6789\r\n0\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("reply", "content"),
+    [
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n01234", b"01234"),
+        (b"HTTP/1.1 206 OK\r\nContent-Length: 5\r\n\r\n01234", b"01234"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n0123456789ab", b"0123456789"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n0123456789ab", b"0123456789"),
+        (_CHUNKS, b"0123456789"),
+    ],
+    ids=["cut", "short", "long", "too much", "chunks"],
+)
+def test_content_of_another_length_is_as_much_as_came_and_fits(
+    server: Server, direct: Direct, reply: bytes, content: bytes
+) -> None:
+    server.script = [[reply, None], [_PLAIN]]
+    room = bytearray(10)
+
+    found = direct.exchange("GET", b"request", into=memoryview(room))
+
+    assert found is not None
+    assert (bytes(found.body), bytes(room[: len(content)])) == (content, content)
+    assert direct.exchange("GET", b"request")
+    assert server.connections == 2
+
+
+def test_what_is_no_content_is_not_written(server: Server, direct: Direct) -> None:
+    server.script = [[b"HTTP/1.1 404 No\r\nContent-Length: 5\r\n\r\nwrong"], [_CHUNKS.replace(b"200", b"500")]]
+    for status, body in ((404, b"wrong"), (500, b"0123456789")):
+        room = bytearray(10)
+        found = direct.exchange("GET", b"request", into=memoryview(room))
+        direct.close()
+
+        assert found is not None
+        assert (found.status, found.body, room) == (status, body, bytearray(10))
+
+
+def test_a_stop_ends_content_and_a_body_that_are_under_way(server: Server) -> None:
+    stop = threading.Event()
+    direct = Direct(server.url, "", stop)
+
+    def begin(connection: socket.socket) -> bytes:
+        connection.recv(1 << 16)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n")
+        stop.set()
+        return b"0"
+
+    def take_some(connection: socket.socket) -> bytes:
+        connection.recv(1 << 16)
+        stop.set()
+        return b""
+
+    server.script = [[begin, None], [take_some, _received(1 << 26, b"", [])]]
+    with pytest.raises(StoppedError):
+        direct.exchange("GET", b"request", into=memoryview(bytearray(10)))
+    stop.clear()
+    with pytest.raises(StoppedError):
+        direct.exchange("PUT", b"head", bytes(1 << 26))

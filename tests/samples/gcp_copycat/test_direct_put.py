@@ -1,4 +1,4 @@
-"""copycat.direct_put: small objects reach S3 as botocore would have sent them, and all that is special goes through it."""
+"""copycat.direct_put: objects and parts reach S3 as botocore would have sent them, and all that is special goes through it."""
 
 from __future__ import annotations
 
@@ -17,8 +17,11 @@ import pytest
 from botocore import UNSIGNED
 from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
-from copycat import checksums, direct_put, metadata, retrying
-from copycat.errors import ConditionError, CopyError, DeniedError, SetupError
+from copycat import checksums, metadata, retrying
+from copycat.compare import Head
+from copycat.direct_form import Arguments, learn
+from copycat.direct_put import DirectPut
+from copycat.errors import ConditionError, CopyError, DeniedError, MissingError, SetupError
 from copycat.objects import SourceObject
 from copycat.s3 import S3
 from copycat.s3_client import s3_client
@@ -159,8 +162,8 @@ def _learned(endpoint: str, token: str) -> Any:
 
     first = {"Metadata": {"a": "b"}, "IfNoneMatch": "*", "ChecksumCRC32C": "AAAAAA=="}
     request, keys = send("first", first, bytearray(b"x"))
-    names = direct_put.DirectPut(client, session, threading.Event())._names
-    form = direct_put.learn(request, keys, "first", first, names)
+    places = Arguments(client.meta.service_model.operation_model("PutObject").input_shape.members)
+    form = learn(request, keys, "first", first, places)
     assert form is not None
     _known[endpoint, token] = form, send
     return form, send
@@ -183,12 +186,78 @@ def test_requests_after_the_first_one_are_sent_without_the_client(s3: S3Standin,
         }
 
 
-def test_a_large_body_goes_through_the_client(s3: S3Standin, side: S3) -> None:
-    """It asks for permission before the body."""
-    for size in (1, 1 << 16, (1 << 16) + 1):
+def test_a_body_may_be_large(s3: S3Standin, side: S3) -> None:
+    sizes = (1, 1 << 16, 1 << 18, (1 << 18) + 1, 1 << 23)
+    for size in sizes:
         _put(side, str(size), bytes(size))
 
-    assert [_is_direct(call) for call in s3.calls] == [False, True, False]
+    assert [_is_direct(call) for call in s3.calls] == [False] + [True] * 4
+    assert {key: len(content) for key, content in s3.contents("bucket").items()} == {str(size): size for size in sizes}
+
+
+def _upload(side: S3, key: str, parts: list[bytes]) -> Head:
+    described = metadata.describe(SourceObject(key, 1, 1, 1, dt.datetime.now(dt.timezone.utc), "AAAAAA=="))
+    name = side.create(key, described)
+    done = {n: side.upload_part(key, name, n, bytearray(part), value(part)) for n, part in enumerate(parts, 1)}
+    return side.complete(key, name, done, value(b"".join(parts)), None)
+
+
+def test_parts_after_the_first_one_are_sent_without_the_client(s3: S3Standin, side: S3) -> None:
+    """The stand-in verifies signatures and checksums, as S3 does."""
+    parts = [bytes([number]) * (5 << 20) for number in range(3)] + [b"the last one"]
+    for key in _KEYS[:3]:
+        assert _upload(side, key, parts).crc32c == checksums.encode(value(b"".join(parts)))
+
+    sent = [call for call in s3.calls if call.operation == "UploadPart"]
+    assert [_is_direct(call) for call in sent] == [False] + [True] * 11
+    assert s3.contents("bucket") == {key: b"".join(parts) for key in _KEYS[:3]}
+
+
+def test_an_error_of_a_part_is_what_botocore_makes_of_it(s3: S3Standin, side: S3) -> None:
+    _upload(side, "first", [b"x"])
+    s3.calls.clear()
+    s3.fail("UploadPart*", S3Fault(503, times=2))
+    s3.fail("UploadPart*", S3Fault(drop=True))
+    _upload(side, "second", [b"x" * (1 << 20)])
+    sent = [call for call in s3.calls if call.operation == "UploadPart"]
+    assert [(call.status, _is_direct(call)) for call in sent if call.status] == [(503, True), (503, True), (200, False)]
+
+    with pytest.raises(MissingError, match="UploadPart, HTTP 404, NoSuchUpload"):
+        side.upload_part("third", "nothing", 1, bytearray(b"x"), value(b"x"))
+    s3.denied.add("s3:PutObject")
+    with pytest.raises(DeniedError, match="S3 denied s3:PutObject on bucket 'bucket'"):
+        side.upload_part("third", "nothing", 1, bytearray(1 << 20), value(bytes(1 << 20)))
+
+
+@pytest.mark.parametrize("upload_id", ["name", "a+b/c=", "ü&partNumber=2", "~_.-"])
+def test_a_part_is_signed_as_botocore_does(
+    environment: None, s3: S3Standin, monkeypatch: pytest.MonkeyPatch, upload_id: str
+) -> None:
+    client, session = s3_client(1)
+    sent: list[Any] = []
+
+    def answer(request: Any, **_: Any) -> AWSResponse:
+        sent.append(request)
+        return AWSResponse(request.url, 200, HTTPHeaders(), HTTPResponse(io.BytesIO(), preload_content=False))
+
+    client.meta.events.register("before-send.s3.UploadPart", answer)
+    places = Arguments(client.meta.service_model.operation_model("UploadPart").input_shape.members)
+    keys = session.get_credentials().get_frozen_credentials()
+
+    def send(number: int, body: bytearray) -> dict[str, Any]:
+        arguments = {"UploadId": upload_id, "PartNumber": number, "ChecksumCRC32C": checksums.encode(number)}
+        client.upload_part(Bucket="bucket", Key="a b", ChecksumAlgorithm="CRC32C", Body=body, **arguments)
+        return arguments
+
+    first = send(1, bytearray(1))
+    form = learn(sent[-1], keys, "a b", first, places)
+    assert form is not None
+    arguments = send(10_000, bytearray(1 << 17))
+
+    theirs = {name.lower(): text.decode() for name, text in _encoded(sent[-1].headers)}
+    ours = form.prepare(keys, "a b", arguments, 1 << 17, theirs["x-amz-date"])
+    assert ours.headers == {n: v for n, v in theirs.items() if not n.startswith("amz-sdk-")}
+    assert sorted(ours.query.split("&")) == sorted(urlsplit(sent[-1].url).query.split("&"))
 
 
 def test_an_error_costs_one_request_and_is_what_botocore_makes_of_it(s3: S3Standin, side: S3) -> None:
@@ -268,7 +337,7 @@ def test_keys_that_botocore_has_renewed_sign_the_next_request(
 
     _put(side, "0")
     later = dt.datetime.now(dt.timezone.utc) + dt.timedelta(minutes=55)
-    side._direct._session.get_credentials()._time_fetcher = lambda: later
+    side._put._session.get_credentials()._time_fetcher = lambda: later
     for number in range(1, 4):
         _put(side, str(number))
     side.close()
@@ -286,8 +355,8 @@ def test_what_is_not_signed_as_usual_goes_through_the_client(
         s3.checks_signatures = False
         side._client.meta.events.register("choose-signer.s3.PutObject", lambda **_: UNSIGNED)
     else:
-        other = direct_put.DirectPut(side._client, _OtherKeys(side._direct._session), threading.Event())
-        monkeypatch.setattr(side, "_direct", other)
+        other = DirectPut("PutObject", side._client, _OtherKeys(side._put._session), threading.Event())
+        monkeypatch.setattr(side, "_put", other)
 
     for number in range(3):
         _put(side, str(number))

@@ -5,8 +5,10 @@ from __future__ import annotations
 import platform
 import subprocess
 import sys
+import threading
 
 import pytest
+from copycat.memory import Budget
 
 from samples.conftest import SAMPLE
 
@@ -44,3 +46,27 @@ def test_threads_keep_no_memory_of_parts_that_they_have_copied() -> None:
         [sys.executable, "-c", _TURNS, str(SAMPLE)], capture_output=True, text=True, check=True, timeout=60
     )
     assert int(done.stdout) < 24
+
+
+def test_room_is_lent_again_and_only_one_borrower_has_it() -> None:
+    budget = Budget(100, threading.Event())
+    with budget.lend(40) as one, budget.lend(40) as two:
+        assert one is not two
+        assert (len(one), len(two)) == (40, 40)
+        known = {id(one), id(two)}
+    with budget.lend(40) as one, budget.lend(40) as two:
+        assert {id(one), id(two)} == known
+
+
+def test_room_that_nobody_has_counts_and_is_given_up_for_what_is_needed() -> None:
+    budget = Budget(100, threading.Event())
+    with budget.lend(40), budget.lend(40):
+        pass
+    with budget.hold(30):
+        assert sum(map(len, budget._idle)) == 40
+    with budget.lend(70) as room:
+        assert len(room) == 70
+        assert budget._idle == []
+    with budget.lend(400) as room:
+        assert len(room) == 400
+    assert budget._idle == []

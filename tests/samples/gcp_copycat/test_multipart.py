@@ -271,15 +271,15 @@ def test_the_parts_of_all_objects_share_the_memory(clouds: Clouds, monkeypatch: 
                 held[0] += size
                 peak[0] = max(peak[0], held[0])
 
-        def hold(self, size: int) -> Any:
+        def lend(self, size: int) -> Any:
             import contextlib
 
             @contextlib.contextmanager
             def watched() -> Any:
-                with super(Watched, self).hold(size):
+                with super(Watched, self).lend(size) as room:
                     self._note(size)
                     try:
-                        yield
+                        yield room
                     finally:
                         self._note(-size)
 

@@ -60,13 +60,46 @@ def test_the_listing_goes_on_after_a_key(side: S3) -> None:
         answers(200, b""),
         changes(lambda reply: setattr(reply, "cut", 40)),
         changes(lambda reply: setattr(reply, "body", reply.body.replace(b"IsTruncated", b"Nothing"))),
+        changes(lambda reply: setattr(reply, "body", reply.body.replace(b"Size>", b"Nothing>"))),
+        changes(lambda reply: setattr(reply, "body", reply.body.replace(b"<Size>", b"<Size>x"))),
+        changes(lambda reply: setattr(reply, "body", reply.body.replace(b"<LastModified>", b"<LastModified>x"))),
+        answers(200, b"<Error><Code>InternalError</Code><Message>try again</Message></Error>"),
     ],
-    ids=["503", "hang up", "no XML", "empty", "cut", "no end"],
+    ids=[
+        "503",
+        "hang up",
+        "no XML",
+        "empty",
+        "cut",
+        "no end",
+        "no size",
+        "wrong size",
+        "wrong time",
+        "200 with an error",
+    ],
 )
 def test_a_listing_that_cannot_be_read_is_asked_for_again(clouds: Clouds, side: S3, act: Act) -> None:
     clouds.aws.on("GET", "list-type=2", act, times=2)
 
     assert len(side.page("")[0]) == 6
+
+
+@pytest.mark.parametrize("space", [b"", b' xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'])
+@pytest.mark.parametrize("number", [b"&#x1;", b"\x01", b"&#xFFFE;", b"\xed\xa0\x80"])
+def test_a_listing_is_read_whatever_its_namespace_and_its_characters(
+    clouds: Clouds, side: S3, space: bytes, number: bytes
+) -> None:
+    """Not every server that stands in for S3 encodes keys."""
+    entry = b"<Key>%s</Key><LastModified>2026-01-01T00:00:00Z</LastModified><ETag>&quot;e-2&quot;</ETag><Size>5</Size>"
+    keys = (b"a+b%20&amp;&lt;", number)
+    body = b"".join(b"<Contents>%s</Contents>" % (entry % key) for key in keys)
+    listing = b"<ListBucketResult%s><IsTruncated>false</IsTruncated>%s</ListBucketResult>" % (space, body)
+    clouds.aws.on("GET", "list-type=2", answers(200, listing))
+
+    found, following = side.page("")
+
+    assert (found[0].key, found[1].key[:1], following) == ("a+b%20&<", "?", None)
+    assert {(each.size, each.etag, each.storage_class) for each in found} == {(5, "e-2", "STANDARD")}
 
 
 def test_what_is_denied_names_permission_and_bucket(clouds: Clouds, side: S3) -> None:

@@ -1,4 +1,4 @@
-"""`config`: the `external_account` file, written and explained, and what both clouds need for it."""
+"""`config`: write and check `external_account` files, and print the setup of both clouds."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from google_auth_botocore.cli.config import _check, _create, _setup
 
 
 def add_to(commands: Any) -> None:
-    """Adds the command with its own commands."""
+    """Add the command and its subcommands."""
     parser = commands.add_parser(
         "config",
-        help="write or check a configuration file, or print how to set both clouds up",
-        description="The configuration file, and what both clouds need for it.",
+        help="write or check a configuration file, or print how to set up both clouds",
+        description="Write or check a configuration file, or print how to set up both clouds.",
     )
-    parts = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for part in (_create, _check, _setup):
-        part.add_to(parts)
+    subcommands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for subcommand in (_create, _check, _setup):
+        subcommand.add_to(subcommands)

@@ -1,4 +1,4 @@
-"""`config check`: whether an `external_account` file is right, and what each of its fields is for. Asks nobody."""
+"""`config check`: find the mistakes in an `external_account` file, and explain its fields, without network calls."""
 
 from __future__ import annotations
 
@@ -13,47 +13,53 @@ from typing import Any
 
 from google_auth_botocore import ConfigurationError, Credentials
 from google_auth_botocore._redaction import without_user_part
-from google_auth_botocore.cli import _exit, _identity
-from google_auth_botocore.cli.config._examination import Field, examined
+from google_auth_botocore.cli import _credentials_flags, _exit_codes
+from google_auth_botocore.cli.config._field_checks import Field, check_fields
 
 
 def add_to(commands: Any) -> None:
-    """Adds the command."""
+    """Add the command."""
     parser = commands.add_parser(
         "check",
-        help="find what is wrong with a configuration file, and explain its fields",
-        description="Finds what is wrong with an external_account file, and explains its fields. Asks nobody.",
+        help="find the mistakes in a configuration file, and explain its fields",
+        description="Find the mistakes in an external_account file, and explain its fields. Makes no network calls.",
     )
-    parser.add_argument("file", nargs="?", metavar="FILE", help="the file; GOOGLE_APPLICATION_CREDENTIALS if not given")
-    parser.add_argument("--universe-domain", metavar="DOMAIN", help="the one that is given in code")
-    parser.add_argument("--json", action="store_true", help="print it for a program")
+    parser.add_argument(
+        "file", nargs="?", metavar="FILE", help="the file; default: the one that GOOGLE_APPLICATION_CREDENTIALS names"
+    )
+    parser.add_argument(
+        "--universe-domain", metavar="DOMAIN", help="universe domain that your code passes to Credentials"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(run=_run)
 
 
 def _run(options: argparse.Namespace) -> int:
     path = options.file or os.environ.get("GOOGLE_APPLICATION_CREDENTIALS")
     if not path:
-        raise ConfigurationError("No file is named. Give FILE, or set GOOGLE_APPLICATION_CREDENTIALS.")
-    path = _identity.checked_path(path, "FILE")
-    fields = examined(_read(path), options.universe_domain)
+        raise ConfigurationError("No file is named. Pass FILE, or set GOOGLE_APPLICATION_CREDENTIALS.")
+    path = _credentials_flags.checked_path(path, "FILE")
+    fields = check_fields(_read(path), options.universe_domain)
     mistakes = sum(len(field.mistakes) for field in fields)
-    print(_as_json(path, fields) if options.json else _as_text(path, fields))  # noqa: T201 - a command speaks
-    return _exit.WRONG if mistakes else 0
+    print(_as_json(path, fields) if options.json else _as_text(path, fields))  # noqa: T201 - output of the command
+    return _exit_codes.INVALID if mistakes else 0
 
 
 def _read(path: str) -> Mapping[str, Any]:
-    """What is in the file.
+    """Return the JSON object in the file.
 
     Raises:
-        ConfigurationError: It holds no JSON object.
+        ConfigurationError: The file cannot be read, or does not contain a JSON object.
     """
     try:
         info = json.loads(Path(path).read_text(encoding="utf-8-sig"))
     except (OSError, ValueError, RecursionError):
         info = None
     if not isinstance(info, Mapping):
-        Credentials.from_file(path)  # says so
-        raise ConfigurationError(f"The configuration file {without_user_part(repr(path))} changed while it was read.")
+        Credentials.from_file(path)  # raises with the reason
+        raise ConfigurationError(
+            f"The configuration file {without_user_part(repr(path))} changed while it was being read."
+        )
     return info
 
 
@@ -66,7 +72,7 @@ def _as_json(path: str, fields: Sequence[Field]) -> str:
 
 def _as_text(path: str, fields: Sequence[Field]) -> str:
     mistakes = sum(len(field.mistakes) for field in fields)
-    verdict = {0: "nothing is wrong", 1: "1 mistake"}.get(mistakes, f"{mistakes} mistakes")
+    verdict = {0: "no mistakes", 1: "1 mistake"}.get(mistakes, f"{mistakes} mistakes")
     return "\n\n".join([f"{path}: {verdict}", *map(_paragraph, fields)])
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from google_auth_botocore import ConfigurationError, FederationError
-from google_auth_botocore.cli import _exit, _identity
+from google_auth_botocore.cli import _credentials_flags, _exit_codes
 
 if TYPE_CHECKING:
     from google_auth_botocore.cli.doctor._cause import Diagnosis
@@ -31,7 +31,7 @@ def add_to(commands: Any) -> None:
             "the service account's policy, too; with an OAuth client in CLOUDSDK_AUTH_CLIENT_ID and "
             "CLOUDSDK_AUTH_CLIENT_SECRET it asks Google whom it sees. It changes nothing."
         ),
-        parents=[_identity.flags()],
+        parents=[_credentials_flags.parent_parser()],
     )
     parser.add_argument("--offline", action="store_true", help="only what can be seen without the network")
     parser.add_argument(
@@ -71,8 +71,8 @@ def _run(options: argparse.Namespace) -> int:
 
 def _code(error: Exception | None, failures: Sequence[Diagnosis | None]) -> int:
     if isinstance(error, ConfigurationError):
-        return _exit.WRONG
+        return _exit_codes.INVALID
     lasting = any(each is not None and each.cause.lasting for each in failures)
     if isinstance(error, FederationError) and error.retryable and not lasting:
-        return _exit.LATER
-    return _exit.REFUSED if failures else 0
+        return _exit_codes.TRY_AGAIN
+    return _exit_codes.REJECTED if failures else 0

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from google_auth_botocore.cli._hcl import Block
+from google_auth_botocore.cli._terraform_syntax import Block
 from google_auth_botocore.cli.doctor._seen import Seen
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 
 from google_auth_botocore.cli import _service_account
-from google_auth_botocore.cli._hcl import Block, Raw
+from google_auth_botocore.cli._terraform_syntax import Block, Raw
 from google_auth_botocore.cli.doctor import _google
 from google_auth_botocore.cli.doctor._cause import Mend
 from google_auth_botocore.cli.doctor._seen import Seen

@@ -12,7 +12,7 @@ import requests
 
 from google_auth_botocore import Credentials, FederationError, IDTokenCredentials
 from google_auth_botocore._redaction import shown
-from google_auth_botocore.cli import _identity
+from google_auth_botocore.cli import _credentials_flags
 from google_auth_botocore.cli.doctor._seen import Seen
 
 _PROJECT_VARIABLES = ("GOOGLE_CLOUD_PROJECT", "GCLOUD_PROJECT")
@@ -25,9 +25,9 @@ _CLIENT = ("CLOUDSDK_AUTH_CLIENT_ID", "CLOUDSDK_AUTH_CLIENT_SECRET")
 
 def configuration(seen: Seen) -> str:
     """Builds the credentials, which asks nobody."""
-    seen.credentials = _identity.credentials(seen.options)
+    seen.credentials = _credentials_flags.credentials(seen.options)
     _wanted(seen)
-    path = _identity.file(seen.options)
+    path = _credentials_flags.config_path(seen.options)
     account = seen.account
     whom = f"to impersonate {account}" if account else "for direct resource access, without a service account"
     parts = seen.audience.split("/")

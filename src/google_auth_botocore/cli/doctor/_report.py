@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from google_auth_botocore import __version__
-from google_auth_botocore.cli._hcl import document
+from google_auth_botocore.cli._terraform_syntax import document
 from google_auth_botocore.cli.doctor._cause import Diagnosis, Mend
 from google_auth_botocore.cli.doctor._seen import Seen
 from google_auth_botocore.cli.doctor._walk import FAILED, NOT_REACHED, OK, WARNING, Step

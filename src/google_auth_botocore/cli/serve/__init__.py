@@ -1,4 +1,4 @@
-"""`serve`: Google's metadata server on loopback, for every process that only knows Application Default Credentials.
+"""`serve`: a metadata server like Google's, on loopback, for processes that use Application Default Credentials.
 
 https://cloud.google.com/docs/authentication/application-default-credentials
 """
@@ -18,57 +18,66 @@ from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any
 
 from google_auth_botocore import ConfigurationError, Credentials
-from google_auth_botocore.cli import _identity, _streams
-from google_auth_botocore.cli.serve import _background, _child, _environment, _evaluator, _peer, _rivals, _signals
+from google_auth_botocore.cli import _credentials_flags, _standard_streams
+from google_auth_botocore.cli.serve import (
+    _background,
+    _calling_shell,
+    _command,
+    _connection_owner,
+    _environment,
+    _identity,
+    _other_credentials,
+    _signals,
+)
 from google_auth_botocore.cli.serve._server import Server, listener
 from google_auth_botocore.cli.serve._tokens import Tokens
 
 _USAGE = "google-auth-botocore serve [flags] [-- COMMAND ...]"
 _DESCRIPTION = (
-    "Serves what Google's metadata server serves, on 127.0.0.1 and to processes of the same user: access tokens by scope, "
-    "ID tokens, service account and project. With a command, it runs that with the variables that lead clients there and "
-    "without those that name other credentials, passes signals to it, and ends with it and its exit code: 128 and the "
-    "number of the signal that ended it, 127 if it is not found. Without a command, it prints the variables and serves "
-    "until Ctrl-C or SIGTERM, answers the clients that have connected, and exits with code 0. With --background, it "
-    "prints them once it serves in the background, for a shell's eval, and serves until the shell ends. If the system "
-    "does not tell which user a connection belongs to, as on macOS and Windows, it answers every user of the machine and "
-    "prints a warning."
+    "Emulate Google's metadata server on 127.0.0.1 for processes of the same user. It serves access tokens by scope, ID "
+    "tokens, the service account and the project. With a command, it runs the command, sets the environment variables "
+    "that point client libraries to the server, unsets those that name other credentials, forwards signals, and exits with "
+    "the command's exit code: 128 plus the signal number if a signal ended the command, 127 if it was not found. Without a "
+    "command, it prints the variables and serves until Ctrl-C or SIGTERM; then it answers the clients that are connected "
+    "and exits with code 0. With --background, it starts the server in the background, prints the variables for a shell's "
+    "eval, and serves until the shell exits. macOS and Windows do not reveal the user behind a connection, so there it "
+    "prints a warning and serves every local user."
 )
-# An exchange takes half a minute at most.
-_UNTIL_ANSWERED = 35.0
-# For what a command that has ended has left behind.
-_SHORTLY = 1.0
+# Seconds to wait for answers before the server exits. A token exchange takes at most 31.
+_DRAIN_TIMEOUT = 35.0
+# The same after the command has exited: only processes that it left behind may still wait.
+_DRAIN_TIMEOUT_AFTER_COMMAND = 1.0
 
 
 def add_to(commands: Any) -> None:
     """Add the command."""
     parser = commands.add_parser(
         "serve",
-        help="serve Google's metadata server on loopback, and run a command with it",
+        help="emulate Google's metadata server on loopback, and run a command that uses it",
         usage=_USAGE,
         description=_DESCRIPTION,
-        parents=[_identity.flags()],
+        parents=[_credentials_flags.parent_parser()],
         allow_abbrev=False,
     )
-    parser.add_argument("--port", type=_port, default=0, help="on 127.0.0.1; any free one without this flag")
-    parser.add_argument("--any-user", action="store_true", help="answer every user of this machine")
+    parser.add_argument("--port", type=_port, default=0, help="port on 127.0.0.1; default: any free port")
+    parser.add_argument("--any-user", action="store_true", help="serve every local user")
     parser.add_argument(
         "--background",
         action="store_true",
-        help='serve in the background, until the shell ends: eval "$(google-auth-botocore serve --background)"',
+        help='serve in the background until the shell exits: eval "$(google-auth-botocore serve --background)"',
     )
-    parser.add_argument("command", nargs=argparse.REMAINDER, metavar="-- COMMAND ...", help="what to run")
+    parser.add_argument("command", nargs=argparse.REMAINDER, metavar="-- COMMAND ...", help="the command to run")
     parser.set_defaults(run=_run)
 
 
 def _port(text: str) -> int:
     if not (text.isdecimal() and len(text) <= 5 and int(text) < 1 << 16):
-        raise argparse.ArgumentTypeError(f"{text!r} is no port, which is 0 to 65535")
+        raise argparse.ArgumentTypeError(f"invalid port {text!r}: must be 0-65535")
     return int(text)
 
 
-def is_evaluated(arguments: Sequence[str]) -> bool:
-    """Return whether a shell evaluates what the command prints."""
+def is_evaluated_by_shell(arguments: Sequence[str]) -> bool:
+    """Return whether a shell is expected to evaluate the output of the command."""
     flags = list(arguments)
     return flags[:1] == ["serve"] and "--background" in flags[: flags.index("--") if "--" in flags else None]
 
@@ -76,75 +85,75 @@ def is_evaluated(arguments: Sequence[str]) -> bool:
 def _run(options: argparse.Namespace) -> int:
     command = options.command[1:]
     if options.command and (options.command[0] != "--" or not command):
-        seen = shlex.join(options.command)
         raise ConfigurationError(
-            f"A command must follow --, as in: serve --config FILE -- gcloud storage ls; not {seen}"
+            f"Put the command after --, as in `serve --config FILE -- gcloud storage ls`. Got: {shlex.join(options.command)}"
         )
     if options.background and command:
-        raise ConfigurationError("--background runs no command. Leave it out, or leave the command out.")
+        raise ConfigurationError("--background cannot be combined with a command. Omit one of them.")
     if options.background and not hasattr(os, "fork"):
-        raise ConfigurationError("--background does not work on this system. Use: serve -- COMMAND.")
-    _signals.leave_process_1()
-    credentials = _identity.credentials(options)
+        raise ConfigurationError("--background is not supported on this system. Use `serve -- COMMAND`.")
+    _signals.fork_if_process_1()
+    credentials = _credentials_flags.credentials(options)
     try:
         listening = listener(options.port)
     except OSError as error:
         reason = os.strerror(error.errno or 0)
-        raise ConfigurationError(f"Port {options.port} of 127.0.0.1 can't be had: {reason}.") from None
+        raise ConfigurationError(f"Cannot listen on port {options.port} of 127.0.0.1: {reason}.") from None
     with listening:
-        owner = _owner(listening, any_user=options.any_user)
-        for warning in _rivals.warnings(os.environ):
-            _streams.warn(warning)
-        _environment.forget_detection(os.environ)
+        user = _served_user(listening, any_user=options.any_user)
+        for warning in _other_credentials.warnings(os.environ):
+            _standard_streams.print_warning(warning)
+        _environment.clear_gcloud_detection(os.environ)
         variables = _environment.variables(credentials, listening.getsockname()[1], os.environ)
-        serving = _Serving(credentials, listening, variables, owner)
+        service = _Service(credentials, listening, variables, user)
         if not command:
-            _signals.heed(signal.SIGTERM)  # nothing else ends it for certain, and it may come at once
+            # SIGTERM must stop the server even if the parent process ignores it. It may arrive at any moment.
+            _signals.restore_default(signal.SIGTERM)
         if options.background:
-            return serving.in_background()
-        return serving.until_end_of(command) if command else serving.alone()
+            return service.in_background()
+        return service.run_command(command) if command else service.in_foreground()
 
 
-class _Serving:
-    """A server, and what decides how long it serves."""
+class _Service:
+    """Runs the server: for a command, in the foreground, or in the background."""
 
     def __init__(
-        self, credentials: Credentials, listening: socket.socket, variables: Mapping[str, str], owner: int | None
+        self, credentials: Credentials, listening: socket.socket, variables: Mapping[str, str], user: int | None
     ) -> None:
         self._credentials = credentials
         self._listening = listening
         self._variables = variables
-        self._owner = owner
+        self._user = user
 
-    def until_end_of(self, command: Sequence[str]) -> int:
-        """Serve one command."""
-        environment = _environment.applied(self._variables, os.environ)
+    def run_command(self, command: Sequence[str]) -> int:
+        """Serve until the command exits, and return its exit code."""
+        environment = _environment.for_command(self._variables, os.environ)
 
         async def serve() -> int:
             signals = _signals.Signals(_signals.FORWARDED)
             server = self._server()
-            code = await _child.run(command, environment, signals)
-            await server.stop(_SHORTLY)
+            code = await _command.run(command, environment, signals)
+            await server.stop(_DRAIN_TIMEOUT_AFTER_COMMAND)
             return code
 
         return self._loop(serve())
 
-    def alone(self) -> int:
-        """Serve until a signal."""
+    def in_foreground(self) -> int:
+        """Print the variables and serve until a signal arrives."""
 
         async def serve() -> int:
-            signals = _signals.Signals(_signals.ENDING)
+            signals = _signals.Signals(_signals.TERMINATING)
             server = self._server()
-            script = _background.Script.found()
+            script = _background.CallingScript.find()  # before anything is printed: its reader then continues
             _announce(self._variables, os.getpid())
-            return await _until_asked(server, signals, script.end() if script else None)
+            return await _serve_until_stopped(server, signals, script.wait() if script else None)
 
         return self._loop(serve())
 
     def in_background(self) -> int:
-        """Serve in another process, until a signal or the end of the process that evaluates the variables."""
-        shell = _evaluator.evaluator()
-        process = _background.detach(self._listening)
+        """Serve in another process until a signal arrives, or the process that evaluates the variables exits."""
+        shell = _calling_shell.calling_shell()
+        process = _background.fork_server(self._listening)
         if process:
             try:
                 _announce(self._variables, process)
@@ -154,70 +163,72 @@ class _Serving:
             return 0
 
         async def serve() -> int:
-            signals = _signals.Signals(_signals.ENDING)
-            end = _background.Process(shell).end() if shell else None
-            return await _until_asked(self._server(), signals, end)
+            signals = _signals.Signals(_signals.TERMINATING)
+            exited = _background.WatchedProcess(shell).wait() if shell else None
+            return await _serve_until_stopped(self._server(), signals, exited)
 
         return self._loop(serve())
 
     def _server(self) -> Server:
-        tokens = Tokens(self._credentials, _streams.warn)
-        return Server(self._listening, _environment.identity(self._credentials), tokens, self._owner)
+        tokens = Tokens(self._credentials, _standard_streams.print_warning)
+        return Server(self._listening, _identity.identity(self._credentials), tokens, self._user)
 
     def _loop(self, serve: Coroutine[Any, Any, int]) -> int:
-        # The one that can watch a listening socket, on Windows too.
+        # The other event loop of Windows cannot watch a listening socket.
         with contextlib.closing(asyncio.SelectorEventLoop()) as loop:
             return loop.run_until_complete(serve)
 
 
-async def _until_asked(server: Server, signals: _signals.Signals, end: Coroutine[Any, Any, None] | None) -> int:
-    """Serve until a signal, or until *end* returns."""
+async def _serve_until_stopped(
+    server: Server, signals: _signals.Signals, exited: Coroutine[Any, Any, None] | None
+) -> int:
+    """Serve until a signal arrives or *exited* returns, and answer the clients that are connected."""
     waiting: list[asyncio.Future[Any]] = [asyncio.ensure_future(signals.next())]
-    if end is not None:
-        waiting.append(asyncio.ensure_future(end))
+    if exited is not None:
+        waiting.append(asyncio.ensure_future(exited))
     await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-    signals.release()  # a second one shows that the user has no patience
+    signals.restore_defaults()  # a second signal stops the process at once
     for each in waiting:
         each.cancel()
-    await server.stop(_UNTIL_ANSWERED)
+    await server.stop(_DRAIN_TIMEOUT)
     return 0
 
 
-def _owner(listening: socket.socket, *, any_user: bool) -> int | None:
-    """Return the user who is answered; None: every user."""
-    if any_user or not _told(listening):
+def _served_user(listening: socket.socket, *, any_user: bool) -> int | None:
+    """Return the id of the only user to serve, or None to serve every user."""
+    if any_user or not _reveals_users(listening):
         return None
     user = os.geteuid()
-    if _peer.ambiguous(user):
+    if _connection_owner.is_shared_id(user):
         raise ConfigurationError(
-            f"In this user namespace, the id {user} is that of every user who has no other, this process included. "
-            "Other users of the machine can't be told apart from it. Start it as a user who is mapped into the namespace, "
-            "or with --any-user, with which every user of the machine can get tokens."
+            f"In this user namespace, user id {user} stands for all users that are not mapped into the namespace, including "
+            "the user of this process. Other users of the machine cannot be distinguished from it. Run serve as a user "
+            "that is mapped into the namespace, or pass --any-user to let every user of the machine get tokens."
         )
     return user
 
 
-def _told(listening: socket.socket) -> bool:
-    if hasattr(os, "geteuid") and _peer.available(listening):
+def _reveals_users(listening: socket.socket) -> bool:
+    if hasattr(os, "geteuid") and _connection_owner.is_supported(listening):
         return True
-    _streams.warn(
-        "this system does not tell which user a connection belongs to: every user of this machine can have tokens."
+    _standard_streams.print_warning(
+        "this system does not reveal the user behind a connection: every user of this machine can get tokens."
     )
     return False
 
 
 def _announce(variables: Mapping[str, str], process: int) -> None:
-    """Print the variables, and close standard output to whoever reads it to its end."""
+    """Print the variables, and close standard output, so that its reader sees the end of the output."""
     try:
-        print(  # noqa: T201 - a command speaks
-            f"# Google's metadata server is at http://{variables['GCE_METADATA_HOST']}; Ctrl-C or "
-            f"`kill $GOOGLE_AUTH_BOTOCORE_PID` ends it.\nGOOGLE_AUTH_BOTOCORE_PID={process}\n"
+        print(  # noqa: T201 - output of the command
+            f"# The metadata server is at http://{variables['GCE_METADATA_HOST']}. To stop it: Ctrl-C or "
+            f"`kill $GOOGLE_AUTH_BOTOCORE_PID`.\nGOOGLE_AUTH_BOTOCORE_PID={process}\n"
             f"{_environment.for_shell(variables, os.environ)}",
             flush=True,
         )
     except OSError as error:
         if error.errno != errno.EBADF or process != os.getpid():
             raise
-        # Standard output was closed, and the port may be known by --port.
+        # Standard output was closed at the start. Serve anyway: the user may know the port from --port.
     with contextlib.suppress(OSError, ValueError):
-        _streams.discard(sys.stdout.fileno())
+        _standard_streams.redirect_to_null(sys.stdout.fileno())

@@ -1,4 +1,4 @@
-"""A server in the background, and the end of it: that of the process which evaluates the variables."""
+"""Run the server in the background, until the shell that evaluates its output exits."""
 
 from __future__ import annotations
 
@@ -9,104 +9,103 @@ import socket
 import stat
 from collections.abc import Sequence
 
-from google_auth_botocore.cli import _streams
-from google_auth_botocore.cli.serve import _evaluator, _proc
+from google_auth_botocore.cli import _standard_streams
+from google_auth_botocore.cli.serve import _calling_shell, _procfs
 
-# Seconds between two looks at a process, where the system does not tell when it ends.
-_LOOK = 1.0
+# Seconds between two checks of a process, if the system has no pidfd.
+_POLL_INTERVAL = 1.0
 
 
-def detach(listening: socket.socket) -> int:
-    """Fork a process that no terminal's signal reaches and that holds no file of the caller but the socket.
+def fork_server(listening: socket.socket) -> int:
+    """Fork a process in a new session. It keeps no open file of the caller except the socket.
 
     Returns:
-        0 in the new process, and its id in the old one.
+        0 in the new process, and its process id in the old one.
     """
     child = os.fork()
     if child == 0:
         os.setsid()
-        _streams.discard(0, 1, 2)
+        _standard_streams.redirect_to_null(0, 1, 2)
         kept = listening.fileno()
         os.closerange(3, kept)
         os.closerange(kept + 1, os.sysconf("SC_OPEN_MAX"))
     return child
 
 
-class Process:
-    """A process whose end can be awaited. It is known for certain from now on, also if its id is used again."""
+class WatchedProcess:
+    """A process whose exit can be awaited. With a pidfd, this is reliable even if its id is reused."""
 
     def __init__(self, number: int) -> None:
         self._number = number
-        self._watched: int | None = None
-        self._ended = False
+        self._descriptor: int | None = None
+        self._exited = False
         try:
-            self._watched = os.pidfd_open(number)
+            self._descriptor = os.pidfd_open(number)
         except ProcessLookupError:
-            self._ended = True
-        except (AttributeError, OSError):  # no such call on this system
+            self._exited = True
+        except (AttributeError, OSError):  # the system has no pidfd
             pass
 
-    async def end(self) -> None:
-        """Return once it has ended."""
-        if self._watched is None:
-            while not self._ended and _exists(self._number):  # noqa: ASYNC110 - nothing else tells
-                await asyncio.sleep(_LOOK)
+    async def wait(self) -> None:
+        """Return when the process has exited."""
+        if self._descriptor is None:
+            while not self._exited and _exists(self._number):  # noqa: ASYNC110 - there is no event to wait for
+                await asyncio.sleep(_POLL_INTERVAL)
             return
         loop = asyncio.get_running_loop()
-        ended = loop.create_future()
-        loop.add_reader(self._watched, ended.set_result, None)
+        exited = loop.create_future()
+        loop.add_reader(self._descriptor, exited.set_result, None)
         try:
-            await ended
+            await exited
         finally:
-            loop.remove_reader(self._watched)
-            os.close(self._watched)
+            loop.remove_reader(self._descriptor)
+            os.close(self._descriptor)
 
 
-class Script:
-    """What a shell evaluates us for, if it runs us in the background itself: `eval "$(google-auth-botocore serve &)"`.
+class CallingScript:
+    """The shell script that runs the server in the background itself: `eval "$(google-auth-botocore serve &)"`.
 
-    The server must end with it and keep nothing open that its caller may wait for. The sign of this form is that a process
-    between the shell and us ends while we go on: the subshell of the command substitution. It may have ended before we
-    look, or end later.
+    The server must exit with the script, and must close files that the caller may wait for. This form is recognized by
+    the subshell of the command substitution: it exits while the server continues, before or after this object is created.
 
     Args:
-        line: The processes between the shell and us, if none of them has ended, and the shell.
+        chain: The result of `chain_to_calling_shell`.
     """
 
-    def __init__(self, line: Sequence[int]) -> None:
-        *between, shell = line
-        self._shell = Process(shell)
-        self._between = [Process(each) for each in between]
-        if between and os.getppid() != between[0]:  # it has ended meanwhile
+    def __init__(self, chain: Sequence[int]) -> None:
+        *between, shell = chain
+        self._shell = WatchedProcess(shell)
+        self._between = [WatchedProcess(each) for each in between]
+        if between and os.getppid() != between[0]:  # it has exited in the meantime
             self._between = []
 
     @classmethod
-    def found(cls) -> Script | None:
-        """Return the script that we may have to end with. Call this before anything is printed: what reads goes on then."""
-        line = _evaluator.distant_evaluator()
-        return cls(line) if line else None
+    def find(cls) -> CallingScript | None:
+        """Return the script, or None if there is none. Call this before printing: the reader of the output then continues."""
+        chain = _calling_shell.chain_to_calling_shell()
+        return cls(chain) if chain else None
 
-    async def end(self) -> None:
-        """Let go of the caller's files once a process between the shell and us has ended; return once the shell has."""
+    async def wait(self) -> None:
+        """Return when the shell has exited. Close the caller's pipes when a process between the shell and us has exited."""
         if self._between:
-            ends = [asyncio.ensure_future(each.end()) for each in self._between]
+            exits = [asyncio.ensure_future(each.wait()) for each in self._between]
             try:
-                await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait(exits, return_when=asyncio.FIRST_COMPLETED)
             finally:
-                for each in ends:
+                for each in exits:
                     each.cancel()
-        _streams.discard(*_inherited())
-        await self._shell.end()
+        _standard_streams.redirect_to_null(*_inherited_pipes())
+        await self._shell.wait()
 
 
-def _inherited() -> list[int]:
-    """Return the pipes and sockets, at whose other ends others may wait, that we have inherited, except standard input."""
+def _inherited_pipes() -> list[int]:
+    """Return the inherited pipes and sockets except standard input. A process at the other end may wait for their closing."""
     found = []
-    for each in (_proc.PROCESSES / "self" / "fd").iterdir():
+    for each in (_procfs.PROCESSES / "self" / "fd").iterdir():
         number = int(each.name)
         with contextlib.suppress(OSError):
             mode = os.fstat(number).st_mode
-            # What Python opens by itself is not inheritable.
+            # Files that Python itself opened are not inheritable.
             if number > 0 and os.get_inheritable(number) and (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)):
                 found.append(number)
     return found
@@ -117,6 +116,6 @@ def _exists(process: int) -> bool:
         os.kill(process, 0)
     except ProcessLookupError:
         return False
-    except OSError:  # it is another user's
+    except OSError:  # it belongs to another user
         return True
     return True

@@ -1,4 +1,4 @@
-"""One connection: its requests in turn, each within a limit of size and of time."""
+"""One connection: answers its requests one after the other, within limits of size and time."""
 
 from __future__ import annotations
 
@@ -8,125 +8,127 @@ import enum
 import socket
 from collections.abc import Awaitable, Callable
 
-from google_auth_botocore.cli.serve._http import MalformedError, Reply, Request, encoded, parsed, text
+from google_auth_botocore.cli.serve._http import MalformedError, Reply, Request, encode_reply, parse_request, text_reply
 
-_LONGEST_HEAD = 1 << 16
-_READ = 1 << 14
-# Seconds for a client to send the head of a request, and to take an answer.
-_HEAD = 10.0
-_ANSWER = 10.0
-# Seconds that a connection may be kept for another request.
-_IDLE = 60.0
-# Seconds that a client has to read a last answer, and to close the connection.
-_GRACE = 1.0
+_MAX_HEAD_SIZE = 1 << 16
+_READ_SIZE = 1 << 14
+# Seconds that a client has to send the head of a request, and to receive an answer.
+_HEAD_TIMEOUT = 10.0
+_ANSWER_TIMEOUT = 10.0
+# Seconds that a connection may stay open between two requests.
+_IDLE_TIMEOUT = 60.0
+# Seconds that a client has to read its last answer and close the connection.
+_CLOSE_TIMEOUT = 1.0
 
 
 class State(enum.Enum):
-    """What a connection does at the moment."""
+    """The state of a connection."""
 
-    ARRIVED = "is not known to be of a user who is answered"
-    NEW = "waits for its first request"
-    ANSWERING = "has sent a request"
-    IDLE = "waits for another request"
-    LEAVING = "has its last answer"
+    UNVERIFIED = "its user has not been checked yet"
+    READING = "the client is sending a request"
+    ANSWERING = "the server is answering a request"
+    IDLE = "the client may send another request"
+    CLOSING = "the last answer was sent"
 
 
 class Connection:
     """Answers the requests of one client, one after the other.
 
     Args:
-        rejection: Returns what a client is told whose process must not be answered at all, or None.
-        answer: Returns the answer to a request.
-        keep: Returns whether a connection may be kept for another request at the moment.
+        rejection: Returns the reply to a client that must not be served at all, or None.
+        answer: Returns the reply to a request, and whether the request was accepted.
+        may_keep_alive: Returns whether the connection may stay open for another request.
     """
 
     def __init__(
         self,
         rejection: Callable[[], Awaitable[Reply | None]],
         answer: Callable[[Request], Awaitable[tuple[Reply, bool]]],
-        keep: Callable[[], bool],
+        may_keep_alive: Callable[[], bool],
     ) -> None:
         self._rejection = rejection
         self._answer = answer
-        self._keep = keep
+        self._may_keep_alive = may_keep_alive
         self._loop = asyncio.get_running_loop()
-        self.state = State.ARRIVED
+        self.state = State.UNVERIFIED
         self.since = self._loop.time()
 
     async def serve(self, connection: socket.socket) -> None:
-        """Answer until the client has gone, has broken a rule, or has been rejected."""
+        """Answer requests until the client disconnects, violates HTTP, or is rejected."""
         try:
-            reader, writer = await asyncio.open_connection(sock=connection, limit=_LONGEST_HEAD)
+            reader, writer = await asyncio.open_connection(sock=connection, limit=_MAX_HEAD_SIZE)
         except BaseException:
             connection.close()
             raise
         try:
             with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.TimeoutError):
-                await self._converse(reader, writer)
+                await self._answer_requests(reader, writer)
                 writer.close()
-                await asyncio.wait_for(writer.wait_closed(), _GRACE)
+                await asyncio.wait_for(writer.wait_closed(), _CLOSE_TIMEOUT)
         finally:
-            writer.transport.abort()  # nothing is left to send, or the client does not take it
+            writer.transport.abort()  # everything was sent, or the client does not read it
 
-    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _answer_requests(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         rejected = await self._rejection()
         if rejected is not None:
-            await self._part(reader, writer, rejected)
+            await self._send_last(reader, writer, rejected)
             return
-        self._become(State.NEW)
+        self._set_state(State.READING)
         while True:
             try:
-                request = parsed(await self._head(reader))
+                request = parse_request(await self._head(reader))
             except asyncio.LimitOverrunError:
-                await self._part(reader, writer, text(431, "The head of the request is too long."))
+                await self._send_last(reader, writer, text_reply(431, "The head of the request is too long."))
                 return
             except MalformedError as error:
-                await self._part(reader, writer, text(400, str(error)))
+                await self._send_last(reader, writer, text_reply(400, str(error)))
                 return
             except asyncio.TimeoutError:
                 if self.state is not State.IDLE:
-                    await self._part(reader, writer, text(408, "The head of the request did not arrive in time."))
+                    await self._send_last(
+                        reader, writer, text_reply(408, "The head of the request did not arrive in time.")
+                    )
                 return
-            self._become(State.ANSWERING)
+            self._set_state(State.ANSWERING)
             with_body = request.method != "HEAD"
-            reply, answered = await self._answer(request)
-            if not answered or request.has_body:
-                await self._part(reader, writer, reply, with_body=with_body)
+            reply, accepted = await self._answer(request)
+            if not accepted or request.has_body:
+                await self._send_last(reader, writer, reply, with_body=with_body)
                 return
-            keep_alive = request.keep_alive and self._keep()
-            await _write(writer, encoded(reply, with_body=with_body, keep_alive=keep_alive))
+            keep_alive = request.keep_alive and self._may_keep_alive()
+            await _write(writer, encode_reply(reply, with_body=with_body, keep_alive=keep_alive))
             if not keep_alive:
                 return
-            self._become(State.IDLE)
+            self._set_state(State.IDLE)
 
     async def _head(self, reader: asyncio.StreamReader) -> bytes:
-        """Return the head of the next request, the empty line at its end included."""
+        """Return the head of the next request, including the empty line at its end."""
         first = b""
         if self.state is State.IDLE:
-            first = await asyncio.wait_for(reader.readexactly(1), _IDLE)
-            self._become(State.NEW)
-        return first + await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), _HEAD)
+            first = await asyncio.wait_for(reader.readexactly(1), _IDLE_TIMEOUT)
+            self._set_state(State.READING)
+        return first + await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), _HEAD_TIMEOUT)
 
-    async def _part(
+    async def _send_last(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, reply: Reply, *, with_body: bool = True
     ) -> None:
-        """Send the last answer of the connection."""
-        await _write(writer, encoded(reply, with_body=with_body, keep_alive=False))
+        """Send the last reply of the connection."""
+        await _write(writer, encode_reply(reply, with_body=with_body, keep_alive=False))
         writer.write_eof()
-        self._become(State.LEAVING)
-        # What the client still sends is read: if a connection is closed over it, the answer may be lost on its way.
-        await asyncio.wait_for(_drained(reader), _GRACE)
+        self._set_state(State.CLOSING)
+        # Read what the client still sends. Closing a connection with unread data can destroy the reply in transit.
+        await asyncio.wait_for(_read_to_end(reader), _CLOSE_TIMEOUT)
 
-    def _become(self, state: State) -> None:
+    def _set_state(self, state: State) -> None:
         self.state = state
         self.since = self._loop.time()
 
 
 async def _write(writer: asyncio.StreamWriter, data: bytes) -> None:
     writer.write(data)
-    await asyncio.wait_for(writer.drain(), _ANSWER)
+    await asyncio.wait_for(writer.drain(), _ANSWER_TIMEOUT)
 
 
-async def _drained(reader: asyncio.StreamReader) -> None:
-    while await reader.read(_READ):
+async def _read_to_end(reader: asyncio.StreamReader) -> None:
+    while await reader.read(_READ_SIZE):
         pass

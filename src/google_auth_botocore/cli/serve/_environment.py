@@ -1,96 +1,64 @@
-"""The variables that lead a process to the metadata server, whatever language it is written in."""
+"""The environment variables that point client libraries of all languages to the metadata server."""
 
 from __future__ import annotations
 
 import contextlib
-import os
 import shlex
 from collections.abc import Mapping
-from urllib.parse import urlsplit
 
 from google_auth_botocore import Credentials
-from google_auth_botocore.cli import _service_account
-from google_auth_botocore.cli.serve import _rivals
-from google_auth_botocore.cli.serve._metadata import Identity
-
-CLOUD_PLATFORM = "https://www.googleapis.com/auth/cloud-platform"
+from google_auth_botocore.cli.serve import _identity, _other_credentials
 
 _NO_PROXY = ("NO_PROXY", "no_proxy")
 _LOOPBACK = ("127.0.0.1", "localhost")
 
 
-def project(credentials: Credentials) -> str | None:
-    """The project that the user named."""
-    named = getattr(credentials, "project_id", None)
-    return named or os.environ.get("GOOGLE_CLOUD_PROJECT") or os.environ.get("GCLOUD_PROJECT")
-
-
-def identity(credentials: Credentials) -> Identity:
-    """What a metadata server says about credentials; nobody is asked.
-
-    Where the user named no project, it is the service account's own, or else the pool's, by its number, which Google's
-    APIs take for an id. gcloud breaks off without one. A client that finds another in its environment or its
-    configuration takes that one.
-    """
-    parts = urlsplit(credentials.info["audience"]).path.strip("/").split("/")
-    number, pool = parts[parts.index("projects") + 1], parts[parts.index("workloadIdentityPools") + 1]
-    # Without a service account: the pool as a trust domain, which no client takes for an address.
-    email = credentials.service_account_email or f"{pool}.global.{number}.workload.id.goog"
-    return Identity(
-        email=email,
-        scopes=tuple(credentials.scopes or credentials.default_scopes or (CLOUD_PLATFORM,)),
-        project_id=project(credentials) or _service_account.project_of(email) or number,
-        project_number=int(number),
-        universe_domain=credentials.universe_domain,
-    )
-
-
-def variables(credentials: Credentials, port: int, present: Mapping[str, str]) -> dict[str, str]:
-    """The variables to set.
+def variables(credentials: Credentials, port: int, environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables to set.
 
     Args:
-        credentials: The identity that is served.
-        port: Where it is served.
-        present: The environment so far, whose list of hosts without a proxy is added to.
+        credentials: The credentials that the server uses.
+        port: The port of the server.
+        environment: The current environment. The result extends its NO_PROXY.
     """
     address = f"127.0.0.1:{port}"
     found = {
         "GCE_METADATA_HOST": address,  # Go, Java, Python, .NET, Rust
-        "GCE_METADATA_IP": address,  # Node, and Python where it looks for the server
+        "GCE_METADATA_IP": address,  # Node.js, and Python when it checks whether there is a server
         "GCE_METADATA_ROOT": address,  # gcloud and C++
-        "METADATA_SERVER_DETECTION": "assume-present",  # Node
-        # gcloud takes an account that has logged in before this one.
-        "CLOUDSDK_CORE_ACCOUNT": identity(credentials).email,
+        "METADATA_SERVER_DETECTION": "assume-present",  # Node.js
+        # Otherwise gcloud prefers an account that the user has logged in with.
+        "CLOUDSDK_CORE_ACCOUNT": _identity.identity(credentials).email,
     }
-    named = project(credentials)
-    if named is not None:
-        found["GOOGLE_CLOUD_PROJECT"] = named
+    project = _identity.configured_project(credentials)
+    if project is not None:
+        found["GOOGLE_CLOUD_PROJECT"] = project
     if credentials.quota_project_id is not None:
         found["GOOGLE_CLOUD_QUOTA_PROJECT"] = credentials.quota_project_id
     for name in _NO_PROXY:
-        hosts = [host.strip() for host in present.get(name, "").split(",") if host.strip()]
+        hosts = [host.strip() for host in environment.get(name, "").split(",") if host.strip()]
         more = [host for host in _LOOPBACK if host not in hosts and "*" not in hosts]
         found[name] = ",".join([*hosts, *more])
     return found
 
 
-def applied(variables: Mapping[str, str], present: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment of a process that is to use the metadata server, and no other credentials."""
-    rivals = _rivals.variables(present)
-    return {**{name: value for name, value in present.items() if name not in rivals}, **variables}
+def for_command(variables: Mapping[str, str], environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of a command that must use the metadata server and no other credentials."""
+    unset = _other_credentials.variables(environment)
+    return {**{name: value for name, value in environment.items() if name not in unset}, **variables}
 
 
-def for_shell(variables: Mapping[str, str], present: Mapping[str, str]) -> str:
-    """Return lines for `eval`, and for copying."""
+def for_shell(variables: Mapping[str, str], environment: Mapping[str, str]) -> str:
+    """Return shell commands, for `eval` or to paste."""
     lines = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
-    unset = dict.fromkeys((*_rivals.UNSET, *_rivals.variables(present)))
+    unset = dict.fromkeys((*_other_credentials.UNSET, *_other_credentials.variables(environment)))
     return "\n".join([*lines, f"unset {' '.join(unset)}"])
 
 
-def forget_detection(present: Mapping[str, str]) -> None:
-    """Let gcloud look for the metadata server: for ten minutes it remembers in a file that there was none."""
-    for place in _rivals.gcloud_directories(present)[:1]:
-        remembered = place / "gce"
+def clear_gcloud_detection(environment: Mapping[str, str]) -> None:
+    """Make gcloud look for a metadata server again. It caches for ten minutes, in a file, that there was none."""
+    for directory in _other_credentials.gcloud_directories(environment)[:1]:
+        cached = directory / "gce"
         with contextlib.suppress(OSError):
-            if remembered.read_bytes() == b"False":
-                remembered.unlink()
+            if cached.read_bytes() == b"False":
+                cached.unlink()

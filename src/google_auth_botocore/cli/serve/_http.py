@@ -1,4 +1,4 @@
-"""HTTP/1.1 as far as a metadata server needs it: the head of a request in, the bytes of an answer out."""
+"""HTTP/1.1 as far as a metadata server needs it: parse the head of a request, and encode a reply."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from http import HTTPStatus
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, unquote
 
-# Neither pattern can match one text in two ways: the time to try them grows with the length of the text and no faster.
+# Neither pattern can backtrack: the time to match grows only linearly with the length of the text.
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
 class MalformedError(Exception):
-    """It is no HTTP, or none that a client of a metadata server speaks."""
+    """The request is not valid HTTP/1.1, or not a request that a client of a metadata server sends."""
 
 
 class Request(NamedTuple):
     """The head of a request.
 
     Attributes:
-        method: As sent.
-        path: Without the query, percent-decoded.
+        method: The method, as sent.
+        path: The path without the query, percent-decoded.
         query: The last value of each parameter, decoded.
-        headers: All values by name; names in lower case.
+        headers: All values of each header. Names are in lower case.
         keep_alive: Whether the client may send another request on the same connection.
-        has_body: Whether a body follows, which is not read.
+        has_body: Whether a body follows. It is not read.
     """
 
     method: str
@@ -40,12 +40,12 @@ class Request(NamedTuple):
 
 
 class Reply(NamedTuple):
-    """An answer.
+    """A reply.
 
     Attributes:
         status: HTTP status.
-        body: What it says.
-        content_type: Of the body.
+        body: The body.
+        content_type: The media type of the body.
     """
 
     status: int
@@ -53,19 +53,19 @@ class Reply(NamedTuple):
     content_type: str
 
 
-def parsed(head: bytes) -> Request:
-    """Reads the head of a request, the empty line at its end included.
+def parse_request(head: bytes) -> Request:
+    """Parse the head of a request, including the empty line at its end.
 
     Raises:
-        MalformedError: It can't be read.
+        MalformedError: The head is malformed.
     """
     first, *lines = head.decode("latin-1").removesuffix("\r\n\r\n").split("\r\n")
     parts = first.split(" ")
     if len(parts) != 3 or parts[2] not in {"HTTP/1.0", "HTTP/1.1"} or _CONTROL.search(first):
-        raise MalformedError("This is no request of HTTP/1.1.")
+        raise MalformedError("This is not an HTTP/1.1 request.")
     method, target, version = parts
     if not target.startswith("/"):
-        raise MalformedError("This is no proxy: the target of a request is a path.")
+        raise MalformedError("This is not a proxy: the request target must be a path.")
     path, _, query = target.partition("?")
     headers = _headers(lines)
     has_body = bool(headers.keys() & {"content-length", "transfer-encoding"})
@@ -76,7 +76,7 @@ def parsed(head: bytes) -> Request:
         headers=headers,
         keep_alive=version == "HTTP/1.1"
         and "close" not in ",".join(headers.get("connection", ())).lower()
-        and not has_body,  # a body would be taken for the next request
+        and not has_body,  # the body would be parsed as the next request
         has_body=has_body,
     )
 
@@ -86,13 +86,13 @@ def _headers(lines: Iterable[str]) -> dict[str, list[str]]:
     for line in lines:
         name, colon, value = line.partition(":")
         if not colon or not _NAME.fullmatch(name) or _CONTROL.search(value):
-            raise MalformedError("A header of the request can't be read.")
+            raise MalformedError("A header of the request is malformed.")
         found.setdefault(name.lower(), []).append(value.strip(" \t"))
     return found
 
 
-def text(status: int, body: str) -> Reply:
-    """Return a plain text; Google has this type for a value, and text for what went wrong."""
+def text_reply(status: int, body: str) -> Reply:
+    """Return a reply with plain text. Google uses application/text for values, and text/plain for errors."""
     return Reply(
         status,
         body.encode(errors="backslashreplace"),
@@ -100,13 +100,13 @@ def text(status: int, body: str) -> Reply:
     )
 
 
-def document(body: Any) -> Reply:
-    """JSON."""
+def json_reply(body: Any) -> Reply:
+    """Return a reply with JSON."""
     return Reply(200, json.dumps(body).encode(), "application/json")
 
 
-def encoded(reply: Reply, *, with_body: bool, keep_alive: bool) -> bytes:
-    """The answer on the wire; never with a header that lets a page of another origin read it."""
+def encode_reply(reply: Reply, *, with_body: bool, keep_alive: bool) -> bytes:
+    """Return the bytes of a reply. No header allows a page of another origin to read it (CORS)."""
     headers = {
         "Metadata-Flavor": "Google",
         "Content-Type": reply.content_type,

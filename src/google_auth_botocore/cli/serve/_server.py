@@ -1,4 +1,4 @@
-"""The sockets: loopback alone, as many connections as the system allows, and an end that lets answers arrive."""
+"""The server: accepts connections on loopback, up to the limit of the system, and finishes its answers before it stops."""
 
 from __future__ import annotations
 
@@ -6,129 +6,130 @@ import asyncio
 import socket
 import sys
 
-from google_auth_botocore.cli.serve import _guards, _metadata
-from google_auth_botocore.cli.serve._connection import _GRACE, Connection, State
-from google_auth_botocore.cli.serve._http import Reply, Request, text
-from google_auth_botocore.cli.serve._metadata import Identity, Wanted
-from google_auth_botocore.cli.serve._peer import Address, Owners
-from google_auth_botocore.cli.serve._threads import in_thread
+from google_auth_botocore.cli.serve import _metadata, _request_filter
+from google_auth_botocore.cli.serve._connection import _CLOSE_TIMEOUT, Connection, State
+from google_auth_botocore.cli.serve._connection_owner import Address, ConnectionOwners
+from google_auth_botocore.cli.serve._daemon_threads import run_in_daemon_thread
+from google_auth_botocore.cli.serve._http import Reply, Request, text_reply
+from google_auth_botocore.cli.serve._identity import Identity
+from google_auth_botocore.cli.serve._metadata import TokenRequest
 from google_auth_botocore.cli.serve._tokens import Tokens
 
-# As many as the system allows wait to be accepted; it cuts the number to its own.
+# Connections that may wait to be accepted. The system reduces this to its own limit.
 _BACKLOG = 4096
 # Seconds after which the server tries again to accept a connection.
-_PAUSE = 0.05
-# Seconds that a connection without a request is safe from being closed for another one. A client that connects sends its
-# request at once, and waits three seconds for an answer.
-_SAFE = 0.2
-# File descriptors that are kept for exchanges and for /proc.
-_KEPT_FREE = 64
+_ACCEPT_RETRY = 0.05
+# Seconds before a connection without a request may be closed to make room for another. Real clients send their request
+# at once, and wait three seconds for an answer.
+_MIN_AGE = 0.2
+# File descriptors reserved for token exchanges and for reading /proc.
+_RESERVED_DESCRIPTORS = 64
 
 
 def listener(port: int) -> socket.socket:
     """Return a socket that listens on 127.0.0.1.
 
     Args:
-        port: 0: any free one.
+        port: The port, or 0 for any free port.
 
     Raises:
-        OSError: The port can't be had.
+        OSError: The port is not available.
     """
-    made = socket.create_server(("127.0.0.1", port), backlog=_BACKLOG)
-    made.settimeout(0)
-    return made
+    listening = socket.create_server(("127.0.0.1", port), backlog=_BACKLOG)
+    listening.settimeout(0)
+    return listening
 
 
 class Server:
     """Answers the connections to a listening socket.
 
     Args:
-        listening: The socket, which is closed at the end.
-        identity: Whose metadata it is.
-        tokens: Its tokens.
-        owner: The user who is answered; None: any.
+        listening: The socket. `stop` closes it.
+        identity: The identity whose metadata to serve.
+        tokens: The tokens of that identity.
+        user: Id of the only user to serve, or None to serve every user.
     """
 
-    def __init__(self, listening: socket.socket, identity: Identity, tokens: Tokens, owner: int | None) -> None:
+    def __init__(self, listening: socket.socket, identity: Identity, tokens: Tokens, user: int | None) -> None:
         self._listening = listening
         self._address: Address = listening.getsockname()
         self._identity = identity
         self._tokens = tokens
-        self._owner = owner
-        self._owners = Owners(self._address)
-        self._flights: dict[Wanted, asyncio.Future[Reply]] = {}
+        self._user = user
+        self._owners = ConnectionOwners(self._address)
+        self._pending: dict[TokenRequest, asyncio.Future[Reply]] = {}
         self._connections: dict[asyncio.Task[None], Connection] = {}
-        self._room = _room()
+        self._max_connections = _max_connections()
         self._accepted = 0
         self._stopping = False
-        self._pausing = False
+        self._retry_scheduled = False
         self._loop = asyncio.get_running_loop()
-        self._open_door()
+        self._start_accepting()
 
-    async def stop(self, patience: float) -> None:
-        """Accept no new connection, and return once the clients that have connected have their answers.
+    async def stop(self, timeout: float) -> None:
+        """Stop accepting connections, and return once the connected clients have their answers.
 
         Args:
-            patience: Seconds to wait for that.
+            timeout: Seconds to wait for that.
         """
         self._stopping = True
         self._loop.remove_reader(self._listening)
-        self._hang_up(State.IDLE)
-        last = self._loop.time() + patience
-        # Those that had connected before, and no flood that goes on.
-        enough = self._accepted + _BACKLOG
-        while self._accepted < enough and self._let_in() and self._connections and self._loop.time() < last:
-            await asyncio.wait(self._tasks(), timeout=_PAUSE, return_when=asyncio.FIRST_COMPLETED)
+        self._close_connections(State.IDLE)
+        deadline = self._loop.time() + timeout
+        # Accept the clients that had already connected, but not an endless stream of new ones.
+        limit = self._accepted + _BACKLOG
+        while self._accepted < limit and self._accept() and self._connections and self._loop.time() < deadline:
+            await asyncio.wait(self._tasks(), timeout=_ACCEPT_RETRY, return_when=asyncio.FIRST_COMPLETED)
         self._listening.close()
-        await self._ended(min(_GRACE, patience))
-        self._hang_up(State.ARRIVED, State.NEW, State.IDLE, State.LEAVING)
-        await self._ended(max(0.0, last - self._loop.time()))
-        self._hang_up(*State)
-        await self._ended(_GRACE)
+        await self._wait_closed(min(_CLOSE_TIMEOUT, timeout))
+        self._close_connections(State.UNVERIFIED, State.READING, State.IDLE, State.CLOSING)
+        await self._wait_closed(max(0.0, deadline - self._loop.time()))
+        self._close_connections(*State)
+        await self._wait_closed(_CLOSE_TIMEOUT)
 
-    def _open_door(self) -> None:
+    def _start_accepting(self) -> None:
         if not self._stopping:
-            self._loop.add_reader(self._listening, self._let_in)
+            self._loop.add_reader(self._listening, self._accept)
 
-    def _let_in(self) -> bool:
-        """Accept connections; return whether some may still wait for that."""
+    def _accept(self) -> bool:
+        """Accept connections, and return whether more may be waiting."""
         try:
-            while len(self._connections) < self._room:
-                self._welcome(*self._listening.accept())
+            while len(self._connections) < self._max_connections:
+                self._start_connection(*self._listening.accept())
         except (BlockingIOError, InterruptedError, ConnectionError):
             return False
-        except OSError:  # no file descriptor is left, or no memory
+        except OSError:  # no file descriptor or no memory is left
             pass
         self._loop.remove_reader(self._listening)
-        if not self._pausing:
-            self._pausing = True
+        if not self._retry_scheduled:
+            self._retry_scheduled = True
             self._make_room()
-            self._loop.call_later(_PAUSE, self._try_again)
+            self._loop.call_later(_ACCEPT_RETRY, self._retry_accepting)
         return True
 
     def _make_room(self) -> None:
-        """Close what only waits: no client can keep the others out."""
-        self._hang_up(State.IDLE, State.LEAVING)
-        self._hang_up(State.NEW, since=self._loop.time() - _SAFE)
+        """Close connections that only wait, so that no client can keep the others out."""
+        self._close_connections(State.IDLE, State.CLOSING)
+        self._close_connections(State.READING, since=self._loop.time() - _MIN_AGE)
 
-    def _try_again(self) -> None:
-        self._pausing = False
-        self._open_door()
+    def _retry_accepting(self) -> None:
+        self._retry_scheduled = False
+        self._start_accepting()
 
-    def _welcome(self, connection: socket.socket, client: Address) -> None:
+    def _start_connection(self, connection: socket.socket, client: Address) -> None:
         self._accepted += 1
         connection.settimeout(0)
-        served = Connection(lambda: self._stranger(client), self._answer, self._may_keep)
+        served = Connection(lambda: self._reject_other_user(client), self._answer, self._may_keep_alive)
         task = self._loop.create_task(served.serve(connection))
         self._connections[task] = served
-        task.add_done_callback(self._farewell)
+        task.add_done_callback(self._remove_connection)
 
-    def _farewell(self, task: asyncio.Task[None]) -> None:
+    def _remove_connection(self, task: asyncio.Task[None]) -> None:
         del self._connections[task]
-        self._open_door()
+        self._start_accepting()
 
-    def _hang_up(self, *states: State, since: float = float("inf")) -> None:
-        """Close the connections that are in one of these states, and have been at that time."""
+    def _close_connections(self, *states: State, since: float = float("inf")) -> None:
+        """Close the connections that entered one of *states* at the time *since* or earlier."""
         for task, connection in list(self._connections.items()):
             if connection.state in states and connection.since <= since:
                 task.cancel()
@@ -136,55 +137,55 @@ class Server:
     def _tasks(self) -> set[asyncio.Task[None]]:
         return set(self._connections)
 
-    async def _ended(self, patience: float) -> None:
+    async def _wait_closed(self, timeout: float) -> None:
         if self._connections:
-            await asyncio.wait(self._tasks(), timeout=patience)
+            await asyncio.wait(self._tasks(), timeout=timeout)
 
-    def _may_keep(self) -> bool:
-        return not self._stopping and len(self._connections) < self._room
+    def _may_keep_alive(self) -> bool:
+        return not self._stopping and len(self._connections) < self._max_connections
 
-    async def _stranger(self, client: Address) -> Reply | None:
-        """Return what a client is told whose process is another user's."""
-        if self._owner is None:
+    async def _reject_other_user(self, client: Address) -> Reply | None:
+        """Return the reply to a client of another user, or None if the client is of the right user."""
+        if self._user is None:
             return None
         owner = await self._owners.of(client)
-        if owner == self._owner:
+        if owner == self._user:
             return None
-        whose = "a user that can't be told" if owner is None else f"the user with id {owner}"
-        return text(
+        whose = "an unknown user" if owner is None else f"user id {owner}"
+        return text_reply(
             403,
-            f"This metadata server answers the user with id {self._owner}, and this connection is of {whose}. "
-            "Started with --any-user, it answers every user of the machine.",
+            f"This metadata server only serves user id {self._user}. This connection belongs to {whose}. "
+            "To serve every user of the machine, start it with --any-user.",
         )
 
     async def _answer(self, request: Request) -> tuple[Reply, bool]:
-        """Return the reply to a request, and whether it is an answer and no rejection."""
-        refusal = _guards.refusal(request, self._address[1])
-        if refusal is not None:
-            return refusal, False
+        """Return the reply to a request, and whether the request was accepted."""
+        rejection = _request_filter.rejection(request, self._address[1])
+        if rejection is not None:
+            return rejection, False
         reply = _metadata.answer(self._identity, request.path, request.query)
         if not isinstance(reply, Reply):
             reply = await self._token(reply)
         return reply, True
 
-    async def _token(self, wanted: Wanted) -> Reply:
-        """Return the one answer to all clients that request the same at this moment."""
-        flight = self._flights.get(wanted)
-        if flight is None:
+    async def _token(self, request: TokenRequest) -> Reply:
+        """Return the reply with a token. Concurrent requests for the same token share one reply."""
+        pending = self._pending.get(request)
+        if pending is None:
             try:
-                flight = in_thread(lambda: self._tokens.reply(wanted))
-            except RuntimeError as error:  # the system allows no further thread
-                return text(503, f"This metadata server failed: {error}.")
-            self._flights[wanted] = flight
-            flight.add_done_callback(lambda _: self._flights.pop(wanted, None))
-        return await asyncio.shield(flight)
+                pending = run_in_daemon_thread(lambda: self._tokens.reply(request))
+            except RuntimeError as error:  # the system allows no more threads
+                return text_reply(503, f"This metadata server failed: {error}.")
+            self._pending[request] = pending
+            pending.add_done_callback(lambda _: self._pending.pop(request, None))
+        return await asyncio.shield(pending)
 
 
-def _room() -> int:
-    """Return how many connections may be open; further ones wait to be accepted."""
+def _max_connections() -> int:
+    """Return how many connections may be open. Further ones wait to be accepted."""
     if sys.platform == "win32":
         return _BACKLOG
     import resource  # noqa: PLC0415 - Windows has no such limit
 
     limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return _BACKLOG if limit == resource.RLIM_INFINITY else max(1, min(limit - _KEPT_FREE, _BACKLOG))
+    return _BACKLOG if limit == resource.RLIM_INFINITY else max(1, min(limit - _RESERVED_DESCRIPTORS, _BACKLOG))

@@ -1,4 +1,4 @@
-"""Signals as events of the loop, and the process with the id 1, to which other rules apply."""
+"""Receive signals in the event loop, and handle the special duties of process 1."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ import os
 import signal
 from collections.abc import Iterable
 
-# What ends a server that runs alone.
-ENDING = frozenset(
+# Signals that stop a server without a command.
+TERMINATING = frozenset(
     getattr(signal, name)
     for name in ("SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGALRM", "SIGBREAK")
     if hasattr(signal, name)
 )
-# A child has ended, stopped or gone on; on Windows, where no signal says so, a thread does.
+# A child process has exited, stopped or continued. Windows has no such signal: a thread reports the exit there.
 CHILD = int(getattr(signal, "SIGCHLD", 0))
-# What no program catches, what says something about this process alone, and what stops one that uses a terminal
-# from the background, as it should.
-_OWN = frozenset(
+# Never forwarded: signals that cannot be caught, signals about this process itself, and signals that stop a background
+# process that uses the terminal.
+_NOT_FORWARDED = frozenset(
     getattr(signal, name, None)
     for name in (
         "SIGKILL",
@@ -32,15 +32,15 @@ _OWN = frozenset(
         "SIGTTOU",
     )
 )
-# What a command gets.
-FORWARDED = frozenset(signal.valid_signals() - _OWN) if CHILD else ENDING
+# Forwarded to the command.
+FORWARDED = frozenset(signal.valid_signals() - _NOT_FORWARDED) if CHILD else TERMINATING
 
 
 class Signals:
-    """The signals that arrive from now on, except those that our parent process had us ignore, as nohup does.
+    """Receives signals from now on, except those that the parent process made us ignore, as nohup does.
 
     Args:
-        numbers: Which signals.
+        numbers: The signals to receive.
     """
 
     def __init__(self, numbers: Iterable[int]) -> None:
@@ -51,67 +51,67 @@ class Signals:
             self.catch(number)
 
     def catch(self, number: int) -> None:
-        """Catch a signal, also if our parent process had us ignore it."""
+        """Receive a signal, even if the parent process made us ignore it."""
         if number not in self._numbers:
             self._numbers.append(number)
-        # Not add_signal_handler, which Windows lacks.
+        # Not add_signal_handler: Windows does not support it.
         signal.signal(number, lambda which, _: self._loop.call_soon_threadsafe(self._arrived.put_nowait, which))
 
     def watch_children(self) -> None:
-        """Catch the signal of a child, too, which is ignored at most by mistake: its exit code would be lost."""
+        """Receive SIGCHLD, even if the parent process made us ignore it: the exit code of a child would be lost."""
         if hasattr(signal, "SIGCHLD"):
             self.catch(signal.SIGCHLD)
 
     def put(self, number: int) -> None:
-        """Let a signal arrive."""
+        """Add a signal as if it had arrived."""
         self._arrived.put_nowait(number)
 
     async def next(self) -> int:
-        """Return the next signal, once it has arrived."""
+        """Wait for the next signal, and return it."""
         return await self._arrived.get()
 
-    def rest(self) -> set[int]:
-        """Return all signals that have arrived."""
+    def drain(self) -> set[int]:
+        """Return all signals that have already arrived."""
         found = set()
         while not self._arrived.empty():
             found.add(self._arrived.get_nowait())
         return found
 
-    def release(self) -> None:
-        """Let the next signal end the process at once."""
+    def restore_defaults(self) -> None:
+        """Make the next signal terminate the process at once."""
         for number in self._numbers:
-            signal.signal(number, _end)
+            signal.signal(number, _terminate)
 
 
-def heed(number: int) -> None:
-    """Give a signal that our parent process had us ignore its usual effect."""
+def restore_default(number: int) -> None:
+    """Restore the default action of a signal that the parent process made us ignore."""
     if signal.getsignal(number) is signal.SIG_IGN:
         signal.signal(number, signal.SIG_DFL)
 
 
-def _end(number: int, _: object) -> None:
+def _terminate(number: int, _: object) -> None:
     signal.signal(number, signal.SIG_DFL)
     os.kill(os.getpid(), number)
 
 
 def exit_code(code: int) -> int:
-    """Return an exit code as a shell gives it: for a process that a signal has ended, 128 and its number."""
+    """Return an exit code as a shell does: 128 plus the signal number if a signal terminated the process."""
     return code if code >= 0 else 128 - code
 
 
-def leave_process_1() -> None:
-    """Go on in a child process if this is process 1, which waits for it and ends with its exit code.
+def fork_if_process_1() -> None:
+    """If this is process 1, continue in a child process. Process 1 waits for the child and exits with its exit code.
 
-    The system protects process 1 of a container from signals that it does not handle, and gives it every process whose
-    parent has ended. It passes signals on and reaps those processes here, so that nothing else needs to know about it.
+    The kernel ignores signals to process 1 of a container if it does not handle them, and makes it the parent of all
+    orphaned processes. Here it forwards signals and reaps those processes, so that no other code needs to do so.
     """
     if not hasattr(os, "fork") or os.getpid() != 1:
         return
     awaited = FORWARDED | {signal.SIGCHLD}
-    usual = signal.pthread_sigmask(signal.SIG_BLOCK, awaited)
+    original = signal.pthread_sigmask(signal.SIG_BLOCK, awaited)
     child = os.fork()
     if child == 0:
-        signal.pthread_sigmask(signal.SIG_SETMASK, usual)
+        signal.pthread_sigmask(signal.SIG_SETMASK, original)
         return
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     while True:
@@ -119,13 +119,13 @@ def leave_process_1() -> None:
         if number != signal.SIGCHLD:
             os.kill(child, number)
             continue
-        code = _reaped(child)
+        code = _reap(child)
         if code is not None:
             os._exit(exit_code(code))
 
 
-def _reaped(child: int) -> int | None:
-    """Reap every process that has ended, and return the exit code of *child* if it is one of them."""
+def _reap(child: int) -> int | None:
+    """Reap all exited processes, and return the exit code of *child* if it is one of them."""
     code = None
     while True:
         try:

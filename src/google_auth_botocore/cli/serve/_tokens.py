@@ -1,4 +1,4 @@
-"""The tokens that are handed out: by scope and by audience, with over five minutes to live whenever there are such."""
+"""The tokens that the server issues, by scopes and by audience: valid for over five minutes whenever possible."""
 
 from __future__ import annotations
 
@@ -8,104 +8,111 @@ from collections.abc import Callable
 from functools import lru_cache
 
 from google_auth_botocore import ConfigurationError, Credentials, FederationError, IDTokenCredentials, Token
-from google_auth_botocore.cli.serve._http import Reply, document, text
-from google_auth_botocore.cli.serve._metadata import AccessToken, Wanted
+from google_auth_botocore.cli.serve._http import Reply, json_reply, text_reply
+from google_auth_botocore.cli.serve._metadata import AccessTokenRequest, TokenRequest
 
-# Five minutes, and the way to the client: many renew a token that has less.
-_ENOUGH = 5 * 60.0 + 10
-# Where no token lives much longer than that, the next one is not better than the one in hand.
-_WORTH_IT = _ENOUGH + 30
-# A client waits three seconds for a metadata server. A token that lives is handed out before.
-_PATIENCE = 2.0
-_AFTER_FAILURE = 10.0
-# Sets of scopes, and audiences: more are served, but one that was not asked for lately is exchanged for anew.
-_KEPT = 64
+# Seconds. Many clients refresh a token that expires within five minutes; 10 s allow for the transfer.
+_MIN_LIFETIME = 5 * 60.0 + 10
+# If new tokens are valid for less than this, a new one is hardly better than the current one.
+_MIN_USEFUL_LIFETIME = _MIN_LIFETIME + 30
+# A client waits three seconds for a metadata server. It gets the current token before that, if that is still valid.
+_MAX_WAIT = 2.0
+# Seconds after a failed refresh before the next.
+_RETRY_DELAY = 10.0
+# Scope sets and audiences whose tokens are cached. The least recently used one is dropped.
+_CACHE_SIZE = 64
 
 
 class Tokens:
-    """All tokens of one identity.
+    """The tokens of one identity.
 
     Args:
-        credentials: The identity.
-        tell: Says why there is no token, once for each reason: clients keep it to themselves.
-        clock: Gives the time in seconds since the epoch.
+        credentials: The credentials of the identity.
+        warn: Called once for each distinct error. Many clients do not show the errors that the server returns.
+        clock: Returns the time in seconds since the epoch.
     """
 
     def __init__(
-        self, credentials: Credentials, tell: Callable[[str], None], clock: Callable[[], float] = time.time
+        self, credentials: Credentials, warn: Callable[[str], None], clock: Callable[[], float] = time.time
     ) -> None:
         self._credentials = credentials
-        self._tell = lru_cache(_KEPT)(tell)
+        self._warn = lru_cache(_CACHE_SIZE)(warn)
         self._clock = clock
-        self._source = lru_cache(_KEPT)(self._make_source)
+        self._source = lru_cache(_CACHE_SIZE)(self._make_source)
 
-    def reply(self, wanted: Wanted) -> Reply:
-        """The answer of a metadata server: a token, or why there is none. Blocks until it is there."""
+    def reply(self, request: TokenRequest) -> Reply:
+        """Return the reply to a request: the token or an error. Blocks during a token exchange."""
         try:
-            value, expiry = self._source(wanted).token()
+            value, expiry = self._source(request).token()
         except (ConfigurationError, FederationError) as error:
-            self._tell(str(error))
-            return text(_status(error), str(error))
-        except Exception as error:  # noqa: BLE001 - a client waits for an answer
-            # What its text may hold is not known.
-            return text(500, f"This metadata server failed: {type(error).__name__}.")
-        if isinstance(wanted, AccessToken):
-            left = max(0, int(expiry.timestamp() - self._clock()))
-            return document({"access_token": value, "expires_in": left, "token_type": "Bearer"})
-        return text(200, value)
+            self._warn(str(error))
+            return text_reply(_status(error), str(error))
+        except Exception as error:  # noqa: BLE001 - the client waits for a reply
+            # Not the text of the error: it may contain a secret.
+            return text_reply(500, f"This metadata server failed: {type(error).__name__}.")
+        if isinstance(request, AccessTokenRequest):
+            expires_in = max(0, int(expiry.timestamp() - self._clock()))
+            return json_reply({"access_token": value, "expires_in": expires_in, "token_type": "Bearer"})
+        return text_reply(200, value)
 
-    def _make_source(self, wanted: Wanted) -> _Source:
-        if not isinstance(wanted, AccessToken):
-            audience, include_email = wanted
-            return _Source(IDTokenCredentials(self._credentials, audience, include_email=include_email), self._clock)
-        scoped = self._credentials.with_scopes(wanted.scopes) if wanted.scopes else self._credentials
-        return _Source(scoped, self._clock)
+    def _make_source(self, request: TokenRequest) -> _TokenSource:
+        if not isinstance(request, AccessTokenRequest):
+            audience, include_email = request
+            return _TokenSource(
+                IDTokenCredentials(self._credentials, audience, include_email=include_email), self._clock
+            )
+        scoped = self._credentials.with_scopes(request.scopes) if request.scopes else self._credentials
+        return _TokenSource(scoped, self._clock)
 
 
-class _Source:
-    """One token, renewed ahead of the credentials' own time where that comes too late for clients."""
+class _TokenSource:
+    """The token of one set of credentials, refreshed earlier than the credentials do by themselves.
+
+    Many clients refresh a token that expires within five minutes. Credentials may do so later than that.
+    """
 
     def __init__(self, credentials: Credentials | IDTokenCredentials, clock: Callable[[], float]) -> None:
         self._credentials = credentials
         self._clock = clock
-        self._not_before = 0.0
-        self._renewal: threading.Thread | None = None
+        self._no_refresh_before = 0.0
+        self._refresh_thread: threading.Thread | None = None
 
     def token(self) -> Token:
-        """The one in hand, or a new one. One caller at a time."""
+        """Return the current token or a new one. The server calls this in one thread at a time."""
         before = self._credentials.token
         token = self._credentials.get_token()
         if token.value != before:
-            self._rate(token)
-        if self._left(token) > _ENOUGH or self._clock() < self._not_before or self._renewing():
+            self._schedule(token)
+        if self._remaining(token) > _MIN_LIFETIME or self._clock() < self._no_refresh_before or self._is_refreshing():
             return token
-        self._renewal = threading.Thread(target=self._renew, daemon=True)
-        self._renewal.start()
-        self._renewal.join(_PATIENCE)
+        self._refresh_thread = threading.Thread(target=self._refresh, daemon=True)
+        self._refresh_thread.start()
+        self._refresh_thread.join(_MAX_WAIT)
         return self._credentials.get_token()
 
-    def _renew(self) -> None:
+    def _refresh(self) -> None:
         try:
             self._credentials.refresh(None)
-        except FederationError:  # the one in hand is good for another while
-            self._not_before = self._clock() + _AFTER_FAILURE
+        except FederationError:  # the current token is still valid
+            self._no_refresh_before = self._clock() + _RETRY_DELAY
         else:
-            self._rate(self._credentials.get_token())
+            self._schedule(self._credentials.get_token())
 
-    def _rate(self, new: Token) -> None:
-        left = self._left(new)
-        self._not_before = self._clock() + (left / 2 if left <= _WORTH_IT else 0.0)
+    def _schedule(self, new: Token) -> None:
+        """Set the earliest time of the next refresh."""
+        remaining = self._remaining(new)
+        self._no_refresh_before = self._clock() + (remaining / 2 if remaining <= _MIN_USEFUL_LIFETIME else 0.0)
 
-    def _renewing(self) -> bool:
-        return self._renewal is not None and self._renewal.is_alive()
+    def _is_refreshing(self) -> bool:
+        return self._refresh_thread is not None and self._refresh_thread.is_alive()
 
-    def _left(self, token: Token) -> float:
+    def _remaining(self, token: Token) -> float:
         return token.expiry.timestamp() - self._clock()
 
 
 def _status(error: ConfigurationError | FederationError) -> int:
-    """Clients retry 503, and give up at once on the others."""
-    if isinstance(error, ConfigurationError):  # no ID token without a service account; a scope that can't be one
+    """Return the HTTP status for an error. Clients retry a 503, but no other."""
+    if isinstance(error, ConfigurationError):  # an ID token without a service account, or an invalid scope
         return 404
     if error.retryable:
         return 503

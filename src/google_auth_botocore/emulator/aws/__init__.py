@@ -1,7 +1,7 @@
-"""AWS's side on loopback: what serves a workload its identity, speaking the protocols that botocore's providers speak.
+"""AWS's side on loopback: the endpoints from which botocore's credential providers get the identity of a workload.
 
-Each is a context manager with the address it listens on, and hands out keys from a function that is given to it:
-`Emulator.aws_keys.issue`, so that the emulator knows them for AWS's own.
+Each endpoint is a context manager with a `url`. It gets the keys that it serves from a function, usually
+`Emulator.aws_keys.issue`, so that the emulator accepts them.
 """
 
 from google_auth_botocore.emulator.aws.container import ContainerCredentials

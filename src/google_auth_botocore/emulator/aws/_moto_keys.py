@@ -12,7 +12,7 @@ from google_auth_botocore.emulator._aws_keys import AwsKeys
 
 
 def find(access_key_id: str) -> AwsKeys | None:
-    """Return the keys with this id; None if moto has not issued them."""
+    """Return the keys with this ID; None: moto has not issued them."""
     for account, sts in _backends("sts"):
         role = sts.get_assumed_role_from_access_key(access_key_id)
         if role is not None:
@@ -34,8 +34,8 @@ def find(access_key_id: str) -> AwsKeys | None:
 
 
 def _backends(service: str) -> Iterator[tuple[str, Any]]:
-    """Yield each account that has called the service, with its backend for each partition. Makes no new backend."""
-    every: Any = get_backend(service)  # type: ignore[call-overload]  # a literal of every service's name
+    """Yield each account that has called the service, with each of its backends. Create no new backend."""
+    every: Any = get_backend(service)  # type: ignore[call-overload]  # its argument is a Literal of all services
     for account, partitions in list(every.items()):
         for backend in list(partitions.values()):
             yield account, backend

@@ -1,4 +1,4 @@
-"""The container credentials protocol: ECS and Fargate by a relative URI, EKS Pod Identity by a full one.
+"""The container credentials endpoint: ECS and Fargate with a relative URI, EKS Pod Identity with a full one.
 
 https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html
 """
@@ -12,21 +12,21 @@ from re import Match
 
 from google_auth_botocore.emulator._aws_keys import AwsKeys
 from google_auth_botocore.emulator._http import Call, Response, Route
-from google_auth_botocore.emulator.aws._counterpart import LOOPBACK, Address, Counterpart
+from google_auth_botocore.emulator.aws._endpoint import LOOPBACK, Address, AwsEndpoint
 
 _PATH = "/v2/credentials/task"
-# Where an ECS task finds it.
+# The address of the endpoint in an ECS task.
 ECS_ADDRESS = ("169.254.170.2", 80)
 
 
-class ContainerCredentials(Counterpart):
+class ContainerCredentials(AwsEndpoint):
     """The credentials endpoint of a task or a pod.
 
     Args:
-        issue: makes the keys; called for every request.
-        token: the authorization token that a client has to send: text, as in `AWS_CONTAINER_AUTHORIZATION_TOKEN`,
-            or a file, as EKS writes one into a pod, read for every request. None: no authorization, as on ECS.
-        address: where it listens; at `ECS_ADDRESS`, clients are given the relative URI that ECS gives them.
+        issue: creates the keys. It is called for every request.
+        token: the authorization token that clients must send: a string, as in `AWS_CONTAINER_AUTHORIZATION_TOKEN`, or
+            a file that is read for every request, as in an EKS pod. None: no authorization, as in ECS.
+        address: host and port. With `ECS_ADDRESS`, `environment` has the relative URI, as in ECS.
     """
 
     def __init__(
@@ -37,19 +37,19 @@ class ContainerCredentials(Counterpart):
         self._token = token
 
     def environment(self) -> dict[str, str]:
-        """What ECS or EKS puts into a container's environment."""
+        """Return the variables that ECS or EKS sets in a container."""
         if self.address == ECS_ADDRESS:
-            found = {"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": _PATH}
+            variables = {"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": _PATH}
         else:
-            found = {"AWS_CONTAINER_CREDENTIALS_FULL_URI": f"{self.url}{_PATH}"}
+            variables = {"AWS_CONTAINER_CREDENTIALS_FULL_URI": f"{self.url}{_PATH}"}
         if isinstance(self._token, Path):
-            found["AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"] = str(self._token)
+            variables["AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"] = str(self._token)
         elif self._token is not None:
-            found["AWS_CONTAINER_AUTHORIZATION_TOKEN"] = self._token
-        return found
+            variables["AWS_CONTAINER_AUTHORIZATION_TOKEN"] = self._token
+        return variables
 
     def routes(self) -> list[Route]:
-        """Which requests it answers."""
+        """Return the routes of this endpoint."""
         return [Route("GET", re.compile(_PATH), self._credentials)]
 
     def _credentials(self, call: Call, _: Match[str]) -> Response:

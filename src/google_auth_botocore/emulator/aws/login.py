@@ -1,6 +1,6 @@
-"""What `aws login` leaves behind, and the sign-in endpoint that renews it: OAuth 2.0 with proofs of possession.
+"""The files that `aws login` writes, and the sign-in endpoint that refreshes their keys: OAuth 2.0 with DPoP proofs.
 
-https://docs.aws.amazon.com/signin/latest/APIReference/API_CreateOAuth2Token.html, the proofs:
+Sources: https://docs.aws.amazon.com/signin/latest/APIReference/API_CreateOAuth2Token.html and, for DPoP,
 https://datatracker.ietf.org/doc/html/rfc9449.
 """
 
@@ -24,19 +24,19 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from google_auth_botocore.emulator import _jwt
 from google_auth_botocore.emulator._aws_keys import AwsKeys
 from google_auth_botocore.emulator._http import Call, Response, Route
-from google_auth_botocore.emulator.aws._counterpart import Counterpart
+from google_auth_botocore.emulator.aws._endpoint import AwsEndpoint
 
 _CLIENT = "arn:aws:signin:::devtools/same-device"
 _SESSION = "arn:aws:iam::123456789012:user/deployer"
-# How old a proof may be, and how far its clock ahead.
-_PROOF_LIFE = 300
+# Seconds that the time of a proof may differ from ours.
+_PROOF_LIFETIME = 300
 
 
-class SignIn(Counterpart):
+class SignIn(AwsEndpoint):
     """The sign-in endpoint, for one user who has signed in.
 
     Args:
-        issue: makes the user's keys.
+        issue: creates the user's keys.
     """
 
     def __init__(self, issue: Callable[[], AwsKeys]) -> None:
@@ -47,16 +47,16 @@ class SignIn(Counterpart):
         self._proofs: set[str] = set()
 
     def environment(self) -> dict[str, str]:
-        """What points an AWS SDK at it."""
+        """Return the variables that point an AWS SDK at this endpoint."""
         return {"AWS_ENDPOINT_URL_SIGNIN": self.url}
 
     def sign_in(self, home: Path, *, since: timedelta = timedelta(0), region: str = "eu-central-1") -> None:
-        """Writes what `aws login` leaves behind for the default profile.
+        """Write the files that `aws login` writes for the default profile.
 
         Args:
             home: the user's home directory.
-            since: how long ago; the keys live for 15 minutes.
-            region: the profile's.
+            since: time since the sign-in. The keys are valid for 15 minutes.
+            region: region of the profile.
         """
         config = home / ".aws" / "config"
         config.parent.mkdir(parents=True, exist_ok=True)
@@ -88,22 +88,22 @@ class SignIn(Counterpart):
         )
 
     def sign_out(self) -> None:
-        """Ends the session: what is written down is of no use from now on."""
+        """End the session. The files that `sign_in` wrote are useless from now on."""
         self._refresh_token = secrets.token_urlsafe(40)
 
     def routes(self) -> list[Route]:
-        """Which requests it answers."""
+        """Return the routes of this endpoint."""
         return [Route("POST", re.compile("/v1/token"), self._token)]
 
     def _token(self, call: Call, _: Match[str]) -> Response:
         form = call.json()
-        if not self._proven(call):
-            return _refused("INVALID_REQUEST", "The DPoP proof is not valid.")
+        if not self._has_valid_proof(call):
+            return _error_response("INVALID_REQUEST", "The DPoP proof is not valid.")
         if (form.get("grantType"), form.get("clientId")) != ("refresh_token", _CLIENT):
-            return _refused("INVALID_REQUEST", "The client or the grant is not known.")
+            return _error_response("INVALID_REQUEST", "The client or the grant is not known.")
         if form.get("refreshToken") != self._refresh_token:
-            return _refused("TOKEN_EXPIRED", "The refresh token is expired or revoked.")
-        self._refresh_token = secrets.token_urlsafe(40)  # each is good for one time
+            return _error_response("TOKEN_EXPIRED", "The refresh token is expired or revoked.")
+        self._refresh_token = secrets.token_urlsafe(40)  # a refresh token is valid once
         return Response(
             {
                 "accessToken": _fields(self._issue()),
@@ -113,15 +113,15 @@ class SignIn(Counterpart):
             }
         )
 
-    def _proven(self, call: Call) -> bool:
-        """Whether the caller holds the key of the session, and signed this very request just now."""
+    def _has_valid_proof(self, call: Call) -> bool:
+        """Return whether the request has a new, recent proof, signed with the key of the session."""
         numbers = self._private.public_key().public_numbers()
         jwk = {"kty": "EC", "crv": "P-256", "x": _coordinate(numbers.x), "y": _coordinate(numbers.y)}
         try:
             claims = _jwt.verify(call.headers.get("dpop", ""), {"keys": [jwk]})
         except _jwt.JwtError:
             return False
-        fresh = abs(time.time() - claims.get("iat", 0)) < _PROOF_LIFE and claims.get("jti") not in self._proofs
+        fresh = abs(time.time() - claims.get("iat", 0)) < _PROOF_LIFETIME and claims.get("jti") not in self._proofs
         self._proofs.add(str(claims.get("jti")))
         return fresh and (claims.get("htm"), claims.get("htu")) == (call.method, f"{self.url}{call.path}")
 
@@ -138,5 +138,5 @@ def _coordinate(number: int) -> str:
     return base64.urlsafe_b64encode(number.to_bytes(32, "big")).rstrip(b"=").decode()
 
 
-def _refused(error: str, message: str) -> Response:
+def _error_response(error: str, message: str) -> Response:
     return Response({"error": error, "message": message}, 400, {"x-amzn-ErrorType": "AccessDeniedException"})

@@ -1,4 +1,4 @@
-"""EC2 instance metadata, version 2 alone: a token first, then the role and its keys.
+"""EC2 instance metadata, version 2 only: a token first, then the role and its keys.
 
 https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-instance-metadata-service.html
 """
@@ -12,21 +12,21 @@ from re import Match
 
 from google_auth_botocore.emulator._aws_keys import AwsKeys
 from google_auth_botocore.emulator._http import Call, Response, Route
-from google_auth_botocore.emulator.aws._counterpart import LOOPBACK, Address, Counterpart
+from google_auth_botocore.emulator.aws._endpoint import LOOPBACK, Address, AwsEndpoint
 
-# Where an instance finds it.
+# The address of the service on an instance.
 EC2_ADDRESS = ("169.254.169.254", 80)
 
 
-class InstanceMetadata(Counterpart):
-    """The metadata service of an EC2 instance that has a role; version 1 is refused.
+class InstanceMetadata(AwsEndpoint):
+    """The metadata service of an EC2 instance with a role. Requests of version 1 are rejected.
 
     Args:
-        issue: makes the role's keys; called when none are there.
+        issue: creates the role's keys. It is called if there are no keys.
         role: name of the instance's role.
-        region: the instance's.
-        zone: its availability zone, or local zone; None: the region's first.
-        address: where it listens; at `EC2_ADDRESS`, nothing has to point clients at it.
+        region: region of the instance.
+        zone: its availability zone or local zone; None: the first of the region.
+        address: host and port. With `EC2_ADDRESS`, clients find the service without `environment`.
     """
 
     def __init__(
@@ -48,29 +48,29 @@ class InstanceMetadata(Counterpart):
 
     @property
     def keys(self) -> AwsKeys:
-        """The role's keys, as they are handed out now."""
+        """The role's current keys."""
         if self._keys is None:
             self._keys = self._issue()
         return self._keys
 
     def rotate(self) -> None:
-        """Lets the next request find new keys."""
+        """Issue new keys at the next request."""
         self._keys = None
 
     def environment(self) -> dict[str, str]:
-        """What points an AWS SDK at it; on an instance, nothing has to."""
+        """Return the variables that point an AWS SDK at this endpoint. On an instance, they are not needed."""
         return {"AWS_EC2_METADATA_SERVICE_ENDPOINT": self.url, "AWS_EC2_METADATA_DISABLED": "false"}
 
     def routes(self) -> list[Route]:
-        """Which requests it answers."""
+        """Return the routes of this endpoint."""
         credentials = "/latest/meta-data/iam/security-credentials"
         return [
             Route("PUT", re.compile("/latest/api/token"), self._token),
-            Route("GET", re.compile(f"{credentials}/?"), self._guarded(lambda: self.role)),
+            Route("GET", re.compile(f"{credentials}/?"), self._protected(lambda: self.role)),
             Route("GET", re.compile(f"{credentials}/(.+)"), self._role),
-            Route("GET", re.compile("/latest/meta-data/placement/region"), self._guarded(lambda: self.region)),
+            Route("GET", re.compile("/latest/meta-data/placement/region"), self._protected(lambda: self.region)),
             Route(
-                "GET", re.compile("/latest/meta-data/placement/availability-zone/?"), self._guarded(lambda: self.zone)
+                "GET", re.compile("/latest/meta-data/placement/availability-zone/?"), self._protected(lambda: self.zone)
             ),
         ]
 
@@ -84,7 +84,7 @@ class InstanceMetadata(Counterpart):
         self._tokens.add(token)
         return Response(token, headers={"X-Aws-Ec2-Metadata-Token-Ttl-Seconds": lifetime})
 
-    def _guarded(self, text: Callable[[], str]) -> Callable[[Call, Match[str]], Response]:
+    def _protected(self, text: Callable[[], str]) -> Callable[[Call, Match[str]], Response]:
         return lambda call, _: Response(text()) if self._allowed(call) else Response("", 401)
 
     def _role(self, call: Call, match: Match[str]) -> Response:

@@ -1,4 +1,4 @@
-"""moto, AWS's STS, IAM and S3 on loopback, and what keys it has issued: it checks no signature itself.
+"""moto: AWS's STS, IAM and S3 on loopback. moto does not verify signatures; `lookup` lets the emulator verify them.
 
 https://docs.getmoto.org/en/latest/docs/server_mode.html
 """
@@ -17,16 +17,16 @@ from google_auth_botocore.emulator.aws import _moto_keys
 
 
 class Moto:
-    """A moto server in this process, served on loopback while its context is open."""
+    """A moto server in this process, served on loopback inside a `with` block."""
 
     def __init__(self) -> None:
         self._server: ThreadedMotoServer | None = None
 
     def __enter__(self) -> Moto:
-        """Starts the server."""
+        """Start the server."""
         if self._server is not None:
-            raise RuntimeError("it is running already")
-        logging.getLogger("werkzeug").setLevel(logging.WARNING)  # else each request is a line on the terminal
+            raise RuntimeError("moto is already running")
+        logging.getLogger("werkzeug").setLevel(logging.WARNING)  # otherwise it prints a line for each request
         self._server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
         self._server.start()
         return self
@@ -34,7 +34,7 @@ class Moto:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Stops the server and forgets everything in it."""
+        """Stop the server and delete all data in it."""
         server, self._server = self._server, None
         if server is not None:
             server.stop()
@@ -44,16 +44,16 @@ class Moto:
 
     @property
     def url(self) -> str:
-        """Where it listens: `http://127.0.0.1:PORT`."""
+        """The server's base URL: `http://127.0.0.1:PORT`."""
         if self._server is None:
-            raise RuntimeError("it is not running: use it as a context manager")
+            raise RuntimeError("moto is not running: use it as a context manager")
         host, port = self._server.get_host_and_port()
         return f"http://{host}:{port}"
 
     def environment(self) -> dict[str, str]:
-        """What points an AWS SDK at it, service by service: instance metadata and the like are elsewhere."""
+        """Return the variables that point an AWS SDK at this server for IAM, S3 and STS only."""
         return {f"AWS_ENDPOINT_URL_{service}": self.url for service in ("IAM", "S3", "STS")}
 
     def lookup(self, access_key_id: str) -> AwsKeys | None:
-        """The keys with this id, if moto has issued them: for `Emulator.aws_keys.add_lookup`."""
+        """Return the keys with this ID; None: moto has not issued them. For `Emulator.aws_keys.add_lookup`."""
         return _moto_keys.find(access_key_id)

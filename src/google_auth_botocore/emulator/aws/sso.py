@@ -1,4 +1,4 @@
-"""IAM Identity Center's portal: keys of a role for the token of somebody who has signed in.
+"""IAM Identity Center's portal, which exchanges the token of a signed-in user for keys of a role.
 
 https://docs.aws.amazon.com/singlesignon/latest/PortalAPIReference/API_GetRoleCredentials.html
 """
@@ -16,17 +16,17 @@ from re import Match
 
 from google_auth_botocore.emulator._aws_keys import AwsKeys
 from google_auth_botocore.emulator._http import Call, Response, Route
-from google_auth_botocore.emulator.aws._counterpart import Counterpart
+from google_auth_botocore.emulator.aws._endpoint import AwsEndpoint
 
 _SESSION = "corp"
 
 
-class SsoPortal(Counterpart):
+class SsoPortal(AwsEndpoint):
     """The portal, for one role in one account.
 
     Args:
-        issue: makes the role's keys.
-        account: 12 digits.
+        issue: creates the role's keys.
+        account: the AWS account, 12 digits.
         role: name of the permission set.
     """
 
@@ -38,16 +38,16 @@ class SsoPortal(Counterpart):
         self._token = secrets.token_urlsafe(40)
 
     def environment(self) -> dict[str, str]:
-        """What points an AWS SDK at it."""
+        """Return the variables that point an AWS SDK at this endpoint."""
         return {"AWS_ENDPOINT_URL_SSO": self.url}
 
     def sign_in(self, home: Path, *, profile: str = "default", region: str = "eu-central-1") -> None:
-        """Writes what `aws configure sso` and `aws sso login` leave behind.
+        """Write the files that `aws configure sso` and `aws sso login` write.
 
         Args:
             home: the user's home directory.
-            profile: the name of the profile in `.aws/config`.
-            region: the profile's, and the portal's.
+            profile: name of the profile in `.aws/config`.
+            region: region of the profile and of the portal.
         """
         section = "default" if profile == "default" else f"profile {profile}"
         config = home / ".aws" / "config"
@@ -75,11 +75,11 @@ class SsoPortal(Counterpart):
         )
 
     def sign_out(self) -> None:
-        """Ends the session: what is written down is of no use from now on."""
+        """End the session. The files that `sign_in` wrote are useless from now on."""
         self._token = secrets.token_urlsafe(40)
 
     def routes(self) -> list[Route]:
-        """Which requests it answers."""
+        """Return the routes of this endpoint."""
         return [Route("GET", re.compile("/federation/credentials"), self._credentials)]
 
     def _credentials(self, call: Call, _: Match[str]) -> Response:

@@ -1,4 +1,4 @@
-"""AWS STS as an issuer of JWTs for others, GetWebIdentityToken, and the pages by which others verify them.
+"""AWS STS as an issuer of JWTs (GetWebIdentityToken), with the discovery document and keys to verify them.
 
 https://docs.aws.amazon.com/STS/latest/APIReference/API_GetWebIdentityToken.html
 """
@@ -17,18 +17,18 @@ from google_auth_botocore.emulator import _jwt
 from google_auth_botocore.emulator._aws_keys import AwsKeys
 from google_auth_botocore.emulator._http import Call, Response, Route
 from google_auth_botocore.emulator._signing_keys import SigningKey
-from google_auth_botocore.emulator.aws._counterpart import Counterpart
+from google_auth_botocore.emulator.aws._endpoint import AwsEndpoint
 
 _ASSUMED_ROLE = re.compile(r"arn:(aws[a-z-]*):sts::(\d{12}):assumed-role/([^/]+)/.+")
 _NAMESPACE = "https://sts.amazonaws.com/"
 
 
-class WebIdentityIssuer(Counterpart):
-    """The issuer of one account; its address is the `iss` of its tokens, for `Emulator.add_oidc_provider`.
+class WebIdentityIssuer(AwsEndpoint):
+    """The issuer of one account. Its `url` is the `iss` of its tokens, for `Emulator.add_oidc_provider`.
 
     Args:
-        find: tells whose keys an access key id belongs to: `Emulator.aws_keys.find`.
-        enabled: whether the account has outbound identity federation switched on.
+        find: returns the keys with an access key ID, usually `Emulator.aws_keys.find`.
+        enabled: whether outbound identity federation is enabled for the account.
     """
 
     def __init__(self, find: Callable[[str], AwsKeys | None], *, enabled: bool = True) -> None:
@@ -38,11 +38,11 @@ class WebIdentityIssuer(Counterpart):
         self._key = SigningKey("AWS", datetime.now(timezone.utc))
 
     def environment(self) -> dict[str, str]:
-        """What points an AWS SDK at it."""
+        """Return the variables that point an AWS SDK at this endpoint."""
         return {"AWS_ENDPOINT_URL_STS": self.url}
 
     def routes(self) -> list[Route]:
-        """Which requests it answers."""
+        """Return the routes of this endpoint."""
         return [
             Route("POST", re.compile("/"), self._token),
             Route(
@@ -55,17 +55,17 @@ class WebIdentityIssuer(Counterpart):
 
     def _token(self, call: Call, _: Match[str]) -> Response:
         form = call.form()
-        named = re.search(r"Credential=([^/=]+)/", call.headers.get("authorization", ""))
-        keys = self._find(named[1]) if named else None
+        credential = re.search(r"Credential=([^/=]+)/", call.headers.get("authorization", ""))
+        keys = self._find(credential[1]) if credential else None
         if keys is None or keys.session_token != call.headers.get("x-amz-security-token"):
-            return _refused("InvalidClientTokenId", "The security token included in the request is invalid.")
+            return _error_response("InvalidClientTokenId", "The security token included in the request is invalid.")
         if not self.enabled:
-            return _refused(
+            return _error_response(
                 "OutboundWebIdentityFederationDisabled",
                 "Outbound web identity federation is not enabled for this account.",
             )
         if form.get("Action") != "GetWebIdentityToken" or form.get("SigningAlgorithm") != "RS256":
-            return _refused("ValidationError", "The request is none that this endpoint answers.")
+            return _error_response("ValidationError", "The emulator does not support this request.")
         now = int(time.time())
         end = now + int(form.get("DurationSeconds", "300"))
         claims = {
@@ -86,7 +86,7 @@ class WebIdentityIssuer(Counterpart):
         )
 
 
-def _refused(code: str, message: str) -> Response:
+def _error_response(code: str, message: str) -> Response:
     return Response(
         f"<ErrorResponse><Error><Code>{code}</Code><Message>{message}</Message></Error></ErrorResponse>", 403
     )

@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Iterator
 
-from google_auth_botocore.cli._hcl import Block, Raw
+from google_auth_botocore.cli._terraform_syntax import Block, Raw
 from google_auth_botocore.cli.doctor import _aws, _commands
 from google_auth_botocore.cli.doctor._cause import Cause, Mend, do, reason, said
 from google_auth_botocore.cli.doctor._seen import Seen

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable, Iterable, Iterator
 
 from google_auth_botocore import Credentials, FederationError
-from google_auth_botocore.cli._hcl import Raw
+from google_auth_botocore.cli._terraform_syntax import Raw
 from google_auth_botocore.cli.doctor import _aws, _commands
 from google_auth_botocore.cli.doctor._cause import Cause, Mend, do
 from google_auth_botocore.cli.doctor._seen import Seen

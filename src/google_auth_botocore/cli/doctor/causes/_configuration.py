@@ -9,7 +9,7 @@ import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
-from google_auth_botocore.cli._hcl import Block, Raw
+from google_auth_botocore.cli._terraform_syntax import Block, Raw
 from google_auth_botocore.cli.doctor import _commands
 from google_auth_botocore.cli.doctor._cause import Cause, Mend, do, said
 from google_auth_botocore.cli.doctor._seen import Seen

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 
 from google_auth_botocore._redaction import shown
-from google_auth_botocore.cli._hcl import Raw
+from google_auth_botocore.cli._terraform_syntax import Raw
 from google_auth_botocore.cli.doctor import _commands, _metadata
 from google_auth_botocore.cli.doctor._cause import Cause, do
 from google_auth_botocore.cli.doctor._seen import Seen
