@@ -230,7 +230,15 @@ def test_contributing_names_files_that_exist() -> None:
     text = (ROOT / ".github" / "CONTRIBUTING.md").read_text(encoding="utf-8")
     source = SOURCE.relative_to(ROOT)
     # Fields of the map, whose names are relative to the package, the tests, the emulator or the matrix.
-    roots = ["", source, source / "_failures", source / "emulator", "tests", "tests/consumers/matrix", ".github"]
+    roots: list[str | Path] = [
+        "",
+        source,
+        source / "_failures",
+        source / "emulator",
+        "tests",
+        "tests/consumers/matrix",
+        ".github",
+    ]
     named = [each for each in re.findall(r"`([\w./-]+/[\w./-]*|[\w-]+\.(?:py|md|txt))`", text) if "NAME" not in each]
     assert len(named) > 30
     assert [each for each in named if not any((ROOT / root / each).exists() for root in roots)] == []
