@@ -1,21 +1,21 @@
-"""What can go wrong, and what catches it.
+"""The exceptions, and the google-auth exceptions that they are.
 
 The tree::
 
     google.auth.exceptions.GoogleAuthError
     ├── RefreshError
-    │   └── FederationError                     a step on the way to a token failed
-    │       └── TransientFederationError        … and may well work the next time
+    │   └── FederationError                     a step of getting a token failed
+    │       └── TransientFederationError        … and the next attempt may succeed
     ├── TransportError
-    │   └── TransientFederationError            (the same class: every library's own retry sees it)
+    │   └── TransientFederationError            (the same class, so that every library retries it)
     └── DefaultCredentialsError, ValueError
         └── ConfigurationError                  an argument or a configuration file is wrong
 
 `Credentials.refresh` and everything that needs a token raise `FederationError`. `ConfigurationError`
-is raised when an object is built, before anything is signed or sent.
+is raised when an object is created, before anything is signed or sent.
 
-The messages are sentences that say what happened, what was seen and what to do. They hold no key, token
-or signature, whatever a server wrote.
+The messages say what failed, what was seen and how to fix it. They contain no key, token or signature, even if a server's
+reply did.
 """
 
 from __future__ import annotations
@@ -31,24 +31,24 @@ class ConfigurationError(exceptions.DefaultCredentialsError, ValueError):
 
 
 class FederationError(exceptions.RefreshError):
-    """A step on the way from the AWS identity to a Google token failed.
+    """A step from the AWS identity to a Google token failed.
 
     Args:
-        message: What happened and what was seen, in whole sentences.
+        message: What failed and what was seen, in whole sentences.
         step: See the attribute; the same for the other arguments.
         reason: See the attribute.
         status_code: See the attribute.
-        hint: See the attribute; it ends the text of the exception.
+        hint: See the attribute. It is appended to the message.
         aws_reason: See the attribute.
-        retryable: Whether the same request may work when it is made again.
+        retryable: Whether the same request may succeed the next time.
 
     Attributes:
-        step: Where the way ended: `"aws"`, `"exchange"`, `"impersonation"`, `"id_token"`, `"signing"` or `"delegation"`.
+        step: The step that failed: `"aws"`, `"exchange"`, `"impersonation"`, `"id_token"`, `"signing"` or `"delegation"`.
         reason: The server's own code (`"invalid_grant"`, `"PERMISSION_DENIED"`, …), or the class of
-            botocore's exception; None where there is none.
-        status_code: HTTP status of the reply, None where there was none.
-        hint: What to do about it, with the exact command where there is one; None for an unknown failure.
-        aws_reason: The code that AWS gave Google for a subject token that it refused (`"ExpiredToken"`, …).
+            botocore's exception. None if there is neither.
+        status_code: HTTP status of the reply. None if there was no reply.
+        hint: How to fix it, with the exact command if there is one. None for an unknown failure.
+        aws_reason: The code with which AWS rejected the subject token that Google sent it (`"ExpiredToken"`, …).
     """
 
     def __init__(
@@ -62,8 +62,7 @@ class FederationError(exceptions.RefreshError):
         aws_reason: str | None = None,
         retryable: bool = False,
     ) -> None:
-        # A message that isn't text comes from copy or pickle, which build the exception from `args`
-        # and set the attributes afterwards.
+        # copy and pickle create the exception from `args`, which may not be text, and set the attributes afterwards.
         if isinstance(message, str) and hint:
             message = f"{message} {hint}"
         super().__init__(message, retryable=retryable)  # type: ignore[no-untyped-call]  # google-auth has no types here
@@ -75,7 +74,7 @@ class FederationError(exceptions.RefreshError):
 
 
 class TransientFederationError(FederationError, exceptions.TransportError):
-    """A failure that may be over at the next try: no connection, a timeout, HTTP 408, 429 or 5xx.
+    """A temporary failure: no connection, a timeout, HTTP 408, 429 or 5xx.
 
     `retryable` is True. Storage, BigQuery and google-api-core retry a `TransportError` whose first argument is
     a `ConnectionError`, and gcsfs retries a `RefreshError`: this is both.

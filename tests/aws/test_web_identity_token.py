@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import io
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -34,6 +36,14 @@ def test_google_sees_the_role(federation: Federation) -> None:
     assertion = federation.google.calls[-1].assertion
     assert assertion is not None
     assert assertion["sub"] == "arn:aws:iam::123456789012:role/app"
+
+
+def test_retrieved_subject_token_is_the_jwt(federation: Federation, issuer: WebIdentityIssuer) -> None:
+    token = federation.credentials(subject_token_type=JWT).retrieve_subject_token()
+    payload = token.split(".")[1]
+    claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    assert (claims["iss"], claims["sub"]) == (issuer.url, "arn:aws:iam::123456789012:role/app")
+    assert federation.google.calls == []
 
 
 def test_a_new_one_is_requested_for_each_exchange(federation: Federation, issuer: WebIdentityIssuer) -> None:

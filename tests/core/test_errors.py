@@ -107,7 +107,7 @@ def test_refusal_of_the_exchange(
         credentials.refresh(request_)
     error = caught.value
     assert str(error) == (
-        f"Google's Security Token Service refused a federated token for {PROVIDER} (HTTP 400, {reason}): "
+        f"Google's Security Token Service rejected the request for a federated token for {PROVIDER} (HTTP 400, {reason}): "
         f"{description.rstrip('.')}." + (f" {hint}" if hint else "")
     )
     assert (error.step, error.reason, error.status_code, error.hint) == ("exchange", reason, 400, hint)
@@ -154,7 +154,7 @@ def test_failure_that_lasts_is_transient_for_every_library(
     assert isinstance(error, exceptions.RefreshError)
     assert isinstance(error, exceptions.TransportError)
     assert isinstance(error.args[0], ConnectionError)
-    assert str(error).startswith("Google's Security Token Service could not give a federated token for //iam.google")
+    assert str(error).startswith("Google's Security Token Service could not provide a federated token for //iam.google")
     assert sum(clock.slept) <= 30
     if reason == "quota_exceeded":
         assert error.hint == (
@@ -291,7 +291,8 @@ def test_refusal_of_impersonation(
     with pytest.raises(FederationError) as caught:
         credentials.refresh(request_)
     assert str(caught.value) == (
-        f"Google's IAM Credentials API refused an access token of {ACCOUNT} {said}" + (f" {hint}" if hint else "")
+        f"Google's IAM Credentials API rejected the request for an access token of {ACCOUNT} {said}"
+        + (f" {hint}" if hint else "")
     )
     assert caught.value.step == "impersonation"
     credentials.refresh(request_)

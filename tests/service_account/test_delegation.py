@@ -137,7 +137,7 @@ class TestSubject:
             (
                 {"lifetime": 3601},
                 lambda c: c.with_subject(ANN),
-                "acts for a subject lives at most 3600 s, not lifetime=3601",
+                "acts for a subject is valid for at most 3600 s, not lifetime=3601",
             ),
             ({"service_account_email": None}, lambda c: c.with_subject(ANN), "set service_account_email"),
             (
@@ -178,7 +178,7 @@ class TestRefusal:
         # The federated token has no part in it, and is not renewed for it.
         assert calls(google) == ["/token", "signJwt", "/token"]
         assert str(error) == (
-            f"Google's OAuth token endpoint refused a token for {workload.account.email} to act for {ANN} (HTTP 401, "
+            f"Google's OAuth token endpoint rejected the request for a token for {workload.account.email} to act for {ANN} (HTTP 401, "
             "unauthorized_client): Client is unauthorized to retrieve access tokens using this method, or client not "
             "authorized for any of the scopes requested. Allow the service account's client id these scopes in the "
             "Workspace admin console (Security, API controls, Domain-wide delegation): "

@@ -1,4 +1,4 @@
-"""What botocore and AWS say when there are no keys, as errors of ours: a reason, what to do, and no secret."""
+"""Translate the errors of botocore and AWS: a reason, how to fix it, and no secrets."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ import botocore.exceptions
 from google_auth_botocore import _hints, _redaction
 from google_auth_botocore.exceptions import FederationError, TransientFederationError
 
-# What http.client refuses to send, it quotes.
+# http.client quotes a header that it refuses to send.
 _INVALID_HEADER = "Invalid header value "
 SECRET = rf"{_redaction.KEY_LIKE}|(?<={_INVALID_HEADER}).*"
 
-# AWS's codes for "try again", whatever the HTTP status; botocore's own table of them is private.
+# AWS's codes for temporary failures, with any HTTP status. botocore's own table of them is private.
 _TEMPORARY = {
     "EC2ThrottledException",
     "IDPCommunicationError",
@@ -37,7 +37,7 @@ _TEMPORARY = {
     "TooManyRequestsException",
     "TransactionInProgressException",
 }
-# AWS's codes for keys that it does not accept, or no longer: they may have been replaced where they came from.
+# AWS's codes for keys that it rejects. Their source may have newer ones.
 _REJECTED_KEYS = {
     "AuthFailure",
     "ExpiredToken",
@@ -47,7 +47,7 @@ _REJECTED_KEYS = {
     "SignatureDoesNotMatch",
     "UnrecognizedClientException",
 }
-# What the process or the machine has run out of for the moment: files, memory, processes.
+# The process or the machine has run out of files, memory or processes.
 _EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS, errno.EAGAIN)
 # botocore reads these from its data folder, for every source that calls an AWS service.
 _NO_DATA = (botocore.exceptions.DataNotFoundError, botocore.exceptions.ApiVersionNotFoundError)
@@ -57,7 +57,7 @@ _TRANSIENT = (
     botocore.exceptions.MetadataRetrievalError,
 )
 
-# What a session raises that can't use its files.
+# Errors of a session that cannot use its files.
 OF_A_FILE = (
     botocore.exceptions.ProfileNotFound,
     botocore.exceptions.ConfigParseError,

@@ -18,15 +18,15 @@ def request(session: Any, keys: ReadOnlyCredentials, region: str | None, audienc
     """Return a JWT for the holder of the keys.
 
     Args:
-        session: botocore session that makes the client.
-        keys: Whose identity it states.
-        region: AWS region to ask. There is no global endpoint for it.
-        audience: Who is to trust it.
+        session: botocore session that creates the client.
+        keys: Keys of the identity that it names.
+        region: AWS region. This call has no global endpoint.
+        audience: The service that accepts it.
         config: The client's configuration.
 
     Raises:
-        FederationError: No region is known, or botocore is too old.
-        Exception: botocore's own, for example if the account has it switched off.
+        FederationError: The region is unknown, or botocore is too old.
+        Exception: botocore's own, for example if the account has disabled the call.
     """
     if region in (None, "aws-global"):
         raise errors.failed(
@@ -48,7 +48,7 @@ def request(session: Any, keys: ReadOnlyCredentials, region: str | None, audienc
             "UnknownOperation",
             "Upgrade it: pip install --upgrade botocore",
         )
-    # Whatever sts_regional_endpoints says.
+    # Even if sts_regional_endpoints is "legacy".
     client.meta.events.register("before-endpoint-resolution.sts", _regional)
     reply = client.get_web_identity_token(Audience=[audience], SigningAlgorithm="RS256")
     return str(reply["WebIdentityToken"])

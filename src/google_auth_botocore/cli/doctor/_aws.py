@@ -138,7 +138,7 @@ def _in_file(path: str, profile: str) -> str | None:
 
 def keys(seen: Seen) -> str:
     """Reads the keys and signs with them: what they are shows in what was signed."""
-    subject_token = _subject_token.subject_token(seen.credentials)
+    subject_token = seen.credentials.retrieve_subject_token()
     seen.recorder.keep_subject_token(subject_token)
     if seen.options.subject_token_type == JWT or seen.credentials.info["subject_token_type"] == JWT:
         claims = _subject_token.claims(subject_token)
