@@ -29,7 +29,7 @@ from collections.abc import Callable, Hashable
 from functools import partial
 from typing import TypeVar
 
-from google_auth_botocore import _hints
+from google_auth_botocore import _failures
 from google_auth_botocore._aws import errors
 from google_auth_botocore._aws.identity import AwsIdentity
 from google_auth_botocore._aws.subject_token import SubjectToken, sign
@@ -141,7 +141,7 @@ class Federation:
                     resolved_again = True
                     if not self.identity.forget(context):
                         raise
-                elif _hints.skewed(str(error)) and not dated_again and google.sender.date is not None:
+                elif _failures.rejected_date(error) and not dated_again and google.sender.date is not None:
                     dated_again = True
                     self._offset = google.sender.date - self._clock.time()
                 else:
@@ -173,7 +173,7 @@ class Federation:
             try:
                 return google.assertion_token(assertion)
             except FederationError as error:
-                if dated_again or not _hints.misdated(str(error)) or google.sender.date is None:
+                if dated_again or not _failures.rejected_date(error) or google.sender.date is None:
                     raise
                 # AWS accepts a date that is some minutes off, and this server does not.
                 dated_again = True
@@ -216,7 +216,7 @@ class Federation:
     ) -> GoogleClient:
         """Return a client whose errors hide what the servers know: older tokens, and the proof of identity."""
         sender = Sender(request, self._clock, context, self._known_secrets)
-        return GoogleClient(settings, sender, federated_token=federated_token, assumed_role=self.identity.assumed_role)
+        return GoogleClient(settings, sender, federated_token=federated_token, facts=self.identity.facts)
 
     def _known_secrets(self) -> list[str]:
         recent = itertools.islice(reversed(self._sources.copy().values()), _HIDDEN_TOKENS)
