@@ -43,6 +43,7 @@ from google_auth_botocore._shared_token_credentials import SourceCredentials as 
 __all__ = [
     "AwsIdentity",
     "ExchangeContext",
+    "Facts",
     "IssuedToken",
     "Moment",
     "PromptRequired",

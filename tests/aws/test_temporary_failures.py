@@ -24,7 +24,6 @@ from variations import few
 from aws.conftest import ROLE, Federation, Issue, Write, arn, environment, ini, set_all
 from aws.servers import AwsEndpoint, Response, Route
 from google_auth_botocore import FederationError
-from google_auth_botocore._failures._facts import Facts
 from google_auth_botocore.emulator import Fault
 from google_auth_botocore.emulator.aws import ContainerCredentials, InstanceMetadata
 from google_auth_botocore.exceptions import TransientFederationError
@@ -359,7 +358,7 @@ def test_lack_of_files_memory_or_processes_is_temporary(number: int, wrapped: bo
         make: Any = botocore.exceptions.SSOTokenLoadError
         error = make(error_msg="no token")
         error.__context__ = OSError(number, os.strerror(number))
-    translated = seams.aws_errors.translated(error, Facts("aws"))
+    translated = seams.aws_errors.translated(error, seams.Facts("aws"))
     assert isinstance(translated, TransientFederationError)
     assert "Raise the limit (ulimit -n)" in str(translated.hint)
 

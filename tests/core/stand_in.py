@@ -66,7 +66,7 @@ class HurriedClock(seams.SystemClock):
 
 def until(happened: Callable[[], bool]) -> None:
     """Let other threads go on until something has happened that no event reports."""
-    last = time.monotonic() + 20
+    last = time.monotonic() + 60  # an exchange that another test left behind takes half a minute
     while not happened():
         assert time.monotonic() < last
         time.sleep(0.001)
