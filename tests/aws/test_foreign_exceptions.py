@@ -306,4 +306,4 @@ def test_reentry_on_one_thread_is_an_error_and_no_deadlock(
     finally:
         signal.signal(signal.SIGUSR1, before)
     assert isinstance(seen[0], TransientFederationError)
-    assert "This thread is getting AWS keys for these credentials already." in str(seen[0])
+    assert "This thread is already getting AWS keys for these credentials." in str(seen[0])

@@ -92,7 +92,7 @@ class Guard:
         if not self.lock.acquire(timeout=min(timeout, threading.TIMEOUT_MAX)):
             raise _failures.error(
                 f"Another thread has been getting the AWS keys{self.activity} for longer than this one may wait.",
-                Facts("aws", failure="keys-in-use", transient=True),
+                Facts("aws", failure="keys-awaited", transient=True),
             )
 
     def _attempt(self, work: Callable[[], Result]) -> Result:

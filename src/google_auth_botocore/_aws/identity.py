@@ -335,7 +335,7 @@ class AwsIdentity:
             portable = exchange_log.apart(self, partial(self._guard.run, partial(sessions.portable, self.session)))
         except FederationError as error:
             raise pickle.PicklingError(
-                f"The session of these credentials cannot be examined: {error} {remedy}"
+                f"The session of these credentials cannot be examined. {remedy} {error}"
             ) from None
         if not portable:
             raise pickle.PicklingError(

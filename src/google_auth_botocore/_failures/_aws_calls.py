@@ -130,10 +130,17 @@ ENTRIES = (
         do("Try again. Many workers that start at once can cause it."),
     ),
     Failure(
+        "keys-awaited",
+        _STEP,
+        never,
+        "Another thread is still resolving the AWS keys.",
+        do("Try again when that thread has the keys."),
+    ),
+    Failure(
         "keys-in-use",
         _STEP,
         never,
-        "The AWS keys are being resolved already, by another thread or by this one.",
+        "This thread is already resolving the AWS keys, and was interrupted by code that requests a token.",
         do("Give the log handler, finalizer or AWS credential provider that requests a token other credentials."),
     ),
     Failure(
