@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import requests
-from samples.addresses import google_apis, led
+from samples.addresses import google_apis, redirected
 
 from google_auth_botocore.emulator import Emulator
 
@@ -19,7 +19,7 @@ def _google_hosts(google: Emulator, monkeypatch: pytest.MonkeyPatch) -> list[str
     Gives the hosts that were called so far; callers need no change.
     """
     addresses = google_apis(google)
-    send = led(requests.adapters.HTTPAdapter.send, addresses)
+    send = redirected(requests.adapters.HTTPAdapter.send, addresses)
     asked: list[str] = []
 
     def noted(self: requests.adapters.HTTPAdapter, request: requests.PreparedRequest, **more: Any) -> requests.Response:
