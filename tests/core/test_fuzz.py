@@ -20,7 +20,18 @@ from hypothesis import strategies as st
 from urllib3.util import parse_url
 
 from core.malformed import bodies, mutated, near, numbers, values
-from core.stand_in import ACCOUNT, IAM_URL, PROVIDER, STS_URL, Answer, FakeGoogle, Sent, federated, impersonated, shown
+from core.stand_in import (
+    ACCOUNT,
+    IAM_URL,
+    PROVIDER,
+    STS_URL,
+    Answer,
+    FakeGoogle,
+    Sent,
+    federated,
+    impersonated,
+    visible_text,
+)
 from google_auth_botocore import ConfigurationError, Credentials, FederationError, IDTokenCredentials
 
 SECRET_KEY = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
@@ -179,7 +190,7 @@ class Google(FakeGoogle):
         self._kind = kind
         self.replies = deque(replies)
 
-    def own_answer(self, sent: Sent) -> Answer:
+    def default_answer(self, sent: Sent) -> Answer:
         kind = sent.url.rsplit("/", 1)[1].rsplit(":", 1)[-1]
         if "assertion" in sent.body.decode():
             kind = "assertion"
@@ -347,7 +358,7 @@ def test_any_replies_give_a_result_or_an_error_without_secrets(way: Way, data: s
     except FederationError as raised:
         error = raised
     if error is not None:
-        text = shown(error)
+        text = visible_text(error)
         signatures = re.findall(r"Signature=([0-9a-f]{64})", unquote(unquote(google.calls[0].body.decode())))
         last = script[len(script) - len(google.replies) - 1].data.decode(errors="replace")
         given_away = {FEDERATED, ACCESS}.intersection(_GIVEN.findall(last))

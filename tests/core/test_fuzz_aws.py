@@ -23,7 +23,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.malformed import bodies, mutated, near
-from core.stand_in import PROVIDER, Answer, FakeGoogle, HurriedClock, Sent, federated, shown
+from core.stand_in import PROVIDER, Answer, FakeGoogle, HurriedClock, Sent, federated, visible_text
 from google_auth_botocore import ConfigurationError, Credentials, FederationError
 
 SECRET_KEY = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
@@ -84,7 +84,7 @@ def _wire(_keys: None, monkeypatch: pytest.MonkeyPatch) -> Wire:
 class Trusting(FakeGoogle):
     """Takes any subject token."""
 
-    def own_answer(self, sent: Sent) -> Answer:
+    def default_answer(self, sent: Sent) -> Answer:
         assert sent.form["subject_token"]
         return federated("ya29.token")
 
@@ -100,7 +100,7 @@ def attempt(**arguments: Any) -> Exception | None:
         error = raised
     if error is not None:
         assert str(error).isprintable()
-        assert SECRET_KEY not in shown(error)
+        assert SECRET_KEY not in visible_text(error)
         assert getattr(error, "step", "aws") == "aws"
     return error
 

@@ -17,7 +17,7 @@ import pytest
 import seams
 
 from core.conftest import Make
-from core.stand_in import ACCOUNT, Answer, FakeGoogle, Sent, until
+from core.stand_in import ACCOUNT, Answer, FakeGoogle, Sent, wait_until
 from google_auth_botocore import Credentials, FederationError
 from google_auth_botocore.emulator import Emulator
 from google_auth_botocore.emulator.aws import InstanceMetadata
@@ -145,7 +145,7 @@ def test_each_line_arrives_with_a_token(credentials: Credentials, google: Emulat
             lines = [f"line {number}" for number in range(threads)]
             list(pool.map(logging.getLogger("application").info, lines))
             if level == logging.DEBUG:
-                until(lambda: any("HTTP 200" in each for each in api.lines))
+                wait_until(lambda: any("HTTP 200" in each for each in api.lines))
         assert handler.errors == []
         assert set(lines) <= set(api.lines)
         assert None not in api.bearers
@@ -161,7 +161,7 @@ def test_records_of_the_exchange_reach_their_handlers(
             credentials.refresh()
             logging.getLogger("application").info("line")
             if "environment" not in request.node.name:  # the whole session of botocore is not needed there
-                until(lambda: any(each.startswith(BOTOCORE) for each in api.lines))
+                wait_until(lambda: any(each.startswith(BOTOCORE) for each in api.lines))
         assert handler.errors == []
         assert google.count("/token") == 1
 
@@ -200,7 +200,7 @@ def test_a_failed_exchange_is_not_repeated_for_each_of_its_records(
         with pytest.raises(FederationError):
             credentials.refresh(request_)
         calls = len(request_.calls)
-        until(lambda: len(asked) >= 1)
+        wait_until(lambda: len(asked) >= 1)
     assert all("invalid_target" in each for each in asked)
     assert len(request_.calls) == calls
 
@@ -211,7 +211,7 @@ def test_another_object_works_in_the_midst_of_an_exchange(make: Make, request_: 
 
     def answer(sent: Sent) -> Answer:
         other.before_request(FakeGoogle(), "POST", sent.url, headers)
-        return request_.own_answer(sent)
+        return request_.default_answer(sent)
 
     request_.script.append(answer)
     one.refresh(request_)
@@ -230,7 +230,7 @@ def test_our_own_request_carries_no_token_of_ours(make: Make, request_: FakeGoog
             credentials.before_request(request_, "POST", url, headers)
             seen.append(headers)
         credentials.refresh(request_)  # after a 401, say
-        return request_.own_answer(sent)
+        return request_.default_answer(sent)
 
     request_.script.append(answer)
     credentials.refresh(request_)
@@ -247,7 +247,7 @@ def test_a_request_in_the_midst_of_the_first_exchange_fails_at_once_and_never_go
     def answer(sent: Sent) -> Answer:
         with pytest.raises(FederationError, match="a part of the very exchange"):
             credentials.before_request(request_, "POST", "https://logging.googleapis.com", {})
-        return request_.own_answer(sent)
+        return request_.default_answer(sent)
 
     request_.script.append(answer)
     credentials.refresh(request_)
@@ -262,7 +262,7 @@ def test_a_task_that_begins_meanwhile_and_outlasts_it_has_its_requests_authorize
 
     def answer(sent: Sent) -> Answer:
         contexts.append(contextvars.copy_context())
-        return request_.own_answer(sent)
+        return request_.default_answer(sent)
 
     request_.script.append(answer)
     credentials.refresh(request_)
@@ -279,7 +279,7 @@ def test_the_exchange_runs_in_a_copy_of_the_callers_context(make: Make, request_
     def answer(sent: Sent) -> Answer:
         seen.append(trace.get())
         trace.set("the exchange's own")
-        return request_.own_answer(sent)
+        return request_.default_answer(sent)
 
     request_.script.append(answer)
     trace.set("the caller's")

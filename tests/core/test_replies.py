@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.conftest import Make
-from core.stand_in import ACCOUNT, PROVIDER, Answer, FakeClock, FakeGoogle, Sent, federated, impersonated, shown
+from core.stand_in import ACCOUNT, PROVIDER, Answer, FakeClock, FakeGoogle, Sent, federated, impersonated, visible_text
 from google_auth_botocore import FederationError, IDTokenCredentials, Token, TransientFederationError
 from google_auth_botocore.emulator import Emulator, Fault
 
@@ -198,7 +198,7 @@ def test_password_of_a_proxy_whose_url_can_not_be_read_is_in_no_error(
     monkeypatch.setenv("HTTPS_PROXY", "http://user:hunter2/x@proxy.example:3128")
     with pytest.raises(FederationError) as caught:
         make().refresh(None)
-    assert "hunter2" not in shown(caught.value)
+    assert "hunter2" not in visible_text(caught.value)
     assert "hunter2" not in str(caught.value)
 
 
@@ -265,4 +265,4 @@ def test_token_in_a_rejection_that_is_not_a_json_object_is_not_quoted(
     with pytest.raises(FederationError) as caught:
         make().refresh(request_)
     assert "[hidden]" in str(caught.value)
-    assert "ya29.new-and-secret" not in shown(caught.value)
+    assert "ya29.new-and-secret" not in visible_text(caught.value)

@@ -26,8 +26,8 @@ from hypothesis import strategies as st
 from records import Records, recording
 
 from core.conftest import Make
-from core.frames import in_frames
-from core.stand_in import ACCOUNT, PROVIDER, Answer, FakeClock, FakeGoogle, Sent, shown
+from core.frames import text_in_frames
+from core.stand_in import ACCOUNT, PROVIDER, Answer, FakeClock, FakeGoogle, Sent, visible_text
 from google_auth_botocore import Credentials, FederationError
 from google_auth_botocore.emulator import AwsKeys, AwsProvider, Emulator, Fault
 from google_auth_botocore.emulator.aws import ContainerCredentials, InstanceMetadata
@@ -169,7 +169,7 @@ def test_server_that_quotes_what_it_was_sent(
         make(account).refresh(request_)
     signature = re.search(r"Signature=([0-9a-f]{64})", unquote(unquote(request_.calls[0].body.decode())))
     assert signature is not None
-    text = shown(caught.value)
+    text = visible_text(caught.value)
     hidden = ["ya29.federated-and-long"] if account else [signature[1], session, quote(session, safe="")]
     if not account:
         hidden.append(secret_key)
@@ -199,7 +199,7 @@ def test_the_server_that_accepts_the_assertion_quotes_no_secret_it_was_obtained_
         make(ACCOUNT, subject="user@example.com").refresh(request_)
     assert caught.value.step == "delegation"
     assert re.search(r": before (\[hidden\] ?)+ after", str(caught.value))
-    assert not any(secret in shown(caught.value) for secret in (secret_key, session, federated, assertion))
+    assert not any(secret in visible_text(caught.value) for secret in (secret_key, session, federated, assertion))
 
 
 @given(st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=8, max_size=60), st.text(max_size=40))
@@ -251,7 +251,7 @@ def test_no_frame_of_an_error_has_a_secret(make: Make, monkeypatch: pytest.Monke
     seams.use_own_transport(monkeypatch, request)
     with pytest.raises((FederationError, ValueError)) as caught:
         credentials.sign_bytes(b"message") if failing == "signature" else credentials.refresh(request)
-    found = in_frames(caught.value)
+    found = text_in_frames(caught.value)
     assert PROVIDER in found, "nothing was looked at"
     for secret in (secret_key, session, federated):
         assert secret not in found

@@ -72,7 +72,7 @@ def test_signals_at_random_moments(make: Make, hits: int, monkeypatch: pytest.Mo
 
     def slowly(sent: Sent) -> Answer:
         time.sleep(seed.random() / 2000)
-        return request.own_answer(sent)
+        return request.default_answer(sent)
 
     credentials = make(ACCOUNT)
     ignored: list[BaseException | None] = []
@@ -118,7 +118,7 @@ def test_an_exception_that_another_thread_raises_arrives_at_once(make: Make, req
     def answer(sent: Sent) -> Answer:
         waits.set()
         assert goes_on.wait(20)
-        return request_.own_answer(sent)
+        return request_.default_answer(sent)
 
     request_.script.append(answer)
 

@@ -15,7 +15,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from seams import Signer, form_of, sign
 
-from core.stand_in import PROVIDER, FakeClock, FakeGoogle, check, federated
+from core.stand_in import PROVIDER, FakeClock, FakeGoogle, federated, verify_subject_token
 
 GOLDEN = Path(__file__).parent / "golden" / "subject_token.txt"
 MOMENT = datetime(2027, 1, 15, 8, 0, 0, tzinfo=timezone.utc)
@@ -40,7 +40,7 @@ timestamps = st.floats(0, 4e9)
 @given(signers, audiences, timestamps)
 def test_independent_recomputation_finds_the_same_signature(signer: Signer, audience: str, timestamp: float) -> None:
     token = sign(signer, audience, timestamp)
-    headers = check(token.value, audience, lambda _: signer.keys.secret_key or "")
+    headers = verify_subject_token(token.value, audience, lambda _: signer.keys.secret_key or "")
     assert headers.get("x-amz-security-token") == signer.keys.token
     moment = datetime.fromtimestamp(int(timestamp), timezone.utc)
     assert headers["x-amz-date"] == f"{moment:%Y%m%dT%H%M%SZ}"
@@ -80,7 +80,7 @@ def test_token_for_one_audience_can_not_be_aimed_at_another(
     aimed = captured.replace(quote(audience, safe=""), quote(other, safe=""))
     assert aimed != captured
     with pytest.raises(AssertionError, match="the signature is of something else"):
-        check(aimed, other, lambda _: signer.keys.secret_key or "")
+        verify_subject_token(aimed, other, lambda _: signer.keys.secret_key or "")
 
 
 def test_golden_file() -> None:

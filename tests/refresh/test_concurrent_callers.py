@@ -18,13 +18,13 @@ from typing import Any
 import pytest
 import seams
 from core.conftest import Make
-from core.stand_in import ACCOUNT, Answer, FakeClock, FakeGoogle, Sent, federated, until
+from core.stand_in import ACCOUNT, Answer, FakeClock, FakeGoogle, Sent, federated, wait_until
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from seams import IssuedToken, Moment, State, state, with_expiry, with_new_expiry
 
 from google_auth_botocore import Credentials, FederationError, TransientFederationError
-from refresh.threads import Passing, Threads, ask, finish, workers
+from refresh.threads import PassingTime, Threads, authorization_header, finish, workers
 
 PATIENCE = 60
 AWS_REJECTION = "Received invalid AWS response of type {} with error message: {}"
@@ -50,7 +50,7 @@ class Gate:
         self.thread = threading.current_thread()
         self._reached.set()
         assert self._open.wait(PATIENCE)
-        return self.answer or self._request.own_answer(sent)
+        return self.answer or self._request.default_answer(sent)
 
     def reached(self) -> None:
         assert self._reached.wait(PATIENCE)
@@ -65,7 +65,7 @@ class Gate:
     def open(self) -> None:
         """Let the answer through, and wait for the end of the exchange."""
         self.release()
-        until(lambda: self.thread not in workers())
+        wait_until(lambda: self.thread not in workers())
 
 
 class HangingWaits:
@@ -104,12 +104,12 @@ class HangingWaits:
 
 def waits_for(credentials: Credentials, callers: int) -> None:
     """Return when so many callers wait for the exchange that runs."""
-    until(lambda: seams.callers_waiting(credentials) >= callers)
+    wait_until(lambda: seams.callers_waiting(credentials) >= callers)
 
 
 def advisory(credentials: Credentials, request: FakeGoogle, clock: FakeClock) -> str:
     """Bring the token that the credentials get now into its advisory window, and return its header."""
-    header = ask(credentials, request)
+    header = authorization_header(credentials, request)
     clock.advance(3600 - 400)
     return header
 
@@ -119,7 +119,7 @@ class TestFresh:
         self, make: Make, request_: FakeGoogle, clock: FakeClock
     ) -> None:
         credentials = make(ACCOUNT, quota_project_id="q")
-        ask(credentials, request_)
+        authorization_header(credentials, request_)
         called: set[str] = set()
 
         def profile(frame: FrameType, event: str, argument: Any) -> None:
@@ -146,7 +146,7 @@ class TestFresh:
         monkeypatch.setattr(random, "random", draw)
         credentials = make()
         for _ in range(100):
-            ask(credentials, request_)
+            authorization_header(credentials, request_)
             clock.advance(20)
         assert draws == [0.5]
 
@@ -165,7 +165,7 @@ class TestAdvisory:
 
         def work(_: int) -> set[str]:
             together.wait(PATIENCE)
-            return {ask(credentials, request_) for _ in range(50)}
+            return {authorization_header(credentials, request_) for _ in range(50)}
 
         with ThreadPoolExecutor(32) as pool:
             assert set().union(*pool.map(work, range(32))) == {header}
@@ -173,7 +173,7 @@ class TestAdvisory:
         assert len(request_.calls) == 3
         gate.open()
         assert signed_by == {gate.thread}
-        assert ask(credentials, request_) != header
+        assert authorization_header(credentials, request_) != header
         assert (request_.count("/token"), request_.count(":generateAccessToken")) == (2, 2)
 
     def test_refresh_joins_the_exchange_that_runs_in_the_background(
@@ -182,7 +182,7 @@ class TestAdvisory:
         credentials = make()
         header = advisory(credentials, request_, clock)
         gate = Gate(request_)
-        assert ask(credentials, request_) == header
+        assert authorization_header(credentials, request_) == header
         gate.reached()
         with ThreadPoolExecutor(1) as pool:
             refreshed = pool.submit(credentials.refresh, request_)
@@ -198,13 +198,13 @@ class TestAdvisory:
         credentials = make()
         header = advisory(credentials, request_, clock)
         first, second = Gate(request_), Gate(request_)
-        ask(credentials, request_)
+        authorization_header(credentials, request_)
         first.reached()
         clock.advance(59.9)
-        assert ask(credentials, request_) == header
+        assert authorization_header(credentials, request_) == header
         assert len(workers()) == 1
         clock.advance(0.1)
-        assert ask(credentials, request_) == header
+        assert authorization_header(credentials, request_) == header
         second.reached()
         second.open()
         assert credentials.token == "federated-3"
@@ -222,16 +222,16 @@ class TestAdvisory:
 
         def hang(sent: Sent) -> Answer:
             assert opened.wait(PATIENCE)
-            return request_.own_answer(sent)
+            return request_.default_answer(sent)
 
         request_.script.append(federated("first", 43_200))
-        ask(credentials, request_)
+        authorization_header(credentials, request_)
         clock.advance(43_200 - 450)
         request_.script.extend([hang] * 20)
         start, begun = clock.monotonic(), list[float]()
         for _ in range(440):
-            assert ask(credentials, request_) == "Bearer first"
-            until(lambda: len(request_.calls) == 1 + len(workers()))
+            assert authorization_header(credentials, request_) == "Bearer first"
+            wait_until(lambda: len(request_.calls) == 1 + len(workers()))
             begun += [clock.monotonic() - start] * (len(workers()) - len(begun))
             clock.advance(1)
         opened.set()
@@ -245,7 +245,7 @@ class TestAdvisory:
         credentials = make()
         header = advisory(credentials, request_, clock)
         request_.script.append(LookupError("a secret"))
-        assert ask(credentials, request_) == header
+        assert authorization_header(credentials, request_) == header
         finish()
         assert "LookupError" in caplog.text
         assert "a secret" not in caplog.text
@@ -262,13 +262,13 @@ class TestAdvisory:
         def profile(frame: FrameType, event: str, argument: Any) -> None:
             if gate.is_open() and "google_auth_botocore" in frame.f_code.co_filename:
                 sys.setprofile(None)
-                headers.append(ask(credentials, request_))
+                headers.append(authorization_header(credentials, request_))
                 sys.setprofile(profile)
 
         seams.end_idle_threads()  # the profile is a new thread's
         threading.setprofile(profile)
         try:
-            ask(credentials, request_)
+            authorization_header(credentials, request_)
         finally:
             threading.setprofile(None)
         gate.reached()
@@ -286,9 +286,9 @@ class TestAdvisory:
         header = advisory(credentials, request_, clock)
         gate = Gate(request_)
         with ThreadPoolExecutor(1) as pool:
-            owner = pool.submit(ask, credentials, request_)
+            owner = pool.submit(authorization_header, credentials, request_)
             gate.reached()
-            assert ask(credentials, FakeGoogle()) == header
+            assert authorization_header(credentials, FakeGoogle()) == header
             waits_for(credentials, 1)
             assert not owner.done()
             gate.open()
@@ -303,7 +303,7 @@ class TestAdvisory:
         header = advisory(credentials, request_, clock)
         gate = Gate(request_)
         with ThreadPoolExecutor(1) as pool:
-            owner = pool.submit(ask, credentials, request_)
+            owner = pool.submit(authorization_header, credentials, request_)
             gate.reached()
             clock.advance(31)
             assert owner.result(PATIENCE) == header
@@ -315,10 +315,10 @@ class TestAdvisory:
         credentials = make(ACCOUNT)
         header = advisory(credentials, request_, clock)
         other = credentials.with_scopes(["other"])
-        own = ask(other, request_)
+        own = authorization_header(other, request_)
         assert own != header
-        assert ask(other, request_) == own
-        assert ask(credentials.with_quota_project("q"), request_) == header
+        assert authorization_header(other, request_) == own
+        assert authorization_header(credentials.with_quota_project("q"), request_) == header
 
 
 class TestExpired:
@@ -329,9 +329,9 @@ class TestExpired:
         clients = [credentials.with_scopes([scope]) for scope in ("a", "b", "c")]
         gate = Gate(request_)
         with ThreadPoolExecutor(3) as pool:
-            tokens = [pool.submit(ask, client, request_) for client in clients]
+            tokens = [pool.submit(authorization_header, client, request_) for client in clients]
             gate.reached()
-            until(lambda: seams.exchanges_waiting(credentials) >= 2)
+            wait_until(lambda: seams.exchanges_waiting(credentials) >= 2)
             gate.open()
             assert len({token.result(PATIENCE) for token in tokens}) == 3
         assert (request_.count("/token"), request_.count(":generateAccessToken")) == (1, 3)
@@ -339,12 +339,12 @@ class TestExpired:
     def test_a_caller_replaces_an_exchange_that_hangs_after_its_deadline(
         self, make: Make, request_: FakeGoogle, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        credentials, gate, passing = make(), Gate(request_), Passing(clock, monkeypatch)
+        credentials, gate, passing = make(), Gate(request_), PassingTime(clock, monkeypatch)
         with ThreadPoolExecutor(2) as pool:
-            pool.submit(ask, credentials, request_)
+            pool.submit(authorization_header, credentials, request_)
             gate.reached()
             passing.seconds(5)
-            caller = pool.submit(ask, credentials, request_)
+            caller = pool.submit(authorization_header, credentials, request_)
             waits_for(credentials, 2)
             passing.seconds(25.9)
             assert not caller.done()
@@ -359,12 +359,12 @@ class TestExpired:
         self, make: Make, request_: FakeGoogle, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         credentials, late, newer = make(), Gate(request_), Gate(request_)
-        late.answer, passing = federated("late"), Passing(clock, monkeypatch)
+        late.answer, passing = federated("late"), PassingTime(clock, monkeypatch)
         with ThreadPoolExecutor(2) as pool:
-            pool.submit(ask, credentials, request_)
+            pool.submit(authorization_header, credentials, request_)
             late.reached()
             passing.seconds(5)
-            caller = pool.submit(ask, credentials, request_)
+            caller = pool.submit(authorization_header, credentials, request_)
             waits_for(credentials, 2)
             passing.seconds(26)
             newer.reached()
@@ -379,7 +379,7 @@ class TestExpired:
         request_.script.append(untrusted)
         for _ in range(2):
             with pytest.raises(FederationError) as caught:
-                ask(credentials, request_)
+                authorization_header(credentials, request_)
             assert caught.value.__cause__ is untrusted
         assert len(request_.calls) == 1
 
@@ -396,7 +396,7 @@ class TestExpired:
         credentials = make()
         header = advisory(credentials, request_, clock)
         first, second = Gate(request_), Gate(request_)
-        assert ask(credentials, request_) == header
+        assert authorization_header(credentials, request_) == header
         first.reached()
         clock.advance(joined_after)
         seams.take_over_waits(monkeypatch, HangingWaits(clock, first))
@@ -455,7 +455,7 @@ class TestExpired:
             local = Local()
             request_.script.append(Answer({"error": "invalid_target"}, 400))
             try:
-                ask(credentials, request_)
+                authorization_header(credentials, request_)
             except FederationError:
                 return weakref.ref(local)
             raise AssertionError
@@ -467,7 +467,7 @@ class TestExpired:
         finally:
             gc.enable()
         with pytest.raises(FederationError, match="invalid_target"):  # it is remembered all the same
-            ask(credentials, request_)
+            authorization_header(credentials, request_)
 
     def test_an_interrupt_on_the_worker_is_raised_in_one_caller_and_the_others_try_again(
         self, make: Make, request_: FakeGoogle, clock: FakeClock
@@ -480,7 +480,7 @@ class TestExpired:
 
         def outcome(_: int) -> str | BaseException:
             try:
-                return ask(credentials, request_)
+                return authorization_header(credentials, request_)
             except BaseException as error:
                 return error
 
@@ -503,7 +503,7 @@ class TestExpired:
 
         def outcome(_: int) -> Exception:
             with pytest.raises(LookupError) as caught:
-                ask(credentials, request_)
+                authorization_header(credentials, request_)
             return caught.value
 
         request_.script.append(raise_it)
@@ -519,11 +519,11 @@ class TestExpired:
         credentials = make(ACCOUNT)
         request_.script.extend([UNAVAILABLE] * 100)
         with pytest.raises(FederationError) as caught:
-            ask(credentials, request_)
+            authorization_header(credentials, request_)
         assert caught.value.retryable
         request_.script.clear()
         clock.advance(0.1)
-        assert ask(credentials, request_).startswith("Bearer access-")
+        assert authorization_header(credentials, request_).startswith("Bearer access-")
 
 
 class TestAws:
@@ -569,7 +569,7 @@ class TestAws:
 @pytest.fixture(name="inline")
 def _inline(monkeypatch: pytest.MonkeyPatch, clock: FakeClock) -> None:
     """The caller performs its exchange itself, so that time passes in one thread alone."""
-    Threads(clock).take_the_place(monkeypatch)
+    Threads(clock).install(monkeypatch)
 
 
 @pytest.mark.usefixtures("inline")
@@ -584,7 +584,7 @@ class TestSuspension:
             clock.advance(stands)
             raise ConnectionResetError
 
-        request_.script.extend([suspended, request_.own_answer, UNAVAILABLE, UNAVAILABLE])
+        request_.script.extend([suspended, request_.default_answer, UNAVAILABLE, UNAVAILABLE])
         credentials = make(ACCOUNT)
         credentials.refresh(request_)
         assert (request_.count("/token"), request_.count(":generateAccessToken")) == (2, 3)
@@ -662,7 +662,7 @@ class TestRetryAfterTheDeadline:
         request_.script.extend([Answer({"error": "quota_exceeded"}, 429, {"Retry-After": "120"})] * 100)
         tries = [clock.monotonic()]
         while clock.monotonic() < end:
-            assert ask(credentials, request_) == header
+            assert authorization_header(credentials, request_) == header
             finish()
             if len(request_.calls) > len(tries):
                 tries.append(clock.monotonic())
@@ -680,14 +680,14 @@ class TestRetryAfterTheDeadline:
         credentials = make()
         for _ in range(20):
             with pytest.raises(TransientFederationError):
-                ask(credentials, request_)
+                authorization_header(credentials, request_)
         assert len(request_.calls) == 1
         with pytest.raises(TransientFederationError):
             credentials.refresh(request_)
         assert len(request_.calls) == 2
         request_.script.clear()
         clock.advance(10)
-        assert ask(credentials, request_) == "Bearer federated-3"
+        assert authorization_header(credentials, request_) == "Bearer federated-3"
 
 
 class TestExpirySetByALibrary:
@@ -697,7 +697,7 @@ class TestExpirySetByALibrary:
         credentials = make()
         credentials.refresh(request_)
         credentials.expiry = datetime(2020, 1, 1)
-        assert ask(credentials, request_) == "Bearer federated-2"
+        assert authorization_header(credentials, request_) == "Bearer federated-2"
 
     @given(lifetime=st.floats(-1e6, 1e6))
     def test_it_moves_the_expiry_and_the_window(self, lifetime: float) -> None:
@@ -720,4 +720,4 @@ class TestExpirySetByALibrary:
         copied = credentials.with_quota_project("q")
         credentials.token = None
         assert copied.token is None
-        assert ask(copied, request_) == "Bearer federated-2" == f"Bearer {credentials.token}"
+        assert authorization_header(copied, request_) == "Bearer federated-2" == f"Bearer {credentials.token}"

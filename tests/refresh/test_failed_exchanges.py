@@ -14,17 +14,17 @@ from typing import Any
 import pytest
 import seams
 from core.conftest import Make
-from core.stand_in import ACCOUNT, Answer, FakeClock, FakeGoogle, Sent, federated, until
+from core.stand_in import ACCOUNT, Answer, FakeClock, FakeGoogle, Sent, federated, wait_until
 
 from google_auth_botocore import Credentials, TransientFederationError
 from refresh.test_concurrent_callers import PATIENCE, Gate, HangingWaits, advisory, waits_for
-from refresh.threads import Passing, Threads, ask, finish, loggers
+from refresh.threads import PassingTime, Threads, authorization_header, finish, loggers
 
 
 @pytest.fixture(name="background")
 def _background(monkeypatch: pytest.MonkeyPatch, clock: FakeClock) -> Threads:
     threads = Threads(clock)
-    threads.take_the_place(monkeypatch)
+    threads.install(monkeypatch)
     return threads
 
 
@@ -45,10 +45,10 @@ class TestRaces:
     ) -> None:
         """No second exchange starts."""
         credentials = make()
-        ask(credentials, request_)
+        authorization_header(credentials, request_)
         clock.advance(3600)
         self._refresh_at_the_next_look(credentials, request_, monkeypatch)
-        assert ask(credentials, request_) == "Bearer federated-2"
+        assert authorization_header(credentials, request_) == "Bearer federated-2"
         assert len(request_.calls) == 2
 
     def test_no_refresh_starts_in_the_background_if_one_ends_while_a_request_looks_at_the_old_token(
@@ -62,8 +62,8 @@ class TestRaces:
         credentials = make()
         advisory(credentials, request_, clock)
         self._refresh_at_the_next_look(credentials, request_, monkeypatch)
-        ask(credentials, request_)
-        assert (len(request_.calls), background.standing) == (2, [])
+        authorization_header(credentials, request_)
+        assert (len(request_.calls), background.paused) == (2, [])
 
     def _refresh_at_the_next_look(
         self, credentials: Credentials, request: FakeGoogle, monkeypatch: pytest.MonkeyPatch
@@ -77,16 +77,16 @@ class TestLate:
     def test_a_rejection_is_not_remembered(
         self, make: Make, request_: FakeGoogle, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        credentials, late, passing = make(), Gate(request_), Passing(clock, monkeypatch)
+        credentials, late, passing = make(), Gate(request_), PassingTime(clock, monkeypatch)
         late.answer = Answer({"error": "invalid_target"}, 400)
         with ThreadPoolExecutor(1) as pool:
-            pool.submit(ask, credentials, request_)
+            pool.submit(authorization_header, credentials, request_)
             late.reached()
             passing.suspended(31)
-            assert ask(credentials, request_) == "Bearer federated-2"
+            assert authorization_header(credentials, request_) == "Bearer federated-2"
         late.open()
         credentials.token = None  # as a library may after a 401
-        assert ask(credentials, request_) == "Bearer federated-3"
+        assert authorization_header(credentials, request_) == "Bearer federated-3"
 
     def test_a_failure_in_the_background_is_not_a_warning(
         self, make: Make, request_: FakeGoogle, clock: FakeClock, caplog: pytest.LogCaptureFixture
@@ -96,7 +96,7 @@ class TestLate:
         advisory(credentials, request_, clock)
         late = Gate(request_)
         late.answer = Answer({"error": "invalid_target"}, 400)
-        ask(credentials, request_)
+        authorization_header(credentials, request_)
         late.reached()
         clock.advance(31)
         credentials.refresh(request_)
@@ -108,10 +108,10 @@ class TestLate:
         self, make: Make, request_: FakeGoogle, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Its lifetime counts from the request, which was sent before the process was suspended."""
-        credentials, late, passing = make(), Gate(request_), Passing(clock, monkeypatch)
+        credentials, late, passing = make(), Gate(request_), PassingTime(clock, monkeypatch)
         late.answer, newer = federated("expired", 3600), Gate(request_)
         with ThreadPoolExecutor(1) as pool:
-            caller = pool.submit(ask, credentials, request_)
+            caller = pool.submit(authorization_header, credentials, request_)
             late.reached()
             passing.suspended(4000)
             newer.release()
@@ -134,9 +134,9 @@ class TestFailures:
         advisory(credentials, request_, clock)
         clock.advance(390)  # the federated token is about to expire, too
         if fails == ":generateAccessToken":
-            request_.script.append(request_.own_answer)
+            request_.script.append(request_.default_answer)
         request_.script.append(Answer({"error": {"code": 403, "message": "x", "status": "PERMISSION_DENIED"}}, 403))
-        ask(credentials, request_)
+        authorization_header(credentials, request_)
         background.run()
         assert fails in request_.calls[-1].url
         assert [record.levelname for record in caplog.records] == ["WARNING"]
@@ -157,7 +157,7 @@ class TestFailures:
             local = Local()
             request_.script.append(raise_it)
             try:
-                ask(credentials, request_)
+                authorization_header(credentials, request_)
             except type(error):
                 return weakref.ref(local)
             raise AssertionError
@@ -177,7 +177,7 @@ class TestFailures:
         class Shipping(logging.Handler):
             def emit(self, record: logging.LogRecord) -> None:
                 try:
-                    ask(credentials, request_)
+                    authorization_header(credentials, request_)
                 except Exception as error:
                     seen.append(error)
 
@@ -190,7 +190,7 @@ class TestFailures:
         logger.addHandler(handler)
         try:
             with pytest.raises(LookupError) as caught:
-                ask(credentials, request_)
+                authorization_header(credentials, request_)
             finish()
         finally:
             logger.removeHandler(handler)
@@ -233,7 +233,7 @@ class TestNoThread:
         try:
             raise LookupError("of the caller")
         except LookupError:
-            assert ask(credentials, request_) == "Bearer federated-1"
+            assert authorization_header(credentials, request_) == "Bearer federated-1"
 
 
 class TestPrompt:
@@ -269,7 +269,7 @@ class TestPrompt:
         except ValueError as handled:
             tracebacks.append(handled.__traceback__)
             with pytest.raises(LookupError):
-                ask(credentials, request_)
+                authorization_header(credentials, request_)
             tracebacks.append(handled.__traceback__)
         assert tracebacks[1] is tracebacks[0] is not None
 
@@ -302,7 +302,7 @@ class TestPrompt:
 
         def call() -> None:
             try:
-                outcomes[threading.current_thread()] = ask(credentials, request_)
+                outcomes[threading.current_thread()] = authorization_header(credentials, request_)
             except BaseException as error:
                 outcomes[threading.current_thread()] = error
             arrived.set()
@@ -329,13 +329,13 @@ class TestSuspension:
         self, make: Make, request_: FakeGoogle, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """It gets another 30 s, and so does the caller."""
-        credentials, gate, passing = make(), Gate(request_), Passing(clock, monkeypatch)
+        credentials, gate, passing = make(), Gate(request_), PassingTime(clock, monkeypatch)
         with ThreadPoolExecutor(1) as pool:
-            caller = pool.submit(ask, credentials, request_)
+            caller = pool.submit(authorization_header, credentials, request_)
             gate.reached()
             passing.suspended(600)
-            looks = passing.looks
-            until(lambda: caller.done() or passing.looks > looks + 10)
+            reads = passing.reads
+            wait_until(lambda: caller.done() or passing.reads > reads + 10)
             gate.open()
             assert caller.result(PATIENCE) == "Bearer federated-1"
         assert len(request_.calls) == 1
@@ -364,7 +364,7 @@ class TestForeign:
         with pytest.raises(FrozenError) as caught:
             credentials.refresh(request_)
         assert caught.value is raised
-        assert ask(credentials, request_) == "Bearer federated-2"
+        assert authorization_header(credentials, request_) == "Bearer federated-2"
 
     def test_nothing_that_belongs_to_it_has_frames_of_the_exchange(
         self, make: Make, request_: FakeGoogle, clock: FakeClock
@@ -409,11 +409,11 @@ def test_a_log_filter_that_raises_ends_no_exchange(
     broken = Broken()
     logger.filters.insert(0, broken)
     try:
-        ask(credentials, request_)
+        authorization_header(credentials, request_)
         background.run()
     finally:
         logger.removeFilter(broken)
     clock.advance(60)
-    ask(credentials, request_)
+    authorization_header(credentials, request_)
     background.run()
     assert credentials.token == "federated-3"

@@ -14,7 +14,7 @@ from core.stand_in import ACCOUNT, Answer, FakeClock, Sent
 
 from google_auth_botocore import FederationError
 from refresh.test_random_events import START, Google, rejected
-from refresh.threads import Threads, ask, expiry_of, silence
+from refresh.threads import Threads, authorization_header, expiry_of, silence
 
 WEEK = 7 * 24 * 3600.0
 STEP_OF = {"aws": "aws", "sts": "exchange", "iam": "impersonation"}
@@ -55,7 +55,7 @@ class World(Google):
             self.outages.pop(0)
         return self.outages[0] if self.outages and self.outages[0].begin <= self.now else None
 
-    def own_answer(self, sent: Sent) -> Answer:
+    def default_answer(self, sent: Sent) -> Answer:
         outage = self.outage()
         if outage is not None and outage.side == ("sts" if sent.url.endswith("/token") else "iam"):
             return rejected() if outage.rejects else Answer({"error": "unavailable"}, 503)
@@ -68,7 +68,7 @@ class World(Google):
                 self.clock.advance(10)
                 raise TimeoutError
             return {"503": Answer({}, 503), "garbage": Answer(b"<html>", 502), "cut off": Answer(b'{"acc')}[harm]
-        return super().own_answer(sent)
+        return super().default_answer(sent)
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_a_request_fails_only_while_no_token_can_be_obtained_and_says_why(
     make: Make, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, seed: int, account: str | None, own_thread: bool
 ) -> None:
     threads, world = Threads(clock), World(clock, seed)
-    threads.take_the_place(monkeypatch)
+    threads.install(monkeypatch)
     seams.share_any_transport(monkeypatch, share=own_thread)
     silence(monkeypatch)
     random.seed(seed)
@@ -98,7 +98,7 @@ def test_a_request_fails_only_while_no_token_can_be_obtained_and_says_why(
         calls, begun = len(world.calls), clock.now
         seen["requests"] += 1
         try:
-            value = ask(credentials, world).removeprefix("Bearer ")
+            value = authorization_header(credentials, world).removeprefix("Bearer ")
         except FederationError as error:
             seen["failed"] += 1
             seen["failed while a token was valid"] += alive
@@ -139,7 +139,7 @@ def test_an_outage_of_the_security_token_service_has_no_effect(
 ) -> None:
     """Whenever it begins: direct access uses its token, and impersonation the federated token that it also has."""
     threads, google = Threads(clock), Google(clock)
-    threads.take_the_place(monkeypatch)
+    threads.install(monkeypatch)
     silence(monkeypatch)
     random.seed(begin)
     credentials = make(account)
@@ -150,7 +150,7 @@ def test_an_outage_of_the_security_token_service_has_no_effect(
         else:
             google.trouble.clear()
         calls = len(google.calls)
-        assert google.ends[ask(credentials, google).removeprefix("Bearer ")] > google.now
+        assert google.ends[authorization_header(credentials, google).removeprefix("Bearer ")] > google.now
         assert len(google.calls) == calls or clock.now == start, "a request waited"
         threads.run()
         clock.advance(10)

@@ -12,7 +12,7 @@ from core.conftest import Make
 from core.stand_in import ACCOUNT, Answer, FakeClock, FakeGoogle, Sent
 
 from google_auth_botocore import FederationError
-from refresh.threads import Threads, ask, expiry_of, silence
+from refresh.threads import Threads, authorization_header, expiry_of, silence
 
 WEEK = 7 * 24 * 3600.0
 STEPS = {"aws", "exchange", "impersonation"}
@@ -48,7 +48,7 @@ class Weather:
         if self.random.random() < 0.3:
             return self._fault()
         self.issued[side] += 1
-        answer = request.own_answer(sent)
+        answer = request.default_answer(sent)
         if side == "iam":
             # By the server's clock, which is this one.
             value = {"accessToken": f"access-{len(request.calls)}", "expireTime": _rfc3339(self.clock.now + 3600)}
@@ -77,7 +77,7 @@ def test_no_request_fails_while_a_token_is_valid(
     make: Make, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, number: int, seed: int
 ) -> None:
     background = Threads(clock)
-    background.take_the_place(monkeypatch)
+    background.install(monkeypatch)
     monkeypatch.setattr(random, "random", random.Random(seed).random)
     silence(monkeypatch)
     weather = Weather(clock, random.Random(seed))
@@ -101,7 +101,7 @@ def test_no_request_fails_while_a_token_is_valid(
         calls = len(network.calls)
         seen["requests"] += 1
         try:
-            ask(credentials, network)
+            authorization_header(credentials, network)
         except FederationError as error:
             seen["failed while a token was valid"] += alive
             seen["failed while nothing could be had"] += not alive

@@ -12,9 +12,9 @@ import weakref
 import pytest
 import seams
 from core.conftest import Make
-from core.stand_in import Answer, FakeGoogle, Sent, until
+from core.stand_in import Answer, FakeGoogle, Sent, wait_until
 
-from refresh.threads import ask
+from refresh.threads import authorization_header
 
 PROGRAM = """
 import os, threading, time
@@ -24,9 +24,9 @@ from google_auth_botocore import Credentials
 used = []
 
 class Recorder(FakeGoogle):
-    def own_answer(self, sent):
+    def default_answer(self, sent):
         used.append(threading.current_thread())
-        return super().own_answer(sent)
+        return super().default_answer(sent)
 
 credentials, request = Credentials(PROVIDER), Recorder()
 credentials.refresh(request)
@@ -56,16 +56,16 @@ class Recorder(FakeGoogle):
         super().__init__()
         self.threads: list[threading.Thread] = []
 
-    def own_answer(self, sent: Sent) -> Answer:
+    def default_answer(self, sent: Sent) -> Answer:
         self.threads.append(threading.current_thread())
-        return super().own_answer(sent)
+        return super().default_answer(sent)
 
 
 def test_exchanges_one_after_another_share_a_thread(make: Make) -> None:
     request = Recorder()
     for _ in range(20):
         make().refresh(request)
-        until(lambda: seams.idle_threads() > 0)
+        wait_until(lambda: seams.idle_threads() > 0)
     assert len(set(request.threads)) == 1
     assert threading.main_thread() not in request.threads
     assert request.threads[0].daemon
@@ -87,7 +87,7 @@ def test_an_idle_thread_keeps_nothing_of_an_exchange(make: Make) -> None:
     reference = weakref.ref(request)
     make().refresh(request)
     [thread] = request.threads
-    until(lambda: seams.idle_threads() > 0)
+    wait_until(lambda: seams.idle_threads() > 0)
     del request
     gc.collect()
     assert reference() is None
@@ -102,7 +102,7 @@ def test_a_job_that_was_never_passed_on_is_performed_by_another_thread(
     make().refresh(request)
     lost = list[object]()
     seams.take_over_start(monkeypatch, lambda start, job: start(job) if lost else lost.append(job))
-    assert ask(make(), request).startswith("Bearer ")
+    assert authorization_header(make(), request).startswith("Bearer ")
     assert len(lost) == 1
 
 
