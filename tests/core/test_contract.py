@@ -1,4 +1,4 @@
-"""What client libraries do with a credentials object, each line of it as one of them does it."""
+"""The contract with client libraries: everything that they do with a credentials object."""
 
 from __future__ import annotations
 

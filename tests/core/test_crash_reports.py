@@ -1,4 +1,4 @@
-"""What crash reporters send of our errors and log records, with their defaults: sentry-sdk and stackprinter."""
+"""The reports that sentry-sdk and stackprinter send of our errors and log records, with default settings."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _request(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> FakeGoogle:
 
 @pytest.fixture(name="sent")
 def _sent() -> Iterator[list[Any]]:
-    """What Sentry would have sent."""
+    """The events that Sentry would have sent."""
     sent: list[Any] = []
     client = sentry_sdk.Client(
         dsn="http://key@127.0.0.1:9/1",
@@ -64,7 +64,7 @@ def _broken(credentials: Credentials, request: FakeGoogle) -> None:
 
 
 def _interrupted(credentials: Credentials, request: FakeGoogle, where: str, kind: type[BaseException]) -> None:
-    """There is a token, which is just written into the headers."""
+    """There is a token, and it is being written into the headers."""
     credentials.refresh(request)
 
     def strike(frame: FrameType, event: str, argument: Any) -> Any:
@@ -81,7 +81,7 @@ def _interrupted(credentials: Credentials, request: FakeGoogle, where: str, kind
 
 
 def _without_tests(traceback: TracebackType | None) -> TracebackType | None:
-    """From the first frame of the package's on; those of the tests hold the secrets that they look for."""
+    """Keep the frames from the first one of the package. Frames of tests hold the secrets that they look for."""
     while traceback is not None and not is_package_frame(traceback.tb_frame):
         traceback = traceback.tb_next
     return traceback

@@ -1,4 +1,4 @@
-"""Anything at all from AWS's side: from the environment, endpoints, processes and STS. It is keys, or an error of the tree.
+"""Fuzz tests of input from AWS: environment, endpoints, processes and STS. The result is keys or one of our errors.
 
 botocore reads it; what answers in the place of its HTTP connections is a script. `nox -s fuzz` tries more of it.
 """
@@ -46,7 +46,7 @@ few = settings(
 
 
 class Wire:
-    """Stands in for botocore's HTTP connections.
+    """Replaces botocore's HTTP connections.
 
     Attributes:
         replies: status, headers and body of each that is next; the last one is given again and again.
@@ -70,7 +70,7 @@ class Wire:
 
 @pytest.fixture(name="wire", autouse=True)
 def _wire(_keys: None, monkeypatch: pytest.MonkeyPatch) -> Wire:
-    """No keys in the environment, and no source to wait for."""
+    """There are no keys in the environment and no sources that cause a wait."""
     wire = Wire()
     monkeypatch.setattr(botocore.httpsession.URLLib3Session, "send", lambda _, request: wire.send(request))
     monkeypatch.setattr(botocore.utils.ContainerMetadataFetcher, "SLEEP_TIME", 0)
@@ -82,7 +82,7 @@ def _wire(_keys: None, monkeypatch: pytest.MonkeyPatch) -> Wire:
 
 
 class Trusting(FakeGoogle):
-    """Takes any subject token."""
+    """Accepts any subject token."""
 
     def default_answer(self, sent: Sent) -> Answer:
         assert sent.form["subject_token"]
@@ -90,7 +90,7 @@ class Trusting(FakeGoogle):
 
 
 def attempt(**arguments: Any) -> Exception | None:
-    """The error of a refresh, if there is one: of the AWS step, and without the key."""
+    """Return the error of a refresh, if any, after checking that it belongs to the AWS step and does not contain the key."""
     error: FederationError | ConfigurationError | None = None
     try:
         credentials = Credentials(PROVIDER, **arguments)

@@ -1,4 +1,4 @@
-"""An exception that is raised in a caller while it waits for a token: it gets through as it is, and harms nothing.
+"""An exception that hits a caller while it waits for a token propagates unchanged and has no side effects.
 
 Signal handlers raise such exceptions (time limits of Celery and RQ, Ctrl-C), so do other threads, and debuggers.
 """
@@ -130,7 +130,7 @@ def test_the_exchange_goes_on_and_serves_the_next_call(make: Make, request_: Fak
 
 
 def test_a_finalizer_that_uses_the_credentials_does_not_deadlock(make: Make, request_: FakeGoogle) -> None:
-    """It may run at any allocation, on whatever thread, also while the thread holds one of our locks."""
+    """A finalizer can run at any allocation, on any thread, even while that thread holds one of our locks."""
     credentials, headers = make(ACCOUNT), list[str]()
     credentials.refresh(request_)
     running = threading.local()
@@ -161,7 +161,7 @@ def test_a_finalizer_that_uses_the_credentials_does_not_deadlock(make: Make, req
 def test_a_finalizer_that_needs_a_token_first_does_not_deadlock(
     make: Make, request_: FakeGoogle, scopes: list[str] | None, between_jobs: bool
 ) -> None:
-    """On a caller's thread it gets one; in an exchange it is rejected, because it would wait for itself.
+    """On a caller's thread it gets a token. In an exchange it gets an error, because it would wait for itself.
 
     On a worker that has not begun its exchange, it performs that one.
     """

@@ -1,4 +1,4 @@
-"""Log handlers that use the credentials: a root handler that sends each record to Google, in the middle of an exchange."""
+"""Log handlers that use the credentials, such as a root handler that sends each record to Google during an exchange."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ BOTOCORE = ("Found credentials in", "Found credentials from IAM Role", "Found cr
 
 
 class LoggingApi:
-    """Stands in for Cloud Logging.
+    """A fake Cloud Logging.
 
     Attributes:
         lines: The text of each entry.
@@ -62,7 +62,7 @@ class LoggingApi:
 
 
 class Shipper(logging.Handler):
-    """Ships each record at once, on the thread that logs, as google-cloud-logging's SyncTransport does."""
+    """Sends each record at once, on the thread that logs, like google-cloud-logging's SyncTransport."""
 
     def __init__(self, credentials: Credentials, url: str) -> None:
         super().__init__()
@@ -185,7 +185,7 @@ def test_a_handler_that_fails_affects_no_caller(
 def test_a_failed_exchange_is_not_repeated_for_each_of_its_records(
     make: Make, request_: FakeGoogle, status: int
 ) -> None:
-    """A handler that gets the failure requests a token, too; it gets the error and starts no exchange."""
+    """The handler of the failure's record requests a token. It gets the error and starts no exchange."""
     credentials, asked = make(ACCOUNT), list[str]()
     request_.script.extend([Answer({"error": "invalid_target"}, status)] * 1000)
 
@@ -206,7 +206,7 @@ def test_a_failed_exchange_is_not_repeated_for_each_of_its_records(
 
 
 def test_another_object_works_in_the_midst_of_an_exchange(make: Make, request_: FakeGoogle) -> None:
-    """A transport, say, that carries other credentials."""
+    """For example, a transport that is authorized with other credentials."""
     one, other, headers = make(ACCOUNT), make(ACCOUNT, scopes=["other"]), dict[str, str]()
 
     def answer(sent: Sent) -> Answer:
@@ -220,7 +220,7 @@ def test_another_object_works_in_the_midst_of_an_exchange(make: Make, request_: 
 
 
 def test_our_own_request_carries_no_token_of_ours(make: Make, request_: FakeGoogle) -> None:
-    """Sent with a transport that carries the very credentials, as gspread's login does; other requests of it do."""
+    """The transport is authorized with the same credentials, as in gspread's login. Its other requests carry the token."""
     credentials, seen = make(), list[dict[str, str]]()
     credentials.refresh(request_)
 
@@ -241,7 +241,7 @@ def test_our_own_request_carries_no_token_of_ours(make: Make, request_: FakeGoog
 def test_a_request_in_the_midst_of_the_first_exchange_fails_at_once_and_never_goes_without_a_token(
     make: Make, request_: FakeGoogle
 ) -> None:
-    """Of a user's own transport, whose logger is not held back."""
+    """The request comes from a user's transport, whose log records are not delayed."""
     credentials = make()
 
     def answer(sent: Sent) -> Answer:
@@ -257,7 +257,7 @@ def test_a_request_in_the_midst_of_the_first_exchange_fails_at_once_and_never_go
 def test_a_task_that_begins_meanwhile_and_outlasts_it_has_its_requests_authorized(
     make: Make, request_: FakeGoogle
 ) -> None:
-    """As one of a transport's own event loop, which has a copy of the context."""
+    """For example, a task in a transport's event loop, which has a copy of the context."""
     credentials, contexts = make(), []
 
     def answer(sent: Sent) -> Answer:
@@ -272,7 +272,7 @@ def test_a_task_that_begins_meanwhile_and_outlasts_it_has_its_requests_authorize
 
 
 def test_the_exchange_runs_in_a_copy_of_the_callers_context(make: Make, request_: FakeGoogle) -> None:
-    """So that a trace goes on in it."""
+    """This way a trace continues in the exchange."""
     trace = contextvars.ContextVar("trace", default="none")
     seen: list[str] = []
 
@@ -289,7 +289,7 @@ def test_the_exchange_runs_in_a_copy_of_the_callers_context(make: Make, request_
 
 
 def test_every_logger_that_an_exchange_uses_is_watched(credentials: Credentials) -> None:
-    """Also one that is made in the midst of the first; a package that names its loggers in another way is noticed here."""
+    """Even a logger that is created during the first exchange. This test fails if a package names its loggers differently."""
     used: set[str] = set()
 
     class Handler(logging.Handler):

@@ -1,4 +1,4 @@
-"""No caller waits longer than 31 s, whatever a server does; nothing piles up meanwhile, and afterwards all is well."""
+"""No caller waits longer than 31 s, whatever a server does. No threads accumulate, and later calls work."""
 
 from __future__ import annotations
 

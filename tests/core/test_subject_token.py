@@ -1,4 +1,4 @@
-"""The subject token, against two other implementations of the signature, and as a file that never changes."""
+"""The subject token, compared with two other implementations of the signature and with a golden file."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_independent_recomputation_finds_the_same_signature(signer: Signer, audi
 
 @given(signers, audiences, st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1)))
 def test_google_auths_own_signer_finds_the_same_signature(signer: Signer, audience: str, moment: datetime) -> None:
-    """google-auth's signer signs the target resource if it gets the header; google-auth passes none."""
+    """google-auth's signer signs the target resource only if it gets that header, which google-auth itself never passes."""
     moment = moment.replace(microsecond=0)
     keys = aws.AwsSecurityCredentials(signer.keys.access_key or "", signer.keys.secret_key or "", signer.keys.token)
     with pytest.MonkeyPatch.context() as patch:

@@ -1,4 +1,4 @@
-"""What threads that share a token see of its refresh: real threads, which a test may stop at a server, in virtual time."""
+"""Concurrent callers that share a token: real threads, which tests can stop at a server, with a fake clock."""
 
 from __future__ import annotations
 
@@ -63,13 +63,13 @@ class Gate:
         self._open.set()
 
     def open(self) -> None:
-        """Let the answer through, and wait for the end of the exchange."""
+        """Let the answer through and wait until the exchange has finished."""
         self.release()
         wait_until(lambda: self.thread not in workers())
 
 
 class HangingWaits:
-    """Stands in for the module `threading`: real workers, which hang, and callers that wait by the fake clock.
+    """Replaces the module `threading`: real workers, which hang, and callers that wait on the fake clock.
 
     Args:
         clock: The fake clock.
@@ -103,12 +103,12 @@ class HangingWaits:
 
 
 def waits_for(credentials: Credentials, callers: int) -> None:
-    """Return when so many callers wait for the exchange that runs."""
+    """Wait until this many callers wait for the running exchange."""
     wait_until(lambda: seams.callers_waiting(credentials) >= callers)
 
 
 def advisory(credentials: Credentials, request: FakeGoogle, clock: FakeClock) -> str:
-    """Bring the token that the credentials get now into its advisory window, and return its header."""
+    """Get a token, advance the clock into its advisory window, and return its header."""
     header = authorization_header(credentials, request)
     clock.advance(3600 - 400)
     return header
@@ -155,7 +155,7 @@ class TestAdvisory:
     def test_no_request_waits_or_makes_a_network_call_while_the_servers_hang(
         self, make: Make, request_: FakeGoogle, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """All of them end before the exchange does, which one worker performs."""
+        """All requests finish before the exchange, which one worker performs."""
         credentials = make(ACCOUNT)
         header = advisory(credentials, request_, clock)
         clock.advance(390)  # the federated token is about to expire, too
@@ -217,7 +217,7 @@ class TestAdvisory:
     def test_a_server_that_hangs_for_good_costs_few_threads(
         self, make: Make, request_: FakeGoogle, clock: FakeClock
     ) -> None:
-        """The pauses between two double."""
+        """The pause between two attempts doubles."""
         credentials, opened = make(), threading.Event()
 
         def hang(sent: Sent) -> Answer:
@@ -241,7 +241,7 @@ class TestAdvisory:
     def test_of_a_foreign_error_the_log_has_only_the_name(
         self, make: Make, request_: FakeGoogle, clock: FakeClock, caplog: pytest.LogCaptureFixture
     ) -> None:
-        """Its text may hold anything."""
+        """The text can contain secrets."""
         credentials = make()
         header = advisory(credentials, request_, clock)
         request_.script.append(LookupError("a secret"))
@@ -253,7 +253,7 @@ class TestAdvisory:
     def test_no_request_starts_an_exchange_between_a_failure_and_its_back_off(
         self, make: Make, request_: FakeGoogle, clock: FakeClock
     ) -> None:
-        """Requests are sent between all steps of the worker, after the reply."""
+        """Requests are sent between all steps that the worker performs after the reply."""
         credentials = make()
         header = advisory(credentials, request_, clock)
         gate, headers = Gate(request_), list[str]()
@@ -280,7 +280,7 @@ class TestAdvisory:
     def test_a_plain_callable_is_not_used_by_two_threads_at_once(
         self, make: Make, request_: FakeGoogle, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """The caller whose transport it is waits; others go on with the token, each with its own transport."""
+        """The caller that owns the transport waits. Others use the token, each with its own transport."""
         seams.share_by_kind(monkeypatch)
         credentials = make()
         header = advisory(credentials, request_, clock)
@@ -374,7 +374,7 @@ class TestExpired:
         assert credentials.token == "federated-2", "of the newer exchange"
 
     def test_each_caller_gets_the_cause_too(self, make: Make, request_: FakeGoogle, clock: FakeClock) -> None:
-        """Also of a failure that is remembered."""
+        """Even if the failure is remembered."""
         credentials, untrusted = make(), ConnectionError("CERTIFICATE_VERIFY_FAILED")
         request_.script.append(untrusted)
         for _ in range(2):
@@ -392,7 +392,7 @@ class TestExpired:
         monkeypatch: pytest.MonkeyPatch,
         joined_after: float,
     ) -> None:
-        """Although the exchange that it joins hangs, and the one that replaces it, too."""
+        """Even if the exchange that it joins hangs, and so does the replacement."""
         credentials = make()
         header = advisory(credentials, request_, clock)
         first, second = Gate(request_), Gate(request_)
@@ -432,7 +432,7 @@ class TestExpired:
         self, make: Make, request_: FakeGoogle, monkeypatch: pytest.MonkeyPatch, reduced: bool
     ) -> None:
         class Local:
-            """What a caller has on its stack."""
+            """An object on the stack of a caller."""
 
         def reduce(error: FederationError) -> tuple[Callable[..., Any], tuple[Any, ...]]:
             usual: Any = error.__reduce__()
@@ -494,7 +494,7 @@ class TestExpired:
     def test_a_foreign_exception_is_for_every_caller_and_the_very_object_for_one(
         self, make: Make, request_: FakeGoogle, clock: FakeClock
     ) -> None:
-        """Two threads that raise one object would mix up its traceback."""
+        """If two threads raised the same object, they would mix up its traceback."""
         credentials, foreign = make(), LookupError("of a plug-in")
 
         def raise_it(_: Sent) -> Answer:
@@ -515,7 +515,7 @@ class TestExpired:
         assert len(request_.calls) == 1
 
     def test_a_failure_ends_when_the_servers_recover(self, make: Make, request_: FakeGoogle, clock: FakeClock) -> None:
-        """A transient one is not remembered."""
+        """A transient failure is not remembered."""
         credentials = make(ACCOUNT)
         request_.script.extend([UNAVAILABLE] * 100)
         with pytest.raises(FederationError) as caught:
@@ -544,7 +544,7 @@ class TestAws:
     def test_a_clock_that_is_off_and_keys_that_expired_are_one_refresh(
         self, make: Make, request_: FakeGoogle, clock: FakeClock
     ) -> None:
-        """Each is put right once; a server that goes on with either is believed no more."""
+        """Each is corrected once. If a server reports the same problem again, it becomes an error."""
         expired = Answer(
             {"error": "invalid_grant", "error_description": AWS_REJECTION.format("ExpiredToken", "It is expired")}, 400
         )
@@ -568,13 +568,13 @@ class TestAws:
 
 @pytest.fixture(name="inline")
 def _inline(monkeypatch: pytest.MonkeyPatch, clock: FakeClock) -> None:
-    """The caller performs its exchange itself, so that time passes in one thread alone."""
+    """Let the caller perform the exchange itself, so that time passes in only one thread."""
     Threads(clock).install(monkeypatch)
 
 
 @pytest.mark.usefixtures("inline")
 class TestSuspension:
-    """The process stood still in the middle of an attempt, and the server has dropped the connection."""
+    """The process was suspended during an attempt, and the server has dropped the connection."""
 
     @pytest.mark.parametrize("stands", [40.0, 3600.0])
     def test_the_deadline_starts_again_for_all_calls(
@@ -591,7 +591,7 @@ class TestSuspension:
         assert {sent.timeout for sent in request_.calls} == {10.0}
 
     def test_once(self, make: Make, request_: FakeGoogle, clock: FakeClock) -> None:
-        """A server that replies too late again and again is not a suspension."""
+        """A server that repeatedly replies too late does not count as a suspension."""
 
         def slow(_: Sent) -> Answer:
             clock.advance(40)
@@ -646,7 +646,7 @@ class TestRetries:
 
 
 class TestRetryAfterTheDeadline:
-    """A server that requests more time than there is."""
+    """A server whose Retry-After exceeds the deadline."""
 
     @pytest.fixture(name="busy")
     def _busy(self, request_: FakeGoogle) -> None:
@@ -655,7 +655,7 @@ class TestRetryAfterTheDeadline:
     def test_the_background_waits_for_that_time(
         self, make: Make, request_: FakeGoogle, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """As far as the token's lifetime allows: the nearer its expiry, the sooner the next attempt."""
+        """The pause is limited by the token's lifetime: the nearer the expiry, the sooner the next attempt."""
         credentials = make()
         header = advisory(credentials, request_, clock)
         end = clock.monotonic() + 399
@@ -676,7 +676,7 @@ class TestRetryAfterTheDeadline:
     def test_requests_get_its_rejection_for_ten_seconds(
         self, make: Make, request_: FakeGoogle, clock: FakeClock
     ) -> None:
-        """Each of gRPC's many attempts would come too soon; refresh() makes a call all the same."""
+        """gRPC's many attempts would all come too soon. `refresh()` still makes a call."""
         credentials = make()
         for _ in range(20):
             with pytest.raises(TransientFederationError):
@@ -691,7 +691,7 @@ class TestRetryAfterTheDeadline:
 
 
 class TestExpirySetByALibrary:
-    """Some assign `expiry` to have a token refreshed, or kept."""
+    """Some libraries assign `expiry` to force a refresh or to keep a token."""
 
     def test_in_the_past_it_has_the_token_refreshed(self, make: Make, request_: FakeGoogle) -> None:
         credentials = make()

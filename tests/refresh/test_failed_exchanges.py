@@ -1,4 +1,4 @@
-"""Exchanges that fail, hang or end late, and callers that meet one at a bad moment."""
+"""Exchanges that fail, hang or finish late, and callers that join them at an unfortunate moment."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ def _background(monkeypatch: pytest.MonkeyPatch, clock: FakeClock) -> Threads:
 
 
 class SignalError(Exception):
-    """What a signal handler raises, as Celery's SoftTimeLimitExceeded."""
+    """An exception of a signal handler, like Celery's SoftTimeLimitExceeded."""
 
 
 class TestRaces:
-    """Something happens between two lines of a caller."""
+    """Events between two lines of a caller."""
 
     def test_a_token_that_arrives_while_a_request_looks_at_the_old_one_is_used(
         self,
@@ -72,7 +72,7 @@ class TestRaces:
 
 
 class TestLate:
-    """An exchange ends after a newer one, or after its token has expired."""
+    """An exchange finishes after a newer one, or after its token has expired."""
 
     def test_a_rejection_is_not_remembered(
         self, make: Make, request_: FakeGoogle, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
@@ -91,7 +91,7 @@ class TestLate:
     def test_a_failure_in_the_background_is_not_a_warning(
         self, make: Make, request_: FakeGoogle, clock: FakeClock, caplog: pytest.LogCaptureFixture
     ) -> None:
-        """There is a new token, so nothing could be wrong with it."""
+        """There already is a new token, so the failure does not matter."""
         credentials = make()
         advisory(credentials, request_, clock)
         late = Gate(request_)
@@ -107,7 +107,7 @@ class TestLate:
     def test_a_token_that_has_expired_meanwhile_is_not_used(
         self, make: Make, request_: FakeGoogle, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Its lifetime counts from the request, which was sent before the process was suspended."""
+        """The lifetime counts from the request, which was sent before the process was suspended."""
         credentials, late, passing = make(), Gate(request_), PassingTime(clock, monkeypatch)
         late.answer, newer = federated("expired", 3600), Gate(request_)
         with ThreadPoolExecutor(1) as pool:
@@ -146,7 +146,7 @@ class TestFailures:
         self, make: Make, request_: FakeGoogle, clock: FakeClock, error: BaseException
     ) -> None:
         class Local:
-            """What a caller has on its stack."""
+            """An object on the stack of a caller."""
 
         def raise_it(_: Sent) -> Answer:
             raise type(error)(*error.args)
@@ -170,7 +170,7 @@ class TestFailures:
     def test_a_log_handler_does_not_take_the_callers_exception(
         self, make: Make, request_: FakeGoogle, clock: FakeClock
     ) -> None:
-        """It uses the credentials, and gets a record of the exchange that failed."""
+        """The handler uses the credentials and gets a record of the failed exchange."""
         credentials, foreign = make(), LookupError("of a plug-in")
         logger, seen = logging.getLogger("google_auth_botocore"), list[BaseException]()
 
@@ -219,7 +219,7 @@ class TestFailures:
 
 
 class TestNoThread:
-    """No thread can be started, so that the caller performs the exchange itself."""
+    """No thread can be started, so the caller performs the exchange itself."""
 
     @pytest.fixture(autouse=True)
     def _broken(self, background: Threads) -> None:
@@ -228,7 +228,7 @@ class TestNoThread:
     def test_a_caller_that_handles_another_exception_gets_a_token(
         self, make: Make, request_: FakeGoogle, clock: FakeClock
     ) -> None:
-        """Python makes that exception the context of the one that says that there is no thread."""
+        """Python makes that exception the context of the error about the thread."""
         credentials = make()
         try:
             raise LookupError("of the caller")
@@ -241,7 +241,7 @@ class TestPrompt:
 
     @pytest.fixture(name="prompt")
     def _prompt(self, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-        """What happens at the prompt: exceptions and functions, until there are none left."""
+        """The events at the prompt, in order: exceptions and functions."""
         script: list[Any] = []
 
         def prompting(context: seams.ExchangeContext) -> None:
@@ -256,7 +256,7 @@ class TestPrompt:
     def test_an_exception_that_the_caller_handles_meanwhile_keeps_its_traceback(
         self, make: Make, request_: FakeGoogle, clock: FakeClock, prompt: list[Any]
     ) -> None:
-        """It is the context of an exception that is raised at the prompt, and not part of the exchange."""
+        """It becomes the context of an exception at the prompt, but is not part of the exchange."""
 
         def fail() -> None:
             raise LookupError("of a plug-in")
@@ -289,7 +289,7 @@ class TestPrompt:
         arrived = threading.Event()
 
         class Slow(logging.Handler):
-            """Holds the prompting thread up after its exchange, until the other caller has reacted."""
+            """Delays the prompting thread after its exchange until the other caller has reacted."""
 
             def emit(self, record: logging.LogRecord) -> None:
                 arrived.wait(2)
@@ -328,7 +328,7 @@ class TestSuspension:
     def test_no_second_exchange_starts_beside_the_one_that_was_suspended_with_its_caller(
         self, make: Make, request_: FakeGoogle, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """It gets another 30 s, and so does the caller."""
+        """The exchange gets another 30 s, and so does the caller."""
         credentials, gate, passing = make(), Gate(request_), PassingTime(clock, monkeypatch)
         with ThreadPoolExecutor(1) as pool:
             caller = pool.submit(authorization_header, credentials, request_)
@@ -349,7 +349,7 @@ class FrozenError(Exception):
 
 
 class TestForeign:
-    """What a user's own transport raises, of whatever class."""
+    """Exceptions of any class from a user's transport."""
 
     def test_one_that_allows_no_assignment_reaches_the_caller_at_once(
         self, make: Make, request_: FakeGoogle, clock: FakeClock
@@ -369,7 +369,7 @@ class TestForeign:
     def test_nothing_that_belongs_to_it_has_frames_of_the_exchange(
         self, make: Make, request_: FakeGoogle, clock: FakeClock
     ) -> None:
-        """Not what it was made of, nor what it keeps in an attribute."""
+        """This includes its cause and exceptions in its attributes."""
 
         def raised(kind: type[Exception], secret: str) -> Exception:
             try:

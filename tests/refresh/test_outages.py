@@ -1,4 +1,4 @@
-"""Weeks in virtual time, each by its seed: which error a request gets when it gets one, and when the next one succeeds."""
+"""Weeks on a fake clock, generated from a seed: which error a request gets, and when the next request succeeds."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ STEP_OF = {"aws": "aws", "sts": "exchange", "iam": "impersonation"}
 
 @dataclass(frozen=True)
 class Outage:
-    """A side that does not answer, or that rejects requests, for a while."""
+    """A period in which a service does not answer or rejects requests."""
 
     begin: float
     end: float
@@ -31,7 +31,7 @@ class Outage:
 
 
 def outages(seed: random.Random) -> Iterator[Outage]:
-    """Of five seconds to three hours, each length as likely as any, and at times that overlap no other."""
+    """Return outages of five seconds to three hours that do not overlap."""
     at = START
     while at < START + WEEK:
         at += seed.uniform(600, 4 * 3600)
@@ -41,7 +41,7 @@ def outages(seed: random.Random) -> Iterator[Outage]:
 
 
 class World(Google):
-    """Both services with their outages, and a network on which 30 requests of 100 fail."""
+    """Both services with their outages, and a network on which 30 % of the requests fail."""
 
     def __init__(self, clock: FakeClock, seed: int) -> None:
         super().__init__(clock)
@@ -50,7 +50,7 @@ class World(Google):
         self.harm: Counter[str] = Counter()
 
     def outage(self) -> Outage | None:
-        """The one that it is the time of."""
+        """The current outage, if any."""
         while self.outages and self.outages[0].end <= self.now:
             self.outages.pop(0)
         return self.outages[0] if self.outages and self.outages[0].begin <= self.now else None
@@ -137,7 +137,7 @@ def test_a_request_fails_only_while_no_token_can_be_obtained_and_says_why(
 def test_an_outage_of_the_security_token_service_has_no_effect(
     make: Make, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, account: str | None, minutes: float, begin: int
 ) -> None:
-    """Whenever it begins: direct access uses its token, and impersonation the federated token that it also has."""
+    """At any time: direct access uses its token, and impersonation uses the federated token that it also holds."""
     threads, google = Threads(clock), Google(clock)
     threads.install(monkeypatch)
     silence(monkeypatch)

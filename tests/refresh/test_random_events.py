@@ -1,4 +1,4 @@
-"""Random events in any order, over days: outages, rejections, clocks that are set, threads that hang, forks."""
+"""Random events in any order over days: outages, rejections, clock changes, hanging threads and forks."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ KEYS = {"AWS_ACCESS_KEY_ID": "AKID", "AWS_SECRET_ACCESS_KEY": "SECRET", "AWS_REG
 
 
 class Google(FakeGoogle):
-    """Both services, with a clock that is right, tokens that end and can be revoked, and AWS's look at the date.
+    """Both services with a correct clock, tokens that expire and can be revoked, and AWS's check of the date.
 
     Attributes:
         trouble: what each service answers with instead of its usual reply, by name.
@@ -103,7 +103,7 @@ def rejected() -> Answer:
 
 
 class Machine(RuleBasedStateMachine):
-    """Two clients of different scopes, and copies of them, against a model of what they may see."""
+    """Two clients with different scopes and their copies, compared with a model of the allowed results."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -140,13 +140,13 @@ class Machine(RuleBasedStateMachine):
         return self.clock.time() < wall + HOUR - 1 and self.clock.monotonic() < monotonic + HOUR - 1
 
     def note(self) -> None:
-        """When the tokens came that have come since."""
+        """Record when each new token was issued."""
         for credentials in self.credentials:
             if credentials.token is not None:
                 self.came.setdefault(credentials.token, (self.clock.time(), self.clock.monotonic()))
 
     def time_passes(self, seconds: float | None) -> None:
-        """None: until the window of the first client's token is open, 7½ minutes before its end at the latest."""
+        """Let time pass; None means until the advisory window of the first client's token has opened."""
         if seconds is None:
             token = self.credentials[0].token
             opens = 0.0 if token is None else self.came[token][1] + HOUR - 450
@@ -228,7 +228,7 @@ class Machine(RuleBasedStateMachine):
             self.note()
 
     def why(self, error: FederationError) -> None:
-        """Check that an error comes from what is wrong now, or from a rejection of the last ten seconds."""
+        """Check that an error has a current cause, or a rejection within the last ten seconds."""
         if self.hung and "it has not begun" in str(error):
             return  # who comes at the moment at which a thread begins to hang waits for that one to the end
         trouble = self.google.trouble.values()

@@ -1,4 +1,4 @@
-"""The refresh rule, and the source that follows it, in virtual time; a background refresh runs when a test lets it."""
+"""The refresh rule and the token source, on a fake clock. A background refresh runs when the test lets it."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ class TestAdvisory:
         clock: FakeClock,
         transient: bool,
     ) -> None:
-        """The background may do less than a caller may; but a server that is down is down for the caller, too."""
+        """A caller can do more than the background, such as prompt the user. But an outage affects both."""
         clock.advance(395)
         authorization_header(credentials, request_)
         clock.advance(5)
@@ -200,7 +200,7 @@ class TestAdvisory:
         clock: FakeClock,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        """With the transport of that call; and always in its last quarter of an hour, whatever is drawn for others."""
+        """It uses the transport of that call, and always starts within the last 15 minutes, whatever other tokens drew."""
         monkeypatch.setattr(random, "random", lambda: 0.0)
         credentials = make(ACCOUNT)
         credentials.refresh(request_)
@@ -267,7 +267,7 @@ class TestAdvisory:
         clock: FakeClock,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        """It mixes up the replies of two threads that share a connection; a failure is only a warning here, too."""
+        """httplib2 mixes up the replies of two threads that share a connection. A failure is only a warning here, too."""
         used: list[httplib2.Http] = []
 
         class Rejecting(httplib2.Http):  # type: ignore[misc]  # httplib2 has no types
@@ -297,7 +297,7 @@ class TestAdvisory:
         clock: FakeClock,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        """It may not allow two threads at once; a failure is only a warning here, too."""
+        """The callable may not be thread-safe. A failure is only a warning here, too."""
         seams.share_by_kind(monkeypatch)
         credentials = make()
         authorization_header(credentials, request_)
@@ -484,7 +484,7 @@ class TestServers:
     def test_an_exception_that_is_not_of_a_transport_is_not_remembered(
         self, make: Make, request_: FakeGoogle, clock: FakeClock
     ) -> None:
-        """Nor translated, nor is the request sent again."""
+        """It is not translated either, and the request is not repeated."""
         credentials, error = make(), LookupError("of a plug-in")
         request_.script.append(error)
         with pytest.raises(LookupError) as caught:
@@ -515,7 +515,7 @@ class TestThreads:
     def test_an_exchange_that_hung_while_the_process_was_suspended_is_replaced(
         self, make: Make, request_: FakeGoogle, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Its late result is dropped, because there is a newer one."""
+        """Its late result is discarded, because there is a newer one."""
         credentials, passing = make(), PassingTime(clock, monkeypatch)
         frozen, thawed = threading.Event(), threading.Event()
 
@@ -549,7 +549,7 @@ class TestThreads:
 
 
 class Machine(RuleBasedStateMachine):
-    """Days of requests, refreshes, outages and copies, in any order."""
+    """Days of requests, refreshes, outages and copies in any order."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""A week in virtual time: up to a million requests, outages of seconds to hours at each of three sides, and a bad network."""
+"""A week on a fake clock: up to a million requests, outages of seconds to hours of three services, and a bad network."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ STEPS = {"aws", "exchange", "impersonation"}
 
 @dataclass
 class Weather:
-    """What is down when, and what else goes wrong: decided by a seed."""
+    """Outages and other failures, generated from a seed."""
 
     clock: FakeClock
     random: random.Random
@@ -36,7 +36,7 @@ class Weather:
             at += length + self.random.uniform(600, 4 * 3600)
 
     def down(self) -> str | None:
-        """The side that is down now."""
+        """The service that is down now."""
         while self.outages and self.outages[0][1] <= self.clock.now:
             self.outages.pop(0)
         return self.outages[0][2] if self.outages and self.outages[0][0] <= self.clock.now else None

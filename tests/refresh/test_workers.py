@@ -1,4 +1,4 @@
-"""The threads that perform exchanges: one serves many, it keeps nothing of any, and it ends when there is no more to do."""
+"""Worker threads: one thread performs many exchanges, keeps no reference to any of them, and stops when idle."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no f
 
 
 class Recorder(FakeGoogle):
-    """Tells which threads have sent requests through it."""
+    """Records which threads have sent requests through it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -97,7 +97,7 @@ def test_an_idle_thread_keeps_nothing_of_an_exchange(make: Make) -> None:
 def test_a_job_that_was_never_passed_on_is_performed_by_another_thread(
     make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As after an exception that a signal handler raised between the two steps."""
+    """A signal handler can raise an exception between the two steps."""
     request = Recorder()
     make().refresh(request)
     lost = list[object]()
@@ -109,7 +109,7 @@ def test_a_job_that_was_never_passed_on_is_performed_by_another_thread(
 @forks
 @pytest.mark.parametrize("warnings", [[], ["-Werror::DeprecationWarning:__main__"]], ids=["", "warnings are errors"])
 def test_a_fork_finds_no_idle_thread_and_its_child_starts_its_own(warnings: list[str]) -> None:
-    """Python 3.12 warns of a fork with several threads. In a process of its own, which no other test has left a thread in."""
+    """Python 3.12 warns about forks with several threads. A separate process has no threads of other tests."""
     command = [sys.executable, *warnings, "-c", PROGRAM]
     done = subprocess.run(command, env=os.environ | KEYS, capture_output=True, text=True, check=False, timeout=60)
     assert (done.returncode, done.stdout, done.stderr) == (0, "child: 2 threads used\nparent: 1 thread left\n", "")
