@@ -69,7 +69,7 @@ def test_profile_beside_a_session_is_rejected(federation: Federation) -> None:
     with pytest.raises(ConfigurationError) as caught:
         federation.credentials(session=boto3.Session(), profile="team")
     assert str(caught.value) == (
-        "profile belongs to the session made here; a session that is given has its own. Give one of the two."
+        "profile is for a session that is created here, and session has its own profile. Pass one of the two."
     )
 
 
@@ -183,7 +183,7 @@ class TestMfa:
         with pytest.raises(FederationError) as caught:
             identity.signer(None, seams.ExchangeContext(background=True, deadline=math.inf))
         assert str(caught.value) == (
-            "The AWS role wants an MFA code, and nobody is asked for one in the background. "
+            "The AWS role requires an MFA code, and a background refresh does not prompt for one. "
             "The next request that finds no valid token asks for it; call refresh() to be asked now."
         )
         with pytest.raises(seams.PromptRequired):
@@ -404,7 +404,7 @@ def test_pickle_depends_on_no_profile_but_the_sessions_own(
 
 def test_pickle_of_a_session_whose_profile_is_not_there_says_so(federation: Federation) -> None:
     credentials = federation.credentials(session=botocore.session.Session(profile="none"))
-    with pytest.raises(pickle.PicklingError, match=r"\(ProfileNotFound\).* Give profile=, region= or assume_role="):
+    with pytest.raises(pickle.PicklingError, match=r"\(ProfileNotFound\).* Pass profile=, region= or assume_role="):
         pickle.dumps(credentials)
 
 

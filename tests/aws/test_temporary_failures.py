@@ -24,6 +24,7 @@ from variations import few
 from aws.conftest import ROLE, Federation, Issue, Write, arn, environment, ini, set_all
 from aws.servers import AwsEndpoint, Response, Route
 from google_auth_botocore import FederationError
+from google_auth_botocore._failures._facts import Facts
 from google_auth_botocore.emulator import Fault
 from google_auth_botocore.emulator.aws import ContainerCredentials, InstanceMetadata
 from google_auth_botocore.exceptions import TransientFederationError
@@ -190,7 +191,7 @@ def test_no_source_is_an_error_at_once(
         imds.fail("", Fault(503, times=None, body=""))
     with pytest.raises(FederationError) as caught:
         federation.credentials(session=botocore.session.Session() if given else None).refresh(None)
-    assert (caught.value.step, caught.value.reason) == ("aws", "NoCredentialsError")
+    assert caught.value.failure == "no-aws-keys"
     assert not caught.value.retryable
     assert clock.pauses == []
 
@@ -203,7 +204,7 @@ def test_version_2_behind_a_hop_limit_is_no_source(
     imds.fail("api/token", Fault(delay=5, times=None))
     with pytest.raises(FederationError) as caught:
         federation.credentials().refresh(None)
-    assert (caught.value.step, caught.value.reason) == ("aws", "NoCredentialsError")
+    assert caught.value.failure == "no-aws-keys"
     assert len(clock.pauses) == 1
 
 
@@ -358,7 +359,7 @@ def test_lack_of_files_memory_or_processes_is_temporary(number: int, wrapped: bo
         make: Any = botocore.exceptions.SSOTokenLoadError
         error = make(error_msg="no token")
         error.__context__ = OSError(number, os.strerror(number))
-    translated = seams.aws_errors.translated(error)
+    translated = seams.aws_errors.translated(error, Facts("aws"))
     assert isinstance(translated, TransientFederationError)
     assert "Raise the limit (ulimit -n)" in str(translated.hint)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import io
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -36,6 +38,14 @@ def test_google_sees_the_role(federation: Federation) -> None:
     assert assertion["sub"] == "arn:aws:iam::123456789012:role/app"
 
 
+def test_retrieved_subject_token_is_the_jwt(federation: Federation, issuer: WebIdentityIssuer) -> None:
+    token = federation.credentials(subject_token_type=JWT).retrieve_subject_token()
+    payload = token.split(".")[1]
+    claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    assert (claims["iss"], claims["sub"]) == (issuer.url, "arn:aws:iam::123456789012:role/app")
+    assert federation.google.calls == []
+
+
 def test_a_new_one_is_requested_for_each_exchange(federation: Federation, issuer: WebIdentityIssuer) -> None:
     credentials = federation.credentials(subject_token_type=JWT)
     for _ in range(2):
@@ -54,10 +64,8 @@ def test_missing_region_is_an_error_of_this_form_alone(
     credentials = federation.credentials(subject_token_type=JWT)
     with pytest.raises(FederationError) as caught:
         credentials.refresh(None)
-    assert str(caught.value) == (
-        "GetWebIdentityToken has regional endpoints only, and no AWS region is set. Set AWS_REGION, region= or the "
-        "profile's region to a region such as eu-central-1; for a local zone, to its parent region."
-    )
+    assert str(caught.value).startswith("GetWebIdentityToken has regional endpoints only, and no AWS region is set. ")
+    assert caught.value.failure == "no-region"
     assert (caught.value.step, issuer.calls) == ("aws", [])
     monkeypatch.setenv("AWS_REGION", "eu-west-1")
     credentials.refresh(None)
@@ -91,7 +99,7 @@ def test_account_that_has_it_switched_off(federation: Federation, issuer: WebIde
     with pytest.raises(FederationError) as caught:
         credentials.refresh(None)
     assert caught.value.reason == "OutboundWebIdentityFederationDisabled"
-    assert caught.value.hint == "Switch it on for the account: aws iam enable-outbound-web-identity-federation"
+    assert caught.value.failure == "outbound-identity-off"
     issuer.enabled = True
     credentials.refresh(None)
 

@@ -66,7 +66,7 @@ class HurriedClock(seams.SystemClock):
 
 def wait_until(happened: Callable[[], bool]) -> None:
     """Wait for something in other threads that no event reports."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60  # an exchange that another test left running takes half a minute
     while not happened():
         assert time.monotonic() < deadline
         time.sleep(0.001)

@@ -192,7 +192,7 @@ def test_httplib2_has_no_timeout_forced_on_it(make: Make, caplog: pytest.LogCapt
     with Api() as api:
         http = httplib2.Http()
         credentials = make(token_url=f"{api.url}/v1/token")
-        with pytest.raises(Exception, match="no life in seconds"):
+        with pytest.raises(Exception, match="no lifetime in seconds"):
             credentials.refresh(google_auth_httplib2.Request(http))
         http.close()
     assert not [record for record in caplog.records if record.levelname == "WARNING"]

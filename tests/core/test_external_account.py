@@ -164,7 +164,7 @@ def test_foreign_token_url_is_rejected(url: object) -> None:
     seen = repr(url).replace("//sts.googleapis.com@", "//[hidden]@")
     assert str(caught.value) == (
         f"The configuration's token_url {seen} is not an endpoint of Google's (sts.googleapis.com and its forms). "
-        "An endpoint of your own must be given in code, token_url=, or on the command line, --token-url."
+        "Your own endpoint must be set in code, token_url=, or on the command line, --token-url."
     )
 
 
@@ -246,7 +246,7 @@ def test_universe_of_a_file_must_be_the_one_in_code() -> None:
     with pytest.raises(ConfigurationError) as caught:
         Credentials.from_info(foreign)
     assert str(caught.value) == (
-        "The configuration names the universe domain 'apis.example'. A universe other than googleapis.com must be given in code: "
+        "The configuration names the universe domain 'apis.example'. A universe other than googleapis.com must be set in code: "
         "universe_domain='apis.example'."
     )
     assert Credentials.from_info(foreign, universe_domain="apis.example").universe_domain == "apis.example"
@@ -292,7 +292,7 @@ def test_truncated_file_is_one_error_that_names_it(tmp_path: Path, text: str) ->
     path.write_bytes(text.encode("latin-1"))
     with pytest.raises(ConfigurationError) as caught:
         Credentials.from_file(path)
-    assert str(caught.value).startswith(f"The configuration file {str(path)!r} can't be read as JSON: ")
+    assert str(caught.value).startswith(f"The configuration file {str(path)!r} cannot be read as JSON: ")
     path.write_text(json.dumps(info()))
     assert Credentials.from_file(path).info == info()
 
@@ -379,7 +379,7 @@ def test_lifetime_of_a_file_without_a_service_account_has_no_effect(tmp_path: Pa
 @pytest.mark.parametrize("lifetime", [3600, 1800])
 def test_lifetime_in_code_without_a_service_account_is_a_mistake(lifetime: int) -> None:
     """Even if it is the default lifetime, because it was set explicitly."""
-    message = r"^lifetime needs a service account: set service_account_email\."
+    message = r"^lifetime requires a service account: set service_account_email\."
     with pytest.raises(ConfigurationError, match=message):
         Credentials(PROVIDER, lifetime=lifetime)
     with pytest.raises(ConfigurationError, match=message):

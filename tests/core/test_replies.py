@@ -16,22 +16,22 @@ from google_auth_botocore import FederationError, IDTokenCredentials, Token, Tra
 from google_auth_botocore.emulator import Emulator, Fault
 
 EXCHANGE = [
-    (b"not JSON", "a body that is no JSON object"),
-    (b"", "a body that is no JSON object"),
-    (b"null", "a body that is no JSON object"),
-    (b'"text"', "a body that is no JSON object"),
-    (b"[]", "a body that is no JSON object"),
-    (b"[" * 100_000, "a body that is no JSON object"),
-    (b"\xff\xfe", "a body that is no JSON object"),
-    (b"{}", "no life in seconds ('expires_in')"),
-    (b'{"access_token": "t"}', "no life in seconds ('expires_in')"),
-    (federated("t", None), "no life in seconds ('expires_in')"),
-    (federated("t", 0), "no life in seconds ('expires_in')"),
-    (federated("t", -1), "no life in seconds ('expires_in')"),
-    (federated("t", True), "no life in seconds ('expires_in')"),
-    (federated("t", "soon"), "no life in seconds ('expires_in')"),
-    (federated("t", float("nan")), "no life in seconds ('expires_in')"),
-    (federated("t", 1e300), "no life in seconds ('expires_in')"),
+    (b"not JSON", "a body that is not a JSON object"),
+    (b"", "a body that is not a JSON object"),
+    (b"null", "a body that is not a JSON object"),
+    (b'"text"', "a body that is not a JSON object"),
+    (b"[]", "a body that is not a JSON object"),
+    (b"[" * 100_000, "a body that is not a JSON object"),
+    (b"\xff\xfe", "a body that is not a JSON object"),
+    (b"{}", "no lifetime in seconds ('expires_in')"),
+    (b'{"access_token": "t"}', "no lifetime in seconds ('expires_in')"),
+    (federated("t", None), "no lifetime in seconds ('expires_in')"),
+    (federated("t", 0), "no lifetime in seconds ('expires_in')"),
+    (federated("t", -1), "no lifetime in seconds ('expires_in')"),
+    (federated("t", True), "no lifetime in seconds ('expires_in')"),
+    (federated("t", "soon"), "no lifetime in seconds ('expires_in')"),
+    (federated("t", float("nan")), "no lifetime in seconds ('expires_in')"),
+    (federated("t", 1e300), "no lifetime in seconds ('expires_in')"),
     (federated(None), "no token ('access_token')"),
     (federated(""), "no token ('access_token')"),
     (federated("two\nlines"), "no token ('access_token')"),
@@ -40,7 +40,7 @@ EXCHANGE = [
     (federated(7), "no token ('access_token')"),
 ]
 IMPERSONATION = [
-    (b"null", "a body that is no JSON object"),
+    (b"null", "a body that is not a JSON object"),
     (impersonated(None), "no token ('accessToken')"),
     (impersonated("x\r\ny"), "no token ('accessToken')"),
     (impersonated("t", None), "no time of expiry ('expireTime')"),
@@ -72,7 +72,7 @@ def test_reply_that_can_not_be_used(
         credentials.refresh(request_)
     url = request_.calls[-1].url
     assert str(caught.value) == (
-        f"{server} answered with {what} (HTTP 200, {len(answer.data)} bytes) when it was asked for {wanted}. "
+        f"{server} answered with {what} (HTTP 200, {len(answer.data)} bytes) to the request for {wanted}. "
         f"Check that {url} is Google's, and whether a proxy on the way changes replies."
     )
     assert caught.value.__cause__ is None
@@ -204,7 +204,7 @@ def test_password_of_a_proxy_whose_url_can_not_be_read_is_in_no_error(
 
 def test_lifetime_of_thousands_of_digits_is_invalid(make: Make, request_: FakeGoogle) -> None:
     request_.script.append(federated("t", "9" * 5000))
-    with pytest.raises(TransientFederationError, match="no life in seconds"):
+    with pytest.raises(TransientFederationError, match="no lifetime in seconds"):
         make().refresh(request_)
 
 
@@ -229,7 +229,7 @@ def test_lifetime_of_thousands_of_digits_is_invalid(make: Make, request_: FakeGo
 def test_id_token_without_a_measurable_lifetime(make: Make, request_: FakeGoogle, claims: bytes) -> None:
     payload = base64.urlsafe_b64encode(claims).decode().rstrip("=")
     request_.script.extend([federated("federated-0"), Answer({"token": f"header.{payload}.signature"})])
-    with pytest.raises(TransientFederationError, match=r"an ID token without a life \('iat' and 'exp'\)"):
+    with pytest.raises(TransientFederationError, match=r"an ID token without a lifetime \('iat' and 'exp'\)"):
         IDTokenCredentials(make(ACCOUNT), "https://x").refresh(request_)
 
 

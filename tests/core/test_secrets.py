@@ -356,6 +356,6 @@ def test_keys_of_a_session_are_not_pickled(make: Make) -> None:
     with pytest.raises(pickle.PicklingError) as caught:
         pickle.dumps(make(session=session))
     assert str(caught.value) == (
-        "This Credentials object has a session with keys of its own, and keys are never pickled. "
-        "Give profile=, region= or assume_role= instead of session=, so that the other process resolves its own identity."
+        "The session of these credentials has its own keys, and keys are never pickled. "
+        "Pass profile=, region= or assume_role= instead of session=, so that the other process resolves its own identity."
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import gzip
 import logging
@@ -165,6 +166,9 @@ def test_a_reply_of_more_than_a_mebibyte_is_an_error_and_costs_no_memory(
             credentials.refresh(request)
         assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100 * 1024
         server.script = whole(reply())
+        # On a busy machine, the exchange that the first call did not wait for may still read an old reply.
+        with contextlib.suppress(TransientFederationError):
+            credentials.refresh(request)
         credentials.refresh(request)
         assert credentials.token == "federated-good"
 

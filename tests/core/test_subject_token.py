@@ -15,7 +15,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from seams import Signer, form_of, sign
 
+from core.conftest import Make
 from core.stand_in import PROVIDER, FakeClock, FakeGoogle, federated, verify_subject_token
+from google_auth_botocore import FederationError
 
 GOLDEN = Path(__file__).parent / "golden" / "subject_token.txt"
 MOMENT = datetime(2027, 1, 15, 8, 0, 0, tzinfo=timezone.utc)
@@ -114,3 +116,35 @@ def test_any_subject_token_reaches_google_unchanged(subject_token: str) -> None:
     request.script.append(federated())
     assert form_of(subject_token, request, FakeClock())["subject_token"] == subject_token
     assert request.calls[0].body.isascii()
+
+
+def test_retrieved_subject_token_is_signed_for_the_audience_and_makes_no_call_to_google(
+    make: Make, request_: FakeGoogle, clock: FakeClock
+) -> None:
+    token = make().retrieve_subject_token(request_)
+    headers = check(token, PROVIDER, lambda _: "SECRET")
+    assert headers["x-amz-security-token"] == "SESSION"
+    assert headers["x-amz-date"] == f"{datetime.fromtimestamp(clock.now, timezone.utc):%Y%m%dT%H%M%SZ}"
+    assert request_.calls == []
+
+
+def test_retrieved_subject_token_is_the_one_that_google_auth_retrieves(make: Make) -> None:
+    """A subclass of google-auth's credentials and this one can be exchanged: both return a quoted JSON object."""
+    document = json.loads(unquote(make().retrieve_subject_token()))
+    assert sorted(document) == ["headers", "method", "url"]
+    assert document["method"] == "POST"
+
+
+def test_retrieving_a_subject_token_without_keys_names_the_step(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    with pytest.raises(FederationError, match="AWS_SECRET_ACCESS_KEY") as caught:
+        make().retrieve_subject_token()
+    assert caught.value.step == "aws"
+
+
+def test_retrieving_a_subject_token_changes_no_cached_token(make: Make, request_: FakeGoogle) -> None:
+    credentials = make()
+    credentials.refresh(request_)
+    before = credentials.token
+    credentials.retrieve_subject_token()
+    assert credentials.token == before

@@ -209,7 +209,7 @@ class TestAdvisory:
         second.open()
         assert credentials.token == "federated-3"
         assert caplog.messages == [
-            "A refresh of the Google token in the background has not ended after 31 s. Another one is started; 1 still run."
+            "A background refresh of the Google token has not finished after 31 s. Another one starts; 1 still run."
         ]
         first.open()
         assert credentials.token == "federated-3", "a late result is dropped if there is a newer one"
@@ -404,7 +404,7 @@ class TestExpired:
         with pytest.raises(TransientFederationError, match="after 31 s") as caught:
             credentials.refresh(request_)
         assert clock.monotonic() - start == pytest.approx(31)
-        assert "the next call gets its token" in str(caught.value.hint)
+        assert caught.value.failure == "deadline-exceeded"
         second.reached()
         second.open()
         first.open()
@@ -423,7 +423,7 @@ class TestExpired:
         finish()
         assert str(caught.value) == (
             "There is no token after 31 s: Google's Security Token Service at https://sts.googleapis.com/v1/token has not replied. "
-            "The exchange goes on, and the next call gets its token."
+            "The exchange continues, and the next call gets its token."
         )
         assert caught.value.step == "exchange"
 

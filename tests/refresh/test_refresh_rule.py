@@ -131,7 +131,7 @@ class TestAdvisory:
         monkeypatch.setattr(random, "uniform", lambda _, most: most)
         warning = (
             "The Google token could not be refreshed in the background. It is valid until {}; the next attempt is in 1 s. "
-            "Google's Security Token Service refused a federated token for "
+            "Google's Security Token Service rejected the request for a federated token for "
         )
         request_.script.append(Answer({"error": "invalid_target"}, 400))
         authorization_header(credentials, request_)

@@ -252,7 +252,8 @@ class TestRejection:
 
         error = self.rejected(credentials)
 
-        assert "To see it, run: aws iam get-outbound-web-identity-federation-info;" in str(error)
+        assert error.failure == "jwt-issuer-wrong"
+        assert "aws iam get-outbound-web-identity-federation-info" in str(error.hint)
         flags = self.flags(error, self.UPDATE)
         assert flags == {**self.WHICH, "issuer-uri": "ISSUER"}
         google.add_oidc_provider(issuer.url)
@@ -286,7 +287,7 @@ class TestRejection:
 
         error = caught.value
         assert (error.step, error.reason, error.status_code, error.retryable) == ("aws", code, 403, False)
-        assert "enable-outbound-web-identity-federation" in str(error.hint)
+        assert error.failure == "outbound-identity-off"
         assert google.calls == []
 
     def test_a_role_without_the_permission(

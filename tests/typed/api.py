@@ -11,6 +11,7 @@ import boto3
 import botocore.session
 import google.auth.credentials
 import google.auth.exceptions
+import google.auth.transport.requests
 from typing_extensions import assert_type
 
 import google_auth_botocore
@@ -102,6 +103,8 @@ def using(credentials: Credentials) -> None:
     assert_type(credentials.universe_domain, str)
     assert_type(credentials.signer_email, str)
     assert_type(credentials.sign_bytes(b"message"), bytes)
+    assert_type(credentials.retrieve_subject_token(), str)
+    assert_type(credentials.retrieve_subject_token(google.auth.transport.requests.Request()), str)
     assert_type(credentials.get_cred_info(), dict[str, str])
 
 
