@@ -122,7 +122,7 @@ def test_retrieved_subject_token_is_signed_for_the_audience_and_makes_no_call_to
     make: Make, request_: FakeGoogle, clock: FakeClock
 ) -> None:
     token = make().retrieve_subject_token(request_)
-    headers = check(token, PROVIDER, lambda _: "SECRET")
+    headers = verify_subject_token(token, PROVIDER, lambda _: "SECRET")
     assert headers["x-amz-security-token"] == "SESSION"
     assert headers["x-amz-date"] == f"{datetime.fromtimestamp(clock.now, timezone.utc):%Y%m%dT%H%M%SZ}"
     assert request_.calls == []
