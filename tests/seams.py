@@ -23,6 +23,7 @@ from google_auth_botocore._aws import partitions as aws_partitions
 from google_auth_botocore._aws import retry as _retry
 from google_auth_botocore._aws.identity import AwsIdentity
 from google_auth_botocore._aws.subject_token import Signer, sign
+from google_auth_botocore._failures._facts import Facts
 from google_auth_botocore._google import transport as _transport
 from google_auth_botocore._google.api import GoogleClient as _GoogleClient
 from google_auth_botocore._google.sender import Sender as _Sender
@@ -42,6 +43,7 @@ from google_auth_botocore._shared_token_credentials import SourceCredentials as 
 __all__ = [
     "AwsIdentity",
     "ExchangeContext",
+    "Facts",
     "IssuedToken",
     "Moment",
     "PromptRequired",
@@ -202,7 +204,8 @@ def use_own_transport(patch: pytest.MonkeyPatch, request: object) -> None:
 def form_of(subject_token: str, request: Any, clock: Clock) -> dict[str, str]:
     """Exchange any text as a subject token, and return the form that is sent."""
     context = ExchangeContext(background=False, deadline=clock.monotonic() + 30)
-    client = _GoogleClient(_Settings("//iam.googleapis.com/"), _Sender(request, clock, context))
+    sender = _Sender(request, clock, context)
+    client = _GoogleClient(_Settings("//iam.googleapis.com/"), sender, facts=lambda: Facts("exchange"))
     client.exchange(subject_token, ())
     return dict(parse_qsl(request.calls[0].body.decode(), keep_blank_values=True))
 

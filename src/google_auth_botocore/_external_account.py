@@ -127,7 +127,8 @@ def from_info(info: object, in_code: Mapping[str, Any] = MappingProxyType({})) -
     if kind != "external_account":
         raise ConfigurationError(
             f"The configuration has the type {quoted(kind)}, not 'external_account'. "
-            "Write one with: gcloud iam workload-identity-pools create-cred-config … --aws"
+            "Write one with: gcloud iam workload-identity-pools create-cred-config … --aws",
+            failure="file-of-another-kind",
         )
     for name in ("client_id", "client_secret", "workforce_pool_user_project"):
         if info.get(name):
@@ -135,7 +136,9 @@ def from_info(info: object, in_code: Mapping[str, Any] = MappingProxyType({})) -
                 f"The configuration has {name}, which is for workforce identity and not for AWS workloads. Remove it."
             )
     if "audience" not in info:
-        raise ConfigurationError(f"The configuration lacks 'audience'. Expected {_settings.AUDIENCE_FORM}.")
+        raise ConfigurationError(
+            f"The configuration lacks 'audience'. Expected {_settings.AUDIENCE_FORM}.", failure="audience-malformed"
+        )
     universe = _settings.universe_domain(in_code.get("universe_domain", GOOGLEAPIS))
     stated = info.get("universe_domain")
     if stated not in (None, GOOGLEAPIS, universe):
@@ -189,7 +192,8 @@ def _credential_source(info: Mapping[str, Any]) -> dict[str, Any]:
     if environment != "aws1":
         raise ConfigurationError(
             f"credential_source has the environment_id {quoted(environment)}, not 'aws1': the configuration is not for AWS. "
-            "google.auth.load_credentials_from_file accepts it."
+            "google.auth.load_credentials_from_file accepts it.",
+            failure="file-of-another-kind",
         )
     return {"verification_url": source.get("regional_cred_verification_url")}
 
@@ -240,6 +244,7 @@ def _google_url(name: str, url: object, service: str, universe: str, path: str) 
         argument = name if name == "token_url" else _IAM
         raise ConfigurationError(
             f"The configuration's {name} {quoted(url)} is not an endpoint of Google's ({service}.{universe} and its forms). "
-            f"Your own endpoint must be set in code, {argument}=, or on the command line, --{argument.replace('_', '-')}."
+            f"Your own endpoint must be set in code, {argument}=, or on the command line, --{argument.replace('_', '-')}.",
+            failure="foreign-endpoint",
         )
     return match

@@ -30,7 +30,7 @@ from collections.abc import Callable, Hashable
 from functools import partial
 from typing import TypeVar
 
-from google_auth_botocore import _hints
+from google_auth_botocore import _failures
 from google_auth_botocore._aws import errors
 from google_auth_botocore._aws.identity import AwsIdentity
 from google_auth_botocore._aws.subject_token import SubjectToken, sign
@@ -151,7 +151,7 @@ class Federation:
                     resolved_again = True
                     if not self.identity.forget(context):
                         raise
-                elif _hints.skewed(str(error)) and not dated_again and google.rejected_at is not None:
+                elif _failures.rejected_date(error) and not dated_again and google.rejected_at is not None:
                     dated_again = True
                     self._offset = google.rejected_at - self._clock.time()
                 else:
@@ -184,7 +184,7 @@ class Federation:
             try:
                 return google.assertion_token(assertion)
             except FederationError as error:
-                if dated_again or not _hints.misdated(str(error)) or google.rejected_at is None:
+                if dated_again or not _failures.rejected_date(error) or google.rejected_at is None:
                     raise
                 # AWS accepts a date that is some minutes off, and this server does not.
                 dated_again = True
@@ -228,9 +228,7 @@ class Federation:
         """Return a client whose errors hide what the servers know: older tokens, and the proof of identity."""
         if context.sender is None:
             context.sender = Sender(request, self._clock, context, self._known_secrets)
-        return GoogleClient(
-            settings, context.sender, federated_token=federated_token, assumed_role=self.identity.assumed_role
-        )
+        return GoogleClient(settings, context.sender, federated_token=federated_token, facts=self.identity.facts)
 
     def _known_secrets(self) -> list[str]:
         recent = itertools.islice(reversed(self._sources.copy().values()), _HIDDEN_TOKENS)

@@ -99,7 +99,9 @@ def checked(given: Settings) -> Settings:
         },
     )
     if right.service_account is None and (right.delegates or right.subject):
-        raise ConfigurationError("delegates and subject require a service account: set service_account_email.")
+        raise ConfigurationError(
+            "delegates and subject require a service account: set service_account_email.", failure="no-service-account"
+        )
     if right.subject and right.lifetime > _LONGEST_DELEGATED:
         raise ConfigurationError(
             f"A token that acts for a subject is valid for at most {_LONGEST_DELEGATED} s, not lifetime={right.lifetime}."
@@ -123,18 +125,21 @@ def _audience(value: object) -> str:
     match = _AUDIENCE.fullmatch(re.sub(r"^https:(?=//)", "", given))
     if match is None:
         raise ConfigurationError(
-            f"The audience {quoted(given)} names no workload identity pool provider. Expected {AUDIENCE_FORM}."
+            f"The audience {quoted(given)} names no workload identity pool provider. Expected {AUDIENCE_FORM}.",
+            failure="audience-malformed",
         )
     if match["provider"] is None:
         raise ConfigurationError(
             f"The audience {quoted(given)} is a pool, not a provider. Add /providers/PROVIDER; to list the pool's providers, run: "
             f"gcloud iam workload-identity-pools providers list --location={match['location']} "
-            f"--workload-identity-pool={match['pool']}"
+            f"--workload-identity-pool={match['pool']}",
+            failure="pool-for-provider",
         )
     if not re.fullmatch("[0-9]+", match["project"]):
         raise ConfigurationError(
             f"The audience {quoted(given)} has the project id {quoted(match['project'])} where the project number belongs. To see the number, run: "
-            f"gcloud projects describe {'PROJECT_ID' if is_secret(given) else shlex.quote(match['project'])} --format='value(projectNumber)'"
+            f"gcloud projects describe {'PROJECT_ID' if is_secret(given) else shlex.quote(match['project'])} --format='value(projectNumber)'",
+            failure="project-id-for-number",
         )
     return f"//iam.googleapis.com/{match['path']}"
 
@@ -150,7 +155,8 @@ def _service_account(name: str, value: object) -> str:
     if not re.fullmatch(_SERVICE_ACCOUNT, given):
         raise ConfigurationError(
             f"The {name} {quoted(given)} is neither a service account's e-mail address (NAME@PROJECT.iam.gserviceaccount.com) "
-            "nor its unique id (digits)."
+            "nor its unique id (digits).",
+            failure="not-a-service-account",
         )
     return given
 

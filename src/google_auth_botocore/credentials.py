@@ -109,7 +109,9 @@ class Credentials(
         )
         # Checked here and not for all settings: a copy has the default lifetime, and a file may contain one.
         if settings.service_account is None and not isinstance(lifetime, _settings.UsualLifetime):
-            raise ConfigurationError("lifetime requires a service account: set service_account_email.")
+            raise ConfigurationError(
+                "lifetime requires a service account: set service_account_email.", failure="no-service-account"
+            )
         # botocore is loaded here, and never later: an import that a fork interrupts hangs the child.
         from google_auth_botocore._aws import arguments as aws_arguments  # noqa: PLC0415
 
@@ -146,14 +148,15 @@ class Credentials(
             ConfigurationError: The file cannot be read or used.
         """
         info, mistake = _external_account.read(filename)
+        failure = "configuration-wrong"
         if mistake is None:
             try:
                 return cls._from(info, os.fsdecode(filename), overrides)
             except ConfigurationError as error:
-                mistake = str(error)
+                mistake, failure = str(error), error.failure
         # Either may contain a private key, and crash reports show the variables of each frame.
         del filename, info
-        raise ConfigurationError(mistake)
+        raise ConfigurationError(mistake, failure=failure)
 
     @classmethod
     def from_info(cls, info: Mapping[str, Any], **overrides: Any) -> Credentials:
@@ -165,9 +168,9 @@ class Credentials(
         try:
             return cls._from(info, None, overrides)
         except ConfigurationError as error:
-            mistake = str(error)
+            mistake, failure = str(error), error.failure
         del info  # see `from_file`
-        raise ConfigurationError(mistake)
+        raise ConfigurationError(mistake, failure=failure)
 
     @classmethod
     def _from(cls, info: Any, path: str | None, overrides: Mapping[str, Any]) -> Credentials:
@@ -183,7 +186,9 @@ class Credentials(
         except ConfigurationError as error:
             if path is None:
                 raise
-            raise ConfigurationError(f"{error} The configuration file is {without_user_part(repr(path))}.") from None
+            raise ConfigurationError(
+                f"{error} The configuration file is {without_user_part(repr(path))}.", failure=error.failure
+            ) from None
         if not overrides.keys() & _external_account.IN_A_FILE:
             credentials._source_info = _external_account.copied(info), credentials._file_fields
         credentials._path = path

@@ -20,14 +20,28 @@ reply did.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from google.auth import exceptions
+
+if TYPE_CHECKING:
+    from google_auth_botocore._failures._facts import Facts
 
 
 class ConfigurationError(exceptions.DefaultCredentialsError, ValueError):
-    """An argument, an `external_account` file or a pickle cannot be used; raised when the object is built."""
+    """An argument, an `external_account` file or a pickle cannot be used; raised when the object is built.
 
-    def __init__(self, message: str) -> None:
+    Args:
+        message: What is wrong and how to fix it, in whole sentences.
+        failure: See the attribute.
+
+    Attributes:
+        failure: Name of the failure, as `google-auth-botocore doctor` prints it.
+    """
+
+    def __init__(self, message: str, *, failure: str = "configuration-wrong") -> None:
         super().__init__(message)  # type: ignore[no-untyped-call]  # google-auth has no types here
+        self.failure = failure
 
 
 class FederationError(exceptions.RefreshError):
@@ -41,15 +55,20 @@ class FederationError(exceptions.RefreshError):
         hint: See the attribute. It is appended to the message.
         aws_reason: See the attribute.
         retryable: Whether the same request may succeed the next time.
+        failure: See the attribute.
 
     Attributes:
         step: The step that failed: `"aws"`, `"exchange"`, `"impersonation"`, `"id_token"`, `"signing"` or `"delegation"`.
         reason: The server's own code (`"invalid_grant"`, `"PERMISSION_DENIED"`, …), or the class of
             botocore's exception. None if there is neither.
         status_code: HTTP status of the reply. None if there was no reply.
-        hint: How to fix it, with the exact command if there is one. None for an unknown failure.
+        hint: How to fix it: sentences, and a command on its own line if there is one. None for an unknown failure.
         aws_reason: The code with which AWS rejected the subject token that Google sent it (`"ExpiredToken"`, …).
+        failure: Name of the failure, as `google-auth-botocore doctor` prints it.
     """
+
+    # Not in the instance's dictionary: a pickle has no private classes.
+    __slots__ = ("_facts",)
 
     def __init__(
         self,
@@ -61,6 +80,7 @@ class FederationError(exceptions.RefreshError):
         hint: str | None = None,
         aws_reason: str | None = None,
         retryable: bool = False,
+        failure: str | None = None,
     ) -> None:
         # copy and pickle create the exception from `args`, which may not be text, and set the attributes afterwards.
         if isinstance(message, str) and hint:
@@ -71,6 +91,15 @@ class FederationError(exceptions.RefreshError):
         self.status_code = status_code
         self.hint = hint
         self.aws_reason = aws_reason
+        self.failure = failure
+        self._facts: Facts | None = None
+
+    def __copy__(self) -> FederationError:
+        """Return a copy with the same facts, which a pickle leaves out."""
+        copied = type(self)(*self.args)
+        vars(copied).update(vars(self))
+        copied._facts = self._facts
+        return copied
 
 
 class TransientFederationError(FederationError, exceptions.TransportError):
@@ -89,6 +118,7 @@ class TransientFederationError(FederationError, exceptions.TransportError):
         status_code: int | None = None,
         hint: str | None = None,
         aws_reason: str | None = None,
+        failure: str | None = None,
     ) -> None:
         super().__init__(
             message,
@@ -98,6 +128,7 @@ class TransientFederationError(FederationError, exceptions.TransportError):
             hint=hint,
             aws_reason=aws_reason,
             retryable=True,
+            failure=failure,
         )
         if isinstance(message, str):
             self.args: tuple[object, ...] = (ConnectionError(self.args[0]),)

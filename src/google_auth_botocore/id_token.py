@@ -34,7 +34,8 @@ class IDTokenCredentials(SourceCredentials):
             )
         if credentials.service_account_email is None:
             raise ConfigurationError(
-                "ID tokens require a service account: set service_account_email on the credentials."
+                "ID tokens require a service account: set service_account_email on the credentials.",
+                failure="no-service-account",
             )
         self._credentials = credentials
         self._target_audience = _settings.text("target_audience", target_audience)

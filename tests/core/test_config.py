@@ -1,4 +1,4 @@
-"""Bad arguments: one clear error when the object is built, which says what was seen and what to do."""
+"""Invalid arguments: building the object raises one clear error with the value and the fix."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What client libraries do with a credentials object, each line of it as one of them does it."""
+"""The contract with client libraries: everything that they do with a credentials object."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from google.auth import exceptions
 
 from core.conftest import Make
 from core.copies import COPIES
-from core.stand_in import ACCOUNT, IAM_URL, PROVIDER, STS_URL, Answer, FakeClock, FakeGoogle, until
+from core.stand_in import ACCOUNT, IAM_URL, PROVIDER, STS_URL, Answer, FakeClock, FakeGoogle, wait_until
 from google_auth_botocore import ConfigurationError, Credentials, FederationError, TransientFederationError
 
 CLOUD_PLATFORM = "https://www.googleapis.com/auth/cloud-platform"
@@ -213,7 +213,7 @@ class TestTokens:
     ) -> None:
         credentials = make(ACCOUNT)
         together, sent = threading.Barrier(threads), threading.Event()
-        request_.script.append(lambda call: sent.wait(20) and request_.own_answer(call))
+        request_.script.append(lambda call: sent.wait(20) and request_.default_answer(call))
 
         def work(_: int) -> str | None:
             together.wait(20)
@@ -226,7 +226,7 @@ class TestTokens:
 
         with ThreadPoolExecutor(threads) as pool:
             results = pool.map(work, range(threads))
-            until(lambda: seams.callers_waiting(credentials) == threads)
+            wait_until(lambda: seams.callers_waiting(credentials) == threads)
             sent.set()
             assert len(set(results)) == 1
         assert (request_.count("/token"), request_.count(":generateAccessToken")) == (1, 1)
@@ -244,7 +244,7 @@ class TestTokens:
 
         with ThreadPoolExecutor(8) as pool:
             results = pool.map(work, range(8))
-            until(lambda: seams.callers_waiting(credentials) == 8)
+            wait_until(lambda: seams.callers_waiting(credentials) == 8)
             sent.set()
             errors = list(results)
         assert len({id(error) for error in errors}) == 8
@@ -316,9 +316,8 @@ class TestTransport:
         assert isinstance(caught.value, exceptions.TransportError)
         assert isinstance(caught.value.args[0], ConnectionError)
         assert caught.value.retryable
-        assert str(caught.value) == (
-            f"Google's Security Token Service could not be reached at {STS_URL}: {error}. "
-            "Check the network, the proxy (HTTPS_PROXY, NO_PROXY) and the firewall."
+        assert str(caught.value).startswith(
+            f"Google's Security Token Service could not be reached at {STS_URL}: {error}. Check the network,"
         )
         assert clock.monotonic() - start <= 30
         request_.script.clear()
@@ -335,11 +334,11 @@ class TestTransport:
         request_.script.append(Answer(b"", status, {"Location": "https://evil.example/"}))
         with pytest.raises(FederationError) as caught:
             make().refresh(request_)
-        assert str(caught.value) == (
+        assert str(caught.value).startswith(
             f"Google's Security Token Service answered with a redirect (HTTP {status}), which is not followed because it would "
-            f"take the AWS identity elsewhere. Check what stands between this machine and {STS_URL}: a proxy, a captive portal, "
-            "or a wrong endpoint."
+            "take the AWS identity elsewhere. "
         )
+        assert STS_URL in str(caught.value.hint)
         assert len(request_.calls) == 1
 
     def test_service_account_is_quoted_in_the_url(self, make: Make, request_: FakeGoogle) -> None:

@@ -1,4 +1,4 @@
-"""No caller waits longer than 31 s, whatever a server does; nothing piles up meanwhile, and afterwards all is well."""
+"""No caller waits longer than 31 s, whatever a server does. No threads accumulate, and later calls work."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ import urllib3
 
 from core.conftest import Make
 from core.slow_server import GOOD, RATE, SLOW, FastClock, SlowServer, reply, whole, zeros
-from core.stand_in import until
+from core.stand_in import wait_until
 from google_auth_botocore import Credentials, TransientFederationError
 
 # 31 s by the fast clock, and what a machine that is busy adds in its own time.
@@ -49,7 +49,7 @@ def _fast(monkeypatch: pytest.MonkeyPatch) -> Iterator[FastClock]:
     clock = FastClock()
     seams.use_clock(monkeypatch, clock)
     yield clock
-    until(lambda: not _threads())
+    wait_until(lambda: not _threads())
 
 
 def _plain(session: requests.Session, url: str, method: str, body: bytes, headers: dict[str, str]) -> Any:

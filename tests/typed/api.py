@@ -62,7 +62,7 @@ def building() -> Credentials:
 
 
 def wrong(credentials: Credentials) -> None:
-    """What a checker is to find: an ignore that nothing needs is an error of its own."""
+    """Contain errors that a type checker must find: an unnecessary ignore comment is itself an error."""
     Credentials()  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     Credentials(AUDIENCE, None, ["scope"])  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     Credentials(AUDIENCE, lifetime="3600")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]

@@ -1,4 +1,4 @@
-"""Translate the errors of botocore and AWS: a reason, how to fix it, and no secrets."""
+"""What botocore and AWS say when there are no keys, as errors of ours: with their facts, and without secrets."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from typing import Any
 
 import botocore.exceptions
 
-from google_auth_botocore import _hints, _redaction
-from google_auth_botocore.exceptions import FederationError, TransientFederationError
+from google_auth_botocore import _failures, _redaction
+from google_auth_botocore._failures._facts import Facts
+from google_auth_botocore.exceptions import FederationError
 
 # http.client quotes an invalid header, which it does not send.
 _INVALID_HEADER = "Invalid header value "
@@ -65,15 +66,33 @@ OF_A_FILE = (
 )
 
 
-def failed(message: str, reason: str, hint: str) -> FederationError:
-    """An error of the AWS step that stays until somebody does something."""
-    return FederationError(message, step="aws", reason=reason, hint=hint)
+# AWS's words for a date that is too old or too new; the code is the one of a wrong signature.
+_REJECTED_DATE = re.compile("Signature expired|Signature not yet current|not within|RequestTimeTooSkewed")
+
+
+class SourceError(Exception):
+    """A failure of the AWS side that was recognised in this package. The guard adds the facts of the identity to it.
+
+    Args:
+        message: What failed and what was seen, in whole sentences.
+        reason: A name for it.
+        facts: Further fields of its `Facts`.
+    """
+
+    def __init__(self, message: str, reason: str, **facts: Any) -> None:
+        super().__init__(message)
+        self.facts: Facts = Facts("aws", reason=reason, **facts)
+
+
+def rejected_date(text: str) -> bool:
+    """Return whether AWS says that the date of a signature is too old or too new."""
+    return _REJECTED_DATE.search(text) is not None
 
 
 def rejected_keys(error: FederationError) -> bool:
     """Return whether AWS rejected the keys, directly or in its reply to Google. Keys that are resolved again may work."""
     reason = error.aws_reason or (error.reason if error.step == "aws" else None)
-    return reason in _REJECTED_KEYS and not _hints.skewed(str(error))
+    return reason in _REJECTED_KEYS and not _failures.rejected_date(error)
 
 
 def exhausted(error: BaseException) -> bool:
@@ -81,44 +100,64 @@ def exhausted(error: BaseException) -> bool:
     return any(isinstance(each, OSError) and each.errno in _EXHAUSTED for each in _redaction.related(error))
 
 
-def translated(error: Exception) -> FederationError:
-    """Return botocore's exception as one of ours."""
+def translated(error: Exception, known: Facts) -> FederationError:
+    """Return botocore's exception, or a `SourceError`, as one of ours.
+
+    Args:
+        error: The exception.
+        known: What is known about the identity.
+    """
+    if isinstance(error, SourceError):
+        own = error.facts
+        known = known._replace(
+            reason=own.reason, failure=own.failure, text=str(error), provider=own.provider, kinds=own.kinds
+        )
+        return _failures.error(str(error), known)
     if isinstance(error.__context__, botocore.exceptions.MetadataRetrievalError):
         error = error.__context__  # the container provider hides which server it could not reach
+    facts = _facts(error, known)
     if isinstance(error, _NO_DATA):
-        return failed(
-            f"botocore's data files cannot be read ({type(error).__name__}): "
+        return _failures.error(
+            f"botocore's data files cannot be read ({facts.reason}): "
             f"{_redaction.cleaned(str(error).partition(' Valid service names')[0]).rstrip('.')}. "
             f"botocore was loaded from {os.path.dirname(botocore.__file__)}.",  # noqa: PTH120 - may be a path in a zip
-            type(error).__name__,
-            _hints.BOTOCORE_DATA,
+            facts,
         )
     if _INVALID_HEADER in str(error):
-        return failed("An AWS key contains white space.", "InvalidCredentials", _hints.AWS_WHITE_SPACE)
+        return _failures.error(
+            "An AWS key contains white space.", facts._replace(reason="InvalidCredentials", transient=False)
+        )
+    return _failures.error(f"botocore could not get AWS credentials ({facts.reason}): {facts.text}.", facts)
+
+
+def _facts(error: Exception, known: Facts) -> Facts:
     reason, status = type(error).__name__, None
     # A container's endpoint that replies with 4xx has rejected the request. Other failures of it may be temporary.
     transient = isinstance(error, _TRANSIENT) and not re.search(r"non 200 response 4(?!08|29)", str(error))
-    if isinstance(error, botocore.exceptions.CredentialRetrievalError) and _provider(error) == "iam-role":
+    if isinstance(error, botocore.exceptions.CredentialRetrievalError) and _kwargs(error).get("provider") == "iam-role":
         transient = True  # the metadata had keys before and has no new ones: resolving them again shows the reason
     if isinstance(error, botocore.exceptions.ClientError):
         response: Mapping[str, Any] = error.response
         reason = _redaction.cleaned(str(response.get("Error", {}).get("Code") or "")) or reason
         status = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
         transient = reason in _TEMPORARY or (status or 0) >= 500 or status == 429
-    hint = _hints.aws(reason, str(error))
-    if exhausted(error):
-        transient, hint = True, _hints.EXHAUSTED
-    make = TransientFederationError if transient else FederationError
+    ran_out = exhausted(error)
     # botocore counts its own retries, which `session.client_config` switches off.
     text = str(error).replace(" (reached max retries: 0)", "")
-    return make(
-        f"botocore could not get AWS credentials ({reason}): {_redaction.cleaned(text, hide=SECRET).rstrip('.')}.",
-        step="aws",
+    file = error.filename if isinstance(error, OSError) else _kwargs(error).get("path")
+    return known._replace(
+        failure="resources-exhausted" if ran_out else None,
         reason=reason,
-        status_code=status,
-        hint=hint,
+        kinds=tuple(kind.__name__ for kind in type(error).__mro__),
+        status=status,
+        text=_redaction.cleaned(text, hide=SECRET).rstrip("."),
+        rejected_date=rejected_date(text),
+        transient=transient or ran_out,
+        provider=_kwargs(error).get("provider"),
+        file=None if file is None else str(file),
     )
 
 
-def _provider(error: botocore.exceptions.BotoCoreError) -> object:
-    return error.kwargs.get("provider")
+def _kwargs(error: Exception) -> Mapping[str, Any]:
+    """Return what botocore made the text of its exception from."""
+    return error.kwargs if isinstance(error, botocore.exceptions.BotoCoreError) else {}

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from types import TracebackType
 
-from google_auth_botocore import _hints
+from google_auth_botocore._failures import _gevent
 from google_auth_botocore._redaction import related
 
 # The packages of botocore's sources. Exceptions whose types are defined in them are always failures of a source.
@@ -51,7 +51,7 @@ def _is_broken(error: Exception) -> bool:
         return True
     # The JSON of a source may be nested too deeply, and TLS that gevent patched too late calls itself. Otherwise the caller's
     # own stack is too deep.
-    return _innermost(error.__traceback__) != "json.decoder" and not _hints.gevent_came_late()
+    return _innermost(error.__traceback__) != "json.decoder" and not _gevent.patched_late()
 
 
 def _innermost(traceback: TracebackType | None) -> str:

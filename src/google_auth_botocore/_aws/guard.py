@@ -7,9 +7,10 @@ import threading
 from collections.abc import Callable
 from typing import TypeVar
 
-from google_auth_botocore import _redaction
+from google_auth_botocore import _failures, _redaction
 from google_auth_botocore._aws import errors, foreign_exceptions
 from google_auth_botocore._aws.retry import Retries
+from google_auth_botocore._failures._facts import Facts
 from google_auth_botocore._refresh.clock import Clock
 from google_auth_botocore._refresh.exchange import DEADLINE, ExchangeContext, PromptRequired
 from google_auth_botocore.exceptions import FederationError, TransientFederationError
@@ -23,6 +24,7 @@ class Guard:
     Args:
         clock: Elapsed time and sleep.
         forget: Drops the credentials that were resolved. Called after every failure, so that the next call resolves them again.
+        facts: Returns what is known about the identity, for its errors.
 
     Attributes:
         lock: Held while the work runs. It is reentrant because a finalizer or a signal handler that uses the credentials may
@@ -34,9 +36,10 @@ class Guard:
         keys_found: Whether the keys are kept if the rest of the work fails temporarily. The work sets it.
     """
 
-    def __init__(self, clock: Clock, forget: Callable[[], None]) -> None:
+    def __init__(self, clock: Clock, forget: Callable[[], None], facts: Callable[[], Facts]) -> None:
         self._clock = clock
         self._forget = forget
+        self._facts = facts
         self.lock = threading.Condition(threading.RLock())
         self.retries = Retries(None, clock)
         self.activity = ""
@@ -59,10 +62,10 @@ class Guard:
         except RuntimeError:
             pass  # this thread does not hold it
         else:
-            raise TransientFederationError(
+            raise _failures.error(
                 "This thread is already getting AWS keys for these credentials. It was interrupted by a finalizer, "
                 "a signal handler or a log handler that uses them, too.",
-                step="aws",
+                Facts("aws", failure="keys-in-use", transient=True),
             )
         try:
             self._acquire(context)
@@ -84,9 +87,9 @@ class Guard:
     def _acquire(self, context: ExchangeContext | None) -> None:
         timeout = DEADLINE if context is None else max(0.0, context.deadline - self._clock.monotonic())
         if not self.lock.acquire(timeout=min(timeout, threading.TIMEOUT_MAX)):
-            raise TransientFederationError(
+            raise _failures.error(
                 f"Another thread has been getting the AWS keys{self.activity} for longer than this one may wait.",
-                step="aws",
+                Facts("aws", failure="keys-awaited", transient=True),
             )
 
     def _attempt(self, work: Callable[[], Result]) -> Result:
@@ -106,7 +109,7 @@ class Guard:
             strange = foreign_exceptions.foreign(error, ambient)
             if strange is error:
                 raise
-            failure = errors.translated(error) if strange is None else None
+            failure = errors.translated(error, self._facts()) if strange is None else None
             keep = self.keys_found and isinstance(failure, TransientFederationError)
             caught = error
         finally:
@@ -116,6 +119,7 @@ class Guard:
         try:
             if failure is None:
                 raise strange or caught
-            raise failure from _redaction.safe_cause(caught, hide=errors.SECRET)
+            own = isinstance(caught, errors.SourceError)
+            raise failure from None if own else _redaction.safe_cause(caught, hide=errors.SECRET)
         finally:
             del caught, strange, failure  # their tracebacks refer to this frame

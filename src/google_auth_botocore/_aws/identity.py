@@ -16,7 +16,6 @@ import botocore.credentials
 from botocore.credentials import AssumeRoleCredentialFetcher, EnvProvider, ReadOnlyCredentials
 from botocore.exceptions import CredentialRetrievalError, MetadataRetrievalError
 
-from google_auth_botocore import _hints
 from google_auth_botocore._aws import errors, instance_metadata, web_identity_token
 from google_auth_botocore._aws import region as regions
 from google_auth_botocore._aws import session as sessions
@@ -25,12 +24,16 @@ from google_auth_botocore._aws.guard import Guard
 from google_auth_botocore._aws.instance_metadata import InstanceMetadata
 from google_auth_botocore._aws.keys import ValidatedCredentials, refresh_needed, validated
 from google_auth_botocore._aws.subject_token import Signer
+from google_auth_botocore._failures._facts import NO_KEYS, Facts, Keys, argument
 from google_auth_botocore._refresh import exchange_log
 from google_auth_botocore._refresh.clock import Clock
 from google_auth_botocore._refresh.exchange import DEADLINE, ExchangeContext, PromptRequired
 from google_auth_botocore.exceptions import ConfigurationError, FederationError
 
 _LOGGER = logging.getLogger(__name__)
+
+# The beginning of the access key ids of temporary keys.
+_TEMPORARY_KEY_ID = "ASIA"
 
 
 class AwsIdentity:
@@ -55,11 +58,13 @@ class AwsIdentity:
             raise ConfigurationError(f"session must be a botocore or boto3 Session, not {seen}.")
         if any(base.__module__.startswith("aiobotocore") for base in type(self.session).__mro__):
             raise ConfigurationError(
-                "session is an aiobotocore session, whose credentials can only be awaited. Pass a botocore or boto3 Session."
+                "session is an aiobotocore session, whose credentials can only be awaited. Pass a botocore or boto3 Session.",
+                failure="asynchronous-session",
             )
         if session is not None and origin.profile:
             raise ConfigurationError(
-                "profile is for a session that is created here, and session has its own profile. Pass one of the two."
+                "profile is for a session that is created here, and session has its own profile. Pass one of the two.",
+                failure="profile-with-session",
             )
         self._start_afresh()
         if requires_session or not self._environment_decides():
@@ -69,7 +74,8 @@ class AwsIdentity:
         self._forked = False
 
     def _start_afresh(self) -> None:
-        self._guard = Guard(self._clock, self._forget)
+        self._guard = Guard(self._clock, self._forget, self.facts)
+        self._keys_seen = NO_KEYS
         self._forget()
         self._replace = False
         # These do not change while the machine runs.
@@ -120,12 +126,13 @@ class AwsIdentity:
             if self._environment_decides():
                 credentials = EnvProvider().load()
                 keys, region = validated(credentials), self._explicit_region()
+                self._see(keys, credentials)
             else:
                 keys, credentials, session = self._keys_from_session(context)
                 self._guard.keys_found = True
                 region = self._region(session, credentials)
             region, host = regions.endpoint(region, verification_url)
-            _LOGGER.debug("AWS keys from %s, to be verified at %s in %s", sessions.method(credentials), host, region)
+            _LOGGER.debug("AWS keys from %s, to be verified at %s in %s", self._keys_seen.source, host, region)
             return Signer(keys, region, host)
 
         return self._guard.run(sign_with, context)
@@ -150,6 +157,24 @@ class AwsIdentity:
 
         return self._guard.run(request, context)
 
+    def _see(self, keys: ReadOnlyCredentials, credentials: Any) -> None:
+        """Keep what errors say about the keys."""
+        temporary = (keys.access_key or "").startswith(_TEMPORARY_KEY_ID)
+        self._keys_seen = Keys(sessions.method(credentials), temporary, bool(keys.token))
+
+    def facts(self) -> Facts:
+        """Return what is known about this identity, for an error."""
+        profile = self.origin.profile
+        if profile is None and self.session is not None:
+            profile = self.session.instance_variables().get("profile")
+        return Facts(
+            "aws",
+            profile=argument(profile),
+            region=argument(self.origin.region),
+            role=dict(self.origin.assume_role).get("RoleArn"),
+            keys=self._keys_seen._replace(assumed_role=self.assumed_role),
+        )
+
     def _environment_decides(self) -> bool:
         """Return whether the environment has the keys and no session is needed, which takes several times longer to create."""
         chosen = self.session is not None or self.origin.profile or self.origin.assume_role
@@ -173,6 +198,7 @@ class AwsIdentity:
         if session is not self._original_session:
             sessions.limit_requests(session, self._guard.retries.request_timeout)
         keys = validated(self._credentials)
+        self._see(keys, self._credentials)
         if prompts:
             context.deadline = self._clock.monotonic() + DEADLINE  # the time that the user took does not count
         return keys, self._credentials, session
@@ -187,10 +213,8 @@ class AwsIdentity:
 
     def _allow_prompt(self, context: ExchangeContext) -> None:
         if context.background:
-            raise errors.failed(
-                "The AWS role requires an MFA code, and a background refresh does not prompt for one.",
-                "MfaRequired",
-                _hints.AWS_MFA,
+            raise errors.SourceError(
+                "The AWS role requires an MFA code, and a background refresh does not prompt for one.", "MfaRequired"
             )
         if not context.may_prompt:
             raise PromptRequired
@@ -275,9 +299,7 @@ class AwsIdentity:
         if credentials is None and (session is not self._original_session or sessions.uses_metadata(session)):
             credentials = self._metadata(session).credentials()
         if credentials is None:
-            raise errors.failed(
-                "botocore found no AWS credentials in any of its sources.", "NoCredentialsError", _hints.AWS_NONE
-            )
+            raise errors.SourceError("botocore found no AWS credentials in any of its sources.", "NoCredentialsError")
         self._metadata_seen |= sessions.method(credentials) == instance_metadata.METHOD
         return credentials
 
@@ -311,7 +333,7 @@ class AwsIdentity:
             portable = exchange_log.apart(self, partial(self._guard.run, partial(sessions.portable, self.session)))
         except FederationError as error:
             raise pickle.PicklingError(
-                f"The session of these credentials cannot be examined: {error} {remedy}"
+                f"The session of these credentials cannot be examined. {remedy} {error}"
             ) from None
         if not portable:
             raise pickle.PicklingError(

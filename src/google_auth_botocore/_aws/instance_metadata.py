@@ -25,7 +25,7 @@ from botocore.utils import (
     resolve_imds_endpoint_mode,
 )
 
-from google_auth_botocore import _hints, _redaction
+from google_auth_botocore import _redaction
 from google_auth_botocore._aws import errors
 from google_auth_botocore._aws.guard import Guard
 from google_auth_botocore._aws.metadata_http import ObservedHttp, Outcome, unreachable
@@ -175,10 +175,10 @@ def _judge_keys(text: str) -> _Verdict:
     except ValueError:
         return _Verdict.TEMPORARY if text.startswith("{") else _Verdict.DOUBTFUL  # cut off; or not metadata's
     if isinstance(answer, dict) and answer.get("Code") not in (None, "Success"):
-        raise errors.failed(
+        raise errors.SourceError(
             f"Instance metadata has no keys for the instance's role ({_redaction.cleaned(str(answer['Code']))}): "
             f"{_redaction.cleaned(str(answer.get('Message')), hide=errors.SECRET).rstrip('.')}.",
             _redaction.cleaned(str(answer["Code"])),
-            _hints.AWS_INSTANCE_ROLE,
+            failure="instance-role-broken",
         )
     return _Verdict.FINAL

@@ -8,7 +8,6 @@ from typing import Any
 import botocore.credentials
 from botocore.credentials import ReadOnlyCredentials
 
-from google_auth_botocore import _hints
 from google_auth_botocore._aws import errors, session
 
 
@@ -33,21 +32,21 @@ def validated(credentials: Any) -> ReadOnlyCredentials:
         if keys is None:
             raise
     if not keys.access_key or not keys.secret_key:
-        raise errors.failed(
+        raise errors.SourceError(
             f"The AWS keys from {session.method(credentials)} are half a set: the "
             f"{'secret access key' if keys.access_key else 'access key id'} is missing.",
             "PartialCredentialsError",
-            _hints.AWS_HALF,
+            provider=session.method(credentials),
         )
     names = ("access key id", "secret access key", "session token")
     for name, value in zip(names, keys, strict=False):
         odd = re.search("[^!-~]", value or "") or re.fullmatch(r"([\"']).*\1", value or "")
         if odd:
             what = "white space" if odd[0].isspace() else "a letter that no key has"
-            raise errors.failed(
+            raise errors.SourceError(
                 f"The AWS {name} from {session.method(credentials)} contains {what}.",
                 "InvalidCredentials",
-                _hints.AWS_WHITE_SPACE,
+                provider=session.method(credentials),
             )
     return keys  # type: ignore[no-any-return]
 

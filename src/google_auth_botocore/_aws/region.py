@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 
-from google_auth_botocore import _hints
+from google_auth_botocore._aws.errors import SourceError
 from google_auth_botocore._aws.partitions import partitions
 from google_auth_botocore._external_account import USUAL_VERIFICATION_URL
 from google_auth_botocore._redaction import quoted
-from google_auth_botocore.exceptions import ConfigurationError, FederationError
+from google_auth_botocore.exceptions import ConfigurationError
 
 # The region for a call that requires one, if none is known.
 USUAL = "us-east-1"
@@ -43,7 +43,7 @@ def endpoint(region: str | None, verification_url: str | None) -> tuple[str, str
     """Return the region of the signature, and the host that Google calls.
 
     Raises:
-        FederationError: No partition has this region, or it is not the verification URL's partition.
+        SourceError: No partition has this region, or it is not the verification URL's partition.
     """
     host, named = (None, "{region}") if verification_url is None else _verification_host(verification_url)
     if host is not None and named != "{region}":
@@ -60,8 +60,7 @@ def endpoint(region: str | None, verification_url: str | None) -> tuple[str, str
             if host.partition(".{region}.")[2] in (outputs["dnsSuffix"], outputs["dualStackDnsSuffix"]):
                 return name, host.replace("{region}", name)
     place = "no partition that botocore knows" if host is None else f"no partition that has {host}"
-    message = f"The AWS region {region!r} belongs to {place}."
-    raise FederationError(message, step="aws", reason="InvalidRegionError", hint=_hints.AWS_REGION)
+    raise SourceError(f"The AWS region {region!r} belongs to {place}.", "InvalidRegionError")
 
 
 def verification_url(url: object) -> str | None:
@@ -83,6 +82,7 @@ def _verification_host(url: object) -> tuple[str, str | None]:
     if host is None or host["suffix"] not in {each["outputs"][name] for each in partitions() for name in names}:
         raise ConfigurationError(
             f"The configuration's regional_cred_verification_url {quoted(url)} is not GetCallerIdentity at an AWS STS endpoint, "
-            f"such as {USUAL_VERIFICATION_URL}"
+            f"such as {USUAL_VERIFICATION_URL}",
+            failure="foreign-endpoint",
         )
     return host[0], host["region"]

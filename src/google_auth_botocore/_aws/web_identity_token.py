@@ -10,7 +10,6 @@ from typing import Any
 import botocore
 from botocore.credentials import ReadOnlyCredentials
 
-from google_auth_botocore import _hints
 from google_auth_botocore._aws import errors
 
 
@@ -25,14 +24,12 @@ def request(session: Any, keys: ReadOnlyCredentials, region: str | None, audienc
         config: The client's configuration.
 
     Raises:
-        FederationError: The region is unknown, or botocore is too old.
+        SourceError: The region is unknown, or botocore is too old.
         Exception: botocore's own, for example if the account has disabled the call.
     """
     if region in (None, "aws-global"):
-        raise errors.failed(
-            "GetWebIdentityToken has regional endpoints only, and no AWS region is set.",
-            "NoRegionError",
-            _hints.AWS_REGION,
+        raise errors.SourceError(
+            "GetWebIdentityToken has regional endpoints only, and no AWS region is set.", "NoRegionError"
         )
     client = session.create_client(
         "sts",
@@ -43,10 +40,8 @@ def request(session: Any, keys: ReadOnlyCredentials, region: str | None, audienc
         aws_session_token=keys.token,
     )
     if not hasattr(client, "get_web_identity_token"):
-        raise errors.failed(
-            f"botocore {botocore.__version__} does not know GetWebIdentityToken.",
-            "UnknownOperation",
-            "Upgrade it: pip install --upgrade botocore",
+        raise errors.SourceError(
+            f"botocore {botocore.__version__} does not know GetWebIdentityToken.", "UnknownOperation"
         )
     # Even if sts_regional_endpoints is "legacy".
     client.meta.events.register("before-endpoint-resolution.sts", _regional)

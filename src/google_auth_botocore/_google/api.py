@@ -6,18 +6,18 @@ https://cloud.google.com/iam/docs/reference/credentials/rest/v1/projects.service
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from google_auth_botocore import _hints
+from google_auth_botocore import _failures
+from google_auth_botocore._failures._facts import Facts
 from google_auth_botocore._google import replies
 from google_auth_botocore._google.replies import Answer
 from google_auth_botocore._google.sender import Call, Reply, Sender
-from google_auth_botocore._hints import Refusal
 from google_auth_botocore._refresh.token import IssuedToken
 from google_auth_botocore._settings import Settings
-from google_auth_botocore.exceptions import FederationError, TransientFederationError
+from google_auth_botocore.exceptions import FederationError
 
 _OAUTH = "Google's OAuth token endpoint"
 _FORM = {"content-type": "application/x-www-form-urlencoded"}
@@ -42,17 +42,17 @@ class GoogleClient:
         settings: The tokens that are requested, and the endpoints.
         sender: Sends the requests.
         federated_token: The token with which calls to IAM Credentials are made.
-        assumed_role: ARN of the assumed AWS role without its session, if it is known; for the hints of errors.
+        facts: Returns what is known about the AWS identity, for errors.
 
     Attributes:
         rejected_at: The server's time in the reply that rejected a request, in seconds since the epoch, if it had one.
     """
 
     def __init__(
-        self, settings: Settings, sender: Sender, *, federated_token: str = "", assumed_role: str | None = None
+        self, settings: Settings, sender: Sender, *, federated_token: str = "", facts: Callable[[], Facts]
     ) -> None:
         self.settings = settings
-        self._assumed_role = assumed_role
+        self._facts = facts
         self._federated_token = federated_token
         self.sender = sender
         self.rejected_at: float | None = None
@@ -67,6 +67,7 @@ class GoogleClient:
             "Google's Security Token Service",
             settings.sts_url,
             f"a federated token for {settings.audience}",
+            self._known,
         )
         form = {
             "grant_type": "urn:ietf:params:oauth:grant-type:token-exchange",
@@ -87,6 +88,7 @@ class GoogleClient:
             _OAUTH,
             settings.oauth_url,
             f"a token for {settings.service_account} to act for {settings.subject}",
+            self._known,
         )
         self.sender.secrets.append(assertion)
         form = {"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion": assertion}
@@ -118,6 +120,9 @@ class GoogleClient:
         fields = {"payload": json.dumps(claims)}
         return self._call_iam("delegation", "signJwt", "a signed assertion", fields).token("signedJwt")
 
+    def _known(self) -> Facts:
+        return self._facts()._replace(settings=self.settings)
+
     def _call_iam(self, step: str, method: str, wanted: str, fields: Mapping[str, Any]) -> Answer:
         """Call a method of the IAM Credentials API."""
         settings = self.settings
@@ -127,6 +132,7 @@ class GoogleClient:
             "Google's IAM Credentials API",
             f"{settings.iam_url}/v1/projects/-/serviceAccounts/{quote(account, safe='')}:{method}",
             f"{wanted} of {account}",
+            self._known,
         )
         headers = {"authorization": f"Bearer {self._federated_token}", "content-type": "application/json"}
         # The API accepts an empty list.
@@ -148,28 +154,9 @@ class GoogleClient:
         return Answer(call, document, reply)
 
     def _rejected(self, call: Call, document: object, reply: Reply) -> FederationError:
-        rejection = replies.rejection(document, reply.body, self.sender.all_secrets)
-        seen = ", ".join(filter(None, (f"HTTP {reply.status}", rejection.reason)))
-        said = f": {rejection.text}" if rejection.text else ""
-        kind: type[FederationError] = FederationError
-        did, usual = "rejected the request for", None
-        if reply.transient:
-            kind, did = TransientFederationError, "could not provide"
-            usual = "The next try may have an answer: nothing is wrong with the request."
-        elif not isinstance(document, Mapping):
-            usual = f"Check that {call.url} is Google's, and what stands between: a proxy, a captive portal."
-        return kind(
-            f"{call.server} {did} {call.wanted} ({seen}){said.rstrip('.')}.",
-            step=call.step,
-            reason=rejection.reason,
-            status_code=reply.status,
-            hint=self._hint(call, rejection) or usual,
-            aws_reason=rejection.aws_reason,
-        )
-
-    def _hint(self, call: Call, rejection: Refusal) -> str | None:
-        if call.step == "exchange":
-            return _hints.exchange(rejection, settings=self.settings)
-        if call.server == _OAUTH:
-            return _hints.delegation(rejection, settings=self.settings)
-        return _hints.iam(call.step, rejection, settings=self.settings, assumed_role=self._assumed_role)
+        known = call.facts()._replace(step=call.step, url=call.url, status=reply.status, transient=reply.transient)
+        facts = replies.rejection(document, reply.body, self.sender.all_secrets, known)
+        seen = ", ".join(filter(None, (f"HTTP {reply.status}", facts.reason)))
+        said = f": {facts.text}" if facts.text else ""
+        did = "could not provide" if reply.transient else "rejected the request for"
+        return _failures.error(f"{call.server} {did} {call.wanted} ({seen}){said.rstrip('.')}.", facts)

@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NoReturn
 
-from google_auth_botocore import _redaction
+from google_auth_botocore import _failures, _redaction
+from google_auth_botocore._failures._facts import Facts
 from google_auth_botocore._google.sender import Call, Reply
-from google_auth_botocore._hints import Refusal
 from google_auth_botocore._refresh.clock import LAST_SECOND
 from google_auth_botocore._refresh.token import IssuedToken
-from google_auth_botocore.exceptions import TransientFederationError
+from google_auth_botocore.exceptions import FederationError
 
 # Seconds; thirty years. A longer lifetime is a mistake.
 _LONGEST_LIFETIME = 1e9
@@ -24,6 +24,8 @@ _TOKEN_FIELDS = ("access_token", "refresh_token", "id_token", "accessToken", "to
 _QUOTED_TOKEN = rf'"(?:{"|".join(_TOKEN_FIELDS)})"\s*:\s*"([^"]+)'
 _TOKEN = re.compile(r"[!-~]+")
 _AWS_REASON = r"AWS response of type (\w+)"
+# What AWS says about the date of a signature, and Google about the date of an assertion.
+_REJECTED_DATE = "Signature expired|Signature not yet current|short-lived token"
 _RFC3339 = r"(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d:\d\d)(?:\.\d+)?([Zz]|[+-]\d\d:\d\d)"
 
 
@@ -104,18 +106,18 @@ class Answer:
         raise unusable(self.call, self.reply, what)
 
 
-def unusable(call: Call, reply: Reply, what: str) -> TransientFederationError:
+def unusable(call: Call, reply: Reply, what: str) -> FederationError:
     """Return the error for a successful reply that cannot be used. It quotes nothing of the reply, which may hold a token."""
-    return TransientFederationError(
+    return _failures.error(
         f"{call.server} answered with {what} (HTTP {reply.status}, {len(reply.body)} bytes) to the request for {call.wanted}.",
-        step=call.step,
-        status_code=reply.status,
-        hint=f"Check that {call.url} is Google's, and whether a proxy on the way changes replies.",
+        call.facts()._replace(
+            step=call.step, url=call.url, status=reply.status, detail="unusable", text=f"It has {what}.", transient=True
+        ),
     )
 
 
-def rejection(document: object, body: bytes, secrets: list[str]) -> Refusal:
-    """Read an error reply, in either of Google's two formats: RFC 6749's and google.rpc.Status."""
+def rejection(document: object, body: bytes, secrets: list[str], known: Facts) -> Facts:
+    """Return the facts of an error reply, in either of Google's two formats: RFC 6749's and google.rpc.Status."""
     reason, text, details = None, None, None
     if isinstance(document, Mapping):
         reason, text = document.get("error"), document.get("error_description")
@@ -134,14 +136,16 @@ def rejection(document: object, body: bytes, secrets: list[str]) -> Refusal:
     )
     metadata = info.get("metadata")
     permission = metadata.get("permission") if isinstance(metadata, Mapping) else None
-    known = str(info["reason"]) if info.get("reason") in ("SERVICE_DISABLED", "SECURITY_POLICY_VIOLATED") else reason
+    code = str(info["reason"]) if info.get("reason") in ("SERVICE_DISABLED", "SECURITY_POLICY_VIOLATED") else reason
     words = _redaction.cleaned(text if isinstance(text, str) else "", secrets)
     aws = re.search(_AWS_REASON, words)
-    return Refusal(
-        _redaction.cleaned(known, secrets) if isinstance(known, str) else None,
-        words,
-        permission if isinstance(permission, str) else None,
-        aws[1] if aws else None,
+    return known._replace(
+        reason=_redaction.cleaned(code, secrets) if isinstance(code, str) else None,
+        text=words,
+        permission=permission if isinstance(permission, str) else None,
+        aws_reason=aws[1] if aws else None,
+        rejected_date=re.search(_REJECTED_DATE, words) is not None,
+        detail=None if isinstance(document, Mapping) else "not JSON",
     )
 
 

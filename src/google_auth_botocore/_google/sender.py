@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterable, Mapping
 from email.utils import parsedate_to_datetime
 from typing import NamedTuple
 
-from google_auth_botocore import _redaction
+from google_auth_botocore import _failures, _redaction
+from google_auth_botocore._failures._facts import Facts
 from google_auth_botocore._google import transport, transport_errors
 from google_auth_botocore._redaction.proxies import proxy_secrets
 from google_auth_botocore._refresh.clock import LAST_SECOND, Clock, Moment
 from google_auth_botocore._refresh.exchange import ExchangeContext, Request
 from google_auth_botocore._version import __version__
-from google_auth_botocore.exceptions import FederationError, TransientFederationError
+from google_auth_botocore.exceptions import FederationError
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -29,12 +30,14 @@ class Call(NamedTuple):
         server: The server's name.
         url: The endpoint.
         wanted: What is requested, such as "an access token".
+        facts: Returns what is known about the request, for its errors.
     """
 
     step: str
     server: str
     url: str
     wanted: str
+    facts: Callable[[], Facts]
 
 
 class Reply(NamedTuple):
@@ -98,12 +101,8 @@ class Sender:
         try:
             self._transport = transport.prepared(request, clock)
         except transport.NotATransport as error:
-            raise FederationError(
-                f"No request can be sent: {error}.",
-                step=context.step,
-                reason="TypeError",
-                hint="Pass refresh() a google.auth.transport.Request object, and not its class; or nothing, for a transport of our own.",
-            ) from None
+            facts = Facts(context.step, reason="TypeError", detail="transport")
+            raise _failures.error(f"No request can be sent: {error}.", facts) from None
         self._clock = clock
         self._context = context
         self._known_secrets = known_secrets
@@ -158,10 +157,13 @@ class Sender:
         if reply is not None:
             context.not_before = now + (reply.retry_after or 0.0)
             return reply
-        raise TransientFederationError(
+        raise _failures.error(
             f"{call.server} could not be reached at {call.url}: {self._cleaned(error)}.",
-            step=call.step,
-            hint=transport_errors.hint(error),
+            self._facts(call, error)._replace(
+                failure="resources-exhausted" if transport_errors.too_many_files(error) else None,
+                detail="unreachable",
+                transient=True,
+            ),
         ) from _redaction.safe_cause(error, self.all_secrets)
 
     def _attempt(
@@ -179,11 +181,9 @@ class Sender:
                 return Reply(redirect, {}, b"", requested_at), None
             mistake = transport_errors.local_mistake(error, call.url)
             if mistake is not None:
-                raise FederationError(
+                raise _failures.error(
                     f"No request could be sent to {call.url}: {mistake.what or self._cleaned(error)}.",
-                    step=call.step,
-                    reason=mistake.reason,
-                    hint=mistake.hint,
+                    self._facts(call, error)._replace(reason=mistake.reason, detail=mistake.detail),
                 ) from _redaction.safe_cause(error, self.all_secrets)
             if not transport_errors.failed_transport(error):
                 raise  # it comes from a signal handler, a debugger or a user's own transport
@@ -192,16 +192,18 @@ class Sender:
             self._context.url = None
         return Reply(status, reply_headers, reply_body, requested_at), None
 
+    def _facts(self, call: Call, error: Exception | None) -> Facts:
+        kinds = dict.fromkeys(kind.__name__ for each in _redaction.related(error) for kind in type(each).__mro__)
+        return call.facts()._replace(step=call.step, kinds=tuple(kinds), url=call.url, text=self._cleaned(error))
+
     def _cleaned(self, error: object) -> str:
         return _redaction.cleaned(str(error), self.all_secrets).rstrip(".")
 
 
 def _redirected(call: Call, status: int) -> FederationError:
-    return FederationError(
+    return _failures.error(
         f"{call.server} answered with a redirect (HTTP {status}), which is not followed because it would take the AWS identity elsewhere.",
-        step=call.step,
-        status_code=status,
-        hint=f"Check what stands between this machine and {call.url}: a proxy, a captive portal, or a wrong endpoint.",
+        call.facts()._replace(step=call.step, status=status, url=call.url),
     )
 
 

@@ -22,6 +22,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
+from google_auth_botocore import _failures
+from google_auth_botocore._failures._facts import Facts
 from google_auth_botocore._refresh import exchange_log, workers
 from google_auth_botocore._refresh.clock import Clock
 from google_auth_botocore._refresh.errors import copied, without_frames
@@ -34,7 +36,7 @@ from google_auth_botocore._refresh.exchange import (
     current,
     part_of,
 )
-from google_auth_botocore.exceptions import FederationError, TransientFederationError
+from google_auth_botocore.exceptions import FederationError
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -325,17 +327,15 @@ def _would_wait_for_itself(exchange: Exchange) -> BaseException:
     """Return the error for a thread that performs an exchange, or delivers its log records, and requests a token."""
     if exchange.finished and exchange.error is not None:
         return copied(exchange.error)
-    return TransientFederationError(
+    return _failures.error(
         "A token was requested by a part of the very exchange that fetches it.",
-        step="exchange",
-        hint="Give the transport, log handler or AWS credential provider that requests it other credentials.",
+        Facts("exchange", failure="token-requires-itself", transient=True),
     )
 
 
-def _took_too_long(exchange: Exchange) -> TransientFederationError:
+def _took_too_long(exchange: Exchange) -> FederationError:
     context = exchange.context
-    return TransientFederationError(
+    return _failures.error(
         f"There is no token after {_LONGEST_WAIT:.0f} s: {context.doing}.",
-        step=context.step,
-        hint="The exchange continues, and the next call gets its token.",
+        Facts(context.step, failure="deadline-exceeded", transient=True),
     )

@@ -9,13 +9,15 @@ import time
 import weakref
 from collections.abc import Callable
 
+from google_auth_botocore import _failures
+from google_auth_botocore._failures._facts import Facts
 from google_auth_botocore._refresh import exchange_log
 from google_auth_botocore._refresh.clock import Clock, Moment
 from google_auth_botocore._refresh.errors import copied
 from google_auth_botocore._refresh.exchange import Exchange, ExchangeContext, Request
 from google_auth_botocore._refresh.single_flight import SingleFlight
 from google_auth_botocore._refresh.token import CachedToken, IssuedToken, State, state, with_expiry
-from google_auth_botocore.exceptions import FederationError, TransientFederationError
+from google_auth_botocore.exceptions import FederationError
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -129,8 +131,9 @@ class TokenSource:
             expires_at = cached.expires_at
             if self._clock.time() < expires_at.wall and self._clock.monotonic() < expires_at.monotonic:
                 return cached
-        raise TransientFederationError(
-            "The token expired before it arrived: this process was suspended.", step=context.step
+        raise _failures.error(
+            "The token expired before it arrived: this process was suspended.",
+            Facts(context.step, failure="process-suspended", transient=True),
         )
 
     def _finished(self, exchange: Exchange) -> None:

@@ -88,7 +88,7 @@ def _outage(harness: Harness, consumer: type[Consumer], remaining: float) -> str
             try:
                 client.call()
                 waited = harness.clock.now - start
-                attempted = bool(harness.threads.standing)
+                attempted = bool(harness.threads.paused)
                 harness.threads.run()
                 client.call()
             except Exception as error:
