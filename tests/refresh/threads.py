@@ -54,7 +54,7 @@ class Threads:
 
     def replaced(self) -> int:
         """Return the number of paused threads whose exchange has been replaced by a newer one."""
-        return sum(job.args[1].successor is not None for job in self.paused)
+        return sum(job.args[1].newest() is not job.args[1] for job in self.paused)
 
     def hang(self) -> None:
         """Let the last paused thread hang for ever."""
