@@ -172,9 +172,8 @@ class Sender:
         timeout = min(_ATTEMPT_TIMEOUT, max(1.0, self._context.deadline - requested_at.monotonic))
         self._context.url = call.url
         try:
-            status, reply_headers, reply_body = self._transport.post(
-                call.url, dict(headers), body, timeout, complete_by=requested_at.monotonic + timeout
-            )
+            message = {"url": call.url, "method": "POST", "body": body, "headers": dict(headers)}
+            status, reply_headers, reply_body = self._transport.post(message, timeout, requested_at.monotonic + timeout)
         except Exception as error:
             redirect = transport_errors.rejected_redirect(error)
             if redirect is not None:

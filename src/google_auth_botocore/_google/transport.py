@@ -29,6 +29,11 @@ _CONNECT_TIMEOUT = 3.05
 # An authentication of requests that changes nothing. Without one, requests would put a netrc entry into the header.
 _NO_AUTHENTICATION = requests.PreparedRequest.copy
 
+# google-auth's arguments of a request: url, method, body and headers.
+Message = dict[str, Any]
+# The status, the headers, whose names are in lower case or in any, and the body of a reply.
+Received = tuple[int, Mapping[str, str], bytes]
+
 
 class NotATransport(TypeError):  # noqa: N818 - the name is the error
     """The object that was passed as a transport cannot be called with a request."""
@@ -57,40 +62,26 @@ class Transport:
         self._longest_connect = _CONNECT_TIMEOUT if connect is None else min(connect, _CONNECT_TIMEOUT)
         self._longest_read = math.inf if read is None else read
 
-    def post(
-        self,
-        url: str,
-        headers: dict[str, str],
-        body: bytes,
-        timeout: float,
-        *,
-        complete_by: float,  # noqa: ARG002 - such a transport reads the reply itself
-    ) -> tuple[int, Mapping[str, str], bytes]:
+    def post(self, message: Message, timeout: float, complete_by: float) -> Received:  # noqa: ARG002 - it reads the reply itself
         """Send one request, and return the reply's status, its headers and its body.
 
-        The letter case of a header's name does not matter in *headers*, and is lower or does not matter in the result.
-
         Args:
-            url: The endpoint.
-            headers: The headers.
-            body: The body.
+            message: The request.
             timeout: Seconds to connect, and seconds between two parts of the reply.
             complete_by: When the whole reply must be complete, in seconds of the monotonic clock. Not every kind has this limit.
 
         Raises:
             ReplyTooLong: The body is longer than 1 MiB, perhaps only once it is decompressed.
         """
-        arguments: dict[str, Any] = {"url": url, "method": "POST", "body": body, "headers": headers}
-        if _takes(self._target, "timeout"):
-            read = min(timeout, self._longest_read)
-            arguments["timeout"] = (min(timeout, self._longest_connect), read) if self._bound_pair else read
-        return _complete(self.request(**arguments))
+        if not _takes(self._target, "timeout"):
+            return _complete(self.request(**message))
+        read = min(timeout, self._longest_read)
+        limit = (min(timeout, self._longest_connect), read) if self._bound_pair else read
+        return _complete(self.request(**message, timeout=limit))
 
 
 class _RequestsTransport(Transport):
-    def post(
-        self, url: str, headers: dict[str, str], body: bytes, timeout: float, *, complete_by: float
-    ) -> tuple[int, Mapping[str, str], bytes]:
+    def post(self, message: Message, timeout: float, complete_by: float) -> Received:
         replies: list[tuple[requests.Response, Mapping[str, str], bytes]] = []
 
         def read(response: requests.Response, **_: Any) -> None:
@@ -104,10 +95,7 @@ class _RequestsTransport(Transport):
 
         try:
             other = self.request(
-                url=url,
-                method="POST",
-                body=body,
-                headers=headers,
+                **message,
                 timeout=(min(timeout, self._longest_connect), min(timeout, self._longest_read)),
                 allow_redirects=False,
                 auth=_NO_AUTHENTICATION,
@@ -126,42 +114,21 @@ class _RequestsTransport(Transport):
 
 
 class _Urllib3Transport(Transport):
-    def post(
-        self, url: str, headers: dict[str, str], body: bytes, timeout: float, *, complete_by: float
-    ) -> tuple[int, Mapping[str, str], bytes]:
+    def post(self, message: Message, timeout: float, complete_by: float) -> Received:
         # urllib3 itself sends it, because google-auth's response can only be read as a whole.
-        response = self._target.http.request(
-            url=url,
-            method="POST",
-            body=body,
-            headers=headers,
-            timeout=min(timeout, self._longest_read),
-            redirect=False,
-            preload_content=False,
-        )
+        limit = min(timeout, self._longest_read)
+        response = self._target.http.request(**message, timeout=limit, redirect=False, preload_content=False)
         return response.status, _lower(response.headers), reply_body.of_urllib3(response, self._clock, complete_by)
 
 
 class _Httplib2Transport(Transport):
-    def post(
-        self,
-        url: str,
-        headers: dict[str, str],
-        body: bytes,
-        timeout: float,  # noqa: ARG002 - its connections have their own
-        *,
-        complete_by: float,
-    ) -> tuple[int, Mapping[str, str], bytes]:
+    def post(self, message: Message, timeout: float, complete_by: float) -> Received:  # noqa: ARG002 - its connections have their own
         # httplib2 mixes up the replies of two threads that share a connection. A copy has its own connections.
         transport = copy.copy(self._target)
         transport.http = copy.copy(transport.http)
-        connection = _httplib2_connection(url, self._clock, complete_by)
+        connection = _httplib2_connection(message["url"], self._clock, complete_by)
         try:
-            return _complete(
-                transport(
-                    url=url, method="POST", body=body, headers=headers, redirections=0, connection_type=connection
-                )
-            )
+            return _complete(transport(**message, redirections=0, connection_type=connection))
         finally:
             transport.http.close()
 
@@ -192,7 +159,7 @@ def prepared(request: Request, clock: Clock) -> Transport:
     return _KINDS.get(kind(target), Transport)(transport, target, bound_timeout, clock)
 
 
-def _complete(response: Any) -> tuple[int, Mapping[str, str], bytes]:
+def _complete(response: Any) -> Received:
     """Return the status, headers and body of a reply that its transport has read as a whole."""
     data = response.data
     body = data if isinstance(data, bytes) else str(data).encode()
