@@ -20,7 +20,7 @@ from typing import Any
 # Worker processes import this file, too: what takes long to import is imported where it is used.
 
 # What an event may bring to the function. Where it writes and as whom is not for an event to say.
-_OF_AN_EVENT = {
+_EVENT_SETTINGS = {
     "source", "destination", "prefix", "destination_prefix", "workers",
     "include", "exclude", "max_age", "check_metadata", "allow_empty", "dry_run",
 }  # fmt: skip
@@ -38,10 +38,10 @@ def main(arguments: Sequence[str] | None = None, environment: Mapping[str, str] 
         missing; 75: an outage or the deadline ended it, start it again; 130, 143: SIGINT or SIGTERM ended it.
     """
     from copycat import arguments as command_line  # noqa: PLC0415
-    from copycat.endings import WRONG, Stopper  # noqa: PLC0415
     from copycat.progress import Log, show  # noqa: PLC0415
     from copycat.run import run  # noqa: PLC0415
     from copycat.settings import Options  # noqa: PLC0415
+    from copycat.stopping import SETUP_FAILED, StopCondition  # noqa: PLC0415
 
     from google_auth_botocore import ConfigurationError  # noqa: PLC0415
 
@@ -50,18 +50,18 @@ def main(arguments: Sequence[str] | None = None, environment: Mapping[str, str] 
         settings, options = command_line.parse(arguments, os.environ if environment is None else environment)
     except ConfigurationError as error:
         Log(Options()).write(logging.ERROR, "ended", f"gcp_copycat: {error}")
-        return WRONG
+        return SETUP_FAILED
     log = Log(options)
     # From the beginning of this function: the imports take their part of the time.
     left = None if options.deadline is None else max(0.0, options.deadline - (time.monotonic() - start))
-    stopper = Stopper(left)
-    with _signals_noted(stopper):
-        ended = run(settings, options, stopper, log)
+    stop_condition = StopCondition(left)
+    with _signals_handled(stop_condition):
+        ended = run(settings, options, stop_condition, log)
     seconds = time.monotonic() - start
     if ended.message:
         text = f"gcp_copycat: {ended.message}"
         log.write(logging.ERROR, "ended", text, {"message": ended.message, "exit_code": ended.code})
-    if ended.code != WRONG or any(ended.summary.objects.values()):
+    if ended.code != SETUP_FAILED or any(ended.summary.objects.values()):
         if options.log_format == "json":
             found = ended.summary.machine_readable(ended.code, seconds, dry_run=settings.dry_run)
             show(json.dumps({"event": "summary", **found}), sys.stdout)
@@ -83,9 +83,9 @@ def lambda_handler(event: Mapping[str, Any] | None, context: Any) -> dict[str, A
         RuntimeError: Not every object is there. It says why; invoked again, it goes on where it was.
     """
     from copycat import arguments as command_line  # noqa: PLC0415
-    from copycat.endings import DONE, Stopper  # noqa: PLC0415
     from copycat.progress import Log  # noqa: PLC0415
     from copycat.run import run  # noqa: PLC0415
+    from copycat.stopping import SUCCESS, StopCondition  # noqa: PLC0415
 
     # One process is enough for a function's share of a processor, and keeps its credentials from call to call.
     environment = {"GCP_COPYCAT_PROCESSES": "1", **os.environ}
@@ -93,8 +93,8 @@ def lambda_handler(event: Mapping[str, Any] | None, context: Any) -> dict[str, A
     limits = [options.deadline] if options.deadline else []
     if context is not None:
         limits.append(context.get_remaining_time_in_millis() / 1000)
-    ended = run(settings, options, Stopper(min(limits, default=None)), Log(options))
-    if ended.code != DONE:
+    ended = run(settings, options, StopCondition(min(limits, default=None)), Log(options))
+    if ended.code != SUCCESS:
         failed = ended.summary.objects
         reasons = [ended.message] if ended.message else []
         if ended.summary.failures:
@@ -115,7 +115,7 @@ def _arguments(event: Mapping[str, Any]) -> list[str]:
     if "detail-type" in event:  # of EventBridge, whose `source` is the service that sent it
         event = event.get("detail") or {}
     found = []
-    for name in sorted(_OF_AN_EVENT & event.keys()):
+    for name in sorted(_EVENT_SETTINGS & event.keys()):
         value, option = event[name], f"--{name.replace('_', '-')}"
         if isinstance(value, (list, tuple)):
             found += [f"{option}={each}" for each in value]
@@ -127,13 +127,13 @@ def _arguments(event: Mapping[str, Any]) -> list[str]:
 
 
 @contextlib.contextmanager
-def _signals_noted(stopper: Any) -> Iterator[None]:
+def _signals_handled(stop_condition: Any) -> Iterator[None]:
     """Note SIGINT and SIGTERM for the run, which then ends in order. A second one ends this process at once."""
 
     def note(number: int, _: object) -> None:
-        if stopper.signal:
+        if stop_condition.signal:
             os._exit(128 + number)
-        stopper.signal = number
+        stop_condition.signal = number
 
     if threading.current_thread() is not threading.main_thread():
         yield

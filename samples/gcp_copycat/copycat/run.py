@@ -13,66 +13,73 @@ from typing import Any
 from copycat import listing
 from copycat.checkpoint import Frontier, Position
 from copycat.compare import Decision, decide
-from copycat.denials import Denials
-from copycat.endings import DONE, FAILED, LATER, WRONG, Ended, Stopper
-from copycat.errors import CopyError, OutageError, SetupError, StoppedError, WrongAnswerError
-from copycat.listing import Ahead
+from copycat.denied import Denials
+from copycat.errors import CopyError, InvalidResponseError, OutageError, SetupError, StoppedError
 from copycat.manifest import entry
+from copycat.object_filter import Filter
 from copycat.objects import Outcome, Result, SourceObject, Task
-from copycat.places import PlaceError
+from copycat.prefetch import Prefetcher
 from copycat.progress import Log, Progress
+from copycat.record_files import RecordFileError
 from copycat.records import Records
 from copycat.settings import Options, Settings
+from copycat.stale_uploads import abort_stale_uploads
+from copycat.stopping import INCOMPLETE, SETUP_FAILED, SUCCESS, TRY_AGAIN, RunResult, StopCondition
 from copycat.summary import Summary
-from copycat.sweeping import sweep_up
-from copycat.workers import Threads, Workers
+from copycat.workers import ThreadWorkers, Workers
 from google_auth_botocore import ConfigurationError, FederationError
 
 _POLL = 0.2
 _SAVE_EVERY = 10.0
 # Without a signal, S3 may be away meanwhile.
-_PATIENT_SAVING = 120.0
+_SAVING_LIMIT = 120.0
 
 
-def run(settings: Settings, options: Options, stopper: Stopper, log: Log) -> Ended:
+def run(settings: Settings, options: Options, stop_condition: StopCondition, log: Log) -> RunResult:
     """Copy what there is to copy. Every error becomes an exit code and a message."""
     stop = threading.Event()
     # In a thread: S3 may be silent when the checkpoint is read, and a signal or the deadline ends the run all the same.
-    opening = Ahead(_records(settings, options, log, stopper), stop)
+    opening = Prefetcher(_records(settings, options, log, stop_condition), stop)
     try:
         while not (opened := opening.next(_POLL)):
-            if reason := stopper.reason():
-                return Ended(*reason, Summary())
-    except PlaceError as error:
-        return Ended(LATER if error.transient else WRONG, str(error), Summary())
+            if reason := stop_condition.reason():
+                return RunResult(*reason, Summary())
+    except RecordFileError as error:
+        return RunResult(TRY_AGAIN if error.transient else SETUP_FAILED, str(error), Summary())
     except ConfigurationError as error:
-        return Ended(WRONG, str(error), Summary())
+        return RunResult(SETUP_FAILED, str(error), Summary())
     finally:
         stop.set()
     progress = Progress(options, log)
     try:
-        return _Run(settings, options, stopper, log, progress, opened[0]).run()
+        return _Run(settings, options, stop_condition, log, progress, opened[0]).run()
     finally:
         progress.close()
 
 
-def _records(settings: Settings, options: Options, log: Log, stopper: Stopper) -> Iterator[Records]:
-    yield Records(settings, options, log, lambda: bool(stopper.signal))
+def _records(settings: Settings, options: Options, log: Log, stop_condition: StopCondition) -> Iterator[Records]:
+    yield Records(settings, options, log, lambda: bool(stop_condition.signal))
 
 
 class _Run:
     def __init__(
-        self, settings: Settings, options: Options, stopper: Stopper, log: Log, progress: Progress, records: Records
+        self,
+        settings: Settings,
+        options: Options,
+        stop_condition: StopCondition,
+        log: Log,
+        progress: Progress,
+        records: Records,
     ) -> None:
         self._settings = settings
         self._options = options
-        self._stopper = stopper
+        self._stopper = stop_condition
         self._log = log
         self._progress = progress
         self._records = records
         self._summary = Summary(records.earlier)
         self._frontier = Frontier(records.start)
-        self._filter = listing.Filter.of(options)
+        self._filter = Filter.from_options(options)
         self._names = 0
         self._started = datetime.now(timezone.utc)
         self._stop = threading.Event()
@@ -80,9 +87,9 @@ class _Run:
         self._end: tuple[int, str] | None = None
         self._denials = Denials()
         # Failures that are not logged before it is known whether one cause ends the run.
-        self._held: list[dict[str, Any]] = []
+        self._pending_denials: list[dict[str, Any]] = []
 
-    def run(self) -> Ended:
+    def run(self) -> RunResult:
         complete = False
         try:
             complete = self._copy_all()
@@ -91,22 +98,22 @@ class _Run:
         except StoppedError:
             pass
         except OutageError as error:
-            self._end_with(LATER, f"{error} Start it again later, and it goes on where it was.")
-        except WrongAnswerError as error:
-            self._end_with(LATER, f"{error} Start it again later, and it goes on where it was.")
+            self._end_with(TRY_AGAIN, f"{error} Start it again later, and it goes on where it was.")
+        except InvalidResponseError as error:
+            self._end_with(TRY_AGAIN, f"{error} Start it again later, and it goes on where it was.")
         except (SetupError, CopyError, FederationError, ConfigurationError) as error:
-            self._end_with(WRONG, str(error))
+            self._end_with(SETUP_FAILED, str(error))
         except Exception as error:  # noqa: BLE001 - whatever it is, what was done is noted, and the message says so
-            self._end_with(FAILED, f"unexpected {type(error).__name__}: {error}")
+            self._end_with(INCOMPLETE, f"unexpected {type(error).__name__}: {error}")
         self._stop.set()
         for_workers, for_saving = self._stopper.seconds_to_end()
         if self._workers is not None:
             for done in self._workers.close(for_workers):
                 self._note(done.number, done.task.source, done.result)
         self._records.close(
-            self._frontier.position, _PATIENT_SAVING if complete and not self._end else for_saving, complete=complete
+            self._frontier.position, _SAVING_LIMIT if complete and not self._end else for_saving, complete=complete
         )
-        return self._ended()
+        return self._result()
 
     def _copy_all(self) -> bool:
         """Return whether the end of the listing was reached and everything has ended."""
@@ -139,16 +146,16 @@ class _Run:
     def _sweep(self) -> None:
         """Abort the uploads that earlier runs have left behind. All objects have ended."""
         started = None if self._summary.objects[Outcome.FAILED] else self._started
-        sweep_up(self._settings, started, self._stop, self._stopper, self._log)
+        abort_stale_uploads(self._settings, started, self._stop, self._stopper, self._log)
         if self._stopper.signal:
             self._end = self._stopper.reason()
 
     def _chosen(self, source: SourceObject) -> bool:
         """Called by the thread that lists."""
-        if not self._filter.has_name(source.name):
+        if not self._filter.matches_name(source.name):
             return False
         self._names += 1
-        return self._filter.has_age(source)
+        return self._filter.is_recent(source)
 
     def _begin(self, task: Task) -> None:
         source = task.source
@@ -181,42 +188,42 @@ class _Run:
 
             return DaskWorkers(self._options.dask, self._settings, self._options.dask_workers, self._progress.add)
         if self._settings.processes == 1:
-            return Threads(self._settings, self._progress.add)
-        from copycat.processes import Processes  # noqa: PLC0415 - Lambda lacks a part of multiprocessing
+            return ThreadWorkers(self._settings, self._progress.add)
+        from copycat.processes import ProcessWorkers  # noqa: PLC0415 - Lambda lacks a part of multiprocessing
 
-        return Processes(self._settings, self._progress.add)
+        return ProcessWorkers(self._settings, self._progress.add)
 
     def _note(self, number: int, source: SourceObject, result: Result) -> None:
         failed = result.outcome is Outcome.FAILED
         if failed and result.transient and (self._end or self._stop.is_set()):
             return  # it was given up because the run ends
         if failed and (result.transient or result.configuration):
-            code = LATER if result.transient else WRONG
+            code = TRY_AGAIN if result.transient else SETUP_FAILED
             later = " Start it again later, and it goes on where it was." if result.transient else ""
             self._end_with(code, f"{result.reason}{later}")
-        self._frontier.end(number, there=not failed)
+        self._frontier.finish(number, copied=not failed)
         self._summary.add(result)
-        self._denials.note(result)
+        self._denials.add(result)
         level = logging.ERROR if failed else logging.DEBUG
         if result.transient or result.configuration:
             level = logging.DEBUG  # what ends the run is named once, at its end
-        if self._log.has(level) or self._records.has_manifest:
+        if self._log.is_enabled(level) or self._records.has_manifest:
             found = entry(source, result, dry_run=self._settings.dry_run)
             self._records.add(found)
             if result.denied is not None:
-                self._held.append(found)
+                self._pending_denials.append(found)
             else:
                 self._log.object(found, level)
-        denied = self._denials.verdict(complete=False)
+        denied = self._denials.common_cause(complete=False)
         if denied:
-            self._end_with(WRONG, denied)
+            self._end_with(SETUP_FAILED, denied)
         elif not self._denials.undecided:
-            self._log_held(logging.ERROR)
+            self._log_pending_denials(logging.ERROR)
 
-    def _log_held(self, level: int) -> None:
-        for found in self._held:
+    def _log_pending_denials(self, level: int) -> None:
+        for found in self._pending_denials:
             self._log.object(found, level)
-        self._held.clear()
+        self._pending_denials.clear()
 
     def _end_with(self, code: int, message: str) -> None:
         if self._end is None:
@@ -224,25 +231,25 @@ class _Run:
             if self._workers is not None:
                 self._workers.stop()
 
-    def _ended(self) -> Ended:
-        denied = self._denials.verdict(complete=not self._end)
+    def _result(self) -> RunResult:
+        denied = self._denials.common_cause(complete=not self._end)
         if denied and not self._end:
-            self._end = WRONG, denied
-        self._log_held(logging.DEBUG if denied else logging.ERROR)
-        code, message = self._end or (DONE, None)
+            self._end = SETUP_FAILED, denied
+        self._log_pending_denials(logging.DEBUG if denied else logging.ERROR)
+        code, message = self._end or (SUCCESS, None)
         if not self._end and self._summary.objects[Outcome.FAILED]:
-            code = FAILED
+            code = INCOMPLETE
         elif not self._end and self._is_empty() and not self._options.allow_empty:
             place = f"gs://{self._settings.source}"
             what = f"begins with {self._settings.prefix!r}" if self._settings.prefix else "is there"
             also = " and has a name that --include and --exclude allow" if self._filter.has_patterns else ""
-            code = FAILED
+            code = INCOMPLETE
             message = f"In {place}, no object {what}{also}. If this is right, use --allow-empty."
-        if self._records.error and code == DONE:
-            code = FAILED
+        if self._records.error and code == SUCCESS:
+            code = INCOMPLETE
         if self._records.error:
             message = f"{message} {self._records.error}" if message else str(self._records.error)
-        return Ended(code, message, self._summary)
+        return RunResult(code, message, self._summary)
 
     def _is_empty(self) -> bool:
         return not self._names and self._records.start == Position()

@@ -40,10 +40,10 @@ def work(settings: Settings, pipe: Connection[Any, Any]) -> None:
     """Copy what comes through a pipe. The main function of a worker process."""
     # A worker has four times as many tasks, so that it goes on while the parent sends others for those that have ended.
     outbox = _Outbox(enough=4 * settings.workers)
-    from copycat.workers import Crew  # noqa: PLC0415 - the clouds' clients take a second, which this process spends
+    from copycat.workers import CopyThreads  # noqa: PLC0415 - the clouds' clients take a second, which this process spends
 
     try:
-        crew = Crew(settings, settings.workers, outbox.add, outbox.count)
+        crew = CopyThreads(settings, settings.workers, outbox.add, outbox.count)
     except (ConfigurationError, SetupError) as error:
         pipe.send(Message([], error=str(error)))
         os._exit(0)

@@ -10,14 +10,14 @@ from abc import abstractmethod
 from collections.abc import Callable, Hashable
 from typing import Generic, Protocol, TypeVar
 
-from copycat.comparing import Comparer
 from copycat.copying import Copier
-from copycat.dispatch import Dispatcher, Done
+from copycat.dispatch import Dispatcher, FinishedTask
+from copycat.dry_run import DryRunCopier
 from copycat.objects import Outcome, Result, Task
 from copycat.settings import Settings
 
 Worker = TypeVar("Worker", bound=Hashable)
-Told = TypeVar("Told")
+Event = TypeVar("Event")
 
 
 class Workers(Protocol):
@@ -32,7 +32,7 @@ class Workers(Protocol):
     def add(self, number: int, task: Task) -> None:
         """Take a task. Its result comes with the same number."""
 
-    def collect(self, seconds: float) -> list[Done]:
+    def collect(self, seconds: float) -> list[FinishedTask]:
         """Return tasks that have ended; wait for one, but not longer than this.
 
         Raises:
@@ -42,11 +42,11 @@ class Workers(Protocol):
     def stop(self) -> None:
         """Give up what has not ended. Results of what has are still collected."""
 
-    def close(self, seconds: float) -> list[Done]:
+    def close(self, seconds: float) -> list[FinishedTask]:
         """End the workers, within this time; return the last results."""
 
 
-class WorkersElsewhere(Generic[Worker, Told]):
+class DispatchedWorkers(Generic[Worker, Event]):
     """What workers outside this process have in common: a dispatcher of tasks, and an inbox for what they tell.
 
     Args:
@@ -57,7 +57,7 @@ class WorkersElsewhere(Generic[Worker, Told]):
     def __init__(self, threads: int, limit: int) -> None:
         self._dispatcher: Dispatcher[Worker] = Dispatcher(threads)
         self._limit = limit
-        self._inbox: queue.SimpleQueue[Told] = queue.SimpleQueue()
+        self._inbox: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._stopped = False
 
     def has_room(self) -> bool:
@@ -72,7 +72,7 @@ class WorkersElsewhere(Generic[Worker, Told]):
         """Take a task. Its result comes with the same number."""
         self._dispatcher.add(number, task)
 
-    def collect(self, seconds: float) -> list[Done]:
+    def collect(self, seconds: float) -> list[FinishedTask]:
         """Return tasks that have ended; wait for one, but not longer than this.
 
         Raises:
@@ -80,11 +80,11 @@ class WorkersElsewhere(Generic[Worker, Told]):
         """
         if not self._stopped:
             self._hand_out()
-        found: list[Done] = []
+        found: list[FinishedTask] = []
         with contextlib.suppress(queue.Empty):
-            found += self._received(self._inbox.get(timeout=seconds))
+            found += self._handle(self._inbox.get(timeout=seconds))
             while True:
-                found += self._received(self._inbox.get_nowait())
+                found += self._handle(self._inbox.get_nowait())
         return found
 
     @abstractmethod
@@ -92,18 +92,18 @@ class WorkersElsewhere(Generic[Worker, Told]):
         """Give tasks to the workers that have room for more."""
 
     @abstractmethod
-    def _received(self, told: Told) -> list[Done]:
-        """Note what a worker told; return the tasks that have ended."""
+    def _handle(self, event: Event) -> list[FinishedTask]:
+        """Note what a worker event; return the tasks that have ended."""
 
 
-class Crew:
+class CopyThreads:
     """Threads that copy.
 
     Args:
         settings: of the run.
         threads: objects at once.
         done: is called with a number and a result, by several threads.
-        progress: is told of bytes that S3 has received, by several threads.
+        progress: is event of bytes that S3 has received, by several threads.
 
     Attributes:
         stop: is set to give up what is under way.
@@ -119,7 +119,7 @@ class Crew:
         self.stop = threading.Event()
         self._tasks: queue.SimpleQueue[tuple[int, Task] | None] = queue.SimpleQueue()
         self._done = done
-        self._copier = (Comparer if settings.dry_run else Copier)(settings, self.stop, progress)
+        self._copier = (DryRunCopier if settings.dry_run else Copier)(settings, self.stop, progress)
         self._threads: list[threading.Thread] = []
         for _ in range(threads):
             thread = threading.Thread(target=self._work, name="copy", daemon=True)
@@ -160,19 +160,19 @@ class Crew:
             return Result(source.name, task.key, Outcome.FAILED, reason, source.generation, source.size)
 
 
-class Threads:
+class ThreadWorkers:
     """Workers that are threads of this process.
 
     Args:
         settings: of the run.
-        progress: is told of bytes that S3 has received, by several threads.
+        progress: is event of bytes that S3 has received, by several threads.
     """
 
     def __init__(self, settings: Settings, progress: Callable[[int], object]) -> None:
         self._limit = 4 * settings.workers
         self._open: dict[int, Task] = {}
         self._results: queue.SimpleQueue[tuple[int, Result]] = queue.SimpleQueue()
-        self._crew = Crew(
+        self._threads = CopyThreads(
             settings, settings.workers, lambda number, result: self._results.put((number, result)), progress
         )
 
@@ -187,25 +187,25 @@ class Threads:
     def add(self, number: int, task: Task) -> None:
         """Take a task."""
         self._open[number] = task
-        self._crew.add(number, task)
+        self._threads.add(number, task)
 
-    def collect(self, seconds: float) -> list[Done]:
+    def collect(self, seconds: float) -> list[FinishedTask]:
         """Return tasks that have ended; wait for one, but not longer than this."""
         found = []
         try:
             number, result = self._results.get(timeout=seconds)
             while True:
-                found.append(Done(number, self._open.pop(number), result))
+                found.append(FinishedTask(number, self._open.pop(number), result))
                 number, result = self._results.get_nowait()
         except queue.Empty:
             return found
 
     def stop(self) -> None:
         """Give up what has not ended."""
-        self._crew.stop.set()
+        self._threads.stop.set()
 
-    def close(self, seconds: float) -> list[Done]:
+    def close(self, seconds: float) -> list[FinishedTask]:
         """End the threads; return the last results."""
-        self._crew.stop.set()
-        self._crew.close(seconds)
+        self._threads.stop.set()
+        self._threads.close(seconds)
         return self.collect(0)

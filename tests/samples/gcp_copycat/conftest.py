@@ -46,7 +46,7 @@ class Clouds:
             token_url=sandbox.google.token_url,
             iam_credentials_endpoint=sandbox.google.iam_credentials_endpoint,
         )
-        self.patience = 20.0
+        self.outage_limit = 20.0
         self._copier: Copier | None = None
         sandbox.storage_client().create_bucket(self.settings.source)
         self.direct = sandbox.s3_client()
@@ -61,7 +61,7 @@ class Clouds:
     @property
     def copier(self) -> Copier:
         if self._copier is None:
-            self._copier = Copier(self.settings, self.stop, patience=self.patience)
+            self._copier = Copier(self.settings, self.stop, outage_limit=self.outage_limit)
         return self._copier
 
     def close(self) -> None:
@@ -78,8 +78,8 @@ class Clouds:
         return self.listed(name)
 
     def listed(self, name: str) -> SourceObject:
-        side = CloudStorage(self.settings, threading.Event())
-        return next(each for each in side.page(name)[0] if each.name == name)
+        storage = CloudStorage(self.settings, threading.Event())
+        return next(each for each in storage.page(name)[0] if each.name == name)
 
     def task(self, source: SourceObject, key: str | None = None) -> Task:
         """The task as both listings have it now."""
@@ -153,7 +153,7 @@ def _clouds(sandbox: Sandbox, proxies: tuple[Proxy, Proxy], monkeypatch: pytest.
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", aws.url)
     # Waiting is not what these tests are about.
     monkeypatch.setattr(retrying, "_FIRST_DELAY", 0.01)
-    monkeypatch.setattr(retrying, "_LONGEST_DELAY", 0.05)
+    monkeypatch.setattr(retrying, "_MAX_DELAY", 0.05)
     google.clear()
     aws.clear()
     clouds = Clouds(sandbox, google, aws)

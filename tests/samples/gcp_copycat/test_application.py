@@ -115,7 +115,7 @@ def test_what_was_read_wrong_is_not_left_in_s3(copycat: Copycat, size: int) -> N
     code, out, err = copycat.run()
 
     assert (code, _outcomes(out)) == (1, {"copied": 1, "skipped": 0, "failed": 1})
-    assert re.fullmatch(r"failed: wrong: what was read has the CRC32C \S+, and Cloud Storage says \S+\n", err)
+    assert re.fullmatch(r"failed: wrong: the content read has CRC32C \S+, and Cloud Storage says \S+\n", err)
     assert copycat.copied() == {"right": b"content"}
     assert copycat.unfinished() == []
 
@@ -358,6 +358,6 @@ def test_the_function_raises_when_an_object_was_not_copied(copycat: Copycat, fun
     copycat.put_with_wrong_checksum("wrong", b"wrong")
     copycat.put("right")
 
-    with pytest.raises(RuntimeError, match=r"1 objects were not copied: wrong: what was read has the CRC32C"):
+    with pytest.raises(RuntimeError, match=r"1 objects failed: wrong: the content read has CRC32C"):
         function.lambda_handler({}, None)
     assert {"right"} == copycat.copied().keys()

@@ -102,7 +102,7 @@ def test_an_object_without_any_checksum_fails_with_a_sentence(clouds: Clouds) ->
     result = clouds.copy(source)
 
     assert (result.outcome, clouds.content("object")) == (_FAILED, None)
-    assert result.reason == "Cloud Storage gives no CRC32C for it, so that no copy can be checked"
+    assert result.reason == "Cloud Storage has no CRC32C for it, so a copy cannot be verified"
 
 
 def test_equal_crc32c_and_size_are_not_equal_content(clouds: Clouds) -> None:
@@ -153,7 +153,7 @@ def test_success_that_s3_never_proves_is_a_failure(clouds: Clouds) -> None:
     result = clouds.copy(source)
 
     assert (result.outcome, result.transient) == (_FAILED, False)
-    assert result.reason == "S3 did not confirm its checksum, and does not have it (tried 5 times)"
+    assert result.reason == "S3 did not confirm its checksum and does not have the copy (tried 5 times)"
 
 
 def test_a_reply_with_another_checksum_is_not_believed(clouds: Clouds) -> None:
@@ -186,7 +186,7 @@ def test_what_is_always_read_wrong_is_not_written(clouds: Clouds) -> None:
     result = clouds.copy(source)
 
     assert (result.outcome, clouds.content("object")) == (_FAILED, None)
-    assert result.reason == f"what was read has the CRC32C {_crc(b'hemlo')}, and Cloud Storage says mnG7TA=="
+    assert result.reason == f"the content read has CRC32C {_crc(b'hemlo')}, but Cloud Storage states mnG7TA=="
 
 
 def _crc(content: bytes) -> str:
@@ -233,7 +233,7 @@ def test_an_object_deleted_after_it_was_listed_fails_with_a_sentence(clouds: Clo
 
     result = clouds.copy(source)
 
-    assert result.reason == "it was deleted or replaced after it had been listed"
+    assert result.reason == "it was deleted or replaced after it was listed"
     assert (result.outcome, result.transient, result.configuration) == (_FAILED, False, False)
 
 
@@ -289,7 +289,7 @@ def test_a_name_that_s3_does_not_take_fails(clouds: Clouds, key: str) -> None:
 
     result = clouds.copier.copy(Task(source, key, None))
 
-    assert result.reason == f"its key would have {len(key.encode())} bytes, and S3 accepts 1 to 1024"
+    assert result.reason == f"its key would have {len(key.encode())} bytes; S3 accepts 1 to 1024"
 
 
 _NAMES = [
@@ -387,14 +387,14 @@ def test_an_unforeseen_exception_fails_one_object(clouds: Clouds, monkeypatch: p
 
 
 def test_a_cloud_that_is_away_for_too_long_is_an_outage(clouds: Clouds) -> None:
-    clouds.patience = 0.3
+    clouds.outage_limit = 0.3
     source = clouds.put("object", b"hello")
     clouds.aws.on("PUT", "/object", hang_up)
 
     result = clouds.copy(source)
 
     assert (result.outcome, result.transient) == (_FAILED, True)
-    assert str(result.reason).startswith("S3 has not answered for 0 minutes: S3 did not answer: ")
+    assert str(result.reason).startswith("S3 has not responded for 0 minutes: S3 did not answer: ")
 
 
 def test_a_stop_ends_a_copy(clouds: Clouds) -> None:
@@ -408,7 +408,7 @@ def test_a_stop_ends_a_copy(clouds: Clouds) -> None:
 
 
 def test_half_of_the_answers_503_cost_time_and_no_object(clouds: Clouds) -> None:
-    clouds.patience = 600
+    clouds.outage_limit = 600
     flip = iter(range(10_000))
     clouds.aws.when(lambda request: request.method == "PUT" and next(flip) % 2 == 0, answers(503, b""))
     clouds.google.when(lambda request: "alt=media" in request.path and next(flip) % 3 == 0, answers(503, b""))

@@ -8,7 +8,7 @@ import sys
 import threading
 
 import pytest
-from copycat.memory import Budget
+from copycat.memory import MemoryBudget
 
 from samples.conftest import SAMPLE
 
@@ -16,9 +16,9 @@ from samples.conftest import SAMPLE
 _TURNS = """
 import sys, threading
 sys.path.insert(0, sys.argv[1])
-from copycat.memory import Budget
+from copycat.memory import MemoryBudget
 
-budget = Budget(8 << 20, threading.Event())
+budget = MemoryBudget(8 << 20, threading.Event())
 
 def resident():
     with open("/proc/self/statm") as file:
@@ -26,7 +26,7 @@ def resident():
 
 def work():
     for _ in range(4):
-        with budget.hold(8 << 20):
+        with budget.reserve(8 << 20):
             piece = bytearray(b"x") * (8 << 20)
             del piece
 
@@ -49,24 +49,24 @@ def test_threads_keep_no_memory_of_parts_that_they_have_copied() -> None:
 
 
 def test_room_is_lent_again_and_only_one_borrower_has_it() -> None:
-    budget = Budget(100, threading.Event())
-    with budget.lend(40) as one, budget.lend(40) as two:
+    budget = MemoryBudget(100, threading.Event())
+    with budget.borrow(40) as one, budget.borrow(40) as two:
         assert one is not two
         assert (len(one), len(two)) == (40, 40)
         known = {id(one), id(two)}
-    with budget.lend(40) as one, budget.lend(40) as two:
+    with budget.borrow(40) as one, budget.borrow(40) as two:
         assert {id(one), id(two)} == known
 
 
 def test_room_that_nobody_has_counts_and_is_given_up_for_what_is_needed() -> None:
-    budget = Budget(100, threading.Event())
-    with budget.lend(40), budget.lend(40):
+    budget = MemoryBudget(100, threading.Event())
+    with budget.borrow(40), budget.borrow(40):
         pass
-    with budget.hold(30):
+    with budget.reserve(30):
         assert sum(map(len, budget._idle)) == 40
-    with budget.lend(70) as room:
+    with budget.borrow(70) as room:
         assert len(room) == 70
         assert budget._idle == []
-    with budget.lend(400) as room:
+    with budget.borrow(400) as room:
         assert len(room) == 400
     assert budget._idle == []

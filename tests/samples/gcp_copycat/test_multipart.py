@@ -21,7 +21,7 @@ _CONTENT = hashlib.shake_128(b"large").digest(_SIZE)
 _COPIED, _SKIPPED, _FAILED = Outcome.COPIED, Outcome.SKIPPED, Outcome.FAILED
 
 
-@given(st.integers(multipart.LARGEST_WITHOUT_PARTS + 1, 5 << 40))
+@given(st.integers(multipart.MAX_SINGLE_PUT + 1, 5 << 40))
 def test_parts_are_what_s3_takes(size: int) -> None:
     """At most 10,000, none below 5 MiB but the last, none above 5 GiB."""
     length, count = multipart.part_size(size), multipart.count(size)
@@ -129,7 +129,7 @@ def test_what_is_always_read_wrong_is_aborted(clouds: Clouds, source: SourceObje
     result = clouds.copy(source)
 
     assert result.outcome is _FAILED
-    assert str(result.reason).startswith("what was read has the CRC32C ")
+    assert str(result.reason).startswith("the content read has CRC32C ")
     assert (clouds.content("large"), clouds.unfinished()) == (None, [])
 
 
@@ -265,18 +265,18 @@ def test_the_parts_of_all_objects_share_the_memory(clouds: Clouds, monkeypatch: 
     """Four objects of three parts at once, and room for two parts."""
     held, peak, lock = [0], [0], threading.Lock()
 
-    class Watched(memory.Budget):
+    class Watched(memory.MemoryBudget):
         def _note(self, size: int) -> None:
             with lock:
                 held[0] += size
                 peak[0] = max(peak[0], held[0])
 
-        def lend(self, size: int) -> Any:
+        def borrow(self, size: int) -> Any:
             import contextlib
 
             @contextlib.contextmanager
             def watched() -> Any:
-                with super(Watched, self).lend(size) as room:
+                with super(Watched, self).borrow(size) as room:
                     self._note(size)
                     try:
                         yield room
@@ -285,7 +285,7 @@ def test_the_parts_of_all_objects_share_the_memory(clouds: Clouds, monkeypatch: 
 
             return watched()
 
-    monkeypatch.setattr("copycat.copying.Budget", Watched)
+    monkeypatch.setattr("copycat.copying.MemoryBudget", Watched)
     clouds.set(memory=16 * _MIB)
     sources = [clouds.put(f"large-{number}", _CONTENT) for number in range(4)]
     results: list[Outcome] = []

@@ -15,14 +15,16 @@ from copycat import machine
 from copycat.arguments import STORAGE_CLASSES, parse
 from copycat.checkpoint import Checkpoint, Frontier, Position
 from copycat.dispatch import Dispatcher
-from copycat.endings import Stopper
 from copycat.errors import OutageError
-from copycat.listing import Ahead, Destination, Filter, merged, pages
+from copycat.listing import DestinationLookup, merge, pages
+from copycat.object_filter import Filter
 from copycat.objects import DestinationObject, Outcome, Result, SourceObject, Task
-from copycat.places import File, PlaceError
+from copycat.prefetch import Prefetcher
 from copycat.progress import Log, Progress
+from copycat.record_files import LocalFile, RecordFileError
 from copycat.saving import Saver
 from copycat.settings import Options, Settings
+from copycat.stopping import StopCondition
 from copycat.summary import Summary, size_text
 from hypothesis import given
 from hypothesis import strategies as st
@@ -70,9 +72,9 @@ class TestMerging:
         bucket = Bucket([f"p/{name}" for name in there] + ["a", "q"], size)
         names = sorted(here)
         listed = [[source(name) for name in names[at : at + size]] for at in range(0, len(names), size)]
-        destination = Destination(bucket.page, "p/")
+        destination = DestinationLookup(bucket.page, "p/")
         found = [
-            each for page in merged(listed, lambda name: f"p/{name}", destination.find, lambda _: True) for each in page
+            each for page in merge(listed, lambda name: f"p/{name}", destination.find, lambda _: True) for each in page
         ]
         assert [each.source.name for each in found] == names
         assert {each.source.name for each in found if each.destination} == here & there
@@ -80,14 +82,14 @@ class TestMerging:
 
     def test_keys_that_only_s3_has_are_jumped_over(self) -> None:
         bucket = Bucket([f"b/{number:05}" for number in range(10_000)], 100)
-        destination = Destination(bucket.page, "")
+        destination = DestinationLookup(bucket.page, "")
         assert destination.find("a") is None
         assert destination.find("c/1") is None
         assert bucket.requests <= 3
 
     def test_a_name_that_is_listed_twice_comes_once(self) -> None:
         listed = [[source("a"), source("a")], [source("a"), source("b")]]
-        found = [each.key for page in merged(listed, str, lambda _: None, lambda _: True) for each in page]
+        found = [each.key for page in merge(listed, str, lambda _: None, lambda _: True) for each in page]
         assert found == ["a", "b"]
 
     def test_a_listing_without_end_ends(self) -> None:
@@ -100,7 +102,7 @@ class TestMerging:
     def test_a_listing_of_s3_without_end_ends(self) -> None:
         following = {None: "0", "0": "1", "1": "0"}
         page = [DestinationObject("a", 1, "", NOW, "STANDARD")]
-        destination = Destination(lambda prefix, after, token: (page, following[token]), "")
+        destination = DestinationLookup(lambda prefix, after, token: (page, following[token]), "")
         with pytest.raises(OutageError, match="the same pages again and again"):
             destination.find("b")
 
@@ -113,23 +115,23 @@ class TestMerging:
             yield 1
             raise OutageError("away")
 
-        ahead = Ahead(items(), threading.Event())
+        prefetcher = Prefetcher(items(), threading.Event())
         found: list[int] = []
         with pytest.raises(OutageError, match="away"):
-            found.extend(ahead)
+            found.extend(prefetcher)
         assert found in ([1], [])
 
     def test_patterns_and_age_choose(self) -> None:
         chosen = Filter(["a*", "b?"], ["*.tmp"], NOW)
-        assert [chosen.has_name(name) for name in ("a/x", "bx", "bxx", "a.tmp", "A")] == [
+        assert [chosen.matches_name(name) for name in ("a/x", "bx", "bxx", "a.tmp", "A")] == [
             True,
             True,
             False,
             False,
             False,
         ]
-        assert chosen.has_age(source("x"))
-        assert not chosen.has_age(source("x", updated=NOW - timedelta(seconds=1)))
+        assert chosen.is_recent(source("x"))
+        assert not chosen.is_recent(source("x", updated=NOW - timedelta(seconds=1)))
 
 
 class TestFrontier:
@@ -139,16 +141,16 @@ class TestFrontier:
         numbers = [frontier.begin(f"{index:03}") for index in range(len(objects))]
         order = sorted(range(len(objects)), key=lambda index: objects[index][1])[:ended]
         for index in order:
-            frontier.end(numbers[index], there=objects[index][0])
+            frontier.finish(numbers[index], copied=objects[index][0])
         there = {index for index in order if objects[index][0]}
         whole = next((index for index in range(len(objects)) if index not in there), len(objects))
         assert frontier.position == (Position(f"{whole - 1:03}", whole) if whole else Position())
 
     def test_a_listing_out_of_order_has_no_position(self) -> None:
         frontier = Frontier(Position("b", 2))
-        frontier.end(frontier.begin("d"), there=True)
+        frontier.finish(frontier.begin("d"), copied=True)
         assert frontier.position == Position("d", 3)
-        frontier.end(frontier.begin("c"), there=True)
+        frontier.finish(frontier.begin("c"), copied=True)
         assert frontier.position == Position()
 
 
@@ -160,11 +162,11 @@ class TestDispatcher:
         ended: dict[int, Outcome] = {}
         worker = deaths = 0
         while dispatcher.busy:
-            dispatcher.join(worker)
+            dispatcher.add_worker(worker)
             while batch := dispatcher.batch(worker):
                 if any(number == 7 for number, _ in batch):
                     deaths += 1
-                    ended.update((done.number, done.result.outcome) for done in dispatcher.leave(worker))
+                    ended.update((done.number, done.result.outcome) for done in dispatcher.remove_worker(worker))
                     worker += 1
                     break
                 for done in dispatcher.done(worker, [(number, result(str(number))) for number, _ in batch]):
@@ -184,12 +186,12 @@ class TestDispatcher:
             if not dispatcher.busy:
                 break
             if len(held) < 2:
-                dispatcher.join(step)
+                dispatcher.add_worker(step)
                 held[step] = []
             worker = chance.choice(list(held))
             held[worker] += [number for number, _ in dispatcher.batch(worker)]
             if chance.random() < 0.1:
-                ended += [done.number for done in dispatcher.leave(worker)]
+                ended += [done.number for done in dispatcher.remove_worker(worker)]
                 del held[worker]
             elif held[worker]:
                 number = held[worker].pop(0)
@@ -199,10 +201,10 @@ class TestDispatcher:
     def test_what_may_have_been_copied_is_looked_at_first(self) -> None:
         dispatcher: Dispatcher[str] = Dispatcher(1)
         dispatcher.add(0, task("a"))
-        dispatcher.join("first")
+        dispatcher.add_worker("first")
         dispatcher.batch("first")
-        dispatcher.leave("first")
-        dispatcher.join("second")
+        dispatcher.remove_worker("first")
+        dispatcher.add_worker("second")
         [(_, again)] = dispatcher.batch("second")
         assert again.destination is not None
         assert again.destination.size == again.source.size
@@ -211,7 +213,7 @@ class TestDispatcher:
         dispatcher: Dispatcher[str] = Dispatcher(2)
         for number in range(10):
             dispatcher.add(number, task(str(number), 1 << 40))
-        dispatcher.join("worker")
+        dispatcher.add_worker("worker")
         assert len(dispatcher.batch("worker")) == 2
 
 
@@ -290,18 +292,18 @@ class TestShowing:
     @pytest.mark.parametrize("seconds", [1, 4.5, 60, 900])
     def test_a_run_ends_before_its_deadline(self, seconds: float) -> None:
         now = [0.0]
-        stopper = Stopper(seconds, lambda: now[0])
-        assert (stopper.reason() is None) == (seconds > 1)
+        stop_condition = StopCondition(seconds, lambda: now[0])
+        assert (stop_condition.reason() is None) == (seconds > 1)
         now[0] = seconds - min(7.5, max(1.0, seconds / 5))
-        assert stopper.reason() is not None
-        assert sum(stopper.seconds_to_end()) <= max(0.5, seconds - now[0])
+        assert stop_condition.reason() is not None
+        assert sum(stop_condition.seconds_to_end()) <= max(0.5, seconds - now[0])
 
 
 def test_what_can_not_be_written_ends_only_the_saving() -> None:
     saver = Saver()
 
     def fail() -> None:
-        raise PlaceError("full")
+        raise RecordFileError("full")
 
     called = threading.Event()
     saver.submit(fail)
@@ -319,10 +321,10 @@ def test_settings_hold_no_secret_and_can_be_sent() -> None:
     assert pickle.loads(pickle.dumps(settings)) == settings
 
 
-class TestPlaces:
+class TestRecordFiles:
     def test_a_device_stays_one(self) -> None:
         """Also for root, who may replace it."""
-        place = File(Path(os.devnull))
+        place = LocalFile(Path(os.devnull))
         place.clear()
         place.write(b"content")
         place.remove()
@@ -330,7 +332,7 @@ class TestPlaces:
 
     def test_a_link_stays_one(self, tmp_path: Path) -> None:
         (tmp_path / "link").symlink_to("file")
-        place = File(tmp_path / "link")
+        place = LocalFile(tmp_path / "link")
         place.write(b"content")
         assert (tmp_path / "link").is_symlink()
         assert (tmp_path / "file").read_bytes() == b"content"
@@ -345,14 +347,14 @@ class TestPlaces:
     def test_no_checkpoint_ends_a_run(self, tmp_path: Path, content: bytes) -> None:
         (tmp_path / "checkpoint").write_bytes(content)
         settings, options = parse([], NEEDED)
-        found, problem = Checkpoint(File(tmp_path / "checkpoint"), settings, options).load()
+        found, problem = Checkpoint(LocalFile(tmp_path / "checkpoint"), settings, options).load()
         assert found == Position()
         assert problem is not None
 
 
 def test_a_position_before_nothing_is_not_used(tmp_path: Path) -> None:
     settings, options = parse([], NEEDED)
-    checkpoint = Checkpoint(File(tmp_path / "checkpoint"), settings, options)
+    checkpoint = Checkpoint(LocalFile(tmp_path / "checkpoint"), settings, options)
     checkpoint.save(Position("", 5))
     assert checkpoint.load()[0] == Position()
     checkpoint.save(Position("a", 5))

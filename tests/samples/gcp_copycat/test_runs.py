@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from copycat import places
+from copycat import record_files
 
 from samples.conftest import SAMPLE, Copycat
 from samples.gcp_copycat.proxy import Forward, Proxy, Reply, Request, answers
@@ -85,7 +85,7 @@ def test_the_manifest_agrees_with_summary_and_bucket(copycat: Copycat, tmp_path:
     assert code == 1
     assert counted(out) == {"copied": 5, "skipped": 0, "failed": 1}
     assert Counter(line["outcome"] for line in found.values()) == {"copied": 5, "failed": 1}
-    assert found["wrong"]["reason"].startswith("what was read has the CRC32C")
+    assert found["wrong"]["reason"].startswith("the content read has CRC32C")
     assert copycat.copied() == contents
     for name, content in contents.items():
         blob = copycat.bucket.get_blob(name)
@@ -252,14 +252,14 @@ def test_a_checkpoint_that_does_not_fit_is_not_used(copycat: Copycat, tmp_path: 
     assert not checkpoint.exists()
 
     checkpoint.write_text("{")
-    assert "is not one of gcp_copycat's" in copycat.run("--checkpoint", str(checkpoint))[2]
+    assert "was not written by gcp_copycat" in copycat.run("--checkpoint", str(checkpoint))[2]
 
     from copycat.arguments import parse
     from copycat.checkpoint import Checkpoint, Position
-    from copycat.places import File
+    from copycat.record_files import LocalFile
 
     settings, options = parse([], copycat.environment)
-    Checkpoint(File(checkpoint), settings, options).save(Position("object-0003", 4))
+    Checkpoint(LocalFile(checkpoint), settings, options).save(Position("object-0003", 4))
     code, out, err = copycat.run("--checkpoint", str(checkpoint), "--manifest", str(manifest))
     assert (code, counted(out)["skipped"]) == (0, 5)
     assert "The manifest lacks objects from before the checkpoint" in err
@@ -444,7 +444,7 @@ def test_the_function_ends_before_its_time_and_goes_on_when_it_is_invoked_again(
             assert context.get_remaining_time_in_millis() > 0
             if error is None:
                 break
-            assert "the deadline has come" in error
+            assert "the deadline was reached" in error
             assert calls < 12
     finally:
         copycat.sandbox.storage.latency = 0
@@ -495,13 +495,13 @@ def test_sigterm_ends_a_run_whose_records_do_not_come(copycat: Copycat, record: 
 @pytest.mark.slow
 def test_an_outage_does_not_lose_a_checkpoint_in_s3(copycat: Copycat, monkeypatch: pytest.MonkeyPatch) -> None:
     """More errors in a row than botocore's own retries survive."""
-    monkeypatch.setattr(places, "_DELAY", 0.01)
+    monkeypatch.setattr(record_files, "_DELAY", 0.01)
     for name, value in copycat.environment.items():
         monkeypatch.setenv(name, value)
     with Proxy(copycat.sandbox.aws.url) as aws:
         monkeypatch.setenv("AWS_ENDPOINT_URL_S3", aws.url)
         aws.on("PUT", "record", answers(503), times=6)
-        target = places.place(f"s3://{copycat.destination}/record")
+        target = record_files.record_file(f"s3://{copycat.destination}/record")
         target.write(b"content")
         assert b"".join(target.read()) == b"content"
         assert len(aws.seen("PUT", "record")) == 7

@@ -63,10 +63,10 @@ def test_an_upload_under_a_name_that_xml_cannot_hold_is_resumed(clouds: Clouds, 
 
 def test_unfinished_uploads_are_listed_page_by_page_whatever_their_names(clouds: Clouds, s3: S3Standin) -> None:
     names = sorted(["a", "a\x01", "a b", "a+b", "a%20b", "ü", "😀"])
-    side = S3(clouds.settings, clouds.stop, patience=20)
+    bucket = S3(clouds.settings, clouds.stop, outage_limit=20)
     for name in names:
-        side.create(name, {})
+        bucket.create(name, {})
     s3.page_size = 2
 
-    assert [upload.key for upload in side.uploads("")] == names
-    assert [upload.key for upload in side.uploads("a ")] == ["a b"]
+    assert [upload.key for upload in bucket.uploads("")] == names
+    assert [upload.key for upload in bucket.uploads("a ")] == ["a b"]

@@ -8,7 +8,7 @@ import signal
 from collections.abc import Iterator
 
 import pytest
-from copycat import arguments, endings, machine, manifest, metadata, multipart
+from copycat import arguments, machine, manifest, metadata, multipart, stopping
 from copycat.objects import Outcome, Result, SourceObject
 
 from samples.conftest import SAMPLE, blocks, commands
@@ -56,10 +56,10 @@ def test_the_page_has_every_field_of_the_manifest() -> None:
 def test_the_page_has_every_exit_code() -> None:
     codes = {int(code) for row in rows("exit code") for code in re.findall(r"\d+", row[0])}
     assert codes == {
-        endings.DONE,
-        endings.FAILED,
-        endings.WRONG,
-        endings.LATER,
+        stopping.SUCCESS,
+        stopping.INCOMPLETE,
+        stopping.SETUP_FAILED,
+        stopping.TRY_AGAIN,
         128 + signal.SIGINT,
         128 + signal.SIGTERM,
     }
@@ -70,7 +70,7 @@ def test_the_page_has_every_outcome() -> None:
 
 
 def test_the_page_has_the_sizes() -> None:
-    assert multipart.LARGEST_WITHOUT_PARTS == 8 << 20
+    assert multipart.MAX_SINGLE_PUT == 8 << 20
     assert multipart.part_size(78 << 30) == 8 << 20 < multipart.part_size(79 << 30)
     assert multipart.part_size(5 << 40) == 525 << 20
     assert metadata.LIMIT == 2048

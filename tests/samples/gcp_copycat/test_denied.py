@@ -1,11 +1,11 @@
-"""copycat.denials: one object's permission, or the bucket's."""
+"""copycat.denied: one object's permission, or the bucket's."""
 
 from __future__ import annotations
 
 import json
 
 import pytest
-from copycat.denials import Denials
+from copycat.denied import Denials
 from copycat.objects import Outcome, Result
 
 from samples.conftest import Copycat
@@ -39,10 +39,10 @@ def test_only_what_no_object_has_succeeded_with_is_a_permission_of_the_bucket(
 ) -> None:
     denials = Denials()
     for result in results:
-        denials.note(result)
+        denials.add(result)
 
-    assert denials.verdict(complete=False) == meanwhile
-    assert denials.verdict(complete=True) == at_the_end
+    assert denials.common_cause(complete=False) == meanwhile
+    assert denials.common_cause(complete=True) == at_the_end
 
 
 def _denied(cloud: str) -> Act:
