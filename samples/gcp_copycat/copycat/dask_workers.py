@@ -93,7 +93,7 @@ class DaskWorkers(DispatchedWorkers[str, "tuple[str, Any]"]):
             raise OutageError("The Dask cluster has had no worker for minutes.")
         return found
 
-    def _hand_out(self) -> None:
+    def _assign_tasks(self) -> None:
         for worker in self._batches:
             self._submit(worker, self._dispatcher.batch(worker))
 

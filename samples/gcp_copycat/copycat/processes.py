@@ -29,11 +29,11 @@ _MAX_DEATHS_IN_A_ROW = 10
 
 
 class ProcessWorkers(DispatchedWorkers["_Process", "tuple[_Process, Message | None]"]):
-    """Workers that are processes. They are started when they are needed; one that dies is replaced.
+    """Worker processes. They are started when they are needed, and replaced when they die.
 
     Args:
-        settings: of the run.
-        progress: is event of bytes that S3 has received.
+        settings: settings of the run.
+        progress: called with the number of bytes that S3 has received.
     """
 
     def __init__(self, settings: Settings, progress: Callable[[int], object]) -> None:
@@ -64,7 +64,7 @@ class ProcessWorkers(DispatchedWorkers["_Process", "tuple[_Process, Message | No
             process.kill()
         return found
 
-    def _hand_out(self) -> None:
+    def _assign_tasks(self) -> None:
         for process in self._processes:
             process.send_if_any(self._dispatcher.batch(process))
         while self._dispatcher.waiting and len(self._processes) < self._max_processes:

@@ -1,4 +1,4 @@
-"""A run: what is listed is compared, handed to workers and noted, until all is done or the run is cut short."""
+"""The main loop of a run: compares the listed objects, passes them to workers and records the results."""
 
 from __future__ import annotations
 
@@ -31,14 +31,21 @@ from google_auth_botocore import ConfigurationError, FederationError
 
 _POLL = 0.2
 _SAVE_EVERY = 10.0
-# Without a signal, S3 may be away meanwhile.
+# Seconds for writing the manifest after a complete run, which may include an outage of S3.
 _SAVING_LIMIT = 120.0
 
 
 def run(settings: Settings, options: Options, stop_condition: StopCondition, log: Log) -> RunResult:
-    """Copy what there is to copy. Every error becomes an exit code and a message."""
+    """Run the copy. Every error becomes an exit code and a message.
+
+    Args:
+        settings: settings of the run.
+        options: options of the run.
+        stop_condition: tells whether the run must stop early.
+        log: log of the run.
+    """
     stop = threading.Event()
-    # In a thread: S3 may be silent when the checkpoint is read, and a signal or the deadline ends the run all the same.
+    # Read the checkpoint in a thread, so that a signal or the deadline ends the run even if S3 does not respond.
     opening = Prefetcher(_records(settings, options, log, stop_condition), stop)
     try:
         while not (opened := opening.next(_POLL)):
@@ -73,7 +80,7 @@ class _Run:
     ) -> None:
         self._settings = settings
         self._options = options
-        self._stopper = stop_condition
+        self._stop_condition = stop_condition
         self._log = log
         self._progress = progress
         self._records = records
@@ -86,7 +93,7 @@ class _Run:
         self._workers: Workers | None = None
         self._end: tuple[int, str] | None = None
         self._denials = Denials()
-        # Failures that are not logged before it is known whether one cause ends the run.
+        # Denied objects are logged once it is known whether all objects lack the same permission, which ends the run.
         self._pending_denials: list[dict[str, Any]] = []
 
     def run(self) -> RunResult:
@@ -94,34 +101,34 @@ class _Run:
         try:
             complete = self._copy_all()
             if complete and not self._end and not self._settings.dry_run:
-                self._sweep()
+                self._abort_stale_uploads()
         except StoppedError:
             pass
         except OutageError as error:
-            self._end_with(TRY_AGAIN, f"{error} Start it again later, and it goes on where it was.")
+            self._stop_run(TRY_AGAIN, f"{error} Start it again later to continue.")
         except InvalidResponseError as error:
-            self._end_with(TRY_AGAIN, f"{error} Start it again later, and it goes on where it was.")
+            self._stop_run(TRY_AGAIN, f"{error} Start it again later to continue.")
         except (SetupError, CopyError, FederationError, ConfigurationError) as error:
-            self._end_with(SETUP_FAILED, str(error))
-        except Exception as error:  # noqa: BLE001 - whatever it is, what was done is noted, and the message says so
-            self._end_with(INCOMPLETE, f"unexpected {type(error).__name__}: {error}")
+            self._stop_run(SETUP_FAILED, str(error))
+        except Exception as error:  # noqa: BLE001 - any other exception ends the run, and what was done is recorded
+            self._stop_run(INCOMPLETE, f"unexpected {type(error).__name__}: {error}")
         self._stop.set()
-        for_workers, for_saving = self._stopper.seconds_to_end()
+        stopping_time, saving_time = self._stop_condition.seconds_to_end()
         if self._workers is not None:
-            for done in self._workers.close(for_workers):
-                self._note(done.number, done.task.source, done.result)
+            for done in self._workers.close(stopping_time):
+                self._record(done.number, done.task.source, done.result)
         self._records.close(
-            self._frontier.position, _SAVING_LIMIT if complete and not self._end else for_saving, complete=complete
+            self._frontier.position, _SAVING_LIMIT if complete and not self._end else saving_time, complete=complete
         )
         return self._result()
 
     def _copy_all(self) -> bool:
-        """Return whether the end of the listing was reached and everything has ended."""
-        found = listing.tasks(self._settings, self._chosen, self._records.start.after, self._stop)
+        """Copy objects. Return whether all of the listing was processed."""
+        found = listing.tasks(self._settings, self._is_selected, self._records.start.after, self._stop)
         page: deque[Task] = deque()
         save = time.monotonic() + _SAVE_EVERY
         while True:
-            self._end = self._end or self._stopper.reason()
+            self._end = self._end or self._stop_condition.reason()
             if self._end:
                 return False
             self._progress.show(self._summary)
@@ -129,42 +136,42 @@ class _Run:
                 save = time.monotonic() + _SAVE_EVERY
                 self._records.save(self._frontier.position)
             while page and (self._workers is None or self._workers.has_room()):
-                self._begin(page.popleft())
+                self._start(page.popleft())
             busy = self._workers is not None and self._workers.is_busy()
             if not page:
                 if found.ended and not busy:
                     return True
                 page.extend(task for tasks in found.next(0 if busy else _POLL) for task in tasks)
-                # A page whose objects are all left out is followed by the next one at once.
+                # If the page has no selected objects, get the next one at once.
                 if not busy:
                     continue
             if self._workers is not None:
                 full = not self._workers.has_room()
                 for done in self._workers.collect(_POLL if full or not page else 0):
-                    self._note(done.number, done.task.source, done.result)
+                    self._record(done.number, done.task.source, done.result)
 
-    def _sweep(self) -> None:
-        """Abort the uploads that earlier runs have left behind. All objects have ended."""
+    def _abort_stale_uploads(self) -> None:
+        """Abort the uploads that earlier runs left behind, after all objects are finished."""
         started = None if self._summary.objects[Outcome.FAILED] else self._started
-        abort_stale_uploads(self._settings, started, self._stop, self._stopper, self._log)
-        if self._stopper.signal:
-            self._end = self._stopper.reason()
+        abort_stale_uploads(self._settings, started, self._stop, self._stop_condition, self._log)
+        if self._stop_condition.signal:
+            self._end = self._stop_condition.reason()
 
-    def _chosen(self, source: SourceObject) -> bool:
-        """Called by the thread that lists."""
+    def _is_selected(self, source: SourceObject) -> bool:
+        """Return whether to copy an object. The listing thread calls this."""
         if not self._filter.matches_name(source.name):
             return False
         self._names += 1
         return self._filter.is_recent(source)
 
-    def _begin(self, task: Task) -> None:
+    def _start(self, task: Task) -> None:
         source = task.source
         number = self._frontier.begin(source.name)
         decision = decide(source, task.destination, check_metadata=self._settings.check_metadata)
         if decision is Decision.SKIP or (decision is Decision.COPY and self._settings.dry_run):
             outcome = Outcome.SKIPPED if decision is Decision.SKIP else Outcome.COPIED
             etag = task.destination.etag if task.destination and decision is Decision.SKIP else None
-            self._note(
+            self._record(
                 number,
                 source,
                 Result(
@@ -184,29 +191,29 @@ class _Run:
 
     def _new_workers(self) -> Workers:
         if self._options.dask:
-            from copycat.dask_workers import DaskWorkers  # noqa: PLC0415 - Dask is needed for this alone
+            from copycat.dask_workers import DaskWorkers  # noqa: PLC0415 - Dask is only needed here
 
             return DaskWorkers(self._options.dask, self._settings, self._options.dask_workers, self._progress.add)
         if self._settings.processes == 1:
             return ThreadWorkers(self._settings, self._progress.add)
-        from copycat.processes import ProcessWorkers  # noqa: PLC0415 - Lambda lacks a part of multiprocessing
+        from copycat.processes import ProcessWorkers  # noqa: PLC0415 - parts of multiprocessing do not work on Lambda
 
         return ProcessWorkers(self._settings, self._progress.add)
 
-    def _note(self, number: int, source: SourceObject, result: Result) -> None:
+    def _record(self, number: int, source: SourceObject, result: Result) -> None:
         failed = result.outcome is Outcome.FAILED
         if failed and result.transient and (self._end or self._stop.is_set()):
-            return  # it was given up because the run ends
+            return  # the task was abandoned because the run ends
         if failed and (result.transient or result.configuration):
             code = TRY_AGAIN if result.transient else SETUP_FAILED
-            later = " Start it again later, and it goes on where it was." if result.transient else ""
-            self._end_with(code, f"{result.reason}{later}")
+            later = " Start it again later to continue." if result.transient else ""
+            self._stop_run(code, f"{result.reason}{later}")
         self._frontier.finish(number, copied=not failed)
         self._summary.add(result)
         self._denials.add(result)
         level = logging.ERROR if failed else logging.DEBUG
         if result.transient or result.configuration:
-            level = logging.DEBUG  # what ends the run is named once, at its end
+            level = logging.DEBUG  # the reason that ends the run is logged once, at its end
         if self._log.is_enabled(level) or self._records.has_manifest:
             found = entry(source, result, dry_run=self._settings.dry_run)
             self._records.add(found)
@@ -216,7 +223,7 @@ class _Run:
                 self._log.object(found, level)
         denied = self._denials.common_cause(complete=False)
         if denied:
-            self._end_with(SETUP_FAILED, denied)
+            self._stop_run(SETUP_FAILED, denied)
         elif not self._denials.undecided:
             self._log_pending_denials(logging.ERROR)
 
@@ -225,7 +232,7 @@ class _Run:
             self._log.object(found, level)
         self._pending_denials.clear()
 
-    def _end_with(self, code: int, message: str) -> None:
+    def _stop_run(self, code: int, message: str) -> None:
         if self._end is None:
             self._end = code, message
             if self._workers is not None:
@@ -240,11 +247,11 @@ class _Run:
         if not self._end and self._summary.objects[Outcome.FAILED]:
             code = INCOMPLETE
         elif not self._end and self._is_empty() and not self._options.allow_empty:
-            place = f"gs://{self._settings.source}"
-            what = f"begins with {self._settings.prefix!r}" if self._settings.prefix else "is there"
-            also = " and has a name that --include and --exclude allow" if self._filter.has_patterns else ""
-            code = INCOMPLETE
-            message = f"In {place}, no object {what}{also}. If this is right, use --allow-empty."
+            conditions = [f"begins with {self._settings.prefix!r}"] if self._settings.prefix else []
+            conditions += ["matches --include and --exclude"] if self._filter.has_patterns else []
+            bucket = f"gs://{self._settings.source}"
+            found = f"No object in {bucket} {' and '.join(conditions)}" if conditions else f"{bucket} has no objects"
+            message = f"{found}. If that is expected, use --allow-empty."
         if self._records.error and code == SUCCESS:
             code = INCOMPLETE
         if self._records.error:

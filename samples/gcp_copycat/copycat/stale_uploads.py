@@ -1,4 +1,4 @@
-"""Aborts the unfinished uploads that earlier runs, killed ones for example, have left behind."""
+"""Aborts unfinished multipart uploads that earlier runs left behind, for example because they were killed."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from copycat.settings import Settings
 from copycat.stopping import StopCondition
 
 _POLL = 0.2
-# Everything is copied by now: an outage of S3 is not waited for.
+# All objects are copied by now, so a long outage of S3 is not worth waiting for.
 _OUTAGE_LIMIT = 20.0
 
 
 def abort_stale_uploads(
     settings: Settings, started: dt.datetime | None, stop: threading.Event, stop_condition: StopCondition, log: Log
 ) -> None:
-    """Sweep after a run that has come to its end, until the run must end. What cannot be aborted is no failure.
+    """Abort stale uploads after a complete run, unless the run must stop. An error only causes a warning.
 
     Args:
-        settings: of the run.
-        started: when it began; None: some objects have failed.
-        stop: is set when the run ends.
-        stop_condition: tells when it must.
-        log: is told what was done.
+        settings: settings of the run.
+        started: when the run started. None: some objects have failed.
+        stop: once this is set, the requests are abandoned.
+        stop_condition: tells whether the run must stop.
+        log: log for the aborted uploads.
     """
     s3 = S3(settings, stop, outage_limit=_OUTAGE_LIMIT)
     aborted = Prefetcher(abort_uploads(s3, settings.destination_prefix, started), stop)
@@ -40,27 +40,29 @@ def abort_stale_uploads(
                     logging.DEBUG, "aborted", f"aborted an unfinished upload of an earlier run: {key}", {"key": key}
                 )
     except CopyCatError as error:
-        log.write(logging.WARNING, "uploads", f"gcp_copycat: unfinished uploads of earlier runs may be left: {error}")
+        log.write(logging.WARNING, "uploads", f"gcp_copycat: cannot abort unfinished uploads of earlier runs: {error}")
 
 
 def abort_uploads(s3: S3, prefix: str, started: dt.datetime | None) -> Iterator[str]:
-    """Abort uploads that serve nothing any more; yield their keys.
+    """Abort uploads that are no longer needed, and yield their keys.
 
-    These are uploads of objects that CopyCat has written. If the object was written after the upload was begun, the
-    condition of its completion no longer holds: the reply to its creation was lost, for example. If all objects are as they
-    should be, no upload of an earlier run is needed. Uploads of objects that S3 does not have stay: another job may go on
-    with them.
+    An upload is aborted if CopyCat has written its object, and one of these is true:
+
+    - The object was written after the upload was created, so the upload can no longer be completed: its condition would fail.
+    - The upload was created before this run, and no object has failed.
+
+    An upload is kept if S3 does not have its object, because another job may resume it.
 
     Args:
-        s3: the destination.
-        prefix: of the keys.
-        started: when the run began; None: some objects have failed.
+        s3: destination bucket.
+        prefix: prefix of the keys.
+        started: when the run started. None: some objects have failed.
     """
     for upload in s3.uploads(prefix):
         found = s3.head(upload.key)
         if found is None or found.origin is None:
             continue
-        # S3 tells the time of an object in whole seconds.
+        # S3 states the time of an object in whole seconds.
         superseded = found.modified is not None and upload.initiated.replace(microsecond=0) <= found.modified
         if superseded or (started is not None and upload.initiated < started):
             s3.abort(upload.key, upload.upload_id)

@@ -1,4 +1,4 @@
-"""What copies: the interface that processes, Dask workers and threads of this process have; and those threads."""
+"""The interface of workers, what those outside this process have in common, and the threads that copy."""
 
 from __future__ import annotations
 
@@ -24,34 +24,34 @@ class Workers(Protocol):
     """Copies objects, several at once."""
 
     def has_room(self) -> bool:
-        """Tell whether more tasks would keep the workers busier."""
+        """Return whether the workers need more tasks to stay busy."""
 
     def is_busy(self) -> bool:
-        """Tell whether there are tasks that have not ended."""
+        """Return whether there are unfinished tasks."""
 
     def add(self, number: int, task: Task) -> None:
-        """Take a task. Its result comes with the same number."""
+        """Add a task. Its result has the same number."""
 
     def collect(self, seconds: float) -> list[FinishedTask]:
-        """Return tasks that have ended; wait for one, but not longer than this.
+        """Return finished tasks. Wait at most this many seconds for one.
 
         Raises:
-            SetupError: No worker can begin to work.
+            SetupError: The workers cannot start to copy.
         """
 
     def stop(self) -> None:
-        """Give up what has not ended. Results of what has are still collected."""
+        """Abandon unfinished tasks. Results of finished ones can still be collected."""
 
     def close(self, seconds: float) -> list[FinishedTask]:
-        """End the workers, within this time; return the last results."""
+        """Stop the workers within this many seconds. Return the last results."""
 
 
 class DispatchedWorkers(Generic[Worker, Event]):
     """What workers outside this process have in common: a dispatcher of tasks, and an inbox for what they tell.
 
     Args:
-        threads: objects that one worker copies at once.
-        limit: tasks that wait for a worker.
+        threads: number of objects that one worker copies concurrently.
+        limit: number of tasks that can wait for a worker.
     """
 
     def __init__(self, threads: int, limit: int) -> None:
@@ -61,25 +61,25 @@ class DispatchedWorkers(Generic[Worker, Event]):
         self._stopped = False
 
     def has_room(self) -> bool:
-        """Tell whether more tasks would keep the workers busier."""
+        """Return whether the workers need more tasks to stay busy."""
         return self._dispatcher.waiting < self._limit
 
     def is_busy(self) -> bool:
-        """Tell whether there are tasks that have not ended."""
+        """Return whether there are unfinished tasks."""
         return self._dispatcher.busy
 
     def add(self, number: int, task: Task) -> None:
-        """Take a task. Its result comes with the same number."""
+        """Add a task. Its result has the same number."""
         self._dispatcher.add(number, task)
 
     def collect(self, seconds: float) -> list[FinishedTask]:
-        """Return tasks that have ended; wait for one, but not longer than this.
+        """Return finished tasks. Wait at most this many seconds for one.
 
         Raises:
-            SetupError: No worker can begin to work.
+            SetupError: The workers cannot start to copy.
         """
         if not self._stopped:
-            self._hand_out()
+            self._assign_tasks()
         found: list[FinishedTask] = []
         with contextlib.suppress(queue.Empty):
             found += self._handle(self._inbox.get(timeout=seconds))
@@ -88,25 +88,25 @@ class DispatchedWorkers(Generic[Worker, Event]):
         return found
 
     @abstractmethod
-    def _hand_out(self) -> None:
-        """Give tasks to the workers that have room for more."""
+    def _assign_tasks(self) -> None:
+        """Assign tasks to the workers that need more."""
 
     @abstractmethod
     def _handle(self, event: Event) -> list[FinishedTask]:
-        """Note what a worker event; return the tasks that have ended."""
+        """Handle an event from a worker. Return the tasks that it finishes."""
 
 
 class CopyThreads:
-    """Threads that copy.
+    """The threads that copy. Every kind of worker uses these.
 
     Args:
-        settings: of the run.
-        threads: objects at once.
-        done: is called with a number and a result, by several threads.
-        progress: is event of bytes that S3 has received, by several threads.
+        settings: settings of the run.
+        threads: number of objects that are copied concurrently.
+        done: called by several threads with the number and the result of a task.
+        progress: called by several threads with the number of bytes that S3 has received.
 
     Attributes:
-        stop: is set to give up what is under way.
+        stop: set this to abandon the copies in progress.
     """
 
     def __init__(
@@ -125,18 +125,18 @@ class CopyThreads:
             thread = threading.Thread(target=self._work, name="copy", daemon=True)
             try:
                 thread.start()
-            except RuntimeError:  # the system has no more
+            except RuntimeError:  # the system allows no more threads
                 if not self._threads:
                     raise
                 break
             self._threads.append(thread)
 
     def add(self, number: int, task: Task) -> None:
-        """Have an object copied."""
+        """Queue an object."""
         self._tasks.put((number, task))
 
     def close(self, seconds: float) -> None:
-        """Wait until the threads have ended what they are at, but not longer than this."""
+        """Wait at most this many seconds until the threads have finished."""
         end = time.monotonic() + seconds
         for _ in self._threads:
             self._tasks.put(None)
@@ -154,7 +154,7 @@ class CopyThreads:
     def _copied(self, task: Task) -> Result:
         try:
             return self._copier.copy(task)
-        except Exception as error:  # noqa: BLE001 - one object's trouble must not end the run
+        except Exception as error:  # noqa: BLE001 - an error of one object must not end the run
             reason = f"unexpected {type(error).__name__}: {error}"
             source = task.source
             return Result(source.name, task.key, Outcome.FAILED, reason, source.generation, source.size)
@@ -164,8 +164,8 @@ class ThreadWorkers:
     """Workers that are threads of this process.
 
     Args:
-        settings: of the run.
-        progress: is event of bytes that S3 has received, by several threads.
+        settings: settings of the run.
+        progress: called by several threads with the number of bytes that S3 has received.
     """
 
     def __init__(self, settings: Settings, progress: Callable[[int], object]) -> None:
@@ -177,20 +177,20 @@ class ThreadWorkers:
         )
 
     def has_room(self) -> bool:
-        """Tell whether more tasks would keep the threads busier."""
+        """Return whether the threads need more tasks to stay busy."""
         return len(self._open) < self._limit
 
     def is_busy(self) -> bool:
-        """Tell whether there are tasks that have not ended."""
+        """Return whether there are unfinished tasks."""
         return bool(self._open)
 
     def add(self, number: int, task: Task) -> None:
-        """Take a task."""
+        """Add a task."""
         self._open[number] = task
         self._threads.add(number, task)
 
     def collect(self, seconds: float) -> list[FinishedTask]:
-        """Return tasks that have ended; wait for one, but not longer than this."""
+        """Return finished tasks. Wait at most this many seconds for one."""
         found = []
         try:
             number, result = self._results.get(timeout=seconds)
@@ -201,11 +201,11 @@ class ThreadWorkers:
             return found
 
     def stop(self) -> None:
-        """Give up what has not ended."""
+        """Abandon unfinished tasks."""
         self._threads.stop.set()
 
     def close(self, seconds: float) -> list[FinishedTask]:
-        """End the threads; return the last results."""
+        """Stop the threads. Return the last results."""
         self._threads.stop.set()
         self._threads.close(seconds)
         return self.collect(0)

@@ -158,7 +158,7 @@ def _error(status: int, message: str, reason: str = "") -> Act:
     [
         (_error(404, "The specified bucket does not exist."), "Cloud Storage has no bucket 'from-"),
         (_error(403, "x does not have storage.objects.list access"), "denied storage.objects.list on bucket 'from-"),
-        (_error(400, "Bucket is a requester pays bucket but no user project provided."), "requires --quota-project"),
+        (_error(400, "Bucket is a requester pays bucket but no user project provided."), "Set --quota-project"),
         (answers(401, b"no"), "rejected the access token"),
     ],
     ids=["bucket", "permission", "requester pays", "token"],

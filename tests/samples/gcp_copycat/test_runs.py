@@ -310,7 +310,7 @@ def test_a_prefix_that_matches_nothing_is_not_a_success(copycat: Copycat) -> Non
     code, _, err = copycat.run("--prefix", "typo/")
     assert code == 1
     assert err == (
-        f"gcp_copycat: In gs://{copycat.source}, no object begins with 'typo/'. If this is right, use --allow-empty.\n"
+        f"gcp_copycat: No object in gs://{copycat.source} begins with 'typo/'. If that is expected, use --allow-empty.\n"
     )
     assert copycat.run("--prefix", "typo/", "--allow-empty")[0] == 0
     assert copycat.run("--include", "typo*")[0] == 1

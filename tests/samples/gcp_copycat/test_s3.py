@@ -125,7 +125,7 @@ def test_head_which_gives_no_reason_asks_whether_it_is_the_keys(clouds: Clouds, 
 
     expired = b"<Error><Code>ExpiredToken</Code><Message>The provided token has expired.</Message></Error>"
     clouds.aws.on("GET", "list-type=2", answers(400, expired))
-    with pytest.raises(SetupError, match=r"AWS rejected the keys .*The provided token has expired"):
+    with pytest.raises(SetupError, match=r"AWS rejected the credentials .*The provided token has expired"):
         bucket.head("a")
 
 
