@@ -247,6 +247,7 @@ class _Run:
         if not self._end and self._summary.objects[Outcome.FAILED]:
             code = INCOMPLETE
         elif not self._end and self._is_empty() and not self._options.allow_empty:
+            code = INCOMPLETE
             conditions = [f"begins with {self._settings.prefix!r}"] if self._settings.prefix else []
             conditions += ["matches --include and --exclude"] if self._filter.has_patterns else []
             bucket = f"gs://{self._settings.source}"

@@ -1,4 +1,4 @@
-"""copycat.cloud_storage: listings, and reads whose answers are wrong."""
+"""copycat.cloud_storage: listings, and reads with invalid responses."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ def _storage(clouds: Clouds) -> CloudStorage:
 
 
 def _short(reply: Reply) -> None:
-    """Half of the bytes, and a length that says that these are all."""
+    """Send half of the bytes, with their length as the content length."""
     reply.body = reply.body[: (len(reply.body) + 1) // 2]
 
 
 def _cut(reply: Reply) -> None:
-    """Half of the bytes, and then the connection ends."""
+    """Send half of the bytes, and close the connection."""
     reply.cut = len(reply.body) // 2
 
 
 def _whole(reply: Reply) -> None:
-    """200 and everything from the first byte, whatever range was asked for."""
+    """Send 200 and the whole content, ignoring the requested range."""
     reply.status, reply.body = 200, _CONTENT
     reply.headers.pop("content-range", None)
 
@@ -61,7 +61,7 @@ def _of_another_size(reply: Reply) -> None:
     ],
     ids=["cut", "hang up", "503", "429", "500", "408", "redirect", "204", "another generation"],
 )
-def test_a_wrong_answer_costs_another_request(clouds: Clouds, storage: CloudStorage, act: Act) -> None:
+def test_an_invalid_response_is_retried(clouds: Clouds, storage: CloudStorage, act: Act) -> None:
     source = clouds.put("object", _CONTENT)
     clouds.google.on("GET", "alt=media", act, times=2)
 
@@ -70,8 +70,8 @@ def test_a_wrong_answer_costs_another_request(clouds: Clouds, storage: CloudStor
     assert (bytes(content.data), content.crc) == (_CONTENT, value(_CONTENT))
 
 
-def test_a_read_that_ends_early_is_completed_by_ranges(clouds: Clouds, storage: CloudStorage) -> None:
-    """Byte by byte at the end; nothing is read twice."""
+def test_a_read_that_ends_early_is_resumed_with_ranges(clouds: Clouds, storage: CloudStorage) -> None:
+    """At the end, each response has one byte. Nothing is read twice."""
     source = clouds.put("object", _CONTENT)
     clouds.google.on("GET", "alt=media", changes(_short))
 
@@ -83,7 +83,7 @@ def test_a_read_that_ends_early_is_completed_by_ranges(clouds: Clouds, storage: 
 
 
 @pytest.mark.parametrize("change", [_whole, _shifted, _of_another_size])
-def test_a_range_that_was_not_asked_for_is_not_taken(
+def test_a_range_that_was_not_requested_is_rejected(
     clouds: Clouds, storage: CloudStorage, change: Callable[[Reply], None]
 ) -> None:
     source = clouds.put("object", _CONTENT)
@@ -98,7 +98,7 @@ def test_a_range_that_was_not_asked_for_is_not_taken(
     assert len(clouds.google.seen("GET", "alt=media")) == 5
 
 
-def test_answers_without_content_do_not_go_on_for_ever(clouds: Clouds, storage: CloudStorage) -> None:
+def test_responses_without_content_end_with_an_error(clouds: Clouds, storage: CloudStorage) -> None:
     source = clouds.put("object", _CONTENT)
     clouds.google.on("GET", "alt=media", answers(200, b""))
 
@@ -114,7 +114,7 @@ def test_a_generation_that_was_replaced_is_missing(clouds: Clouds, storage: Clou
         storage.read(source)
 
 
-def test_what_is_stored_with_gzip_is_read_as_it_is_stored(clouds: Clouds, storage: CloudStorage) -> None:
+def test_an_object_stored_with_gzip_is_read_as_stored(clouds: Clouds, storage: CloudStorage) -> None:
     source = clouds.put("object", _CONTENT, content_encoding="gzip")
 
     assert bytes(storage.read(source).data) == _CONTENT
@@ -122,8 +122,8 @@ def test_what_is_stored_with_gzip_is_read_as_it_is_stored(clouds: Clouds, storag
     assert request.headers["Accept-Encoding"] == "gzip"
 
 
-def test_the_listing_goes_on_after_a_name(clouds: Clouds, storage: CloudStorage) -> None:
-    """In the order of the names' bytes, page by page, without the name itself."""
+def test_the_listing_starts_after_a_name(clouds: Clouds, storage: CloudStorage) -> None:
+    """Names are in byte order, page by page, without the start name itself."""
     names = ["a", "a/", "a/1", "a/b c", "a/ü", "a/😀", "b"]
     for name in names:
         clouds.put(name, b"x")
@@ -142,7 +142,7 @@ def test_an_object_is_listed_with_all_that_a_copy_needs(clouds: Clouds) -> None:
 @pytest.mark.parametrize(
     "body", [b"", b"<html>", b"[]", b'{"items": [{}]}', b'{"items": 7}', b'{"items": [{"name": "a", "size": "x"}]}']
 )
-def test_a_listing_that_cannot_be_read_is_asked_for_again(clouds: Clouds, storage: CloudStorage, body: bytes) -> None:
+def test_an_invalid_listing_is_requested_again(clouds: Clouds, storage: CloudStorage, body: bytes) -> None:
     clouds.put("object", b"x")
     clouds.google.on("GET", "/o?", answers(200, body), times=2)
 
@@ -163,7 +163,7 @@ def _error(status: int, message: str, reason: str = "") -> Act:
     ],
     ids=["bucket", "permission", "requester pays", "token"],
 )
-def test_what_no_object_can_be_copied_without_names_bucket_and_permission(
+def test_an_error_that_fails_all_objects_names_bucket_and_permission(
     clouds: Clouds, storage: CloudStorage, act: Act, words: str
 ) -> None:
     clouds.google.on("GET", "/o?", act)
@@ -225,8 +225,8 @@ def test_a_proxy_and_certificates_of_the_environment_are_used(clouds: Clouds, mo
         storage.read(source)
 
 
-def test_nothing_else_is_asked_of_cloud_storage(clouds: Clouds) -> None:
-    """google-cloud-storage's newer versions ask for the bucket, too, unless they are told not to."""
+def test_no_other_requests_are_sent_to_cloud_storage(clouds: Clouds) -> None:
+    """Newer versions of google-cloud-storage also request the bucket's metadata, unless that is disabled."""
     clouds.put("object", b"x")
     clouds.google.clear()
     before = set(threading.enumerate())  # of other tests' clients
@@ -234,15 +234,15 @@ def test_nothing_else_is_asked_of_cloud_storage(clouds: Clouds) -> None:
 
     storage.page("")
     storage.describe("object")
-    # A thread of the library's would ask once it is alone.
+    # The library would send that request in a thread.
     started = set(threading.enumerate()) - before
     assert [thread.name for thread in started if "_fetch_background" in thread.name] == []
 
     assert [request.path.partition("?")[0].rpartition("/")[2] for request in clouds.google.requests] == ["o", "object"]
 
 
-def test_the_library_does_not_try_again_by_itself(clouds: Clouds) -> None:
-    """A stop ends a listing that fails, at once."""
+def test_the_library_does_not_retry(clouds: Clouds) -> None:
+    """A stop immediately ends a listing that fails."""
     stop = threading.Event()
     storage = CloudStorage(clouds.settings, stop)
 
@@ -272,14 +272,14 @@ def test_the_library_does_not_try_again_by_itself(clouds: Clouds) -> None:
         "http://a..b",
     ],
 )
-def test_an_endpoint_that_is_no_url_is_a_wrong_setting(clouds: Clouds, endpoint: str) -> None:
+def test_an_endpoint_that_is_not_a_url_is_rejected(clouds: Clouds, endpoint: str) -> None:
     clouds.set(storage_endpoint=endpoint)
 
     with pytest.raises(SetupError, match="--storage-endpoint is invalid"):
         CloudStorage(clouds.settings, clouds.stop, outage_limit=5).page("")
 
 
-def test_an_object_that_is_not_there_is_told_from_a_bucket_that_is_not(clouds: Clouds, storage: CloudStorage) -> None:
+def test_a_missing_object_differs_from_a_missing_bucket(clouds: Clouds, storage: CloudStorage) -> None:
     with pytest.raises(MissingError):
         storage.describe("nothing")
     clouds.google.on("GET", "/o/nothing", _error(404, "The specified bucket does not exist."))
@@ -287,15 +287,15 @@ def test_an_object_that_is_not_there_is_told_from_a_bucket_that_is_not(clouds: C
         storage.describe("nothing")
 
 
-def test_a_read_that_is_cut_again_and_again_gets_on(storage: CloudStorage, clouds: Clouds) -> None:
-    """Each reply brings a little; more replies than a request without progress gets tries."""
+def test_a_read_that_is_cut_short_repeatedly_makes_progress(storage: CloudStorage, clouds: Clouds) -> None:
+    """Each response has a few bytes. There are more responses than tries without progress."""
     source = clouds.put("object", _CONTENT)
     clouds.google.on("GET", "alt=media", changes(lambda reply: setattr(reply, "cut", 10_000)))
     assert bytes(storage.read(source).data) == _CONTENT
     assert len(clouds.google.seen("GET", "alt=media")) > 70
 
 
-def test_a_reply_that_promises_more_than_the_object_has_is_enough(storage: CloudStorage, clouds: Clouds) -> None:
+def test_a_content_length_above_the_size_of_the_object_is_ignored(storage: CloudStorage, clouds: Clouds) -> None:
     def promise_more(reply: Reply) -> None:
         reply.headers["content-length-of-head"], reply.cut = str(len(reply.body) + 5), len(reply.body)
 
@@ -304,8 +304,8 @@ def test_a_reply_that_promises_more_than_the_object_has_is_enough(storage: Cloud
     assert bytes(storage.read(source).data) == _CONTENT
 
 
-def test_a_download_without_the_customers_key_says_so(storage: CloudStorage, clouds: Clouds) -> None:
-    """The reply to a download is plain text, without a reason for machines."""
+def test_a_customer_supplied_key_is_named_in_the_error(storage: CloudStorage, clouds: Clouds) -> None:
+    """The error response to a download is plain text, without a machine-readable reason."""
     source = clouds.put("object", _CONTENT)
     said = b"The target object is encrypted by a customer-supplied encryption key."
     clouds.google.on("GET", "alt=media", answers(400, said))

@@ -1,4 +1,4 @@
-"""copycat.direct_put: objects and parts reach S3 as botocore would have sent them, and all that is special goes through it."""
+"""copycat.direct_put: requests equal those of botocore, and unusual ones go through its client."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ _text = st.text(st.characters(codec="utf-8"), min_size=1, max_size=30)
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @pytest.mark.parametrize("endpoint", [None, "http://127.0.0.1:9/", "https://s3.example:8443/below"])
 @pytest.mark.parametrize("token", ["", "t/oken+="], ids=["lasting keys", "temporary keys"])
-def test_a_request_is_botocores_to_the_last_byte_of_its_signature(
+def test_a_request_equals_botocores_including_its_signature(
     environment: None, monkeypatch: pytest.MonkeyPatch, endpoint: str | None, token: str,
     key: str, fields: dict[str, str], entries: dict[str, str], size: int, etag: str | None,
 ) -> None:  # fmt: skip
@@ -141,7 +141,7 @@ def _encoded(headers: Any) -> list[tuple[str, bytes]]:
 
 
 def _template_for(endpoint: str, token: str) -> Any:
-    """A template, and how botocore's client prepares another request. Nothing is sent."""
+    """Return a template, and a function that builds another request with botocore's client. Nothing is sent."""
     if (endpoint, token) in _known:
         return _known[endpoint, token]
     client, session = s3_client(1)
@@ -186,7 +186,7 @@ def test_requests_after_the_first_one_are_sent_without_the_client(s3: S3Standin,
         }
 
 
-def test_a_body_may_be_large(s3: S3Standin, bucket: S3) -> None:
+def test_a_large_body_is_sent(s3: S3Standin, bucket: S3) -> None:
     sizes = (1, 1 << 16, 1 << 18, (1 << 18) + 1, 1 << 23)
     for size in sizes:
         _put(bucket, str(size), bytes(size))
@@ -213,7 +213,7 @@ def test_parts_after_the_first_one_are_sent_without_the_client(s3: S3Standin, bu
     assert s3.contents("bucket") == {key: b"".join(parts) for key in _KEYS[:3]}
 
 
-def test_an_error_of_a_part_is_what_botocore_makes_of_it(s3: S3Standin, bucket: S3) -> None:
+def test_an_error_of_a_part_is_raised_as_by_botocore(s3: S3Standin, bucket: S3) -> None:
     _upload(bucket, "first", [b"x"])
     s3.calls.clear()
     s3.fail("UploadPart*", S3Fault(503, times=2))
@@ -230,7 +230,7 @@ def test_an_error_of_a_part_is_what_botocore_makes_of_it(s3: S3Standin, bucket: 
 
 
 @pytest.mark.parametrize("upload_id", ["name", "a+b/c=", "ü&partNumber=2", "~_.-"])
-def test_a_part_is_signed_as_botocore_does(
+def test_a_part_is_signed_as_by_botocore(
     environment: None, s3: S3Standin, monkeypatch: pytest.MonkeyPatch, upload_id: str
 ) -> None:
     client, session = s3_client(1)
@@ -260,7 +260,7 @@ def test_a_part_is_signed_as_botocore_does(
     assert sorted(ours.query.split("&")) == sorted(urlsplit(sent[-1].url).query.split("&"))
 
 
-def test_an_error_costs_one_request_and_is_what_botocore_makes_of_it(s3: S3Standin, bucket: S3) -> None:
+def test_an_error_requires_one_request_and_is_raised_as_by_botocore(s3: S3Standin, bucket: S3) -> None:
     _put(bucket, "first")
     s3.fail("PutObject*", S3Fault(503, times=2))
     _put(bucket, "second")
@@ -275,7 +275,7 @@ def test_an_error_costs_one_request_and_is_what_botocore_makes_of_it(s3: S3Stand
 
 
 @pytest.mark.parametrize("status", [204, 301, 307, 400, 404, 500])
-def test_a_reply_that_is_no_success_is_not_taken_for_one(s3: S3Standin, bucket: S3, status: int) -> None:
+def test_a_response_other_than_200_is_handled_by_botocore(s3: S3Standin, bucket: S3, status: int) -> None:
     _put(bucket, "first")
     s3.fail("PutObject*", S3Fault(status))
     try:
@@ -292,7 +292,7 @@ def test_a_reply_that_is_no_success_is_not_taken_for_one(s3: S3Standin, bucket: 
     [S3Fault(drop=True), S3Fault(drop=True, takes_effect=True), S3Fault(reset=True, takes_effect=True)],
     ids=["request lost", "reply lost", "reset"],
 )
-def test_a_request_without_a_reply_is_sent_again_under_its_condition(s3: S3Standin, bucket: S3, fault: S3Fault) -> None:
+def test_a_request_without_a_response_is_repeated_with_its_condition(s3: S3Standin, bucket: S3, fault: S3Fault) -> None:
     _put(bucket, "first")
     s3.fail("PutObject*", fault)
 
@@ -317,7 +317,7 @@ def test_another_region_is_learned_from_the_redirect(s3: S3Standin, bucket: S3) 
     assert [_is_direct(call) for call in s3.calls if call.operation == "PutObject"] == [False, True, False, True]
 
 
-def test_keys_that_botocore_has_renewed_sign_the_next_request(
+def test_refreshed_credentials_sign_the_next_request(
     s3: S3Standin, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     program, count = tmp_path / "keys.py", tmp_path / "count"
@@ -348,7 +348,7 @@ def test_keys_that_botocore_has_renewed_sign_the_next_request(
 
 
 @pytest.mark.parametrize("kind", ["anonymous", "other keys"])
-def test_what_is_not_signed_as_usual_goes_through_the_client(
+def test_requests_with_an_unusual_signature_go_through_the_client(
     s3: S3Standin, bucket: S3, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     if kind == "anonymous":
@@ -364,7 +364,7 @@ def test_what_is_not_signed_as_usual_goes_through_the_client(
     assert [_is_direct(call) for call in s3.calls] == [False] * 3
 
 
-def test_a_proxy_gets_every_request(s3: S3Standin, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_with_a_proxy_every_request_goes_through_it(s3: S3Standin, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("NO_PROXY", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
     with Proxy(s3.url) as proxy:
@@ -380,7 +380,7 @@ def test_a_proxy_gets_every_request(s3: S3Standin, monkeypatch: pytest.MonkeyPat
 
 
 class _OtherKeys:
-    """A session whose keys are not those that signed: the signature differs."""
+    """A session with other credentials than those that signed, so the signature differs."""
 
     def __init__(self, session: Any) -> None:
         self._session = session
@@ -396,7 +396,7 @@ class _OtherKeys:
 
 @pytest.fixture(name="authority", scope="module")
 def _authority(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """A private certificate authority, and key and certificate of 127.0.0.1."""
+    """Return the files of a private certificate authority, and of a key and a certificate for 127.0.0.1."""
     place = tmp_path_factory.mktemp("tls")
     now = dt.datetime.now(dt.timezone.utc)
 
@@ -434,7 +434,7 @@ def _behind_tls(url: str, leaf: Path) -> Proxy:
 
 
 @pytest.mark.parametrize("variable", ["AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", None])
-def test_a_private_certificate_authority_is_trusted_as_botocore_does(
+def test_a_private_certificate_authority_is_trusted_as_by_botocore(
     s3: S3Standin, monkeypatch: pytest.MonkeyPatch, authority: tuple[Path, Path], variable: str | None
 ) -> None:
     with _behind_tls(s3.url, authority[1]) as proxy:
@@ -453,7 +453,7 @@ def test_a_private_certificate_authority_is_trusted_as_botocore_does(
     assert [_is_direct(call) for call in s3.calls] == [False, True, True]
 
 
-def test_a_private_certificate_authority_of_cloud_storage_is_trusted_as_requests_does(
+def test_a_private_certificate_authority_of_cloud_storage_is_trusted_as_by_requests(
     clouds: Clouds, monkeypatch: pytest.MonkeyPatch, authority: tuple[Path, Path]
 ) -> None:
     source = clouds.put("object", b"hello")

@@ -1,4 +1,4 @@
-"""copycat.retrying and copycat.memory: how long, how often, how many at once."""
+"""copycat.retrying and copycat.memory: delays, number of retries, and limits of concurrency."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from copycat.retrying import Retrier
 
 
 class _Cloud:
-    """A clock, a stop that waits in no time, and answers."""
+    """A fake clock, a stop event that only advances the clock, and scripted responses."""
 
     def __init__(self, *answers: str, after: str = "fine", over_at: float = math.inf) -> None:
         self.now = 0.0
@@ -56,14 +56,14 @@ class _Cloud:
         )
 
 
-def test_an_outage_of_nine_minutes_costs_time() -> None:
+def test_an_outage_of_nine_minutes_fails_no_request() -> None:
     cloud = _Cloud(after="away", over_at=540)
     retrier = cloud.retrier()
 
     assert retrier.call(cloud.send) == "fine"
 
 
-def test_a_longer_outage_ends_with_its_own_error() -> None:
+def test_a_longer_outage_raises_an_outage_error() -> None:
     cloud = _Cloud(after="away")
 
     with pytest.raises(OutageError, match="S3 has not responded for 10 minutes: away"):
@@ -72,7 +72,7 @@ def test_a_longer_outage_ends_with_its_own_error() -> None:
     assert cloud.requests < 200
 
 
-def test_an_outage_is_none_of_one_object_even_if_others_succeeded_before_it() -> None:
+def test_an_outage_after_earlier_successes_is_still_an_outage() -> None:
     cloud = _Cloud("away", "fine", after="away")
     retrier = cloud.retrier()
     retrier.call(cloud.send)
@@ -81,7 +81,7 @@ def test_an_outage_is_none_of_one_object_even_if_others_succeeded_before_it() ->
         retrier.call(cloud.send)
 
 
-def test_one_request_that_always_fails_is_given_up_while_others_succeed() -> None:
+def test_a_request_that_always_fails_while_others_succeed_is_abandoned() -> None:
     cloud = _Cloud(after="away")
     retrier = cloud.retrier()
 
@@ -94,7 +94,7 @@ def test_one_request_that_always_fails_is_given_up_while_others_succeed() -> Non
     assert not isinstance(caught.value, OutageError)
 
 
-def test_wrong_answers_are_few() -> None:
+def test_invalid_responses_are_retried_only_a_few_times() -> None:
     cloud = _Cloud(after="wrong")
 
     with pytest.raises(CopyError, match=r"^wrong$"):
@@ -102,7 +102,7 @@ def test_wrong_answers_are_few() -> None:
     assert cloud.requests == 5
 
 
-def test_what_does_not_pass_is_not_tried_again() -> None:
+def test_a_permanent_error_is_not_retried() -> None:
     cloud = _Cloud(after="no")
 
     with pytest.raises(CopyError, match=r"^no$"):
@@ -110,7 +110,7 @@ def test_what_does_not_pass_is_not_tried_again() -> None:
     assert cloud.requests == 1
 
 
-def test_what_is_no_error_of_the_cloud_passes_unchanged() -> None:
+def test_an_unclassified_exception_is_raised_unchanged() -> None:
     cloud = _Cloud(after="bug")
 
     with pytest.raises(RuntimeError, match="bug"):
@@ -118,7 +118,7 @@ def test_what_is_no_error_of_the_cloud_passes_unchanged() -> None:
     assert cloud.requests == 1
 
 
-def test_waits_grow_and_differ_and_heed_the_server() -> None:
+def test_delays_grow_with_jitter_and_respect_retry_after() -> None:
     cloud = _Cloud(*["away"] * 8, "slow")
 
     cloud.retrier().call(cloud.send)
@@ -128,7 +128,7 @@ def test_waits_grow_and_differ_and_heed_the_server() -> None:
     assert len(set(cloud.waits)) == len(cloud.waits)
 
 
-def test_throttling_halves_the_requests_at_once_and_success_brings_them_back() -> None:
+def test_throttling_halves_the_concurrent_requests_and_success_restores_them() -> None:
     cloud = _Cloud()
     retrier = cloud.retrier(connections=8)
     running: list[int] = [0, 0]
@@ -186,7 +186,7 @@ def test_a_stop_ends_every_wait() -> None:
     assert len(caught) == 3
 
 
-def test_memory_is_never_more_than_the_budget_and_a_large_piece_goes_alone() -> None:
+def test_memory_stays_within_the_budget_and_a_large_request_runs_alone() -> None:
     budget = MemoryBudget(10, threading.Event())
     lock = threading.Lock()
     held: list[int] = []

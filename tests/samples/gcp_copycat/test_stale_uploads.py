@@ -30,8 +30,8 @@ def _run(clouds: Clouds) -> RunResult:
     return run(clouds.settings, Options(progress=False), StopCondition(), Log(Options()))
 
 
-def test_what_killed_runs_left_behind_is_gone_after_a_run(clouds: Clouds, s3: S3Standin) -> None:
-    """Of an object that S3 has meanwhile; that of another program and that of another job stay."""
+def test_a_complete_run_aborts_uploads_of_killed_runs(clouds: Clouds, s3: S3Standin) -> None:
+    """Only uploads of objects that S3 has are aborted. Those of another program and of another job are kept."""
     clouds.put("large", _CONTENT)
     assert _run(clouds).code == SUCCESS
     bucket = S3(clouds.settings, clouds.stop, outage_limit=20)
@@ -46,7 +46,7 @@ def test_what_killed_runs_left_behind_is_gone_after_a_run(clouds: Clouds, s3: S3
     assert _uploads(clouds, s3) == ["foreign", "job/of another"]
 
 
-def test_an_upload_whose_name_was_lost_with_the_reply_is_gone_after_the_run(clouds: Clouds, s3: S3Standin) -> None:
+def test_an_upload_whose_id_was_lost_is_aborted_at_the_end_of_the_run(clouds: Clouds, s3: S3Standin) -> None:
     clouds.put("large", _CONTENT)
     s3.fail("CreateMultipartUpload*", S3Fault(drop=True, takes_effect=True))
 
@@ -85,11 +85,11 @@ def test_without_the_permission_the_run_succeeds_with_a_warning(
 
     assert _run(clouds).code == SUCCESS
     warning = capsys.readouterr().err
-    assert warning.startswith("gcp_copycat: unfinished uploads of earlier runs may be left: S3 denied s3:")
+    assert warning.startswith("gcp_copycat: cannot abort unfinished uploads of earlier runs: S3 denied s3:")
     assert warning.count("\n") == 1
 
 
-def test_a_failed_object_and_a_dry_run_sweep_nothing_that_is_needed(clouds: Clouds, s3: S3Standin) -> None:
+def test_a_failed_object_and_a_dry_run_keep_needed_uploads(clouds: Clouds, s3: S3Standin) -> None:
     clouds.put("large", _CONTENT)
     clouds.put("wrong", b"x")
     clouds.google.on("GET", "/o/wrong", answers(404))
@@ -101,7 +101,7 @@ def test_a_failed_object_and_a_dry_run_sweep_nothing_that_is_needed(clouds: Clou
     assert _uploads(clouds, s3) == ["large"]
 
 
-def test_a_deadline_that_comes_while_it_sweeps_is_no_failure(clouds: Clouds, s3: S3Standin) -> None:
+def test_a_deadline_while_uploads_are_aborted_is_not_a_failure(clouds: Clouds, s3: S3Standin) -> None:
     clouds.put("object", b"content")
     release, now = threading.Event(), [0.0]
 
