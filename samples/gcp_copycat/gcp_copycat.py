@@ -106,7 +106,7 @@ def lambda_handler(event: Mapping[str, Any] | None, context: Any) -> dict[str, A
         if ended.summary.failures:
             listed = "; ".join(f"{name}: {reason}" for name, reason in ended.summary.failures)
             count = next(number for outcome, number in failed.items() if outcome.value == "failed")
-            reasons.append(f"{count} objects failed: {listed}")
+            reasons.append(f"{count} object{'' if count == 1 else 's'} failed: {listed}")
         raise RuntimeError(" ".join(reasons))
     return ended.summary.counts
 

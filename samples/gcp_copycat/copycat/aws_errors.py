@@ -105,7 +105,7 @@ def classify(settings: Settings, error: Exception) -> Failure | None:
     if isinstance(error, (exceptions.BotoCoreError, ConnectionError, TimeoutError, ssl.SSLError)):
         if any(isinstance(each, ssl.SSLCertVerificationError) for each in chain(error)):
             return Failure(SetupError(f"S3's certificate is not trusted: {details}"))
-        return Failure(CopyError(f"S3 did not answer: {details}"), transient=True)
+        return Failure(CopyError(f"S3 did not respond: {details}"), transient=True)
     return None
 
 
@@ -145,7 +145,7 @@ def _permanent_error(settings: Settings, status: int, code: str, operation: str,
     if code in _IDENTITY:
         return SetupError(f"AWS rejected the credentials ({details})")
     if code in _SETTINGS:
-        return SetupError(f"S3 cannot write to {bucket} ({details})")
+        return SetupError(f"Cannot use S3 {bucket} ({details})")
     if code.startswith("KMS."):
         return DeniedError(f"S3 cannot use the KMS key ({details})", code)
     if status == 403:

@@ -75,7 +75,7 @@ class CloudStorage:
 
         Raises:
             SetupError: The bucket does not exist, or the permission `storage.objects.list` is missing.
-            OutageError: Cloud Storage did not answer for minutes.
+            OutageError: Cloud Storage did not respond for minutes.
             StoppedError: *stop* was set.
         """
         found, following = self._retrier.call(lambda: self._listing.page(prefix, after, token))

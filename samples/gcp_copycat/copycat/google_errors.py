@@ -69,7 +69,7 @@ def classify(settings: Settings, error: Exception) -> Failure | None:
     if isinstance(error, no_response):
         if any(isinstance(each, ssl.SSLCertVerificationError) for each in chain(error)):
             return Failure(SetupError(f"Cloud Storage's certificate is not trusted: {sentence(error)}"))
-        return Failure(CopyError(f"Cloud Storage did not answer: {sentence(error)}"), transient=True)
+        return Failure(CopyError(f"Cloud Storage did not respond: {sentence(error)}"), transient=True)
     return None
 
 

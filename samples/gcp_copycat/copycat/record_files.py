@@ -22,7 +22,7 @@ from botocore.exceptions import (
 from copycat.retrying import OUTAGE_LIMIT
 from google_auth_botocore import ConfigurationError
 
-# Parts of at most 10,000, so an object has up to 80 GiB. S3 accepts parts of at least 5 MiB.
+# S3 accepts 10,000 parts of at least 5 MiB. With parts of 8 MiB, an object can have 80 GiB.
 _PART_SIZE = 8 << 20
 # Seconds before the next attempt, after botocore's own retries.
 _DELAY = 2.0
@@ -136,11 +136,11 @@ class LocalFile:
             return _FileWriter(self._path.open("wb", buffering=0))
 
     @contextlib.contextmanager
-    def _errors(self, what: str) -> Iterator[None]:
+    def _errors(self, action: str) -> Iterator[None]:
         try:
             yield
         except OSError as error:
-            raise RecordFileError(f"Cannot {what} the file {str(self._path)!r}: {error.strerror}.") from error
+            raise RecordFileError(f"Cannot {action} the file {str(self._path)!r}: {error.strerror}.") from error
 
 
 class _FileWriter:
@@ -201,7 +201,7 @@ class S3RecordFile:
         """Send a request about this object."""
         return self._send("write", lambda: getattr(self._client, operation)(**self._where, **arguments))
 
-    def _send(self, what: str, call: Callable[[], Any]) -> Any:
+    def _send(self, action: str, call: Callable[[], Any]) -> Any:
         """Send a request, and retry it during an outage. The run limits how long it waits for this thread."""
         end = time.monotonic() + OUTAGE_LIMIT
         while True:
@@ -211,11 +211,11 @@ class S3RecordFile:
                 raise
             except (BotoCoreError, ClientError) as error:
                 if not _is_transient(error) or time.monotonic() >= end:
-                    raise self._error(what, error) from error
+                    raise self._error(action, error) from error
             time.sleep(_DELAY)
 
-    def _error(self, what: str, error: Exception) -> RecordFileError:
-        text = f"Cannot {what} {self._name}: {' '.join(str(error).split())}"
+    def _error(self, action: str, error: Exception) -> RecordFileError:
+        text = f"Cannot {action} {self._name}: {' '.join(str(error).split())}"
         return RecordFileError(text, transient=_is_transient(error))
 
 

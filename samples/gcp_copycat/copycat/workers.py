@@ -1,4 +1,4 @@
-"""The interface of workers, what those outside this process have in common, and the threads that copy."""
+"""The interface of all workers, a base class for those outside this process, and the threads that copy."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Event = TypeVar("Event")
 
 
 class Workers(Protocol):
-    """Copies objects, several at once."""
+    """Copies objects concurrently."""
 
     def has_room(self) -> bool:
         """Return whether the workers need more tasks to stay busy."""
@@ -47,7 +47,7 @@ class Workers(Protocol):
 
 
 class DispatchedWorkers(Generic[Worker, Event]):
-    """What workers outside this process have in common: a dispatcher of tasks, and an inbox for what they tell.
+    """Base class of workers outside this process, with a dispatcher of tasks and an inbox for events from the workers.
 
     Args:
         threads: number of objects that one worker copies concurrently.

@@ -358,6 +358,6 @@ def test_the_function_raises_an_error_if_an_object_failed(copycat: Copycat, func
     copycat.put_with_wrong_checksum("wrong", b"wrong")
     copycat.put("right")
 
-    with pytest.raises(RuntimeError, match=r"1 objects failed: wrong: the content read has CRC32C"):
+    with pytest.raises(RuntimeError, match=r"1 object failed: wrong: the content read has CRC32C"):
         function.lambda_handler({}, None)
     assert {"right"} == copycat.copied().keys()

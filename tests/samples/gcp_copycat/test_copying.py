@@ -329,9 +329,9 @@ def _denied(status: int, code: str) -> Act:
 @pytest.mark.parametrize(
     ("act", "words"),
     [
-        (_denied(404, "NoSuchBucket"), "S3 cannot write to bucket 'to-"),
-        (_denied(400, "ExpiredToken"), "AWS rejected the keys"),
-        (_denied(400, "InvalidStorageClass"), "S3 cannot write to bucket 'to-"),
+        (_denied(404, "NoSuchBucket"), "Cannot use S3 bucket 'to-"),
+        (_denied(400, "ExpiredToken"), "AWS rejected the credentials"),
+        (_denied(400, "InvalidStorageClass"), "Cannot use S3 bucket 'to-"),
     ],
     ids=["bucket", "keys", "storage class"],
 )
@@ -392,7 +392,7 @@ def test_a_cloud_without_responses_for_too_long_is_an_outage(clouds: Clouds) -> 
     result = clouds.copy(source)
 
     assert (result.outcome, result.transient) == (_FAILED, True)
-    assert str(result.reason).startswith("S3 has not responded for 0 minutes: S3 did not answer: ")
+    assert str(result.reason).startswith("S3 has not responded for 0 minutes: S3 did not respond: ")
 
 
 def test_a_stop_ends_a_copy(clouds: Clouds) -> None:

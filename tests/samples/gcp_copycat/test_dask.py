@@ -119,7 +119,7 @@ def test_a_missing_scheduler_exits_with_2(copycat: Copycat) -> None:
     copycat.put("object")
     code, _, err = copycat.run("--dask", "nonsense://127.0.0.1:1")
     assert code == 2
-    assert err.startswith("gcp_copycat: There is no Dask scheduler at nonsense://127.0.0.1:1: ")
+    assert err.startswith("gcp_copycat: Cannot connect to a Dask scheduler at nonsense://127.0.0.1:1: ")
 
 
 def test_the_workers_receive_the_whole_package(tmp_path: Path) -> None:
