@@ -1,8 +1,8 @@
-"""Google's hooks in Airflow with the AWS role that Airflow runs with. Put it into `$AIRFLOW_HOME/plugins/`.
+"""Lets Google's hooks in Airflow use the AWS role that Airflow runs with. Copy this file to `$AIRFLOW_HOME/plugins/`.
 
-Airflow needs apache-airflow-providers-google and google-auth-botocore, GOOGLE_APPLICATION_CREDENTIALS, the file that
-`google-auth-botocore config create` writes, and a connection without a key:
-`AIRFLOW_CONN_GOOGLE_CLOUD_DEFAULT=google-cloud-platform://`. Then, in a DAG::
+Requires apache-airflow-providers-google and google-auth-botocore. GOOGLE_APPLICATION_CREDENTIALS names the file that
+`google-auth-botocore config create` wrote. The connection holds no key:
+`AIRFLOW_CONN_GOOGLE_CLOUD_DEFAULT=google-cloud-platform://`. Use a hook in a DAG::
 
     from airflow_plugin import StorageHook
 
@@ -10,8 +10,8 @@ Airflow needs apache-airflow-providers-google and google-auth-botocore, GOOGLE_A
     def names() -> list[str]:
         return StorageHook().list("my-bucket")
 
-Any other hook of Google's becomes one of these in a line, as below. Operators make hooks of their own; for those, run
-the worker by `google-auth-botocore serve -- airflow celery worker`, with no plugin.
+Any other Google hook can be adapted in one line, as below. Operators create their own hooks. To use operators, start the
+worker with `google-auth-botocore serve -- airflow celery worker`, without this plugin.
 """
 
 from __future__ import annotations
@@ -28,27 +28,27 @@ from google_auth_botocore import default
 
 @functools.cache
 def _identity() -> tuple[Any, str | None]:
-    """One object for a process: its hooks share a token."""
+    """Return one credentials object per process, so that all hooks share a token."""
     return default()
 
 
 class FromAws:
-    """To be named before a hook of Google's."""
+    """Mixin that must come before the Google hook in the list of base classes."""
 
     def get_credentials_and_project_id(self) -> tuple[Any, str | None]:
-        """What every one of them asks for."""
+        """Return the credentials and the project. Every Google hook calls this method."""
         return _identity()
 
 
 class StorageHook(FromAws, GCSHook):
-    """Cloud Storage."""
+    """Hook for Cloud Storage."""
 
 
 class QueryHook(FromAws, BigQueryHook):
-    """BigQuery."""
+    """Hook for BigQuery."""
 
 
 class Plugin(AirflowPlugin):
-    """What `airflow plugins` lists."""
+    """The entry in the output of `airflow plugins`."""
 
     name = "google_from_aws"

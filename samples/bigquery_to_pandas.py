@@ -1,8 +1,8 @@
-"""Prints what a query finds as a pandas DataFrame: `python bigquery_to_pandas.py 'SELECT 42 AS answer'`.
+"""Prints the result of a query as a pandas DataFrame: `python bigquery_to_pandas.py 'SELECT 42 AS answer'`.
 
-It needs pandas-gbq; GOOGLE_APPLICATION_CREDENTIALS, the file that `google-auth-botocore config create` writes; and, for
-whom that names, roles/bigquery.jobUser on the project and roles/bigquery.dataViewer on the data. A long answer comes by
-the BigQuery Storage API, with the same credentials, where google-cloud-bigquery-storage is installed.
+Requires pandas-gbq. GOOGLE_APPLICATION_CREDENTIALS names the file that `google-auth-botocore config create` wrote. The
+identity in that file requires roles/bigquery.jobUser on the project and roles/bigquery.dataViewer on the data. If
+google-cloud-bigquery-storage is installed, large results are read with the BigQuery Storage API and the same credentials.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Calls a Cloud Run service that admits its invokers alone: `python cloud_run.py https://hello-123456789012.europe-west1.run.app/`.
+"""Calls a private Cloud Run service: `python cloud_run.py https://hello-123456789012.europe-west1.run.app/`.
 
-It needs GOOGLE_APPLICATION_CREDENTIALS, the file that `google-auth-botocore config create` writes, with a service
-account in it. The AWS role has roles/iam.serviceAccountOpenIdTokenCreator on that account, and the account
-roles/run.invoker on the service. An ID token is for one service: its URL, without a path.
+GOOGLE_APPLICATION_CREDENTIALS names the file that `google-auth-botocore config create` wrote, with a service account. The
+AWS role requires roles/iam.serviceAccountOpenIdTokenCreator on that account, and the account requires roles/run.invoker
+on the service. An ID token is valid for one service, which is identified by its URL without a path.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from google_auth_botocore import Credentials, IDTokenCredentials
 
 url = urlsplit(sys.argv[1])
 credentials = Credentials.from_file(os.environ["GOOGLE_APPLICATION_CREDENTIALS"])
-# The service sees who calls.
+# With the email, the service knows which account calls it.
 caller = IDTokenCredentials(credentials, f"{url.scheme}://{url.netloc}", include_email=True)
 
 with AuthorizedSession(caller) as session:

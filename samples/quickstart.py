@@ -1,6 +1,6 @@
-"""Lists a bucket: `python quickstart.py my-bucket`.
+"""Lists the objects in a bucket: `python quickstart.py my-bucket`.
 
-It needs google-cloud-storage. The names are those of `google-auth-botocore config setup`; put in your own.
+Requires google-cloud-storage. Replace the names, which are the defaults of `google-auth-botocore config setup`, with your own.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Prints a URL by which whoever has it may read an object for 15 minutes: `python signed_url.py my-bucket report.pdf`.
+"""Prints a signed URL, with which anyone can read an object for 15 minutes: `python signed_url.py my-bucket report.pdf`.
 
-It needs google-cloud-storage; GOOGLE_APPLICATION_CREDENTIALS, the file that `google-auth-botocore config create` writes,
-with a service account in it; and for the AWS role roles/iam.serviceAccountTokenCreator on that account. No key is on this
-machine: the service account signs by IAM Credentials, a call for each URL.
+Requires google-cloud-storage. GOOGLE_APPLICATION_CREDENTIALS names the file that `google-auth-botocore config create` wrote,
+with a service account. The AWS role requires roles/iam.serviceAccountTokenCreator on that account. There is no key on this
+machine: the IAM Credentials API signs each URL, with one call per URL.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ the tests. `tests/test_seams.py` finds a test that goes around it. .github/CONTR
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qsl
@@ -22,16 +23,16 @@ from google_auth_botocore._aws import partitions as aws_partitions
 from google_auth_botocore._aws import retry as _retry
 from google_auth_botocore._aws.identity import AwsIdentity
 from google_auth_botocore._aws.subject_token import Signer, sign
-from google_auth_botocore._google import api as _api
+from google_auth_botocore._failures._facts import Facts
 from google_auth_botocore._google import transport as _transport
+from google_auth_botocore._google.api import GoogleClient as _GoogleClient
 from google_auth_botocore._google.sender import Sender as _Sender
 from google_auth_botocore._redaction.proxies import proxy_secrets
 from google_auth_botocore._redaction.secret_shapes import kind as secret_kind
-from google_auth_botocore._refresh import clock as _clock
 from google_auth_botocore._refresh import single_flight as _single_flight
 from google_auth_botocore._refresh import token_source as _token_source
 from google_auth_botocore._refresh import workers as _workers
-from google_auth_botocore._refresh.clock import Clock, Moment, SystemClock
+from google_auth_botocore._refresh.clock import Clock, Moment
 from google_auth_botocore._refresh.exchange import ExchangeContext, PromptRequired
 from google_auth_botocore._refresh.token import IssuedToken, State, state, with_expiry, with_new_expiry
 from google_auth_botocore._settings import Settings as _Settings
@@ -42,6 +43,7 @@ from google_auth_botocore._shared_token_credentials import SourceCredentials as 
 __all__ = [
     "AwsIdentity",
     "ExchangeContext",
+    "Facts",
     "IssuedToken",
     "Moment",
     "PromptRequired",
@@ -73,6 +75,19 @@ def hidden_by_doctor(text: str, secrets: list[str], *, quoted: bool = False) -> 
 # The clock.
 
 
+class SystemClock:
+    """The machine's clock, for tests to override a part of."""
+
+    def time(self) -> float:
+        return time.time()
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    def sleep(self, seconds: float, /) -> None:
+        time.sleep(seconds)
+
+
 def use_clock(patch: pytest.MonkeyPatch, clock: Clock) -> None:
     """Give this clock to all credentials that are made from now on."""
     patch.setattr(_SourceCredentials, "_clock", clock)
@@ -85,14 +100,14 @@ def clock_of(credentials: Any) -> Any:
 
 def at_next_reading(patch: pytest.MonkeyPatch, action: Callable[[], object]) -> None:
     """Run an action when a caller next reads the clock, after it has looked at the token."""
-    read = _clock.read
+    now = Moment.now
 
     def late(clock: Clock) -> Moment:
-        patch.setattr(_clock, "read", read)
+        patch.setattr(Moment, "now", now)
         action()
-        return read(clock)
+        return now(clock)
 
-    patch.setattr(_clock, "read", late)
+    patch.setattr(Moment, "now", late)
 
 
 # Threads.
@@ -149,7 +164,7 @@ def exchanges_waiting(credentials: Credentials) -> int:
 
 def exchange_has_finished(credentials: Any) -> bool:
     """Whether the last exchange has brought its token; its log records may still be delivered."""
-    finished: bool = credentials._source._flight._latest_exchange().finished
+    finished: bool = credentials._source._flight._last.newest().finished
     return finished
 
 
@@ -189,7 +204,9 @@ def use_own_transport(patch: pytest.MonkeyPatch, request: object) -> None:
 def form_of(subject_token: str, request: Any, clock: Clock) -> dict[str, str]:
     """Exchange any text as a subject token, and return the form that is sent."""
     context = ExchangeContext(background=False, deadline=clock.monotonic() + 30)
-    _api.exchange(_Sender(request, clock, context), _Settings("//iam.googleapis.com/"), subject_token, ())
+    sender = _Sender(request, clock, context)
+    client = _GoogleClient(_Settings("//iam.googleapis.com/"), sender, facts=lambda: Facts("exchange"))
+    client.exchange(subject_token, ())
     return dict(parse_qsl(request.calls[0].body.decode(), keep_blank_values=True))
 
 
@@ -201,7 +218,7 @@ def aws_identity(
     region: str | None = None,
     assume_role: object = None,
     session: object = None,
-    clock: Clock | None = None,
+    clock: Clock = time,
 ) -> AwsIdentity:
     """Return the AWS side alone, which resolves keys on the calling thread: signals and interrupts strike there."""
     return AwsIdentity(_arguments.source(profile, region, assume_role), session, clock=clock)

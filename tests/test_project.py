@@ -266,12 +266,13 @@ def test_core_imports_only_its_three_dependencies_and_the_standard_library(path:
 
 @pytest.mark.parametrize("path", [*ADAPTERS, *CLI], ids=lambda path: str(path.relative_to(SOURCE)))
 def test_adapters_and_commands_use_only_public_names(path: Path) -> None:
-    """Commands also use the redactor, because a second one would be weaker."""
+    """Commands also use the redactor, the table of failures and the constants of the settings: there is one of each."""
     allowed = {f"google_auth_botocore.{name}" for name in google_auth_botocore.__all__}
     names = {name for name in imported(path) if name.startswith("google_auth_botocore")}
     if path in CLI:
-        redactor = re.compile(r"google_auth_botocore\._redaction(\.\w+)*")
-        names = {name for name in names if not redactor.fullmatch(name)}
+        constants = r"_settings\.[A-Z]\w+"
+        shared = re.compile(rf"google_auth_botocore\.((_redaction|_failures)(\.\w+)*|{constants})")
+        names = {name for name in names if not shared.fullmatch(name)}
     assert {name for name in names if not name.startswith("google_auth_botocore.cli")} <= allowed
 
 
@@ -318,7 +319,9 @@ def test_only_the_google_package_imports_http_clients() -> None:
 def test_the_refresh_package_imports_no_other_package_of_the_core() -> None:
     for path in SOURCE.glob("_refresh/*.py"):
         ours = {name for name in imported(path) if name.startswith("google_auth_botocore.")}
-        assert all(re.match(r"google_auth_botocore\.(_refresh|_redaction|exceptions)\b", name) for name in ours), path
+        assert all(
+            re.match(r"google_auth_botocore\.(_refresh|_redaction|_failures|exceptions)\b", name) for name in ours
+        ), path
 
 
 def test_import_loads_neither_botocore_nor_requests() -> None:
@@ -340,17 +343,17 @@ def test_no_named_tuple_has_annotations_as_text() -> None:
 def test_creating_an_object_imports_everything_that_a_token_requires(
     arguments: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nothing is imported later: an import that a fork interrupts hangs the child."""
+    """Nothing is imported later: an import that a fork interrupts hangs the child. The table of failures makes a fork wait."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKID")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "SECRET")
     monkeypatch.setenv("AWS_REGION", "us-east-1")
     monkeypatch.setenv("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:1")
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     program = (
-        "import sys, types, google_auth_botocore as g\n"
+        "import sys, time, types, google_auth_botocore as g\n"
         "from google_auth_botocore._shared_token_credentials import SourceCredentials\n"
-        "from google_auth_botocore._refresh.clock import SystemClock\n"
-        "class Late(SystemClock):\n"  # no STS listens there, and no time is spent on retries
+        "class Late:\n"
+        "    time, monotonic = staticmethod(time.time), staticmethod(time.monotonic)\n"  # no STS listens there, and no time is spent on retries
         "    def sleep(self, seconds): self.monotonic = lambda: float('inf')\n"
         "SourceCredentials._clock = Late()\n"
         "c = g.Credentials('projects/1/locations/global/workloadIdentityPools/p/providers/q'"
@@ -358,7 +361,8 @@ def test_creating_an_object_imports_everything_that_a_token_requires(
         "before = set(sys.modules)\n"
         "try: c.refresh(lambda **_: types.SimpleNamespace(status=400, headers={}, data=b''))\n"
         "except g.FederationError: pass\n"
-        "print(sorted(m for m in set(sys.modules) - before if m.startswith(('botocore', 'requests', 'google_auth'))))"
+        "print(sorted(m for m in set(sys.modules) - before if m.startswith(('botocore', 'requests', 'google_auth')) "
+        "and not m.startswith('google_auth_botocore._failures._')))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.strip() == "[]", done.stdout

@@ -71,10 +71,3 @@ def test_private_name_is_found(source: str) -> None:
 )
 def test_other_name_is_not_reported(source: str) -> None:
     assert set(private_names(source)) == set()
-
-
-def test_every_test_file_that_contributing_names_exists() -> None:
-    text = (TESTS.parent / ".github" / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    named = set(re.findall(r"`((?:tests/)?(?:core|refresh|aws|service_account|emulator|adapters)/test_\w+\.py)`", text))
-    assert len(named) > 20
-    assert [name for name in named if "NAME" not in name and not (TESTS / name.removeprefix("tests/")).exists()] == []

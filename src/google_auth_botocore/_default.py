@@ -1,4 +1,4 @@
-"""Application Default Credentials: `google.auth.default`, with ours where the file is an AWS workload's.
+"""Application Default Credentials: `google.auth.default`, with this package's credentials if the file is an AWS workload's.
 
 https://cloud.google.com/docs/authentication/application-default-credentials
 """
@@ -12,7 +12,7 @@ from typing import Any
 
 import google.auth
 
-# Private, and google-auth's only name for the place; a test sees that it is there.
+# Private, and google-auth's only name for the file's location. A test fails if it disappears.
 from google.auth import _cloud_sdk, environment_vars, exceptions
 from google.auth import credentials as google_credentials
 
@@ -31,34 +31,34 @@ def default(
     default_scopes: Sequence[str] | None = None,
     **overrides: Any,
 ) -> tuple[google_credentials.Credentials, str | None]:
-    """As `google.auth.default`; an AWS workload's `external_account` file gives `Credentials`, and asks nobody.
+    """Return credentials as `google.auth.default` does. The `external_account` file of an AWS workload returns `Credentials`.
 
-    The file is the one that GOOGLE_APPLICATION_CREDENTIALS names, else gcloud's own. Everything else, a broken file
-    too, is left to google-auth.
+    The file is the one that GOOGLE_APPLICATION_CREDENTIALS names, or gcloud's own. Creating `Credentials` makes no network
+    call. Everything else, including a broken file, is left to google-auth.
 
     https://googleapis.dev/python/google-auth/latest/reference/google.auth.html
 
     Args:
         scopes: OAuth scopes of the tokens.
-        request: What google-auth looks for a project or a metadata server with; not used for an AWS workload.
-        quota_project_id: Project that quota and billing are charged to. None: GOOGLE_CLOUD_QUOTA_PROJECT, else the file's.
-        default_scopes: Scopes that a library asks for where its user gave none.
-        overrides: Other arguments of `Credentials`. Where the credentials turn out to be others, on a developer's
-            machine for one, *project_id* alone has an effect.
+        request: The transport with which google-auth looks for a project or a metadata server. Not used for an AWS workload.
+        quota_project_id: Project that quota and billing are charged to. None: GOOGLE_CLOUD_QUOTA_PROJECT, or the file's.
+        default_scopes: Scopes that a library requests if its user chose none.
+        overrides: Other arguments of `Credentials`. If google-auth finds other credentials, for example on a developer's
+            machine, only *project_id* has an effect.
 
     Returns:
-        The credentials and the project: the argument, GOOGLE_CLOUD_PROJECT or GCLOUD_PROJECT, or the file's; for an
-        AWS workload None without these.
+        The credentials and the project: the argument, GOOGLE_CLOUD_PROJECT or GCLOUD_PROJECT, or the file's. For an AWS
+        workload without these: None.
 
     Raises:
         google.auth.exceptions.DefaultCredentialsError: There are no credentials, or they are wrong. A
             ConfigurationError is one.
     """
-    # google-auth looks at gcloud's file where the variable is empty, too.
+    # google-auth also uses gcloud's file if the variable is empty.
     path = os.environ.get(environment_vars.CREDENTIALS) or _cloud_sdk.get_application_default_credentials_path()
     mistake = path_mistake(path, environment_vars.CREDENTIALS)
     if mistake is not None:
-        del path  # it may be a private key, and crash reports show the variables of each frame
+        del path  # it may contain a private key, and crash reports show the variables of each frame
         raise ConfigurationError(mistake)
     return _found(
         path,
@@ -78,21 +78,21 @@ def load_credentials_from_file(
     request: Any = None,
     **overrides: Any,
 ) -> tuple[google_credentials.Credentials, str | None]:
-    """As `google.auth.load_credentials_from_file`; see `default`.
+    """Return credentials as `google.auth.load_credentials_from_file` does; see `default`.
 
     Args:
         filename: Path of the JSON file.
-        scopes: As in `default`, and so are all others.
-        default_scopes: See there.
-        quota_project_id: See there.
-        request: See there.
-        overrides: See there.
+        scopes: See `default`.
+        default_scopes: See `default`.
+        quota_project_id: See `default`.
+        request: See `default`.
+        overrides: See `default`.
 
     Returns:
         The credentials and the project, as `default` does.
 
     Raises:
-        google.auth.exceptions.DefaultCredentialsError: The file can't be read or used. A ConfigurationError is one.
+        google.auth.exceptions.DefaultCredentialsError: The file cannot be read or used. A ConfigurationError is one.
     """
     mistake = path_mistake(filename, "filename")
     if mistake is not None:
@@ -124,7 +124,7 @@ def _found(
             raise
     else:
         return credentials, overrides.get("project_id") or project_id
-    # google-auth's error of another kind, for a directory or a file that holds no object, has the file's content in it.
+    # For a directory, or a file without a JSON object, google-auth raises an error that may contain the file's content.
     raise ConfigurationError(mistake)
 
 

@@ -1,6 +1,6 @@
 """`external_account` files, as gcloud writes them: https://google.aip.dev/auth/4117.
 
-A file may come from anywhere, so the endpoints in it must be Google's, and AWS's own.
+A file may come from an attacker, so the endpoints in it must be Google's and AWS's own.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from google_auth_botocore._redaction import path_mistake, quoted, without_user_p
 from google_auth_botocore._settings import GOOGLEAPIS, Settings
 from google_auth_botocore.exceptions import ConfigurationError
 
-# What gcloud writes for every partition alike.
+# gcloud writes this URL for every partition.
 USUAL_VERIFICATION_URL = "https://sts.{region}.amazonaws.com?Action=GetCallerIdentity&Version=2011-06-15"
 
-# What gcloud writes has three levels.
+# Levels of nesting. gcloud writes three.
 _DEEPEST = 32
 _JSON_TYPES = {
     list: "an array",
@@ -32,7 +32,7 @@ _JSON_TYPES = {
     type(None): "null",
 }
 _IAM = "iam_credentials_endpoint"
-# Arguments of `Credentials` that an external_account file has a place for.
+# Arguments of `Credentials` for which an external_account file has fields.
 IN_A_FILE = {
     "audience",
     "service_account_email",
@@ -53,8 +53,8 @@ def read(filename: object) -> tuple[Mapping[str, Any], None] | tuple[None, str]:
         filename: The path that the caller passed.
 
     Returns:
-        The JSON object in the file and None, or None and what is wrong. An error that is raised here would keep what
-        was read in its frames and in its context: a key file by mistake, which must not be in a crash report.
+        The JSON object in the file and None, or None and what is wrong. An error that is raised here would keep the file's
+        content in its frames and its context. It may be a key file, which must not be in a crash report.
     """
     try:
         path = os.fsdecode(filename)  # type: ignore[arg-type]  # raises TypeError for another type
@@ -71,20 +71,20 @@ def read(filename: object) -> tuple[Mapping[str, Any], None] | tuple[None, str]:
     except FileNotFoundError:
         return None, f"There is no configuration file {named}."
     except OSError as error:
-        return None, f"The configuration file {named} can't be read: {error.strerror}."
+        return None, f"The configuration file {named} cannot be read: {error.strerror}."
     except (ValueError, RecursionError) as error:
-        return None, f"The configuration file {named} can't be read as JSON: {error}."
+        return None, f"The configuration file {named} cannot be read as JSON: {error}."
     if not isinstance(info, Mapping):
         return None, f"The configuration file {named} must hold a JSON object, not {_JSON_TYPES[type(info)]}."
     return info, None
 
 
 def _nested_too_deeply(info: Mapping[str, Any]) -> bool:
-    """Whether copying would go deeper than the interpreter's stack, which the caller's own frames share."""
+    """Return whether copying it could exceed the interpreter's stack, which the caller's frames share."""
     level: list[Any] = [info]
     for _ in range(_DEEPEST):
         parts = (part for each in level for part in (each.values() if isinstance(each, Mapping) else each))
-        # Each once: a mapping that is made in code may hold itself.
+        # Each once: a mapping that was created in code may contain itself.
         level = list({id(part): part for part in parts if isinstance(part, (Mapping, list))}.values())
         if not level:
             return False
@@ -92,7 +92,7 @@ def _nested_too_deeply(info: Mapping[str, Any]) -> bool:
 
 
 def copied(info: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a copy of a document, of whatever kinds of mappings."""
+    """Return a copy of a document as plain dictionaries and lists."""
     return {name: _copied(each) for name, each in info.items()}
 
 
@@ -103,7 +103,7 @@ def _copied(value: Any) -> Any:
 
 
 def is_aws(info: object) -> bool:
-    """Whether a document is the configuration of a workload on AWS, be it right or wrong."""
+    """Return whether a document is the configuration of a workload on AWS, valid or not."""
     if not isinstance(info, Mapping) or info.get("type") != "external_account":
         return False
     source = info.get("credential_source")
@@ -112,12 +112,12 @@ def is_aws(info: object) -> bool:
 
 
 def from_info(info: object, in_code: Mapping[str, Any] = MappingProxyType({})) -> dict[str, Any]:
-    """The arguments of `Credentials` that an `external_account` mapping holds.
+    """Return the arguments of `Credentials` that an `external_account` mapping contains.
 
     Args:
         info: The mapping that `gcloud iam workload-identity-pools create-cred-config --aws` wrote.
-        in_code: Arguments given beside it. The file's universe domain must be the one of them, or googleapis.com; an
-            endpoint in whose place one of them comes may be anybody's.
+        in_code: Arguments that were set in code. The file's universe domain must be theirs, or googleapis.com. An
+            endpoint that one of them replaces is not checked.
     """
     if not isinstance(info, Mapping):
         raise ConfigurationError(f"The configuration must be a JSON object, not {type(info).__name__}.")
@@ -127,21 +127,24 @@ def from_info(info: object, in_code: Mapping[str, Any] = MappingProxyType({})) -
     if kind != "external_account":
         raise ConfigurationError(
             f"The configuration has the type {quoted(kind)}, not 'external_account'. "
-            "Write one with: gcloud iam workload-identity-pools create-cred-config … --aws"
+            "Write one with: gcloud iam workload-identity-pools create-cred-config … --aws",
+            failure="file-of-another-kind",
         )
     for name in ("client_id", "client_secret", "workforce_pool_user_project"):
         if info.get(name):
             raise ConfigurationError(
-                f"The configuration has {name}, which is for workforce identity; AWS workloads use none. Remove it."
+                f"The configuration has {name}, which is for workforce identity and not for AWS workloads. Remove it."
             )
     if "audience" not in info:
-        raise ConfigurationError(f"The configuration lacks 'audience'. Expected {_settings.AUDIENCE_FORM}.")
+        raise ConfigurationError(
+            f"The configuration lacks 'audience'. Expected {_settings.AUDIENCE_FORM}.", failure="audience-malformed"
+        )
     universe = _settings.universe_domain(in_code.get("universe_domain", GOOGLEAPIS))
     stated = info.get("universe_domain")
     if stated not in (None, GOOGLEAPIS, universe):
         raise ConfigurationError(
             f"The configuration names the universe domain {quoted(stated)}. "
-            f"A universe other than {GOOGLEAPIS} must be given in code: universe_domain={quoted(stated)}."
+            f"A universe other than {GOOGLEAPIS} must be set in code: universe_domain={quoted(stated)}."
         )
     arguments: dict[str, Any] = {"audience": info["audience"], "universe_domain": universe}
     arguments.update(_token_url(info, universe, in_code))
@@ -164,7 +167,7 @@ def _impersonation(info: Mapping[str, Any], universe: str, in_code: Mapping[str,
     url = info.get("service_account_impersonation_url")
     if url is not None:
         path = r"/v1/projects/-/serviceAccounts/([^/?#]+):generateAccessToken"
-        # Of another's endpoint, in whose place one in code comes, only whom it is about is used.
+        # If code sets another endpoint, only the service account of this URL is used.
         elsewhere = re.fullmatch(rf"https?://[^/]+{path}", str(url)) if in_code.get(_IAM) is not None else None
         match = elsewhere or _google_url("service_account_impersonation_url", url, "iamcredentials", universe, path)
         found["service_account_email"] = match[1].replace("%40", "@")
@@ -179,7 +182,7 @@ def _impersonation(info: Mapping[str, Any], universe: str, in_code: Mapping[str,
 
 
 def _credential_source(info: Mapping[str, Any]) -> dict[str, Any]:
-    """Only the verification URL is used: where the keys come from, botocore's chain knows better."""
+    """Return the verification URL. The sources of keys are not used, because botocore's chain has them."""
     source = info.get("credential_source")
     if source is None:
         return {}
@@ -189,13 +192,14 @@ def _credential_source(info: Mapping[str, Any]) -> dict[str, Any]:
     if environment != "aws1":
         raise ConfigurationError(
             f"credential_source has the environment_id {quoted(environment)}, not 'aws1': the configuration is not for AWS. "
-            "google.auth.load_credentials_from_file takes it."
+            "google.auth.load_credentials_from_file accepts it.",
+            failure="file-of-another-kind",
         )
     return {"verification_url": source.get("regional_cred_verification_url")}
 
 
 def to_info(settings: Settings, quota_project_id: str | None, project_id: str | None) -> dict[str, Any]:
-    """The `external_account` mapping with this meaning, as gcloud would write it."""
+    """Return the `external_account` mapping with these settings, as gcloud would write it."""
     metadata = "http://169.254.169.254/latest"
     info: dict[str, Any] = {
         "universe_domain": settings.universe_domain,
@@ -218,7 +222,7 @@ def to_info(settings: Settings, quota_project_id: str | None, project_id: str | 
         if settings.lifetime != Settings(settings.audience).lifetime:
             info["service_account_impersonation"] = {"token_lifetime_seconds": settings.lifetime}
     elif settings.sts_url.endswith("/token"):
-        # Where gcloud asks whose a federated token is; a service account's name it knows.
+        # gcloud asks this endpoint for the principal of a federated token.
         info["token_info_url"] = settings.sts_url.removesuffix("token") + "introspect"
     if quota_project_id is not None:
         info["quota_project_id"] = quota_project_id
@@ -228,9 +232,9 @@ def to_info(settings: Settings, quota_project_id: str | None, project_id: str | 
 
 
 def _google_url(name: str, url: object, service: str, universe: str, path: str) -> re.Match[str]:
-    """Endpoints from a file must be Google's: the subject token and the federated token go there.
+    """Check that an endpoint from a file is Google's: the subject token and the federated token are sent there.
 
-    Beside the plain host: mutual TLS, locational (`rep`) and Private Service Connect (`p`) endpoints.
+    Besides the plain host, mutual TLS, locational (`rep`) and Private Service Connect (`p`) endpoints are accepted.
     """
     domain = re.escape(universe)
     label = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
@@ -240,6 +244,7 @@ def _google_url(name: str, url: object, service: str, universe: str, path: str) 
         argument = name if name == "token_url" else _IAM
         raise ConfigurationError(
             f"The configuration's {name} {quoted(url)} is not an endpoint of Google's ({service}.{universe} and its forms). "
-            f"An endpoint of your own must be given in code, {argument}=, or on the command line, --{argument.replace('_', '-')}."
+            f"Your own endpoint must be set in code, {argument}=, or on the command line, --{argument.replace('_', '-')}.",
+            failure="foreign-endpoint",
         )
     return match

@@ -1,4 +1,22 @@
-"""What copies of one `Credentials` share: the AWS identity, and a source for each token that somebody has asked for."""
+"""Getting a token: AWS keys prove an identity, which Google's services exchange for tokens. Copies of credentials share this.
+
+Federation.tokens(settings)     a TokenSource for each token that is requested
+|
+TokenSource.get() or refresh()  the current token, or one exchange on a worker thread:
+|
+|   service account                 direct resource access
+|
+_impersonated                   _exchanged
+or _delegated (for a subject)       |   AwsIdentity.signer()        AWS keys, from botocore
+or an ID token or a signature       |   subject_token.sign()        subject token, signed and not sent
+|                               |   GoogleClient.exchange()     federated token, from Google's STS
+|   _with_federated_token           (or AwsIdentity.web_identity_token() instead of the first two)
+|       TokenSource.get()       the shared federated token, from _exchanged
+|       GoogleClient.generate_access_token(), generate_id_token(), sign_blob() or sign_jwt()
+|                               IAM Credentials: an access token, an ID token or a signature
+|   GoogleClient.assertion_token()
+|                               for a subject: the OAuth endpoint accepts the signed JWT
+"""
 
 from __future__ import annotations
 
@@ -7,14 +25,16 @@ import itertools
 import os
 import weakref
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Callable, Hashable
+from functools import partial
+from typing import TypeVar
 
-from google_auth_botocore import _hints
+from google_auth_botocore import _failures
 from google_auth_botocore._aws import errors
-from google_auth_botocore._aws import identity as aws_identity
-from google_auth_botocore._aws import subject_token as aws_subject_token
-from google_auth_botocore._google import api, transport
+from google_auth_botocore._aws.identity import AwsIdentity
+from google_auth_botocore._aws.subject_token import SubjectToken, sign
+from google_auth_botocore._google import transport
+from google_auth_botocore._google.api import GoogleClient, Signature
 from google_auth_botocore._google.sender import Sender
 from google_auth_botocore._refresh.clock import Clock
 from google_auth_botocore._refresh.exchange import ExchangeContext, Request
@@ -24,72 +44,63 @@ from google_auth_botocore._refresh.token_source import TokenSource
 from google_auth_botocore._settings import JWT, Settings
 from google_auth_botocore.exceptions import FederationError
 
-# All that a federated token may do that is only there to impersonate.
+# The scope of the federated token with which a service account is impersonated.
 _IAM_SCOPE = "https://www.googleapis.com/auth/iam"
-# A federated token is used for a call to IAM Credentials as long as it outlives the call, and in its last quarter
-# renewed meanwhile: while IAM Credentials is up, a Security Token Service that is down goes unnoticed.
+# Seconds. A federated token is used for a call to IAM Credentials if it is valid for longer than the call takes, and in its
+# advisory window it is refreshed in the background: an outage of the Security Token Service has no effect meanwhile.
 _LONG_ENOUGH = 60.0
-# How many token sources are kept; clients make short-lived copies, and back ends one for each user.
-_KEPT = 1000
-# How many tokens an error is searched for; a server hardly quotes an older one.
+# How many token sources are kept. Clients create short-lived copies, and back ends create one for each user.
+_MOST_SOURCES = 1000
+# How many of the latest tokens are redacted from an error.
 _HIDDEN_TOKENS = 32
 
 Result = TypeVar("Result")
 
 
 class Federation:
-    """One AWS identity and the Google tokens that come from it.
+    """One AWS identity and the Google tokens that are obtained with it.
 
     Args:
-        identity: The AWS side.
+        identity: The AWS identity.
         clock: Wall and elapsed time.
     """
 
-    def __init__(self, identity: aws_identity.AwsIdentity, clock: Clock) -> None:
+    def __init__(self, identity: AwsIdentity, clock: Clock) -> None:
         self.identity = identity
         self._clock = clock
-        # How far AWS's and Google's clocks are ahead of ours, in seconds; measured when one of them refuses a date.
+        # How far AWS's and Google's clocks are ahead of the local one, in seconds. Measured when one of them rejects a date.
         self._offset = 0.0
-        # Changed without a lock, by methods that the interpreter runs as a whole: a finalizer that asks for a token, and that
-        # its thread runs while it holds a lock of ours, would wait for a worker that waits for the lock.
+        # Changed by atomic operations without a lock. A finalizer may request a token on a thread that holds a lock of this
+        # package; it would wait for a worker that waits for that lock.
         self._sources: OrderedDict[Hashable, TokenSource] = OrderedDict()
-        # The secrets of the subject token that the federated token was obtained with: IAM Credentials might quote them.
+        # Secrets of the proof with which the federated token was obtained: IAM Credentials might quote them.
         self._proof_secrets: tuple[str, ...] = ()
         _FEDERATIONS.add(self)
 
     def after_fork(self) -> None:
-        """In the child of a fork: an AWS session and connections of its own."""
+        """In the child of a fork: use a new AWS session and new connections."""
         self.identity.after_fork()
 
     def tokens(self, settings: Settings) -> TokenSource:
-        """The source of access tokens: one for all who want the same."""
+        """Return the source of access tokens. Equal settings share one."""
         if settings.service_account is None:
             return self._federated(settings, settings.scopes)
-        fetch = self._delegated if settings.subject is not None else self._impersonated
-        return self._source(settings, lambda request, context: fetch(settings, request, context))
+        fetch = self._impersonated if settings.subject is None else self._delegated
+        return self._source(settings, partial(fetch, settings))
 
     def id_tokens(self, settings: Settings, audience: str, include_email: bool) -> TokenSource:
-        """The source of ID tokens for an audience."""
+        """Return the source of ID tokens for an audience."""
+        call = partial(GoogleClient.generate_id_token, audience=audience, include_email=include_email)
+        return self._source((settings, audience, include_email), partial(self._with_federated_token, settings, call))
 
-        def fetch(request: Request, context: ExchangeContext) -> IssuedToken:
-            def generate(sender: Sender, bearer: str) -> IssuedToken:
-                role = self.identity.assumed_role
-                return api.generate_id_token(sender, settings, bearer, role, audience, include_email)
+    def sign(self, settings: Settings, request: Request, blob: bytes) -> Signature:
+        """Return the service account's signature of a blob."""
+        perform = partial(self._with_federated_token, settings, partial(GoogleClient.sign_blob, blob=blob))
+        return SingleFlight(perform, self._clock, self).new_result(request, None)
 
-            return self._with_federated_token(settings, request, context, generate)
-
-        return self._source((settings, audience, include_email), fetch)
-
-    def sign(self, settings: Settings, request: Request, blob: bytes) -> api.Signature:
-        """Return the service account's signature of the blob."""
-
-        def generate(sender: Sender, bearer: str) -> api.Signature:
-            return api.sign_blob(sender, settings, bearer, self.identity.assumed_role, blob)
-
-        def perform(request: Request, context: ExchangeContext) -> api.Signature:
-            return self._with_federated_token(settings, request, context, generate)
-
-        return SingleFlight(perform, lambda *_: None, self._clock, self).new_result(request, None)
+    def subject_token(self, settings: Settings) -> SubjectToken:
+        """Return a new subject token, and send it to nobody."""
+        return SingleFlight(partial(self._prove, settings), self._clock, self).new_result(None, None)
 
     def _source(self, key: Hashable, fetch: Callable[..., IssuedToken], *, full_window: bool = False) -> TokenSource:
         source = self._sources.get(key)
@@ -98,7 +109,7 @@ class Federation:
             source = self._sources.setdefault(key, new)
         with contextlib.suppress(KeyError):  # another thread has just dropped it
             self._sources.move_to_end(key)
-            while len(self._sources) > _KEPT:
+            while len(self._sources) > _MOST_SOURCES:
                 self._sources.popitem(last=False)
         return source
 
@@ -110,57 +121,69 @@ class Federation:
             settings.verification_url,
             scopes,
         )
-        return self._source(
-            key,
-            lambda request, context: self._exchanged(settings, scopes, request, context),
-            full_window=scopes == (_IAM_SCOPE,),
-        )
+        return self._source(key, partial(self._exchanged, settings, scopes), full_window=scopes == (_IAM_SCOPE,))
+
+    # On the worker thread.
 
     def _exchanged(
         self, settings: Settings, scopes: tuple[str, ...], request: Request, context: ExchangeContext
     ) -> IssuedToken:
+        """Exchange a subject token for a federated token. Retry once with other keys, and once with another date."""
         resolved_again = dated_again = False
         while True:
-            sender = self._sender(request, context)
+            google = self._google(settings, request, context)
             try:
-                subject_token = self._subject_token(settings, sender, context)
-                return api.exchange(sender, settings, subject_token, scopes)
+                proof = self._prove(settings, request, context)
+                google.sender.secrets.extend(proof.secrets)
+                return google.exchange(proof.value, scopes)
             except FederationError as error:
                 if not resolved_again and errors.rejected_keys(error):
                     resolved_again = True
                     if not self.identity.forget(context):
                         raise
-                elif _hints.skewed(str(error)) and not dated_again and sender.date is not None:
+                elif _failures.rejected_date(error) and not dated_again and google.sender.date is not None:
                     dated_again = True
-                    self._offset = sender.date - self._clock.time()
+                    self._offset = google.sender.date - self._clock.time()
                 else:
                     raise
 
-    def _subject_token(self, settings: Settings, sender: Sender, context: ExchangeContext) -> str:
+    def _prove(self, settings: Settings, _: Request, context: ExchangeContext) -> SubjectToken:
+        """Return a proof of the AWS identity: a signed request, or AWS's JWT."""
         context.step, context.doing = "aws", "botocore is still getting the AWS keys"
         if settings.subject_token_type == JWT:
             value = self.identity.web_identity_token(f"https:{settings.audience}", context)
-            secrets: tuple[str, ...] = (value,)
+            proof = SubjectToken(value, (value,))
         else:
             signer = self.identity.signer(settings.verification_url, context)
-            signed = aws_subject_token.sign(signer, settings.audience, self._clock.time() + self._offset)
-            value, secrets = signed.value, signed.secrets
-        sender.secrets.extend(secrets)
-        self._proof_secrets = secrets
-        return value
+            proof = sign(signer, settings.audience, self._clock.time() + self._offset)
+        self._proof_secrets = proof.secrets
+        return proof
 
     def _impersonated(self, settings: Settings, request: Request, context: ExchangeContext) -> IssuedToken:
-        def generate(sender: Sender, bearer: str) -> IssuedToken:
-            return api.generate_access_token(sender, settings, bearer, self.identity.assumed_role)
-
-        return self._with_federated_token(settings, request, context, generate)
+        return self._with_federated_token(settings, GoogleClient.generate_access_token, request, context)
 
     def _delegated(self, settings: Settings, request: Request, context: ExchangeContext) -> IssuedToken:
-        """A Workspace user's token: the service account signs that it acts for the user."""
+        """Return a token of a Workspace user: the service account signs that it acts for the user."""
+        dated_again = False
+        while True:
+            assertion = self._with_federated_token(settings, self._signed_assertion, request, context)
+            # A new client, because this server knows nothing of the federated token. Created only now, so that it also
+            # redacts the secrets used for the assertion.
+            google = self._google(settings, request, context)
+            try:
+                return google.assertion_token(assertion)
+            except FederationError as error:
+                if dated_again or not _failures.rejected_date(error) or google.sender.date is None:
+                    raise
+                # AWS accepts a date that is some minutes off, and this server does not.
+                dated_again = True
+                self._offset = google.sender.date - self._clock.time()
 
-        def sign(sender: Sender, bearer: str) -> str:
-            now = int(self._clock.time() + self._offset)  # the exchange before this may have measured it
-            claims: Mapping[str, Any] = {
+    def _signed_assertion(self, google: GoogleClient) -> str:
+        settings = google.settings
+        now = int(self._clock.time() + self._offset)  # the exchange before this may have measured the offset
+        return google.sign_jwt(
+            {
                 "iss": settings.service_account,
                 "sub": settings.subject,
                 "aud": "https://oauth2.googleapis.com/token",
@@ -168,44 +191,32 @@ class Federation:
                 "iat": now,
                 "exp": now + settings.lifetime,
             }
-            return api.sign_jwt(sender, settings, bearer, self.identity.assumed_role, claims)
-
-        dated_again = False
-        while True:
-            # The assertion is for another server, which knows nothing of the federated token.
-            assertion = self._with_federated_token(settings, request, context, sign)
-            # Not made before: it knows what must not be quoted, and that is what the assertion was had for, too.
-            sender = self._sender(request, context)
-            try:
-                return api.assertion_token(sender, settings, assertion)
-            except FederationError as error:
-                if dated_again or not _hints.misdated(str(error)) or sender.date is None:
-                    raise
-                # AWS takes a date that is some minutes off, and this server does not.
-                dated_again = True
-                self._offset = sender.date - self._clock.time()
+        )
 
     def _with_federated_token(
         self,
         settings: Settings,
+        call: Callable[[GoogleClient], Result],
         request: Request,
         context: ExchangeContext,
-        work: Callable[[Sender, str], Result],
     ) -> Result:
-        """Calls IAM Credentials; when it finds the federated token wrong, once more with another."""
+        """Call IAM Credentials. If it rejects the federated token, call it once more with another one."""
         source = self._federated(settings, (_IAM_SCOPE,))
         cached = source.get(request, min_lifetime=_LONG_ENOUGH, context=context)
         try:
-            return work(self._sender(request, context), cached.value)
+            return call(self._google(settings, request, context, cached.value))
         except FederationError as error:
             if error.status_code != 401:
                 raise
-        cached = source.replace(request, cached, context)
-        return work(self._sender(request, context), cached.value)
+        cached = source.refresh(request, rejected=cached, context=context)
+        return call(self._google(settings, request, context, cached.value))
 
-    def _sender(self, request: Request, context: ExchangeContext) -> Sender:
-        """Return a sender for one new token, which hides what the servers know: older tokens, and the proof of identity."""
-        return Sender(request, self._clock, context, self._known_secrets)
+    def _google(
+        self, settings: Settings, request: Request, context: ExchangeContext, federated_token: str = ""
+    ) -> GoogleClient:
+        """Return a client whose errors hide what the servers know: older tokens, and the proof of identity."""
+        sender = Sender(request, self._clock, context, self._known_secrets)
+        return GoogleClient(settings, sender, federated_token=federated_token, facts=self.identity.facts)
 
     def _known_secrets(self) -> list[str]:
         recent = itertools.islice(reversed(self._sources.copy().values()), _HIDDEN_TOKENS)

@@ -1,4 +1,4 @@
-"""Arguments in, checked settings out; what can't be right is a `ConfigurationError`, before anything is signed or sent."""
+"""Check arguments and return settings. An invalid argument is a `ConfigurationError`, before anything is signed or sent."""
 
 import re
 import shlex
@@ -25,21 +25,21 @@ _SERVICE_ACCOUNT = r"[a-zA-Z0-9][a-zA-Z0-9._-]*@[a-zA-Z0-9][a-zA-Z0-9.:-]*\.[a-z
 _HOST = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+")
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _NETLOC = re.compile(r"([a-zA-Z0-9._-]+|\[[0-9a-fA-F:.]+\])(:[0-9]*)?")
-# What a private key, a token and a key file's JSON have in them, encoded or not; names have it by chance only.
+# Parts of a private key, a token and a key file's JSON, encoded or not, which names rarely contain.
 _MAYBE_SECRET = re.compile(r"[{\"'\\%]|-----|eyJ|ya29|[A-Za-z0-9+=_-]{80}")
 _LONGEST_LIFETIME = 43200
 _LONGEST_DELEGATED = 3600
 
 
 class UsualLifetime(int):
-    """The seconds of a lifetime that was not given: another object than any 3600 that is passed."""
+    """The default lifetime in seconds, which is not the same object as any 3600 that a caller passes."""
 
 
 NOT_GIVEN = UsualLifetime(3600)
 
 
 class Settings(NamedTuple):
-    """What a Google token is asked for; equal settings share a token. None as an endpoint: the universe's own."""
+    """The settings of a Google token. Equal settings share a token. An endpoint that is None is the universe's own."""
 
     audience: str
     service_account: str | None = None
@@ -56,7 +56,7 @@ class Settings(NamedTuple):
 
     @property
     def sts_url(self) -> str:
-        """Where the subject token is exchanged."""
+        """Endpoint of the Security Token Service, which exchanges the subject token."""
         return self.token_url or f"https://sts.{self.universe_domain}/v1/token"
 
     @property
@@ -66,15 +66,15 @@ class Settings(NamedTuple):
 
     @property
     def oauth_url(self) -> str:
-        """Where a signed assertion is exchanged for a Workspace user's token."""
+        """Endpoint that exchanges a signed assertion for a Workspace user's token."""
         return self.oauth_token_url or f"https://oauth2.{self.universe_domain}/token"
 
 
 def checked(given: Settings) -> Settings:
-    """The same settings, each of them right and in the form in which they are compared.
+    """Return the settings, checked, and in the form in which they are compared.
 
     Raises:
-        ConfigurationError: One of them can't be right.
+        ConfigurationError: A setting is invalid.
     """
     universe = universe_domain(given.universe_domain)
     right = Settings(
@@ -99,14 +99,16 @@ def checked(given: Settings) -> Settings:
         },
     )
     if right.service_account is None and (right.delegates or right.subject):
-        raise ConfigurationError("delegates and subject need a service account: set service_account_email.")
+        raise ConfigurationError(
+            "delegates and subject require a service account: set service_account_email.", failure="no-service-account"
+        )
     if right.subject and right.lifetime > _LONGEST_DELEGATED:
         raise ConfigurationError(
-            f"A token that acts for a subject lives at most {_LONGEST_DELEGATED} s, not lifetime={right.lifetime}."
+            f"A token that acts for a subject is valid for at most {_LONGEST_DELEGATED} s, not lifetime={right.lifetime}."
         )
     if right.subject and universe != GOOGLEAPIS:
         raise ConfigurationError(f"subject (domain-wide delegation) is not available in the universe {universe!r}.")
-    # An endpoint that is the universe's own anyway moves with the universe.
+    # An endpoint that equals the universe's own changes with the universe.
     own = Settings("", universe_domain=universe)
     return right._replace(
         token_url=None if right.token_url == own.sts_url else right.token_url,
@@ -118,68 +120,72 @@ def checked(given: Settings) -> Settings:
 
 
 def _audience(value: object) -> str:
-    """The full resource name of a provider, from any form in which Google's tools print it."""
+    """Return the full resource name of a provider, from any form in which Google's tools print it."""
     given = text("audience", value.strip() if isinstance(value, str) else value)
     match = _AUDIENCE.fullmatch(re.sub(r"^https:(?=//)", "", given))
     if match is None:
         raise ConfigurationError(
-            f"The audience {quoted(given)} names no workload identity pool provider. Expected {AUDIENCE_FORM}."
+            f"The audience {quoted(given)} names no workload identity pool provider. Expected {AUDIENCE_FORM}.",
+            failure="audience-malformed",
         )
     if match["provider"] is None:
         raise ConfigurationError(
             f"The audience {quoted(given)} is a pool, not a provider. Add /providers/PROVIDER; to list the pool's providers, run: "
             f"gcloud iam workload-identity-pools providers list --location={match['location']} "
-            f"--workload-identity-pool={match['pool']}"
+            f"--workload-identity-pool={match['pool']}",
+            failure="pool-for-provider",
         )
     if not re.fullmatch("[0-9]+", match["project"]):
         raise ConfigurationError(
             f"The audience {quoted(given)} has the project id {quoted(match['project'])} where the project number belongs. To see the number, run: "
-            f"gcloud projects describe {'PROJECT_ID' if is_secret(given) else shlex.quote(match['project'])} --format='value(projectNumber)'"
+            f"gcloud projects describe {'PROJECT_ID' if is_secret(given) else shlex.quote(match['project'])} --format='value(projectNumber)'",
+            failure="project-id-for-number",
         )
     return f"//iam.googleapis.com/{match['path']}"
 
 
 def project_number(provider: str) -> str:
-    """The number of the project that has the pool."""
+    """Return the number of the project that contains the pool."""
     return provider.split("/")[4]
 
 
 def _service_account(name: str, value: object) -> str:
-    """An e-mail address or unique id of a service account."""
+    """Return the e-mail address or unique id of a service account."""
     given = text(name, value)
     if not re.fullmatch(_SERVICE_ACCOUNT, given):
         raise ConfigurationError(
             f"The {name} {quoted(given)} is neither a service account's e-mail address (NAME@PROJECT.iam.gserviceaccount.com) "
-            "nor its unique id (digits)."
+            "nor its unique id (digits).",
+            failure="not-a-service-account",
         )
     return given
 
 
 def strings(name: str, value: object) -> tuple[str, ...]:
-    """A sequence of non-empty strings, as a tuple."""
+    """Return a sequence of non-empty strings as a tuple."""
     if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
         raise ConfigurationError(f"{name} must be a sequence of strings, not {quoted(value)}.")
     return tuple(text(name, item) for item in value)
 
 
 def lifetime(name: str, value: object) -> int:
-    """Seconds that an access token is asked to live."""
+    """Return the lifetime of an access token, in seconds."""
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= _LONGEST_LIFETIME:
         raise ConfigurationError(
             f"{name} must be a whole number of seconds from 1 to {_LONGEST_LIFETIME}, not {quoted(value)}."
         )
-    return int(value)  # what an enumeration of numbers is worth
+    return int(value)  # the value of a member of an enumeration
 
 
 def _subject_token_type(value: object) -> str:
-    """One of the two proofs of identity that AWS gives."""
+    """Return the type of one of AWS's two proofs of identity."""
     if value not in (AWS4_REQUEST, JWT):
         raise ConfigurationError(f"subject_token_type must be {AWS4_REQUEST!r} or {JWT!r}, not {quoted(value)}.")
     return AWS4_REQUEST if value == AWS4_REQUEST else JWT
 
 
 def universe_domain(value: object) -> str:
-    """A universe's domain, such as googleapis.com."""
+    """Return a universe's domain, such as googleapis.com."""
     given = text("universe_domain", value)
     if not _HOST.fullmatch(given):
         raise ConfigurationError(f"universe_domain must be a host name such as {GOOGLEAPIS!r}, not {quoted(given)}.")
@@ -187,7 +193,7 @@ def universe_domain(value: object) -> str:
 
 
 def _endpoint(name: str, value: object, *, path: bool = True) -> str:
-    """A URL given in code: https, or http on loopback. Without *path*, scheme and host alone."""
+    """Return a URL that was set in code: https, or http on loopback. Without *path*: only scheme and host."""
     given = text(name, value)
     try:
         url = urlsplit(given)
@@ -211,7 +217,7 @@ def _endpoint(name: str, value: object, *, path: bool = True) -> str:
 
 
 def quota_project_id(value: object) -> str | None:
-    """A project that goes into a header, or None."""
+    """Return a project that can be sent in a header, or None."""
     given = optional_text("quota_project_id", value)
     if given is not None and not given.isascii():
         raise ConfigurationError(f"quota_project_id must be the id or number of a project, not {quoted(given)}.")
@@ -219,16 +225,16 @@ def quota_project_id(value: object) -> str | None:
 
 
 def optional_text(name: str, value: object) -> str | None:
-    """A non-empty string, or None."""
+    """Return a non-empty string, or None."""
     return None if value is None else text(name, value)
 
 
 def text(name: str, value: object) -> str:
-    """A non-empty string without control characters: it may become part of a header."""
+    """Return a non-empty string without control characters, which can be sent in a header."""
     if not isinstance(value, str) or not value.strip():
         raise ConfigurationError(f"{name} must be a non-empty string, not {quoted(value)}.")
     if _MAYBE_SECRET.search(value) and is_secret(value):
         raise ConfigurationError(f"{name} must be a name, not {quoted(value)}. Check where the value comes from.")
     if not value.isprintable():
         raise ConfigurationError(f"{name} must be a single line of text, not {quoted(value)}.")
-    return str.__str__(value)  # of an enumeration of texts the value, and not the name
+    return str.__str__(value)  # the value of a member of an enumeration, not its name

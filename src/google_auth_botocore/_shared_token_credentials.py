@@ -1,7 +1,8 @@
-"""What `Credentials` and `IDTokenCredentials` have in common: google-auth's contract over a shared token source."""
+"""The base of `Credentials` and `IDTokenCredentials`: google-auth's contract, with a token source that copies share."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import MutableMapping
 from datetime import datetime, timezone
 from typing import Any, TypeVar
@@ -9,26 +10,24 @@ from typing import Any, TypeVar
 from google.auth import credentials as google_credentials
 
 from google_auth_botocore import _settings
-from google_auth_botocore._refresh import clock as refresh_clock
-from google_auth_botocore._refresh import exchange as refresh_exchange
-from google_auth_botocore._refresh import token as refresh_token
-from google_auth_botocore._refresh.exchange import Request
-from google_auth_botocore._refresh.token import Token
+from google_auth_botocore._refresh.clock import Clock, Moment
+from google_auth_botocore._refresh.exchange import Request, current, part_of
+from google_auth_botocore._refresh.token import Token, with_new_expiry
 from google_auth_botocore._refresh.token_source import TokenSource
 
 Self = TypeVar("Self", bound="SourceCredentials")
 
 
 class SourceCredentials(google_credentials.CredentialsWithQuotaProject):
-    """Credentials whose token lies in a source that copies and threads share; never in the object itself."""
+    """Credentials whose token is in a source that copies and threads share, not in the object itself."""
 
     # Tests replace this with a fake clock.
-    _clock: refresh_clock.Clock = refresh_clock.SystemClock()
+    _clock: Clock = time
     _source: TokenSource
 
     def __init__(self, source: TokenSource) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # google-auth has no types here
-        self._source = source  # after the base class has set `token` and `expiry`, which others share
+        self._source = source  # after the base class has set `token` and `expiry`, which copies share
 
     def before_request(
         self,
@@ -39,14 +38,14 @@ class SourceCredentials(google_credentials.CredentialsWithQuotaProject):
     ) -> None:
         """Put a valid token into the headers of a request.
 
-        Takes no lock and does not wait while there is a valid token. In its advisory window, the last 7 to 15 minutes of
-        an hour, a refresh runs in the background; if it fails, a warning is logged. Only a request that is sent with a
-        transport which is not one of google-auth's own waits for that refresh, because two threads may not share it.
+        While there is a valid token, it takes no lock and does not wait. In the token's advisory window, the last 7 to
+        15 minutes of an hour, it starts a refresh in the background. If that fails, a warning is logged. A caller waits for
+        the background refresh only if its transport is not one of google-auth's, because two threads may not share it.
 
         Raises:
             FederationError: There is no valid token, and none could be fetched.
         """
-        if refresh_exchange.current.get() is not None and self._is_our_own(url):
+        if current.get() is not None and self._is_our_own(url):
             return
         source = self._source
         cached = source.cached
@@ -56,7 +55,7 @@ class SourceCredentials(google_credentials.CredentialsWithQuotaProject):
         try:
             self.apply(headers, cached.value)
         except BaseException as error:  # noqa: BLE001 - raised again
-            del headers  # it may hold the token, as the frames below this one do
+            del headers  # it may contain the token, and so may the frames below this one
             raise error.with_traceback(None)  # noqa: B904 - the same error
 
     def refresh(self, request: Request = None) -> None:
@@ -66,15 +65,15 @@ class SourceCredentials(google_credentials.CredentialsWithQuotaProject):
             request: google.auth.transport.Request or a callable like it. None: this package's own transport.
 
         Raises:
-            FederationError: It could not be fetched. The current token, if there is one, is still there.
+            FederationError: It could not be fetched. The current token, if there is one, is kept.
         """
-        exchange = refresh_exchange.part_of(self._source.owner)
+        exchange = part_of(self._source.owner)
         if exchange is None or exchange.context.url is None:
             self._source.refresh(request)
 
     def _is_our_own(self, url: str) -> bool:
-        """Whether a request is the one that fetches the token, sent with a transport that carries these credentials."""
-        exchange = refresh_exchange.part_of(self._source.owner)
+        """Return whether a request is the one that fetches the token, sent with a transport that uses these credentials."""
+        exchange = part_of(self._source.owner)
         return exchange is not None and exchange.context.url == url
 
     def get_token(self) -> Token:
@@ -93,9 +92,9 @@ class SourceCredentials(google_credentials.CredentialsWithQuotaProject):
             raise error.with_traceback(None)  # noqa: B904 - the same error, without frames that hold the token
 
     def apply(self, headers: MutableMapping[str, str], token: str | None = None) -> None:
-        """Write the `authorization` header, and `x-goog-user-project` if there is a quota project.
+        """Set the `authorization` header, and `x-goog-user-project` if there is a quota project.
 
-        Without a token, neither given nor cached, the first is left as it is.
+        If there is no token, the `authorization` header is not changed.
         """
         value = token or self.token
         if value is not None:
@@ -105,7 +104,7 @@ class SourceCredentials(google_credentials.CredentialsWithQuotaProject):
 
     @property
     def token(self) -> str | None:
-        """The current token; None before the first. Setting None drops it, for every copy that shares it."""
+        """The current token. None before the first one. Setting it to None drops it, for all copies that share it."""
         cached = self._source.cached
         return None if cached is None else cached.value
 
@@ -118,7 +117,7 @@ class SourceCredentials(google_credentials.CredentialsWithQuotaProject):
 
     @property
     def expiry(self) -> datetime | None:
-        """When the token expires: naive, in UTC, as google-auth has it. None before the first token."""
+        """When the token expires: naive and in UTC, as in google-auth. None before the first token."""
         cached = self._source.cached
         return None if cached is None else cached.expiry.replace(tzinfo=None)
 
@@ -127,10 +126,10 @@ class SourceCredentials(google_credentials.CredentialsWithQuotaProject):
         cached = None if value is None else self._source.cached
         if cached is not None and value is not None:
             aware = value if value.tzinfo else value.replace(tzinfo=timezone.utc)
-            self._source.cached = refresh_token.with_new_expiry(cached, aware, refresh_clock.read(self._clock))
+            self._source.cached = with_new_expiry(cached, aware, Moment.now(self._clock))
 
     def with_quota_project(self: Self, quota_project_id: str | None) -> Self:
-        """A copy that charges another project."""
+        """Return a copy that charges another project."""
         return self._copy(_quota_project_id=_settings.quota_project_id(quota_project_id))
 
     def _copy(self: Self, **changes: Any) -> Self:
@@ -145,5 +144,5 @@ class SourceCredentials(google_credentials.CredentialsWithQuotaProject):
         return self._copy()
 
     def __dask_tokenize__(self) -> tuple[str, str]:
-        """The same before and after a refresh, so that Dask finds its results again."""
+        """Return a key that a refresh does not change, so that Dask finds its results again."""
         return type(self).__qualname__, repr(self)

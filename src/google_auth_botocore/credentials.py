@@ -1,4 +1,4 @@
-"""The face to google-auth: `Credentials`, which every Google Cloud client library takes as `credentials=`."""
+"""`Credentials`, which every Google Cloud client library accepts as `credentials=`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from google.auth import crypt
 
 from google_auth_botocore import _external_account, _pickle_format, _settings
 from google_auth_botocore._redaction import without_user_part
+from google_auth_botocore._refresh.exchange import Request
 from google_auth_botocore._refresh.token_source import TokenSource
 from google_auth_botocore._shared_token_credentials import SourceCredentials
 from google_auth_botocore.exceptions import ConfigurationError
@@ -30,41 +31,42 @@ class Credentials(
 ):
     """Google credentials for a workload that has an AWS identity.
 
-    AWS keys come from botocore, wherever it finds them. They sign a GetCallerIdentity request, which Google's Security
-    Token Service takes for a federated token, with which a service account is impersonated if one is given. Nobody is
-    asked anything before the first token is needed; from then on tokens are renewed without being told. One object
-    serves any number of threads, and the copies that `with_scopes` and the like make share its AWS identity and tokens.
+    botocore provides the AWS keys, from any of its sources. They sign a GetCallerIdentity request, which Google's Security
+    Token Service exchanges for a federated token. If a service account is set, the federated token impersonates it.
+    No network call is made until the first token is needed. After that, tokens are refreshed automatically. One object
+    serves any number of threads, and its copies, such as those of `with_scopes`, share its AWS identity and tokens.
 
     https://cloud.google.com/iam/docs/workload-identity-federation-with-other-clouds
 
     Args:
         audience: The workload identity pool provider:
             `//iam.googleapis.com/projects/NUMBER/locations/global/workloadIdentityPools/POOL/providers/PROVIDER`,
-            also without the host, as gcloud prints it, or with `https:` before it.
-        service_account_email: The service account to impersonate, by e-mail address or unique id; signed URLs name
-            their signer by the address. None: direct resource access, with the federated token.
+            with `https:` before it, or without the host, as gcloud prints it.
+        service_account_email: The service account to impersonate, by e-mail address or unique id. Signed URLs require the
+            address. None: direct resource access, with the federated token.
         scopes: OAuth scopes of the tokens.
-        default_scopes: Scopes that a library asks for where its user gave none. Without either: cloud-platform.
-        lifetime: Seconds that the access tokens of a service account are valid; needs a service account. Over 3600, up
-            to 43200, if the organization's policy allows it.
-        delegates: Service accounts on the way to the last one; the first is the one that the AWS identity impersonates.
-        subject: Workspace user to act for, by domain-wide delegation; needs a service account.
+        default_scopes: Scopes that a library requests if its user chose none. Without either: cloud-platform.
+        lifetime: Seconds that the access tokens of a service account are valid. Requires a service account. More than 3600,
+            up to 43200, if the organization's policy allows it.
+        delegates: Service accounts of the delegation chain. The AWS identity impersonates the first one, each one the next,
+            and the last one *service_account_email*.
+        subject: Workspace user to act for, by domain-wide delegation. Requires a service account.
         quota_project_id: Project that quota and billing are charged to.
-        project_id: Project that client libraries take as their default.
-        session: botocore or boto3 session with the AWS identity. None: botocore's own default chain.
-        profile: AWS profile of the session made here.
-        region: AWS region. None: the session's own, AWS_REGION, AWS_DEFAULT_REGION, the profile's, the
-            instance's, or else the global endpoint.
-        assume_role: ARN of a role to assume with the identity found, or a mapping of AssumeRole's own arguments.
+        project_id: Project that client libraries use by default.
+        session: botocore or boto3 session with the AWS identity. None: botocore's default chain.
+        profile: AWS profile, if no session is passed.
+        region: AWS region. None: the session's, AWS_REGION, AWS_DEFAULT_REGION, the profile's, the instance's, or else the
+            global endpoint.
+        assume_role: ARN of a role to assume with the identity found, or a mapping of AssumeRole's arguments.
         subject_token_type: The proof of identity: a signed request, or `urn:ietf:params:oauth:token-type:jwt` for
-            AWS's GetWebIdentityToken, which wants an OIDC provider in the pool.
+            AWS's GetWebIdentityToken, which requires an OIDC provider in the pool.
         universe_domain: The domain of Google's endpoints.
-        token_url: Another endpoint of the Security Token Service. https, or http on loopback, as the next two.
+        token_url: Another endpoint of the Security Token Service: https, or http on loopback. So are the next two.
         iam_credentials_endpoint: Scheme and host of another endpoint of the IAM Credentials API.
         oauth_token_url: Another OAuth token endpoint, for *subject*.
 
     Raises:
-        ConfigurationError: An argument can't be right.
+        ConfigurationError: An argument is invalid.
     """
 
     def __init__(
@@ -105,66 +107,70 @@ class Credentials(
                 oauth_token_url=oauth_token_url,
             )
         )
-        # Not a rule for settings: a copy has the usual lifetime that its original was not given, and a file may state one.
+        # Checked here and not for all settings: a copy has the default lifetime, and a file may contain one.
         if settings.service_account is None and not isinstance(lifetime, _settings.UsualLifetime):
-            raise ConfigurationError("lifetime needs a service account: set service_account_email.")
-        # botocore is loaded here, and never later: an import that a fork catches half done hangs the child.
+            raise ConfigurationError(
+                "lifetime requires a service account: set service_account_email.", failure="no-service-account"
+            )
+        # botocore is loaded here, and never later: an import that a fork interrupts hangs the child.
         from google_auth_botocore._aws import arguments as aws_arguments  # noqa: PLC0415
 
         self._build(settings, aws_arguments.source(profile, region, assume_role), session)
         self._scopes, self._default_scopes = chosen, fallback
         self._quota_project_id = _settings.quota_project_id(quota_project_id)
         self._project_id = _settings.optional_text("project_id", project_id)
-        # The mapping that the object was made from, and what it said; the file that it was in.
-        self._given: tuple[dict[str, Any], tuple[Any, ...]] | None = None
+        # The mapping that the object was created from, with the fields that it had, and the file that it was in.
+        self._source_info: tuple[dict[str, Any], tuple[Any, ...]] | None = None
         self._path: str | None = None
 
     def _build(self, settings: _settings.Settings, origin: Source, session: Any = None) -> None:
-        from google_auth_botocore import _federation  # noqa: PLC0415 - see __init__
-        from google_auth_botocore._aws import identity as aws_identity  # noqa: PLC0415 - see __init__
+        from google_auth_botocore._aws.identity import AwsIdentity  # noqa: PLC0415 - see __init__
+        from google_auth_botocore._federation import Federation  # noqa: PLC0415 - see __init__
 
         self._settings = settings
-        asks_aws = settings.subject_token_type == _settings.JWT
-        identity = aws_identity.AwsIdentity(origin, session, asks_aws=asks_aws, clock=self._clock)
-        self._federation = _federation.Federation(identity, self._clock)
+        identity = AwsIdentity(
+            origin, session, requires_session=settings.subject_token_type == _settings.JWT, clock=self._clock
+        )
+        self._federation = Federation(identity, self._clock)
         super().__init__(self._federation.tokens(settings))
 
     @classmethod
     def from_file(cls, filename: str | bytes | os.PathLike[str], **overrides: Any) -> Credentials:
-        """Credentials from the `external_account` file that gcloud's `create-cred-config --aws` wrote.
+        """Create credentials from the `external_account` file that gcloud's `create-cred-config --aws` writes.
 
         https://cloud.google.com/sdk/gcloud/reference/iam/workload-identity-pools/create-cred-config
 
         Args:
             filename: Path of the JSON file.
-            overrides: Arguments of `Credentials` that the file lacks, or that are to win over it.
+            overrides: Arguments of `Credentials` that the file lacks, or that override it.
 
         Raises:
-            ConfigurationError: The file can't be read or used.
+            ConfigurationError: The file cannot be read or used.
         """
         info, mistake = _external_account.read(filename)
+        failure = "configuration-wrong"
         if mistake is None:
             try:
                 return cls._from(info, os.fsdecode(filename), overrides)
             except ConfigurationError as error:
-                mistake = str(error)
-        # Either may be a private key, and crash reports show the variables of each frame.
+                mistake, failure = str(error), error.failure
+        # Either may contain a private key, and crash reports show the variables of each frame.
         del filename, info
-        raise ConfigurationError(mistake)
+        raise ConfigurationError(mistake, failure=failure)
 
     @classmethod
     def from_info(cls, info: Mapping[str, Any], **overrides: Any) -> Credentials:
-        """As `from_file`, from the mapping that is in such a file.
+        """Create credentials from the mapping in such a file; see `from_file`.
 
-        Its AWS sources (`url`, `region_url`, `imdsv2_session_token_url`) are not used: botocore's chain knows them, and more.
-        Endpoints in it must be Google's and AWS's own, but where an override takes their place.
+        Its AWS sources (`url`, `region_url`, `imdsv2_session_token_url`) are not used, because botocore's chain has them.
+        Its endpoints must be Google's and AWS's own, unless an override replaces them.
         """
         try:
             return cls._from(info, None, overrides)
         except ConfigurationError as error:
-            mistake = str(error)
+            mistake, failure = str(error), error.failure
         del info  # see `from_file`
-        raise ConfigurationError(mistake)
+        raise ConfigurationError(mistake, failure=failure)
 
     @classmethod
     def _from(cls, info: Any, path: str | None, overrides: Mapping[str, Any]) -> Credentials:
@@ -172,7 +178,7 @@ class Credentials(
             arguments = _external_account.from_info(info, overrides)
             url = arguments.pop("verification_url", None)
             if {**arguments, **overrides}.get("service_account_email") is None:
-                arguments.pop("lifetime", None)  # of a file, it has no effect then, as in google-auth
+                arguments.pop("lifetime", None)  # in a file it has no effect then, as in google-auth
             credentials = cls(**{**arguments, **overrides})
             from google_auth_botocore._aws import region as aws_region  # noqa: PLC0415 - loaded by now
 
@@ -180,25 +186,27 @@ class Credentials(
         except ConfigurationError as error:
             if path is None:
                 raise
-            raise ConfigurationError(f"{error} The configuration file is {without_user_part(repr(path))}.") from None
+            raise ConfigurationError(
+                f"{error} The configuration file is {without_user_part(repr(path))}.", failure=error.failure
+            ) from None
         if not overrides.keys() & _external_account.IN_A_FILE:
-            credentials._given = _external_account.copied(info), credentials._stated
+            credentials._source_info = _external_account.copied(info), credentials._file_fields
         credentials._path = path
         return credentials
 
     @property
     def info(self) -> dict[str, Any]:
-        """The object as an `external_account` mapping: the one it was made from, else one that google-auth takes too.
+        """The object as an `external_account` mapping: the one it was created from, or one that google-auth accepts too.
 
-        A role to assume, delegates, a subject and scopes have no place in that format.
+        That format has no fields for a role to assume, delegates, a subject and scopes.
         """
-        if self._given is not None and self._given[1] == self._stated:
-            return _external_account.copied(self._given[0])
-        return _external_account.to_info(*self._stated)
+        if self._source_info is not None and self._source_info[1] == self._file_fields:
+            return _external_account.copied(self._source_info[0])
+        return _external_account.to_info(*self._file_fields)
 
     @property
-    def _stated(self) -> tuple[_settings.Settings, str | None, str | None]:
-        """What has a place in a file."""
+    def _file_fields(self) -> tuple[_settings.Settings, str | None, str | None]:
+        """The settings for which a file has fields."""
         return (
             self._settings._replace(scopes=()),
             self._quota_project_id,
@@ -207,18 +215,18 @@ class Credentials(
 
     @property
     def service_account_email(self) -> str | None:
-        """The service account that is impersonated; None for direct resource access."""
+        """The service account that is impersonated. None: direct resource access."""
         return self._settings.service_account
 
     @property
     def project_id(self) -> str:
-        """The project given, for client libraries to take as their default.
+        """The project that client libraries use by default.
 
         Raises:
-            AttributeError: None was given. Libraries ask with `hasattr` or `getattr`, and would take None for an answer.
+            AttributeError: There is no project_id. Libraries call `hasattr` or `getattr`, and would use None as a project.
         """
         if self._project_id is None:
-            raise AttributeError("These credentials were given no project_id.")
+            raise AttributeError("These credentials have no project_id.")
         return self._project_id
 
     @property
@@ -227,7 +235,7 @@ class Credentials(
         return self._settings.universe_domain
 
     def get_cred_info(self) -> dict[str, str]:
-        """Who these credentials are, for the error messages of client libraries. Asks nobody."""
+        """Describe these credentials for the error messages of client libraries. Makes no network call."""
         return {
             "credential_source": self._path or "google_auth_botocore.Credentials",
             "credential_type": "AWS workload identity federation credentials",
@@ -236,25 +244,25 @@ class Credentials(
 
     @property
     def requires_scopes(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """True until somebody has chosen scopes, so that libraries apply theirs. Works without, too."""
+        """Whether no scopes have been chosen, so that libraries apply theirs. Tokens work without them, too."""
         return not self._scopes and not self._default_scopes
 
     def with_scopes(self, scopes: Iterable[str] | None, default_scopes: Iterable[str] | None = None) -> Credentials:
-        """A copy whose tokens have exactly these scopes."""
+        """Return a copy whose tokens have exactly these scopes."""
         chosen, fallback = _scopes("scopes", scopes), _scopes("default_scopes", default_scopes)
         effective = _effective(chosen, fallback)
         return self._with_settings(scopes=effective)._copy(_scopes=chosen, _default_scopes=fallback)
 
     def with_subject(self, subject: str | None) -> Credentials:
-        """A copy that acts for a Workspace user, by domain-wide delegation."""
+        """Return a copy that acts for a Workspace user, by domain-wide delegation."""
         return self._with_settings(subject=subject)
 
     def with_universe_domain(self, universe_domain: str) -> Credentials:
-        """A copy for another universe; every endpoint that was not given in so many words moves with it."""
+        """Return a copy for another universe. Endpoints that were not set explicitly change with it."""
         return self._with_settings(universe_domain=universe_domain)
 
     def with_token_uri(self, token_uri: str) -> Credentials:
-        """A copy that exchanges at another endpoint of the Security Token Service."""
+        """Return a copy that uses another endpoint of the Security Token Service."""
         return self._with_settings(token_url=token_uri)
 
     def _with_settings(self, **changes: Any) -> Credentials:
@@ -263,10 +271,10 @@ class Credentials(
 
     @property
     def signer(self) -> crypt.Signer:
-        """Signs as the service account, by IAM Credentials' signBlob.
+        """A signer that signs as the service account, with IAM Credentials' signBlob.
 
         Raises:
-            AttributeError: There is no service account to sign as.
+            AttributeError: There is no service account.
         """
         return _Signer(self)
 
@@ -275,30 +283,48 @@ class Credentials(
         """The service account that signs.
 
         Raises:
-            AttributeError: There is none.
+            AttributeError: There is no service account.
         """
         if self._settings.service_account is None:
             raise AttributeError(
-                "A federated identity has no key to sign with, so these credentials can't sign. Set service_account_email, "
+                "A federated identity has no key, so these credentials cannot sign. Set service_account_email, "
                 "and grant the AWS identity roles/iam.serviceAccountTokenCreator on that account."
             )
         return self._settings.service_account
 
     def sign_bytes(self, message: bytes) -> bytes:
-        """The service account's RSA-SHA256 signature of the message.
+        """Return the service account's RSA-SHA256 signature of the message.
 
         Raises:
             AttributeError: There is no service account.
-            FederationError: It could not be had.
+            FederationError: AWS or Google rejected a request, or could not be reached.
         """
         self.signer_email  # noqa: B018 - raises
         return self._federation.sign(self._settings, None, message).value
+
+    def retrieve_subject_token(self, request: Request = None) -> str:  # noqa: ARG002 - google-auth's signature
+        """Return a new subject token, the proof of the AWS identity, as `google.auth.aws.Credentials` does.
+
+        It makes AWS calls only, as far as the keys require them, and sends the token to nobody. The token proves the AWS
+        identity to Google for as long as AWS accepts it, so keep it secret.
+
+        Args:
+            request: Not used: botocore has its own HTTP client.
+
+        Returns:
+            A percent-encoded JSON object with `url`, `method` and `headers`, which are those of a signed GetCallerIdentity
+            request. AWS accepts it for 15 minutes. With the *subject_token_type* of a JWT: AWS's JWT.
+
+        Raises:
+            FederationError: There are no AWS keys, or AWS issues no JWT.
+        """
+        return self._federation.subject_token(self._settings).value
 
     def _id_tokens(self, target_audience: str, include_email: bool) -> TokenSource:
         return self._federation.id_tokens(self._settings, target_audience, include_email)
 
     def __repr__(self) -> str:
-        """Tells two different credentials apart (fsspec keys its file systems by it), and is the same after a refresh."""
+        """Return a text that differs for different credentials and stays the same after a refresh. fsspec uses it as a key."""
         settings = self._settings._asdict()
         usual = _settings.Settings(settings.pop("audience"))._asdict()
         parts = {name: value for name, value in settings.items() if value != usual[name]}
@@ -325,8 +351,8 @@ class Credentials(
             "source_info": None,
         }
         configuration["assume_role"] = dict(configuration["assume_role"]) or None
-        if self._given is not None:
-            document, (settings, quota_project_id, project_id) = self._given
+        if self._source_info is not None:
+            document, (settings, quota_project_id, project_id) = self._source_info
             configuration["source_info"] = {
                 "document": document,
                 **_fields(settings),
@@ -356,15 +382,15 @@ class Credentials(
         self._scopes, self._default_scopes = scopes, default_scopes
         self._quota_project_id, self._project_id = projects
         self._path = path
-        self._given = None
+        self._source_info = None
         if source_info is not None:
             fields = dict(source_info)
-            self._given = fields.pop("document"), _unpickled(fields, ())
+            self._source_info = fields.pop("document"), _unpickled(fields, ())
         self.__dict__.update(own)
 
 
 class _Signer(crypt.Signer):
-    """`google.auth.crypt.Signer` over `sign_bytes`; google-auth's own for IAM knows neither delegates nor our endpoints."""
+    """A `google.auth.crypt.Signer` that calls `sign_bytes`. google-auth's own IAM signer supports neither delegates nor other endpoints."""
 
     def __init__(self, credentials: Credentials) -> None:
         credentials.signer_email  # noqa: B018 - raises
@@ -372,7 +398,7 @@ class _Signer(crypt.Signer):
 
     @property
     def key_id(self) -> None:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """None: Google picks the key."""
+        """None: Google selects the key."""
         return None
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -380,7 +406,7 @@ class _Signer(crypt.Signer):
         return getattr, (self._credentials, "signer")
 
     def sign(self, message: bytes | str) -> bytes:
-        """The signature of a message."""
+        """Return the signature of a message."""
         return self._credentials.sign_bytes(message.encode() if isinstance(message, str) else message)
 
 
@@ -389,7 +415,7 @@ def _scopes(name: str, value: Iterable[str] | None) -> tuple[str, ...] | None:
 
 
 def _effective(scopes: tuple[str, ...] | None, default_scopes: tuple[str, ...] | None) -> tuple[str, ...]:
-    """The scopes that a token is asked for. Google refuses a request without, so somebody has to choose."""
+    """Return the scopes to request. Google rejects a request without scopes."""
     return scopes or default_scopes or (_settings.CLOUD_PLATFORM,)
 
 

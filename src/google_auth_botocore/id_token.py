@@ -1,4 +1,4 @@
-"""`IDTokenCredentials`: ID tokens of the service account, for Cloud Run, IAP and gRPC services of one's own."""
+"""`IDTokenCredentials`: ID tokens of the service account, for Cloud Run, IAP and your own gRPC services."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from google_auth_botocore.exceptions import ConfigurationError
 class IDTokenCredentials(SourceCredentials):
     """Credentials whose token is an OpenID Connect ID token of the service account.
 
-    The AWS identity asks for it directly, with the federated token that it shares with *credentials*: the role
-    roles/iam.serviceAccountOpenIdTokenCreator on the service account is enough.
+    The AWS identity requests it directly, with the federated token that it shares with *credentials*. It requires only the
+    role roles/iam.serviceAccountOpenIdTokenCreator on the service account.
 
     https://cloud.google.com/iam/docs/reference/credentials/rest/v1/projects.serviceAccounts/generateIdToken
 
     Args:
         credentials: Credentials with a service account.
-        target_audience: Who is to accept the token: a Cloud Run service's URL, an IAP client id.
-        include_email: Whether the claims `email` and `email_verified` are in it.
+        target_audience: The service that accepts the token: a Cloud Run service's URL, an IAP client id.
+        include_email: Whether it has the claims `email` and `email_verified`.
 
     Raises:
-        ConfigurationError: The credentials have no service account, or an argument can't be right.
+        ConfigurationError: The credentials have no service account, or an argument is invalid.
     """
 
     def __init__(self, credentials: Credentials, target_audience: str, *, include_email: bool = False) -> None:
@@ -33,7 +33,10 @@ class IDTokenCredentials(SourceCredentials):
                 f"credentials must be google_auth_botocore.Credentials, not {type(credentials).__name__}."
             )
         if credentials.service_account_email is None:
-            raise ConfigurationError("ID tokens are a service account's: set service_account_email on the credentials.")
+            raise ConfigurationError(
+                "ID tokens require a service account: set service_account_email on the credentials.",
+                failure="no-service-account",
+            )
         self._credentials = credentials
         self._target_audience = _settings.text("target_audience", target_audience)
         self._include_email = bool(include_email)
@@ -42,16 +45,16 @@ class IDTokenCredentials(SourceCredentials):
 
     @property
     def service_account_email(self) -> str | None:
-        """Whose token it is."""
+        """The service account that the token identifies."""
         return self._credentials.service_account_email
 
     @property
     def universe_domain(self) -> str:
-        """The domain of the Google that issues it."""
+        """The domain of Google's endpoints."""
         return self._credentials.universe_domain
 
     def with_target_audience(self, target_audience: str) -> IDTokenCredentials:
-        """A copy whose token is for another audience."""
+        """Return a copy whose token is for another audience."""
         changed = IDTokenCredentials(self._credentials, target_audience, include_email=self._include_email)
         return changed.with_quota_project(self._quota_project_id)
 

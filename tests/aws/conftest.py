@@ -1,4 +1,4 @@
-"""Google's emulator, trusting one AWS account; and what it saw of the identity that was presented."""
+"""An emulator that trusts one AWS account, and the identity that it saw."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Write = Callable[[str], None]
 
 @dataclass
 class Seen:
-    """What Google learned from a subject token that it found right."""
+    """The identity in a subject token that Google accepted."""
 
     arn: str
     host: str
@@ -39,7 +39,7 @@ class Seen:
 
 @dataclass
 class Federation:
-    """Google's side, and credentials for it."""
+    """The emulator, and credentials for it."""
 
     google: Emulator
     audience: str
@@ -75,7 +75,7 @@ class Federation:
 
 @pytest.fixture(name="clock")
 def _clock(monkeypatch: pytest.MonkeyPatch) -> HurriedClock:
-    """The clock of all credentials that the test makes."""
+    """The clock of all credentials that the test creates."""
     clock = HurriedClock()
     seams.use_clock(monkeypatch, clock)
     return clock
@@ -88,7 +88,7 @@ def _federation(google: Emulator) -> Federation:
 
 @pytest.fixture(name="issue")
 def _issue(google: Emulator) -> Issue:
-    """Keys of a role of this name, as AWS would issue them."""
+    """Return keys of a role with this name, like those that AWS issues."""
     return lambda role="app", partition="aws", **more: google.aws_keys.issue(
         f"arn:{partition}:sts::{ACCOUNT}:assumed-role/{role}/session", **more
     )
@@ -96,7 +96,7 @@ def _issue(google: Emulator) -> Issue:
 
 @pytest.fixture(name="moto")
 def _moto(google: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Moto]:
-    """AWS's STS and IAM, whose keys Google knows."""
+    """AWS STS and IAM, whose keys the emulator accepts."""
     with Moto() as moto:
         google.aws_keys.add_lookup(moto.lookup)
         set_all(monkeypatch, moto.environment())
@@ -118,14 +118,14 @@ def _user(moto: Moto) -> AwsKeys:
 
 @pytest.fixture(autouse=True)
 def _sso_cache_at_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """botocore looks up the home directory for this one path when it is imported, before a test has a home."""
+    """Set the one path for which botocore reads the home directory at import time, before the test has set a home."""
     cache = str(tmp_path / "home" / ".aws" / "sso" / "cache")
     for provider in (botocore.credentials.SSOProvider, botocore.tokens.SSOTokenProvider):
         monkeypatch.setattr(provider, "_SSO_TOKEN_CACHE_DIR", cache)
 
 
 def arn(role: str, session: str = "session") -> str:
-    """What GetCallerIdentity calls the holder of a role's keys."""
+    """Return the ARN that GetCallerIdentity returns for a role's keys."""
     return f"arn:aws:sts::{ACCOUNT}:assumed-role/{role}/{session}"
 
 
@@ -135,7 +135,7 @@ def set_all(monkeypatch: pytest.MonkeyPatch, variables: Mapping[str, str]) -> No
 
 
 def environment(keys: AwsKeys) -> dict[str, str]:
-    """The variables that hold keys."""
+    """Return the environment variables with keys."""
     found = {"AWS_ACCESS_KEY_ID": keys.access_key_id, "AWS_SECRET_ACCESS_KEY": keys.secret_access_key}
     return found if keys.session_token is None else {**found, "AWS_SESSION_TOKEN": keys.session_token}
 
@@ -147,7 +147,7 @@ def ini(section: str, keys: AwsKeys | None = None, **settings: str) -> str:
 
 
 def process_answer(keys: AwsKeys) -> dict[str, object]:
-    """What a `credential_process` prints."""
+    """Return the output of a `credential_process`."""
     return {
         "Version": 1,
         "AccessKeyId": keys.access_key_id,
@@ -159,13 +159,13 @@ def process_answer(keys: AwsKeys) -> dict[str, object]:
 
 @pytest.fixture(name="config")
 def _config(tmp_path: Path) -> Write:
-    """Appends to `~/.aws/config`."""
+    """Append to `~/.aws/config`."""
     return lambda text: _append(tmp_path / "home" / ".aws" / "config", text)
 
 
 @pytest.fixture(name="shared")
 def _shared(tmp_path: Path) -> Write:
-    """Appends to `~/.aws/credentials`."""
+    """Append to `~/.aws/credentials`."""
     return lambda text: _append(tmp_path / "home" / ".aws" / "credentials", text)
 
 

@@ -57,7 +57,7 @@ def _folder(name: str) -> Path:
 
 
 def _files(name: str) -> list[tuple[Path, Path]]:
-    """The files of a package and their places on the path; of botocore's data only what a source may need."""
+    """Return the files of a package and their places on the path, with only those data files of botocore that a source requires."""
     root = _folder(name)
     base = root.parents[name.count(".")]
     found = []
@@ -71,7 +71,7 @@ def _files(name: str) -> list[tuple[Path, Path]]:
 
 @pytest.fixture(name="bundle", scope="module")
 def _bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """All in one zip, this package too."""
+    """Create one zip with everything, including this package."""
     path = tmp_path_factory.mktemp("zip") / "dependencies.zip"
     six = importlib.util.find_spec("six")
     assert six is not None
@@ -95,14 +95,14 @@ def _bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(name="without_data", scope="module")
 def _without_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with botocore, but for its data."""
+    """Create a folder with botocore but without its data."""
     path = tmp_path_factory.mktemp("folder")
     shutil.copytree(_folder("botocore"), path / "botocore", ignore=shutil.ignore_patterns("data", "__pycache__"))
     return path
 
 
 def _run(path: Path, arguments: dict[str, Any], variables: dict[str, str] | None = None) -> list[str]:
-    """What a process prints that has this first on its path; with a zip, it has little else but the standard library."""
+    """Return the output of a process with this first on its path. With a zip, it has hardly more than the standard library."""
     options = ["-S"] if path.suffix == ".zip" else []
     done = subprocess.run(
         [sys.executable, *options, "-c", _TOKEN, json.dumps(arguments)],

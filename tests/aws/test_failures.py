@@ -24,49 +24,29 @@ from google_auth_botocore.exceptions import TransientFederationError
 _KEYS = {"AWS_ACCESS_KEY_ID": "AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret"}
 _AND_REGION = {**_KEYS, "AWS_REGION": "eu-west-1"}
 
-NO_SOURCE = (
-    "botocore found no AWS credentials in any of its sources. Give the workload a role (instance profile, task role, "
-    "IRSA or Pod Identity), or set AWS_PROFILE or AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN. "
-    "Instance metadata needs a hop limit of 2 in a container and, where there is a proxy, NO_PROXY=169.254.169.254. "
-    "To see what AWS's own tools find here, run: aws sts get-caller-identity"
-)
-_BOTH = (
-    "Set both AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and AWS_SESSION_TOKEN for temporary keys, or unset them all; "
-    "in a file, the settings of these names in lower case."
-)
-_NO_SECRET = f"(PartialCredentialsError): Partial credentials found in env, missing: AWS_SECRET_ACCESS_KEY. {_BOTH}"
-_NO_PROFILE = (
-    "(ProfileNotFound): The config profile (nobody) could not be found. "
-    "Check AWS_PROFILE or profile=. To list the profiles, run: aws configure list-profiles"
-)
-_UNPARSED = "(ConfigParseError): Unable to parse config file: HOME/.aws/{}. Mend the file that the message names."
-_UNUSABLE = (
-    "(ValueError): {} Check the profile's settings and the variables AWS_METADATA_SERVICE_… and AWS_CONTAINER_…: "
-    "botocore can't use the value in the message."
-)
+NO_SOURCE = "botocore found no AWS credentials in any of its sources."
+_NO_SECRET = "(PartialCredentialsError): Partial credentials found in env, missing: AWS_SECRET_ACCESS_KEY."
+_NO_PROFILE = "(ProfileNotFound): The config profile (nobody) could not be found."
+_UNPARSED = "(ConfigParseError): Unable to parse config file: HOME/.aws/{}."
+_UNUSABLE = "(ValueError): {}"
 _NO_NUMBER = _UNUSABLE.format("invalid literal for int() with base 10: 'soon'.")
-_WHITE = "The AWS {} from env contains white space. Set it again without quotes, blanks or a line break at its end."
-_EXPIRY = (
-    "Write the time at which the keys expire (AWS_CREDENTIAL_EXPIRATION, or what their source says) "
-    "like 2030-01-31T12:00:00Z."
-)
-_FROM_PROCESS = (
-    "(CredentialRetrievalError): Error when retrieving credentials from custom-process: {}. "
-    "Run the profile's credential_process by hand to see what it says."
-)
-UNREACHABLE = (
-    "Check that the endpoint can be reached from here: NO_PROXY must hold 169.254.169.254,169.254.170.2,169.254.170.23, "
-    "and a container needs a hop limit of 2."
-)
+_WHITE = "The AWS {} from env contains white space."
+_FROM_PROCESS = "(CredentialRetrievalError): Error when retrieving credentials from custom-process: {}."
 
 
 def failure(credentials: Credentials) -> FederationError:
-    """The error of a refresh: of the AWS step, without anything secret-like, and with what to do."""
+    """Return the error of a refresh: of the AWS step, known, and with a hint."""
     with pytest.raises(FederationError) as caught:
         credentials.refresh(None)
     assert caught.value.step == "aws"
+    assert caught.value.failure
     assert caught.value.hint
     return caught.value
+
+
+def message(error: FederationError) -> str:
+    """Return the text of an error without its hint, which tests/failures compares."""
+    return str(error).removesuffix(str(error.hint)).rstrip()
 
 
 @dataclass
@@ -90,7 +70,7 @@ CAUSES = {
     "a secret with an empty access key": Cause(NO_SOURCE, {**_KEYS, "AWS_ACCESS_KEY_ID": ""}),
     "half a set in a file": Cause(
         _NO_SECRET.replace("env", "shared-credentials-file").replace(
-            "AWS_SECRET_ACCESS_KEY. ", "aws_secret_access_key. "
+            "AWS_SECRET_ACCESS_KEY.", "aws_secret_access_key."
         ),
         shared="[default]\naws_access_key_id = AKIAEXAMPLE\n",
     ),
@@ -106,7 +86,7 @@ CAUSES = {
         _NO_NUMBER, _KEYS, config=ini("default", metadata_service_num_attempts="soon")
     ),
     "a bad metadata endpoint": Cause(
-        "(InvalidIMDSEndpointError): Invalid endpoint EC2 Instance Metadata endpoint: nowhere. Check AWS_EC2_METADATA_SERVICE_ENDPOINT.",
+        "(InvalidIMDSEndpointError): Invalid endpoint EC2 Instance Metadata endpoint: nowhere.",
         {"AWS_EC2_METADATA_SERVICE_ENDPOINT": "nowhere"},
     ),
     "white space in the access key id": Cause(
@@ -116,29 +96,27 @@ CAUSES = {
         _WHITE.format("secret access key"), {**_KEYS, "AWS_SECRET_ACCESS_KEY": " secret"}
     ),
     "a letter that no key has": Cause(
-        "The AWS session token from env contains a letter that no key has. "
-        "Set it again without quotes, blanks or a line break at its end.",
+        "The AWS session token from env contains a letter that no key has.",
         {**_KEYS, "AWS_SESSION_TOKEN": "t\N{LATIN SMALL LETTER O WITH DIAERESIS}ken"},
     ),
     "quotes, as a file for Docker keeps them": Cause(
-        "The AWS secret access key from env contains a letter that no key has. "
-        "Set it again without quotes, blanks or a line break at its end.",
+        "The AWS secret access key from env contains a letter that no key has.",
         {**_KEYS, "AWS_SECRET_ACCESS_KEY": '"secret"'},
     ),
     "white space in the session token": Cause(_WHITE.format("session token"), {**_KEYS, "AWS_SESSION_TOKEN": "to ken"}),
     "an expiry that is no date": Cause(
-        f"(ParserError): Unknown string format: soon. {_EXPIRY}", {**_KEYS, "AWS_CREDENTIAL_EXPIRATION": "soon"}
+        "(ParserError): Unknown string format: soon.", {**_KEYS, "AWS_CREDENTIAL_EXPIRATION": "soon"}
     ),
     "an expiry without a time zone": Cause(
-        f"(TypeError): can't subtract offset-naive and offset-aware datetimes. {_EXPIRY}",
+        "(TypeError): can't subtract offset-naive and offset-aware datetimes.",
         {**_KEYS, "AWS_CREDENTIAL_EXPIRATION": "2030-01-31T12:00:00"},
     ),
     "a role without a source": Cause(
-        "(PartialCredentialsError): Partial credentials found in assume-role, missing: source_profile or credential_source. Mend the profile that the message names.",
+        "(PartialCredentialsError): Partial credentials found in assume-role, missing: source_profile or credential_source.",
         config=ini("default", role_arn=ROLE),
     ),
     "a role whose source is not there": Cause(
-        '(InvalidConfigError): The source_profile "nobody" referenced in the profile "default" does not exist. Mend the profile that the message names.',
+        '(InvalidConfigError): The source_profile "nobody" referenced in the profile "default" does not exist.',
         config=ini("default", role_arn=ROLE, source_profile="nobody"),
     ),
     "a process that fails": Cause(
@@ -152,11 +130,11 @@ CAUSES = {
         config=ini("default", credential_process=f'{sys.executable} -c "print(dict())"'),
     ),
     "a web identity without its file": Cause(
-        "(FileNotFoundError): [Errno 2] No such file or directory: '/nowhere/token'. Check who names the file in the message: credential_process or another setting of the profile, AWS_WEB_IDENTITY_TOKEN_FILE, AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE.",
+        "(FileNotFoundError): [Errno 2] No such file or directory: '/nowhere/token'.",
         {"AWS_WEB_IDENTITY_TOKEN_FILE": "/nowhere/token", "AWS_ROLE_ARN": ROLE},
     ),
     "a web identity without a role": Cause(
-        "(InvalidConfigError): The provided profile or the current environment is configured to assume role with web identity but has no role ARN configured. Ensure that the profile has the role_arnconfiguration set or the AWS_ROLE_ARN env var is set. Mend the profile that the message names.",
+        "(InvalidConfigError): The provided profile or the current environment is configured to assume role with web identity but has no role ARN configured. Ensure that the profile has the role_arnconfiguration set or the AWS_ROLE_ARN env var is set.",
         {"AWS_WEB_IDENTITY_TOKEN_FILE": "/nowhere/token"},
     ),
     "a container elsewhere": Cause(
@@ -170,11 +148,11 @@ CAUSES = {
         {"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://127.0.0.1:1/", "AWS_CONTAINER_AUTHORIZATION_TOKEN": "a\nb"},
     ),
     "a session of aws login that is not there": Cause(
-        "(LoginTokenLoadError): Error loading login session token: Unable to load a existing login session for session me. Please reauthenticate with 'aws login'. Sign in first: aws login",
+        "(LoginTokenLoadError): Error loading login session token: Unable to load a existing login session for session me. Please reauthenticate with 'aws login'.",
         config=ini("default", login_session="me"),
     ),
     "a session of single sign-on that is not there": Cause(
-        "(SSOTokenLoadError): Error loading SSO Token: Token for corp does not exist. Sign in first: aws sso login",
+        "(SSOTokenLoadError): Error loading SSO Token: Token for corp does not exist.",
         config="[sso-session corp]\nsso_start_url = https://corp.awsapps.com/start\nsso_region = eu-west-1\n"
         + ini("default", sso_session="corp", sso_account_id="123456789012", sso_role_name="Reader"),
     ),
@@ -198,8 +176,8 @@ def test_one_clear_error_until_the_cause_is_gone(
                 write(text)
         credentials = federation.credentials()
         error = failure(credentials)
-        message = cause.message.replace("HOME", str(tmp_path / "home"))
-        assert str(error) == (f"botocore could not get AWS credentials {message}" if message[0] == "(" else message)
+        said = cause.message.replace("HOME", str(tmp_path / "home"))
+        assert message(error) == (f"botocore could not get AWS credentials {said}" if said[0] == "(" else said)
     for file in (tmp_path / "home" / ".aws").glob("*"):
         file.unlink()
     set_all(monkeypatch, environment(issue("fixed")))
@@ -224,10 +202,10 @@ class TestOfContainers:
             monkeypatch.setenv("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", str(tmp_path / "old"))
             credentials = federation.credentials()
             error = failure(credentials)
-            assert str(error) == (
+            assert message(error) == (
                 "botocore could not get AWS credentials (MetadataRetrievalError): Error retrieving metadata: Received non "
                 '200 response 401 from container metadata: {"code": "AccessDenied", "message": "The authorization token '
-                f'is not valid."}}. {UNREACHABLE}'
+                'is not valid."}.'
             )
             assert not error.retryable
             (tmp_path / "old").write_text("right")
@@ -269,7 +247,7 @@ def test_instance_metadata_that_denies_access_is_no_source(
         set_all(monkeypatch, imds.environment())
         imds.fail(path, fault)
         credentials = federation.credentials()
-        assert str(failure(credentials)) == NO_SOURCE
+        assert message(failure(credentials)) == NO_SOURCE
         assert len(clock.pauses) <= 1
         imds.clear_faults()
         credentials.refresh(None)
@@ -283,10 +261,9 @@ def test_instance_metadata_behind_a_proxy_says_so(
         set_all(monkeypatch, {**imds.environment(), "HTTP_PROXY": "http://127.0.0.1:1"})
         credentials = federation.credentials()
         error = failure(credentials)
-        assert str(error) == (
+        assert message(error) == (
             "botocore could not get AWS credentials (ProxyConnectionError): Failed to connect to proxy URL: "
-            '"http://127.0.0.1:1". Check HTTP_PROXY and HTTPS_PROXY; where the keys come from instance metadata, '
-            "NO_PROXY must hold 169.254.169.254."
+            '"http://127.0.0.1:1".'
         )
         assert error.retryable
         monkeypatch.setenv("NO_PROXY", "127.0.0.1")
@@ -302,10 +279,10 @@ def test_single_sign_on_that_is_over(
         portal.sign_out()
         set_all(monkeypatch, portal.environment())
         credentials = federation.credentials()
-        assert str(failure(credentials)) == (
+        assert message(failure(credentials)) == (
             "botocore could not get AWS credentials (UnauthorizedSSOTokenError): The SSO session associated with this "
             "profile has expired or is otherwise invalid. To refresh this SSO session run aws sso login with the "
-            "corresponding profile. Sign in again: aws sso login"
+            "corresponding profile."
         )
         portal.sign_in(tmp_path / "home")
         credentials.refresh(None)
@@ -320,9 +297,9 @@ def test_login_that_is_over(
         endpoint.sign_out()
         set_all(monkeypatch, endpoint.environment())
         credentials = federation.credentials()
-        assert str(failure(credentials)) == (
+        assert message(failure(credentials)) == (
             "botocore could not get AWS credentials (LoginRefreshRequired): Your session has expired or credentials "
-            "have changed. Please reauthenticate using 'aws login'. Sign in again: aws login"
+            "have changed. Please reauthenticate using 'aws login'."
         )
         endpoint.sign_in(tmp_path / "home")
         credentials.refresh(None)
@@ -337,11 +314,10 @@ def test_login_without_botocores_c_library_says_what_to_install(
         credentials = federation.credentials()
         with monkeypatch.context() as without:
             without.setattr(botocore.credentials, "EC", None)  # what the failed import leaves
-            assert str(failure(credentials)) == (
+            assert message(failure(credentials)) == (
                 "botocore could not get AWS credentials (MissingDependencyException): Missing Dependency: Using the "
                 "login credential provider requires an additional dependency. You will need to pip install "
-                '"botocore[crt]" before proceeding. '
-                "Install what botocore needs for this source: pip install 'google-auth-botocore[login]'"
+                '"botocore[crt]" before proceeding.'
             )
         credentials.refresh(None)
         assert federation.last_seen().arn == arn("deployer")
@@ -361,69 +337,43 @@ class _Refusing(AwsEndpoint):
 
 
 @pytest.mark.parametrize(
-    ("code", "message", "status", "hint"),
+    ("code", "said", "name"),
     [
         (
             "AccessDenied",
             f"User: arn:aws:iam::123456789012:user/me is not authorized to perform: sts:AssumeRole on resource: {ROLE}",
-            403,
-            "Allow the calling identity sts:AssumeRole on the role, and name it in the role's trust policy.",
+            "role-not-assumable",
         ),
-        (
-            "InvalidClientTokenId",
-            "The security token included in the request is invalid.",
-            403,
-            "Check the keys, and that the account has the region enabled.",
-        ),
-        (
-            "ExpiredToken",
-            "The security token included in the request is expired",
-            403,
-            "Renew the keys: they are temporary, and were probably copied into the environment or a file once.",
-        ),
+        ("InvalidClientTokenId", "The security token included in the request is invalid.", "keys-unknown"),
+        ("ExpiredToken", "The security token included in the request is expired", "keys-frozen"),
         (
             "RegionDisabledException",
             "STS is not activated in this region for account:123456789012.",
-            403,
-            (
-                "Set AWS_REGION to a region that the account has enabled, or enable this one: "
-                "aws account enable-region --region-name REGION"
-            ),
+            "region-not-enabled",
         ),
         (
             "SignatureDoesNotMatch",
             "Signature expired: 20260101T000000Z is now earlier than 20260101T001000Z",
-            403,
-            "Set this machine's clock (chrony or systemd-timesyncd): it is too far off for AWS.",
+            "clock-skew",
         ),
         (
             "SignatureDoesNotMatch",
             "The request signature we calculated does not match the signature you provided.",
-            403,
-            (
-                "Check AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN: they must belong to the access key id. "
-                "AWS remembers a wrong key for some seconds."
-            ),
+            "secret-key-wrong",
         ),
     ],
 )
 def test_role_that_sts_denies(
-    federation: Federation,
-    issue: Issue,
-    monkeypatch: pytest.MonkeyPatch,
-    code: str,
-    message: str,
-    status: int,
-    hint: str,
+    federation: Federation, issue: Issue, monkeypatch: pytest.MonkeyPatch, code: str, said: str, name: str
 ) -> None:
-    with _Refusing(code, message, status) as sts:
+    with _Refusing(code, said, 403) as sts:
         set_all(monkeypatch, {**environment(issue("app")), "AWS_ENDPOINT_URL_STS": sts.url})
         error = failure(federation.credentials(assume_role=ROLE))
-        assert str(error) == (
+        assert message(error) == (
             f"botocore could not get AWS credentials ({code}): An error occurred ({code}) when calling the AssumeRole "
-            f"operation: {message.rstrip('.')}. {hint}"
+            f"operation: {said.rstrip('.')}."
         )
-        assert (error.reason, error.status_code, error.retryable) == (code, status, False)
+        assert (error.failure, error.reason, error.status_code, error.retryable) == (name, code, 403, False)
 
 
 def test_reason_that_sts_gives_is_one_word(
@@ -433,7 +383,7 @@ def test_reason_that_sts_gives_is_one_word(
         set_all(monkeypatch, {**environment(issue("app")), "AWS_ENDPOINT_URL_STS": sts.url})
         error = failure(federation.credentials(assume_role=ROLE))
     assert error.reason == "AccessDenied"
-    assert str(error).isprintable()
+    assert message(error).isprintable()
 
 
 def test_session_token_that_sts_echoes_is_in_no_log(
@@ -442,8 +392,8 @@ def test_session_token_that_sts_echoes_is_in_no_log(
     """AWS quotes the whole request that it could not verify, and botocore logs what AWS says."""
     caplog.set_level(logging.DEBUG)
     keys = issue("app")
-    message = f"The Canonical String should have been 'POST x-amz-security-token:{keys.session_token}'"
-    with _Refusing("SignatureDoesNotMatch", message, 403) as sts:
+    said = f"The Canonical String should have been 'POST x-amz-security-token:{keys.session_token}'"
+    with _Refusing("SignatureDoesNotMatch", said, 403) as sts:
         set_all(monkeypatch, {**environment(keys), "AWS_ENDPOINT_URL_STS": sts.url})
         error = failure(federation.credentials(assume_role=ROLE))
     assert "Refreshing temporary credentials failed" in caplog.text
@@ -457,11 +407,9 @@ def test_keys_without_their_session_token(
     token = keys.pop("AWS_SESSION_TOKEN")
     set_all(monkeypatch, keys)
     credentials = federation.credentials()
-    with pytest.raises(
-        FederationError,
-        match=r"InvalidClientTokenId.* Check that the keys exist, that AWS_SESSION_TOKEN is set if they are temporary",
-    ):
+    with pytest.raises(FederationError, match="InvalidClientTokenId") as caught:
         credentials.refresh(None)
+    assert caught.value.failure == "no-session-token"
     monkeypatch.setenv("AWS_SESSION_TOKEN", token)
     credentials.refresh(None)
 
@@ -476,11 +424,9 @@ def test_keys_that_were_copied_once_and_have_expired(
     if told:
         monkeypatch.setenv("AWS_CREDENTIAL_EXPIRATION", f"{old.expiry:%Y-%m-%dT%H:%M:%SZ}")
     credentials = federation.credentials()
-    with pytest.raises(
-        FederationError,
-        match=r"ExpiredToken.* Renew the keys: they are temporary, and were probably copied into the environment",
-    ):
+    with pytest.raises(FederationError, match="ExpiredToken") as caught:
         credentials.refresh(None)
+    assert caught.value.failure == "keys-frozen"
     set_all(monkeypatch, environment(issue("renewed")))
     credentials.refresh(None)
     assert federation.last_seen().arn == arn("renewed")
@@ -506,7 +452,7 @@ def test_white_space_in_the_keys_that_assume_a_role_is_never_quoted(
         credentials.refresh(None)  # moto does not look at it, and nothing of it is sent
         return
     error = failure(credentials)
-    assert str(error).endswith("contains white space. Set it again without quotes, blanks or a line break at its end.")
+    assert message(error).endswith("contains white space.")
     assert not error.retryable
     assert "leak" not in f"{error!r}{error.__cause__!r}"
     set_all(monkeypatch, keys)

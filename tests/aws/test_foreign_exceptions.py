@@ -1,4 +1,4 @@
-"""What a signal handler, a debugger or the user's own provider raises while AWS keys are resolved reaches the caller unchanged."""
+"""Exceptions of a signal handler, a debugger or a user's provider during the lookup of AWS keys reach the caller unchanged."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ from google_auth_botocore.exceptions import TransientFederationError
 
 
 class SoftTimeLimitExceeded(Exception):
-    """What Celery's signal handler raises."""
+    """The exception of Celery's signal handler."""
 
 
 class OwnTimeout(TimeoutError):
-    """A built-in type's subclass, which urllib3 and botocore treat as a network timeout."""
+    """A subclass of a built-in type that urllib3 and botocore treat as a network timeout."""
 
 
 def _context() -> seams.ExchangeContext:
@@ -44,7 +44,7 @@ def _context() -> seams.ExchangeContext:
 def _sources(
     server: socket.socket, config: Write, issue: Issue, started: Path
 ) -> dict[str, tuple[dict[str, str], str | None]]:
-    """For each kind of source, the environment and the role; none of them ever answers."""
+    """Return the environment and the role for a source that never answers."""
     url = f"http://127.0.0.1:{server.getsockname()[1]}"
     program = f"import pathlib, time; pathlib.Path({str(started)!r}).touch(); time.sleep(60)"
     config(ini("profile slow", credential_process=f"{sys.executable} -c {shlex.quote(program)}"))
@@ -57,7 +57,7 @@ def _sources(
 
 
 def _strike(server: socket.socket, source: str, started: Path, over: threading.Event) -> None:
-    """Send the signal once the source is waited for. Earlier, it may hit a finalizer, where Python drops exceptions."""
+    """Send the signal when the process waits for the source. Earlier, it could hit a finalizer, where Python drops exceptions."""
     if source == "process":
         while not started.exists() and not over.wait(0.02):
             pass
@@ -83,7 +83,7 @@ def test_exception_of_a_signal_handler_is_the_callers(
     source: str,
     raised: BaseException,
 ) -> None:
-    """In the middle of the wait for each kind of source; and then everything works."""
+    """The signal arrives while the process waits for the source. Afterwards everything works."""
     started, over = tmp_path / "started", threading.Event()
 
     def handler(*_: object) -> None:
@@ -112,7 +112,7 @@ def test_exception_of_a_signal_handler_is_the_callers(
 
 
 def _works(identity: seams.AwsIdentity, issue: Issue, monkeypatch: pytest.MonkeyPatch, role: str | None = None) -> None:
-    """No lock is held, nothing is remembered, and no half-resolved keys are there. Another thread sees it."""
+    """Check from another thread that no lock is held, nothing is remembered and no partial keys are stored."""
     assert seams.holds_no_keys(identity)
     if role is None:
         keys = issue("works")
@@ -125,7 +125,7 @@ def _works(identity: seams.AwsIdentity, issue: Issue, monkeypatch: pytest.Monkey
 
 
 class _Given:
-    """Sessions whose chain begins with the user's own provider."""
+    """Sessions whose credential chain begins with a user's provider."""
 
     @staticmethod
     def session(load: Callable[[], Any]) -> Any:
@@ -141,7 +141,7 @@ class _Given:
 
 
 class VaultSealed(RuntimeError):
-    """A provider's own exception."""
+    """A provider's exception."""
 
 
 @pytest.mark.parametrize(
@@ -184,7 +184,7 @@ def test_botocores_exception_from_the_users_own_provider_is_translated(federatio
 
 
 def test_failure_of_a_source_is_translated_inside_the_callers_own_except(federation: Federation, config: Write) -> None:
-    """Python links the caller's exception to ours; it has nothing to do with it."""
+    """Python links the caller's exception to ours, although it is unrelated."""
     config(ini("default", credential_process="/nowhere/program"))
     credentials = federation.credentials()
     try:
@@ -208,7 +208,7 @@ def test_failure_of_a_source_is_translated_though_a_tracer_wraps_the_library(
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # connections that an interrupt leaves
 def test_exception_sent_to_a_thread_is_that_threads(issue: Issue, monkeypatch: pytest.MonkeyPatch) -> None:
-    """RQ's limit on threads, and debuggers: no frame tells whose it is, but its type does."""
+    """RQ's time limit for threads and debuggers do this. Only the type of the exception shows its origin, not a frame."""
     identity = seams.aws_identity(region="eu-west-1")
     raised: list[type[BaseException]] = []
 
@@ -242,7 +242,7 @@ def test_exception_sent_to_a_thread_is_that_threads(issue: Issue, monkeypatch: p
 def test_signals_at_random_moments_leave_no_lock_and_no_keys(
     issue: Issue, config: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A process that can be interrupted anywhere in the resolution of a profile."""
+    """The process is interrupted anywhere during the lookup of a profile."""
     keys = issue("app")
     config(ini("default", keys, region="eu-west-1"))
     identity = seams.aws_identity()
@@ -276,7 +276,7 @@ def test_signals_at_random_moments_leave_no_lock_and_no_keys(
 def test_reentry_on_one_thread_is_an_error_and_no_deadlock(
     issue: Issue, config: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
-    """The thread holds our lock and botocore's, which are not reentrant."""
+    """The thread holds our lock and botocore's lock, which are not reentrant."""
     identities: list[seams.AwsIdentity] = []
     seen: list[BaseException] = []
 
@@ -306,4 +306,4 @@ def test_reentry_on_one_thread_is_an_error_and_no_deadlock(
     finally:
         signal.signal(signal.SIGUSR1, before)
     assert isinstance(seen[0], TransientFederationError)
-    assert "This thread is getting AWS keys for these credentials already." in str(seen[0])
+    assert "This thread is already getting AWS keys for these credentials." in str(seen[0])

@@ -1,4 +1,4 @@
-"""Where two sources are there, botocore decides: pair by pair along its chain, each source with its own keys."""
+"""The precedence of AWS key sources is botocore's: tested pair by pair along its chain."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _sources(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Sources]:
-    """What sets each source up, by the name that botocore has for it; the role has that name too."""
+    """Functions that set up each source, by botocore's name for it. The role has the same name."""
     home = tmp_path / "home"
     with contextlib.ExitStack() as running:
 
@@ -132,7 +132,7 @@ def test_each_alone_is_found(federation: Federation, sources: Sources, last: str
 
 
 def test_pods_own_role_wins_over_its_nodes(federation: Federation, sources: Sources) -> None:
-    """By Pod Identity and by IRSA."""
+    """With Pod Identity and with IRSA."""
     sources["iam-role"]()
     sources["container-role"]()
     assert federation.seen().arn == arn("container-role")

@@ -1,4 +1,4 @@
-"""Where the region comes from, and the endpoint that Google calls."""
+"""The sources of the region, and the endpoint that Google calls."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_host_by_partition(
     signed: str,
     partition: str,
 ) -> None:
-    """Keys are valid in their own partition alone, as at AWS."""
+    """Keys are valid only in their partition, as on AWS."""
     set_all(monkeypatch, {**environment(issue("app", partition)), "AWS_REGION": region})
     assert endpoint(federation.seen()) == (host, signed)
 
@@ -109,7 +109,7 @@ def test_invalid_region_in_the_environment_is_named(federation: Federation, monk
 
 
 class TestOnAnInstance:
-    """Where the keys come from instance metadata, so may the region."""
+    """If the keys come from instance metadata, the region can come from there, too."""
 
     @pytest.fixture(autouse=True)
     def _no_keys(self, _keys: None, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,7 +127,7 @@ class TestOnAnInstance:
     def test_invalid_region_counts_as_none(
         self, federation: Federation, issue: Issue, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Something else may answer for the metadata service, with the same to every question: keys, too."""
+        """Another server can answer in place of the metadata service, with the same text for every request."""
         with InstanceMetadata(lambda: issue("node"), region='{"SecretAccessKey": "secret"}') as imds:
             set_all(monkeypatch, imds.environment())
             assert endpoint(federation.seen()) == GLOBAL
@@ -154,7 +154,7 @@ class TestOnAnInstance:
 def test_verification_url_of_a_file(
     federation: Federation, issue: Issue, monkeypatch: pytest.MonkeyPatch, url: str, host: str, signed: str
 ) -> None:
-    """What gcloud writes for every partition alike means "by partition"; another one is honoured."""
+    """gcloud's default URL means "the endpoint of the partition". Any other URL is used."""
     keys = issue("app", "aws-cn" if host.endswith(".cn") else "aws")
     set_all(monkeypatch, {**environment(keys), "AWS_REGION": "cn-north-1"})
     info = federation.credentials().info
@@ -186,13 +186,13 @@ def test_verification_url_of_a_file_is_filled_in_with_a_region_of_its_partition_
 
 
 class TestOfAnAssumedRole:
-    """AssumeRole has to go to the partition of the role, so the session made here gets the region that is found."""
+    """AssumeRole must be called in the role's partition, so our session gets the region that was found."""
 
     ROLE = "arn:aws-cn:iam::123456789012:role/reader"
 
     @pytest.fixture(autouse=True)
     def _sts(self, moto: Moto, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Notes where AssumeRole would go, and lets it go to moto."""
+        """Record the address of AssumeRole, and redirect the call to moto."""
         monkeypatch.delenv("AWS_ENDPOINT_URL_STS")
         self.hosts: list[str] = []
         send = botocore.httpsession.URLLib3Session.send
@@ -246,7 +246,7 @@ class TestOfAnAssumedRole:
         assert self.hosts == ["sts.cn-northwest-1.amazonaws.com.cn"]
 
     def test_without_a_region(self, federation: Federation) -> None:
-        """The role has to be assumed in some region; Google calls the global endpoint."""
+        """AssumeRole requires some region. Google calls the global endpoint."""
         role = self.ROLE.replace("aws-cn", "aws")
         assert endpoint(federation.seen(assume_role=role)) == GLOBAL
         assert self.hosts == ["sts.us-east-1.amazonaws.com"]
@@ -255,7 +255,7 @@ class TestOfAnAssumedRole:
 def test_no_region_where_a_container_has_none(
     federation: Federation, issue: Issue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Metadata of the node says nothing about the task, and is not called."""
+    """The node's metadata is not that of the task, so it is not called."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
         monkeypatch.delenv(name)
     with InstanceMetadata(lambda: issue("node")) as imds, ContainerCredentials(lambda: issue("task")) as container:
@@ -272,7 +272,7 @@ def test_region_that_is_empty_in_code_is_a_missing_one(federation: Federation, r
 def test_explicit_sessions_profile_has_the_region_that_the_session_has(
     federation: Federation, issue: Issue, config: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its own, which for a session without any is the environment's."""
+    """The session's region, which defaults to that of the environment."""
     config(ini("profile team", issue("team"), region="eu-west-3") + ini("profile other", issue("other")))
     monkeypatch.setenv("AWS_REGION", "eu-west-2")
     for profile, region in (("team", "eu-west-3"), ("other", "eu-west-2")):

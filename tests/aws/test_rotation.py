@@ -1,4 +1,4 @@
-"""Keys that are replaced where they came from, under a running process: AWS rejects the old ones, and the new ones are found."""
+"""Keys that are rotated while a process runs: AWS rejects the old keys, and the new ones are found."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ each_session = pytest.mark.parametrize("session", _SESSIONS.values(), ids=list(_
 
 
 def _reject(google: Emulator, keys: AwsKeys, how: str) -> None:
-    """Let AWS reject keys as Google reports it."""
+    """Let AWS reject keys, in the form in which Google reports it."""
     if how == "deleted":
         del known_keys(google)[keys.access_key_id]
     elif how == "changed":
@@ -52,7 +52,7 @@ def _reject(google: Emulator, keys: AwsKeys, how: str) -> None:
 
 
 def _file(tmp_path: Path, text: str, name: str = "credentials") -> None:
-    """Replace a file as rotation jobs do: in one step."""
+    """Replace a file atomically, as rotation jobs do."""
     path = tmp_path / "home" / ".aws" / name
     path.parent.mkdir(exist_ok=True)
     new = path.with_suffix(".new")
@@ -100,7 +100,7 @@ def test_each_code_has_the_keys_resolved_once_more_and_no_more(
 
 @pytest.mark.parametrize("code", ["AccessDenied", "SignatureDoesNotMatch"])
 def test_other_rejections_are_not_repeated(federation: Federation, issue: Issue, tmp_path: Path, code: str) -> None:
-    """A date that AWS rejects does not count as wrong keys either, although it has the same code."""
+    """A rejected date does not count as rejected keys, although the error code is the same."""
     _file(tmp_path, ini("default", issue("app")))
     text = "Signature expired: 20260101T000000Z is now earlier than 20260101T001000Z"
     body = {
@@ -177,7 +177,7 @@ def test_environment_that_changed_is_read_again(
 def test_environment_beside_a_profile_stays_the_winner(
     federation: Federation, issue: Issue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A profile that only the environment names does not win over keys there; one given in code does."""
+    """A profile from the environment does not override keys there. A profile in code does."""
     _file(tmp_path, ini("team", issue("of-the-file")))
     old = issue("old")
     set_all(monkeypatch, {**environment(old), "AWS_PROFILE": "team"})
@@ -211,7 +211,7 @@ def test_file_that_turns_from_keys_to_a_role_is_read_again(
 
 
 class _Sts(AwsEndpoint):
-    """STS, which knows the callers that the test names, and issues a role's keys to them."""
+    """An STS that accepts the callers that the test names and issues a role's keys to them."""
 
     def __init__(self, issue: Issue, code: str = "InvalidClientTokenId") -> None:
         super().__init__()
@@ -250,7 +250,7 @@ def test_keys_that_a_role_is_assumed_with_are_read_again(
     session: Callable[[], Any],
     code: str,
 ) -> None:
-    """AWS STS rejects them itself then, and is called once more, without a pause."""
+    """In this case AWS STS rejects the keys. It is called again without a pause."""
     old, new = issue("old"), issue("new")
     _file(tmp_path, ini("default", old))
     with _Sts(issue, code) as sts:
@@ -284,7 +284,7 @@ def _reject_all(google: Emulator, role: str) -> None:
 def test_first_assumption_of_a_role_with_old_keys_is_tried_again(
     federation: Federation, issue: Issue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The session read the file before the rotation, and needs the keys after it."""
+    """The session has read the file before the rotation, and requires the keys after it."""
     old, new = issue("old"), issue("new")
     _file(tmp_path, ini("default", old))
     session = botocore.session.Session()
@@ -300,7 +300,7 @@ def test_first_assumption_of_a_role_with_old_keys_is_tried_again(
 def test_role_of_keys_that_were_set_in_code_is_assumed_again(
     federation: Federation, issue: Issue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its keys were revoked; those that it is assumed with were not."""
+    """The role's keys were revoked, but not the keys with which it is assumed."""
     base = issue("base")
     with _Sts(issue) as sts:
         monkeypatch.setenv("AWS_ENDPOINT_URL_STS", sts.url)
@@ -333,7 +333,7 @@ def test_web_identity_token_is_requested_again_with_new_keys(
 
 
 def test_new_session_is_set_up_as_the_given_one(federation: Federation, issue: Issue, tmp_path: Path) -> None:
-    """With its region, its files and its configuration of clients."""
+    """It keeps the region, the files and the client configuration."""
     old, elsewhere = issue("old"), tmp_path / "elsewhere"
     elsewhere.write_text(ini("team", old))
     session = botocore.session.Session(profile="team")

@@ -35,14 +35,14 @@ MFA = f"arn:aws:iam::{ACCOUNT}:mfa/me"
 
 
 class _OfAiobotocore(botocore.session.Session):
-    """What aiobotocore's own session is: one of botocore's, with credentials to await."""
+    """Like aiobotocore's session: a botocore session whose credentials are awaitable."""
 
 
 _OfAiobotocore.__module__ = "aiobotocore.session"
 
 
 class _MadeFromIt(_OfAiobotocore):
-    """A team's own."""
+    """A team's subclass of it."""
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_profile_beside_a_session_is_rejected(federation: Federation) -> None:
     with pytest.raises(ConfigurationError) as caught:
         federation.credentials(session=boto3.Session(), profile="team")
     assert str(caught.value) == (
-        "profile belongs to the session made here; a session that is given has its own. Give one of the two."
+        "profile is for a session that is created here, and session has its own profile. Pass one of the two."
     )
 
 
@@ -98,7 +98,7 @@ def test_invalid_role_is_rejected(federation: Federation, role: object) -> None:
 def test_environment_is_read_as_botocores_whole_chain_reads_it(
     federation: Federation, issue: Issue, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]
 ) -> None:
-    """The short way, where nothing but keys and a region is set, is only a shorter one."""
+    """If only keys and a region are set, a shortcut is used. Its result is the same."""
     keys = environment(issue("app"))
     set_all(monkeypatch, {**keys, **{k: v.replace("TOKEN", keys["AWS_SESSION_TOKEN"]) for k, v in variables.items()}})
     whole = botocore.session.Session()
@@ -125,7 +125,7 @@ def test_session_token_by_its_old_name_too(
 
 
 def test_keys_are_read_as_one_set_while_they_change() -> None:
-    """Each set is one number, three times: no signer has two numbers, whatever the threads meet."""
+    """All three values of a key set are the same number, so a signer with two numbers has read a torn set."""
     renewals = iter(range(1, 1_000_000))
     lock = threading.Lock()
 
@@ -182,10 +182,10 @@ class TestMfa:
         identity = seams.aws_identity(clock=HurriedClock(), **arguments)
         with pytest.raises(FederationError) as caught:
             identity.signer(None, seams.ExchangeContext(background=True, deadline=math.inf))
-        assert str(caught.value) == (
-            "The AWS role wants an MFA code, and nobody is asked for one in the background. "
-            "The next request that finds no valid token asks for it; call refresh() to be asked now."
+        assert str(caught.value).startswith(
+            "The AWS role requires an MFA code, and a background refresh does not prompt "
         )
+        assert caught.value.failure == "mfa-required"
         with pytest.raises(seams.PromptRequired):
             identity.signer(None, seams.ExchangeContext(background=False, deadline=math.inf))
         assert self.asked == []
@@ -202,24 +202,24 @@ class TestMfa:
         ids=["profile", "argument"],
     )
     def test_the_time_for_typing_does_not_count(self, arguments: dict[str, Any]) -> None:
-        """And other threads, which wait for no longer than they may, are told what they waited for."""
+        """Other threads wait only until their deadline. Their error says what they waited for."""
         clock = HurriedClock()
         identity = seams.aws_identity(clock=clock, **arguments)
-        waiters: list[str] = []
+        waiters: list[Any] = []
 
         def type_slowly() -> None:
             context = seams.ExchangeContext(background=False, deadline=clock.monotonic())
             with ThreadPoolExecutor(1) as pool:
-                waiters.append(str(pool.submit(identity.signer, None, context).exception(60)))
+                waiters.append(pool.submit(identity.signer, None, context).exception(60))
             clock.pauses.append(120)
 
         self.while_typing = type_slowly
         context = seams.ExchangeContext(background=False, deadline=clock.monotonic() + 30, may_prompt=True)
         identity.signer(None, context)
         assert 25 < context.deadline - clock.monotonic() <= 30
-        assert waiters == [
-            "Another thread has been getting the AWS keys and waiting for an MFA code at the terminal for longer than this one may wait."
-        ]
+        [error] = waiters
+        assert error.failure == "keys-awaited"
+        assert "and waiting for an MFA code at the terminal" in str(error)
 
     def test_interrupt_at_the_prompt_leaves_nothing_behind(self) -> None:
         def interrupt() -> None:
@@ -246,7 +246,7 @@ class TestMfa:
     def test_in_a_background_refresh_it_is_a_warning(
         self, federation: Federation, config: Write, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """The request uses the current token."""
+        """Meanwhile, the request uses the current token."""
         config("duration_seconds = 900")  # the role's keys are always due
         clock = _Running()
         seams.use_clock(monkeypatch, clock)
@@ -275,7 +275,7 @@ class _Running(seams.SystemClock):
 def test_clients_made_here_time_out_after_ten_seconds(
     federation: Federation, user: AwsKeys, config: Write, shared: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Those of the profile's own chain, and those that assume a role for us with the session of the caller."""
+    """This applies to clients of the profile's chain and to clients that assume a role with the caller's session."""
     made: list[Any] = []
     create = botocore.session.Session.create_client
 
@@ -305,7 +305,7 @@ def test_hint_names_the_role_where_the_configuration_does(
     monkeypatch: pytest.MonkeyPatch,
     source: str,
 ) -> None:
-    """So that the command that grants access can be run as it is."""
+    """This way the command that grants access can be run unchanged."""
     google.add_service_account("app@my-project.iam.gserviceaccount.com")
     (tmp_path / "token").write_text("a.b.c")
     arguments: dict[str, Any] = {}
@@ -377,7 +377,7 @@ def test_session_whose_profile_was_not_there_works_once_it_is(
 def test_session_with_explicit_keys_is_never_another_identity(
     federation: Federation, issue: Issue, shared: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A file that is broken for a while has nothing to do with them."""
+    """A file that is temporarily broken does not affect them."""
     config = tmp_path / "broken"
     config.write_text("no section")
     monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
@@ -404,12 +404,12 @@ def test_pickle_depends_on_no_profile_but_the_sessions_own(
 
 def test_pickle_of_a_session_whose_profile_is_not_there_says_so(federation: Federation) -> None:
     credentials = federation.credentials(session=botocore.session.Session(profile="none"))
-    with pytest.raises(pickle.PicklingError, match=r"\(ProfileNotFound\).* Give profile=, region= or assume_role="):
+    with pytest.raises(pickle.PicklingError, match=r"Pass profile=, region= or assume_role=.*\(ProfileNotFound\)"):
         pickle.dumps(credentials)
 
 
 def test_keys_are_not_dropped_while_another_thread_reads_them(federation: Federation, issue: Issue) -> None:
-    """A rejection by AWS on one thread has them resolved again; on another they are being resolved just then."""
+    """AWS rejects the keys on one thread while another thread is resolving them."""
     reading, dropped = threading.Event(), threading.Event()
     keys = issue("app")
 

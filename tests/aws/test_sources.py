@@ -1,4 +1,4 @@
-"""Every source that botocore has, each by its own provider, to a token that Google gives for the right identity."""
+"""Every botocore source of keys: Google issues a token for the right identity."""
 
 from __future__ import annotations
 
@@ -155,7 +155,7 @@ def test_instance_metadata_of_version_2(federation: Federation, issue: Issue, mo
 def test_no_call_to_aws_for_a_refresh_while_the_keys_are_fresh(
     federation: Federation, issue: Issue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Five calls for ten refreshes, three where the region is known."""
+    """Five calls for ten refreshes, or three if the region is known."""
     with InstanceMetadata(lambda: issue("node")) as imds:
         set_all(monkeypatch, imds.environment())
         for region, calls in ((None, 5), ("eu-west-1", 3)):
@@ -238,12 +238,12 @@ def test_keys_of_an_explicit_session_that_aws_finds_expired_are_resolved_once_mo
 
 
 def _expire(google: Emulator, keys: AwsKeys) -> None:
-    """Lets AWS find keys expired, whatever the workload thinks."""
+    """Let AWS treat keys as expired, whatever expiry the workload knows."""
     google.aws_keys.add(dataclasses.replace(keys, expiry=datetime(2020, 1, 1, tzinfo=timezone.utc)))
 
 
 def test_fixed_addresses_of_an_ecs_task_and_of_an_instance() -> None:
-    """The relative URI has a fixed host, so the addresses are given to a network namespace of the test's own."""
+    """The relative URI has a fixed host, so the test assigns the address in a separate network namespace."""
     namespace = ["unshare", "--map-root-user", "--net", "sh", "-c"]
     addresses = "ip link set lo up && ip addr add 169.254.170.2/32 dev lo && ip addr add 169.254.169.254/32 dev lo"
     try:
@@ -273,7 +273,7 @@ def test_container_with_its_token_in_the_environment(
 
 
 def test_instance_metadata_of_version_1_is_rejected(issue: Issue) -> None:
-    """A request without version 2's token learns nothing, so the keys above came by version 2."""
+    """A request without an IMDSv2 token is rejected, which proves that the keys above came from IMDSv2."""
     with InstanceMetadata(lambda: issue("node")) as imds:
         for path in ("iam/security-credentials/", f"iam/security-credentials/{imds.role}", "placement/region"):
             assert urllib3.request("GET", f"{imds.url}/latest/meta-data/{path}").status == 401
@@ -289,10 +289,10 @@ def test_login_is_used_as_it_is_while_it_is_fresh(
         assert endpoint.calls == []
 
 
-def test_login_is_renewed_once_when_it_has_expired(
+def test_expired_login_is_refreshed_once(
     federation: Federation, issue: Issue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And what renews it the next time is written down."""
+    """The new refresh token is saved."""
     with SignIn(lambda: issue("deployer")) as endpoint:
         endpoint.sign_in(tmp_path / "home", since=timedelta(hours=1))
         set_all(monkeypatch, endpoint.environment())
@@ -302,10 +302,10 @@ def test_login_is_renewed_once_when_it_has_expired(
         assert len(endpoint.calls) == 1
 
 
-def test_login_is_refreshed_for_its_own_key_alone(
+def test_login_is_refreshed_only_with_its_key(
     federation: Federation, issue: Issue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever has the refresh token and another key has nothing."""
+    """The refresh token is useless without its key."""
     with SignIn(lambda: issue("thief")) as other, SignIn(lambda: issue("deployer")) as endpoint:
         other.sign_in(tmp_path / "elsewhere")
         endpoint.sign_in(tmp_path / "home", since=timedelta(hours=1))

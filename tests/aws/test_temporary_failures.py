@@ -1,4 +1,4 @@
-"""A source of keys that exists and fails is retried until the deadline; one that does not exist is an error at once."""
+"""An existing source of keys that fails is retried until the deadline. Without any source, the error is immediate."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_instance_metadata_that_fails_until_the_deadline_is_transient(
 @pytest.mark.slow
 @pytest.mark.parametrize("given", [False, True], ids=["own", "given"])
 def test_slow_instance_metadata_works(federation: Federation, imds: InstanceMetadata, given: bool) -> None:
-    """botocore waits for a second."""
+    """botocore's timeout is one second."""
     imds.fail("", Fault(delay=2.5, times=None))
     federation.credentials(session=botocore.session.Session() if given else None).refresh(None)
     assert federation.last_seen().arn == arn("node")
@@ -119,7 +119,7 @@ def test_token_of_instance_metadata_that_has_expired_is_replaced(
 def test_region_is_requested_until_it_is_known_and_the_keys_are_kept(
     federation: Federation, imds: InstanceMetadata, clock: HurriedClock
 ) -> None:
-    """Without it, the request would be signed for another partition."""
+    """Without the region, the request would be signed for another partition."""
     imds.fail("placement", Fault(503, times=None, body=""))
     credentials = federation.credentials()
     with pytest.raises(TransientFederationError, match="placement/region answered HTTP 503"):
@@ -133,7 +133,7 @@ def test_region_is_requested_until_it_is_known_and_the_keys_are_kept(
 def test_refresh_of_an_instances_keys_waits_for_a_service_that_has_gone(
     federation: Federation, issue: Issue, monkeypatch: pytest.MonkeyPatch, clock: HurriedClock
 ) -> None:
-    """An instance does not lose its metadata, whereas a laptop never had any."""
+    """An instance always has metadata, while a laptop never has any."""
     with InstanceMetadata(lambda: issue("node")) as imds:
         set_all(monkeypatch, imds.environment())
         credentials = federation.credentials(region="eu-west-1")
@@ -190,7 +190,7 @@ def test_no_source_is_an_error_at_once(
         imds.fail("", Fault(503, times=None, body=""))
     with pytest.raises(FederationError) as caught:
         federation.credentials(session=botocore.session.Session() if given else None).refresh(None)
-    assert (caught.value.step, caught.value.reason) == ("aws", "NoCredentialsError")
+    assert caught.value.failure == "no-aws-keys"
     assert not caught.value.retryable
     assert clock.pauses == []
 
@@ -198,12 +198,12 @@ def test_no_source_is_an_error_at_once(
 def test_version_2_behind_a_hop_limit_is_no_source(
     federation: Federation, imds: InstanceMetadata, clock: HurriedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The answer with the token never arrives, and every other answer does: it is given the benefit of the doubt once."""
+    """Only the answer with the token never arrives. It is retried once in case of a temporary failure."""
     seams.limit_requests_to_aws(monkeypatch, 2)
     imds.fail("api/token", Fault(delay=5, times=None))
     with pytest.raises(FederationError) as caught:
         federation.credentials().refresh(None)
-    assert (caught.value.step, caught.value.reason) == ("aws", "NoCredentialsError")
+    assert caught.value.failure == "no-aws-keys"
     assert len(clock.pauses) == 1
 
 
@@ -248,14 +248,14 @@ def test_container_agent_that_fails_is_retried_until_it_answers(
 
 @pytest.mark.slow
 def test_slow_container_agent_works(federation: Federation, container: ContainerCredentials) -> None:
-    """botocore waits for two seconds, three times."""
+    """botocore's timeout is two seconds, three times."""
     container.fail("", Fault(delay=3, times=None))
     federation.credentials().refresh(None)
     assert federation.last_seen().arn == arn("pod")
 
 
 class _Sts(AwsEndpoint):
-    """STS, which answers as told."""
+    """An STS with configured answers."""
 
     def __init__(self, answer: Callable[[], Response]) -> None:
         super().__init__()
@@ -285,7 +285,7 @@ def _error(code: str, status: int) -> Response:
 def test_sts_that_fails_temporarily_is_retried_until_the_deadline_and_no_longer(
     federation: Federation, issue: Issue, clock: HurriedClock, monkeypatch: pytest.MonkeyPatch, code: str, status: int
 ) -> None:
-    """Whatever the user's own setting for clients is."""
+    """Regardless of the user's client settings."""
     started = time.monotonic()
     with _Sts(lambda: _error(code, status)) as sts:
         set_all(monkeypatch, {**environment(issue("app")), "AWS_ENDPOINT_URL_STS": sts.url, "AWS_MAX_ATTEMPTS": "10"})
@@ -329,7 +329,7 @@ def test_nothing_is_kept_after_no_keys_were_found(
     source: str,
     given: bool,
 ) -> None:
-    """The next call looks everywhere again."""
+    """The next call tries every source again."""
     if source == "profile":
         monkeypatch.setenv("AWS_PROFILE", "team")
     credentials = federation.credentials(session=botocore.session.Session() if given else None)
@@ -352,13 +352,13 @@ def test_nothing_is_kept_after_no_keys_were_found(
 @pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN])
 @pytest.mark.parametrize("wrapped", [False, True])
 def test_lack_of_files_memory_or_processes_is_temporary(number: int, wrapped: bool) -> None:
-    """Also within a botocore exception that says something else."""
+    """Even if a botocore exception with another message wraps it."""
     error: Exception = OSError(number, os.strerror(number))
     if wrapped:
         make: Any = botocore.exceptions.SSOTokenLoadError
         error = make(error_msg="no token")
         error.__context__ = OSError(number, os.strerror(number))
-    translated = seams.aws_errors.translated(error)
+    translated = seams.aws_errors.translated(error, seams.Facts("aws"))
     assert isinstance(translated, TransientFederationError)
     assert "Raise the limit (ulimit -n)" in str(translated.hint)
 

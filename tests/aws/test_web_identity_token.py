@@ -1,8 +1,10 @@
-"""The other form of subject token: a JWT in which AWS says who the caller is."""
+"""The second kind of subject token: a JWT with which AWS proves the caller's identity."""
 
 from __future__ import annotations
 
+import base64
 import io
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -21,7 +23,7 @@ JWT = "urn:ietf:params:oauth:token-type:jwt"
 
 @pytest.fixture(name="issuer")
 def _issuer(federation: Federation, issue: Issue, monkeypatch: pytest.MonkeyPatch) -> Iterator[WebIdentityIssuer]:
-    """AWS STS, which Google trusts as an OIDC issuer by its own pages."""
+    """AWS STS with discovery documents, which Google trusts as an OIDC issuer."""
     with WebIdentityIssuer(federation.google.aws_keys.find) as issuer:
         set_all(monkeypatch, {**environment(issue("app")), **issuer.environment(), "AWS_REGION": "eu-west-1"})
         federation.audience = federation.google.add_oidc_provider(issuer.url).audience
@@ -34,6 +36,14 @@ def test_google_sees_the_role(federation: Federation) -> None:
     assertion = federation.google.calls[-1].assertion
     assert assertion is not None
     assert assertion["sub"] == "arn:aws:iam::123456789012:role/app"
+
+
+def test_retrieved_subject_token_is_the_jwt(federation: Federation, issuer: WebIdentityIssuer) -> None:
+    token = federation.credentials(subject_token_type=JWT).retrieve_subject_token()
+    payload = token.split(".")[1]
+    claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    assert (claims["iss"], claims["sub"]) == (issuer.url, "arn:aws:iam::123456789012:role/app")
+    assert federation.google.calls == []
 
 
 def test_a_new_one_is_requested_for_each_exchange(federation: Federation, issuer: WebIdentityIssuer) -> None:
@@ -54,10 +64,8 @@ def test_missing_region_is_an_error_of_this_form_alone(
     credentials = federation.credentials(subject_token_type=JWT)
     with pytest.raises(FederationError) as caught:
         credentials.refresh(None)
-    assert str(caught.value) == (
-        "GetWebIdentityToken has regional endpoints only, and no AWS region is set. Set AWS_REGION, region= or the "
-        "profile's region to a region such as eu-central-1; for a local zone, to its parent region."
-    )
+    assert str(caught.value).startswith("GetWebIdentityToken has regional endpoints only, and no AWS region is set. ")
+    assert caught.value.failure == "no-region"
     assert (caught.value.step, issuer.calls) == ("aws", [])
     monkeypatch.setenv("AWS_REGION", "eu-west-1")
     credentials.refresh(None)
@@ -91,7 +99,7 @@ def test_account_that_has_it_switched_off(federation: Federation, issuer: WebIde
     with pytest.raises(FederationError) as caught:
         credentials.refresh(None)
     assert caught.value.reason == "OutboundWebIdentityFederationDisabled"
-    assert caught.value.hint == "Switch it on for the account: aws iam enable-outbound-web-identity-federation"
+    assert caught.value.failure == "outbound-identity-off"
     issuer.enabled = True
     credentials.refresh(None)
 
@@ -108,7 +116,7 @@ def test_white_space_in_a_key_is_an_error_before_any_network_call(
 def test_the_regional_endpoint_is_called_whatever_the_setting_for_others(
     federation: Federation, issuer: WebIdentityIssuer, monkeypatch: pytest.MonkeyPatch, clock: HurriedClock
 ) -> None:
-    """`legacy` sends the calls of an old client to sts.amazonaws.com, which does not have this one."""
+    """With `legacy`, botocore calls sts.amazonaws.com, which does not support this operation."""
     monkeypatch.setenv("AWS_STS_REGIONAL_ENDPOINTS", "legacy")
     for name in issuer.environment():
         monkeypatch.delenv(name, raising=False)

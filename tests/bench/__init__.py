@@ -1,1 +1,1 @@
-"""The benchmark, `nox -s bench`: this package beside its peers, each in an environment of its own, in one run."""
+"""The benchmark, `nox -s bench`: compares this package with others in one run, each in its own environment."""

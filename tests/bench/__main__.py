@@ -1,4 +1,4 @@
-"""`python -m bench OUT NAME=PYTHON…`: measures everything once, and writes `result.json` and `result.svg`."""
+"""`python -m bench OUT NAME=PYTHON…` runs every measurement once and writes `result.json` and `result.svg`."""
 
 from __future__ import annotations
 

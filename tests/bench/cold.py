@@ -1,4 +1,4 @@
-"""One cold start: `python -m bench.cold NAME URL…` imports, builds, and has a first token."""
+"""One cold start: `python -m bench.cold NAME URL…` imports a contestant, builds its credentials and gets a token."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Who is compared, each as its own documentation says to build it; nothing is imported before it is wanted."""
+"""The packages in the comparison, each set up as its documentation says. Imports happen only when a contestant is built."""
 
 from __future__ import annotations
 
@@ -14,16 +14,17 @@ OURS, GOOGLE, SUPPLIER, WIF, SCALESEC = (
     "scalesec-gcp-workload-identity",
 )
 COPYCAT, RCLONE = "gcp_copycat", "rclone"
-# What `pip install` is given for CopyCat and for the clouds beside it, in the project's folder; rclone comes from Debian.
+# Requirements of gcp_copycat and of the servers that it copies between, installed from the project's folder. rclone is a
+# Debian package.
 COPYCAT_REQUIREMENTS = (".[copycat]", "google-crc32c")
-# What `pip install` wants for each peer; a Google client library brings google-auth and requests in any case.
+# Requirements of each peer. Google's client libraries depend on google-auth and requests in any case.
 REQUIREMENTS = {
     GOOGLE: ("google-auth", "requests"),
     SUPPLIER: ("google-auth", "requests", "boto3"),
     WIF: ("aws-gcp-wif-auth", "google-auth", "requests"),
     SCALESEC: ("scalesec-gcp-workload-identity", "google-auth", "requests"),
 }
-# What is copied: so many small objects of so many bytes, or a large one.
+# The number and size of the small objects to copy, and the size of the large object, in bytes.
 SMALL, SMALL_SIZE, LARGE_SIZE = 20_000, 1024, 2 << 30
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 AUDIENCE = "//iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/aws/providers/prod"
@@ -32,7 +33,7 @@ _AWS4 = "urn:ietf:params:aws:token-type:aws4_request"
 
 
 class Urls(NamedTuple):
-    """Where the servers are."""
+    """The addresses of the servers."""
 
     sts: str
     iam: str
@@ -41,7 +42,7 @@ class Urls(NamedTuple):
 
 
 def build(name: str, urls: Urls, *, impersonate: bool) -> Any:
-    """The credentials object of a contestant; scalesec's gives tokens alone."""
+    """Return a contestant's credentials. ScaleSec's only returns tokens, so its object only has `refresh`."""
     return _BUILDERS[name](urls, impersonate)
 
 
@@ -83,7 +84,7 @@ def _supplier(urls: Urls, impersonate: bool) -> Any:
     from google.auth import aws
 
     class Supplier(aws.AwsSecurityCredentialsSupplier):
-        """As Google's documentation has it: one session, asked at each exchange."""
+        """The supplier from Google's documentation: one session, which is called for each exchange."""
 
         def __init__(self) -> None:
             self._session = boto3.Session()
@@ -101,14 +102,14 @@ def _supplier(urls: Urls, impersonate: bool) -> Any:
 
 
 def _wif(urls: Urls, impersonate: bool) -> Any:
-    _lead_to(urls)
+    _redirect(urls)
     package = import_module("aws_gcp_wif_auth")
     return package.get_wif_credentials("123456789012", "aws", "prod", _ACCOUNT if impersonate else None)
 
 
 class _Scalesec:
     def __init__(self, urls: Urls, impersonate: bool) -> None:
-        _lead_to(urls)
+        _redirect(urls)
         os.environ["AWS_ENDPOINT_URL_STS"] = urls.aws
         service = import_module("scalesec_gcp_workload_identity.main").TokenService
         place = {"gcp_project_number": "123456789012", "gcp_workload_id": "aws", "gcp_workload_provider": "prod"}
@@ -119,19 +120,19 @@ class _Scalesec:
         self.token, _ = self._service.get_token()
 
 
-def _lead_to(urls: Urls) -> None:
-    """Sends what is on the way to Google, whose addresses are fixed in two of the peers, to the servers here."""
+def _redirect(urls: Urls) -> None:
+    """Redirect requests for Google to the local servers, because two peers have hard-coded addresses."""
     from requests.adapters import HTTPAdapter
 
     send = HTTPAdapter.send
     hosts = {"https://sts.googleapis.com": urls.sts, "https://iamcredentials.googleapis.com": urls.iam}
 
-    def led(self: HTTPAdapter, request: Any, *args: Any, **kwargs: Any) -> Any:
+    def redirected(self: HTTPAdapter, request: Any, *args: Any, **kwargs: Any) -> Any:
         for host, url in hosts.items():
             request.url = request.url.replace(host, url)
         return send(self, request, *args, **kwargs)
 
-    HTTPAdapter.send = led  # type: ignore[method-assign]
+    HTTPAdapter.send = redirected  # type: ignore[method-assign]
 
 
 _BUILDERS = {OURS: _ours, GOOGLE: _google, SUPPLIER: _supplier, WIF: _wif, SCALESEC: _Scalesec}

@@ -1,4 +1,4 @@
-"""The rows about copies: GCP CopyCat beside rclone, between the same two fast clouds."""
+"""The rows that compare gcp_copycat with rclone, between the same two fast servers."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from bench.rows import Row
 
 _TESTS = Path(__file__).parents[1]
 _PROGRAM = _TESTS.parent / "samples" / "gcp_copycat" / "gcp_copycat.py"
-_MISSING = "n/a: not installed (Debian's package rclone)"
-# Its default is 4 at once; CopyCat's is 16.
+_MISSING = "n/a: not installed (Debian package rclone)"
+# The default of rclone is 4 transfers at once, that of gcp_copycat is 16.
 _TRANSFERS = (4, 16, 32)
-_LONGEST = 900
-_ROUNDS = 2  # of each, in turn; the fastest counts
+_TIMEOUT = 900
+_ROUNDS = 2  # alternating between the programs; the fastest run counts
 
 
 class Cloud:
-    """One of the two clouds, a process of its own."""
+    """One of the two servers, as a separate process."""
 
     def __init__(self, python: str, kind: str) -> None:
         command = [python, "-m", "bench.copy_server", kind]
@@ -36,7 +36,7 @@ class Cloud:
         self.url = f"http://127.0.0.1:{int(self._process.stdout.readline())}"
 
     def cpu(self, *, reset: bool = False) -> float:
-        """CPU seconds that it took so far; *reset*: it forgets what was written, too."""
+        """Return the CPU seconds used so far; *reset* also deletes everything that was written."""
         request = urllib.request.Request(f"{self.url}/control", b"reset" if reset else b"-")
         with urllib.request.urlopen(request, timeout=60) as reply:
             return float(json.load(reply)["cpu"])
@@ -48,25 +48,32 @@ class Cloud:
 
 @dataclass(frozen=True)
 class Measured:
-    """One copy: seconds, CPU seconds of the program and those of the clouds, and what the program was told."""
+    """The result of one copy.
+
+    Attributes:
+        seconds: elapsed time.
+        cpu: CPU seconds of the program.
+        clouds: CPU seconds of the servers.
+        options: of the program.
+    """
 
     seconds: float
     cpu: float
     clouds: float
-    how: str
+    options: str
 
     @property
     def cell(self) -> str:
-        """For the table."""
-        return f"{self.seconds:.1f} s (CPU {self.cpu:.1f} s, the clouds' {self.clouds:.1f} s){self.how}"
+        """The text for the table."""
+        return f"{self.seconds:.1f} s (CPU {self.cpu:.1f} s, servers {self.clouds:.1f} s){self.options}"
 
 
 class Copies:
     """Measures copies.
 
     Args:
-        python: the interpreter of an environment with what CopyCat requires.
-        urls: Google's token services.
+        python: the interpreter of an environment with the requirements of gcp_copycat.
+        urls: of Google's token services.
         home: an empty directory.
     """
 
@@ -77,7 +84,7 @@ class Copies:
         self._rclone = shutil.which("rclone")
 
     def rows(self) -> Iterator[Row]:
-        """Every row, as it is measured."""
+        """Yield each row as soon as it is measured."""
         with contextlib.ExitStack() as running:
             self._storage, self._s3 = Cloud(self._python, "storage"), Cloud(self._python, "s3")
             for cloud in (self._storage, self._s3):
@@ -102,8 +109,10 @@ class Copies:
         return row
 
     def _second(self, first: Row) -> Row:
-        """Copy once more what has just been copied."""
-        row = Row(f"The same {SMALL:,} objects once more, when nothing has changed", "a tenth of the first run", "s")
+        """Repeat a copy when everything is already at the destination."""
+        row = Row(
+            f"Copy the same {SMALL:,} objects again, with nothing changed", "at most a tenth of the first run", "s"
+        )
         found = {}
         for name, copies in self._contestants("small").items():
             self._s3.cpu(reset=True)
@@ -137,7 +146,7 @@ class Copies:
         return self._timed(command, {**self._env, "AWS_ENDPOINT_URL_S3": self._s3.url}, "")
 
     def _with_rclone(self, prefix: str, transfers: int) -> Measured:
-        # Minio is AWS with the bucket in the path: rclone's "AWS" would put it before 127.0.0.1.
+        # The provider Minio puts the bucket into the path. "AWS" would put it into the host name, in front of 127.0.0.1.
         command = [
             self._rclone or "rclone", "copy", f":gcs:source/{prefix}", f":s3:bucket/{prefix}", "--stats=0",
             f"--transfers={transfers}", "--gcs-anonymous", f"--gcs-endpoint={self._storage.url}/storage/v1/",
@@ -146,11 +155,11 @@ class Copies:
         ]  # fmt: skip
         return self._timed(command, {**self._env, "RCLONE_CONFIG": os.devnull}, f", --transfers {transfers}")
 
-    def _timed(self, command: list[str], env: Mapping[str, str], how: str) -> Measured:
+    def _timed(self, command: list[str], env: Mapping[str, str], options: str) -> Measured:
         clouds = -self._storage.cpu() - self._s3.cpu()
         before, start = os.times(), time.perf_counter()
-        subprocess.run(command, env=env, check=True, capture_output=True, timeout=_LONGEST)
+        subprocess.run(command, env=env, check=True, capture_output=True, timeout=_TIMEOUT)
         seconds, after = time.perf_counter() - start, os.times()
         clouds += self._storage.cpu() + self._s3.cpu()
         cpu = after.children_user + after.children_system - before.children_user - before.children_system
-        return Measured(seconds, cpu, clouds, how)
+        return Measured(seconds, cpu, clouds, options)

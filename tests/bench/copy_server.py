@@ -1,7 +1,7 @@
-"""Two fast clouds for copies: `python -m bench.copy_server storage|s3` prints the port that it listens at.
+"""Two fast servers to copy between: `python -m bench.copy_server storage|s3` prints the port on which it listens.
 
-They do as little as a server can, so that a copy's time is the client's: bodies are counted and dropped, checksums are those
-that the client sends. One process each, without a thread.
+They do as little as possible, so that a copy's time is the client's time: they count and drop bodies, and use the checksums
+that the client sends. Each is one process with one thread.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ import google_crc32c
 
 from bench.contestants import LARGE_SIZE, SMALL, SMALL_SIZE
 
-_BLOCK = bytes(range(256)) * (1 << 12)  # 1 MiB, which the large object repeats
+_BLOCK = bytes(range(256)) * (1 << 12)  # 1 MiB; the large object repeats it
 _PAGE = 1000
 _KEPT = 1 << 16  # bytes: a longer body is dropped
 _WHEN = "2026-01-01T00:00:00.000Z"
 
 
 class Http(asyncio.BufferedProtocol):
-    """HTTP/1.1 with keep-alive; a subclass answers."""
+    """HTTP/1.1 with keep-alive. Subclasses create the replies."""
 
     calls = 0
 
     def __init__(self) -> None:
         self._buffer = memoryview(bytearray(1 << 18))
         self._head = b""
-        self._left = -1  # bytes of the body to come; -1: the head is not complete
+        self._left = -1  # remaining bytes of the body; -1 if the head is incomplete
         self._body = b""
         self._sending: Iterator[bytes | memoryview] = iter(())
         self._paused = False
@@ -86,7 +86,7 @@ class Http(asyncio.BufferedProtocol):
         self._head, self._body, self._left = b"", b"", -1
 
     def header(self, name: bytes) -> str:
-        """The value of a header, whose name is lower-case; empty: there is none."""
+        """Return the value of a header, or an empty string. The name must be lower-case."""
         start = self._lower.find(b"\r\n" + name + b":")
         if start < 0:
             return ""
@@ -95,7 +95,7 @@ class Http(asyncio.BufferedProtocol):
         return self._head[start : end if end >= 0 else None].decode("latin-1").strip()
 
     def send(self, status: str, headers: str = "", body: bytes = b"", length: int | None = None) -> None:
-        """Send a reply; *length*: of a body that does not follow here."""
+        """Send a reply. *length* is the length of a body that is sent separately."""
         size = len(body) if length is None else length
         self._transport.write(f"HTTP/1.1 {status}\r\n{headers}Content-Length: {size}\r\n\r\n".encode() + body)
 
@@ -119,13 +119,13 @@ class Http(asyncio.BufferedProtocol):
         self._pump()
 
     def control(self, body: bytes) -> None:
-        """Answer with what it took so far; `reset`: and forget what was written."""
+        """Reply with the CPU seconds used so far. `reset` also deletes everything that was written."""
         if body == b"reset":
             self.forget()
         self.send("200 OK", "", json.dumps({"calls": self.calls, "cpu": time.process_time()}).encode())
 
     def forget(self) -> None:
-        """Forget what was written."""
+        """Delete everything that was written."""
 
     def answer(self, method: str, path: str, query: str, body: bytes) -> None:
         """Answer a request."""
@@ -146,7 +146,7 @@ def _small(number: int) -> bytes:
 
 
 class Bucket:
-    """The source: `small/…` and `large/object`, made when they are asked for."""
+    """The source objects, `small/…` and `large/object`. Their content is generated, not stored."""
 
     def __init__(self) -> None:
         self.listed = [self._resource(f"small/{number:08}", _small(number)) for number in range(SMALL)]
@@ -181,7 +181,7 @@ class Storage(Http):
     """Cloud Storage's JSON API, for reads of the bucket `source`."""
 
     bucket: Bucket
-    pages: dict[str, bytes] = {}  # noqa: RUF012 - one bucket a process
+    pages: dict[str, bytes] = {}  # noqa: RUF012 - one bucket per process
 
     def answer(self, method: str, path: str, query: str, body: bytes) -> None:
         _, separator, name = unquote(path).partition("/o/")
@@ -236,9 +236,9 @@ def _describing(found: dict[str, object]) -> str:
 
 
 class S3(Http):
-    """S3, for writes into any bucket. What it keeps of an object: its headers, and its entry in a listing."""
+    """S3, for writes to any bucket. It keeps only the headers of an object and its entry in a listing."""
 
-    objects: dict[str, tuple[str, str]] = {}  # noqa: RUF012 - one S3 a process
+    objects: dict[str, tuple[str, str]] = {}  # noqa: RUF012 - one S3 per process
     order: list[str] = []  # noqa: RUF012
     uploads: dict[str, tuple[str, dict[int, tuple[str, int]]]] = {}  # noqa: RUF012
 
@@ -270,7 +270,7 @@ class S3(Http):
             self.send("501 Not Implemented")
 
     def _kept(self) -> str:
-        """The headers of a request that a HEAD repeats."""
+        """Return the headers of an upload that a later HEAD request returns."""
         lines = self._head.decode("latin-1").split("\r\n")[1:]
         kept = [line for line in lines if line.lower().startswith(("x-amz-meta-", "content-type", "x-amz-checksum-c"))]
         return "".join(f"{line}\r\n" for line in kept)
@@ -348,7 +348,7 @@ class S3(Http):
 async def _main(kind: str) -> None:
     if kind == "storage":
         Storage.bucket = Bucket()
-    gc.disable()  # no cycles are made, and a pause would count as the client's
+    gc.disable()  # there are no reference cycles, and a pause would count as client time
     server = await asyncio.get_running_loop().create_server(
         Storage if kind == "storage" else S3, "127.0.0.1", 0, backlog=1024
     )

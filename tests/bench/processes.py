@@ -1,4 +1,4 @@
-"""The processes of a run, as the one that steers them sees them: servers and contestants."""
+"""Starts and controls the processes of a run: servers and contestants."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from typing import Any
 from bench.contestants import Urls
 
 _TESTS = str(Path(__file__).parents[1])
-# As long as a role's are.
+# As long as the keys of a role.
 _KEYS = {
     "AWS_ACCESS_KEY_ID": "ASIABENCHBENCHBENCH1",
     "AWS_SECRET_ACCESS_KEY": "bench/se+cret" * 3,
@@ -26,7 +26,7 @@ _REGION = {"AWS_REGION": "eu-central-1", "AWS_DEFAULT_REGION": "eu-central-1"}
 
 
 def environment(home: str, *, keys: bool = True, region: bool = True, metadata: str = "") -> dict[str, str]:
-    """A contestant's whole environment: nothing of this machine's but the path."""
+    """Return all environment variables of a contestant. From this machine it only has PATH."""
     return {
         "HOME": home,
         "PATH": os.environ["PATH"],
@@ -37,7 +37,7 @@ def environment(home: str, *, keys: bool = True, region: bool = True, metadata: 
 
 
 class Server:
-    """One server; it can be killed and come back at the same port."""
+    """One server, which can be killed and started again on the same port."""
 
     def __init__(self) -> None:
         self._port = 0
@@ -55,14 +55,14 @@ class Server:
         self._process.communicate(timeout=60)
 
     def set(self, **settings: float) -> int:
-        """Changes its settings; the number of calls since the last time."""
+        """Change the settings and return the number of calls since the last change."""
         request = urllib.request.Request(f"{self.url}/control", json.dumps(settings).encode())
         with urllib.request.urlopen(request, timeout=60) as reply:
             return int(json.load(reply)["calls"])
 
 
 class Servers:
-    """All that a contestant talks to, in the order of `Urls`."""
+    """All servers that a contestant calls, in the order of `Urls`."""
 
     def __init__(self) -> None:
         self._all = [Server() for _ in Urls._fields]
@@ -70,7 +70,7 @@ class Servers:
         self.urls = Urls(*(server.url for server in self._all))
 
     def set(self, **settings: float) -> list[int]:
-        """Changes the settings of all; the calls of each since the last time."""
+        """Change the settings of all servers and return the calls of each since the last change."""
         return [server.set(**settings) for server in self._all]
 
     def kill(self) -> None:
@@ -79,7 +79,7 @@ class Servers:
 
 
 class CannotError(Exception):
-    """A contestant can't do what is to be measured."""
+    """A contestant does not support a measurement."""
 
 
 class Contestant:
@@ -91,13 +91,13 @@ class Contestant:
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=env, text=True
         )
 
-    def ask(self, method: str, *arguments: object) -> None:
-        """Has it do something; `answer` waits for the outcome."""
+    def send(self, method: str, *arguments: object) -> None:
+        """Start a method of the worker. `receive` waits for its result."""
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps([method, *arguments]) + "\n")
         self._process.stdin.flush()
 
-    def answer(self) -> Any:
+    def receive(self) -> Any:
         assert self._process.stdout is not None
         result, error = json.loads(self._process.stdout.readline())
         if error is not None:
@@ -105,8 +105,8 @@ class Contestant:
         return result
 
     def do(self, method: str, *arguments: object) -> Any:
-        self.ask(method, *arguments)
-        return self.answer()
+        self.send(method, *arguments)
+        return self.receive()
 
     def kill(self) -> None:
         self._process.kill()
@@ -115,7 +115,7 @@ class Contestant:
 
 @contextlib.contextmanager
 def contestants(pythons: Mapping[str, str], urls: Urls, env: Mapping[str, str]) -> Iterator[dict[str, Contestant]]:
-    """A process of each, until the end of the block."""
+    """Run a process for each contestant until the block ends."""
     running = {name: Contestant(name, python, urls, env) for name, python in pythons.items()}
     try:
         yield running
@@ -125,7 +125,7 @@ def contestants(pythons: Mapping[str, str], urls: Urls, env: Mapping[str, str]) 
 
 
 def cold_start(name: str, python: str, urls: Urls, env: Mapping[str, str]) -> float:
-    """Seconds of a whole process that has a first token."""
+    """Return the seconds that a process takes from its start to its exit after the first token."""
     start = time.perf_counter()
     subprocess.run([python, "-m", "bench.cold", name, *urls], env=env, check=True, capture_output=True, timeout=300)
     return time.perf_counter() - start

@@ -1,4 +1,4 @@
-"""What a run leaves behind: the table, the same as JSON, and a picture."""
+"""Writes the results of a run as a table, as JSON and as a bar chart."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ text { font: 13px system-ui, -apple-system, "Segoe UI", sans-serif; fill: #1f232
 
 
 def table(rows: Sequence[Row]) -> str:
-    """The table, a block for each row."""
+    """Return the results as text, with a block for each row."""
     width = max(map(len, _ORDER))
     lines = []
     for row in rows:
@@ -38,16 +38,16 @@ def table(rows: Sequence[Row]) -> str:
 
 
 def as_json(rows: Sequence[Row], versions: dict[str, str]) -> str:
-    """The same for a program."""
+    """Return the results as JSON."""
     return json.dumps({"versions": versions, "rows": [dataclasses.asdict(row) for row in rows]}, indent=2) + "\n"
 
 
 def picture(rows: Sequence[Row]) -> str:
-    """The same as bars, the less the better."""
+    """Return the results as an SVG bar chart, in which shorter is better."""
     height = 44 + _ROW * len(rows)
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="760" height="{height}" viewBox="0 0 760 {height}" role="img">',
-        f"<title>{escape(OURS)} beside its peers</title><style>{_STYLE}</style>",
+        f"<title>{escape(OURS)} compared with its peers</title><style>{_STYLE}</style>",
     ]
     x = _LEFT
     for index, name in enumerate(_SHOWN):
@@ -65,7 +65,7 @@ def _bars(row: Row, top: int) -> list[str]:
         f'<text class="what" x="{_LEFT}" y="{top + 14}">{escape(row.what)}</text>',
         f'<text class="goal" x="{_LEFT}" y="{top + 30}">goal: {escape(row.goal)}{verdict}</text>',
     ]
-    # Those of the legend, or those of this row alone, with their names beside the bars.
+    # Show the contestants of the legend. A row with other contestants prints their names beside the bars.
     named = OURS not in row.cells
     shown = sorted(row.cells) if named else _SHOWN
     longest = max(row.bars.get(name, 0.0) for name in shown) or 1.0

@@ -1,4 +1,4 @@
-"""The rows of the table: each measures every contestant that can do it, and says whether ours reaches its goal."""
+"""The rows of the table. Each one measures every contestant that supports it and checks our goal."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from bench import fleet
 from bench.contestants import GOOGLE, OURS, SCALESEC, SUPPLIER, WIF
 from bench.processes import CannotError, Servers, cold_start, contestants, environment
 
-# Tokens that live so long, in seconds: our advisory window opens 4 to 8 seconds before their end.
+# Lifetime of short tokens, in seconds. Our advisory window opens 4 to 8 seconds before they expire.
 _SHORT = 32
-_NO_OBJECT = "n/a: gives a token once, no credentials object"
+_NO_OBJECT = "n/a: returns a token, not a credentials object"
 
 
 @dataclass
 class Row:
-    """What was measured.
+    """One measurement.
 
     Attributes:
-        what: In words.
-        goal: In words.
-        bars: What the picture shows: a number for each contestant, the less the better.
-        unit: Of those numbers.
-        cells: What the table shows for each contestant.
-        ratios: Of ours to a peer's, by the peer's name.
-        reached: Whether the goal is.
+        what: the title.
+        goal: our goal, in words.
+        unit: of the bars.
+        bars: the value of each contestant in the chart; lower is better.
+        cells: the text of each contestant in the table.
+        ratios: our value divided by each peer's.
+        reached: whether we reach the goal.
     """
 
     what: str
@@ -44,9 +44,9 @@ class Bench:
     """One run.
 
     Args:
-        pythons: The interpreter of each contestant's environment.
-        servers: What they talk to.
-        home: An empty directory.
+        pythons: the interpreter of each contestant's environment.
+        servers: the servers that the contestants call.
+        home: an empty directory.
     """
 
     def __init__(self, pythons: Mapping[str, str], servers: Servers, home: str) -> None:
@@ -58,7 +58,7 @@ class Bench:
         self._env = environment(home)
 
     def rows(self) -> Iterator[Row]:
-        """Every row, as it is measured."""
+        """Yield each row as soon as it is measured."""
         measures: tuple[Callable[[], Row], ...] = (
             self._threads,
             self._one_503,
@@ -73,24 +73,22 @@ class Bench:
             self._fleet,
         )
         for measure in measures:
-            self._servers.set(delay=0, life=3600, failures=0)
+            self._servers.set(delay=0, lifetime=3600, failures=0)
             yield measure()
 
     def _threads(self) -> Row:
-        row = Row(
-            "STS / IAM calls of 64 threads that meet an expired token", "one of each, with 512 threads too", "calls"
-        )
+        row = Row("STS / IAM calls when a token expires in 64 threads", "one of each, also with 512 threads", "calls")
         with contestants(self._pythons, self._urls, self._env) as running:
 
             def calls(name: str, count: int) -> tuple[int, int]:
-                self._servers.set(delay=0.2, life=3600)
+                self._servers.set(delay=0.2, lifetime=3600)
                 failed = running[name].do("threads", count)
-                sts, iam, *_ = self._servers.set(delay=0, life=2)
+                sts, iam, *_ = self._servers.set(delay=0, lifetime=2)
                 row.cells[name] += f"{sts} / {iam}" + (f", {failed} failed" if failed else "")
                 return sts, iam
 
             def expire(names: Iterator[str]) -> None:
-                self._servers.set(life=2)
+                self._servers.set(lifetime=2)
                 for name in names:
                     running[name].do("start", True)
                 time.sleep(2.5)
@@ -100,13 +98,13 @@ class Bench:
                 row.cells[name] = ""
                 row.bars[name] = float(sum(calls(name, 64)))
             expire(iter((OURS,)))
-            row.cells[OURS] += "; of 512: "
+            row.cells[OURS] += "; with 512 threads: "
             row.reached = calls(OURS, 512) == (1, 1) and row.cells[OURS].startswith("1 / 1;")
         row.ratios[GOOGLE] = row.bars[OURS] / row.bars[GOOGLE]
         return row
 
     def _one_503(self) -> Row:
-        row = Row("Requests that fail: one meets a 503 from STS, another one from IAM", "none", "failed")
+        row = Row("Requests that fail after one 503 from STS, and after one from IAM", "none", "failed")
         with contestants(self._pythons, self._urls, self._env) as running:
             for name, each in running.items():
                 errors = []
@@ -116,7 +114,7 @@ class Bench:
                     errors.append(each.do("use"))
                     server.set(failures=0)
                 row.bars[name] = sum(map(bool, errors))
-                row.cells[name] = " / ".join(error or "unnoticed" for error in errors)
+                row.cells[name] = " / ".join(error or "no failure" for error in errors)
         row.reached = row.bars[OURS] == 0
         return row
 
@@ -125,54 +123,56 @@ class Bench:
             "Requests that wait or do I/O in the advisory window, STS and IAM at 500 ms", "none; p99.9 below 1 ms", "%"
         )
         with contestants(self._objects, self._urls, self._env) as running:
-            self._servers.set(life=_SHORT)
-            ends = {}
+            self._servers.set(lifetime=_SHORT)
+            expiries = {}
             for name, each in running.items():
-                # One after the other: what is measured alone is measured right.
+                # One after the other, so that contestants do not disturb each other.
                 each.do("start", True)
-                ends[name] = time.monotonic() + _SHORT
+                expiries[name] = time.monotonic() + _SHORT
                 time.sleep(1.5)
-            self._servers.set(life=3600, delay=0.5)
+            self._servers.set(lifetime=3600, delay=0.5)
             for name, each in running.items():
-                time.sleep(max(0.0, ends[name] - 3.5 - time.monotonic()))
-                fared = each.do("requests", 2.0, 4, 0.001, True)
-                self._fared(row, name, fared)
+                time.sleep(max(0.0, expiries[name] - 3.5 - time.monotonic()))
+                result = each.do("requests", 2.0, 4, 0.001, True)
+                self._set_waits(row, name, result)
                 if name == OURS:
-                    row.reached = fared["renewed"] and fared["waited"] == fared["failed"] == 0 and fared["p999_ms"] < 1
+                    row.reached = (
+                        result["refreshed"] and result["waited"] == result["failed"] == 0 and result["p999_ms"] < 1
+                    )
         row.cells[SCALESEC] = _NO_OBJECT
         return row
 
     def _down(self) -> Row:
         row = Row("Requests that fail or wait while STS is down for the whole advisory window", "none", "%")
         with contestants(self._objects, self._urls, self._env) as running:
-            self._servers.set(life=_SHORT)
+            self._servers.set(lifetime=_SHORT)
             started = time.monotonic()
             for each in running.values():
                 each.do("start", True)
             time.sleep(max(0.0, started + _SHORT - 9.5 - time.monotonic()))
             self._servers.sts.kill()
             for each in running.values():
-                each.ask("requests", started + _SHORT - 1.5 - time.monotonic(), 1, 0.01, False)
+                each.send("requests", started + _SHORT - 1.5 - time.monotonic(), 1, 0.01, False)
             for name, each in running.items():
-                fared = each.answer()
-                self._fared(row, name, fared)
+                result = each.receive()
+                self._set_waits(row, name, result)
                 if name == OURS:
-                    row.reached = fared["waited"] == fared["failed"] == 0
+                    row.reached = result["waited"] == result["failed"] == 0
             self._servers.sts.start()
         row.cells[SCALESEC] = _NO_OBJECT
         return row
 
     @staticmethod
-    def _fared(row: Row, name: str, fared: Mapping[str, Any]) -> None:
-        row.bars[name] = 100 * max(fared["waited"], fared["failed"]) / fared["requests"]
-        failed = f", {fared['failed']} fail" if fared["failed"] else ""
+    def _set_waits(row: Row, name: str, result: Mapping[str, Any]) -> None:
+        row.bars[name] = 100 * max(result["waited"], result["failed"]) / result["requests"]
+        failed = f", {result['failed']} fail" if result["failed"] else ""
         row.cells[name] = (
-            f"{fared['waited']} of {fared['requests']} wait{failed}; "
-            f"p50 {fared['p50_ms']:.3g} ms, p99.9 {fared['p999_ms']:.3g} ms"
+            f"{result['waited']} of {result['requests']} wait{failed}; "
+            f"p50 {result['p50_ms']:.3g} ms, p99.9 {result['p999_ms']:.3g} ms"
         )
 
     def _hot(self) -> Row:
-        row = Row("before_request with a fresh token", "at most 0.15 of google.auth.aws", "µs")
+        row = Row("before_request with a fresh token", "at most 0.15 times google.auth.aws", "µs")
         with contestants(self._objects, self._urls, self._env) as running:
             for each in running.values():
                 each.do("start", False)
@@ -183,7 +183,7 @@ class Bench:
         return row
 
     def _cpu(self) -> Row:
-        row = Row("CPU of one refresh, direct access", "at most 1.1 of google.auth.aws", "ms")
+        row = Row("CPU of one refresh, direct access", "at most 1.1 times google.auth.aws", "ms")
         with contestants(self._pythons, self._urls, self._env) as running:
             for each in running.values():
                 each.do("build", False)
@@ -196,8 +196,8 @@ class Bench:
 
     def _cold(self) -> Row:
         row = Row(
-            "Cold start: import, build, first token, keys in the environment",
-            "at most 1.3 of google.auth.aws and 0.8 of the boto3 supplier",
+            "Cold start: import, build, get a token, with keys in the environment",
+            "at most 1.3 times google.auth.aws and 0.8 times the boto3 supplier",
             "ms",
         )
 
@@ -205,7 +205,7 @@ class Bench:
             return 1000 * cold_start(name, self._pythons[name], self._urls, self._env)
 
         for name in self._pythons:
-            start(name)  # writes the byte code
+            start(name)  # so that all byte code is cached
         self._paired(row, _in_turn({name: name for name in self._pythons}, 21, start))
         row.reached = row.ratios[GOOGLE] <= 1.3 and row.ratios[SUPPLIER] <= 0.8
         return row
@@ -213,7 +213,7 @@ class Bench:
     def _metadata(self, *, region: bool) -> Row:
         goal = 3 if region else 5
         known = "known" if region else "unknown"
-        row = Row(f"Instance metadata calls of ten refreshes, region {known}", str(goal), "calls")
+        row = Row(f"Instance metadata calls of ten refreshes, region {known}", f"at most {goal}", "calls")
         env = environment(self._home, keys=False, region=region, metadata=self._urls.metadata)
         with contestants(self._pythons, self._urls, env) as running:
             for name, each in running.items():
@@ -233,7 +233,7 @@ class Bench:
         return row
 
     def _copies(self) -> Row:
-        row = Row("STS exchanges of ten clients that scope their own copies, impersonating", "1", "calls")
+        row = Row("STS exchanges of ten clients that each call with_scopes, with impersonation", "1", "calls")
         with contestants(self._objects, self._urls, self._env) as running:
             for name, each in running.items():
                 each.do("build", True)
@@ -249,21 +249,21 @@ class Bench:
     @staticmethod
     def _fleet() -> Row:
         row = Row(
-            "Peak to mean exchanges a minute, 12 h after 10,000 workers start at once (simulated)",
+            "Peak / mean exchanges per minute, 12 h after 10,000 workers start at once (simulated)",
             "at most 2.5",
             "×",
         )
         theirs = fleet.peak_to_mean(fleet.google_auth)
         row.bars = {GOOGLE: theirs, SUPPLIER: theirs, WIF: theirs, OURS: fleet.peak_to_mean(fleet.ours)}
         row.cells = {name: f"{value:.2f}" for name, value in row.bars.items()}
-        row.cells[SCALESEC] = "n/a: has no rule"
+        row.cells[SCALESEC] = "n/a: has no refresh rule"
         row.ratios[GOOGLE] = row.bars[OURS] / theirs
         row.reached = row.bars[OURS] <= 2.5
         return row
 
     @staticmethod
     def _paired(row: Row, samples: Mapping[str, list[float]]) -> None:
-        """Medians, and medians of the ratios of what was measured one right after the other."""
+        """Store the medians, and the medians of the ratios of measurements that followed each other."""
         for name, values in samples.items():
             row.bars[name] = median(values)
             row.cells[name] = f"{row.bars[name]:.3g} {row.unit}"
@@ -272,7 +272,7 @@ class Bench:
 
 
 def _in_turn(each: Mapping[str, Any], rounds: int, measure: Callable[[Any], float]) -> dict[str, list[float]]:
-    """Measures everyone in turn, round by round, so that whatever else the machine does hits all alike."""
+    """Measure all contestants in turn, round by round, so that other load on the machine affects them equally."""
     samples: dict[str, list[float]] = {name: [] for name in each}
     for _ in range(rounds):
         for name, measured in each.items():

@@ -1,7 +1,7 @@
-"""A server of its own process: Google's STS and IAM Credentials, EC2 instance metadata and AWS STS, as fast as can be.
+"""Serves Google's STS and IAM Credentials, EC2 instance metadata and AWS STS from one process, as fast as possible.
 
-It believes everything, counts its calls, and does what `/control` says: how long to wait before an answer, how long
-tokens live, and which status to fail with how often. `python -m bench.server [PORT]` prints the port that it listens at.
+The server verifies nothing and counts its calls. A request to `/control` sets the delay of replies, the lifetime of tokens
+and the number of calls that fail with 503. `python -m bench.server [PORT]` prints the port on which it listens.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ _ASSUMED = (
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
-    wbufsize = -1  # one packet an answer
-    settings: dict[str, Any] = {"delay": 0.0, "life": 3600, "failures": 0}  # noqa: RUF012 - one server a process
+    wbufsize = -1  # one packet per reply
+    settings: dict[str, Any] = {"delay": 0.0, "lifetime": 3600, "failures": 0}  # noqa: RUF012 - one server per process
     lock = threading.Lock()
     calls = 0
     numbers = itertools.count()
@@ -61,13 +61,13 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_POST = do_PUT = answer
 
     def document(self, body: bytes) -> Any:
-        life = self.settings["life"]
+        lifetime = self.settings["lifetime"]
         token = f"ya29.{next(self.numbers)}"
         if self.path in ("/v1/token", "/v1beta/token"):
             kind = "urn:ietf:params:oauth:token-type:access_token"
-            return {"access_token": token, "issued_token_type": kind, "token_type": "Bearer", "expires_in": life}
+            return {"access_token": token, "issued_token_type": kind, "token_type": "Bearer", "expires_in": lifetime}
         if self.path.endswith(":generateAccessToken"):
-            return {"accessToken": token, "expireTime": _utc(life)}
+            return {"accessToken": token, "expireTime": _utc(lifetime)}
         if self.path == f"{_IAM}/role":
             return {
                 "Code": "Success",
@@ -91,8 +91,8 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
 
-def _utc(ahead: float) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + ahead))
+def _utc(seconds: float) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + seconds))
 
 
 class _Server(ThreadingHTTPServer):

@@ -1,6 +1,6 @@
-"""The process of one contestant: reads a call a line, and answers with what it measured.
+"""The process of one contestant: reads one call per line and prints the measurement.
 
-`python -m bench.worker NAME URL…`; a call is a JSON array of a method's name and its arguments.
+Started as `python -m bench.worker NAME URL…`. A call is a JSON array of a method's name and its arguments.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from google.auth.transport.requests import Request
 
 from bench.contestants import Urls, build
 
-# Whoever takes longer than this has waited for somebody.
+# A request that takes longer than this, in seconds, counts as one that waited.
 _WAITED = 0.1
 
 
 class _Request(Request):
-    """A transport that knows which threads have used it."""
+    """A transport that records which threads have used it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -45,12 +45,12 @@ class Worker:
         self._credentials = build(self._name, self._urls, impersonate=impersonate)
 
     def start(self, impersonate: bool) -> None:
-        """Builds it, and has a first token."""
+        """Build the credentials and get a first token."""
         self.build(impersonate)
         self._token(self._credentials)
 
     def use(self) -> str:
-        """The name of the error that a request meets, or nothing."""
+        """Return the name of the error that a request raises, or an empty string."""
         try:
             self._token(self._credentials)
         except Exception as error:
@@ -58,7 +58,7 @@ class Worker:
         return ""
 
     def threads(self, count: int) -> int:
-        """How many of so many threads that send a request at one moment fail."""
+        """Start this many threads, which send a request at the same time; return how many fail."""
         barrier = threading.Barrier(count)
         failed: list[bool] = []
 
@@ -70,7 +70,7 @@ class Worker:
         return sum(failed)
 
     def refreshes(self, count: int) -> list[float]:
-        """The CPU seconds of so many refreshes, one by one."""
+        """Return the CPU seconds of each of this many refreshes."""
         seconds = []
         for _ in range(count):
             start = time.process_time()
@@ -79,12 +79,12 @@ class Worker:
         return seconds
 
     def copies(self, count: int) -> None:
-        """Has so many clients scope a copy of their own, and send a request each."""
+        """Let this many clients each create a scoped copy and send a request."""
         for number in range(count):
             self._token(self._credentials.with_scopes([f"https://www.googleapis.com/auth/scope{number}"]))
 
     def hot(self, count: int) -> float:
-        """Nanoseconds of `before_request` with a fresh token."""
+        """Return the nanoseconds of one `before_request` with a fresh token."""
         before_request, request = self._credentials.before_request, self._request
         url, headers = "https://storage.googleapis.com/", dict[str, str]()
         start = time.perf_counter_ns()
@@ -93,8 +93,8 @@ class Worker:
         return (time.perf_counter_ns() - start) / count
 
     def requests(self, seconds: float, threads: int, pause: float, until_new: bool) -> dict[str, Any]:
-        """Sends requests for a while, or until they carry a new token, and tells how they fared."""
-        taken: list[float] = []
+        """Send requests for some time, or until they carry a new token, and return figures about them."""
+        durations: list[float] = []
         waited: list[bool] = []
         failed: list[bool] = []
         end = time.monotonic() + seconds
@@ -109,26 +109,26 @@ class Worker:
                     token = self._token(self._credentials)
                 except Exception as caught:
                     error = type(caught).__name__
-                taken.append(time.perf_counter() - start)
-                waited.append(self._request.used.now or taken[-1] > _WAITED)
+                durations.append(time.perf_counter() - start)
+                waited.append(self._request.used.now or durations[-1] > _WAITED)
                 failed.append(bool(error))
                 if until_new and token != old:
                     return
                 time.sleep(pause)
 
         _together(work, threads)
-        taken.sort()
+        durations.sort()
         return {
-            "renewed": self._credentials.token != old,
-            "requests": len(taken),
+            "refreshed": self._credentials.token != old,
+            "requests": len(durations),
             "failed": sum(failed),
             "waited": sum(waited),
-            "p50_ms": 1000 * taken[len(taken) // 2],
-            "p999_ms": 1000 * taken[min(len(taken) - 1, int(len(taken) * 0.999))],
+            "p50_ms": 1000 * durations[len(durations) // 2],
+            "p999_ms": 1000 * durations[min(len(durations) - 1, int(len(durations) * 0.999))],
         }
 
     def _token(self, credentials: Any) -> str:
-        """What a request of a client library does, and the token that it carries."""
+        """Get a token for a request as a client library does, and return it."""
         if not hasattr(credentials, "before_request"):
             credentials.refresh(self._request)
             return str(credentials.token)

@@ -161,7 +161,7 @@ class TestMistakes:
             (
                 valid(universe_domain="apis.example", token_url=None, service_account_impersonation_url=None),
                 "universe_domain",
-                "must be given in code",
+                "must be set in code",
             ),
             (valid(Token_Url="x"), "Token_Url", "Did you mean token_url?"),
             (valid(token_info_url=7), "token_info_url", "is not a Google endpoint"),

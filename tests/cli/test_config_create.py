@@ -160,14 +160,14 @@ class TestUnsupportedArguments:
     def test_a_lifetime_requires_a_service_account(self, run: Run) -> None:
         done = run("config", "create", f"--audience={AUDIENCE}", "--lifetime=7200")
         assert (done.code, done.out) == (2, "")
-        assert "lifetime needs a service account" in done.error
+        assert "lifetime requires a service account" in done.error
 
     @pytest.mark.parametrize(
         ("flag", "note"),
         [
             (
                 "--token-url=https://sts.example/v1/token",
-                "An endpoint of your own must be given in code, token_url=, or on",
+                "Your own endpoint must be set in code, token_url=, or on",
             ),
             ("--universe-domain=apis.example", "universe_domain='apis.example'"),
             (f"--subject-token-type={JWT}", "config create --executable"),

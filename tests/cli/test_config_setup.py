@@ -15,7 +15,8 @@ import hcl2
 import pytest
 
 from cli.conftest import Run
-from google_auth_botocore.cli._terraform_syntax import Block, Call, document
+from google_auth_botocore._failures._entry import Block
+from google_auth_botocore.cli._terraform_syntax import Call, document
 from google_auth_botocore.cli.config._setup_plan import _FORMS
 
 ACCOUNT, PROJECT, NUMBER = "123456789012", "copycat-project", "210987654321"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cli.conftest import Run
-from google_auth_botocore.cli._service_account import project_of
+from google_auth_botocore._failures._names import project_in
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ from google_auth_botocore.cli._service_account import project_of
     ],
 )
 def test_the_project_is_the_one_in_the_address(email: str, project: str | None) -> None:
-    assert project_of(email) == project
+    assert project_in(email) == project
 
 
 @pytest.mark.parametrize("project", ["my-project", "example.com:my-project"])
@@ -35,4 +35,4 @@ def test_the_project_is_found_in_an_address_from_config_setup(run: Run, project:
     done = run("config", "setup", *flags, "--service-account=gcp-copycat")
     assert done.code == 0, done.error
     [email] = {word for word in done.out.split() if word.startswith("gcp-copycat@")}
-    assert project_of(email) == project
+    assert project_in(email) == project

@@ -1,4 +1,4 @@
-"""Credentials whose AWS keys lie in the environment, in front of a stand-in for Google."""
+"""Credentials with AWS keys in the environment, and a fake Google."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from google_auth_botocore import Credentials
 
 Make = Callable[..., Credentials]
 
-# For `nox -s fuzz`: other examples at each run, and a million of them over all the tests of core.test_fuzz*.
+# For `nox -s fuzz`: different examples in each run, about a million in all tests of core.test_fuzz*.
 hypothesis.settings.register_profile(
     "fuzz",
     max_examples=106_000,
@@ -43,7 +43,7 @@ def _clock(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
 
 @pytest.fixture(name="request_")
 def _request(clock: FakeClock) -> FakeGoogle:
-    """The transport to the stand-in."""
+    """The transport to the fake Google."""
     return FakeGoogle()
 
 

@@ -1,4 +1,4 @@
-"""Every way to have the same object once more."""
+"""Every way to copy an object."""
 
 from __future__ import annotations
 

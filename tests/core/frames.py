@@ -1,4 +1,4 @@
-"""What a crash report shows of an exception: the locals of its frames, and what is in containers there."""
+"""The text that a crash report shows of an exception: the local variables of its frames, including nested containers."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from urllib.parse import unquote
 _TESTS = str(Path(__file__).parent.parent)
 
 
-def in_frames(error: BaseException | None) -> str:
-    """All text in the frames of an error, of what it comes of and of what it was raised in; but for the frames of tests."""
+def text_in_frames(error: BaseException | None) -> str:
+    """Return all text in the frames of an error, its causes and contexts, except frames of tests."""
     found: list[str] = []
     pending, seen = [error], set[int]()
     while pending:
@@ -25,13 +25,13 @@ def in_frames(error: BaseException | None) -> str:
             if not frame.f_code.co_filename.startswith(_TESTS):
                 found += _texts(frame.f_locals, 6)
         members = getattr(each, "exceptions", ())
-        hanging = [*each.args, *members, *getattr(each, "__dict__", {}).values()]
-        pending += [each.__cause__, each.__context__, *(part for part in hanging if isinstance(part, BaseException))]
+        attached = [*each.args, *members, *getattr(each, "__dict__", {}).values()]
+        pending += [each.__cause__, each.__context__, *(part for part in attached if isinstance(part, BaseException))]
     return unquote(unquote(" ".join(found)))
 
 
 def _texts(value: Any, depth: int) -> Iterator[str]:
-    """As Sentry and stackprinter write a value: a container by its elements, anything else by its `repr`."""
+    """Yield the text of a value as Sentry and stackprinter show it: a container's elements, or the `repr`."""
     if isinstance(value, bytes):
         yield value.decode("latin-1")
     elif isinstance(value, str):
@@ -46,10 +46,10 @@ def _texts(value: Any, depth: int) -> Iterator[str]:
     else:
         try:
             yield repr(value)
-        except Exception:  # of an object that was interrupted while it was built
+        except Exception:  # the `repr` of an object whose construction was interrupted can fail
             yield type(value).__name__
 
 
-def of_ours(frame: FrameType) -> bool:
-    """Whether code of the package runs in a frame."""
+def is_package_frame(frame: FrameType) -> bool:
+    """Return whether a frame runs code of the package."""
     return str(frame.f_globals.get("__name__")).startswith("google_auth_botocore")

@@ -1,4 +1,4 @@
-"""What is almost right: a JSON document, or text, with a few things changed in it."""
+"""Hypothesis strategies for almost valid input: a JSON document or text with a few changes."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ Change = Callable[[Any], Any]
 numbers = st.sampled_from([0, -1, 1, 3600, 1e300, 10**400, 2**53, float("nan"), float("inf"), "3600", "9" * 5000])
 
 
-def mutated(right: object, *fragments: str) -> st.SearchStrategy[Any]:
-    """A JSON document in which up to four things are changed: values, members, and letters of texts.
+def mutated(valid: object, *fragments: str) -> st.SearchStrategy[Any]:
+    """Return a JSON document with up to four changes of values, members or letters.
 
     Args:
-        right: The document as it should be.
-        fragments: Texts that have a meaning where this document is read.
+        valid: the valid document.
+        fragments: texts with a meaning for the reader of the document.
     """
     few = st.lists(_changes(fragments), max_size=4)
-    return st.builds(_apply, st.just(right), few)
+    return st.builds(_apply, st.just(valid), few)
 
 
-def near(*right: str) -> st.SearchStrategy[str]:
-    """One of these texts, or it with a few letters changed; or any other."""
-    return st.builds(_apply, st.sampled_from(right), st.lists(_edits(right), max_size=3)) | st.text(max_size=20)
+def near(*valid: str) -> st.SearchStrategy[str]:
+    """Return one of these texts, unchanged or with a few changed letters, or any other short text."""
+    return st.builds(_apply, st.sampled_from(valid), st.lists(_edits(valid), max_size=3)) | st.text(max_size=20)
 
 
 def bodies(documents: st.SearchStrategy[Any]) -> st.SearchStrategy[bytes]:
-    """Bodies of replies: the documents in several encodings, whole and cut, and bytes that are not JSON."""
+    """Return bodies of replies: documents in several encodings, complete or truncated, and bytes that are not JSON."""
     encodings = st.sampled_from(["utf-8"] * 8 + ["utf-8-sig", "utf-16", "utf-32"])
     whole = st.builds(lambda document, encoding: json.dumps(document).encode(encoding), documents, encodings)
     broken = st.builds(
@@ -46,7 +46,7 @@ def bodies(documents: st.SearchStrategy[Any]) -> st.SearchStrategy[bytes]:
 
 
 def values(fragments: tuple[str, ...]) -> st.SearchStrategy[Any]:
-    """Any JSON value, often one of the fragments."""
+    """Return any JSON value, often one of the fragments."""
     words = st.sampled_from(fragments) if fragments else st.nothing()
     leaves = st.none() | st.booleans() | numbers | st.integers() | st.floats() | st.text(max_size=20) | words | words
     return st.recursive(
@@ -71,7 +71,7 @@ def _changes(fragments: tuple[str, ...]) -> st.SearchStrategy[Change]:
 
 
 def _edits(fragments: tuple[str, ...]) -> st.SearchStrategy[Change]:
-    """Puts a few letters into the place of others, if it is a text."""
+    """Return functions that replace a few letters if the value is a text."""
 
     def edit(at: int, cut: int, letters: str) -> Change:
         def change(text: Any) -> Any:
@@ -88,15 +88,15 @@ def _edits(fragments: tuple[str, ...]) -> st.SearchStrategy[Change]:
     return st.builds(edit, st.integers(0, 199), st.sampled_from([0, 0, 1, 2, 50]), letters)
 
 
-def _apply(right: object, changes: list[Change]) -> Any:
-    document = copy.deepcopy(right)
+def _apply(valid: object, changes: list[Change]) -> Any:
+    document = copy.deepcopy(valid)
     for change in changes:
         document = change(document)
     return document
 
 
 def _places(document: Any) -> Iterator[tuple[Any, Any]]:
-    """Each container and key in a document."""
+    """Yield each container in a document with each of its keys."""
     keys = document if isinstance(document, dict) else range(len(document)) if isinstance(document, list) else ()
     for key in keys:
         yield document, key

@@ -1,4 +1,4 @@
-"""A slow server: real sockets, and a clock that runs faster than theirs."""
+"""A slow server on real sockets, and a clock that runs faster than real time."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from io import BufferedReader
 from types import TracebackType
 
 RATE = 50.0
-# Between two bytes of a server that drips, in real seconds; by the fast clock, one second.
+# Real seconds between two bytes of a slow server: one second on the fast clock.
 DRIP = 1 / RATE
 GOOD = json.dumps({"access_token": "federated-good", "expires_in": 3600, "token_type": "Bearer"}).encode()
 
 
 class FastClock:
-    """Runs fifty times as fast as the machine's."""
+    """A clock that runs fifty times as fast as the system clock."""
 
     def __init__(self) -> None:
         self._wall, self._monotonic, self._skipped = time.time(), time.monotonic(), 0.0
@@ -48,7 +48,7 @@ def whole(data: bytes) -> Callable[[], Iterator[bytes]]:
 
 
 def dripping(start: bytes, each: bytes) -> Callable[[], Iterator[bytes]]:
-    """Sends the start at once, and then one piece a second, for ever."""
+    """Send the start at once, and then one piece per second for ever."""
 
     def parts() -> Iterator[bytes]:
         yield start
@@ -60,13 +60,13 @@ def dripping(start: bytes, each: bytes) -> Callable[[], Iterator[bytes]]:
 
 
 def silence() -> Iterator[bytes]:
-    """Accepts the request, and says nothing."""
+    """Accept the request and send nothing."""
     time.sleep(3600)
     yield b""
 
 
 def zeros(encoding: str) -> Iterator[bytes]:
-    """A GiB of blanks, compressed to one MB."""
+    """Send a GiB of blanks, compressed to one MB."""
     block = gzip.compress(b" " * 2**24)
     yield f"HTTP/1.1 200 OK\r\nContent-Encoding: {encoding}\r\nContent-Length: {len(block) * 64}\r\n\r\n".encode()
     for _ in range(64):
@@ -86,7 +86,7 @@ SLOW = {
 
 
 class SlowServer:
-    """Answers each connection by a script; a connection that was begun goes on by its own when the script changes."""
+    """A server that answers each connection with a script. A new script applies only to later replies."""
 
     def __init__(self, script: Callable[[], Iterator[bytes]]) -> None:
         self.script = script
@@ -103,7 +103,7 @@ class SlowServer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._listener.shutdown(socket.SHUT_RDWR)  # which wakes `accept`
+        self._listener.shutdown(socket.SHUT_RDWR)  # wakes up `accept`
         self._accepting.join(20)
         self._listener.close()
         for connection in self._open:

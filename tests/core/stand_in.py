@@ -1,4 +1,4 @@
-"""A stand-in for Google that is not the emulator: a transport that recomputes each signature by AWS's specification alone."""
+"""A fake Google that is independent of the emulator: a transport that verifies signatures by AWS's specification."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ IAM_URL = f"https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/
 
 @dataclass
 class FakeClock:
-    """Stands still until it is told to move; a sleep moves it."""
+    """A clock that only `advance` and `sleep` move."""
 
     now: float = 1_800_000_000.0
     elapsed: float = 1_000.0
@@ -46,7 +46,7 @@ class FakeClock:
 
 
 class HurriedClock(seams.SystemClock):
-    """The machine's clock, which a pause advances instead of waiting."""
+    """The system clock, on which a sleep skips time instead of waiting."""
 
     def __init__(self) -> None:
         self.pauses: list[float] = []
@@ -60,15 +60,15 @@ class HurriedClock(seams.SystemClock):
         self._at_pause.get(len(self.pauses), lambda: None)()
 
     def at_pause(self, number: int, do: Callable[[], object]) -> None:
-        """Do something in a pause, counted from 1."""
+        """Do something in the pause with this number, counted from 1."""
         self._at_pause[number] = do
 
 
-def until(happened: Callable[[], bool]) -> None:
-    """Let other threads go on until something has happened that no event reports."""
-    last = time.monotonic() + 20
+def wait_until(happened: Callable[[], bool]) -> None:
+    """Wait for something in other threads that no event reports."""
+    deadline = time.monotonic() + 60  # an exchange that another test left running takes half a minute
     while not happened():
-        assert time.monotonic() < last
+        assert time.monotonic() < deadline
         time.sleep(0.001)
 
 
@@ -107,11 +107,11 @@ class Sent(NamedTuple):
 
 
 class FakeGoogle(google.auth.transport.Request):
-    """Answers as Google does, unless a script says otherwise.
+    """A transport that answers like Google, unless a script has another answer.
 
     Attributes:
         calls: every request so far.
-        script: answers, exceptions or functions of the request for the next requests, before Google's own.
+        script: for the next requests, in order: an answer, an exception, or a function that gets the request.
     """
 
     def __init__(self, secret_of: Callable[[str], str] = {"AKID": "SECRET"}.__getitem__) -> None:
@@ -132,7 +132,7 @@ class FakeGoogle(google.auth.transport.Request):
         assert not more
         sent = Sent(url, {name.lower(): value for name, value in (headers or {}).items()}, body or b"", timeout)
         self.calls.append(sent)
-        step = self.script.popleft() if self.script else self.own_answer
+        step = self.script.popleft() if self.script else self.default_answer
         if isinstance(step, Exception):
             raise step
         answer = step(sent) if callable(step) else step
@@ -142,28 +142,28 @@ class FakeGoogle(google.auth.transport.Request):
     def count(self, part: str) -> int:
         return sum(part in sent.url for sent in self.calls)
 
-    def own_answer(self, sent: Sent) -> Answer:
+    def default_answer(self, sent: Sent) -> Answer:
         if sent.url.endswith("/token"):
             assert "authorization" not in sent.headers
             if "subject_token" in sent.form:
-                check(sent.form["subject_token"], sent.form["audience"], self._secret_of)
+                verify_subject_token(sent.form["subject_token"], sent.form["audience"], self._secret_of)
             return federated(f"federated-{len(self.calls)}")
         assert sent.headers["authorization"].startswith("Bearer federated-")
         return impersonated(f"access-{len(self.calls)}")
 
 
-def federated(token: object = "federated", life: object = 3600) -> Answer:
+def federated(token: object = "federated", lifetime: object = 3600) -> Answer:
     kind = "urn:ietf:params:oauth:token-type:access_token"
-    return Answer({"access_token": token, "expires_in": life, "token_type": "Bearer", "issued_token_type": kind})
+    return Answer({"access_token": token, "expires_in": lifetime, "token_type": "Bearer", "issued_token_type": kind})
 
 
 def impersonated(token: object = "access", expires: object = "2027-01-15T09:00:00Z") -> Answer:
-    """An hour after FakeClock's start, 2027-01-15T08:00:00Z."""
+    """Return a reply with a token that expires an hour after the start of FakeClock, 2027-01-15T08:00:00Z."""
     return Answer({"accessToken": token, "expireTime": expires}, headers={"Date": "Fri, 15 Jan 2027 08:00:00 GMT"})
 
 
-def check(subject_token: str, audience: str, secret_of: Callable[[str], str]) -> dict[str, str]:
-    """Recomputes the signature, and gives the headers.
+def verify_subject_token(subject_token: str, audience: str, secret_of: Callable[[str], str]) -> dict[str, str]:
+    """Verify the signature by recomputing it, and return the headers.
 
     https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
     """
@@ -201,11 +201,11 @@ def check(subject_token: str, audience: str, secret_of: Callable[[str], str]) ->
     key = b"AWS4" + secret_of(key_id).encode()
     for part in (date, region, service, terminator):
         key = hmac.digest(key, part.encode(), "sha256")
-    assert parts["Signature"] == hmac.digest(key, text.encode(), "sha256").hex(), "the signature is of something else"
+    assert parts["Signature"] == hmac.digest(key, text.encode(), "sha256").hex(), "wrong signature"
     assert headers["x-amz-date"].startswith(date)
     return headers
 
 
-def shown(error: BaseException) -> str:
-    """Whatever a traceback, a log of it or a debugger shows."""
+def visible_text(error: BaseException) -> str:
+    """Return everything that a traceback, a log record or a debugger shows of an error."""
     return "".join(traceback.format_exception(error)) + repr(error) + repr(vars(error)) + str(error.args)

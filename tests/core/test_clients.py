@@ -74,14 +74,14 @@ def _api() -> Iterator[Api]:
 
 @pytest.fixture(name="credentials")
 def _credentials(make: Make, request_: FakeGoogle, monkeypatch: pytest.MonkeyPatch) -> Credentials:
-    """Whatever transport a library brings, it reaches the stand-in."""
+    """Redirect every transport of a library to the fake Google."""
     seams.use_own_transport(monkeypatch, request_)
     return make(ACCOUNT, project_id="my-project", quota_project_id="q")
 
 
 @pytest.fixture(autouse=True)
 def _every_transport(request_: FakeGoogle, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A request of the libraries' own session for a token goes to the stand-in, which is no server."""
+    """Send token requests of the libraries' sessions to the fake Google, which is not a server."""
 
     def answer(_: Any, url: str, method: str = "GET", body: Any = None, headers: Any = None, **__: Any) -> Any:
         return request_(url, method, body, headers)
@@ -144,7 +144,7 @@ def test_discovery_client_over_httplib2(credentials: Credentials, api: Api, monk
 
 
 class _Secrets(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no types
-    """A gRPC service that answers every call with an empty message, and notes the metadata."""
+    """A gRPC service that answers every call with an empty message and records the metadata."""
 
     def __init__(self) -> None:
         self.bearers: list[str] = []
@@ -188,11 +188,11 @@ def test_gapic_client_accepts_the_object(credentials: Credentials) -> None:
 
 
 def test_httplib2_has_no_timeout_forced_on_it(make: Make, caplog: pytest.LogCaptureFixture) -> None:
-    """It would log a warning."""
+    """A timeout would make httplib2 log a warning."""
     with Api() as api:
         http = httplib2.Http()
         credentials = make(token_url=f"{api.url}/v1/token")
-        with pytest.raises(Exception, match="no life in seconds"):
+        with pytest.raises(Exception, match="no lifetime in seconds"):
             credentials.refresh(google_auth_httplib2.Request(http))
         http.close()
     assert not [record for record in caplog.records if record.levelname == "WARNING"]

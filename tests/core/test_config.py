@@ -1,4 +1,4 @@
-"""Bad arguments: one clear error when the object is built, which says what was seen and what to do."""
+"""Invalid arguments: building the object raises one clear error with the value and the fix."""
 
 from __future__ import annotations
 
@@ -96,12 +96,12 @@ def test_invalid_audience(audience: Any, message: str) -> None:
             {"service_account_email": ACCOUNT, "delegates": ACCOUNT},
             f"delegates must be a sequence of strings, not {ACCOUNT!r}.",
         ),
-        ({"delegates": [ACCOUNT]}, "delegates and subject need a service account: set service_account_email."),
-        ({"subject": "u@example.com"}, "delegates and subject need a service account: set service_account_email."),
+        ({"delegates": [ACCOUNT]}, "delegates and subject require a service account: set service_account_email."),
+        ({"subject": "u@example.com"}, "delegates and subject require a service account: set service_account_email."),
         ({"service_account_email": ACCOUNT, "subject": ""}, "subject must be a non-empty string, not ''."),
         (
             {"service_account_email": ACCOUNT, "subject": "u@example.com", "lifetime": 3601},
-            "A token that acts for a subject lives at most 3600 s, not lifetime=3601.",
+            "A token that acts for a subject is valid for at most 3600 s, not lifetime=3601.",
         ),
         (
             {"service_account_email": ACCOUNT, "subject": "u@example.com", "universe_domain": "apis.example"},

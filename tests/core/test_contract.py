@@ -1,4 +1,4 @@
-"""What client libraries do with a credentials object, each line of it as one of them does it."""
+"""The contract with client libraries: everything that they do with a credentials object."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from google.auth import exceptions
 
 from core.conftest import Make
 from core.copies import COPIES
-from core.stand_in import ACCOUNT, IAM_URL, PROVIDER, STS_URL, Answer, FakeClock, FakeGoogle, until
+from core.stand_in import ACCOUNT, IAM_URL, PROVIDER, STS_URL, Answer, FakeClock, FakeGoogle, wait_until
 from google_auth_botocore import ConfigurationError, Credentials, FederationError, TransientFederationError
 
 CLOUD_PLATFORM = "https://www.googleapis.com/auth/cloud-platform"
@@ -213,7 +213,7 @@ class TestTokens:
     ) -> None:
         credentials = make(ACCOUNT)
         together, sent = threading.Barrier(threads), threading.Event()
-        request_.script.append(lambda call: sent.wait(20) and request_.own_answer(call))
+        request_.script.append(lambda call: sent.wait(20) and request_.default_answer(call))
 
         def work(_: int) -> str | None:
             together.wait(20)
@@ -226,7 +226,7 @@ class TestTokens:
 
         with ThreadPoolExecutor(threads) as pool:
             results = pool.map(work, range(threads))
-            until(lambda: seams.callers_waiting(credentials) == threads)
+            wait_until(lambda: seams.callers_waiting(credentials) == threads)
             sent.set()
             assert len(set(results)) == 1
         assert (request_.count("/token"), request_.count(":generateAccessToken")) == (1, 1)
@@ -244,7 +244,7 @@ class TestTokens:
 
         with ThreadPoolExecutor(8) as pool:
             results = pool.map(work, range(8))
-            until(lambda: seams.callers_waiting(credentials) == 8)
+            wait_until(lambda: seams.callers_waiting(credentials) == 8)
             sent.set()
             errors = list(results)
         assert len({id(error) for error in errors}) == 8

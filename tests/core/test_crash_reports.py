@@ -1,4 +1,4 @@
-"""What crash reporters send of our errors and log records, with their defaults: sentry-sdk and stackprinter."""
+"""The reports that sentry-sdk and stackprinter send of our errors and log records, with default settings."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ import sentry_sdk
 import stackprinter
 
 from core.conftest import Make
-from core.frames import of_ours
-from core.stand_in import ACCOUNT, Answer, FakeClock, FakeGoogle, until
+from core.frames import is_package_frame
+from core.stand_in import ACCOUNT, Answer, FakeClock, FakeGoogle, wait_until
 from google_auth_botocore import Credentials
 
 SECRET_KEY, SESSION = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "FwoGZXIvYXdzE+/=" * 8
@@ -34,7 +34,7 @@ def _request(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> FakeGoogle:
 
 @pytest.fixture(name="sent")
 def _sent() -> Iterator[list[Any]]:
-    """What Sentry would have sent."""
+    """The events that Sentry would have sent."""
     sent: list[Any] = []
     client = sentry_sdk.Client(
         dsn="http://key@127.0.0.1:9/1",
@@ -64,11 +64,11 @@ def _broken(credentials: Credentials, request: FakeGoogle) -> None:
 
 
 def _interrupted(credentials: Credentials, request: FakeGoogle, where: str, kind: type[BaseException]) -> None:
-    """There is a token, which is just written into the headers."""
+    """There is a token, and it is being written into the headers."""
     credentials.refresh(request)
 
     def strike(frame: FrameType, event: str, argument: Any) -> Any:
-        if of_ours(frame) and frame.f_code.co_name == where:
+        if is_package_frame(frame) and frame.f_code.co_name == where:
             raise kind
         return None
 
@@ -81,8 +81,8 @@ def _interrupted(credentials: Credentials, request: FakeGoogle, where: str, kind
 
 
 def _without_tests(traceback: TracebackType | None) -> TracebackType | None:
-    """From the first frame of the package's on; those of the tests hold the secrets that they look for."""
-    while traceback is not None and not of_ours(traceback.tb_frame):
+    """Keep the frames from the first one of the package. Frames of tests hold the secrets that they look for."""
+    while traceback is not None and not is_package_frame(traceback.tb_frame):
         traceback = traceback.tb_next
     return traceback
 
@@ -122,7 +122,7 @@ def test_no_report_of_a_log_record_has_a_secret_in_its_stack(
         def emit(self, record: logging.LogRecord) -> None:
             frame: Any = sys._getframe()
             while frame is not None:
-                if of_ours(frame):
+                if is_package_frame(frame):
                     stacks.append(json.dumps(dict(frame.f_locals), default=repr))
                 frame = frame.f_back
             sentry_sdk.capture_message(record.getMessage(), level="error")
@@ -139,7 +139,7 @@ def test_no_report_of_a_log_record_has_a_secret_in_its_stack(
         credentials.before_request(request_, "GET", "https://x", {})
         with pytest.raises(Exception, match="PERMISSION_DENIED"):
             credentials.refresh(request_)
-        until(lambda: any("could not be refreshed" in json.dumps(event, default=repr) for event in sent))
+        wait_until(lambda: any("could not be refreshed" in json.dumps(event, default=repr) for event in sent))
     finally:
         root.removeHandler(handler)
         root.setLevel(before)

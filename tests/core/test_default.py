@@ -1,4 +1,4 @@
-"""`default` and `load_credentials_from_file`: google-auth's own, with ours for the file of an AWS workload."""
+"""`default` and `load_credentials_from_file`: like google-auth's, but with `Credentials` for the file of an AWS workload."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Found = tuple[Any, str | None]
 
 @pytest.fixture(name="put", params=["variable", "gcloud's own"])
 def _put(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Put:
-    """Puts a file where google-auth looks for it."""
+    """Write a file to a place where google-auth looks for it."""
     path = tmp_path / "config.json"
     if request.param == "variable":
         monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(path))
@@ -43,7 +43,7 @@ def _put(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mon
 
 @pytest.fixture(name="offline")
 def _offline(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever opens a connection fails."""
+    """Let every attempt to open a connection fail."""
 
     def reject(*_: object) -> None:
         raise AssertionError("a connection was opened")
@@ -109,7 +109,7 @@ def test_project_is_the_arguments_the_environments_or_the_files(
 def test_quota_project_is_the_arguments_the_environments_or_the_files(
     put: Put, monkeypatch: pytest.MonkeyPatch, argument: str | None, environment: str, expected: str
 ) -> None:
-    """In google-auth's order."""
+    """The order is that of google-auth."""
     put(info(quota_project_id="file"))
     monkeypatch.setenv("GOOGLE_CLOUD_QUOTA_PROJECT", environment)
     monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "p")
@@ -130,7 +130,7 @@ def test_quota_project_is_the_arguments_the_environments_or_the_files(
     ids=lambda changes: next(iter(changes)),
 )
 def test_file_of_an_aws_workload_that_is_wrong_is_our_error(put: Put, changes: dict[str, Any]) -> None:
-    """It is google-auth's as well, for callers that catch that."""
+    """Callers can also catch it as google-auth's error."""
     put(info(**changes))
     with pytest.raises(exceptions.DefaultCredentialsError) as caught:
         google_auth_botocore.default()
@@ -162,7 +162,7 @@ ELSEWHERE: dict[str, Any] = {
 
 
 def outcome(find: Callable[[], Found]) -> object:
-    """What came of it, comparable."""
+    """Return the result or the error in a form that can be compared."""
     try:
         credentials, project_id = find()
     except Exception as error:
@@ -198,7 +198,7 @@ def test_file_that_google_auth_cannot_read_is_a_clear_error(
 
 
 def test_project_given_wins_for_other_credentials_too(put: Put) -> None:
-    """And what is of no meaning to them is left out, so that one line does on AWS and on a developer's machine."""
+    """Arguments that do not apply are ignored, so the same line works on AWS and on a developer's machine."""
     put(ELSEWHERE["key"])
     assert google_auth_botocore.default()[1] == "file"
     credentials, project_id = google_auth_botocore.default(project_id="argument", assume_role="arn:aws:iam::1:role/r")

@@ -1,4 +1,4 @@
-"""Configuration files: gcloud's as it wrote it, and everything that a file must not be able to do."""
+"""Configuration files: gcloud's files load unchanged, and hostile files are rejected."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ IMPERSONATION = f"https://iamcredentials.googleapis.com/v1/projects/-/serviceAcc
 
 
 def info(**changes: Any) -> dict[str, Any]:
-    """What gcloud writes."""
+    """Return the configuration that gcloud writes."""
     source = {
         "environment_id": "aws1",
         "region_url": "http://169.254.169.254/latest/meta-data/placement/availability-zone",
@@ -108,7 +108,7 @@ def test_info_can_not_be_changed_from_outside() -> None:
 
 
 def test_endpoint_in_code_wins_over_any_endpoint_in_the_file() -> None:
-    """An emulator's file, say, with its endpoints in code: what the file has of them is not used, and may be anything."""
+    """For an emulator, for example. Then the endpoints in the file are neither used nor validated."""
     elsewhere = info(
         token_url="http://127.0.0.1:8085/v1/token",
         service_account_impersonation_url=f"http://127.0.0.1:8085/v1/projects/-/serviceAccounts/{ACCOUNT}:generateAccessToken",
@@ -164,7 +164,7 @@ def test_foreign_token_url_is_rejected(url: object) -> None:
     seen = repr(url).replace("//sts.googleapis.com@", "//[hidden]@")
     assert str(caught.value) == (
         f"The configuration's token_url {seen} is not an endpoint of Google's (sts.googleapis.com and its forms). "
-        "An endpoint of your own must be given in code, token_url=, or on the command line, --token-url."
+        "Your own endpoint must be set in code, token_url=, or on the command line, --token-url."
     )
 
 
@@ -246,7 +246,7 @@ def test_universe_of_a_file_must_be_the_one_in_code() -> None:
     with pytest.raises(ConfigurationError) as caught:
         Credentials.from_info(foreign)
     assert str(caught.value) == (
-        "The configuration names the universe domain 'apis.example'. A universe other than googleapis.com must be given in code: "
+        "The configuration names the universe domain 'apis.example'. A universe other than googleapis.com must be set in code: "
         "universe_domain='apis.example'."
     )
     assert Credentials.from_info(foreign, universe_domain="apis.example").universe_domain == "apis.example"
@@ -292,7 +292,7 @@ def test_truncated_file_is_one_error_that_names_it(tmp_path: Path, text: str) ->
     path.write_bytes(text.encode("latin-1"))
     with pytest.raises(ConfigurationError) as caught:
         Credentials.from_file(path)
-    assert str(caught.value).startswith(f"The configuration file {str(path)!r} can't be read as JSON: ")
+    assert str(caught.value).startswith(f"The configuration file {str(path)!r} cannot be read as JSON: ")
     path.write_text(json.dumps(info()))
     assert Credentials.from_file(path).info == info()
 
@@ -310,7 +310,7 @@ def test_file_that_holds_no_object(tmp_path: Path, text: str, seen: str) -> None
 
 
 def nested(levels: int) -> dict[str, Any]:
-    """A configuration with so many levels in a field that nothing reads."""
+    """Return a configuration with this many levels in a field that is not used."""
     inner: Any = "x"
     for level in range(levels - 1):
         inner = [inner] if level % 2 else {"a": inner}
@@ -319,7 +319,7 @@ def nested(levels: int) -> dict[str, Any]:
 
 @pytest.mark.parametrize("levels", [33, 200, 900])
 def test_document_that_is_nested_deeply_is_one_error(tmp_path: Path, levels: int) -> None:
-    """Also where the interpreter's own limit would allow it, as the caller may be deep in its stack."""
+    """Even if the interpreter's recursion limit would allow it, because the caller can already be deep in the stack."""
     path = tmp_path / "config.json"
     path.write_text(json.dumps(nested(levels)))
     with pytest.raises(ConfigurationError) as caught:
@@ -363,7 +363,7 @@ DIRECT = info(service_account_impersonation_url=None, service_account_impersonat
 
 
 def test_lifetime_of_a_file_without_a_service_account_has_no_effect(tmp_path: Path) -> None:
-    """As in google-auth; in code it is a mistake."""
+    """Like in google-auth. In code it is an error."""
     path = tmp_path / "config.json"
     path.write_text(json.dumps(DIRECT))
     credentials = Credentials.from_file(path)
@@ -378,8 +378,8 @@ def test_lifetime_of_a_file_without_a_service_account_has_no_effect(tmp_path: Pa
 
 @pytest.mark.parametrize("lifetime", [3600, 1800])
 def test_lifetime_in_code_without_a_service_account_is_a_mistake(lifetime: int) -> None:
-    """Also the usual one, as it was given."""
-    message = r"^lifetime needs a service account: set service_account_email\."
+    """Even if it is the default lifetime, because it was set explicitly."""
+    message = r"^lifetime requires a service account: set service_account_email\."
     with pytest.raises(ConfigurationError, match=message):
         Credentials(PROVIDER, lifetime=lifetime)
     with pytest.raises(ConfigurationError, match=message):

@@ -1,4 +1,4 @@
-"""Anything at all as a configuration, as arguments and as Google's replies: what is right, or an error of the tree.
+"""Fuzz tests of configurations, arguments and Google's replies: the result is valid, or one of our errors.
 
 `nox -s fuzz` tries a million of them, the default run a hundred of each.
 """
@@ -20,7 +20,18 @@ from hypothesis import strategies as st
 from urllib3.util import parse_url
 
 from core.malformed import bodies, mutated, near, numbers, values
-from core.stand_in import ACCOUNT, IAM_URL, PROVIDER, STS_URL, Answer, FakeGoogle, Sent, federated, impersonated, shown
+from core.stand_in import (
+    ACCOUNT,
+    IAM_URL,
+    PROVIDER,
+    STS_URL,
+    Answer,
+    FakeGoogle,
+    Sent,
+    federated,
+    impersonated,
+    visible_text,
+)
 from google_auth_botocore import ConfigurationError, Credentials, FederationError, IDTokenCredentials
 
 SECRET_KEY = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
@@ -66,7 +77,7 @@ _OF_A_FILE = (
 
 @pytest.fixture(autouse=True)
 def _long_keys(_keys: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Long enough for not to be found by chance."""
+    """Use secrets that are too long to be found by chance."""
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET_KEY)
     monkeypatch.setenv("AWS_SESSION_TOKEN", SESSION_TOKEN)
 
@@ -78,7 +89,7 @@ _AWS = re.compile(
 
 
 def _asks_google_and_aws_alone(credentials: Credentials) -> bool:
-    """Whether its endpoints are theirs, as the library reads them that will connect to them."""
+    """Return whether the endpoints are Google's and AWS's, parsed with the library that connects to them."""
     info = credentials.with_quota_project("that-no-document-has").info
     used = [info["token_url"], *(info[name] for name in ("service_account_impersonation_url",) if name in info)]
     urls = [parse_url(url) for url in used]
@@ -172,14 +183,14 @@ def test_any_arguments_are_credentials_or_one_error(arguments: dict[str, Any]) -
 
 
 class Google(FakeGoogle):
-    """Answers right but for the replies of a script, which come for one kind of request."""
+    """Answers correctly, except that a script sets the replies to one kind of request."""
 
     def __init__(self, kind: str, replies: list[Answer]) -> None:
         super().__init__({"AKID": SECRET_KEY}.__getitem__)
         self._kind = kind
         self.replies = deque(replies)
 
-    def own_answer(self, sent: Sent) -> Answer:
+    def default_answer(self, sent: Sent) -> Answer:
         kind = sent.url.rsplit("/", 1)[1].rsplit(":", 1)[-1]
         if "assertion" in sent.body.decode():
             kind = "assertion"
@@ -199,7 +210,7 @@ CLAIMS = {"iss": "https://accounts.google.com", "aud": "https://x", "iat": 1_800
 
 
 def right(kind: str) -> Answer:
-    """What Google answers."""
+    """Return Google's answer."""
     return {
         "token": federated(FEDERATED),
         "assertion": federated(ACCESS),
@@ -317,7 +328,7 @@ _GIVEN = re.compile(r'"(?:access_token|accessToken|token)": "([^"]+)')
 
 
 def replies(kind: str) -> st.SearchStrategy[list[Answer]]:
-    """A few replies that are almost right, or anything but."""
+    """Return a few replies that are almost valid, or arbitrary."""
     known = _SAID if kind == "token" else (*_SAID, FEDERATED)
     documents = mutated(json.loads(right(kind).data), *known)
     if kind == "generateIdToken":
@@ -338,7 +349,7 @@ _REPLIES = {way.kind: replies(way.kind) for way in WAYS.values()}
 @pytest.mark.usefixtures("clock")
 @given(data=st.data())
 def test_any_replies_give_a_result_or_an_error_without_secrets(way: Way, data: st.DataObject) -> None:
-    """And afterwards the object works as if nothing had been."""
+    """Afterwards the object works normally."""
     script = data.draw(_REPLIES[way.kind])
     google, asked = Google(way.kind, script), way.make()
     error = None
@@ -347,7 +358,7 @@ def test_any_replies_give_a_result_or_an_error_without_secrets(way: Way, data: s
     except FederationError as raised:
         error = raised
     if error is not None:
-        text = shown(error)
+        text = visible_text(error)
         signatures = re.findall(r"Signature=([0-9a-f]{64})", unquote(unquote(google.calls[0].body.decode())))
         last = script[len(script) - len(google.replies) - 1].data.decode(errors="replace")
         given_away = {FEDERATED, ACCESS}.intersection(_GIVEN.findall(last))

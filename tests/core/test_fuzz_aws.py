@@ -1,4 +1,4 @@
-"""Anything at all from AWS's side: from the environment, endpoints, processes and STS. It is keys, or an error of the tree.
+"""Fuzz tests of input from AWS: environment, endpoints, processes and STS. The result is keys or one of our errors.
 
 botocore reads it; what answers in the place of its HTTP connections is a script. `nox -s fuzz` tries more of it.
 """
@@ -23,7 +23,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.malformed import bodies, mutated, near
-from core.stand_in import PROVIDER, Answer, FakeGoogle, HurriedClock, Sent, federated, shown
+from core.stand_in import PROVIDER, Answer, FakeGoogle, HurriedClock, Sent, federated, visible_text
 from google_auth_botocore import ConfigurationError, Credentials, FederationError
 
 SECRET_KEY = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
@@ -46,7 +46,7 @@ few = settings(
 
 
 class Wire:
-    """Stands in for botocore's HTTP connections.
+    """Replaces botocore's HTTP connections.
 
     Attributes:
         replies: status, headers and body of each that is next; the last one is given again and again.
@@ -70,7 +70,7 @@ class Wire:
 
 @pytest.fixture(name="wire", autouse=True)
 def _wire(_keys: None, monkeypatch: pytest.MonkeyPatch) -> Wire:
-    """No keys in the environment, and no source to wait for."""
+    """There are no keys in the environment and no sources that cause a wait."""
     wire = Wire()
     monkeypatch.setattr(botocore.httpsession.URLLib3Session, "send", lambda _, request: wire.send(request))
     monkeypatch.setattr(botocore.utils.ContainerMetadataFetcher, "SLEEP_TIME", 0)
@@ -82,15 +82,15 @@ def _wire(_keys: None, monkeypatch: pytest.MonkeyPatch) -> Wire:
 
 
 class Trusting(FakeGoogle):
-    """Takes any subject token."""
+    """Accepts any subject token."""
 
-    def own_answer(self, sent: Sent) -> Answer:
+    def default_answer(self, sent: Sent) -> Answer:
         assert sent.form["subject_token"]
         return federated("ya29.token")
 
 
 def attempt(**arguments: Any) -> Exception | None:
-    """The error of a refresh, if there is one: of the AWS step, and without the key."""
+    """Return the error of a refresh, if any, after checking that it belongs to the AWS step and does not contain the key."""
     error: FederationError | ConfigurationError | None = None
     try:
         credentials = Credentials(PROVIDER, **arguments)
@@ -100,7 +100,7 @@ def attempt(**arguments: Any) -> Exception | None:
         error = raised
     if error is not None:
         assert str(error).isprintable()
-        assert SECRET_KEY not in shown(error)
+        assert SECRET_KEY not in visible_text(error)
         assert getattr(error, "step", "aws") == "aws"
     return error
 

@@ -1,4 +1,4 @@
-"""An exception that is raised in a caller while it waits for a token: it gets through as it is, and harms nothing.
+"""An exception that hits a caller while it waits for a token propagates unchanged and has no side effects.
 
 Signal handlers raise such exceptions (time limits of Celery and RQ, Ctrl-C), so do other threads, and debuggers.
 """
@@ -17,7 +17,7 @@ import seams
 from variations import few
 
 from core.conftest import Make
-from core.frames import in_frames, of_ours
+from core.frames import is_package_frame, text_in_frames
 from core.stand_in import ACCOUNT, FakeClock, FakeGoogle
 from google_auth_botocore import Credentials, TransientFederationError
 
@@ -45,7 +45,7 @@ class _Raiser:
         self.raised: BaseException | None = None
 
     def __call__(self, frame: FrameType, event: str, argument: Any) -> Any:
-        if not of_ours(frame):
+        if not is_package_frame(frame):
             return None
         frame.f_trace_opcodes, frame.f_trace_lines = self._opcodes, not self._opcodes
         return self._step
@@ -94,7 +94,7 @@ def test_it_may_strike_anywhere(
         if error is None:
             break
         # A signal's exception is raised at the start of a line, or as a call returns; not as before_request itself returns.
-        text = "" if opcodes else in_frames(error)
+        text = "" if opcodes else text_in_frames(error)
         assert not any(secret in text for secret in ("Bearer ", "access-", "federated-", "SECRET", "SESSION"))
         assert _header(credentials, request_).startswith("Bearer access-")
         number += 3 if opcodes else 1
@@ -107,13 +107,13 @@ def test_the_exchange_goes_on_and_serves_the_next_call(make: Make, request_: Fak
     def hold(sent: Any) -> Any:
         reached.set()
         assert goes_on.wait(20)
-        return request_.own_answer(sent)
+        return request_.default_answer(sent)
 
     request_.script.append(hold)
     interrupt = _Interrupt()
 
     def raise_once_it_waits(frame: FrameType, event: str, argument: Any) -> Any:
-        if reached.is_set() and of_ours(frame):
+        if reached.is_set() and is_package_frame(frame):
             raise interrupt
         return raise_once_it_waits
 
@@ -130,7 +130,7 @@ def test_the_exchange_goes_on_and_serves_the_next_call(make: Make, request_: Fak
 
 
 def test_a_finalizer_that_uses_the_credentials_does_not_deadlock(make: Make, request_: FakeGoogle) -> None:
-    """It may run at any allocation, on whatever thread, also while the thread holds one of our locks."""
+    """A finalizer can run at any allocation, on any thread, even while that thread holds one of our locks."""
     credentials, headers = make(ACCOUNT), list[str]()
     credentials.refresh(request_)
     running = threading.local()
@@ -139,7 +139,7 @@ def test_a_finalizer_that_uses_the_credentials_does_not_deadlock(make: Make, req
         headers.append(_header(credentials.with_quota_project("q"), request_))
 
     def profile(frame: FrameType, event: str, argument: Any) -> None:
-        if event == "call" and of_ours(frame) and not hasattr(running, "yes"):
+        if event == "call" and is_package_frame(frame) and not hasattr(running, "yes"):
             running.yes = True
             try:
                 finalize()
@@ -161,7 +161,7 @@ def test_a_finalizer_that_uses_the_credentials_does_not_deadlock(make: Make, req
 def test_a_finalizer_that_needs_a_token_first_does_not_deadlock(
     make: Make, request_: FakeGoogle, scopes: list[str] | None, between_jobs: bool
 ) -> None:
-    """On a caller's thread it gets one; in an exchange it is rejected, because it would wait for itself.
+    """On a caller's thread it gets a token. In an exchange it gets an error, because it would wait for itself.
 
     On a worker that has not begun its exchange, it performs that one.
     """
@@ -172,7 +172,7 @@ def test_a_finalizer_that_needs_a_token_first_does_not_deadlock(
 
     def profile(frame: FrameType, event: str, argument: Any) -> None:
         counts = between_jobs or not frame.f_code.co_filename.endswith("workers.py")
-        if event == "call" and counts and of_ours(frame) and not hasattr(running, "yes"):
+        if event == "call" and counts and is_package_frame(frame) and not hasattr(running, "yes"):
             running.yes = True
             try:
                 outcomes.append(_header(other, request_))

@@ -1,4 +1,4 @@
-"""Mistakes on this machine: they fail at once, are not transient, are not remembered, and the error names the setting."""
+"""Mistakes on this machine fail at once, are neither transient nor remembered, and the error names the setting."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(name="server")
 def _server(clock: FakeClock) -> Iterator[SlowServer]:
-    """Stands in for the Security Token Service; without TLS, which none of these gets as far as."""
+    """A fake Security Token Service without TLS: no test gets as far as a TLS handshake."""
     with SlowServer(whole(reply())) as server:
         yield server
 
@@ -119,7 +119,7 @@ def test_socks_without_pysocks(make: Make, clock: FakeClock, monkeypatch: pytest
 
 
 class TestMocks:
-    """What stands in for the network in the tests of an application; the error has the line that lets us through."""
+    """Mocks in an application's tests. The error contains the line that lets our requests through."""
 
     def test_responses(self, make: Make, clock: FakeClock, server: SlowServer) -> None:
         with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
@@ -151,5 +151,5 @@ class TestMocks:
 @pytest.mark.parametrize("error", [ssl.SSLError(errno.EMFILE, "x"), OSError(errno.ENFILE, "x")])
 def test_too_many_open_files_is_transient(make: Make, request_: FakeGoogle, error: Exception) -> None:
     request_.script.extend([error] * 100)
-    with pytest.raises(TransientFederationError, match="too many open files: close some"):
+    with pytest.raises(TransientFederationError, match="run out of open files"):
         make().refresh(request_)

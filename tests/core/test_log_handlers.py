@@ -1,4 +1,4 @@
-"""Log handlers that use the credentials: a root handler that sends each record to Google, in the middle of an exchange."""
+"""Log handlers that use the credentials, such as a root handler that sends each record to Google during an exchange."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import pytest
 import seams
 
 from core.conftest import Make
-from core.stand_in import ACCOUNT, Answer, FakeGoogle, Sent, until
+from core.stand_in import ACCOUNT, Answer, FakeGoogle, Sent, wait_until
 from google_auth_botocore import Credentials, FederationError
 from google_auth_botocore.emulator import Emulator
 from google_auth_botocore.emulator.aws import InstanceMetadata
@@ -26,7 +26,7 @@ BOTOCORE = ("Found credentials in", "Found credentials from IAM Role", "Found cr
 
 
 class LoggingApi:
-    """Stands in for Cloud Logging.
+    """A fake Cloud Logging.
 
     Attributes:
         lines: The text of each entry.
@@ -62,7 +62,7 @@ class LoggingApi:
 
 
 class Shipper(logging.Handler):
-    """Ships each record at once, on the thread that logs, as google-cloud-logging's SyncTransport does."""
+    """Sends each record at once, on the thread that logs, like google-cloud-logging's SyncTransport."""
 
     def __init__(self, credentials: Credentials, url: str) -> None:
         super().__init__()
@@ -145,7 +145,7 @@ def test_each_line_arrives_with_a_token(credentials: Credentials, google: Emulat
             lines = [f"line {number}" for number in range(threads)]
             list(pool.map(logging.getLogger("application").info, lines))
             if level == logging.DEBUG:
-                until(lambda: any("HTTP 200" in each for each in api.lines))
+                wait_until(lambda: any("HTTP 200" in each for each in api.lines))
         assert handler.errors == []
         assert set(lines) <= set(api.lines)
         assert None not in api.bearers
@@ -161,7 +161,7 @@ def test_records_of_the_exchange_reach_their_handlers(
             credentials.refresh()
             logging.getLogger("application").info("line")
             if "environment" not in request.node.name:  # the whole session of botocore is not needed there
-                until(lambda: any(each.startswith(BOTOCORE) for each in api.lines))
+                wait_until(lambda: any(each.startswith(BOTOCORE) for each in api.lines))
         assert handler.errors == []
         assert google.count("/token") == 1
 
@@ -185,7 +185,7 @@ def test_a_handler_that_fails_affects_no_caller(
 def test_a_failed_exchange_is_not_repeated_for_each_of_its_records(
     make: Make, request_: FakeGoogle, status: int
 ) -> None:
-    """A handler that gets the failure requests a token, too; it gets the error and starts no exchange."""
+    """The handler of the failure's record requests a token. It gets the error and starts no exchange."""
     credentials, asked = make(ACCOUNT), list[str]()
     request_.script.extend([Answer({"error": "invalid_target"}, status)] * 1000)
 
@@ -200,18 +200,18 @@ def test_a_failed_exchange_is_not_repeated_for_each_of_its_records(
         with pytest.raises(FederationError):
             credentials.refresh(request_)
         calls = len(request_.calls)
-        until(lambda: len(asked) >= 1)
+        wait_until(lambda: len(asked) >= 1)
     assert all("invalid_target" in each for each in asked)
     assert len(request_.calls) == calls
 
 
 def test_another_object_works_in_the_midst_of_an_exchange(make: Make, request_: FakeGoogle) -> None:
-    """A transport, say, that carries other credentials."""
+    """For example, a transport that is authorized with other credentials."""
     one, other, headers = make(ACCOUNT), make(ACCOUNT, scopes=["other"]), dict[str, str]()
 
     def answer(sent: Sent) -> Answer:
         other.before_request(FakeGoogle(), "POST", sent.url, headers)
-        return request_.own_answer(sent)
+        return request_.default_answer(sent)
 
     request_.script.append(answer)
     one.refresh(request_)
@@ -220,7 +220,7 @@ def test_another_object_works_in_the_midst_of_an_exchange(make: Make, request_: 
 
 
 def test_our_own_request_carries_no_token_of_ours(make: Make, request_: FakeGoogle) -> None:
-    """Sent with a transport that carries the very credentials, as gspread's login does; other requests of it do."""
+    """The transport is authorized with the same credentials, as in gspread's login. Its other requests carry the token."""
     credentials, seen = make(), list[dict[str, str]]()
     credentials.refresh(request_)
 
@@ -230,7 +230,7 @@ def test_our_own_request_carries_no_token_of_ours(make: Make, request_: FakeGoog
             credentials.before_request(request_, "POST", url, headers)
             seen.append(headers)
         credentials.refresh(request_)  # after a 401, say
-        return request_.own_answer(sent)
+        return request_.default_answer(sent)
 
     request_.script.append(answer)
     credentials.refresh(request_)
@@ -241,13 +241,13 @@ def test_our_own_request_carries_no_token_of_ours(make: Make, request_: FakeGoog
 def test_a_request_in_the_midst_of_the_first_exchange_fails_at_once_and_never_goes_without_a_token(
     make: Make, request_: FakeGoogle
 ) -> None:
-    """Of a user's own transport, whose logger is not held back."""
+    """The request comes from a user's transport, whose log records are not delayed."""
     credentials = make()
 
     def answer(sent: Sent) -> Answer:
         with pytest.raises(FederationError, match="a part of the very exchange"):
             credentials.before_request(request_, "POST", "https://logging.googleapis.com", {})
-        return request_.own_answer(sent)
+        return request_.default_answer(sent)
 
     request_.script.append(answer)
     credentials.refresh(request_)
@@ -257,12 +257,12 @@ def test_a_request_in_the_midst_of_the_first_exchange_fails_at_once_and_never_go
 def test_a_task_that_begins_meanwhile_and_outlasts_it_has_its_requests_authorized(
     make: Make, request_: FakeGoogle
 ) -> None:
-    """As one of a transport's own event loop, which has a copy of the context."""
+    """For example, a task in a transport's event loop, which has a copy of the context."""
     credentials, contexts = make(), []
 
     def answer(sent: Sent) -> Answer:
         contexts.append(contextvars.copy_context())
-        return request_.own_answer(sent)
+        return request_.default_answer(sent)
 
     request_.script.append(answer)
     credentials.refresh(request_)
@@ -272,14 +272,14 @@ def test_a_task_that_begins_meanwhile_and_outlasts_it_has_its_requests_authorize
 
 
 def test_the_exchange_runs_in_a_copy_of_the_callers_context(make: Make, request_: FakeGoogle) -> None:
-    """So that a trace goes on in it."""
+    """This way a trace continues in the exchange."""
     trace = contextvars.ContextVar("trace", default="none")
     seen: list[str] = []
 
     def answer(sent: Sent) -> Answer:
         seen.append(trace.get())
         trace.set("the exchange's own")
-        return request_.own_answer(sent)
+        return request_.default_answer(sent)
 
     request_.script.append(answer)
     trace.set("the caller's")
@@ -289,7 +289,7 @@ def test_the_exchange_runs_in_a_copy_of_the_callers_context(make: Make, request_
 
 
 def test_every_logger_that_an_exchange_uses_is_watched(credentials: Credentials) -> None:
-    """Also one that is made in the midst of the first; a package that names its loggers in another way is noticed here."""
+    """Even a logger that is created during the first exchange. This test fails if a package names its loggers differently."""
     used: set[str] = set()
 
     class Handler(logging.Handler):

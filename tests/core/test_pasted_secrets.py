@@ -1,4 +1,4 @@
-"""A private key, a token or a configuration itself in the place of a path is never shown: in no error, and in no frame."""
+"""A private key, token or configuration that is passed instead of a path is never shown, neither in errors nor in frames."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ OURS = parts(CODE) | parts(CODE.replace('"', "'"))
 
 
 def everything(error: BaseException | None) -> Iterator[str]:
-    """All that a crash reporter finds: texts, causes, contexts and the variables of each frame of ours."""
+    """Return everything that a crash reporter finds: texts, causes, contexts and the variables of the package's frames."""
     while error is not None:
         yield from _texts([str(error), error.args, vars(error)])
         yield "".join(traceback.format_exception(error))
@@ -65,7 +65,7 @@ def everything(error: BaseException | None) -> Iterator[str]:
 
 
 def _texts(value: object) -> Iterator[str]:
-    """Each text in a container, as it is and as it is printed."""
+    """Yield each text in a container, raw and as printed."""
     yield repr(value)
     if isinstance(value, str):
         yield value
@@ -164,7 +164,7 @@ FILES = {
 
 @pytest.mark.parametrize("text", FILES.values(), ids=FILES)
 def test_file_that_holds_a_key(tmp_path: Path, text: str) -> None:
-    """In the place of a configuration, or in it."""
+    """The key is the whole file, or part of a configuration."""
     path = tmp_path / "config.json"
     path.write_bytes(text.encode("utf-8", "surrogateescape"))
     with pytest.raises(ConfigurationError) as caught:
@@ -177,7 +177,7 @@ def test_file_that_holds_a_key(tmp_path: Path, text: str) -> None:
 @pytest.mark.parametrize("text", [FILES[name] for name in ("array", "string", "base64", "number")])
 @pytest.mark.filterwarnings("ignore:The load_credentials_from_file method is deprecated:DeprecationWarning")
 def test_file_that_google_auth_cannot_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
-    """Its error has the document in an attribute."""
+    """The error of google-auth has the document in an attribute."""
     path = tmp_path / "config.json"
     path.write_text(text)
     monkeypatch.setenv(VARIABLE, str(path))

@@ -95,7 +95,7 @@ OF_FORMAT_1: dict[str, Any] = {
 
 
 class Text(str, enum.Enum):
-    """Texts and numbers as users' own configuration classes have them."""
+    """Texts and numbers like those of users' configuration classes."""
 
     PROVIDER = PROVIDER
     ROLE = ROLE
@@ -242,7 +242,7 @@ PUBLIC_ATTRIBUTES = (
 
 
 def _seen(credentials: Credentials) -> dict[str, object]:
-    """All that is public in credentials, but the token."""
+    """Return all public attributes of credentials except the token."""
     return {
         "repr": repr(credentials),
         "dask": credentials.__dask_tokenize__(),
@@ -357,7 +357,7 @@ def test_credentials_and_their_id_tokens_share_an_exchange_when_one_pickle_holds
     both = {"access": credentials, "id": IDTokenCredentials(credentials, AUDIENCE)}
     loaded = pickle.loads(pickle.dumps(both))
     loaded["access"].refresh(request_)
-    with pytest.raises(google_auth_botocore.FederationError):  # the stand-in for Google issues none
+    with pytest.raises(google_auth_botocore.FederationError):  # the fake Google issues none
         loaded["id"].refresh(request_)
     assert request_.count("/v1/token") == 1
     assert request_.count(":generateIdToken") >= 1
@@ -396,7 +396,7 @@ def test_role_is_that_of_the_arguments_as_they_were() -> None:
 
 
 def _loaded(kind: Any, state: object) -> Any:
-    """What `pickle.loads` does with a state."""
+    """Create an object from a state as `pickle.loads` does."""
     made = kind.__new__(kind)
     made.__setstate__(state)
     return made
@@ -408,13 +408,13 @@ def test_pickle_of_format_1_is_read() -> None:
 
 
 def test_pickle_of_format_1_is_written() -> None:
-    """A change of the names needs a new format, and a new literal beside the old one."""
+    """If names change, a new format and a new literal beside the old one are required."""
     state = Credentials(PROVIDER, **OF_FORMAT_1).__getstate__()
     assert state == {**FORMAT_1, "written_by": google_auth_botocore.__version__}
 
 
 def test_pickle_of_format_1_is_read_when_fields_are_added_in_the_middle(tmp_path: Path) -> None:
-    """In a copy of the package whose classes have further fields."""
+    """The pickle is read by a copy of the package whose classes have more fields."""
     package = tmp_path / "google_auth_botocore"
     left_out = shutil.ignore_patterns("__pycache__", "adapters", "cli", "emulator")
     shutil.copytree(Path(google_auth_botocore.__file__).parent, package, ignore=left_out)
@@ -583,7 +583,7 @@ def test_error_shows_no_secret() -> None:
 
 
 class Tenant(Credentials):
-    """A subclass as users write them: with its own attribute, which goes into pickles."""
+    """A typical subclass of a user, with an attribute that is pickled."""
 
     def __init__(self, *arguments: Any, tenant: str, **more: Any) -> None:
         super().__init__(*arguments, **more)
@@ -594,7 +594,7 @@ class Tenant(Credentials):
 
 
 class Silent(Credentials):
-    """Another, whose attribute does not."""
+    """A subclass whose attribute is not pickled."""
 
     tenant = "of the class"
 
@@ -606,7 +606,7 @@ class IDTokens(IDTokenCredentials):
 
 @pytest.mark.parametrize("act", COPIES.values(), ids=COPIES)
 def test_subclass_keeps_its_own_attributes(act: Callable[[Any], Any]) -> None:
-    """Also one that is called like an argument of its base class."""
+    """Even an attribute that is named like an argument of the base class."""
     original = Tenant(PROVIDER, ACCOUNT, region="eu-west-1", tenant="t")
     copied = act(original.with_scopes(["a"]))
     assert type(copied) is Tenant

@@ -1,4 +1,4 @@
-"""The password of a proxy is in no error, wherever the proxy was set and whatever letters the password has."""
+"""No error contains the password of a proxy, wherever the proxy is set and whatever characters the password has."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ KINDS = ["environment", "session", "session without scheme", "partial", "urllib3
 
 
 class Quoting(google_auth_httplib2.Request):  # type: ignore[misc]  # an Any
-    """httplib2's transport, whose proxies need PySocks, with an error that quotes the password."""
+    """httplib2's transport with an error that quotes the password, because its proxies require PySocks."""
 
     def __init__(self, http: httplib2.Http, password: str) -> None:
         super().__init__(http)
@@ -39,7 +39,7 @@ def url(password: str) -> str:
 
 
 def transport(kind: str, password: str, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A transport with a proxy that is not there. No name is looked up, also where a part of a password is the host."""
+    """Return a transport with an unreachable proxy. No host name is resolved, even if part of a password is read as the host."""
     if kind == "environment":
         monkeypatch.setenv("HTTPS_PROXY", url(password))
         return google.auth.transport.requests.Request()
@@ -72,7 +72,7 @@ def test_password_is_in_no_error(kind: str, password: str, monkeypatch: pytest.M
 
 
 def test_error_of_the_transport_that_has_it_in_a_text(clock: FakeClock) -> None:
-    """Whatever the transport's classes make of it."""
+    """However the transport's classes format it."""
     with requests.Session() as session:
         session.proxies = {"https": url("hun#ter2@x")}
         session.headers["Proxy-Authorization"] = "Basic dXNlcjpodW50ZXIyaHVudGVyMg=="

@@ -1,4 +1,4 @@
-"""Known secrets are hidden in every encoding, in linear time, and other text is left as it is."""
+"""Known secrets are hidden in every encoding and in linear time. Other text is unchanged."""
 
 from __future__ import annotations
 
@@ -90,19 +90,19 @@ def _doctor_quoting(text: str, secrets: list[str]) -> str:
 @pytest.mark.parametrize("redact", [_core, _doctor, _doctor_quoting], ids=["core", "doctor", "doctor quoting"])
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
 def test_a_secret_is_hidden_in_every_form(redact: Callable[[str, list[str]], str], form: Callable[[str], str]) -> None:
-    """By doctor as by the core."""
+    """Both by `doctor` and by the core."""
     found = redact(f"before <{form(SESSION)}> after", [SESSION])
     assert re.fullmatch(r"before <[\"']*(\\n)?\[hidden\](\\n|\w{0,2}|=|%3D)*\s*[\"']*> after", _outside(found)), found
 
 
 def _outside(text: str) -> str:
-    """What stands before a secret in base64 shares one letter with it, and so does what stands behind."""
+    """In base64, the text before a secret shares one letter with it, and so does the text after it."""
     return re.sub(r"<\w{1,4}(?=\[hidden\])", "<", text)
 
 
 @given(_letters, _around, st.sampled_from(sorted(FORMS)))
 def test_no_part_of_twelve_letters_survives(secret: str, around: str, name: str) -> None:
-    """However the text is read: no encoding of a window of the secret is in what is left."""
+    """The remaining text contains no encoding of a part of the secret."""
     form = FORMS[name]
     assume("%" not in secret)  # which may be a part of an escape, and then of another secret
     assume("&" not in secret)
@@ -214,7 +214,7 @@ HOSTILE = {
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
 def test_hostile_text_is_redacted_in_linear_time(text: str) -> None:
-    """A bound on CPU time, as regular expressions count no steps. It takes 0.3 s; a quadratic pattern takes 3 s and more."""
+    """The test limits CPU time, because regular expressions do not count steps: 0.3 s usually, over 3 s if quadratic."""
     token = base64.b64encode(bytes(range(256)) * 36).decode()
     started = time.process_time()
     redaction.cleaned(text, [token, token[::-1], "short", "A" * 12_000], hide=redaction.KEY_LIKE)
@@ -226,7 +226,7 @@ def test_hostile_text_is_redacted_in_linear_time(text: str) -> None:
 
 
 def test_secret_in_an_attribute_of_a_cause() -> None:
-    """A decoder's error keeps all that it was to decode, and AttributeError the object without the attribute."""
+    """A decoder's error keeps its whole input, and AttributeError keeps the object."""
     for text in ('{"a": 1', "\udcff"):
         with pytest.raises(ValueError, match=r"char|codec") as caught:
             json.loads(f"{text}{SESSION}".encode("utf-8", "surrogateescape"))

@@ -1,4 +1,4 @@
-"""Replies that can't be used: one clear error, nothing assigned, nothing lost, and the object works again."""
+"""Invalid replies: one clear error, no changed state, and the object works again afterwards."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.conftest import Make
-from core.stand_in import ACCOUNT, PROVIDER, Answer, FakeClock, FakeGoogle, Sent, federated, impersonated, shown
+from core.stand_in import ACCOUNT, PROVIDER, Answer, FakeClock, FakeGoogle, Sent, federated, impersonated, visible_text
 from google_auth_botocore import FederationError, IDTokenCredentials, Token, TransientFederationError
 from google_auth_botocore.emulator import Emulator, Fault
 
 EXCHANGE = [
-    (b"not JSON", "a body that is no JSON object"),
-    (b"", "a body that is no JSON object"),
-    (b"null", "a body that is no JSON object"),
-    (b'"text"', "a body that is no JSON object"),
-    (b"[]", "a body that is no JSON object"),
-    (b"[" * 100_000, "a body that is no JSON object"),
-    (b"\xff\xfe", "a body that is no JSON object"),
-    (b"{}", "no life in seconds ('expires_in')"),
-    (b'{"access_token": "t"}', "no life in seconds ('expires_in')"),
-    (federated("t", None), "no life in seconds ('expires_in')"),
-    (federated("t", 0), "no life in seconds ('expires_in')"),
-    (federated("t", -1), "no life in seconds ('expires_in')"),
-    (federated("t", True), "no life in seconds ('expires_in')"),
-    (federated("t", "soon"), "no life in seconds ('expires_in')"),
-    (federated("t", float("nan")), "no life in seconds ('expires_in')"),
-    (federated("t", 1e300), "no life in seconds ('expires_in')"),
+    (b"not JSON", "a body that is not a JSON object"),
+    (b"", "a body that is not a JSON object"),
+    (b"null", "a body that is not a JSON object"),
+    (b'"text"', "a body that is not a JSON object"),
+    (b"[]", "a body that is not a JSON object"),
+    (b"[" * 100_000, "a body that is not a JSON object"),
+    (b"\xff\xfe", "a body that is not a JSON object"),
+    (b"{}", "no lifetime in seconds ('expires_in')"),
+    (b'{"access_token": "t"}', "no lifetime in seconds ('expires_in')"),
+    (federated("t", None), "no lifetime in seconds ('expires_in')"),
+    (federated("t", 0), "no lifetime in seconds ('expires_in')"),
+    (federated("t", -1), "no lifetime in seconds ('expires_in')"),
+    (federated("t", True), "no lifetime in seconds ('expires_in')"),
+    (federated("t", "soon"), "no lifetime in seconds ('expires_in')"),
+    (federated("t", float("nan")), "no lifetime in seconds ('expires_in')"),
+    (federated("t", 1e300), "no lifetime in seconds ('expires_in')"),
     (federated(None), "no token ('access_token')"),
     (federated(""), "no token ('access_token')"),
     (federated("two\nlines"), "no token ('access_token')"),
@@ -40,7 +40,7 @@ EXCHANGE = [
     (federated(7), "no token ('access_token')"),
 ]
 IMPERSONATION = [
-    (b"null", "a body that is no JSON object"),
+    (b"null", "a body that is not a JSON object"),
     (impersonated(None), "no token ('accessToken')"),
     (impersonated("x\r\ny"), "no token ('accessToken')"),
     (impersonated("t", None), "no time of expiry ('expireTime')"),
@@ -72,7 +72,7 @@ def test_reply_that_can_not_be_used(
         credentials.refresh(request_)
     url = request_.calls[-1].url
     assert str(caught.value) == (
-        f"{server} answered with {what} (HTTP 200, {len(answer.data)} bytes) when it was asked for {wanted}. "
+        f"{server} answered with {what} (HTTP 200, {len(answer.data)} bytes) to the request for {wanted}. "
         f"Check that {url} is Google's, and whether a proxy on the way changes replies."
     )
     assert caught.value.__cause__ is None
@@ -160,14 +160,14 @@ def test_an_invalid_date_from_google_is_ignored(make: Make, request_: FakeGoogle
 
 @pytest.mark.parametrize("location", ["http://[bad", "http://\xff/"])
 def test_redirect_whose_address_cannot_be_read_is_a_redirect(make: Make, google: Emulator, location: str) -> None:
-    """requests reads the address, even if it may not follow it."""
+    """requests parses the address even if it does not follow redirects."""
     google.fail("token", Fault(status=302, headers={"Location": location}))
     with pytest.raises(FederationError, match="answered with a redirect"):
         make(token_url=google.token_url).refresh()
 
 
-class _OfTheirOwn(Exception):
-    """An exception of a user's, which cannot be copied by its text alone."""
+class _UserError(Exception):
+    """A user's exception, which cannot be copied from its text alone."""
 
     def __init__(self, text: str, *, number: int) -> None:
         super().__init__(text)
@@ -175,15 +175,15 @@ class _OfTheirOwn(Exception):
 
 
 def test_what_a_callable_raises_reaches_the_caller_as_it_is(make: Make, request_: FakeGoogle) -> None:
-    """It is not known to mean a failed request. It comes without the frames of the exchange, and is not remembered."""
-    raised = _OfTheirOwn("no", number=3)
+    """It is not known to mean a failed request. It has no frames of the exchange and is not remembered."""
+    raised = _UserError("no", number=3)
 
     def fail(sent: Sent) -> Answer:
         raise raised
 
     request_.script.append(fail)
     credentials = make()
-    with pytest.raises(_OfTheirOwn) as caught:
+    with pytest.raises(_UserError) as caught:
         credentials.refresh(request_)
     assert caught.value is raised
     assert not any(frame.f_code is fail.__code__ for frame, _ in traceback.walk_tb(caught.value.__traceback__))
@@ -194,17 +194,17 @@ def test_what_a_callable_raises_reaches_the_caller_as_it_is(make: Make, request_
 def test_password_of_a_proxy_whose_url_can_not_be_read_is_in_no_error(
     make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """requests reads a part of it as the host."""
+    """requests parses part of the password as the host."""
     monkeypatch.setenv("HTTPS_PROXY", "http://user:hunter2/x@proxy.example:3128")
     with pytest.raises(FederationError) as caught:
         make().refresh(None)
-    assert "hunter2" not in shown(caught.value)
+    assert "hunter2" not in visible_text(caught.value)
     assert "hunter2" not in str(caught.value)
 
 
 def test_lifetime_of_thousands_of_digits_is_invalid(make: Make, request_: FakeGoogle) -> None:
     request_.script.append(federated("t", "9" * 5000))
-    with pytest.raises(TransientFederationError, match="no life in seconds"):
+    with pytest.raises(TransientFederationError, match="no lifetime in seconds"):
         make().refresh(request_)
 
 
@@ -229,12 +229,12 @@ def test_lifetime_of_thousands_of_digits_is_invalid(make: Make, request_: FakeGo
 def test_id_token_without_a_measurable_lifetime(make: Make, request_: FakeGoogle, claims: bytes) -> None:
     payload = base64.urlsafe_b64encode(claims).decode().rstrip("=")
     request_.script.extend([federated("federated-0"), Answer({"token": f"header.{payload}.signature"})])
-    with pytest.raises(TransientFederationError, match=r"an ID token without a life \('iat' and 'exp'\)"):
+    with pytest.raises(TransientFederationError, match=r"an ID token without a lifetime \('iat' and 'exp'\)"):
         IDTokenCredentials(make(ACCOUNT), "https://x").refresh(request_)
 
 
 def test_lifetime_of_an_id_token_is_measured_by_the_servers_clock(make: Make, request_: FakeGoogle) -> None:
-    """It may be one that the server has had for a while."""
+    """The server can return a token that it has cached for some time."""
     claims = base64.urlsafe_b64encode(b'{"iat": 1799999400, "exp": 1800003000}').decode().rstrip("=")
     headers = {"Date": "Fri, 15 Jan 2027 08:00:00 GMT"}  # 1,800,000,000
     request_.script.extend([federated("federated-0"), Answer({"token": f"header.{claims}.signature"}, 200, headers)])
@@ -265,4 +265,4 @@ def test_token_in_a_rejection_that_is_not_a_json_object_is_not_quoted(
     with pytest.raises(FederationError) as caught:
         make().refresh(request_)
     assert "[hidden]" in str(caught.value)
-    assert "ya29.new-and-secret" not in shown(caught.value)
+    assert "ya29.new-and-secret" not in visible_text(caught.value)

@@ -1,4 +1,4 @@
-"""What looks like a secret is recognised in every encoding, and what is a path or a name is not."""
+"""Text that looks like a secret is recognized in every encoding; paths and names are not mistaken for secrets."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def b64(text: str) -> str:
 
 
 def shown(text: str) -> str:
-    """As a shell or Python shows it."""
+    """Return a text as a shell or Python prints it."""
     return repr(text)
 
 
@@ -142,7 +142,7 @@ def test_token_of_a_known_issuer(text: str) -> None:
     ids=["40 letters", "base64", "base64 for URLs"],
 )
 def test_random_key(encode: Callable[[bytes], str]) -> None:
-    """All but a few: a run of random letters may look like words."""
+    """A few exceptions are allowed, because random letters can look like words."""
     numbers = random.Random(12)  # the same in each run
     missed = [key for key in (encode(numbers.randbytes(96)) for _ in range(1000)) if kind(key) is None]
     assert len(missed) <= 5, missed

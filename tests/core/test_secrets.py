@@ -1,4 +1,4 @@
-"""Every logger at DEBUG, and servers that quote what they were sent: no key, token or signature is anywhere."""
+"""No key, token or signature appears anywhere, with every logger at DEBUG and servers that quote requests."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ from hypothesis import strategies as st
 from records import Records, recording
 
 from core.conftest import Make
-from core.frames import in_frames
-from core.stand_in import ACCOUNT, PROVIDER, Answer, FakeClock, FakeGoogle, Sent, shown
+from core.frames import text_in_frames
+from core.stand_in import ACCOUNT, PROVIDER, Answer, FakeClock, FakeGoogle, Sent, visible_text
 from google_auth_botocore import Credentials, FederationError
 from google_auth_botocore.emulator import AwsKeys, AwsProvider, Emulator, Fault
 from google_auth_botocore.emulator.aws import ContainerCredentials, InstanceMetadata
@@ -37,7 +37,7 @@ TRANSPORTS = ["requests", "urllib3", "httplib2"]
 
 @pytest.fixture(name="transport", params=TRANSPORTS)
 def _transport(request: pytest.FixtureRequest) -> Iterator[Any]:
-    """A transport of each kind, closed at the end."""
+    """A transport of each kind, which is closed after the test."""
     if request.param == "requests":
         with requests.Session() as session:
             yield google.auth.transport.requests.Request(session=session)
@@ -58,7 +58,7 @@ def _records(monkeypatch: pytest.MonkeyPatch) -> Iterator[Records]:
 
 
 def trusting(google: Emulator) -> AwsProvider:
-    """Lets the role `app` impersonate the account."""
+    """Let the role `app` impersonate the account."""
     provider = google.add_aws_provider()
     google.add_service_account(ACCOUNT)
     role = provider.principal_set("aws_role", "arn:aws:sts::123456789012:assumed-role/app")
@@ -127,7 +127,7 @@ def _export(monkeypatch: pytest.MonkeyPatch, keys: AwsKeys) -> None:
 
 
 def test_others_debug_records_are_theirs(records: Records, request_: FakeGoogle, make: Make) -> None:
-    """Only what our own work causes is held back."""
+    """Only records caused by our own requests are suppressed."""
     make().refresh(request_)
     logging.getLogger("google.auth.transport.requests").debug("another library's request")
     logging.getLogger("botocore.auth").debug("another library's signature")
@@ -169,7 +169,7 @@ def test_server_that_quotes_what_it_was_sent(
         make(account).refresh(request_)
     signature = re.search(r"Signature=([0-9a-f]{64})", unquote(unquote(request_.calls[0].body.decode())))
     assert signature is not None
-    text = shown(caught.value)
+    text = visible_text(caught.value)
     hidden = ["ya29.federated-and-long"] if account else [signature[1], session, quote(session, safe="")]
     if not account:
         hidden.append(secret_key)
@@ -181,7 +181,7 @@ def test_server_that_quotes_what_it_was_sent(
 def test_the_server_that_accepts_the_assertion_quotes_no_secret_it_was_obtained_with(
     make: Make, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also in the first refresh, in which that comes to be."""
+    """Even in the first refresh, during which these secrets are created."""
     secret_key, session = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "FwoGZXIvYXdzE+/=" * 8
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", secret_key)
     monkeypatch.setenv("AWS_SESSION_TOKEN", session)
@@ -199,7 +199,7 @@ def test_the_server_that_accepts_the_assertion_quotes_no_secret_it_was_obtained_
         make(ACCOUNT, subject="user@example.com").refresh(request_)
     assert caught.value.step == "delegation"
     assert re.search(r": before (\[hidden\] ?)+ after", str(caught.value))
-    assert not any(secret in shown(caught.value) for secret in (secret_key, session, federated, assertion))
+    assert not any(secret in visible_text(caught.value) for secret in (secret_key, session, federated, assertion))
 
 
 @given(st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=8, max_size=60), st.text(max_size=40))
@@ -221,7 +221,7 @@ def test_no_secret_survives_in_an_error(secret: str, around: str) -> None:
 
 
 def test_text_too_short_for_a_secret_stays_in_words(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Else a key of one letter, a placeholder, took that letter out of every sentence."""
+    """Otherwise, a placeholder key of one letter would remove that letter from every sentence."""
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
     request = FakeGoogle({"AKID": "x"}.__getitem__)
     request.script.append(Answer({"error": "invalid_target", "error_description": "exactly exchanged"}, 400))
@@ -232,7 +232,7 @@ def test_text_too_short_for_a_secret_stays_in_words(make: Make, monkeypatch: pyt
 @pytest.mark.usefixtures("clock")
 @pytest.mark.parametrize("failing", ["keys", "exchange", "connection", "answer", "impersonation", "signature"])
 def test_no_frame_of_an_error_has_a_secret(make: Make, monkeypatch: pytest.MonkeyPatch, failing: str) -> None:
-    """For what reports crashes with the locals of each frame."""
+    """Crash reporters send the local variables of each frame."""
     secret_key, session = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "FwoGZXIvYXdzE+/=" * 8
     federated = "ya29.federated-and-long"
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", f"{secret_key}\n" if failing == "keys" else secret_key)
@@ -251,7 +251,7 @@ def test_no_frame_of_an_error_has_a_secret(make: Make, monkeypatch: pytest.Monke
     seams.use_own_transport(monkeypatch, request)
     with pytest.raises((FederationError, ValueError)) as caught:
         credentials.sign_bytes(b"message") if failing == "signature" else credentials.refresh(request)
-    found = in_frames(caught.value)
+    found = text_in_frames(caught.value)
     assert PROVIDER in found, "nothing was looked at"
     for secret in (secret_key, session, federated):
         assert secret not in found
@@ -307,7 +307,7 @@ ECHOES: dict[str, Callable[[str], str]] = {
 def test_a_secret_is_known_in_every_form(
     make: Make, request_: FakeGoogle, monkeypatch: pytest.MonkeyPatch, echo: str, step: str
 ) -> None:
-    """Also IAM Credentials, which never saw the AWS keys, might quote them; and the current token."""
+    """Even IAM Credentials, which never gets the AWS keys, could quote them or the current token."""
     session = "Fw+/oGZ/XI=vYX+dzE/+Qk9/Pz+aaBBcc//++==ddEEff00"
     monkeypatch.setenv("AWS_SESSION_TOKEN", session)
     credentials = make(ACCOUNT if step == "impersonation" else None)
@@ -329,7 +329,7 @@ def test_a_secret_is_known_in_every_form(
 
 @pytest.mark.parametrize("padding", [0, 700, 70_000])
 def test_cause_that_holds_a_secret_far_on_is_left_out(make: Make, request_: FakeGoogle, padding: int) -> None:
-    """What is cut out of the message is still in the traceback of its cause."""
+    """Text that is removed from the message is still in the traceback of its cause."""
 
     def fail(sent: Sent) -> Answer:
         raise ConnectionError("x " * padding + sent.body.decode())
@@ -342,7 +342,7 @@ def test_cause_that_holds_a_secret_far_on_is_left_out(make: Make, request_: Fake
 
 
 def test_no_request_hangs_on_an_error(monkeypatch: pytest.MonkeyPatch, clock: FakeClock) -> None:
-    """requests hangs the whole of it on its own errors."""
+    """requests attaches the whole request to its errors."""
     credentials = Credentials(PROVIDER, token_url="http://127.0.0.1:1/v1/token")
     with pytest.raises(FederationError) as caught:
         credentials.refresh(None)
@@ -356,6 +356,6 @@ def test_keys_of_a_session_are_not_pickled(make: Make) -> None:
     with pytest.raises(pickle.PicklingError) as caught:
         pickle.dumps(make(session=session))
     assert str(caught.value) == (
-        "This Credentials object has a session with keys of its own, and keys are never pickled. "
-        "Give profile=, region= or assume_role= instead of session=, so that the other process resolves its own identity."
+        "The session of these credentials has its own keys, and keys are never pickled. "
+        "Pass profile=, region= or assume_role= instead of session=, so that the other process resolves its own identity."
     )

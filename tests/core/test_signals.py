@@ -1,4 +1,4 @@
-"""Real signals at random moments of whole exchanges: each exception gets through, and the next call works."""
+"""Real signals at random moments of exchanges: each exception propagates, and the next call works."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ KINDS: list[Callable[[], BaseException]] = [
 
 
 class _Alarm:
-    """Raises an exception by a real SIGALRM some microseconds after `set`."""
+    """Raises an exception with a real SIGALRM some microseconds after `set`."""
 
     def __init__(self) -> None:
         self.raised: BaseException | None = None
@@ -72,7 +72,7 @@ def test_signals_at_random_moments(make: Make, hits: int, monkeypatch: pytest.Mo
 
     def slowly(sent: Sent) -> Answer:
         time.sleep(seed.random() / 2000)
-        return request.own_answer(sent)
+        return request.default_answer(sent)
 
     credentials = make(ACCOUNT)
     ignored: list[BaseException | None] = []
@@ -107,7 +107,7 @@ def test_signals_at_random_moments(make: Make, hits: int, monkeypatch: pytest.Mo
 
 
 def test_an_exception_that_another_thread_raises_arrives_at_once(make: Make, request_: FakeGoogle) -> None:
-    """As RQ's time limit for threads does, with PyThreadState_SetAsyncExc."""
+    """RQ's time limit for threads does this with PyThreadState_SetAsyncExc."""
 
     class TimeLimit(Exception):
         pass
@@ -118,7 +118,7 @@ def test_an_exception_that_another_thread_raises_arrives_at_once(make: Make, req
     def answer(sent: Sent) -> Answer:
         waits.set()
         assert goes_on.wait(20)
-        return request_.own_answer(sent)
+        return request_.default_answer(sent)
 
     request_.script.append(answer)
 

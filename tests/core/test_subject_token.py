@@ -1,4 +1,4 @@
-"""The subject token, against two other implementations of the signature, and as a file that never changes."""
+"""The subject token, compared with two other implementations of the signature and with a golden file."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from seams import Signer, form_of, sign
 
-from core.stand_in import PROVIDER, FakeClock, FakeGoogle, check, federated
+from core.conftest import Make
+from core.stand_in import PROVIDER, FakeClock, FakeGoogle, federated, verify_subject_token
+from google_auth_botocore import FederationError
 
 GOLDEN = Path(__file__).parent / "golden" / "subject_token.txt"
 MOMENT = datetime(2027, 1, 15, 8, 0, 0, tzinfo=timezone.utc)
@@ -40,7 +42,7 @@ timestamps = st.floats(0, 4e9)
 @given(signers, audiences, timestamps)
 def test_independent_recomputation_finds_the_same_signature(signer: Signer, audience: str, timestamp: float) -> None:
     token = sign(signer, audience, timestamp)
-    headers = check(token.value, audience, lambda _: signer.keys.secret_key or "")
+    headers = verify_subject_token(token.value, audience, lambda _: signer.keys.secret_key or "")
     assert headers.get("x-amz-security-token") == signer.keys.token
     moment = datetime.fromtimestamp(int(timestamp), timezone.utc)
     assert headers["x-amz-date"] == f"{moment:%Y%m%dT%H%M%SZ}"
@@ -49,7 +51,7 @@ def test_independent_recomputation_finds_the_same_signature(signer: Signer, audi
 
 @given(signers, audiences, st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1)))
 def test_google_auths_own_signer_finds_the_same_signature(signer: Signer, audience: str, moment: datetime) -> None:
-    """google-auth's signer signs the target resource if it gets the header; google-auth passes none."""
+    """google-auth's signer signs the target resource only if it gets that header, which google-auth itself never passes."""
     moment = moment.replace(microsecond=0)
     keys = aws.AwsSecurityCredentials(signer.keys.access_key or "", signer.keys.secret_key or "", signer.keys.token)
     with pytest.MonkeyPatch.context() as patch:
@@ -80,7 +82,7 @@ def test_token_for_one_audience_can_not_be_aimed_at_another(
     aimed = captured.replace(quote(audience, safe=""), quote(other, safe=""))
     assert aimed != captured
     with pytest.raises(AssertionError, match="the signature is of something else"):
-        check(aimed, other, lambda _: signer.keys.secret_key or "")
+        verify_subject_token(aimed, other, lambda _: signer.keys.secret_key or "")
 
 
 def test_golden_file() -> None:
@@ -114,3 +116,35 @@ def test_any_subject_token_reaches_google_unchanged(subject_token: str) -> None:
     request.script.append(federated())
     assert form_of(subject_token, request, FakeClock())["subject_token"] == subject_token
     assert request.calls[0].body.isascii()
+
+
+def test_retrieved_subject_token_is_signed_for_the_audience_and_makes_no_call_to_google(
+    make: Make, request_: FakeGoogle, clock: FakeClock
+) -> None:
+    token = make().retrieve_subject_token(request_)
+    headers = verify_subject_token(token, PROVIDER, lambda _: "SECRET")
+    assert headers["x-amz-security-token"] == "SESSION"
+    assert headers["x-amz-date"] == f"{datetime.fromtimestamp(clock.now, timezone.utc):%Y%m%dT%H%M%SZ}"
+    assert request_.calls == []
+
+
+def test_retrieved_subject_token_is_the_one_that_google_auth_retrieves(make: Make) -> None:
+    """A subclass of google-auth's credentials and this one can be exchanged: both return a quoted JSON object."""
+    document = json.loads(unquote(make().retrieve_subject_token()))
+    assert sorted(document) == ["headers", "method", "url"]
+    assert document["method"] == "POST"
+
+
+def test_retrieving_a_subject_token_without_keys_names_the_step(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    with pytest.raises(FederationError, match="AWS_SECRET_ACCESS_KEY") as caught:
+        make().retrieve_subject_token()
+    assert caught.value.step == "aws"
+
+
+def test_retrieving_a_subject_token_changes_no_cached_token(make: Make, request_: FakeGoogle) -> None:
+    credentials = make()
+    credentials.refresh(request_)
+    before = credentials.token
+    credentials.retrieve_subject_token()
+    assert credentials.token == before

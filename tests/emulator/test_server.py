@@ -13,7 +13,7 @@ from time import perf_counter
 
 import pytest
 import requests
-from core.stand_in import until
+from core.stand_in import wait_until
 
 from emulator.workload import CLOUD_PLATFORM, FakeClock, Workload
 from google_auth_botocore.emulator import Emulator, Fault
@@ -203,7 +203,7 @@ def test_a_delayed_reply_does_not_delay_the_stop(clock: FakeClock) -> None:
         google.fail("/v1/token", Fault(503, delay=3600))
         client = threading.Thread(target=_post_and_ignore, args=(google.token_url,))
         client.start()
-        until(lambda: bool(google.calls))
+        wait_until(lambda: bool(google.calls))
     client.join(timeout=10)
     assert not client.is_alive()
 

@@ -18,7 +18,7 @@ from typing import Any
 
 import boto3
 import pytest
-from core.stand_in import until
+from core.stand_in import wait_until
 from google.cloud import storage  # type: ignore[attr-defined]  # a namespace without types
 from google.cloud.storage import transfer_manager
 from refresh.threads import finish, workers
@@ -150,7 +150,7 @@ def test_child_of_a_fork_in_the_middle_of_an_exchange_gets_its_own_token(
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         refresh = pool.submit(credentials.refresh, None)
         # Wait until the request of the refresh is sent, so that the fault delays that one.
-        until(lambda: credentials._source._flight._latest_exchange().context.url is not None)
+        wait_until(lambda: credentials._source._flight._last.newest().context.url is not None)
         child = in_child(lambda: token(credentials))
         assert workers(), "the exchange was finished before the fork"
         refresh.result(PATIENCE)

@@ -1,4 +1,4 @@
-"""Credentials in front of a stand-in for Google, whose transport is as good for a second thread as requests is."""
+"""Credentials and a fake Google, whose transport counts as thread-safe, like that of requests."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ from core.conftest import _clock, _keys, _make, _request  # noqa: F401 - fixture
 
 
 @pytest.fixture(autouse=True)
-def _good_for_a_second_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+def _thread_safe_transport(monkeypatch: pytest.MonkeyPatch) -> None:
     seams.share_any_transport(monkeypatch)

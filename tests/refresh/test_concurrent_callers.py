@@ -1,4 +1,4 @@
-"""What threads that share a token see of its refresh: real threads, which a test may stop at a server, in virtual time."""
+"""Concurrent callers that share a token: real threads, which tests can stop at a server, with a fake clock."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from typing import Any
 import pytest
 import seams
 from core.conftest import Make
-from core.stand_in import ACCOUNT, Answer, FakeClock, FakeGoogle, Sent, federated, until
+from core.stand_in import ACCOUNT, Answer, FakeClock, FakeGoogle, Sent, federated, wait_until
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from seams import IssuedToken, Moment, State, state, with_expiry, with_new_expiry
 
 from google_auth_botocore import Credentials, FederationError, TransientFederationError
-from refresh.threads import Passing, Threads, ask, finish, workers
+from refresh.threads import PassingTime, Threads, authorization_header, finish, workers
 
 PATIENCE = 60
 AWS_REJECTION = "Received invalid AWS response of type {} with error message: {}"
@@ -50,7 +50,7 @@ class Gate:
         self.thread = threading.current_thread()
         self._reached.set()
         assert self._open.wait(PATIENCE)
-        return self.answer or self._request.own_answer(sent)
+        return self.answer or self._request.default_answer(sent)
 
     def reached(self) -> None:
         assert self._reached.wait(PATIENCE)
@@ -63,13 +63,13 @@ class Gate:
         self._open.set()
 
     def open(self) -> None:
-        """Let the answer through, and wait for the end of the exchange."""
+        """Let the answer through and wait until the exchange has finished."""
         self.release()
-        until(lambda: self.thread not in workers())
+        wait_until(lambda: self.thread not in workers())
 
 
 class HangingWaits:
-    """Stands in for the module `threading`: real workers, which hang, and callers that wait by the fake clock.
+    """Replaces the module `threading`: real workers, which hang, and callers that wait on the fake clock.
 
     Args:
         clock: The fake clock.
@@ -103,13 +103,13 @@ class HangingWaits:
 
 
 def waits_for(credentials: Credentials, callers: int) -> None:
-    """Return when so many callers wait for the exchange that runs."""
-    until(lambda: seams.callers_waiting(credentials) >= callers)
+    """Wait until this many callers wait for the running exchange."""
+    wait_until(lambda: seams.callers_waiting(credentials) >= callers)
 
 
 def advisory(credentials: Credentials, request: FakeGoogle, clock: FakeClock) -> str:
-    """Bring the token that the credentials get now into its advisory window, and return its header."""
-    header = ask(credentials, request)
+    """Get a token, advance the clock into its advisory window, and return its header."""
+    header = authorization_header(credentials, request)
     clock.advance(3600 - 400)
     return header
 
@@ -119,7 +119,7 @@ class TestFresh:
         self, make: Make, request_: FakeGoogle, clock: FakeClock
     ) -> None:
         credentials = make(ACCOUNT, quota_project_id="q")
-        ask(credentials, request_)
+        authorization_header(credentials, request_)
         called: set[str] = set()
 
         def profile(frame: FrameType, event: str, argument: Any) -> None:
@@ -146,7 +146,7 @@ class TestFresh:
         monkeypatch.setattr(random, "random", draw)
         credentials = make()
         for _ in range(100):
-            ask(credentials, request_)
+            authorization_header(credentials, request_)
             clock.advance(20)
         assert draws == [0.5]
 
@@ -155,7 +155,7 @@ class TestAdvisory:
     def test_no_request_waits_or_makes_a_network_call_while_the_servers_hang(
         self, make: Make, request_: FakeGoogle, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """All of them end before the exchange does, which one worker performs."""
+        """All requests finish before the exchange, which one worker performs."""
         credentials = make(ACCOUNT)
         header = advisory(credentials, request_, clock)
         clock.advance(390)  # the federated token is about to expire, too
@@ -165,7 +165,7 @@ class TestAdvisory:
 
         def work(_: int) -> set[str]:
             together.wait(PATIENCE)
-            return {ask(credentials, request_) for _ in range(50)}
+            return {authorization_header(credentials, request_) for _ in range(50)}
 
         with ThreadPoolExecutor(32) as pool:
             assert set().union(*pool.map(work, range(32))) == {header}
@@ -173,7 +173,7 @@ class TestAdvisory:
         assert len(request_.calls) == 3
         gate.open()
         assert signed_by == {gate.thread}
-        assert ask(credentials, request_) != header
+        assert authorization_header(credentials, request_) != header
         assert (request_.count("/token"), request_.count(":generateAccessToken")) == (2, 2)
 
     def test_refresh_joins_the_exchange_that_runs_in_the_background(
@@ -182,7 +182,7 @@ class TestAdvisory:
         credentials = make()
         header = advisory(credentials, request_, clock)
         gate = Gate(request_)
-        assert ask(credentials, request_) == header
+        assert authorization_header(credentials, request_) == header
         gate.reached()
         with ThreadPoolExecutor(1) as pool:
             refreshed = pool.submit(credentials.refresh, request_)
@@ -198,18 +198,18 @@ class TestAdvisory:
         credentials = make()
         header = advisory(credentials, request_, clock)
         first, second = Gate(request_), Gate(request_)
-        ask(credentials, request_)
+        authorization_header(credentials, request_)
         first.reached()
         clock.advance(59.9)
-        assert ask(credentials, request_) == header
+        assert authorization_header(credentials, request_) == header
         assert len(workers()) == 1
         clock.advance(0.1)
-        assert ask(credentials, request_) == header
+        assert authorization_header(credentials, request_) == header
         second.reached()
         second.open()
         assert credentials.token == "federated-3"
         assert caplog.messages == [
-            "A refresh of the Google token in the background has not ended after 31 s. Another one is started; 1 still run."
+            "A background refresh of the Google token has not finished after 31 s. Another one starts; 1 still run."
         ]
         first.open()
         assert credentials.token == "federated-3", "a late result is dropped if there is a newer one"
@@ -217,21 +217,21 @@ class TestAdvisory:
     def test_a_server_that_hangs_for_good_costs_few_threads(
         self, make: Make, request_: FakeGoogle, clock: FakeClock
     ) -> None:
-        """The pauses between two double."""
+        """The pause between two attempts doubles."""
         credentials, opened = make(), threading.Event()
 
         def hang(sent: Sent) -> Answer:
             assert opened.wait(PATIENCE)
-            return request_.own_answer(sent)
+            return request_.default_answer(sent)
 
         request_.script.append(federated("first", 43_200))
-        ask(credentials, request_)
+        authorization_header(credentials, request_)
         clock.advance(43_200 - 450)
         request_.script.extend([hang] * 20)
         start, begun = clock.monotonic(), list[float]()
         for _ in range(440):
-            assert ask(credentials, request_) == "Bearer first"
-            until(lambda: len(request_.calls) == 1 + len(workers()))
+            assert authorization_header(credentials, request_) == "Bearer first"
+            wait_until(lambda: len(request_.calls) == 1 + len(workers()))
             begun += [clock.monotonic() - start] * (len(workers()) - len(begun))
             clock.advance(1)
         opened.set()
@@ -241,11 +241,11 @@ class TestAdvisory:
     def test_of_a_foreign_error_the_log_has_only_the_name(
         self, make: Make, request_: FakeGoogle, clock: FakeClock, caplog: pytest.LogCaptureFixture
     ) -> None:
-        """Its text may hold anything."""
+        """The text can contain secrets."""
         credentials = make()
         header = advisory(credentials, request_, clock)
         request_.script.append(LookupError("a secret"))
-        assert ask(credentials, request_) == header
+        assert authorization_header(credentials, request_) == header
         finish()
         assert "LookupError" in caplog.text
         assert "a secret" not in caplog.text
@@ -253,7 +253,7 @@ class TestAdvisory:
     def test_no_request_starts_an_exchange_between_a_failure_and_its_back_off(
         self, make: Make, request_: FakeGoogle, clock: FakeClock
     ) -> None:
-        """Requests are sent between all steps of the worker, after the reply."""
+        """Requests are sent between all steps that the worker performs after the reply."""
         credentials = make()
         header = advisory(credentials, request_, clock)
         gate, headers = Gate(request_), list[str]()
@@ -262,13 +262,13 @@ class TestAdvisory:
         def profile(frame: FrameType, event: str, argument: Any) -> None:
             if gate.is_open() and "google_auth_botocore" in frame.f_code.co_filename:
                 sys.setprofile(None)
-                headers.append(ask(credentials, request_))
+                headers.append(authorization_header(credentials, request_))
                 sys.setprofile(profile)
 
         seams.end_idle_threads()  # the profile is a new thread's
         threading.setprofile(profile)
         try:
-            ask(credentials, request_)
+            authorization_header(credentials, request_)
         finally:
             threading.setprofile(None)
         gate.reached()
@@ -280,15 +280,15 @@ class TestAdvisory:
     def test_a_plain_callable_is_not_used_by_two_threads_at_once(
         self, make: Make, request_: FakeGoogle, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """The caller whose transport it is waits; others go on with the token, each with its own transport."""
+        """The caller that owns the transport waits. Others use the token, each with its own transport."""
         seams.share_by_kind(monkeypatch)
         credentials = make()
         header = advisory(credentials, request_, clock)
         gate = Gate(request_)
         with ThreadPoolExecutor(1) as pool:
-            owner = pool.submit(ask, credentials, request_)
+            owner = pool.submit(authorization_header, credentials, request_)
             gate.reached()
-            assert ask(credentials, FakeGoogle()) == header
+            assert authorization_header(credentials, FakeGoogle()) == header
             waits_for(credentials, 1)
             assert not owner.done()
             gate.open()
@@ -303,7 +303,7 @@ class TestAdvisory:
         header = advisory(credentials, request_, clock)
         gate = Gate(request_)
         with ThreadPoolExecutor(1) as pool:
-            owner = pool.submit(ask, credentials, request_)
+            owner = pool.submit(authorization_header, credentials, request_)
             gate.reached()
             clock.advance(31)
             assert owner.result(PATIENCE) == header
@@ -315,10 +315,10 @@ class TestAdvisory:
         credentials = make(ACCOUNT)
         header = advisory(credentials, request_, clock)
         other = credentials.with_scopes(["other"])
-        own = ask(other, request_)
+        own = authorization_header(other, request_)
         assert own != header
-        assert ask(other, request_) == own
-        assert ask(credentials.with_quota_project("q"), request_) == header
+        assert authorization_header(other, request_) == own
+        assert authorization_header(credentials.with_quota_project("q"), request_) == header
 
 
 class TestExpired:
@@ -329,9 +329,9 @@ class TestExpired:
         clients = [credentials.with_scopes([scope]) for scope in ("a", "b", "c")]
         gate = Gate(request_)
         with ThreadPoolExecutor(3) as pool:
-            tokens = [pool.submit(ask, client, request_) for client in clients]
+            tokens = [pool.submit(authorization_header, client, request_) for client in clients]
             gate.reached()
-            until(lambda: seams.exchanges_waiting(credentials) >= 2)
+            wait_until(lambda: seams.exchanges_waiting(credentials) >= 2)
             gate.open()
             assert len({token.result(PATIENCE) for token in tokens}) == 3
         assert (request_.count("/token"), request_.count(":generateAccessToken")) == (1, 3)
@@ -339,12 +339,12 @@ class TestExpired:
     def test_a_caller_replaces_an_exchange_that_hangs_after_its_deadline(
         self, make: Make, request_: FakeGoogle, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        credentials, gate, passing = make(), Gate(request_), Passing(clock, monkeypatch)
+        credentials, gate, passing = make(), Gate(request_), PassingTime(clock, monkeypatch)
         with ThreadPoolExecutor(2) as pool:
-            pool.submit(ask, credentials, request_)
+            pool.submit(authorization_header, credentials, request_)
             gate.reached()
             passing.seconds(5)
-            caller = pool.submit(ask, credentials, request_)
+            caller = pool.submit(authorization_header, credentials, request_)
             waits_for(credentials, 2)
             passing.seconds(25.9)
             assert not caller.done()
@@ -359,12 +359,12 @@ class TestExpired:
         self, make: Make, request_: FakeGoogle, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         credentials, late, newer = make(), Gate(request_), Gate(request_)
-        late.answer, passing = federated("late"), Passing(clock, monkeypatch)
+        late.answer, passing = federated("late"), PassingTime(clock, monkeypatch)
         with ThreadPoolExecutor(2) as pool:
-            pool.submit(ask, credentials, request_)
+            pool.submit(authorization_header, credentials, request_)
             late.reached()
             passing.seconds(5)
-            caller = pool.submit(ask, credentials, request_)
+            caller = pool.submit(authorization_header, credentials, request_)
             waits_for(credentials, 2)
             passing.seconds(26)
             newer.reached()
@@ -374,12 +374,12 @@ class TestExpired:
         assert credentials.token == "federated-2", "of the newer exchange"
 
     def test_each_caller_gets_the_cause_too(self, make: Make, request_: FakeGoogle, clock: FakeClock) -> None:
-        """Also of a failure that is remembered."""
+        """Even if the failure is remembered."""
         credentials, untrusted = make(), ConnectionError("CERTIFICATE_VERIFY_FAILED")
         request_.script.append(untrusted)
         for _ in range(2):
             with pytest.raises(FederationError) as caught:
-                ask(credentials, request_)
+                authorization_header(credentials, request_)
             assert caught.value.__cause__ is untrusted
         assert len(request_.calls) == 1
 
@@ -392,11 +392,11 @@ class TestExpired:
         monkeypatch: pytest.MonkeyPatch,
         joined_after: float,
     ) -> None:
-        """Although the exchange that it joins hangs, and the one that replaces it, too."""
+        """Even if the exchange that it joins hangs, and so does the replacement."""
         credentials = make()
         header = advisory(credentials, request_, clock)
         first, second = Gate(request_), Gate(request_)
-        assert ask(credentials, request_) == header
+        assert authorization_header(credentials, request_) == header
         first.reached()
         clock.advance(joined_after)
         seams.take_over_waits(monkeypatch, HangingWaits(clock, first))
@@ -404,7 +404,7 @@ class TestExpired:
         with pytest.raises(TransientFederationError, match="after 31 s") as caught:
             credentials.refresh(request_)
         assert clock.monotonic() - start == pytest.approx(31)
-        assert "the next call gets its token" in str(caught.value.hint)
+        assert caught.value.failure == "deadline-exceeded"
         second.reached()
         second.open()
         first.open()
@@ -423,7 +423,7 @@ class TestExpired:
         finish()
         assert str(caught.value) == (
             "There is no token after 31 s: Google's Security Token Service at https://sts.googleapis.com/v1/token has not replied. "
-            "The exchange goes on, and the next call gets its token."
+            "The exchange continues, and the next call gets its token."
         )
         assert caught.value.step == "exchange"
 
@@ -432,7 +432,7 @@ class TestExpired:
         self, make: Make, request_: FakeGoogle, monkeypatch: pytest.MonkeyPatch, reduced: bool
     ) -> None:
         class Local:
-            """What a caller has on its stack."""
+            """An object on the stack of a caller."""
 
         def reduce(error: FederationError) -> tuple[Callable[..., Any], tuple[Any, ...]]:
             usual: Any = error.__reduce__()
@@ -455,7 +455,7 @@ class TestExpired:
             local = Local()
             request_.script.append(Answer({"error": "invalid_target"}, 400))
             try:
-                ask(credentials, request_)
+                authorization_header(credentials, request_)
             except FederationError:
                 return weakref.ref(local)
             raise AssertionError
@@ -467,7 +467,7 @@ class TestExpired:
         finally:
             gc.enable()
         with pytest.raises(FederationError, match="invalid_target"):  # it is remembered all the same
-            ask(credentials, request_)
+            authorization_header(credentials, request_)
 
     def test_an_interrupt_on_the_worker_is_raised_in_one_caller_and_the_others_try_again(
         self, make: Make, request_: FakeGoogle, clock: FakeClock
@@ -480,7 +480,7 @@ class TestExpired:
 
         def outcome(_: int) -> str | BaseException:
             try:
-                return ask(credentials, request_)
+                return authorization_header(credentials, request_)
             except BaseException as error:
                 return error
 
@@ -494,7 +494,7 @@ class TestExpired:
     def test_a_foreign_exception_is_for_every_caller_and_the_very_object_for_one(
         self, make: Make, request_: FakeGoogle, clock: FakeClock
     ) -> None:
-        """Two threads that raise one object would mix up its traceback."""
+        """If two threads raised the same object, they would mix up its traceback."""
         credentials, foreign = make(), LookupError("of a plug-in")
 
         def raise_it(_: Sent) -> Answer:
@@ -503,7 +503,7 @@ class TestExpired:
 
         def outcome(_: int) -> Exception:
             with pytest.raises(LookupError) as caught:
-                ask(credentials, request_)
+                authorization_header(credentials, request_)
             return caught.value
 
         request_.script.append(raise_it)
@@ -515,15 +515,15 @@ class TestExpired:
         assert len(request_.calls) == 1
 
     def test_a_failure_ends_when_the_servers_recover(self, make: Make, request_: FakeGoogle, clock: FakeClock) -> None:
-        """A transient one is not remembered."""
+        """A transient failure is not remembered."""
         credentials = make(ACCOUNT)
         request_.script.extend([UNAVAILABLE] * 100)
         with pytest.raises(FederationError) as caught:
-            ask(credentials, request_)
+            authorization_header(credentials, request_)
         assert caught.value.retryable
         request_.script.clear()
         clock.advance(0.1)
-        assert ask(credentials, request_).startswith("Bearer access-")
+        assert authorization_header(credentials, request_).startswith("Bearer access-")
 
 
 class TestAws:
@@ -544,7 +544,7 @@ class TestAws:
     def test_a_clock_that_is_off_and_keys_that_expired_are_one_refresh(
         self, make: Make, request_: FakeGoogle, clock: FakeClock
     ) -> None:
-        """Each is put right once; a server that goes on with either is believed no more."""
+        """Each is corrected once. If a server reports the same problem again, it becomes an error."""
         expired = Answer(
             {"error": "invalid_grant", "error_description": AWS_REJECTION.format("ExpiredToken", "It is expired")}, 400
         )
@@ -568,13 +568,13 @@ class TestAws:
 
 @pytest.fixture(name="inline")
 def _inline(monkeypatch: pytest.MonkeyPatch, clock: FakeClock) -> None:
-    """The caller performs its exchange itself, so that time passes in one thread alone."""
-    Threads(clock).take_the_place(monkeypatch)
+    """Let the caller perform the exchange itself, so that time passes in only one thread."""
+    Threads(clock).install(monkeypatch)
 
 
 @pytest.mark.usefixtures("inline")
 class TestSuspension:
-    """The process stood still in the middle of an attempt, and the server has dropped the connection."""
+    """The process was suspended during an attempt, and the server has dropped the connection."""
 
     @pytest.mark.parametrize("stands", [40.0, 3600.0])
     def test_the_deadline_starts_again_for_all_calls(
@@ -584,14 +584,14 @@ class TestSuspension:
             clock.advance(stands)
             raise ConnectionResetError
 
-        request_.script.extend([suspended, request_.own_answer, UNAVAILABLE, UNAVAILABLE])
+        request_.script.extend([suspended, request_.default_answer, UNAVAILABLE, UNAVAILABLE])
         credentials = make(ACCOUNT)
         credentials.refresh(request_)
         assert (request_.count("/token"), request_.count(":generateAccessToken")) == (2, 3)
         assert {sent.timeout for sent in request_.calls} == {10.0}
 
     def test_once(self, make: Make, request_: FakeGoogle, clock: FakeClock) -> None:
-        """A server that replies too late again and again is not a suspension."""
+        """A server that repeatedly replies too late does not count as a suspension."""
 
         def slow(_: Sent) -> Answer:
             clock.advance(40)
@@ -646,7 +646,7 @@ class TestRetries:
 
 
 class TestRetryAfterTheDeadline:
-    """A server that requests more time than there is."""
+    """A server whose Retry-After exceeds the deadline."""
 
     @pytest.fixture(name="busy")
     def _busy(self, request_: FakeGoogle) -> None:
@@ -655,14 +655,14 @@ class TestRetryAfterTheDeadline:
     def test_the_background_waits_for_that_time(
         self, make: Make, request_: FakeGoogle, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """As far as the token's lifetime allows: the nearer its expiry, the sooner the next attempt."""
+        """The pause is limited by the token's lifetime: the nearer the expiry, the sooner the next attempt."""
         credentials = make()
         header = advisory(credentials, request_, clock)
         end = clock.monotonic() + 399
         request_.script.extend([Answer({"error": "quota_exceeded"}, 429, {"Retry-After": "120"})] * 100)
         tries = [clock.monotonic()]
         while clock.monotonic() < end:
-            assert ask(credentials, request_) == header
+            assert authorization_header(credentials, request_) == header
             finish()
             if len(request_.calls) > len(tries):
                 tries.append(clock.monotonic())
@@ -676,28 +676,28 @@ class TestRetryAfterTheDeadline:
     def test_requests_get_its_rejection_for_ten_seconds(
         self, make: Make, request_: FakeGoogle, clock: FakeClock
     ) -> None:
-        """Each of gRPC's many attempts would come too soon; refresh() makes a call all the same."""
+        """gRPC's many attempts would all come too soon. `refresh()` still makes a call."""
         credentials = make()
         for _ in range(20):
             with pytest.raises(TransientFederationError):
-                ask(credentials, request_)
+                authorization_header(credentials, request_)
         assert len(request_.calls) == 1
         with pytest.raises(TransientFederationError):
             credentials.refresh(request_)
         assert len(request_.calls) == 2
         request_.script.clear()
         clock.advance(10)
-        assert ask(credentials, request_) == "Bearer federated-3"
+        assert authorization_header(credentials, request_) == "Bearer federated-3"
 
 
 class TestExpirySetByALibrary:
-    """Some assign `expiry` to have a token refreshed, or kept."""
+    """Some libraries assign `expiry` to force a refresh or to keep a token."""
 
     def test_in_the_past_it_has_the_token_refreshed(self, make: Make, request_: FakeGoogle) -> None:
         credentials = make()
         credentials.refresh(request_)
         credentials.expiry = datetime(2020, 1, 1)
-        assert ask(credentials, request_) == "Bearer federated-2"
+        assert authorization_header(credentials, request_) == "Bearer federated-2"
 
     @given(lifetime=st.floats(-1e6, 1e6))
     def test_it_moves_the_expiry_and_the_window(self, lifetime: float) -> None:
@@ -720,4 +720,4 @@ class TestExpirySetByALibrary:
         copied = credentials.with_quota_project("q")
         credentials.token = None
         assert copied.token is None
-        assert ask(copied, request_) == "Bearer federated-2" == f"Bearer {credentials.token}"
+        assert authorization_header(copied, request_) == "Bearer federated-2" == f"Bearer {credentials.token}"

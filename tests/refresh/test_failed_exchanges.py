@@ -1,4 +1,4 @@
-"""Exchanges that fail, hang or end late, and callers that meet one at a bad moment."""
+"""Exchanges that fail, hang or finish late, and callers that join them at an unfortunate moment."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from typing import Any
 import pytest
 import seams
 from core.conftest import Make
-from core.stand_in import ACCOUNT, Answer, FakeClock, FakeGoogle, Sent, federated, until
+from core.stand_in import ACCOUNT, Answer, FakeClock, FakeGoogle, Sent, federated, wait_until
 
 from google_auth_botocore import Credentials, TransientFederationError
 from refresh.test_concurrent_callers import PATIENCE, Gate, HangingWaits, advisory, waits_for
-from refresh.threads import Passing, Threads, ask, finish, loggers
+from refresh.threads import PassingTime, Threads, authorization_header, finish, loggers
 
 
 @pytest.fixture(name="background")
 def _background(monkeypatch: pytest.MonkeyPatch, clock: FakeClock) -> Threads:
     threads = Threads(clock)
-    threads.take_the_place(monkeypatch)
+    threads.install(monkeypatch)
     return threads
 
 
 class SignalError(Exception):
-    """What a signal handler raises, as Celery's SoftTimeLimitExceeded."""
+    """An exception of a signal handler, like Celery's SoftTimeLimitExceeded."""
 
 
 class TestRaces:
-    """Something happens between two lines of a caller."""
+    """Events between two lines of a caller."""
 
     def test_a_token_that_arrives_while_a_request_looks_at_the_old_one_is_used(
         self,
@@ -45,10 +45,10 @@ class TestRaces:
     ) -> None:
         """No second exchange starts."""
         credentials = make()
-        ask(credentials, request_)
+        authorization_header(credentials, request_)
         clock.advance(3600)
         self._refresh_at_the_next_look(credentials, request_, monkeypatch)
-        assert ask(credentials, request_) == "Bearer federated-2"
+        assert authorization_header(credentials, request_) == "Bearer federated-2"
         assert len(request_.calls) == 2
 
     def test_no_refresh_starts_in_the_background_if_one_ends_while_a_request_looks_at_the_old_token(
@@ -62,8 +62,8 @@ class TestRaces:
         credentials = make()
         advisory(credentials, request_, clock)
         self._refresh_at_the_next_look(credentials, request_, monkeypatch)
-        ask(credentials, request_)
-        assert (len(request_.calls), background.standing) == (2, [])
+        authorization_header(credentials, request_)
+        assert (len(request_.calls), background.paused) == (2, [])
 
     def _refresh_at_the_next_look(
         self, credentials: Credentials, request: FakeGoogle, monkeypatch: pytest.MonkeyPatch
@@ -72,31 +72,31 @@ class TestRaces:
 
 
 class TestLate:
-    """An exchange ends after a newer one, or after its token has expired."""
+    """An exchange finishes after a newer one, or after its token has expired."""
 
     def test_a_rejection_is_not_remembered(
         self, make: Make, request_: FakeGoogle, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        credentials, late, passing = make(), Gate(request_), Passing(clock, monkeypatch)
+        credentials, late, passing = make(), Gate(request_), PassingTime(clock, monkeypatch)
         late.answer = Answer({"error": "invalid_target"}, 400)
         with ThreadPoolExecutor(1) as pool:
-            pool.submit(ask, credentials, request_)
+            pool.submit(authorization_header, credentials, request_)
             late.reached()
             passing.suspended(31)
-            assert ask(credentials, request_) == "Bearer federated-2"
+            assert authorization_header(credentials, request_) == "Bearer federated-2"
         late.open()
         credentials.token = None  # as a library may after a 401
-        assert ask(credentials, request_) == "Bearer federated-3"
+        assert authorization_header(credentials, request_) == "Bearer federated-3"
 
     def test_a_failure_in_the_background_is_not_a_warning(
         self, make: Make, request_: FakeGoogle, clock: FakeClock, caplog: pytest.LogCaptureFixture
     ) -> None:
-        """There is a new token, so nothing could be wrong with it."""
+        """There already is a new token, so the failure does not matter."""
         credentials = make()
         advisory(credentials, request_, clock)
         late = Gate(request_)
         late.answer = Answer({"error": "invalid_target"}, 400)
-        ask(credentials, request_)
+        authorization_header(credentials, request_)
         late.reached()
         clock.advance(31)
         credentials.refresh(request_)
@@ -107,11 +107,11 @@ class TestLate:
     def test_a_token_that_has_expired_meanwhile_is_not_used(
         self, make: Make, request_: FakeGoogle, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Its lifetime counts from the request, which was sent before the process was suspended."""
-        credentials, late, passing = make(), Gate(request_), Passing(clock, monkeypatch)
+        """The lifetime counts from the request, which was sent before the process was suspended."""
+        credentials, late, passing = make(), Gate(request_), PassingTime(clock, monkeypatch)
         late.answer, newer = federated("expired", 3600), Gate(request_)
         with ThreadPoolExecutor(1) as pool:
-            caller = pool.submit(ask, credentials, request_)
+            caller = pool.submit(authorization_header, credentials, request_)
             late.reached()
             passing.suspended(4000)
             newer.release()
@@ -134,9 +134,9 @@ class TestFailures:
         advisory(credentials, request_, clock)
         clock.advance(390)  # the federated token is about to expire, too
         if fails == ":generateAccessToken":
-            request_.script.append(request_.own_answer)
+            request_.script.append(request_.default_answer)
         request_.script.append(Answer({"error": {"code": 403, "message": "x", "status": "PERMISSION_DENIED"}}, 403))
-        ask(credentials, request_)
+        authorization_header(credentials, request_)
         background.run()
         assert fails in request_.calls[-1].url
         assert [record.levelname for record in caplog.records] == ["WARNING"]
@@ -146,7 +146,7 @@ class TestFailures:
         self, make: Make, request_: FakeGoogle, clock: FakeClock, error: BaseException
     ) -> None:
         class Local:
-            """What a caller has on its stack."""
+            """An object on the stack of a caller."""
 
         def raise_it(_: Sent) -> Answer:
             raise type(error)(*error.args)
@@ -157,7 +157,7 @@ class TestFailures:
             local = Local()
             request_.script.append(raise_it)
             try:
-                ask(credentials, request_)
+                authorization_header(credentials, request_)
             except type(error):
                 return weakref.ref(local)
             raise AssertionError
@@ -170,14 +170,14 @@ class TestFailures:
     def test_a_log_handler_does_not_take_the_callers_exception(
         self, make: Make, request_: FakeGoogle, clock: FakeClock
     ) -> None:
-        """It uses the credentials, and gets a record of the exchange that failed."""
+        """The handler uses the credentials and gets a record of the failed exchange."""
         credentials, foreign = make(), LookupError("of a plug-in")
         logger, seen = logging.getLogger("google_auth_botocore"), list[BaseException]()
 
         class Shipping(logging.Handler):
             def emit(self, record: logging.LogRecord) -> None:
                 try:
-                    ask(credentials, request_)
+                    authorization_header(credentials, request_)
                 except Exception as error:
                     seen.append(error)
 
@@ -190,7 +190,7 @@ class TestFailures:
         logger.addHandler(handler)
         try:
             with pytest.raises(LookupError) as caught:
-                ask(credentials, request_)
+                authorization_header(credentials, request_)
             finish()
         finally:
             logger.removeHandler(handler)
@@ -219,7 +219,7 @@ class TestFailures:
 
 
 class TestNoThread:
-    """No thread can be started, so that the caller performs the exchange itself."""
+    """No thread can be started, so the caller performs the exchange itself."""
 
     @pytest.fixture(autouse=True)
     def _broken(self, background: Threads) -> None:
@@ -228,12 +228,12 @@ class TestNoThread:
     def test_a_caller_that_handles_another_exception_gets_a_token(
         self, make: Make, request_: FakeGoogle, clock: FakeClock
     ) -> None:
-        """Python makes that exception the context of the one that says that there is no thread."""
+        """Python makes that exception the context of the error about the thread."""
         credentials = make()
         try:
             raise LookupError("of the caller")
         except LookupError:
-            assert ask(credentials, request_) == "Bearer federated-1"
+            assert authorization_header(credentials, request_) == "Bearer federated-1"
 
 
 class TestPrompt:
@@ -241,7 +241,7 @@ class TestPrompt:
 
     @pytest.fixture(name="prompt")
     def _prompt(self, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-        """What happens at the prompt: exceptions and functions, until there are none left."""
+        """The events at the prompt, in order: exceptions and functions."""
         script: list[Any] = []
 
         def prompting(context: seams.ExchangeContext) -> None:
@@ -256,7 +256,7 @@ class TestPrompt:
     def test_an_exception_that_the_caller_handles_meanwhile_keeps_its_traceback(
         self, make: Make, request_: FakeGoogle, clock: FakeClock, prompt: list[Any]
     ) -> None:
-        """It is the context of an exception that is raised at the prompt, and not part of the exchange."""
+        """It becomes the context of an exception at the prompt, but is not part of the exchange."""
 
         def fail() -> None:
             raise LookupError("of a plug-in")
@@ -269,7 +269,7 @@ class TestPrompt:
         except ValueError as handled:
             tracebacks.append(handled.__traceback__)
             with pytest.raises(LookupError):
-                ask(credentials, request_)
+                authorization_header(credentials, request_)
             tracebacks.append(handled.__traceback__)
         assert tracebacks[1] is tracebacks[0] is not None
 
@@ -289,7 +289,7 @@ class TestPrompt:
         arrived = threading.Event()
 
         class Slow(logging.Handler):
-            """Holds the prompting thread up after its exchange, until the other caller has reacted."""
+            """Delays the prompting thread after its exchange until the other caller has reacted."""
 
             def emit(self, record: logging.LogRecord) -> None:
                 arrived.wait(2)
@@ -302,7 +302,7 @@ class TestPrompt:
 
         def call() -> None:
             try:
-                outcomes[threading.current_thread()] = ask(credentials, request_)
+                outcomes[threading.current_thread()] = authorization_header(credentials, request_)
             except BaseException as error:
                 outcomes[threading.current_thread()] = error
             arrived.set()
@@ -328,14 +328,14 @@ class TestSuspension:
     def test_no_second_exchange_starts_beside_the_one_that_was_suspended_with_its_caller(
         self, make: Make, request_: FakeGoogle, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """It gets another 30 s, and so does the caller."""
-        credentials, gate, passing = make(), Gate(request_), Passing(clock, monkeypatch)
+        """The exchange gets another 30 s, and so does the caller."""
+        credentials, gate, passing = make(), Gate(request_), PassingTime(clock, monkeypatch)
         with ThreadPoolExecutor(1) as pool:
-            caller = pool.submit(ask, credentials, request_)
+            caller = pool.submit(authorization_header, credentials, request_)
             gate.reached()
             passing.suspended(600)
-            looks = passing.looks
-            until(lambda: caller.done() or passing.looks > looks + 10)
+            reads = passing.reads
+            wait_until(lambda: caller.done() or passing.reads > reads + 10)
             gate.open()
             assert caller.result(PATIENCE) == "Bearer federated-1"
         assert len(request_.calls) == 1
@@ -349,7 +349,7 @@ class FrozenError(Exception):
 
 
 class TestForeign:
-    """What a user's own transport raises, of whatever class."""
+    """Exceptions of any class from a user's transport."""
 
     def test_one_that_allows_no_assignment_reaches_the_caller_at_once(
         self, make: Make, request_: FakeGoogle, clock: FakeClock
@@ -364,12 +364,12 @@ class TestForeign:
         with pytest.raises(FrozenError) as caught:
             credentials.refresh(request_)
         assert caught.value is raised
-        assert ask(credentials, request_) == "Bearer federated-2"
+        assert authorization_header(credentials, request_) == "Bearer federated-2"
 
     def test_nothing_that_belongs_to_it_has_frames_of_the_exchange(
         self, make: Make, request_: FakeGoogle, clock: FakeClock
     ) -> None:
-        """Not what it was made of, nor what it keeps in an attribute."""
+        """This includes its cause and exceptions in its attributes."""
 
         def raised(kind: type[Exception], secret: str) -> Exception:
             try:
@@ -409,11 +409,11 @@ def test_a_log_filter_that_raises_ends_no_exchange(
     broken = Broken()
     logger.filters.insert(0, broken)
     try:
-        ask(credentials, request_)
+        authorization_header(credentials, request_)
         background.run()
     finally:
         logger.removeFilter(broken)
     clock.advance(60)
-    ask(credentials, request_)
+    authorization_header(credentials, request_)
     background.run()
     assert credentials.token == "federated-3"

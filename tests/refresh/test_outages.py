@@ -1,4 +1,4 @@
-"""Weeks in virtual time, each by its seed: which error a request gets when it gets one, and when the next one succeeds."""
+"""Weeks on a fake clock, generated from a seed: which error a request gets, and when the next request succeeds."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from core.stand_in import ACCOUNT, Answer, FakeClock, Sent
 
 from google_auth_botocore import FederationError
 from refresh.test_random_events import START, Google, rejected
-from refresh.threads import Threads, ask, expiry_of, silence
+from refresh.threads import Threads, authorization_header, expiry_of, silence
 
 WEEK = 7 * 24 * 3600.0
 STEP_OF = {"aws": "aws", "sts": "exchange", "iam": "impersonation"}
@@ -22,7 +22,7 @@ STEP_OF = {"aws": "aws", "sts": "exchange", "iam": "impersonation"}
 
 @dataclass(frozen=True)
 class Outage:
-    """A side that does not answer, or that rejects requests, for a while."""
+    """A period in which a service does not answer or rejects requests."""
 
     begin: float
     end: float
@@ -31,7 +31,7 @@ class Outage:
 
 
 def outages(seed: random.Random) -> Iterator[Outage]:
-    """Of five seconds to three hours, each length as likely as any, and at times that overlap no other."""
+    """Return outages of five seconds to three hours that do not overlap."""
     at = START
     while at < START + WEEK:
         at += seed.uniform(600, 4 * 3600)
@@ -41,7 +41,7 @@ def outages(seed: random.Random) -> Iterator[Outage]:
 
 
 class World(Google):
-    """Both services with their outages, and a network on which 30 requests of 100 fail."""
+    """Both services with their outages, and a network on which 30 % of the requests fail."""
 
     def __init__(self, clock: FakeClock, seed: int) -> None:
         super().__init__(clock)
@@ -50,12 +50,12 @@ class World(Google):
         self.harm: Counter[str] = Counter()
 
     def outage(self) -> Outage | None:
-        """The one that it is the time of."""
+        """The current outage, if any."""
         while self.outages and self.outages[0].end <= self.now:
             self.outages.pop(0)
         return self.outages[0] if self.outages and self.outages[0].begin <= self.now else None
 
-    def own_answer(self, sent: Sent) -> Answer:
+    def default_answer(self, sent: Sent) -> Answer:
         outage = self.outage()
         if outage is not None and outage.side == ("sts" if sent.url.endswith("/token") else "iam"):
             return rejected() if outage.rejects else Answer({"error": "unavailable"}, 503)
@@ -68,7 +68,7 @@ class World(Google):
                 self.clock.advance(10)
                 raise TimeoutError
             return {"503": Answer({}, 503), "garbage": Answer(b"<html>", 502), "cut off": Answer(b'{"acc')}[harm]
-        return super().own_answer(sent)
+        return super().default_answer(sent)
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_a_request_fails_only_while_no_token_can_be_obtained_and_says_why(
     make: Make, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, seed: int, account: str | None, own_thread: bool
 ) -> None:
     threads, world = Threads(clock), World(clock, seed)
-    threads.take_the_place(monkeypatch)
+    threads.install(monkeypatch)
     seams.share_any_transport(monkeypatch, share=own_thread)
     silence(monkeypatch)
     random.seed(seed)
@@ -98,7 +98,7 @@ def test_a_request_fails_only_while_no_token_can_be_obtained_and_says_why(
         calls, begun = len(world.calls), clock.now
         seen["requests"] += 1
         try:
-            value = ask(credentials, world).removeprefix("Bearer ")
+            value = authorization_header(credentials, world).removeprefix("Bearer ")
         except FederationError as error:
             seen["failed"] += 1
             seen["failed while a token was valid"] += alive
@@ -137,9 +137,9 @@ def test_a_request_fails_only_while_no_token_can_be_obtained_and_says_why(
 def test_an_outage_of_the_security_token_service_has_no_effect(
     make: Make, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, account: str | None, minutes: float, begin: int
 ) -> None:
-    """Whenever it begins: direct access uses its token, and impersonation the federated token that it also has."""
+    """At any time: direct access uses its token, and impersonation uses the federated token that it also holds."""
     threads, google = Threads(clock), Google(clock)
-    threads.take_the_place(monkeypatch)
+    threads.install(monkeypatch)
     silence(monkeypatch)
     random.seed(begin)
     credentials = make(account)
@@ -150,7 +150,7 @@ def test_an_outage_of_the_security_token_service_has_no_effect(
         else:
             google.trouble.clear()
         calls = len(google.calls)
-        assert google.ends[ask(credentials, google).removeprefix("Bearer ")] > google.now
+        assert google.ends[authorization_header(credentials, google).removeprefix("Bearer ")] > google.now
         assert len(google.calls) == calls or clock.now == start, "a request waited"
         threads.run()
         clock.advance(10)

@@ -1,4 +1,4 @@
-"""Random events in any order, over days: outages, rejections, clocks that are set, threads that hang, forks."""
+"""Random events in any order over days: outages, rejections, clock changes, hanging threads and forks."""
 
 from __future__ import annotations
 
@@ -10,7 +10,17 @@ from email.utils import format_datetime
 import hypothesis
 import pytest
 import seams
-from core.stand_in import ACCOUNT, PROVIDER, Answer, FakeClock, FakeGoogle, Sent, check, federated, impersonated
+from core.stand_in import (
+    ACCOUNT,
+    PROVIDER,
+    Answer,
+    FakeClock,
+    FakeGoogle,
+    Sent,
+    federated,
+    impersonated,
+    verify_subject_token,
+)
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -22,7 +32,7 @@ from hypothesis.stateful import (
 )
 
 from google_auth_botocore import Credentials, FederationError
-from refresh.threads import Threads, ask, silence
+from refresh.threads import Threads, authorization_header, silence
 
 START = 1_800_000_000.0
 HOUR = 3600.0
@@ -31,7 +41,7 @@ KEYS = {"AWS_ACCESS_KEY_ID": "AKID", "AWS_SECRET_ACCESS_KEY": "SECRET", "AWS_REG
 
 
 class Google(FakeGoogle):
-    """Both services, with a clock that is right, tokens that end and can be revoked, and AWS's look at the date.
+    """Both services with a correct clock, tokens that expire and can be revoked, and AWS's check of the date.
 
     Attributes:
         trouble: what each service answers with instead of its usual reply, by name.
@@ -53,7 +63,7 @@ class Google(FakeGoogle):
     def now(self) -> float:
         return START + self.clock.monotonic() - self.begin
 
-    def own_answer(self, sent: Sent) -> Answer:
+    def default_answer(self, sent: Sent) -> Answer:
         service = "sts" if sent.url.endswith("/token") else "iam"
         if self.hiccups:
             self.hiccups -= 1
@@ -63,7 +73,7 @@ class Google(FakeGoogle):
         now = datetime.fromtimestamp(self.now, timezone.utc)
         date = {"Date": format_datetime(now, usegmt=True)}
         if service == "sts":
-            headers = check(sent.form["subject_token"], PROVIDER, {"AKID": "SECRET"}.__getitem__)
+            headers = verify_subject_token(sent.form["subject_token"], PROVIDER, {"AKID": "SECRET"}.__getitem__)
             signed = datetime.strptime(headers["x-amz-date"], "%Y%m%dT%H%M%S%z").timestamp()
             if abs(signed - self.now) > 300:
                 text = "Signature expired: x" if signed < self.now else "Signature not yet current: x"
@@ -93,7 +103,7 @@ def rejected() -> Answer:
 
 
 class Machine(RuleBasedStateMachine):
-    """Two clients of different scopes, and copies of them, against a model of what they may see."""
+    """Two clients with different scopes and their copies, compared with a model of the allowed results."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -102,7 +112,7 @@ class Machine(RuleBasedStateMachine):
         self.threads, self.google = Threads(self.clock), Google(self.clock)
         seams.use_clock(self.patch, self.clock)
         seams.share_any_transport(self.patch)
-        self.threads.take_the_place(self.patch)
+        self.threads.install(self.patch)
         silence(self.patch)
         for name, value in KEYS.items():
             self.patch.setenv(name, value)
@@ -130,13 +140,13 @@ class Machine(RuleBasedStateMachine):
         return self.clock.time() < wall + HOUR - 1 and self.clock.monotonic() < monotonic + HOUR - 1
 
     def note(self) -> None:
-        """When the tokens came that have come since."""
+        """Record when each new token was issued."""
         for credentials in self.credentials:
             if credentials.token is not None:
                 self.came.setdefault(credentials.token, (self.clock.time(), self.clock.monotonic()))
 
     def time_passes(self, seconds: float | None) -> None:
-        """None: until the window of the first client's token is open, 7½ minutes before its end at the latest."""
+        """Let time pass; None means until the advisory window of the first client's token has opened."""
         if seconds is None:
             token = self.credentials[0].token
             opens = 0.0 if token is None else self.came[token][1] + HOUR - 450
@@ -165,19 +175,19 @@ class Machine(RuleBasedStateMachine):
         elif event == "copied":
             self.credentials[2:] = [self.credentials[0].with_quota_project("q")]
         else:  # and goes on in the child
-            self.threads.standing.clear()
+            self.threads.paused.clear()
             seams.become_the_child_of_a_fork()
             self.rejected_at = -HOUR
 
-    @precondition(lambda self: self.threads.standing)
+    @precondition(lambda self: self.threads.paused)
     @rule()
     def threads_go_on(self) -> None:
         self.late += self.threads.replaced()
-        while self.threads.standing:
-            self.threads.standing.pop(0)()
+        while self.threads.paused:
+            self.threads.paused.pop(0)()
             self.note()
 
-    @precondition(lambda self: self.threads.standing)
+    @precondition(lambda self: self.threads.paused)
     @rule()
     def a_thread_hangs_for_ever(self) -> None:
         self.threads.hang()
@@ -190,7 +200,7 @@ class Machine(RuleBasedStateMachine):
         before, calls = credentials.token, len(self.google.calls)
         alive = self.alive(before)
         try:
-            value = ask(credentials, self.google).removeprefix("Bearer ")
+            value = authorization_header(credentials, self.google).removeprefix("Bearer ")
         except FederationError as error:
             assert not alive, "a request failed while a token was valid"
             self.why(error)
@@ -218,7 +228,7 @@ class Machine(RuleBasedStateMachine):
             self.note()
 
     def why(self, error: FederationError) -> None:
-        """Check that an error comes from what is wrong now, or from a rejection of the last ten seconds."""
+        """Check that an error has a current cause, or a rejection within the last ten seconds."""
         if self.hung and "it has not begun" in str(error):
             return  # who comes at the moment at which a thread begins to hang waits for that one to the end
         trouble = self.google.trouble.values()

@@ -1,4 +1,4 @@
-"""The refresh rule, and the source that follows it, in virtual time; a background refresh runs when a test lets it."""
+"""The refresh rule and the token source, on a fake clock. A background refresh runs when the test lets it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from seams import IssuedToken, Moment, State, state, with_expiry
 
 from google_auth_botocore import Credentials, FederationError, TransientFederationError
-from refresh.threads import Passing, Threads, ask, expiry_of, finish
+from refresh.threads import PassingTime, Threads, authorization_header, expiry_of, finish
 
 lifetimes = st.floats(1, 43200)
 draws = st.floats(0, 1)
@@ -65,7 +65,7 @@ class TestRule:
 @pytest.fixture(name="background")
 def _background(monkeypatch: pytest.MonkeyPatch, clock: FakeClock) -> Threads:
     threads = Threads(clock)
-    threads.take_the_place(monkeypatch)
+    threads.install(monkeypatch)
     return threads
 
 
@@ -73,7 +73,7 @@ class TestAdvisory:
     @pytest.fixture(name="credentials")
     def _credentials(self, make: Make, request_: FakeGoogle, background: Threads, clock: FakeClock) -> Credentials:
         credentials = make()
-        assert ask(credentials, request_) == "Bearer federated-1"
+        assert authorization_header(credentials, request_) == "Bearer federated-1"
         clock.advance(3600 - 400)
         return credentials
 
@@ -81,19 +81,19 @@ class TestAdvisory:
         self, make: Make, request_: FakeGoogle, background: Threads, clock: FakeClock
     ) -> None:
         credentials = make()
-        ask(credentials, request_)
+        authorization_header(credentials, request_)
         clock.advance(3600 - 901)
-        assert ask(credentials, request_) == "Bearer federated-1"
-        assert (len(request_.calls), background.standing) == (1, [])
+        assert authorization_header(credentials, request_) == "Bearer federated-1"
+        assert (len(request_.calls), background.paused) == (1, [])
 
     def test_the_token_is_used_at_once_while_one_refresh_runs(
         self, credentials: Credentials, request_: FakeGoogle, background: Threads
     ) -> None:
         for _ in range(100):
-            assert ask(credentials, request_) == "Bearer federated-1"
-        assert (len(request_.calls), len(background.standing)) == (1, 1)
+            assert authorization_header(credentials, request_) == "Bearer federated-1"
+        assert (len(request_.calls), len(background.paused)) == (1, 1)
         background.run()
-        assert ask(credentials, request_) == "Bearer federated-2"
+        assert authorization_header(credentials, request_) == "Bearer federated-2"
         assert len(request_.calls) == 2
 
     def test_a_failure_is_one_warning_backs_off_and_is_followed_by_success(
@@ -107,8 +107,8 @@ class TestAdvisory:
         request_.script.extend([Answer({"error": "invalid_target"}, 400)] * 2)
         tries: list[float] = []
         while len(tries) < 3:
-            assert ask(credentials, request_) == "Bearer federated-1"
-            if background.standing:
+            assert authorization_header(credentials, request_) == "Bearer federated-1"
+            if background.paused:
                 tries.append(clock.monotonic())
                 background.run()
             clock.advance(0.1)
@@ -117,7 +117,7 @@ class TestAdvisory:
         ] * 2
         assert 0.5 <= tries[1] - tries[0] <= 1.2
         assert 1.0 <= tries[2] - tries[1] <= 2.2
-        assert ask(credentials, request_) == "Bearer federated-4"
+        assert authorization_header(credentials, request_) == "Bearer federated-4"
         assert len(request_.calls) == 4
 
     def test_the_warning_says_how_long_the_token_is_valid_when_the_next_attempt_is_and_why(
@@ -131,10 +131,10 @@ class TestAdvisory:
         monkeypatch.setattr(random, "uniform", lambda _, most: most)
         warning = (
             "The Google token could not be refreshed in the background. It is valid until {}; the next attempt is in 1 s. "
-            "Google's Security Token Service refused a federated token for "
+            "Google's Security Token Service rejected the request for a federated token for "
         )
         request_.script.append(Answer({"error": "invalid_target"}, 400))
-        ask(credentials, request_)
+        authorization_header(credentials, request_)
         background.run()
         assert caplog.messages[-1].startswith(warning.format("09:00:00 UTC"))
 
@@ -142,7 +142,7 @@ class TestAdvisory:
         self, credentials: Credentials, request_: FakeGoogle, background: Threads, caplog: pytest.LogCaptureFixture
     ) -> None:
         request_.script.append(Answer({"error": "invalid_target"}, 400))
-        ask(credentials, request_)
+        authorization_header(credentials, request_)
         credentials.token = None
         background.run()
         assert "It is valid until it is needed; the next attempt is in" in caplog.messages[-1]
@@ -156,17 +156,17 @@ class TestAdvisory:
         clock: FakeClock,
         transient: bool,
     ) -> None:
-        """The background may do less than a caller may; but a server that is down is down for the caller, too."""
+        """A caller can do more than the background, such as prompt the user. But an outage affects both."""
         clock.advance(395)
-        ask(credentials, request_)
+        authorization_header(credentials, request_)
         clock.advance(5)
         no = Answer({}, 503, {"Retry-After": "100"}) if transient else Answer({"error": "invalid_target"}, 400)
         request_.script.append(no)
         if transient:
             with pytest.raises(TransientFederationError):
-                ask(credentials, request_)
+                authorization_header(credentials, request_)
         else:
-            assert ask(credentials, request_) == "Bearer federated-3"
+            assert authorization_header(credentials, request_) == "Bearer federated-3"
         assert len(request_.calls) == 3 - transient
 
     def test_a_refresh_whose_thread_never_begins_is_given_up_a_second_after_its_deadline(
@@ -174,8 +174,8 @@ class TestAdvisory:
     ) -> None:
         for seconds, standing in ((0, 1), (30.9, 1), (0.1, 2)):
             clock.advance(seconds)
-            assert ask(credentials, request_) == "Bearer federated-1"
-            assert len(background.standing) == standing
+            assert authorization_header(credentials, request_) == "Bearer federated-1"
+            assert len(background.paused) == standing
 
     def test_a_server_that_requests_more_time_than_the_token_is_valid_gets_half_of_it(
         self,
@@ -185,12 +185,12 @@ class TestAdvisory:
         clock: FakeClock,
     ) -> None:
         request_.script.append(Answer({}, 429, {"Retry-After": "600"}))
-        ask(credentials, request_)
+        authorization_header(credentials, request_)
         background.run()
         for seconds, standing in ((199, 0), (1, 1)):
             clock.advance(seconds)
-            assert ask(credentials, request_) == "Bearer federated-1"
-            assert len(background.standing) == standing
+            assert authorization_header(credentials, request_) == "Bearer federated-1"
+            assert len(background.paused) == standing
 
     def test_a_federated_token_is_refreshed_beside_the_call_that_still_uses_it(
         self,
@@ -200,38 +200,38 @@ class TestAdvisory:
         clock: FakeClock,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        """With the transport of that call; and always in its last quarter of an hour, whatever is drawn for others."""
+        """It uses the transport of that call, and always starts within the last 15 minutes, whatever other tokens drew."""
         monkeypatch.setattr(random, "random", lambda: 0.0)
         credentials = make(ACCOUNT)
         credentials.refresh(request_)
         clock.advance(3600 - 901)
         credentials.refresh(request_)
-        assert (request_.count("/token"), background.standing) == (1, [])
+        assert (request_.count("/token"), background.paused) == (1, [])
         clock.advance(2)
         credentials.refresh(request_)
-        assert (request_.count("/token"), len(background.standing)) == (1, 1)
+        assert (request_.count("/token"), len(background.paused)) == (1, 1)
         background.run()
         assert request_.count("/token") == 2
         credentials.refresh(request_)
-        assert (request_.count("/token"), background.standing) == (2, [])
+        assert (request_.count("/token"), background.paused) == (2, [])
 
     def test_a_rejected_background_refresh_is_not_remembered_for_callers(
         self, credentials: Credentials, request_: FakeGoogle, background: Threads, clock: FakeClock
     ) -> None:
         request_.script.append(Answer({"error": "invalid_target"}, 400))
-        ask(credentials, request_)
+        authorization_header(credentials, request_)
         background.run()
         clock.advance(400)
-        assert ask(credentials, request_) == "Bearer federated-3"
+        assert authorization_header(credentials, request_) == "Bearer federated-3"
 
     def test_if_no_thread_can_be_started_the_caller_refreshes_the_token(
         self, credentials: Credentials, request_: FakeGoogle, background: Threads, clock: FakeClock
     ) -> None:
         background.broken = True
-        assert ask(credentials, request_) == "Bearer federated-1"
-        assert ask(credentials, request_) == "Bearer federated-2"
+        assert authorization_header(credentials, request_) == "Bearer federated-1"
+        assert authorization_header(credentials, request_) == "Bearer federated-2"
         clock.advance(3600)
-        assert ask(credentials, request_) == "Bearer federated-3"
+        assert authorization_header(credentials, request_) == "Bearer federated-3"
         assert len(request_.calls) == 3
 
     def test_if_no_thread_can_be_started_a_failed_refresh_is_only_a_warning(
@@ -243,7 +243,7 @@ class TestAdvisory:
     ) -> None:
         background.broken = True
         request_.script.append(Answer({"error": "invalid_target"}, 400))
-        assert ask(credentials, request_) == "Bearer federated-1"
+        assert authorization_header(credentials, request_) == "Bearer federated-1"
         assert [record.levelname for record in caplog.records] == ["WARNING"]
 
     def test_an_outage_shorter_than_the_window_has_no_effect(
@@ -252,12 +252,12 @@ class TestAdvisory:
         request_.script.extend([ConnectionError("down")] * 1000)
         end = clock.now + 390
         while clock.now < end:
-            assert ask(credentials, request_) == "Bearer federated-1"
+            assert authorization_header(credentials, request_) == "Bearer federated-1"
             background.run()
             clock.advance(1)
         request_.script.clear()
         clock.advance(60)
-        assert ask(credentials, request_).startswith("Bearer federated-")
+        assert authorization_header(credentials, request_).startswith("Bearer federated-")
 
     def test_httplib2_is_refreshed_in_the_background_on_separate_connections(
         self,
@@ -267,7 +267,7 @@ class TestAdvisory:
         clock: FakeClock,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        """It mixes up the replies of two threads that share a connection; a failure is only a warning here, too."""
+        """httplib2 mixes up the replies of two threads that share a connection. A failure is only a warning here, too."""
         used: list[httplib2.Http] = []
 
         class Rejecting(httplib2.Http):  # type: ignore[misc]  # httplib2 has no types
@@ -280,10 +280,10 @@ class TestAdvisory:
         http.connections["of the caller"] = connection = object()
         credentials.refresh(request_)
         clock.advance(3600 - 400)
-        assert ask(credentials, google_auth_httplib2.Request(http)) == "Bearer federated-1"
-        assert (used, len(background.standing)) == ([], 1)
+        assert authorization_header(credentials, google_auth_httplib2.Request(http)) == "Bearer federated-1"
+        assert (used, len(background.paused)) == ([], 1)
         background.run()
-        assert ask(credentials, google_auth_httplib2.Request(http)) == "Bearer federated-1"
+        assert authorization_header(credentials, google_auth_httplib2.Request(http)) == "Bearer federated-1"
         [other] = used
         assert other is not http
         assert other.connections is not http.connections
@@ -297,17 +297,17 @@ class TestAdvisory:
         clock: FakeClock,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        """It may not allow two threads at once; a failure is only a warning here, too."""
+        """The callable may not be thread-safe. A failure is only a warning here, too."""
         seams.share_by_kind(monkeypatch)
         credentials = make()
-        ask(credentials, request_)
+        authorization_header(credentials, request_)
         clock.advance(3600 - 400)
         request_.script.append(Answer({"error": "invalid_target"}, 400))
-        assert ask(credentials, request_) == "Bearer federated-1"
-        assert (len(request_.calls), background.standing) == (2, [])
+        assert authorization_header(credentials, request_) == "Bearer federated-1"
+        assert (len(request_.calls), background.paused) == (2, [])
         clock.advance(2)
-        assert ask(credentials, request_) == "Bearer federated-1"
-        assert ask(credentials, request_) == "Bearer federated-3"
+        assert authorization_header(credentials, request_) == "Bearer federated-1"
+        assert authorization_header(credentials, request_) == "Bearer federated-3"
         assert len(request_.calls) == 3
 
 
@@ -382,7 +382,7 @@ class TestServers:
         setattr(clock, clocks, getattr(clock, clocks) + 3600 - 59)
         credentials.refresh(request_)
         assert (request_.count("/token"), request_.count(":generateAccessToken")) == (2, 2)
-        assert background.standing == []
+        assert background.paused == []
 
     def test_refresh_calls_each_server_again_whatever_it_replied_last(self, make: Make, request_: FakeGoogle) -> None:
         credentials, no = make(ACCOUNT), Answer({"error": "invalid_target"}, 400)
@@ -454,10 +454,10 @@ class TestServers:
         for seconds in (0, 5, 4.9):
             clock.advance(seconds)
             with pytest.raises(FederationError, match="invalid_target"):
-                ask(credentials, request_)
+                authorization_header(credentials, request_)
         assert len(request_.calls) == 1
         clock.advance(0.2)
-        assert ask(credentials, request_) == "Bearer federated-2"
+        assert authorization_header(credentials, request_) == "Bearer federated-2"
 
     def test_a_failure_to_find_aws_keys_is_not_remembered(
         self, make: Make, request_: FakeGoogle, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
@@ -465,10 +465,10 @@ class TestServers:
         credentials = make()
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "")
         with pytest.raises(FederationError) as caught:
-            ask(credentials, request_)
+            authorization_header(credentials, request_)
         assert (caught.value.step, caught.value.retryable) == ("aws", False)
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "SECRET")
-        assert ask(credentials, request_) == "Bearer federated-1"
+        assert authorization_header(credentials, request_) == "Bearer federated-1"
 
     def test_a_mistake_on_this_machine_is_not_remembered(
         self, make: Make, request_: FakeGoogle, clock: FakeClock
@@ -476,21 +476,21 @@ class TestServers:
         credentials = make()
         request_.script.append(requests.exceptions.InvalidSchema("Missing dependencies for SOCKS support."))
         with pytest.raises(FederationError) as caught:
-            ask(credentials, request_)
+            authorization_header(credentials, request_)
         assert (caught.value.reason, caught.value.retryable) == ("InvalidProxy", False)
-        assert ask(credentials, request_) == "Bearer federated-2"
+        assert authorization_header(credentials, request_) == "Bearer federated-2"
         assert len(request_.calls) == 2
 
     def test_an_exception_that_is_not_of_a_transport_is_not_remembered(
         self, make: Make, request_: FakeGoogle, clock: FakeClock
     ) -> None:
-        """Nor translated, nor is the request sent again."""
+        """It is not translated either, and the request is not repeated."""
         credentials, error = make(), LookupError("of a plug-in")
         request_.script.append(error)
         with pytest.raises(LookupError) as caught:
-            ask(credentials, request_)
+            authorization_header(credentials, request_)
         assert caught.value is error
-        assert ask(credentials, request_) == "Bearer federated-2"
+        assert authorization_header(credentials, request_) == "Bearer federated-2"
         assert len(request_.calls) == 2
 
 
@@ -499,14 +499,14 @@ class TestThreads:
         self, make: Make, request_: FakeGoogle, clock: FakeClock
     ) -> None:
         credentials = make(ACCOUNT)
-        ask(credentials, request_)
+        authorization_header(credentials, request_)
         clock.advance(3600)
         request_.calls.clear()
         together = threading.Barrier(512)
 
         def work(_: int) -> str:
             together.wait(60)
-            return ask(credentials, request_)
+            return authorization_header(credentials, request_)
 
         with ThreadPoolExecutor(512) as pool:
             assert len(set(pool.map(work, range(512)))) == 1
@@ -515,8 +515,8 @@ class TestThreads:
     def test_an_exchange_that_hung_while_the_process_was_suspended_is_replaced(
         self, make: Make, request_: FakeGoogle, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Its late result is dropped, because there is a newer one."""
-        credentials, passing = make(), Passing(clock, monkeypatch)
+        """Its late result is discarded, because there is a newer one."""
+        credentials, passing = make(), PassingTime(clock, monkeypatch)
         frozen, thawed = threading.Event(), threading.Event()
 
         def hang(_: Sent) -> Answer:
@@ -529,7 +529,7 @@ class TestThreads:
             first = pool.submit(credentials.refresh, request_)
             assert frozen.wait(60)
             passing.suspended(31)
-            assert ask(credentials, request_) == "Bearer federated-2"
+            assert authorization_header(credentials, request_) == "Bearer federated-2"
             thawed.set()
             first.result(60)
         finish()
@@ -545,11 +545,11 @@ class TestThreads:
         with pytest.raises(KeyboardInterrupt) as caught:
             credentials.refresh(request_)
         assert caught.value is error
-        assert ask(credentials, request_) == "Bearer federated-2"
+        assert authorization_header(credentials, request_) == "Bearer federated-2"
 
 
 class Machine(RuleBasedStateMachine):
-    """Days of requests, refreshes, outages and copies, in any order."""
+    """Days of requests, refreshes, outages and copies in any order."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -558,7 +558,7 @@ class Machine(RuleBasedStateMachine):
         self.background = Threads(self.clock)
         seams.use_clock(self.patch, self.clock)
         seams.share_any_transport(self.patch)
-        self.background.take_the_place(self.patch)
+        self.background.install(self.patch)
         for name, value in {
             "AWS_ACCESS_KEY_ID": "AKID",
             "AWS_SECRET_ACCESS_KEY": "SECRET",
@@ -579,7 +579,7 @@ class Machine(RuleBasedStateMachine):
         if not self.up:
             return Answer({"error": "unavailable"}, 503)
         self.good_until = self.clock.now + 3600
-        return self.request.own_answer(sent)
+        return self.request.default_answer(sent)
 
     def _armed(self) -> FakeGoogle:
         self.request.script.clear()
@@ -605,7 +605,7 @@ class Machine(RuleBasedStateMachine):
         alive, calls = self.clock.now < self.good_until, len(self.request.calls)
         error = None
         try:
-            ask(credentials, self._armed())
+            authorization_header(credentials, self._armed())
         except FederationError as raised:
             error = raised
         if error is not None:

@@ -1,4 +1,4 @@
-"""A week in virtual time: up to a million requests, outages of seconds to hours at each of three sides, and a bad network."""
+"""A week on a fake clock: up to a million requests, outages of seconds to hours of three services, and a bad network."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from core.conftest import Make
 from core.stand_in import ACCOUNT, Answer, FakeClock, FakeGoogle, Sent
 
 from google_auth_botocore import FederationError
-from refresh.threads import Threads, ask, expiry_of, silence
+from refresh.threads import Threads, authorization_header, expiry_of, silence
 
 WEEK = 7 * 24 * 3600.0
 STEPS = {"aws", "exchange", "impersonation"}
@@ -20,7 +20,7 @@ STEPS = {"aws", "exchange", "impersonation"}
 
 @dataclass
 class Weather:
-    """What is down when, and what else goes wrong: decided by a seed."""
+    """Outages and other failures, generated from a seed."""
 
     clock: FakeClock
     random: random.Random
@@ -36,7 +36,7 @@ class Weather:
             at += length + self.random.uniform(600, 4 * 3600)
 
     def down(self) -> str | None:
-        """The side that is down now."""
+        """The service that is down now."""
         while self.outages and self.outages[0][1] <= self.clock.now:
             self.outages.pop(0)
         return self.outages[0][2] if self.outages and self.outages[0][0] <= self.clock.now else None
@@ -48,7 +48,7 @@ class Weather:
         if self.random.random() < 0.3:
             return self._fault()
         self.issued[side] += 1
-        answer = request.own_answer(sent)
+        answer = request.default_answer(sent)
         if side == "iam":
             # By the server's clock, which is this one.
             value = {"accessToken": f"access-{len(request.calls)}", "expireTime": _rfc3339(self.clock.now + 3600)}
@@ -77,7 +77,7 @@ def test_no_request_fails_while_a_token_is_valid(
     make: Make, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, number: int, seed: int
 ) -> None:
     background = Threads(clock)
-    background.take_the_place(monkeypatch)
+    background.install(monkeypatch)
     monkeypatch.setattr(random, "random", random.Random(seed).random)
     silence(monkeypatch)
     weather = Weather(clock, random.Random(seed))
@@ -101,7 +101,7 @@ def test_no_request_fails_while_a_token_is_valid(
         calls = len(network.calls)
         seen["requests"] += 1
         try:
-            ask(credentials, network)
+            authorization_header(credentials, network)
         except FederationError as error:
             seen["failed while a token was valid"] += alive
             seen["failed while nothing could be had"] += not alive

@@ -1,4 +1,4 @@
-"""The threads that perform exchanges: one serves many, it keeps nothing of any, and it ends when there is no more to do."""
+"""Worker threads: one thread performs many exchanges, keeps no reference to any of them, and stops when idle."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import weakref
 import pytest
 import seams
 from core.conftest import Make
-from core.stand_in import Answer, FakeGoogle, Sent, until
+from core.stand_in import Answer, FakeGoogle, Sent, wait_until
 
-from refresh.threads import ask
+from refresh.threads import authorization_header
 
 PROGRAM = """
 import os, threading, time
@@ -24,9 +24,9 @@ from google_auth_botocore import Credentials
 used = []
 
 class Recorder(FakeGoogle):
-    def own_answer(self, sent):
+    def default_answer(self, sent):
         used.append(threading.current_thread())
-        return super().own_answer(sent)
+        return super().default_answer(sent)
 
 credentials, request = Credentials(PROVIDER), Recorder()
 credentials.refresh(request)
@@ -50,22 +50,22 @@ forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no f
 
 
 class Recorder(FakeGoogle):
-    """Tells which threads have sent requests through it."""
+    """Records which threads have sent requests through it."""
 
     def __init__(self) -> None:
         super().__init__()
         self.threads: list[threading.Thread] = []
 
-    def own_answer(self, sent: Sent) -> Answer:
+    def default_answer(self, sent: Sent) -> Answer:
         self.threads.append(threading.current_thread())
-        return super().own_answer(sent)
+        return super().default_answer(sent)
 
 
 def test_exchanges_one_after_another_share_a_thread(make: Make) -> None:
     request = Recorder()
     for _ in range(20):
         make().refresh(request)
-        until(lambda: seams.idle_threads() > 0)
+        wait_until(lambda: seams.idle_threads() > 0)
     assert len(set(request.threads)) == 1
     assert threading.main_thread() not in request.threads
     assert request.threads[0].daemon
@@ -87,7 +87,7 @@ def test_an_idle_thread_keeps_nothing_of_an_exchange(make: Make) -> None:
     reference = weakref.ref(request)
     make().refresh(request)
     [thread] = request.threads
-    until(lambda: seams.idle_threads() > 0)
+    wait_until(lambda: seams.idle_threads() > 0)
     del request
     gc.collect()
     assert reference() is None
@@ -97,19 +97,19 @@ def test_an_idle_thread_keeps_nothing_of_an_exchange(make: Make) -> None:
 def test_a_job_that_was_never_passed_on_is_performed_by_another_thread(
     make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As after an exception that a signal handler raised between the two steps."""
+    """A signal handler can raise an exception between the two steps."""
     request = Recorder()
     make().refresh(request)
     lost = list[object]()
     seams.take_over_start(monkeypatch, lambda start, job: start(job) if lost else lost.append(job))
-    assert ask(make(), request).startswith("Bearer ")
+    assert authorization_header(make(), request).startswith("Bearer ")
     assert len(lost) == 1
 
 
 @forks
 @pytest.mark.parametrize("warnings", [[], ["-Werror::DeprecationWarning:__main__"]], ids=["", "warnings are errors"])
 def test_a_fork_finds_no_idle_thread_and_its_child_starts_its_own(warnings: list[str]) -> None:
-    """Python 3.12 warns of a fork with several threads. In a process of its own, which no other test has left a thread in."""
+    """Python 3.12 warns about forks with several threads. A separate process has no threads of other tests."""
     command = [sys.executable, *warnings, "-c", PROGRAM]
     done = subprocess.run(command, env=os.environ | KEYS, capture_output=True, text=True, check=False, timeout=60)
     assert (done.returncode, done.stdout, done.stderr) == (0, "child: 2 threads used\nparent: 1 thread left\n", "")

@@ -1,4 +1,4 @@
-"""What a test of one thread has instead of threads, and a request as a client sends it."""
+"""Fake threads for tests that run in one thread, and helpers for tests with real threads."""
 
 from __future__ import annotations
 
@@ -10,32 +10,32 @@ from typing import Any
 
 import pytest
 import seams
-from core.stand_in import FakeClock, until
+from core.stand_in import FakeClock, wait_until
 
 from google_auth_botocore import Credentials
 
 
 class Threads:
-    """Stands in for the modules `threading` and `workers` where exchanges are started.
+    """Replaces the modules `threading` and `workers` in the code that starts exchanges.
 
-    The exchange that a caller waits for is performed at once. One in the background stands still until the test lets it
-    go on, or until a caller waits for it. A wait takes its time of the fake clock.
+    An exchange in the foreground runs at once. One in the background is paused until the test runs it, or until a caller
+    waits for it. Waiting advances the fake clock.
 
     Attributes:
-        standing: What the threads that stand still are to do.
-        broken: Whether no thread can be had.
+        paused: the jobs of the paused threads.
+        broken: whether starting a thread fails.
     """
 
     def __init__(self, clock: FakeClock) -> None:
-        self.standing: list[functools.partial[object]] = []
+        self.paused: list[functools.partial[object]] = []
         self.broken = False
         self._clock = clock
 
     def Lock(self) -> _Lock:
         return _Lock(self, self._clock)
 
-    def take_the_place(self, patch: pytest.MonkeyPatch) -> None:
-        """Have exchanges be started here until the patch is undone."""
+    def install(self, patch: pytest.MonkeyPatch) -> None:
+        """Start exchanges here until the patch is undone."""
         seams.take_over_threads(patch, self)
 
     def start(self, job: functools.partial[object]) -> None:
@@ -43,22 +43,22 @@ class Threads:
             raise RuntimeError("can't start new thread")
         _, exchange, _ = job.args
         if exchange.context.background:
-            self.standing.append(job)
+            self.paused.append(job)
         else:
             job()
 
     def run(self) -> None:
-        """Lets every thread go on to its end."""
-        while self.standing:
-            self.standing.pop(0)()
+        """Run every paused thread to its end."""
+        while self.paused:
+            self.paused.pop(0)()
 
     def replaced(self) -> int:
-        """Count the threads that stand still with an exchange that a newer one has replaced."""
-        return sum(job.args[1].successor is not None for job in self.standing)
+        """Return the number of paused threads whose exchange has been replaced by a newer one."""
+        return sum(job.args[1].successor is not None for job in self.paused)
 
     def hang(self) -> None:
-        """Lets the last thread hang for ever."""
-        _, exchange, _ = self.standing.pop().args
+        """Let the last paused thread hang for ever."""
+        _, exchange, _ = self.paused.pop().args
         assert exchange.is_first("worker")
 
 
@@ -76,50 +76,50 @@ class _Lock:
     def acquire(self, timeout: float | None = None) -> bool:
         if timeout is None:
             return self._lock.acquire(blocking=False)
-        if self._threads.standing:  # others go on while this one waits
+        if self._threads.paused:  # the other threads run while this one waits
             self._threads.run()
         elif self._lock.locked():
             self._clock.advance(timeout)
         return self._lock.acquire(blocking=False)
 
 
-class Passing:
-    """Lets time pass for callers that wait on real threads.
+class PassingTime:
+    """Advances the fake clock for callers that wait on real threads.
 
     Args:
-        clock: The fake clock.
-        patch: Undone at the end of the test.
+        clock: the fake clock.
+        patch: undone at the end of the test.
 
     Attributes:
-        looks: How often the clock was read.
+        reads: how often the clock was read.
     """
 
     def __init__(self, clock: FakeClock, patch: pytest.MonkeyPatch) -> None:
-        self._clock, self.looks, self._monotonic = clock, 0, clock.monotonic
-        patch.setattr(clock, "monotonic", self._look)
+        self._clock, self.reads, self._monotonic = clock, 0, clock.monotonic
+        patch.setattr(clock, "monotonic", self._read)
         seams.look_often(patch)
 
-    def _look(self) -> float:
-        self.looks += 1
+    def _read(self) -> float:
+        self.reads += 1
         return self._monotonic()
 
     def seconds(self, seconds: float) -> None:
-        """Let time pass as it usually does."""
+        """Let time pass in steps, so that every caller sees it pass."""
         while seconds > 0:
-            self._seen()
+            self._wait_for_reads()
             self._clock.advance(min(seconds, 2.0))
             seconds -= 2.0
-        self._seen()
+        self._wait_for_reads()
 
     def suspended(self, seconds: float) -> None:
-        """Let time pass while the process stands still."""
-        self._seen()
+        """Let time pass at once, as if the process had been suspended."""
+        self._wait_for_reads()
         self._clock.advance(seconds)
 
-    def _seen(self) -> None:
-        """Return when the callers have looked at the clock some times more."""
-        before = self.looks
-        until(lambda: self.looks >= before + 40)
+    def _wait_for_reads(self) -> None:
+        """Wait until the callers have read the clock a number of times."""
+        before = self.reads
+        wait_until(lambda: self.reads >= before + 40)
 
 
 def workers() -> list[threading.Thread]:
@@ -129,7 +129,7 @@ def workers() -> list[threading.Thread]:
 
 def finish() -> None:
     """Wait until no thread performs an exchange."""
-    until(lambda: not workers())
+    wait_until(lambda: not workers())
 
 
 def loggers() -> list[logging.Logger]:
@@ -139,19 +139,19 @@ def loggers() -> list[logging.Logger]:
 
 
 def silence(patch: pytest.MonkeyPatch) -> None:
-    """Have the package log nothing: thousands of warnings take their time."""
+    """Disable the package's logging, because thousands of warnings are slow."""
     for logger in loggers():
         patch.setattr(logger, "disabled", True)
 
 
 def expiry_of(credentials: Credentials) -> float:
-    """When the current token expires, in seconds since the epoch; 0 without one."""
+    """Return when the current token expires, in seconds since the epoch, or 0 without a token."""
     expiry = credentials.expiry
     return 0.0 if expiry is None else expiry.replace(tzinfo=timezone.utc).timestamp()
 
 
-def ask(credentials: Credentials, request: Any) -> str:
-    """The header that a request gets."""
+def authorization_header(credentials: Credentials, request: Any) -> str:
+    """Return the authorization header that a request gets."""
     headers: dict[str, str] = {}
     credentials.before_request(request, "GET", "https://x", headers)
     return headers["authorization"]

@@ -1,4 +1,4 @@
-"""Google's and AWS's own addresses on loopback, so that a sample runs as it is printed: no endpoint is in it."""
+"""Redirects Google's and AWS's addresses to loopback, so that a sample runs as printed, without endpoints in it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import requests
 
-if TYPE_CHECKING:  # what is started needs requests alone
+if TYPE_CHECKING:  # a started program requires only requests
     from google_auth_botocore.emulator import Emulator
     from google_auth_botocore.emulator.sandbox import Sandbox
 
@@ -17,12 +17,12 @@ _Send = Callable[..., requests.Response]
 
 
 def google_apis(google: Emulator) -> dict[str, str]:
-    """The emulator in the place of the APIs that it stands in for, by the start of a URL."""
+    """Return the redirects of the APIs that the emulator provides: from the start of a URL to its replacement."""
     return {f"https://{api}.googleapis.com/": f"{google.url}/" for api in ("sts", "iamcredentials", "oauth2", "www")}
 
 
-def of(sandbox: Sandbox) -> dict[str, str]:
-    """What takes the place of each address in the sandbox, by the start of a URL."""
+def of_sandbox(sandbox: Sandbox) -> dict[str, str]:
+    """Return the redirects to the sandbox: from the start of a URL to its replacement."""
     return {
         **google_apis(sandbox.google),
         **{f"{scheme}://storage.googleapis.com/": f"{sandbox.storage.url}/" for scheme in ("http", "https")},
@@ -30,19 +30,19 @@ def of(sandbox: Sandbox) -> dict[str, str]:
     }
 
 
-def led(send: _Send, addresses: Mapping[str, str]) -> _Send:
-    """`requests.adapters.HTTPAdapter.send` as it is where a name server of one's own leads elsewhere.
+def redirected(send: _Send, addresses: Mapping[str, str]) -> _Send:
+    """Return a `requests.adapters.HTTPAdapter.send` that redirects requests, as a private name server would.
 
     Args:
-        send: the method as it was.
-        addresses: by the start of a URL, what takes its place; the longest start wins.
+        send: the original method.
+        addresses: maps the start of a URL to its replacement; the longest start wins.
     """
 
     def sent(self: Any, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
         url = str(request.url)
         start = max((start for start in addresses if url.startswith(start)), key=len, default=None)
         if start is not None:
-            # Whoever asked needs no change, and what was signed names the host.
+            # A copy, so that the caller's request stays unchanged. The signature covers the original host.
             request = request.copy()
             request.headers["Host"] = start.split("/")[2]
             request.url = addresses[start] + url[len(start) :]
@@ -51,16 +51,16 @@ def led(send: _Send, addresses: Mapping[str, str]) -> _Send:
     return sent
 
 
-def for_children(addresses: Mapping[str, str], place: Path) -> dict[str, str]:
-    """Lets every Python that is started from now on do the same; gives the variable that makes it.
+def redirect_children(addresses: Mapping[str, str], directory: Path) -> dict[str, str]:
+    """Return environment variables with which a new Python process redirects requests, too.
 
     Args:
-        addresses: as `led` takes them.
-        place: a directory for the module that Python loads at its start.
+        addresses: like those of `redirected`.
+        directory: for the module that Python loads when it starts.
     """
-    (place / "sitecustomize.py").write_text(
+    (directory / "sitecustomize.py").write_text(
         "from requests.adapters import HTTPAdapter\n"
-        "from samples.addresses import led\n"
-        f"HTTPAdapter.send = led(HTTPAdapter.send, {dict(addresses)!r})\n"
+        "from samples.addresses import redirected\n"
+        f"HTTPAdapter.send = redirected(HTTPAdapter.send, {dict(addresses)!r})\n"
     )
-    return {"PYTHONPATH": os.pathsep.join([str(place), str(Path(__file__).parents[1])])}
+    return {"PYTHONPATH": os.pathsep.join([str(directory), str(Path(__file__).parents[1])])}

@@ -1,4 +1,4 @@
-"""Both clouds on loopback: gcp_copycat as a process on an instance, or as a function, and the samples as they are printed."""
+"""Both clouds on loopback, gcp_copycat as a process or a Lambda function, and the samples exactly as printed."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from samples import addresses
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 SAMPLE = SAMPLES / "gcp_copycat"
-# Google's libraries tell a Python that they no longer support so, on standard error.
+# On a Python version that they no longer support, Google's libraries print a warning on standard error.
 QUIET = {"PYTHONWARNINGS": "ignore:You are using a:FutureWarning"}
 sys.path.insert(0, str(SAMPLE))
 _number = itertools.count()
@@ -35,7 +35,7 @@ _number = itertools.count()
 
 @dataclasses.dataclass
 class Copycat:
-    """The application, with a bucket of its own on each side."""
+    """The application with its own source and destination bucket."""
 
     sandbox: Sandbox
     source: str
@@ -44,11 +44,11 @@ class Copycat:
 
     @property
     def bucket(self) -> Any:
-        """The source, as whoever fills it has it."""
+        """The source bucket, with write access."""
         return self.sandbox.storage_client().bucket(self.source)
 
     def put(self, name: str, content: bytes = b"content", **properties: Any) -> Any:
-        """Makes an object in the source."""
+        """Create an object in the source."""
         blob = self.bucket.blob(name)
         for attribute, value in properties.items():
             setattr(blob, attribute, value)
@@ -56,7 +56,7 @@ class Copycat:
         return blob
 
     def put_with_wrong_checksum(self, name: str, content: bytes) -> None:
-        """Makes an object whose bytes are not those that its checksum was made from."""
+        """Create an object whose checksum does not match its content."""
         blob = self.put(name, content)
         other = self.put("other", b"other")
         blob.crc32c = other.crc32c
@@ -65,7 +65,7 @@ class Copycat:
 
     @property
     def environment(self) -> dict[str, str]:
-        """All of it, for a process on the instance."""
+        """The environment variables of a process on the instance."""
         return {
             **self.sandbox.environment(),
             **QUIET,
@@ -80,7 +80,7 @@ class Copycat:
         }
 
     def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
-        """Starts the command."""
+        """Start the command as a process."""
         return subprocess.Popen(
             [sys.executable, str(SAMPLE / "gcp_copycat.py"), *arguments],
             env=self.environment | environment,
@@ -90,9 +90,9 @@ class Copycat:
         )
 
     def run(self, *arguments: str, **environment: str) -> tuple[int, str, str]:
-        """Runs the command in this process, and all of the copy: exit code, what it shows, and on standard error.
+        """Run the command and all of the copy in this process; return the exit code, standard output and standard error.
 
-        Starting a process takes most of the time of a small copy.
+        This is much faster for a small copy, because starting a process takes most of the time.
         """
         import gcp_copycat
         from copycat.settings import google_credentials
@@ -107,7 +107,7 @@ class Copycat:
         return code, out.getvalue(), err.getvalue()
 
     def run_as_process(self, *arguments: str, **environment: str) -> tuple[int, str, str]:
-        """Runs the command as a process, and its workers as others."""
+        """Run the command as a process, with its workers as further processes."""
         process = self.start(*arguments, **environment)
         try:
             out, err = process.communicate(timeout=120)
@@ -116,26 +116,26 @@ class Copycat:
         return process.returncode, out, err
 
     def wait_for_an_object(self, process: subprocess.Popen[str]) -> None:
-        """Returns when a command that runs has copied one."""
+        """Wait until a running command has copied an object."""
         while not self.copied():
             assert process.poll() is None, process.communicate(timeout=60)
             time.sleep(0.05)
 
     def listed(self) -> list[str]:
-        """The names of the objects in the destination."""
+        """Return the names of the objects in the destination."""
         pages = self.sandbox.s3_client().get_paginator("list_objects_v2").paginate(Bucket=self.destination)
         return [item["Key"] for page in pages for item in page.get("Contents", ())]
 
     def copied(self) -> dict[str, bytes]:
-        """The objects in the destination."""
+        """Return the objects in the destination: name to content."""
         return {key: self.get(key)["Body"].read() for key in self.listed()}
 
     def get(self, key: str) -> Any:
-        """An object in the destination."""
+        """Return the reply to a request for an object in the destination."""
         return self.sandbox.s3_client().get_object(Bucket=self.destination, Key=key)
 
     def unfinished(self) -> list[str]:
-        """The keys of uploads in the destination that were neither completed nor aborted."""
+        """Return the keys of uploads to the destination that were neither completed nor aborted."""
         listed = self.sandbox.s3_client().list_multipart_uploads(Bucket=self.destination)
         return [upload["Key"] for upload in listed.get("Uploads", ())]
 
@@ -158,11 +158,11 @@ def _copycat(sandbox: Sandbox, tmp_path: Path) -> Copycat:
 
 @pytest.fixture(name="function")
 def _function(copycat: Copycat, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The application in this process, as Lambda has it: its module."""
+    """The module of the application, imported in this process as on Lambda."""
     import gcp_copycat
     from copycat.settings import google_credentials
 
-    google_credentials.cache_clear()  # as in an environment of its own
+    google_credentials.cache_clear()  # as in a new execution environment
     for name, value in copycat.environment.items():
         monkeypatch.setenv(name, value)
     assert os.environ["AWS_EC2_METADATA_DISABLED"] == "false"
@@ -170,28 +170,28 @@ def _function(copycat: Copycat, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def blocks(page: Path, language: str) -> list[str]:
-    """The code of one language on a page."""
+    """Return the code blocks in one language on a page."""
     return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
 
 
 def commands(text: str) -> list[list[str]]:
-    """The words of each command, as a shell splits them."""
+    """Return the words of each command, split like a shell does."""
     lines = re.sub(r"\\\n", " ", text).splitlines()
     return [words for words in (shlex.split(line, comments=True) for line in lines) if words]
 
 
-@pytest.fixture(name="led")
-def _led(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """Google's own addresses lead to the sandbox, in this process; more may be added."""
-    found = addresses.of(sandbox)
+@pytest.fixture(name="redirects")
+def _redirects(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """Redirects from Google's addresses to the sandbox in this process. A test can add more."""
+    found = addresses.of_sandbox(sandbox)
     adapter = requests.adapters.HTTPAdapter
-    monkeypatch.setattr(adapter, "send", addresses.led(adapter.send, found))
+    monkeypatch.setattr(adapter, "send", addresses.redirected(adapter.send, found))
     return found
 
 
-@pytest.fixture(name="told")
-def _told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """The samples are told who they are as their page says."""
+@pytest.fixture(name="configured")
+def _configured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Create the configuration file and set GOOGLE_APPLICATION_CREDENTIALS, with the commands on the samples' page."""
     monkeypatch.chdir(tmp_path)
     [[_, *create], [_, *variables]] = commands(blocks(SAMPLES / "README.md", "sh")[0])
     assert cli.main(create) == 0
@@ -206,12 +206,12 @@ Run = Callable[..., str]
 @pytest.fixture(name="run")
 def _run(
     sandbox: Sandbox,
-    led: dict[str, str],
-    told: None,
+    redirects: dict[str, str],
+    configured: None,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> Run:
-    """Runs a sample on the instance as a command is run, in this process; gives what it prints."""
+    """Return a function that runs a sample on the instance, in this process, and returns what it prints."""
     for name, value in sandbox.environment().items():
         monkeypatch.setenv(name, value)
 
@@ -224,6 +224,6 @@ def _run(
 
 
 def grant(sandbox: Sandbox, role: str) -> None:
-    """Lets the instance's role do more with the service account."""
+    """Grant the instance's role another role on the service account."""
     role_arn = sandbox.arn.rpartition("/")[0]
     sandbox.google.grant(sandbox.service_account, role, sandbox.provider.principal_set("aws_role", role_arn))

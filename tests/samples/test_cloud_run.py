@@ -1,4 +1,4 @@
-"""The call of a Cloud Run service, as it is printed; the service verifies with google-auth's own verifier."""
+"""The sample cloud_run.py. The service verifies the token with google-auth's verifier."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from samples.conftest import SAMPLES, Run, grant
 URL = "https://hello-123456789012.europe-west1.run.app"
 
 
-def test_the_service_sees_the_service_account(sandbox: Sandbox, run: Run, led: dict[str, str]) -> None:
+def test_the_service_sees_the_service_account(sandbox: Sandbox, run: Run, redirects: dict[str, str]) -> None:
     grant(sandbox, "roles/iam.serviceAccountOpenIdTokenCreator")
     service = Service(sandbox.google.certs_url)
     with over_http(service) as address:
-        led[URL] = address
+        redirects[URL] = address
         service.audience = URL
         assert run("cloud_run.py", f"{URL}/") == "\n"
         assert service.callers == [sandbox.service_account]

@@ -1,4 +1,4 @@
-"""dbt's page: its commands are run, with a program of that name that signs in as dbt does by the profile."""
+"""The commands on dbt's page, with a program in place of dbt that signs in as dbt does with this profile."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ REPLY = {
 
 
 def test_the_commands_run_dbt_as_the_service_account(
-    sandbox: Sandbox, led: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    sandbox: Sandbox, redirects: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("profiles.yml").write_text((PAGE.parent / "profiles.yml").read_text())
@@ -54,13 +54,13 @@ def test_the_commands_run_dbt_as_the_service_account(
     program.write_text(DBT)
     program.chmod(0o755)
     with HttpApi(sandbox.google) as bigquery:
-        led["https://bigquery.googleapis.com/"] = f"{bigquery.url}/"
+        redirects["https://bigquery.googleapis.com/"] = f"{bigquery.url}/"
         bigquery.replies["POST /bigquery/v2/projects/my-project/queries"] = REPLY
         environment = {
             **os.environ,
             **QUIET,
             **sandbox.environment(),
-            **addresses.for_children(led, tmp_path),
+            **addresses.redirect_children(redirects, tmp_path),
             "PATH": f"{program.parent}:{Path(sys.executable).parent}:{os.environ['PATH']}",
         }
         [script] = blocks(PAGE, "sh")
@@ -68,7 +68,7 @@ def test_the_commands_run_dbt_as_the_service_account(
             ["sh", "-c", script], env=environment, capture_output=True, text=True, check=False, timeout=60
         )
 
-    # The program's own exit code.
+    # The program's exit code.
     assert (done.returncode, done.stderr) == (42, "")
     assert (bigquery.callers, bigquery.rejected) == ({sandbox.service_account}, 0)
 

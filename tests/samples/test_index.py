@@ -1,4 +1,4 @@
-"""The index of the samples, and what holds for all of them."""
+"""The index of the samples, and rules for all of them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def test_every_sample_is_in_the_index() -> None:
     assert linked == {str(path.relative_to(SAMPLES)) for path in files | folders}
 
 
-def test_every_number_and_name_is_nobodys() -> None:
+def test_every_account_number_and_name_is_a_placeholder() -> None:
     for path in (path for path in SAMPLES.rglob("*") if path.is_file() and "__pycache__" not in path.parts):
         text = path.read_text(encoding="utf-8")
         numbers = set(re.findall(r"(?<![\w.-])\d{12}(?!\w)", text))
@@ -26,7 +26,7 @@ def test_every_number_and_name_is_nobodys() -> None:
         assert accounts <= {"my-project.iam.gserviceaccount.com", "example.com"}, path
 
 
-def test_links_lead_somewhere() -> None:
+def test_every_link_has_a_target() -> None:
     for page in SAMPLES.rglob("*.md"):
         for link in re.findall(r"\]\((?!https:)([^)#]*)", page.read_text(encoding="utf-8")):
             assert (page.parent / link).exists(), (page, link)

@@ -1,4 +1,4 @@
-"""The migration pages: the code before and the code after, as printed, do the same."""
+"""The migration guides: the printed code before and after the migration does the same."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ DRIVE = "https://www.googleapis.com/auth/drive.readonly"
 
 
 def pairs(page: str) -> list[tuple[str, str]]:
-    """The code before and after."""
+    """Return the pairs of code before and after the migration."""
     code = blocks(PAGES / page, "python")
     assert [each.split()[1].strip(":") for each in code] == ["before", "after"] * (len(code) // 2)
     return list(zip(code[::2], code[1::2], strict=True))
 
 
 def outcome(code: str, **names: Any) -> dict[str, Any]:
-    """What code leaves behind, by name."""
+    """Run code and return its global variables."""
     exec(compile(code, "page", "exec"), names)
     return names
 
 
 def behind(sandbox: Sandbox, credentials: Any) -> TokenInfo:
-    """What the token stands for, as Google tells an API that is shown it."""
+    """Return what Google knows about the credentials' token."""
     headers: dict[str, str] = {}
     credentials.before_request(google.auth.transport.requests.Request(), "GET", "https://x.googleapis.com", headers)
     info = sandbox.google.check_access_token(headers["authorization"].removeprefix("Bearer "))
@@ -50,9 +50,11 @@ def behind(sandbox: Sandbox, credentials: Any) -> TokenInfo:
 
 
 @pytest.fixture(name="world", autouse=True)
-def _world(sandbox: Sandbox, led: dict[str, str], told: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """An instance with a bucket to read; what requests is asked for arrives in the sandbox."""
-    led["https://sts.googleapis.com/v1beta/"] = f"{sandbox.google.url}/v1/"  # which TokenService asks
+def _world(
+    sandbox: Sandbox, redirects: dict[str, str], configured: None, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    """An instance with a bucket to read. Requests to both clouds are redirected to the sandbox."""
+    redirects["https://sts.googleapis.com/v1beta/"] = f"{sandbox.google.url}/v1/"  # TokenService calls this version
     monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "my-project")
     for name, value in sandbox.environment().items():
         monkeypatch.setenv(name, value)
@@ -86,7 +88,7 @@ class TestFromKeys:
         )
         return path
 
-    def test_the_new_code_takes_the_key_and_then_the_file_without_one(
+    def test_the_new_code_works_with_the_key_file_and_with_the_new_file(
         self, sandbox: Sandbox, key: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         [(before, after), _] = pairs("from_service_account_keys.md")
@@ -108,18 +110,18 @@ class TestFromKeys:
             info = behind(sandbox, outcome(code)["credentials"])
             assert (info.principal, info.scopes) == ("ann@example.com", (DRIVE,))
 
-    def test_what_a_key_could_do_is_there_or_is_said_not_to_be(self) -> None:
+    def test_every_feature_of_a_key_exists_or_is_on_the_page(self) -> None:
         key, ours = (
             {name for name in dir(kind) if not name.startswith("_")}
             for kind in (service_account.Credentials, Credentials)
         )
-        of_every_library = {name for name in dir(google_credentials.Credentials) if not name.startswith("_")}
+        inherited = {name for name in dir(google_credentials.Credentials) if not name.startswith("_")}
         table = (PAGES / "from_service_account_keys.md").read_text()
-        said = set(re.findall(r"`(\w+)", table))
-        # The last are google-auth's own machinery, which no program calls.
+        on_the_page = set(re.findall(r"`(\w+)", table))
+        # Names with trust_boundary and regional_access are internal to google-auth. No program uses them.
         assert {
             name
-            for name in key - ours - of_every_library - said
+            for name in key - ours - inherited - on_the_page
             if "trust_boundary" not in name and "regional_access" not in name
         } == set()
 
@@ -129,7 +131,7 @@ class TestFromKeys:
 
 
 class TestFromGoogleAuthAws:
-    def test_the_file_stays(self, sandbox: Sandbox) -> None:
+    def test_the_same_file_works(self, sandbox: Sandbox) -> None:
         [(before, after), _] = pairs("from_google_auth_aws.md")
         theirs, ours = outcome(before), outcome(after)
         assert isinstance(theirs["credentials"], google.auth.aws.Credentials)
@@ -138,7 +140,7 @@ class TestFromGoogleAuthAws:
         assert theirs["project_id"] == ours["project_id"]
         assert theirs["credentials"].info.items() <= ours["credentials"].info.items()
 
-    def test_a_supplier_is_of_no_more_use(self, sandbox: Sandbox) -> None:
+    def test_a_supplier_is_no_longer_necessary(self, sandbox: Sandbox) -> None:
         made = [outcome(code)["credentials"] for code in pairs("from_google_auth_aws.md")[1]]
         theirs, ours = (behind(sandbox, each) for each in made)
         assert (theirs.principal, theirs.scopes) == (ours.principal, ours.scopes)
@@ -151,7 +153,7 @@ class TestFromTokenService:
 
     @pytest.fixture(name="role", autouse=True)
     def _role(self, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-        """Somebody with keys of an account whose role Google trusts."""
+        """The keys of an AWS account that has a role which Google trusts."""
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIATESTTESTTESTTEST")
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "not-checked-by-moto")
         monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
@@ -160,10 +162,10 @@ class TestFromTokenService:
         member = provider.principal_set("aws_role", self.ROLE)
         sandbox.google.grant(sandbox.service_account, "roles/iam.workloadIdentityUser", member)
         yield
-        sandbox.google.add_aws_provider(account_id="123456789012")  # as it was
+        sandbox.google.add_aws_provider(account_id="123456789012")  # restores the default
 
     @pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow:DeprecationWarning")  # TokenService's
-    def test_the_same_identity_has_the_same_token(self, sandbox: Sandbox) -> None:
+    def test_the_old_and_the_new_code_get_equal_tokens_for_the_same_identity(self, sandbox: Sandbox) -> None:
         [(before, after), (before_token, after_token)] = pairs("from_token_service.md")
         calls = len(sandbox.google.calls)
         theirs, ours = outcome(before), outcome(after)
@@ -184,7 +186,7 @@ class TestFromTokenService:
         moments = [datetime.strptime(each, "%Y-%m-%dT%H:%M:%SZ") for each in (expiry, our_expiry)]
         assert abs((moments[0] - moments[1]).total_seconds()) < 60
 
-    def test_every_argument_is_answered(self) -> None:
+    def test_every_argument_has_a_replacement(self) -> None:
         from scalesec_gcp_workload_identity.main import TokenService
 
         table = re.findall(r"^\| `(\w+)", (PAGES / "from_token_service.md").read_text(), re.MULTILINE)
@@ -192,8 +194,8 @@ class TestFromTokenService:
         assert len(table) == 9
 
 
-def test_what_the_pages_call_ours_is() -> None:
-    """Each word in italics is an argument of `Credentials`."""
+def test_every_argument_on_the_pages_exists() -> None:
+    """The pages print arguments of `Credentials` in italics."""
     for page in PAGES.glob("*.md"):
         named = re.findall(r"(?<!\*)\*([a-z_]+)\*(?!\*)", page.read_text())
         assert set(named) <= set(inspect.signature(Credentials).parameters), page.name

@@ -1,4 +1,4 @@
-"""The quickstart, as it is printed."""
+"""The sample quickstart.py."""
 
 from __future__ import annotations
 

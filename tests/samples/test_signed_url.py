@@ -1,4 +1,4 @@
-"""The signed URL, as it is printed."""
+"""The sample signed_url.py."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from google_auth_botocore.emulator.sandbox import Sandbox
 from samples.conftest import Run, grant
 
 
-def test_whoever_has_the_url_reads_the_object(sandbox: Sandbox, run: Run) -> None:
-    """The test has no credentials. Without the role that the sample asks for, the error says which."""
+def test_the_url_gives_read_access_to_the_object(sandbox: Sandbox, run: Run) -> None:
+    """The requests have no credentials. If the AWS role lacks the role that the sample requires, the error names it."""
     with pytest.raises(FederationError, match=r"roles/iam\.serviceAccountTokenCreator"):
         run("signed_url.py", "my-bucket", "report.pdf")
     grant(sandbox, "roles/iam.serviceAccountTokenCreator")

@@ -1,4 +1,4 @@
-"""The six steps that `config setup` prints, run by the real gcloud and aws; then gcp_copycat with what they made."""
+"""The six steps that `config setup` prints, run with the real gcloud and aws; then gcp_copycat with the result."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _CONTENTS = {"plain": b"plain", "folder/a b.txt": b"text", "empty": b""}
 
 
 class World(Administrator):
-    """The administrator's shell, and the application on a machine where roles are assumed."""
+    """The administrator's shell, and the application on a machine that assumes roles."""
 
     def copycat(self, role: str = "copycat-role") -> tuple[int, str, str]:
-        """Runs the application as a role: exit code, what it shows, and what it shows on standard error."""
+        """Run the application as a role; return its exit code, standard output and standard error."""
         google = self.sandbox.google
         options = {
             "--source": _SOURCE,
@@ -36,7 +36,7 @@ class World(Administrator):
             "--iam-credentials-endpoint": google.iam_credentials_endpoint,
             "--storage-endpoint": self.sandbox.storage.url,
         }
-        ended = subprocess.run(
+        done = subprocess.run(
             [sys.executable, str(SAMPLE / "gcp_copycat.py"), *(text for option in options.items() for text in option)],
             env={**self.machine(role), **QUIET, "AWS_PROFILE": "work"},
             capture_output=True,
@@ -44,10 +44,10 @@ class World(Administrator):
             check=False,
             timeout=60,
         )
-        return ended.returncode, ended.stdout, ended.stderr
+        return done.returncode, done.stdout, done.stderr
 
     def copied(self) -> dict[str, bytes]:
-        """The objects in the destination."""
+        """Return the objects in the destination: name to content."""
         s3: Any = self.sandbox.s3_client()
         listed = s3.list_objects_v2(Bucket=_DESTINATION).get("Contents", ())
         return {item["Key"]: s3.get_object(Bucket=_DESTINATION, Key=item["Key"])["Body"].read() for item in listed}
@@ -55,7 +55,7 @@ class World(Administrator):
 
 @pytest.fixture(scope="module", name="world")
 def _world(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> World:
-    """All six steps are taken, in a new project and with a bucket on each side."""
+    """Run all six steps in a new project, with a bucket in each cloud."""
     world = World(sandbox, tmp_path_factory.mktemp("administrator"), PROJECT)
     sandbox.google.add_project(PROJECT, NUMBER, services=["serviceusage.googleapis.com", "storage.googleapis.com"])
     bucket = sandbox.storage_client().create_bucket(_SOURCE)
@@ -70,7 +70,7 @@ def _world(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> World:
 
 
 def test_the_six_steps_lead_to_a_copy(world: World) -> None:
-    """Google sees the role that aws made, and Cloud Storage the service account that gcloud made."""
+    """Google sees the role that aws created, and Cloud Storage sees the service account that gcloud created."""
     storage = world.sandbox.storage
     before = len(storage.principals)
 
@@ -88,15 +88,15 @@ def test_the_six_steps_lead_to_a_copy(world: World) -> None:
 
 
 @pytest.mark.slow
-def test_a_role_that_does_not_meet_the_condition_is_refused_as_google_refuses_it(world: World) -> None:
-    """The error says what to compare, and nothing is asked of Cloud Storage."""
+def test_a_role_that_does_not_meet_the_condition_is_rejected(world: World) -> None:
+    """The error says what to compare, and Cloud Storage gets no request."""
     world.shell(
-        "aws iam create-role --role-name somebody-else --assume-role-policy-document"
+        "aws iam create-role --role-name another-role --assume-role-policy-document"
         """ '{"Version": "2012-10-17", "Statement": []}'"""
     )
     before = len(world.sandbox.storage.principals)
 
-    code, out, err = world.copycat("somebody-else")
+    code, out, err = world.copycat("another-role")
 
     assert (code, out) == (2, "")
     assert "(HTTP 400, unauthorized_client): The given credential is rejected by the attribute condition." in err
@@ -120,9 +120,7 @@ def test_a_role_that_does_not_meet_the_condition_is_refused_as_google_refuses_it
     ],
     ids=["binding", "API"],
 )
-def test_a_step_that_was_left_out_is_made_up_for_by_the_command_in_the_error(
-    world: World, broken: str, reason: str
-) -> None:
+def test_the_command_in_the_error_catches_up_on_a_skipped_step(world: World, broken: str, reason: str) -> None:
     world.shell(broken)
 
     code, out, err = world.copycat()
@@ -135,7 +133,7 @@ def test_a_step_that_was_left_out_is_made_up_for_by_the_command_in_the_error(
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("broken", "mended"),
+    ("broken", "fixed"),
     [
         (
             "delete aws-pool --location=global",
@@ -148,33 +146,34 @@ def test_a_step_that_was_left_out_is_made_up_for_by_the_command_in_the_error(
     ],
     ids=["deleted", "disabled"],
 )
-def test_what_is_out_of_service_exchanges_nothing(world: World, broken: str, mended: str) -> None:
-    """And does again once it is back."""
+def test_a_deleted_pool_or_disabled_provider_exchanges_nothing_until_restored(
+    world: World, broken: str, fixed: str
+) -> None:
     world.shell(f"gcloud iam workload-identity-pools {broken}")
 
     code, out, err = world.copycat()
     assert (code, out) == (2, "")
     assert '(HTTP 400, invalid_target): The target service indicated by the "audience" parameters is invalid.' in err
 
-    world.shell(f"gcloud iam workload-identity-pools {mended}")
+    world.shell(f"gcloud iam workload-identity-pools {fixed}")
     assert world.copycat()[::2] == (0, "")
 
 
 @pytest.mark.slow
-def test_a_policy_that_somebody_else_has_changed_is_not_overwritten(world: World) -> None:
-    """The etag that gcloud has read, and sends back, is another one by then."""
-    said = world.shell(
+def test_concurrent_changes_of_a_policy_are_not_overwritten(world: World) -> None:
+    """The etag that gcloud has read and sends back is outdated."""
+    printed = world.shell(
         f"gcloud iam service-accounts get-iam-policy {EMAIL} --format=json > policy.json\n"
         f"gcloud iam service-accounts add-iam-policy-binding {EMAIL} --role=roles/viewer --member=user:me@example.com\n"
         f"! gcloud iam service-accounts set-iam-policy {EMAIL} policy.json 2>&1"
     )
 
-    assert "There were concurrent policy changes." in said
+    assert "There were concurrent policy changes." in printed
 
 
 @pytest.mark.slow
 def test_gcloud_shows_and_changes_an_oidc_provider(world: World) -> None:
-    said = world.shell(
+    printed = world.shell(
         "cd $(mktemp -d)\n"
         """echo '{"keys": []}' > keys.json\n"""
         f"""
@@ -190,10 +189,10 @@ def test_gcloud_shows_and_changes_an_oidc_provider(world: World) -> None:
         """
     )
 
-    assert "aws-provider\tACTIVE\naws-provider\tACTIVE\nissuer\tDELETED\n" in said
-    assert "Issuer\tACTIVE\tallowedAudiences=['three'];issuerUri=https://issuer.example;jwksJson=" in said
+    assert "aws-provider\tACTIVE\naws-provider\tACTIVE\nissuer\tDELETED\n" in printed
+    assert "Issuer\tACTIVE\tallowedAudiences=['three'];issuerUri=https://issuer.example;jwksJson=" in printed
 
 
 def _command(error: str) -> str:
-    """Gives the last command that an error names."""
+    """Return the last command in an error."""
     return error[error.rindex("gcloud ") :]

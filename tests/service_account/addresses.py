@@ -1,4 +1,4 @@
-"""Google's own addresses on loopback: for libraries in which they are fixed, and for credentials that are given none."""
+"""Redirects Google's addresses to loopback, for libraries that hard-code them and credentials without an endpoint."""
 
 from __future__ import annotations
 
@@ -7,25 +7,24 @@ from urllib.parse import urlsplit
 
 import pytest
 import requests
-from samples.addresses import google_apis, led
+from samples.addresses import google_apis, redirected
 
 from google_auth_botocore.emulator import Emulator
 
 
 @pytest.fixture(name="google_hosts")
 def _google_hosts(google: Emulator, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Leads them to the emulator, as your own name server would, for every caller of requests.
-
-    Gives the hosts that were called so far; callers need no change.
-    """
+    """Redirect Google's addresses to the emulator, for every caller of requests; return the list of hosts called so far."""
     addresses = google_apis(google)
-    send = led(requests.adapters.HTTPAdapter.send, addresses)
-    asked: list[str] = []
+    send = redirected(requests.adapters.HTTPAdapter.send, addresses)
+    called: list[str] = []
 
-    def noted(self: requests.adapters.HTTPAdapter, request: requests.PreparedRequest, **more: Any) -> requests.Response:
+    def recorded(
+        self: requests.adapters.HTTPAdapter, request: requests.PreparedRequest, **more: Any
+    ) -> requests.Response:
         if str(request.url).startswith(tuple(addresses)):
-            asked.append(str(urlsplit(str(request.url)).hostname))
+            called.append(str(urlsplit(str(request.url)).hostname))
         return send(self, request, **more)
 
-    monkeypatch.setattr(requests.adapters.HTTPAdapter, "send", noted)
-    return asked
+    monkeypatch.setattr(requests.adapters.HTTPAdapter, "send", recorded)
+    return called

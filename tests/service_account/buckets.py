@@ -1,4 +1,4 @@
-"""A bucket of the sandbox with one object, and a client that sends to it what others have signed."""
+"""A bucket in the sandbox with one object, and a client that sends signed requests to it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from google.cloud.storage import Client
 
 from google_auth_botocore.emulator.storage import Storage
 
-# A bucket that is named as a domain can be had at each kind of address.
+# A bucket that is named like a domain supports every style of address.
 BUCKET = "files.example.com"
 NAME = "reports/Straße 100%.txt"
 CONTENT = b"\x00 the content \xff"
@@ -31,7 +31,7 @@ class Reply(NamedTuple):
 
     @property
     def error(self) -> dict[str, str]:
-        """The elements of Cloud Storage's document for an error."""
+        """The elements of Cloud Storage's error document."""
         assert self.headers.get_content_type() == "application/xml"
         root = ET.fromstring(self.body)
         assert root.tag == "Error"
@@ -39,15 +39,15 @@ class Reply(NamedTuple):
 
 
 def open_client(storage: Storage) -> Client:
-    """Read the buckets directly, without a request."""
+    """Return a client that needs no credentials."""
     options = {"api_endpoint": storage.open_url}
     return Client(project="my-project", credentials=AnonymousCredentials(), client_options=options)
 
 
 def sent(storage: Storage, method: str, url: str, headers: Mapping[str, str] = {}, body: bytes | None = None) -> Reply:
-    """Sends a request to the stand-in, whatever host the URL names, and every byte of it as it is given.
+    """Send a request to the emulated storage, whatever host the URL names, without changing a byte of the URL.
 
-    HTTP libraries would resolve dots in the path, and quote it anew.
+    HTTP libraries would resolve dots in the path and quote it again.
     """
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(urlsplit(storage.url).netloc)

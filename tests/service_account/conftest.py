@@ -1,4 +1,4 @@
-"""A workload whose AWS keys lie in the environment, and credentials that do for it all that a service account can do."""
+"""A workload with AWS keys in the environment, and credentials that can do everything that its service account can."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Make = Callable[..., Credentials]
 
 @pytest.fixture(name="workload")
 def _workload(google: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workload]:
-    """A workload that may impersonate its service account, and no more."""
+    """A workload that can impersonate its service account, and nothing else."""
     provider = google.add_aws_provider()
     account = google.add_service_account(f"copycat@{PROJECT}.iam.gserviceaccount.com")
     google.grant(account.email, "roles/iam.workloadIdentityUser", provider.principal_set("aws_role", ROLE_ARN))
@@ -41,10 +41,10 @@ def _workload(google: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wor
 
 @pytest.fixture(name="make")
 def _make(workload: Workload) -> Make:
-    """Makes credentials of the workload; arguments are those of `Credentials`, and win over the workload's own."""
+    """Return a function that creates credentials of the workload. Its arguments override those for `Credentials`."""
 
     def make(**arguments: object) -> Credentials:
-        own = {
+        defaults = {
             "audience": workload.provider.audience,
             "service_account_email": workload.account.email,
             "token_url": workload.google.token_url,
@@ -52,21 +52,21 @@ def _make(workload: Workload) -> Make:
             "oauth_token_url": workload.google.oauth_token_url,
             "project_id": PROJECT,
         }
-        return Credentials(**{**own, **arguments})  # type: ignore[arg-type]  # whatever a test wants to give
+        return Credentials(**{**defaults, **arguments})  # type: ignore[arg-type]  # tests pass any argument
 
     return make
 
 
 @pytest.fixture(name="credentials")
 def _credentials(workload: Workload, make: Make) -> Credentials:
-    """Credentials of the workload's service account, as which it may also sign."""
+    """Credentials of the workload's service account, which can also sign as the account."""
     workload.google.grant(workload.account.email, CREATOR, workload.provider.principal_set("aws_role", ROLE_ARN))
     return make()
 
 
 @pytest.fixture(name="certificates")
 def _certificates(workload: Workload) -> dict[str, str]:
-    """The service account's page of public keys, as everybody can read it: certificates by the id of the key."""
+    """The service account's public keys: key id to certificate."""
     page = f"{workload.google.url}/service_accounts/v1/metadata/x509/{workload.account.email}"
     certificates: dict[str, str] = workload.session.get(page).json()
     return certificates
@@ -74,7 +74,7 @@ def _certificates(workload: Workload) -> dict[str, str]:
 
 @pytest.fixture(name="chain")
 def _chain(workload: Workload) -> list[str]:
-    """Addresses of five accounts, of which each may create tokens for the next, and the workload for the first."""
+    """The e-mail addresses of five accounts. Each can create tokens for the next one, and the workload for the first one."""
     accounts = [workload.google.add_service_account(f"hop-{n}@{PROJECT}.iam.gserviceaccount.com") for n in range(5)]
     members = [workload.provider.principal_set(), *(account.member for account in accounts)]
     for account, member in zip(accounts, members, strict=False):
@@ -84,7 +84,7 @@ def _chain(workload: Workload) -> list[str]:
 
 @pytest.fixture(name="clock")
 def _clock(google: Emulator, monkeypatch: pytest.MonkeyPatch) -> FakeClock:
-    """No test waits: the clock of both sides, which stands still but for the sleeps. It starts now, as others sign with the real time."""
+    """The clock of the package and the emulator. It advances only by sleeps, and starts now because others use the real time."""
     clock = FakeClock(now=time.time())
     seams.use_clock(monkeypatch, clock)
     google.clock = clock.time

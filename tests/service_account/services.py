@@ -1,4 +1,4 @@
-"""Your own service, which admits callers by their ID tokens, over HTTP as on Cloud Run and over gRPC."""
+"""A service that authenticates callers by their ID tokens, over HTTP as on Cloud Run and over gRPC."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from google.oauth2 import id_token
 
 
 class Service:
-    """Checks who calls, as Cloud Run does before a request reaches the container, and with Google's own verifier.
+    """Authenticates callers with Google's verifier, as Cloud Run does before a request reaches the container.
 
     Args:
-        certs_url: the page of Google's public keys.
+        certs_url: address of Google's public keys.
 
     Attributes:
-        audience: the address that its tokens have to be for.
-        callers: the service accounts that were admitted, by e-mail address.
+        audience: the required audience of tokens.
+        callers: the e-mail addresses of admitted service accounts.
         revoked: valid tokens that are rejected.
     """
 
@@ -54,7 +54,7 @@ class Service:
 
 @contextlib.contextmanager
 def over_http(service: Service) -> Iterator[str]:
-    """Serves it, and gives its address."""
+    """Run the service over HTTP; yield its address."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -79,7 +79,7 @@ def over_http(service: Service) -> Iterator[str]:
 
 @contextlib.contextmanager
 def over_grpc(service: Service) -> Iterator[tuple[str, grpc.ChannelCredentials]]:
-    """Serves it with TLS, with an answer that is the request; gives its address and what a channel needs to trust it."""
+    """Run the service over gRPC with TLS, echoing each request; yield its address and credentials for a channel to it."""
     key, chain = _certificate()
     with ThreadPoolExecutor(8) as pool:
         server = grpc.server(pool, handlers=(_Echo(service),))
@@ -102,19 +102,19 @@ class _Echo(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no types
 
         def answer(message: bytes, context: grpc.ServicerContext) -> bytes:
             if not admitted:
-                context.abort(grpc.StatusCode.UNAUTHENTICATED, "no ID token of ours")
+                context.abort(grpc.StatusCode.UNAUTHENTICATED, "invalid ID token")
             return message
 
         return grpc.unary_unary_rpc_method_handler(answer)
 
 
 def _certificate() -> tuple[bytes, bytes]:
-    """A key and a certificate for localhost that it signs itself, as PEM."""
+    """Return a key and a self-signed certificate for localhost, as PEM."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
     names = x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
     now = datetime.now(timezone.utc)
-    made = (
+    certificate = (
         x509.CertificateBuilder()
         .subject_name(name)
         .issuer_name(name)
@@ -129,4 +129,4 @@ def _certificate() -> tuple[bytes, bytes]:
     private = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    return private, made.public_bytes(serialization.Encoding.PEM)
+    return private, certificate.public_bytes(serialization.Encoding.PEM)

@@ -1,7 +1,7 @@
-"""Signed URLs of Cloud Storage verified twice, so that neither their maker nor the emulator is its own witness.
+"""Verifies signed URLs of Cloud Storage twice, independently of this package and the emulator.
 
-Once by hand, from Google's specification of a canonical request, and once by botocore, whose Signature Version 4 differs
-from Google's only in its names. https://cloud.google.com/storage/docs/authentication/canonical-requests
+One verification follows Google's specification of a canonical request. The other uses botocore, whose Signature Version 4
+differs from Google's only in names. https://cloud.google.com/storage/docs/authentication/canonical-requests
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012
 
 
 def encoded(text: str, keep: bytes = b"") -> str:
-    """Percent-encodes as the specification has it."""
+    """Percent-encode text as the specification requires."""
     return "".join(chr(byte) if byte in UNRESERVED or byte in keep else f"%{byte:02X}" for byte in text.encode())
 
 
 def by_hand(method: str, url: str, headers: Mapping[str, str]) -> str:
-    """The canonical request for a URL whose query lacks the signature, and the headers that are signed."""
+    """Return the canonical request for signed headers and a URL without its signature."""
     parts = urlsplit(url)
     pairs = parse_qsl(parts.query, keep_blank_values=True, strict_parsing=True)
     folded = sorted((name.lower(), " ".join(value.split())) for name, value in headers.items())
@@ -46,7 +46,7 @@ def by_hand(method: str, url: str, headers: Mapping[str, str]) -> str:
 
 
 def by_botocore(method: str, url: str, headers: Mapping[str, str]) -> str:
-    """The same, by AWS's implementation."""
+    """Return the same as `by_hand`, built by botocore."""
     auth = S3SigV4QueryAuth(ReadOnlyCredentials("", "", None), "s3", "auto")
     canonical: str = auth.canonical_request(AWSRequest(method, url, dict(headers)))
     return canonical.removesuffix("UNSIGNED-PAYLOAD") + payload_of(headers)
@@ -59,7 +59,7 @@ def payload_of(headers: Mapping[str, str]) -> str:
 def verify_v4(
     certificates: Mapping[str, str], account: str, method: str, url: str, headers: Mapping[str, str] = {}
 ) -> None:
-    """Raises InvalidSignature where the URL is not signed by one of the keys, for this method and with these headers."""
+    """Raise InvalidSignature unless one of the keys has signed the URL for this method and these headers."""
     unsigned, signature = url.split("&X-Goog-Signature=")
     parts = urlsplit(url)
     fields = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=True))
@@ -76,7 +76,7 @@ def verify_v4(
 
 
 def verify_v2(certificates: Mapping[str, str], account: str, url: str, *before: str, extensions: str = "") -> None:
-    """The same for V2: *before* the time come the method, the MD5 and the type; *extensions* are header lines.
+    """Verify a V2 URL: *before* are the method, MD5 and type, which precede the time; *extensions* are header lines.
 
     https://cloud.google.com/storage/docs/access-control/signed-urls-v2
     """
@@ -88,7 +88,7 @@ def verify_v2(certificates: Mapping[str, str], account: str, url: str, *before: 
 
 
 def verify(certificates: Mapping[str, str], signature: bytes, message: bytes) -> None:
-    """Raises InvalidSignature where none of the keys on an x509 page has made the signature."""
+    """Raise InvalidSignature unless one of the certificates' keys has created the signature."""
     for certificate in certificates.values():
         key = x509.load_pem_x509_certificate(certificate.encode()).public_key()
         assert isinstance(key, rsa.RSAPublicKey)

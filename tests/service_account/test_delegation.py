@@ -1,4 +1,4 @@
-"""Acting for a Workspace user, through other service accounts, and for longer than an hour."""
+"""Acting for a Workspace user, delegation through other service accounts, and tokens of more than an hour."""
 
 from __future__ import annotations
 
@@ -21,32 +21,34 @@ from service_account.conftest import CREATOR, Make
 ANN = "ann@example.com"
 BOB = "bob@example.com"
 DRIVE = "https://www.googleapis.com/auth/drive.readonly"
-OAUTH = "?token"  # the path of the OAuth token endpoint, and not that of the Security Token Service
+OAUTH = "?token"  # the OAuth token endpoint, not the Security Token Service
 
 Change = Callable[[Credentials], Credentials]
 
 
 def behind(google: Emulator, credentials: Credentials) -> TokenInfo:
-    """What the credentials' token stands for, as Google tells an API that is shown it."""
+    """Return what Google knows about the credentials' token."""
     info = google.check_access_token(credentials.get_token().value)
     assert info is not None
     return info
 
 
 def calls(google: Emulator) -> list[str]:
-    """The requests to Google, in order."""
+    """Return the requests to Google, in order."""
     return [call.path.rpartition(":")[2].rpartition("/v1")[2] for call in google.calls]
 
 
-@pytest.mark.usefixtures("credentials")  # which may sign
+@pytest.mark.usefixtures("credentials")  # can sign
 class TestSubject:
     @pytest.fixture(name="delegated", autouse=True)
     def _delegated(self, google: Emulator, workload: Workload) -> None:
-        """Workspace lets the service account act for its users."""
+        """Allow the service account to act for Workspace users."""
         google.allow_domain_wide_delegation(workload.account.email, [CLOUD_PLATFORM, DRIVE])
 
     @pytest.mark.parametrize("way", ["argument", "with_subject"])
-    def test_the_token_is_the_user_s(self, google: Emulator, credentials: Credentials, make: Make, way: str) -> None:
+    def test_the_token_belongs_to_the_user(
+        self, google: Emulator, credentials: Credentials, make: Make, way: str
+    ) -> None:
         acting = make(subject=ANN) if way == "argument" else credentials.with_subject(ANN)
 
         info = behind(google, acting)
@@ -54,7 +56,7 @@ class TestSubject:
         assert (info.principal, info.scopes) == (ANN, (CLOUD_PLATFORM,))
         assert calls(google) == ["/token", "signJwt", "/token"]
 
-    def test_without_a_subject_it_is_the_service_account_again(
+    def test_without_a_subject_the_token_belongs_to_the_service_account(
         self, google: Emulator, workload: Workload, credentials: Credentials
     ) -> None:
         acting = credentials.with_subject(ANN)
@@ -82,7 +84,7 @@ class TestSubject:
 
     @pytest.mark.parametrize("name", COPIES)
     def test_every_copy_acts_for_the_same_user(self, google: Emulator, make: Make, name: str) -> None:
-        """A copy that forgot its user would go on as the service account, and no test would notice."""
+        """A copy that lost its user would silently act as the service account."""
         original = make(subject=ANN)
         made = self.COPIES[name](original)
 
@@ -90,7 +92,7 @@ class TestSubject:
         assert behind(google, made).principal == ANN
         assert google.count(":generateAccessToken") == 0
 
-    def test_so_does_a_copy_of_all_those_copies(self, google: Emulator, make: Make) -> None:
+    def test_a_chain_of_all_copies_acts_for_the_same_user(self, google: Emulator, make: Make) -> None:
         made = make(subject=ANN)
         for change in self.COPIES.values():
             made = change(made)
@@ -98,21 +100,21 @@ class TestSubject:
         info = behind(google, made)
         assert (info.principal, info.scopes, made.quota_project_id) == (ANN, (DRIVE,), "q")
 
-    def test_a_shorter_life_than_an_hour_is_the_token_s(self, google: Emulator, make: Make) -> None:
+    def test_the_token_has_the_configured_lifetime_below_an_hour(self, google: Emulator, make: Make) -> None:
         token = make(subject=ANN, lifetime=600).get_token()
         assert token.expiry.timestamp() == pytest.approx(time.time() + 600, abs=20)
 
     def test_clock_offset_measured_for_aws_applies_to_the_assertion_too(
         self, google: Emulator, make: Make, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Google accepts only one of the last hour."""
+        """Google accepts an assertion only if it was issued within the last hour."""
         seams.use_clock(monkeypatch, FakeClock(now=time.time() + 3 * 3600))
         assert behind(google, make(subject=ANN)).principal == ANN
 
-    def test_date_of_google_counts_if_aws_accepted_the_date(
+    def test_an_assertion_that_google_rejects_for_its_date_is_dated_by_googles_clock(
         self, google: Emulator, make: Make, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Ten minutes: AWS accepts a signature for fifteen, and Google rejects an assertion from the future."""
+        """The clock is ten minutes ahead: AWS accepts that (up to 15), but Google rejects an assertion from the future."""
         seams.use_clock(monkeypatch, FakeClock(now=time.time() + 600))
         made = make(subject=ANN)
         assert behind(google, made).principal == ANN
@@ -137,7 +139,7 @@ class TestSubject:
             (
                 {"lifetime": 3601},
                 lambda c: c.with_subject(ANN),
-                "acts for a subject lives at most 3600 s, not lifetime=3601",
+                "acts for a subject is valid for at most 3600 s, not lifetime=3601",
             ),
             ({"service_account_email": None}, lambda c: c.with_subject(ANN), "set service_account_email"),
             (
@@ -146,9 +148,9 @@ class TestSubject:
                 "domain-wide delegation) is not available in the universe 'apis.example'",
             ),
         ],
-        ids=["blank", "too long", "nobody to act", "another universe"],
+        ids=["blank", "too long", "no service account", "another universe"],
     )
-    def test_what_cannot_work_is_rejected_before_any_network_call(
+    def test_invalid_arguments_are_rejected_before_any_network_call(
         self, google: Emulator, make: Make, arguments: dict[str, Any], change: Change, words: str
     ) -> None:
         credentials = make(**arguments)
@@ -159,11 +161,11 @@ class TestSubject:
 
 
 @pytest.mark.usefixtures("credentials")
-class TestRefusal:
-    """The words of Google's token endpoint, and what to do about them."""
+class TestRejection:
+    """The errors of Google's token endpoint, and their hints."""
 
     @pytest.mark.parametrize("allowed", [[], [CLOUD_PLATFORM]], ids=["not at all", "for one scope of two"])
-    def test_a_service_account_that_workspace_does_not_know(
+    def test_a_service_account_without_domain_wide_delegation(
         self, google: Emulator, workload: Workload, credentials: Credentials, allowed: list[str]
     ) -> None:
         google.allow_domain_wide_delegation(workload.account.email, allowed)
@@ -175,17 +177,17 @@ class TestRefusal:
         error = caught.value
         assert (error.step, error.reason, error.status_code) == ("delegation", "unauthorized_client", 401)
         assert not error.retryable
-        # The federated token has no part in it, and is not renewed for it.
+        # The federated token is not the cause, so it is not refreshed.
         assert calls(google) == ["/token", "signJwt", "/token"]
         assert str(error) == (
-            f"Google's OAuth token endpoint refused a token for {workload.account.email} to act for {ANN} (HTTP 401, "
+            f"Google's OAuth token endpoint rejected the request for a token for {workload.account.email} to act for {ANN} (HTTP 401, "
             "unauthorized_client): Client is unauthorized to retrieve access tokens using this method, or client not "
-            "authorized for any of the scopes requested. Allow the service account's client id these scopes in the "
-            "Workspace admin console (Security, API controls, Domain-wide delegation): "
-            f"{CLOUD_PLATFORM},{DRIVE}. Check that {ANN} exists. To see the client id, run: "
-            f"gcloud iam service-accounts describe {workload.account.email} --format='value(uniqueId)'"
+            f"authorized for any of the scopes requested. {error.hint}"
         )
-        # What the hint says: the client id is the account's unique id.
+        assert error.failure == "delegation-not-allowed"
+        assert f"{CLOUD_PLATFORM},{DRIVE}. " in str(error.hint)
+        assert str(error.hint).endswith(f"describe {workload.account.email} --format='value(uniqueId)'")
+        # As the hint says, the client id is the account's unique id.
         google.allow_domain_wide_delegation(workload.account.unique_id, [CLOUD_PLATFORM, DRIVE])
         acting.refresh(None)
         assert behind(google, acting).principal == ANN
@@ -199,9 +201,10 @@ class TestRefusal:
         error = caught.value
         assert (error.step, error.reason, error.status_code) == ("delegation", "invalid_grant", 400)
         assert "(HTTP 400, invalid_grant): Invalid email or User ID. " in str(error)
-        assert "Check that ann exists." in str(error.hint)
+        assert error.failure == "user-unknown"
+        assert "ann" in str(error.hint)
 
-    def test_a_clock_that_google_finds_wrong(self, google: Emulator, credentials: Credentials) -> None:
+    def test_an_assertion_that_google_rejects_for_its_date(self, google: Emulator, credentials: Credentials) -> None:
         words = "Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable timeframe."
         google.fail(OAUTH, Fault(400, times=2, body={"error": "invalid_grant", "error_description": words}))
 
@@ -209,16 +212,15 @@ class TestRefusal:
             credentials.with_subject(ANN).refresh(None)
 
         assert calls(google) == ["/token", *["signJwt", "/token"] * 2]
-        hint = "Set this machine's clock (chrony or systemd-timesyncd): it is too far off for Google."
-        assert (caught.value.reason, caught.value.hint) == ("invalid_grant", hint)
+        assert (caught.value.reason, caught.value.failure) == ("invalid_grant", "clock-skew")
 
     def test_no_error_quotes_the_assertion(self, google: Emulator, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-        """It is as good as a token, and a server may send it back."""
+        """An assertion is a secret like a token, and a server can send it back."""
         seams.use_clock(monkeypatch, FakeClock(now=time.time()))
         acting = make(subject=ANN)
         with pytest.raises(FederationError):
             acting.refresh(None)
-        assertion = google.calls[-1].form()["assertion"]  # the same at the same second
+        assertion = google.calls[-1].form()["assertion"]  # identical within the same second
         google.fail(OAUTH, Fault(400, body={"error": "invalid_grant", "error_description": f"What is {assertion}?"}))
 
         with pytest.raises(FederationError, match=r"What is \S+\?") as caught:
@@ -229,7 +231,7 @@ class TestRefusal:
 
 
 class TestDelegates:
-    """From the AWS identity through service accounts to the last one, each of which trusts the one before."""
+    """Chains of service accounts, each of which trusts the previous one."""
 
     @pytest.fixture(name="hops")
     def _hops(self, google: Emulator) -> list[str]:
@@ -242,10 +244,10 @@ class TestDelegates:
         return target
 
     @pytest.mark.parametrize("length", range(6))
-    def test_a_chain_of_any_length_leads_to_everything(
+    def test_a_chain_of_any_length_works_for_every_kind_of_token(
         self, google: Emulator, workload: Workload, make: Make, hops: list[str], target: str, length: int
     ) -> None:
-        """Access token, a user's token, ID token and signature, each with one call to IAM."""
+        """An access token, a user's token, an ID token and a signature, each with one call to IAM."""
         chain = [*hops[:length], target]
         trust(workload, chain)
         credentials = make(service_account_email=target, delegates=chain[:-1])
@@ -259,7 +261,7 @@ class TestDelegates:
         methods = ["generateAccessToken", "signJwt", "/token", "generateIdToken", "signBlob"]
         assert calls(google) == ["/token", *methods]
 
-    def test_they_may_go_by_their_numbers(
+    def test_delegates_can_be_named_by_their_unique_ids(
         self, google: Emulator, workload: Workload, make: Make, hops: list[str], target: str
     ) -> None:
         trust(workload, [*hops, target])
@@ -270,10 +272,10 @@ class TestDelegates:
         assert behind(google, credentials).principal == target
 
     @pytest.mark.parametrize("gap", range(6))
-    def test_a_gap_is_named_wherever_it_is(
+    def test_the_hint_contains_the_missing_grant_at_any_position(
         self, workload: Workload, make: Make, hops: list[str], target: str, gap: int
     ) -> None:
-        """Google says only whether it is before the last account; the command for it is among those in the hint."""
+        """Google only says whether the missing grant precedes the last account. The hint has a command for each candidate."""
         chain = [*hops, target]
         trust(workload, chain, gap=gap)
         with pytest.raises(FederationError) as caught:
@@ -285,15 +287,15 @@ class TestDelegates:
         command = f"gcloud iam service-accounts add-iam-policy-binding {chain[gap]} --role={CREATOR} --member={member}"
         assert command in str(caught.value.hint).replace("'", "")
 
-    def test_the_order_counts(self, workload: Workload, make: Make, hops: list[str], target: str) -> None:
-        """The first is the one that the AWS identity impersonates."""
+    def test_the_order_of_delegates_matters(self, workload: Workload, make: Make, hops: list[str], target: str) -> None:
+        """The AWS identity impersonates the first delegate."""
         trust(workload, [*hops, target])
         with pytest.raises(FederationError, match=f"lacks {CREATOR} on {hops[-1]}"):
             make(service_account_email=target, delegates=hops[::-1]).refresh(None)
 
 
 def trust(workload: Workload, chain: list[str], gap: int | None = None) -> None:
-    """Lets each account be used by the one before it, and the first by the AWS identity."""
+    """Let each account be impersonated by the previous one, and the first by the AWS identity."""
     members = [workload.provider.principal_set("aws_role", ROLE_ARN), *(f"serviceAccount:{each}" for each in chain)]
     for number, account in enumerate(chain):
         if number != gap:
@@ -303,7 +305,7 @@ def trust(workload: Workload, chain: list[str], gap: int | None = None) -> None:
 class TestLifetime:
     @pytest.fixture(name="listed")
     def _listed(self, google: Emulator, workload: Workload) -> str:
-        """The e-mail address of a service account that the organization's policy lists."""
+        """The e-mail address of a service account in the organization policy."""
         listed = google.add_service_account("listed@my-project.iam.gserviceaccount.com", lifetime_extension=True).email
         google.grant(listed, "roles/iam.workloadIdentityUser", workload.provider.principal_set("aws_role", ROLE_ARN))
         return listed
@@ -316,21 +318,21 @@ class TestLifetime:
         assert token.expiry.timestamp() == pytest.approx(time.time() + lifetime, abs=20)
 
     @pytest.mark.parametrize("lifetime", [3601, 43200])
-    def test_where_it_does_not_the_error_names_the_policy(self, workload: Workload, make: Make, lifetime: int) -> None:
+    def test_the_error_names_the_policy_if_it_does_not_allow_the_lifetime(
+        self, workload: Workload, make: Make, lifetime: int
+    ) -> None:
         with pytest.raises(FederationError) as caught:
             make(lifetime=lifetime).refresh(None)
 
         error = caught.value
         assert (error.step, error.reason, error.status_code) == ("impersonation", "INVALID_ARGUMENT", 400)
-        assert error.hint == (
-            f"Ask for a lifetime of at most 3600 s, or add {workload.account.email} to the list of the organization "
-            "policy constraints/iam.allowServiceAccountCredentialLifetimeExtension, which allows up to 43200 s."
-        )
+        assert error.failure == "lifetime-too-long"
+        assert workload.account.email in str(error.hint)
 
     def test_an_expired_federated_token_does_not_affect_a_longer_access_token(
         self, google: Emulator, make: Make, listed: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Hours after the federated token has expired, requests have a token and make no call to Google."""
+        """Hours after the federated token has expired, requests still get the token without a call to Google."""
         clock = FakeClock(now=time.time())
         seams.use_clock(monkeypatch, clock)
         google.clock = clock.time
@@ -343,7 +345,7 @@ class TestLifetime:
         assert calls(google) == ["/token", "generateAccessToken"]
 
     @pytest.mark.parametrize("lifetime", [0, -1, 43201, 3600.0, None])
-    def test_an_invalid_one_is_rejected_at_once(self, google: Emulator, make: Make, lifetime: Any) -> None:
+    def test_an_invalid_lifetime_is_rejected_immediately(self, google: Emulator, make: Make, lifetime: Any) -> None:
         with pytest.raises(ConfigurationError, match="whole number of seconds from 1 to 43200"):
             make(lifetime=lifetime)
         assert google.calls == []

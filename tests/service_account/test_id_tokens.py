@@ -1,4 +1,4 @@
-"""ID tokens: whose they are, who accepts them, what they cost and how they are renewed."""
+"""ID tokens: their claims, verification, network calls and refresh."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ THREADS = 32
 
 @pytest.fixture(name="credentials")
 def _credentials(make: Make) -> Credentials:
-    """Credentials that may impersonate their service account, and not sign as it."""
+    """Credentials that can impersonate their service account, but not sign as it."""
     return make()
 
 
@@ -52,12 +52,12 @@ def _id_tokens(credentials: Credentials) -> IDTokenCredentials:
 
 
 def counts(google: Emulator) -> tuple[int, int, int]:
-    """How many federated tokens, access tokens and ID tokens were requested."""
+    """Return how many federated tokens, access tokens and ID tokens were requested."""
     return google.count("/v1/token"), google.count(":generateAccessToken"), google.count(":generateIdToken")
 
 
 def verified(token: str, audience: str, page: str) -> Mapping[str, Any]:
-    """The claims, once Google's own library has verified the token by the keys that Google publishes."""
+    """Verify the token with google-auth and Google's public keys; return its claims."""
     with requests.Session() as session:
         return id_token.verify_token(token, google_requests.Request(session), audience, page)
 
@@ -65,7 +65,7 @@ def verified(token: str, audience: str, page: str) -> Mapping[str, Any]:
 class TestToken:
     @pytest.mark.parametrize("page", ["certs_url", "jwks_url"])
     @pytest.mark.parametrize("audience", [AUDIENCE, "1234-abc.apps.googleusercontent.com"], ids=["run", "iap"])
-    def test_google_s_own_verifier_accepts_it(
+    def test_googles_verifier_accepts_it(
         self, google: Emulator, workload: Workload, credentials: Credentials, audience: str, page: str
     ) -> None:
         token = IDTokenCredentials(credentials, audience).get_token().value
@@ -80,10 +80,10 @@ class TestToken:
             "exp": claims["iat"] + 3600,
         }
 
-    def test_a_service_that_knows_nothing_but_google_accepts_it(
+    def test_a_service_with_only_googles_addresses_accepts_it(
         self, google_hosts: list[str], id_tokens: IDTokenCredentials
     ) -> None:
-        """`verify_oauth2_token` looks for the keys at Google's own address, and checks who issued the token."""
+        """`verify_oauth2_token` reads the keys from Google's address and checks the issuer of the token."""
         token = id_tokens.get_token().value
 
         with requests.Session() as session:
@@ -97,7 +97,7 @@ class TestToken:
         with pytest.raises(exceptions.InvalidValue, match="wrong audience"):
             verified(token, OTHER, google.certs_url)
 
-    def test_the_email_is_in_it_if_it_was_requested(
+    def test_it_contains_the_email_only_if_requested(
         self, google: Emulator, workload: Workload, credentials: Credentials
     ) -> None:
         token = IDTokenCredentials(credentials, AUDIENCE, include_email=True).get_token().value
@@ -105,7 +105,7 @@ class TestToken:
         claims = verified(token, AUDIENCE, google.certs_url)
         assert (claims["email"], claims["email_verified"]) == (workload.account.email, True)
 
-    def test_its_expiry_is_that_of_its_claims(self, id_tokens: IDTokenCredentials) -> None:
+    def test_its_expiry_is_in_its_claims(self, id_tokens: IDTokenCredentials) -> None:
         token = id_tokens.get_token()
 
         claims = jwt.decode(token.value, options={"verify_signature": False})
@@ -114,15 +114,15 @@ class TestToken:
         assert (id_tokens.token, id_tokens.expiry) == (token.value, token.expiry.replace(tzinfo=None))
         assert id_tokens.valid
 
-    def test_a_workspace_user_has_no_part_in_it(self, google: Emulator, workload: Workload, make: Make) -> None:
-        """Domain-wide delegation is for access tokens: an ID token is always the service account's."""
+    def test_a_workspace_user_does_not_change_it(self, google: Emulator, workload: Workload, make: Make) -> None:
+        """Domain-wide delegation applies to access tokens. An ID token always belongs to the service account."""
         token = IDTokenCredentials(make(subject="ann@example.com"), AUDIENCE).get_token().value
 
         assert verified(token, AUDIENCE, google.certs_url)["sub"] == workload.account.unique_id
 
 
-class TestCost:
-    def test_the_federated_principal_requests_it_with_no_access_token_in_between(
+class TestNetworkCalls:
+    def test_it_requires_a_federated_token_but_no_access_token(
         self, google: Emulator, workload: Workload, id_tokens: IDTokenCredentials
     ) -> None:
         id_tokens.refresh(None)
@@ -170,7 +170,7 @@ class TestCost:
 
 
 class TestObject:
-    """What users of google-auth's own ID token credentials rely on."""
+    """Behaviour that google-auth's ID token credentials also have."""
 
     def test_without_a_service_account_there_is_no_id_token(self, make: Make) -> None:
         with pytest.raises(ConfigurationError, match="set service_account_email on the credentials"):
@@ -185,8 +185,8 @@ class TestObject:
         with pytest.raises(ConfigurationError, match="not AnonymousCredentials"):
             IDTokenCredentials(google_credentials.AnonymousCredentials(), AUDIENCE)  # type: ignore[arg-type]  # wrong
 
-    def test_it_accepts_no_scopes(self, id_tokens: IDTokenCredentials) -> None:
-        """Which a client would give it otherwise."""
+    def test_it_does_not_support_scopes(self, id_tokens: IDTokenCredentials) -> None:
+        """A client library would set scopes on credentials that support them."""
         assert isinstance(id_tokens, google_credentials.CredentialsWithQuotaProject)
         assert google_credentials.with_scopes_if_required(id_tokens, ["scope"]) is id_tokens
 
@@ -197,7 +197,7 @@ class TestObject:
         assert id_tokens.token_state is google_credentials.TokenState.INVALID
         assert google.calls == []
 
-    def test_it_is_of_the_account_and_the_universe_of_its_credentials(
+    def test_it_has_the_account_and_the_universe_of_its_credentials(
         self, workload: Workload, credentials: Credentials
     ) -> None:
         id_tokens = IDTokenCredentials(credentials.with_universe_domain("apis.example"), AUDIENCE)
@@ -208,14 +208,14 @@ class TestObject:
         id_tokens.with_quota_project("q").before_request(None, "GET", AUDIENCE, headers)
         assert headers == {"authorization": f"Bearer {id_tokens.token}", "x-goog-user-project": "q"}
 
-    def test_the_quota_project_is_that_of_the_credentials_until_it_is_changed(self, make: Make) -> None:
+    def test_the_quota_project_defaults_to_that_of_the_credentials(self, make: Make) -> None:
         id_tokens = IDTokenCredentials(make(quota_project_id="q"), AUDIENCE)
         assert id_tokens.quota_project_id == "q"
         assert id_tokens.with_quota_project("z").quota_project_id == "z"
         assert id_tokens.with_quota_project(None).with_target_audience(OTHER).quota_project_id is None
 
     @pytest.mark.parametrize("audience_first", [False, True])
-    def test_each_copy_keeps_what_the_other_has_changed(self, credentials: Credentials, audience_first: bool) -> None:
+    def test_each_copy_keeps_earlier_changes(self, credentials: Credentials, audience_first: bool) -> None:
         changed = IDTokenCredentials(credentials, AUDIENCE, include_email=True)
         before = repr(changed)
         if audience_first:
@@ -249,7 +249,7 @@ class TestObject:
             assert secret.encode() not in data
         assert pickle.loads(data).token is None
 
-    def test_two_that_differ_look_different_and_stay_as_they_are(
+    def test_two_that_differ_have_different_repr_and_are_immutable(
         self, credentials: Credentials, make: Make, id_tokens: IDTokenCredentials
     ) -> None:
         different = [
@@ -268,7 +268,7 @@ class TestObject:
 
 @pytest.fixture(name="clock")
 def _clock(workload: Workload, monkeypatch: pytest.MonkeyPatch) -> FakeClock:
-    """Everybody's clock; the AWS keys outlive several Google tokens."""
+    """The clock of the package and the emulator. The AWS keys are valid longer than several Google tokens."""
     clock = FakeClock(now=time.time())
     seams.use_clock(monkeypatch, clock)
     workload.google.clock = clock.time
@@ -281,12 +281,12 @@ def _clock(workload: Workload, monkeypatch: pytest.MonkeyPatch) -> FakeClock:
 
 
 class TestRefresh:
-    """By the rule of access tokens, in virtual time."""
+    """ID tokens are refreshed like access tokens; tested with a fake clock."""
 
     @pytest.fixture(name="background")
     def _background(self, monkeypatch: pytest.MonkeyPatch, clock: FakeClock) -> Threads:
         threads = Threads(clock)
-        threads.take_the_place(monkeypatch)
+        threads.install(monkeypatch)
         return threads
 
     def test_in_the_advisory_window_the_token_is_used_while_one_refresh_runs(
@@ -296,12 +296,12 @@ class TestRefresh:
         clock.advance(3600 - 400)
 
         assert {id_tokens.get_token() for _ in range(50)} == {old}
-        assert (google.count(":generateIdToken"), len(background.standing)) == (1, 1)
+        assert (google.count(":generateIdToken"), len(background.paused)) == (1, 1)
         background.run()
         assert id_tokens.get_token() != old
         assert google.count(":generateIdToken") == 2
 
-    def test_a_failure_in_it_is_a_warning_and_the_token_is_used_on(
+    def test_a_failure_in_the_advisory_window_is_logged_and_the_token_stays_in_use(
         self,
         google: Emulator,
         background: Threads,
@@ -321,7 +321,7 @@ class TestRefresh:
         assert old.value not in warning
         assert id_tokens.get_token() == old
 
-    def test_many_threads_that_meet_an_expired_token_cost_one_exchange(
+    def test_an_expired_token_in_many_threads_causes_one_exchange(
         self, google: Emulator, clock: FakeClock, id_tokens: IDTokenCredentials
     ) -> None:
         old = id_tokens.get_token()
@@ -346,7 +346,7 @@ class TestRefresh:
         assert counts(google) == (2, 0, 2)
 
     @pytest.mark.usefixtures("clock")
-    def test_a_lasting_one_is_transient_and_names_its_step(
+    def test_a_lasting_failure_is_transient_and_names_its_step(
         self, google: Emulator, id_tokens: IDTokenCredentials
     ) -> None:
         google.fail(":generateIdToken", Fault(status=503, times=None))
@@ -381,14 +381,14 @@ class TestRefresh:
     ) -> None:
         id_tokens.refresh(None)
         first = id_tokens.token
-        clock.advance(1)  # RS256 gives the same token for the same second
+        clock.advance(1)  # within the same second, RS256 produces an identical token
         id_tokens.refresh(None)
         assert id_tokens.token != first
         assert counts(google) == (1, 0, 2)
 
 
 class TestService:
-    """Driven for real: what is sent, verified as Google verifies it in front of a service."""
+    """Requests to a running service, which verifies the token as Google does in front of a service."""
 
     @pytest.fixture(name="service")
     def _service(self, google: Emulator) -> Service:
@@ -411,7 +411,7 @@ class TestService:
         with over_http(service) as url:
             id_tokens = IDTokenCredentials(credentials, url, include_email=True)
             service.revoked.add(id_tokens.get_token().value)
-            clock.advance(-1)  # another second, and not one of the service's future
+            clock.advance(-1)  # another second, but not in the future of the service
             with google_requests.AuthorizedSession(id_tokens) as session:
                 assert session.get(url).status_code == 200
         assert google.count(":generateIdToken") == 2
@@ -428,7 +428,7 @@ class TestService:
     def test_a_secure_grpc_channel_sends_it_with_every_call(
         self, google: Emulator, workload: Workload, credentials: Credentials, service: Service
     ) -> None:
-        """Over real TLS; each call requests the token on a separate thread, and all of them cost one exchange."""
+        """Over real TLS. Each call gets the token on a separate thread, and all of them share one exchange."""
         with over_grpc(service) as (target, trust), requests.Session() as session:
             id_tokens = IDTokenCredentials(credentials, service.audience, include_email=True)
             request = google_requests.Request(session)
@@ -440,14 +440,14 @@ class TestService:
         assert service.callers == [workload.account.email] * 16
         assert counts(google) == (1, 0, 1)
 
-    def test_without_it_a_call_is_rejected(self, service: Service) -> None:
+    def test_a_call_without_a_token_is_rejected(self, service: Service) -> None:
         with over_grpc(service) as (target, trust), grpc.secure_channel(target, trust) as channel:
             with pytest.raises(grpc.RpcError) as caught:
                 channel.unary_unary("/service/Method")(b"")
             assert caught.value.code() is grpc.StatusCode.UNAUTHENTICATED
 
-    def test_the_call_says_which_role_is_missing(self, google: Emulator, make: Make, service: Service) -> None:
-        """The whole error is in the text, which is all that gRPC passes on, and its retries do not reach Google."""
+    def test_the_error_of_a_call_names_the_missing_role(self, google: Emulator, make: Make, service: Service) -> None:
+        """The text contains the complete error, because gRPC passes on nothing else. gRPC's retries do not reach Google."""
         account = google.add_service_account("nobody@my-project.iam.gserviceaccount.com")
         with over_grpc(service) as (target, trust), requests.Session() as session:
             id_tokens = IDTokenCredentials(make(service_account_email=account.email), service.audience)

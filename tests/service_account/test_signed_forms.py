@@ -1,4 +1,4 @@
-"""Forms that google-cloud-storage signs with the credentials, for uploads by browsers: verified, posted, and rejected outside their policy."""
+"""Signed upload forms of google-cloud-storage: verified, posted, and rejected outside their policy."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ CONTENT = b"\x00 a file\r\n\r\nwith \r and \n and -- \xff\r\n"
 
 
 class Form(NamedTuple):
-    """As a browser has it."""
+    """A form as a browser fills it in."""
 
     url: str
     fields: Mapping[str, str]
@@ -42,7 +42,7 @@ class Form(NamedTuple):
         kind: str = "text/plain",
         changes: Mapping[str, str | None] = {},
     ) -> Reply:
-        """Fills the form in and sends it; a field that is changed to None is left out."""
+        """Fill in the form and send it. A field that is changed to None is omitted."""
         fields = {name: value for name, value in {**self.fields, **changes}.items() if value is not None}
         request = requests.Request("POST", self.url, data=fields, files={"file": ("any", content, kind)}).prepare()
         assert isinstance(request.body, bytes)
@@ -54,7 +54,7 @@ Sign = Callable[..., Form]
 
 @pytest.fixture(name="sign")
 def _sign(credentials: Credentials) -> Sign:
-    """Makes a form; arguments are those of google-cloud-storage's method."""
+    """Return a function that creates a form, with the arguments of google-cloud-storage's method."""
     client = Client(project=PROJECT, credentials=credentials)
 
     def sign(key: str = KEY, expiration: timedelta = HOUR, **arguments: Any) -> Form:
@@ -70,7 +70,7 @@ def stored(storage: Storage, name: str = KEY) -> bytes:
 
 
 def verified(form: Form, certificates: Mapping[str, str]) -> Any:
-    """The policy, once its signature is found to be good."""
+    """Verify the signature of the policy and return the policy."""
     verify(certificates, bytes.fromhex(form.fields["x-goog-signature"]), form.fields["policy"].encode())
     return json.loads(base64.b64decode(form.fields["policy"], validate=True))
 
@@ -121,15 +121,14 @@ def test_any_file_is_uploaded(
 
 
 @pytest.mark.parametrize("kind", ["message/rfc822", "multipart/mixed; boundary=b"])
-def test_a_mail_is_a_file_as_any(sign: Sign, storage: Storage, kind: str) -> None:
+def test_an_email_message_is_uploaded_like_any_file(sign: Sign, storage: Storage, kind: str) -> None:
     mail = b"Subject: a\r\n\r\n--b\r\nContent-Disposition: form-data; name=key\r\n\r\nother\r\n--b--\r\n"
 
     assert sign().posted(storage, mail, kind).status == 204
     assert stored(storage) == mail
 
 
-def test_conditions_leave_room(sign: Sign, storage: Storage) -> None:
-    """A prefix, and a range of sizes."""
+def test_conditions_can_allow_a_prefix_and_a_range_of_sizes(sign: Sign, storage: Storage) -> None:
     form = sign(
         conditions=[["starts-with", "$content-type", "image/"], ["content-length-range", 2, 4]],
     )
@@ -204,7 +203,7 @@ def test_a_form_expires(sign: Sign, storage: Storage, clock: FakeClock) -> None:
     ids=repr,
 )  # fmt: skip
 def test_an_invalid_policy_is_rejected(credentials: Credentials, sign: Sign, storage: Storage, policy: bytes) -> None:
-    """However well it is signed."""
+    """Even if its signature is valid."""
     encoded = base64.b64encode(policy)
 
     changes = {"policy": encoded.decode(), "x-goog-signature": credentials.sign_bytes(encoded).hex()}

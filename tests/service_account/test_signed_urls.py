@@ -1,4 +1,4 @@
-"""Signed URLs that google-cloud-storage makes with the credentials: verified, used, and rejected when they differ from what was signed."""
+"""Signed URLs of google-cloud-storage: verified, used, and rejected if they differ from the signed request."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.usefixtures("clock")
 
 @pytest.fixture(name="blob")
 def _blob(credentials: Credentials, storage: Storage) -> Blob:
-    """The object, to a client that knows of no emulator: its URLs are those of Google."""
+    """The object in a client that is not configured for the emulator, so its URLs have Google's addresses."""
     return Client(project=PROJECT, credentials=credentials).bucket(BUCKET).blob(NAME)
 
 
@@ -49,7 +49,7 @@ def test_an_object_is_read(
 
 
 def test_the_url_alone_is_enough(credentials: Credentials, storage: Storage) -> None:
-    """Not even a Google client library."""
+    """It requires neither credentials nor a Google client library."""
     client = Client(project=PROJECT, credentials=credentials, client_options={"api_endpoint": storage.url})
     blob = client.bucket(BUCKET).blob(NAME)
     put = blob.generate_signed_url(version="v4", expiration=300, method="PUT", content_type="text/csv")
@@ -92,7 +92,7 @@ def test_an_object_is_written_with_the_headers_that_are_signed(
     verify_v4(certificates, workload.account.email, "PUT", url, headers)
 
 
-def test_the_order_of_the_parameters_is_free(blob: Blob, storage: Storage) -> None:
+def test_parameters_can_be_in_any_order(blob: Blob, storage: Storage) -> None:
     address, _, query = blob.generate_signed_url(version="v4", expiration=300).partition("?")
 
     assert sent(storage, "GET", f"{address}?{'&'.join(reversed(query.split('&')))}").body == CONTENT
@@ -140,7 +140,7 @@ def test_a_generation_is_chosen(blob: Blob, storage: Storage, workload: Workload
         verify_v4(certificates, workload.account.email, "GET", url)
 
 
-def test_an_object_is_looked_at_and_deleted(
+def test_an_objects_metadata_is_read_and_the_object_is_deleted(
     blob: Blob, storage: Storage, workload: Workload, certificates: dict[str, str]
 ) -> None:
     for method, status in (("HEAD", 200), ("DELETE", 204), ("HEAD", 404)):
@@ -149,8 +149,10 @@ def test_an_object_is_looked_at_and_deleted(
         verify_v4(certificates, workload.account.email, method, url)
 
 
-def test_an_object_is_read_with_what_no_header_can_hold(blob: Blob, storage: Storage) -> None:
-    """Its metadata came as JSON, and the parameter percent-encoded: neither breaks the reply."""
+def test_metadata_and_parameters_that_do_not_fit_into_a_header_do_not_break_the_reply(
+    blob: Blob, storage: Storage
+) -> None:
+    """The metadata was sent as JSON, and the parameter is percent-encoded."""
     copy = open_client(storage).bucket(BUCKET).blob("copy")
     copy.metadata = {"city": "日本 100%", "town": "Köln", "lines": "1\r\nx-goog-meta-more: 2", "名": "x"}
     copy.upload_from_string(CONTENT)
@@ -172,7 +174,7 @@ def test_an_object_is_read_with_what_no_header_can_hold(blob: Blob, storage: Sto
 
 @pytest.mark.parametrize("version", ["v2", "v4"])
 def test_a_url_for_reading_also_works_for_head_requests(blob: Blob, storage: Storage, version: str) -> None:
-    """But one for looking is not for reading."""
+    """A URL for HEAD requests does not work for reading."""
     get, head, put = (
         blob.generate_signed_url(version=version, expiration=timedelta(minutes=5), method=method)
         for method in ("GET", "HEAD", "PUT")
@@ -222,7 +224,7 @@ def test_v2(blob: Blob, storage: Storage, workload: Workload, certificates: dict
     verify_v2(certificates, workload.account.email, get, "GET", "", "")
 
 
-# Of a name Cloud Storage forbids line breaks, and the stand-in's files can't leave their folder.
+# Cloud Storage forbids line breaks in names, and the emulator stores objects as files in one folder.
 SEGMENTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\n/\\"), min_size=1, max_size=12)
 NAMES = st.lists(SEGMENTS.filter(lambda segment: segment.strip("./")), min_size=1, max_size=4).map("/".join)
 META = st.dictionaries(
@@ -255,7 +257,7 @@ def test_any_object_is_written_and_read(
     parameter: str,
     style: str,
 ) -> None:
-    """Whatever it is called, and whatever is signed along with it."""
+    """With any name, and any signed headers and parameters."""
     blob = Client(project=PROJECT, credentials=credentials).bucket(BUCKET).blob(name)
     put = blob.generate_signed_url(version="v4", expiration=300, method="PUT", headers=dict(headers), **STYLES[style])
     get = blob.generate_signed_url(
@@ -273,8 +275,8 @@ def test_any_object_is_written_and_read(
     assert storage.refused == 0
 
 
-class Try(NamedTuple):
-    """A request that is not as it was signed."""
+class Attempt(NamedTuple):
+    """A request that differs from the signed one."""
 
     code: str
     status: int
@@ -299,55 +301,55 @@ def with_other_digit(url: str) -> str:
 
 MISMATCH, MALFORMED = "SignatureDoesNotMatch", "MalformedSecurityHeader"
 V4_REFUSALS = {
-    "signature": Try(MISMATCH, 403, with_other_digit),
-    "no hexadecimal signature": Try(
+    "signature": Attempt(MISMATCH, 403, with_other_digit),
+    "no hexadecimal signature": Attempt(
         MALFORMED,
         400,
         lambda url: url[:-1] + "g",
         seen={"ParameterName": "X-Goog-Signature"},
         raises=ValueError,
     ),
-    "method": Try(MISMATCH, 403, method="DELETE"),
-    "name": Try(MISMATCH, 403, swapped("reports", "secrets")),
-    "bucket": Try(MISMATCH, 403, swapped(f"/{BUCKET}/", "/other/")),
-    "host": Try(MISMATCH, 403, swapped("//storage.googleapis.com", "//other.storage.googleapis.com")),
-    "parameter": Try(MISMATCH, 403, swapped("&X-Goog-Signature", "&generation=1&X-Goog-Signature")),
-    "longer life": Try(MISMATCH, 403, swapped("X-Goog-Expires=300", "X-Goog-Expires=3000")),
-    "too long a life": Try(
+    "method": Attempt(MISMATCH, 403, method="DELETE"),
+    "name": Attempt(MISMATCH, 403, swapped("reports", "secrets")),
+    "bucket": Attempt(MISMATCH, 403, swapped(f"/{BUCKET}/", "/other/")),
+    "host": Attempt(MISMATCH, 403, swapped("//storage.googleapis.com", "//other.storage.googleapis.com")),
+    "parameter": Attempt(MISMATCH, 403, swapped("&X-Goog-Signature", "&generation=1&X-Goog-Signature")),
+    "longer life": Attempt(MISMATCH, 403, swapped("X-Goog-Expires=300", "X-Goog-Expires=3000")),
+    "too long a life": Attempt(
         MALFORMED, 400, swapped("Expires=300", "Expires=604801"), seen={"ParameterName": "X-Goog-Expires"}
     ),
-    "algorithm": Try(
+    "algorithm": Attempt(
         MALFORMED,
         400,
         swapped("GOOG4-RSA-SHA256", "GOOG4-HMAC-SHA256"),
         seen={"ParameterName": "X-Goog-Algorithm"},
         raises=AssertionError,
     ),
-    "no date": Try(
+    "no date": Attempt(
         MALFORMED,
         400,
         swapped("X-Goog-Date", "X-Other"),
         seen={"ParameterName": "X-Goog-Date"},
         raises=KeyError,
     ),
-    "scope": Try(
+    "scope": Attempt(
         MALFORMED,
         400,
         swapped("goog4_request", "aws4_request"),
         seen={"ParameterName": "X-Goog-Credential"},
         raises=AssertionError,
     ),
-    "scope of another day": Try(
+    "scope of another day": Attempt(
         MALFORMED,
         400,
         lambda url: re.sub(r"%2F\d{8}%2F", "%2F20200101%2F", url),
         seen={"ParameterName": "X-Goog-Credential"},
         raises=AssertionError,
     ),
-    "other signer": Try(MISMATCH, 403, swapped("copycat%40", "other%40"), raises=AssertionError),
-    "unknown signer": Try("InvalidAccessKeyId", 403, swapped("copycat%40", "nobody%40"), raises=AssertionError),
-    "header's value": Try(MISMATCH, 403, headers={"Content-Type": "text/html"}),
-    "header missing": Try(
+    "other signer": Attempt(MISMATCH, 403, swapped("copycat%40", "other%40"), raises=AssertionError),
+    "unknown signer": Attempt("InvalidAccessKeyId", 403, swapped("copycat%40", "nobody%40"), raises=AssertionError),
+    "header's value": Attempt(MISMATCH, 403, headers={"Content-Type": "text/html"}),
+    "header missing": Attempt(
         MALFORMED,
         400,
         headers={},
@@ -357,7 +359,7 @@ V4_REFUSALS = {
         },
         raises=AssertionError,
     ),
-    "header more": Try(
+    "header more": Attempt(
         MALFORMED,
         400,
         headers={"Content-Type": "text/csv", "x-goog-acl": "public-read"},
@@ -371,7 +373,7 @@ V4_REFUSALS = {
 def test_a_url_that_differs_from_what_was_signed_is_rejected(
     google: Emulator, blob: Blob, storage: Storage, workload: Workload, certificates: dict[str, str], what: str
 ) -> None:
-    """With the document that Google has for it; and by the verifiers, too."""
+    """The server replies with Google's error document. The verifiers reject the URL, too."""
     google.add_service_account(f"other@{PROJECT}.iam.gserviceaccount.com")
     signed = blob.generate_signed_url(version="v4", expiration=300, method="PUT", content_type="text/csv")
     code, status, change, method, headers, seen, raises = V4_REFUSALS[what]
@@ -409,16 +411,16 @@ def test_the_rejection_shows_what_should_have_been_signed(blob: Blob, storage: S
 
 
 V2_REFUSALS = {
-    "signature": Try(MISMATCH, 403, lambda url: url.replace("Signature=", "Signature=AAAA", 1)),
-    "no base64": Try(MALFORMED, 400, lambda url: url + "!"),
-    "method": Try(MISMATCH, 403, method="DELETE"),
-    "name": Try(MISMATCH, 403, swapped("reports", "secrets")),
-    "longer life": Try(MISMATCH, 403, swapped("Expires=", "Expires=1")),
-    "other signer": Try(MISMATCH, 403, swapped("copycat%40", "other%40")),
-    "unknown signer": Try("InvalidAccessKeyId", 403, swapped("copycat%40", "nobody%40")),
-    "type": Try(MISMATCH, 403, headers={"Content-Type": "text/html"}),
-    "no type": Try(MISMATCH, 403, headers={}),
-    "header more": Try(MISMATCH, 403, headers={"Content-Type": "text/csv", "x-goog-acl": "public-read"}),
+    "signature": Attempt(MISMATCH, 403, lambda url: url.replace("Signature=", "Signature=AAAA", 1)),
+    "no base64": Attempt(MALFORMED, 400, lambda url: url + "!"),
+    "method": Attempt(MISMATCH, 403, method="DELETE"),
+    "name": Attempt(MISMATCH, 403, swapped("reports", "secrets")),
+    "longer life": Attempt(MISMATCH, 403, swapped("Expires=", "Expires=1")),
+    "other signer": Attempt(MISMATCH, 403, swapped("copycat%40", "other%40")),
+    "unknown signer": Attempt("InvalidAccessKeyId", 403, swapped("copycat%40", "nobody%40")),
+    "type": Attempt(MISMATCH, 403, headers={"Content-Type": "text/html"}),
+    "no type": Attempt(MISMATCH, 403, headers={}),
+    "header more": Attempt(MISMATCH, 403, headers={"Content-Type": "text/csv", "x-goog-acl": "public-read"}),
 }
 
 
@@ -459,7 +461,7 @@ def test_a_url_that_is_not_valid_yet_is_rejected(blob: Blob, storage: Storage, c
     assert (reply.status, reply.error["Code"]) == (403, "RequestTimeTooSkewed")
 
 
-def test_urls_cost_a_signature_each_and_no_access_token(blob: Blob, google: Emulator) -> None:
+def test_each_url_requires_one_signature_and_no_access_token(blob: Blob, google: Emulator) -> None:
     for version in ("v2", "v4") * 5:
         blob.generate_signed_url(version=version, expiration=timedelta(minutes=5))
 
@@ -488,7 +490,7 @@ def test_without_a_service_account_the_error_says_what_to_set(make: Make, google
 
 @pytest.mark.parametrize("maker", MAKERS)
 def test_without_the_role_the_error_names_it(make: Make, workload: Workload, maker: str) -> None:
-    """The workload has workloadIdentityUser, which allows tokens; a signature requires more, and no grant to others helps."""
+    """workloadIdentityUser allows tokens but no signatures. A grant to another member has no effect."""
     credentials = make()
     assert credentials.get_token().value
     client = Client(project=PROJECT, credentials=credentials)

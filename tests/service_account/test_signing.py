@@ -32,11 +32,11 @@ MESSAGE = b"\x00 a message \xff"
 pytestmark = pytest.mark.usefixtures("clock")
 
 
-def test_the_signature_is_the_service_account_s(credentials: Credentials, certificates: dict[str, str]) -> None:
+def test_the_signature_is_that_of_the_service_account(credentials: Credentials, certificates: dict[str, str]) -> None:
     verify(certificates, credentials.sign_bytes(MESSAGE), MESSAGE)
 
 
-def test_the_signer_is_one_of_google_auth_s(credentials: Credentials, certificates: dict[str, str]) -> None:
+def test_the_signer_is_a_google_auth_signer(credentials: Credentials, certificates: dict[str, str]) -> None:
     signer = credentials.signer
 
     assert isinstance(credentials, google.auth.credentials.Signing)
@@ -46,7 +46,7 @@ def test_the_signer_is_one_of_google_auth_s(credentials: Credentials, certificat
     verify(certificates, signer.sign("tëxt"), "tëxt".encode())
 
 
-def test_the_signer_s_address_is_the_service_account_s(credentials: Credentials, workload: Workload) -> None:
+def test_the_signer_email_is_that_of_the_service_account(credentials: Credentials, workload: Workload) -> None:
     assert credentials.signer_email == workload.account.email
 
 
@@ -56,13 +56,13 @@ def jwks(workload: Workload) -> jwt.PyJWKSet:
 
 
 def verified(token: str | bytes, workload: Workload, **options: Any) -> dict[str, Any]:
-    """The claims, by PyJWT and the account's JSON Web Key Set."""
+    """Verify the token with PyJWT and the account's JSON Web Key Set; return its claims."""
     [key] = jwks(workload).keys
     claims: dict[str, Any] = jwt.decode(token, key, algorithms=["RS256"], **options)
     return claims
 
 
-def test_google_auth_encodes_a_jwt_that_others_verify(credentials: Credentials, workload: Workload) -> None:
+def test_a_jwt_encoded_by_google_auth_passes_pyjwt(credentials: Credentials, workload: Workload) -> None:
     claims = {"iss": credentials.signer_email, "aud": "https://service.example", "exp": int(time.time()) + 600}
 
     token = google.auth.jwt.encode(credentials.signer, claims)
@@ -70,7 +70,9 @@ def test_google_auth_encodes_a_jwt_that_others_verify(credentials: Credentials, 
     assert verified(token, workload, audience="https://service.example") == claims
 
 
-def test_google_auth_verifies_it_by_the_certificates(credentials: Credentials, certificates: dict[str, str]) -> None:
+def test_a_jwt_encoded_by_google_auth_passes_google_auth(
+    credentials: Credentials, certificates: dict[str, str]
+) -> None:
     now = int(time.time())
     claims = {"iss": credentials.signer_email, "aud": "a", "iat": now, "exp": now + 600}
 
@@ -79,7 +81,9 @@ def test_google_auth_verifies_it_by_the_certificates(credentials: Credentials, c
     assert google.auth.jwt.decode(token, list(certificates.values()), audience="a") == claims
 
 
-def test_self_signed_tokens_are_made_of_the_credentials(credentials: Credentials, workload: Workload) -> None:
+def test_google_auth_creates_self_signed_tokens_from_the_credentials(
+    credentials: Credentials, workload: Workload
+) -> None:
     """Google APIs accept them in place of access tokens."""
     made = google.auth.jwt.Credentials.from_signing_credentials(credentials, "https://pubsub.googleapis.com/")
     made.refresh(None)
@@ -88,7 +92,7 @@ def test_self_signed_tokens_are_made_of_the_credentials(credentials: Credentials
     assert claims["iss"] == claims["sub"] == workload.account.email
 
 
-def test_many_signatures_cost_one_exchange(credentials: Credentials, google: Emulator) -> None:
+def test_many_signatures_share_one_exchange(credentials: Credentials, google: Emulator) -> None:
     for number in range(5):
         credentials.sign_bytes(b"%d" % number)
 
@@ -105,8 +109,8 @@ def test_an_access_token_and_signatures_share_the_exchange(credentials: Credenti
 CROWD = 32
 
 
-def crowd_signs(credentials: Credentials, google: Emulator, certificates: dict[str, str]) -> None:
-    """All at once, during a slow exchange."""
+def sign_in_many_threads(credentials: Credentials, google: Emulator, certificates: dict[str, str]) -> None:
+    """Sign in many threads at the same time, during a slow exchange."""
     barrier = threading.Barrier(CROWD)
     google.fail("/v1/token", Fault(delay=0.2))
 
@@ -119,27 +123,27 @@ def crowd_signs(credentials: Credentials, google: Emulator, certificates: dict[s
             verify(certificates, signature, b"%d" % number)
 
 
-def test_threads_that_sign_when_the_token_has_ended_cost_one_exchange(
+def test_threads_that_sign_after_the_token_has_expired_share_one_exchange(
     credentials: Credentials, google: Emulator, clock: FakeClock, certificates: dict[str, str]
 ) -> None:
-    google.token_lifetime = 600  # the AWS keys live on
+    google.token_lifetime = 600  # the AWS keys are valid for longer
     credentials.sign_bytes(MESSAGE)
     clock.advance(600)
 
-    crowd_signs(credentials, google, certificates)
+    sign_in_many_threads(credentials, google, certificates)
 
     assert (google.count("/v1/token"), google.count(":signBlob"), google.count(":generate")) == (2, 1 + CROWD, 0)
 
 
-def test_threads_whose_token_iam_rejects_cost_one_exchange(
+def test_threads_whose_token_iam_rejects_share_one_exchange(
     credentials: Credentials, google: Emulator, clock: FakeClock, certificates: dict[str, str]
 ) -> None:
-    """Each had a 401, for all of them the token was exchanged once more."""
+    """Each one gets a 401, and one new exchange serves all of them."""
     google.token_lifetime = 200
     credentials.sign_bytes(MESSAGE)
-    google.clock = lambda: clock.time() + 201  # it has expired there, and not by this clock
+    google.clock = lambda: clock.time() + 201  # expired for the emulator, but not for the package
 
-    crowd_signs(credentials, google, certificates)
+    sign_in_many_threads(credentials, google, certificates)
 
     assert google.count("/v1/token") == 2
     assert 1 + CROWD < google.count(":signBlob") <= 1 + 2 * CROWD
@@ -168,7 +172,7 @@ def test_a_temporary_failure_has_no_effect(
 
 
 @pytest.mark.parametrize("fault", [Fault(503, times=None), Fault(drop=True, times=None)], ids=["503", "drop"])
-def test_a_lasting_failure_ends_at_the_deadline(
+def test_a_lasting_failure_is_retried_until_the_deadline(
     credentials: Credentials, google: Emulator, clock: FakeClock, fault: Fault
 ) -> None:
     google.fail(":signBlob", fault)
@@ -182,7 +186,7 @@ def test_a_lasting_failure_ends_at_the_deadline(
     assert google.count("/v1/token") == 1
 
 
-def test_a_reply_without_signed_blob_is_no_signature(credentials: Credentials, google: Emulator) -> None:
+def test_a_reply_without_signed_blob_is_a_transient_error(credentials: Credentials, google: Emulator) -> None:
     google.fail(":signBlob", Fault(body={"keyId": "k", "signedBlob": "no base64!"}, times=None))
 
     with pytest.raises(TransientFederationError, match="no signature"):
@@ -209,10 +213,10 @@ def test_a_federated_token_that_iam_rejects_twice_is_an_error(credentials: Crede
     assert (google.count("/v1/token"), google.count(":signBlob")) == (2, 2)
 
 
-def test_a_federated_token_that_ends_is_renewed(
+def test_an_expired_federated_token_is_refreshed(
     credentials: Credentials, google: Emulator, clock: FakeClock, certificates: dict[str, str]
 ) -> None:
-    google.token_lifetime = 600  # the AWS keys live on
+    google.token_lifetime = 600  # the AWS keys are valid for longer
     credentials.sign_bytes(b"first")
     clock.advance(600)
 
@@ -244,7 +248,7 @@ def test_a_copy_signs_too(
 
     verify(certificates, made.sign_bytes(MESSAGE), MESSAGE)
     verify(certificates, way(made).signer.sign(MESSAGE), MESSAGE)
-    # Only a pickle, which holds no token, has to exchange anew.
+    # Only a pickle requires a new exchange, because it holds no token.
     assert google.count("/v1/token") == (3 if "pickle" in request.node.name else 1)
 
 
@@ -255,7 +259,7 @@ def test_a_signer_can_be_pickled(credentials: Credentials, certificates: dict[st
 
 
 @pytest.mark.parametrize("hops", [1, 2, 3, 4])
-def test_delegates_sign_on_behalf_of_the_workload(make: Make, workload: Workload, chain: list[str], hops: int) -> None:
+def test_delegates_sign_for_the_workload(make: Make, workload: Workload, chain: list[str], hops: int) -> None:
     account, delegates = chain[hops], chain[:hops]
     credentials = make(service_account_email=account, delegates=delegates)
 
@@ -269,8 +273,8 @@ def test_delegates_sign_on_behalf_of_the_workload(make: Make, workload: Workload
 
 
 @pytest.mark.parametrize("delegates", [(), (0,), (1,), (1, 0), (0, 1, 1), (0, 1, 3, 2)])
-def test_each_hop_is_checked(make: Make, chain: list[str], delegates: tuple[int, ...]) -> None:
-    """And as Google does not say which one failed, the hint grants each."""
+def test_every_grant_of_a_chain_is_required(make: Make, chain: list[str], delegates: tuple[int, ...]) -> None:
+    """Google does not say which grant is missing, so the hint contains all of them."""
     accounts = [*(chain[number] for number in delegates), chain[-1]]
     credentials = make(service_account_email=chain[-1], delegates=accounts[:-1])
 
@@ -286,7 +290,7 @@ def test_each_hop_is_checked(make: Make, chain: list[str], delegates: tuple[int,
 
 
 def test_without_the_role_the_error_says_how_to_grant_it(make: Make, workload: Workload) -> None:
-    """The role that gives access tokens is not enough."""
+    """The role that allows access tokens does not allow signatures."""
     credentials = make()
     credentials.get_token()
 
@@ -305,9 +309,7 @@ def test_without_the_role_the_error_says_how_to_grant_it(make: Make, workload: W
     ) in error.hint
 
 
-def test_the_role_can_be_granted_while_the_program_runs(
-    make: Make, workload: Workload, certificates: dict[str, str]
-) -> None:
+def test_a_role_granted_at_run_time_takes_effect(make: Make, workload: Workload, certificates: dict[str, str]) -> None:
     credentials = make()
     with pytest.raises(FederationError):
         credentials.sign_bytes(MESSAGE)
@@ -352,7 +354,7 @@ def test_a_federated_identity_says_why_it_cannot_sign(make: Make, google: Emulat
 
 
 def test_id_token_credentials_do_not_sign(credentials: Credentials) -> None:
-    """As google.auth.impersonated_credentials's: the caller that requests a signature has the source credentials."""
+    """Like those of google.auth.impersonated_credentials. A caller that requires signatures uses the source credentials."""
     made = IDTokenCredentials(credentials, "https://service.example")
 
     assert not isinstance(made, google.auth.credentials.Signing)

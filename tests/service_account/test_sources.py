@@ -1,4 +1,4 @@
-"""google-auth's own credentials that are made from others accept ours as their source: downscoped and impersonated ones, unchanged."""
+"""google-auth's downscoped and impersonated credentials accept ours as their source."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def _request() -> Iterator[google_requests.Request]:
 
 @pytest.fixture(name="direct")
 def _direct(make: Make) -> Credentials:
-    """Without a service account, and without an endpoint: all goes to Google's own."""
+    """Credentials without a service account and without an endpoint, so they call Google's addresses."""
     return make(service_account_email=None, token_url=None, iam_credentials_endpoint=None, oauth_token_url=None)
 
 
@@ -71,7 +71,7 @@ def _source(request: pytest.FixtureRequest) -> Credentials:
 
 @pytest.fixture(name="own")
 def _own(workload: Workload, source: Credentials) -> str:
-    """Whom the source speaks for."""
+    """The principal of the source."""
     return source.service_account_email or workload.provider.principal(f"{ROLE_ARN}/i-0abc")
 
 
@@ -82,7 +82,7 @@ def behind(google: Emulator, token: object) -> TokenInfo:
 
 
 class TestDownscoped:
-    def test_a_downscoped_token_speaks_for_the_source_and_ends_with_its_token(
+    def test_a_downscoped_token_has_the_principal_and_the_expiry_of_the_source(
         self, google: Emulator, source: Credentials, own: str, request_: google_requests.Request
     ) -> None:
         credentials = downscoped.Credentials(source, BOUNDARY)
@@ -93,7 +93,7 @@ class TestDownscoped:
         assert credentials.token != source.token
         assert (credentials.expiry, credentials.valid) == (source.expiry, True)
 
-    def test_it_is_obtained_from_google_for_the_token_and_the_boundary(
+    def test_it_sends_the_token_and_the_boundary_to_google(
         self, google: Emulator, google_hosts: list[str], impersonating: Credentials, request_: google_requests.Request
     ) -> None:
         downscoped.Credentials(impersonating, BOUNDARY).refresh(request_)
@@ -114,8 +114,10 @@ class TestDownscoped:
         assert len(seen) == 6
         assert (google.count("/v1/token"), google.count(":generateAccessToken")) == (1 + 3, 3)
 
-    def test_a_consumer_has_them_from_a_broker(self, google: Emulator, source: Credentials, own: str) -> None:
-        """The broker has the source, the consumer no more than the broker's answers."""
+    def test_a_consumer_gets_downscoped_tokens_from_a_broker(
+        self, google: Emulator, source: Credentials, own: str
+    ) -> None:
+        """Only the broker has the source. The consumer only has the broker's replies."""
         broker = downscoped.Credentials(source, BOUNDARY)
 
         def answer(request: Any, scopes: object) -> tuple[Any, Any]:
@@ -131,7 +133,7 @@ class TestDownscoped:
         assert behind(google, sent).principal == own
 
     @pytest.mark.parametrize(("status", "kind"), [(400, FederationError), (503, TransientFederationError)])
-    def test_a_fault_of_the_source_is_reported_as_without_a_target(
+    def test_an_error_of_the_source_is_raised_unchanged(
         self,
         google: Emulator,
         make: Make,
@@ -151,7 +153,7 @@ class TestDownscoped:
 
 
 class TestStorage:
-    """Boundaries restrict Cloud Storage; its client accepts each of them as it accepts ours."""
+    """The Cloud Storage client works with credentials derived from ours."""
 
     @pytest.fixture(name="storage")
     def _storage(self, google: Emulator) -> Iterator[Storage]:
@@ -161,7 +163,7 @@ class TestStorage:
             yield storage
 
     @pytest.mark.parametrize("kind", ["downscoped", "impersonated", "both"])
-    def test_its_client_reads_with_what_was_made_of_ours(
+    def test_its_client_reads_with_derived_credentials(
         self, google: Emulator, workload: Workload, impersonating: Credentials, storage: Storage, kind: str
     ) -> None:
         target = google.add_service_account(TARGET)
@@ -182,13 +184,13 @@ class TestStorage:
 class TestImpersonated:
     @pytest.fixture(name="target", autouse=True)
     def _target(self, google: Emulator, source: Credentials, workload: Workload) -> None:
-        """A service account as which the source may do everything."""
+        """A service account that the source can impersonate in every way."""
         google.add_service_account(TARGET)
         google.allow_domain_wide_delegation(TARGET, [DRIVE])
         own = source.service_account_email
         google.grant(TARGET, CREATOR, f"serviceAccount:{own}" if own else workload.provider.principal_set())
 
-    def test_its_token_is_for_the_target_and_the_source_requests_it(
+    def test_the_source_requests_a_token_for_the_target(
         self, google: Emulator, source: Credentials, own: str, request_: google_requests.Request
     ) -> None:
         credentials = impersonated_credentials.Credentials(source, TARGET, [DRIVE], lifetime=600)
@@ -200,10 +202,10 @@ class TestImpersonated:
         assert google.calls[-1].principal == own
         assert behind(google, google.calls[-1].bearer()).scopes == (IAM,)
 
-    def test_the_source_itself_stays_as_it_was(
+    def test_the_source_is_not_changed(
         self, google: Emulator, source: Credentials, own: str, request_: google_requests.Request
     ) -> None:
-        """What is scoped for IAM is a copy."""
+        """google-auth sets the scopes for IAM on a copy."""
         before = repr(source)
         impersonated_credentials.Credentials(source, TARGET, [DRIVE]).refresh(request_)
 
@@ -222,7 +224,7 @@ class TestImpersonated:
         assert google.count("/v1/token") == 1
         assert google.count(":generateAccessToken") == of_the_source + 3
 
-    def test_delegates_lead_on_from_the_source(
+    def test_delegates_start_from_the_source(
         self, google: Emulator, source: Credentials, workload: Workload, request_: google_requests.Request
     ) -> None:
         hop, last = (
@@ -252,10 +254,10 @@ class TestImpersonated:
 
         assert google.check_signature(TARGET, b"message", credentials.sign_bytes(b"message"))
 
-    def test_its_id_tokens_are_the_target_s(
+    def test_its_id_tokens_belong_to_the_target(
         self, google: Emulator, source: Credentials, own: str, request_: google_requests.Request
     ) -> None:
-        """google-auth requests an access token of the source for it; ours need none."""
+        """google-auth uses an access token of the source for this. Our ID tokens require none."""
         target = impersonated_credentials.Credentials(source, TARGET, [DRIVE])
         credentials = impersonated_credentials.IDTokenCredentials(target, "https://service.example", include_email=True)
 
@@ -266,14 +268,14 @@ class TestImpersonated:
         [asked] = [call for call in google.calls if call.path.endswith(":generateIdToken")]
         assert asked.principal == own
 
-    def test_google_s_signer_for_iam_signs_with_it(
+    def test_googles_iam_signer_works_with_it(
         self, google: Emulator, source: Credentials, request_: google_requests.Request
     ) -> None:
         signer = iam.Signer(request_, source, TARGET)
 
         assert google.check_signature(TARGET, b"message", signer.sign(b"message"))
 
-    def test_a_session_refreshes_the_source_as_well(self, google: Emulator, source: Credentials) -> None:
+    def test_a_session_also_refreshes_the_source(self, google: Emulator, source: Credentials) -> None:
         """A 401 makes google-auth request a new token of the target with the current token of the source."""
         credentials = impersonated_credentials.Credentials(source, TARGET, [DRIVE])
         google.fail("/oauth2/v1/certs", Fault(401))
@@ -285,7 +287,7 @@ class TestImpersonated:
         assert len(set(bearers)) == 2
         assert {behind(google, each).principal for each in bearers} == {TARGET}
 
-    def test_a_fault_of_the_source_is_reported_as_without_a_target(
+    def test_an_error_of_the_source_is_raised_unchanged(
         self, google: Emulator, source: Credentials, request_: google_requests.Request, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
@@ -294,7 +296,7 @@ class TestImpersonated:
             credentials.refresh(request_)
         assert (caught.value.step, caught.value.aws_reason) == ("exchange", "SignatureDoesNotMatch")
 
-    def test_a_fault_of_the_target_is_reported_by_google_auth(
+    def test_an_error_of_the_target_is_raised_by_google_auth(
         self, source: Credentials, request_: google_requests.Request
     ) -> None:
         credentials = impersonated_credentials.Credentials(source, "gone@my-project.iam.gserviceaccount.com", [DRIVE])

@@ -1,4 +1,4 @@
-"""The JWT in which AWS says who the caller is: a verifier that follows the standard accepts it, and it is worth as much as the other proof."""
+"""The JWT with which AWS proves the caller's identity: standard verifiers accept it, and so does Google."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ ROLE = "arn:aws:iam::123456789012:role/app"
 
 @pytest.fixture(name="issuer")
 def _issuer(google: Emulator, workload: Workload, monkeypatch: pytest.MonkeyPatch) -> Iterator[WebIdentityIssuer]:
-    """AWS STS of the workload's account, with an issuer's pages."""
+    """AWS STS of the workload's account, with the issuer's discovery documents."""
     with WebIdentityIssuer(google.aws_keys.find) as issuer:
         monkeypatch.setenv("AWS_ENDPOINT_URL_STS", issuer.url)
         yield issuer
@@ -37,7 +37,7 @@ def _issuer(google: Emulator, workload: Workload, monkeypatch: pytest.MonkeyPatc
 
 @pytest.fixture(name="provider")
 def _provider(google: Emulator, workload: Workload, issuer: WebIdentityIssuer) -> OidcProvider:
-    """A provider as `gcloud iam workload-identity-pools providers create-oidc` makes it: the issuer, and no audience."""
+    """A provider like `gcloud iam workload-identity-pools providers create-oidc` creates, with an issuer and no audience."""
     provider = google.add_oidc_provider(issuer.url)
     google.grant(workload.account.email, CREATOR, provider.principal(ROLE))
     google.allow_domain_wide_delegation(workload.account.email, [CLOUD_PLATFORM])
@@ -50,14 +50,14 @@ def _credentials(make: Make, provider: OidcProvider) -> Credentials:
 
 
 def proof(google: Emulator) -> str:
-    """The last JWT that Google was shown."""
+    """Return the last JWT that Google received."""
     [*_, form] = [call.form() for call in google.calls if call.path == "/v1/token"]
     assert form["subject_token_type"] == JWT
     return form["subject_token"]
 
 
 def checked(token: str, issuer: str, audience: str) -> dict[str, Any]:
-    """The claims, once PyJWT has checked the token as any service does that trusts the issuer: OpenID Connect Discovery 1.0."""
+    """Verify the token with PyJWT and OpenID Connect Discovery 1.0, like a service that trusts the issuer; return the claims."""
     discovered = requests.get(f"{issuer}/.well-known/openid-configuration", timeout=10).json()
     assert discovered["issuer"] == issuer
     key = jwt.PyJWKClient(discovered["jwks_uri"]).get_signing_key_from_jwt(token)
@@ -66,10 +66,10 @@ def checked(token: str, issuer: str, audience: str) -> dict[str, Any]:
 
 
 class TestToken:
-    def test_an_oidc_checker_accepts_it(
+    def test_an_oidc_verifier_accepts_it(
         self, google: Emulator, issuer: WebIdentityIssuer, provider: OidcProvider, credentials: Credentials
     ) -> None:
-        """Which knows the issuer's address and the audience, and nothing of this project."""
+        """The verifier only knows the issuer's address and the audience."""
         credentials.refresh(None)
 
         token = proof(google)
@@ -79,7 +79,7 @@ class TestToken:
         assert jwt.get_unverified_header(token)["alg"] == "RS256"
 
     @pytest.mark.parametrize("foreign", ["audience", "issuer", "key"])
-    def test_it_rejects_tokens_for_others(
+    def test_an_oidc_verifier_rejects_other_tokens(
         self,
         google: Emulator,
         issuer: WebIdentityIssuer,
@@ -87,7 +87,7 @@ class TestToken:
         credentials: Credentials,
         foreign: str,
     ) -> None:
-        """Else its word would be worth nothing."""
+        """This proves that the verifier can fail."""
         credentials.refresh(None)
         token, audience = proof(google), f"https:{provider.audience}"
 
@@ -101,17 +101,17 @@ class TestToken:
             with pytest.raises(jwt.PyJWTError):
                 checked(*wrong)
 
-    def test_its_audience_is_the_default_of_a_google_provider(
+    def test_its_audience_is_the_default_audience_of_a_google_provider(
         self, google: Emulator, provider: OidcProvider, credentials: Credentials
     ) -> None:
-        """The provider's own name with https: before it, whichever of its forms the credentials were given."""
+        """The audience is `https:` and the provider's name, whichever form of the name the credentials got."""
         audience = f"https:{provider.audience}"
         for given in (provider.audience, audience, provider.audience.removeprefix("//iam.googleapis.com/")):
             Credentials(given, subject_token_type=JWT, token_url=google.token_url).refresh(None)
             assert jwt.decode(proof(google), options={"verify_signature": False})["aud"] == audience
 
-    def test_neither_a_log_nor_an_error_holds_it(self, google: Emulator, credentials: Credentials) -> None:
-        """It is as good as a key for five minutes; with every logger at DEBUG, and a server that quotes it."""
+    def test_neither_a_log_nor_an_error_contains_it(self, google: Emulator, credentials: Credentials) -> None:
+        """The JWT is a secret for five minutes. Every logger is at DEBUG, and the server quotes the JWT."""
         shown: list[str] = []
 
         def quoting(url: str, method: str, body: bytes, headers: object) -> Answer:
@@ -129,22 +129,22 @@ class TestToken:
             assert token not in str(caught.value)
 
 
-def make_anew(credentials: Credentials) -> Credentials:
-    """As another process has it: with nothing but the configuration."""
+def recreated(credentials: Credentials) -> Credentials:
+    """Return the credentials as another process creates them, from the configuration."""
     loaded = pickle.loads(pickle.dumps(credentials))
     assert isinstance(loaded, Credentials)
     return loaded
 
 
 class TestProof:
-    """For all that credentials do, it is as good as a signed request."""
+    """The JWT works for everything that a signed request works for."""
 
     @pytest.mark.parametrize("again", [False, True], ids=["here", "after a pickle"])
-    def test_the_role_may_do_what_its_principal_is_granted(
+    def test_the_role_has_the_permissions_of_its_principal(
         self, google: Emulator, workload: Workload, provider: OidcProvider, credentials: Credentials, again: bool
     ) -> None:
         if again:
-            credentials = make_anew(credentials)
+            credentials = recreated(credentials)
         email = workload.account.email
 
         access, user = credentials.get_token().value, credentials.with_subject(ANN).get_token().value
@@ -187,16 +187,16 @@ class TestProof:
         host: str,
         given: str,
     ) -> None:
-        """AWS has the call on no other. From there it is led to the stand-in."""
+        """AWS supports this call only on regional endpoints. The test redirects it to the emulated issuer."""
         for name in ("AWS_REGION", "AWS_ENDPOINT_URL_STS"):
             monkeypatch.delenv(name)
         session, asked = botocore.session.Session(), []
 
-        def led(**event: Any) -> None:
+        def redirect(**event: Any) -> None:
             asked.append(event["request"].url)
             event["request"].url = issuer.url
 
-        session.register("before-send.sts.GetWebIdentityToken", led)
+        session.register("before-send.sts.GetWebIdentityToken", redirect)
         if given == "session":
             session.set_config_variable("region", region)
         elif given != "argument":
@@ -208,8 +208,8 @@ class TestProof:
         assert asked == [f"https://{host}/"]
 
 
-class TestRefusal:
-    """What keeps the two sides apart, and the command that fixes it."""
+class TestRejection:
+    """Errors of Google and AWS, and the commands that fix them."""
 
     def rejected(self, credentials: Credentials) -> FederationError:
         with pytest.raises(FederationError) as caught:
@@ -218,7 +218,7 @@ class TestRefusal:
         return caught.value
 
     def flags(self, error: FederationError, command: str) -> dict[str, str]:
-        """The command at the end of the hint, as a shell splits it: provider, and its own flag."""
+        """Return the flags of the command at the end of the hint."""
         assert error.hint is not None
         words = shlex.split(error.hint[error.hint.index(command) :])
         start = command.split()
@@ -252,7 +252,8 @@ class TestRefusal:
 
         error = self.rejected(credentials)
 
-        assert "To see it, run: aws iam get-outbound-web-identity-federation-info;" in str(error)
+        assert error.failure == "jwt-issuer-wrong"
+        assert "aws iam get-outbound-web-identity-federation-info" in str(error.hint)
         flags = self.flags(error, self.UPDATE)
         assert flags == {**self.WHICH, "issuer-uri": "ISSUER"}
         google.add_oidc_provider(issuer.url)
@@ -261,7 +262,7 @@ class TestRefusal:
     def test_a_condition_written_for_the_other_proof(
         self, google: Emulator, issuer: WebIdentityIssuer, provider: OidcProvider, credentials: Credentials
     ) -> None:
-        """There the caller is an assumed role, here it is the role's own ARN."""
+        """In a signed request, the caller is an assumed role. In the JWT, it is the role's ARN."""
         google.add_oidc_provider(issuer.url, attribute_condition="assertion.sub.contains('assumed-role/app')")
 
         error = self.rejected(credentials)
@@ -272,10 +273,10 @@ class TestRefusal:
         google.add_oidc_provider(issuer.url, attribute_condition=f"assertion.sub == '{ROLE}'")
         credentials.refresh(None)
 
-    def test_the_code_that_botocore_knows_for_an_account_that_has_it_switched_off(
+    def test_an_account_without_the_feature_with_the_error_code_in_botocore(
         self, google: Emulator, issuer: WebIdentityIssuer, credentials: Credentials
     ) -> None:
-        """AWS's reference page calls it otherwise; the hint is the same."""
+        """AWS's reference documents another error code. The hint is the same."""
         shape = "OutboundWebIdentityFederationDisabledException"
         code = botocore.session.Session().get_service_model("sts").shape_for(shape).metadata["error"]["code"]
         body = f"<ErrorResponse><Error><Code>{code}</Code><Message>Off.</Message></Error></ErrorResponse>"
@@ -286,13 +287,13 @@ class TestRefusal:
 
         error = caught.value
         assert (error.step, error.reason, error.status_code, error.retryable) == ("aws", code, 403, False)
-        assert "enable-outbound-web-identity-federation" in str(error.hint)
+        assert error.failure == "outbound-identity-off"
         assert google.calls == []
 
-    def test_a_role_that_may_not_ask(
+    def test_a_role_without_the_permission(
         self, google: Emulator, issuer: WebIdentityIssuer, credentials: Credentials
     ) -> None:
-        """AWS names the action; the hint is the policy that allows it."""
+        """AWS names the action. The hint contains a policy that allows it."""
         message = f"User: {ROLE} is not authorized to perform: sts:GetWebIdentityToken on resource: *"
         body = f"<ErrorResponse><Error><Code>AccessDenied</Code><Message>{message}</Message></Error></ErrorResponse>"
         issuer.fail("/", Fault(403, body=body))

@@ -11,6 +11,7 @@ import boto3
 import botocore.session
 import google.auth.credentials
 import google.auth.exceptions
+import google.auth.transport.requests
 from typing_extensions import assert_type
 
 import google_auth_botocore
@@ -61,7 +62,7 @@ def building() -> Credentials:
 
 
 def wrong(credentials: Credentials) -> None:
-    """What a checker is to find: an ignore that nothing needs is an error of its own."""
+    """Contain errors that a type checker must find: an unnecessary ignore comment is itself an error."""
     Credentials()  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     Credentials(AUDIENCE, None, ["scope"])  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     Credentials(AUDIENCE, lifetime="3600")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
@@ -102,6 +103,8 @@ def using(credentials: Credentials) -> None:
     assert_type(credentials.universe_domain, str)
     assert_type(credentials.signer_email, str)
     assert_type(credentials.sign_bytes(b"message"), bytes)
+    assert_type(credentials.retrieve_subject_token(), str)
+    assert_type(credentials.retrieve_subject_token(google.auth.transport.requests.Request()), str)
     assert_type(credentials.get_cred_info(), dict[str, str])
 
 

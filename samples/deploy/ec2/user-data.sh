@@ -1,17 +1,17 @@
 #!/bin/sh
-# Amazon Linux 2023, as root, at the first start. Root installs files and starts the unit. It runs no code of the program.
+# Runs as root at the first start of Amazon Linux 2023. Root installs files and starts the unit, but never runs the program.
 set -eu
 umask 022
 
-# The unit reports each of its runs. This line reports an instance that never gets so far.
+# The unit reports each run. This line reports an instance on which this script fails before the unit starts.
 trap '[ $? = 0 ] || aws cloudwatch put-metric-data --namespace gcp-copycat --metric-name failed --value 1' EXIT
 
 dnf install -y python3.11 amazon-cloudwatch-agent
 useradd --system --no-create-home --shell /sbin/nologin gcp-copycat
 python3.11 -m venv /opt/gcp-copycat
-# Wheels only: to install a source distribution, pip runs code from it.
+# Wheels only: installing a source distribution runs its code, as root.
 /opt/gcp-copycat/bin/pip install --only-binary=:all: 'google-auth-botocore[copycat]'
-# The workload can read this bucket and cannot write to it.
+# The workload can read this bucket but cannot write to it.
 aws s3 cp --recursive s3://my-program-bucket/gcp-copycat/ /opt/gcp-copycat/app/
 aws s3 cp --recursive s3://my-program-bucket/units/ /opt/gcp-copycat/units/
 

@@ -1,5 +1,5 @@
-# Both clouds' side of one workload: an AWS role, a Google service account that only this role may impersonate, and what
-# the copy requires in S3.
+# The setup of one workload in both clouds: an AWS role, a Google service account that only this role can impersonate, and
+# the resources that the copy requires in S3.
 #
 #   terraform apply -var trust_policy=../ecs/trust-policy.json
 
@@ -31,18 +31,18 @@ variable "region" {
 }
 
 variable "destination_bucket" {
-  description = "Bucket in S3 that receives the copies. It exists already."
+  description = "Existing S3 bucket that receives the copies."
   default     = "my-s3-bucket"
 }
 
 variable "abort_unfinished_uploads" {
-  description = "Puts a lifecycle configuration on the destination bucket, in place of the one that it has. With false, add the rule to yours."
+  description = "Whether to replace the lifecycle configuration of the destination bucket. If false, add the rule to yours."
   type        = bool
   default     = true
 }
 
 variable "state_bucket" {
-  description = "Bucket in S3 for the checkpoint and the manifest. Empty: these are on a disk, and no bucket is created."
+  description = "S3 bucket to create for the checkpoint and the manifest. Empty: both are on a disk, and no bucket is created."
   default     = ""
 }
 
@@ -57,11 +57,11 @@ variable "quota_project" {
 }
 
 variable "trust_policy" {
-  description = "Who may assume the AWS role: the trust-policy.json of the sample for EC2, ECS, Lambda or EKS."
+  description = "Path of the trust policy of the AWS role: the trust-policy.json of the sample for EC2, ECS, Lambda or EKS."
 }
 
 locals {
-  # The name that AWS STS gives to a session of the role, without the session's own name.
+  # The ARN of a session of the role, without the session name.
   role = "arn:aws:sts::${var.aws_account}:assumed-role/${var.aws_role}"
 }
 
@@ -88,8 +88,7 @@ resource "google_iam_workload_identity_pool" "aws" {
 resource "google_iam_workload_identity_pool_provider" "prod" {
   workload_identity_pool_id          = google_iam_workload_identity_pool.aws.workload_identity_pool_id
   workload_identity_pool_provider_id = "prod"
-  # The attribute is the session's ARN without the name of the session. The condition accepts that role and no other one
-  # of the account. A subject has at most 127 bytes: a role with a name longer than 23 characters requires
+  # The attribute is the session's ARN without the session name. The condition accepts only that role of the account. A subject has at most 127 bytes: a role with a name longer than 23 characters requires
   # assertion.arn.extract('assumed-role/{role_and_session}').
   attribute_mapping = {
     "google.subject"     = "assertion.arn"
@@ -118,7 +117,7 @@ resource "google_storage_bucket_iam_member" "copycat" {
   member = google_service_account.copycat.member
 }
 
-# Only for a requester-pays bucket: the project that is billed must allow the account to use it (serviceusage.services.use).
+# Only for a requester-pays bucket: the billed project must allow the account to use it (serviceusage.services.use).
 resource "google_project_iam_member" "requester_pays" {
   count   = var.quota_project == "" ? 0 : 1
   project = var.quota_project
@@ -131,7 +130,7 @@ resource "aws_iam_role" "copycat" {
   assume_role_policy = file(var.trust_policy)
 }
 
-# The permissions below are for S3. Google requires no AWS permission of the role.
+# The permissions below are for S3. Getting a Google token requires no AWS permission.
 resource "aws_iam_role_policy" "copycat" {
   name   = "write-to-s3"
   role   = aws_iam_role.copycat.name
@@ -152,8 +151,8 @@ resource "aws_iam_role_policy" "kms" {
   policy = templatefile("${path.module}/kms-policy.json", { kms_key = var.kms_key, region = var.region })
 }
 
-# Parts of an upload that is never completed are invisible and billed. A run resumes or aborts the uploads of earlier runs.
-# This rule is for those that no run comes back to. Seven days: a large object may need several runs.
+# Parts of an upload that is never completed are invisible, but billed. A run resumes or aborts the uploads of earlier runs.
+# This rule aborts those that no later run touches. Seven days: a large object can require several runs.
 resource "aws_s3_bucket_lifecycle_configuration" "destination" {
   count  = var.abort_unfinished_uploads ? 1 : 0
   bucket = var.destination_bucket
@@ -167,7 +166,7 @@ resource "aws_s3_bucket_lifecycle_configuration" "destination" {
   }
 }
 
-# Not the destination bucket: an object of the source could have the checkpoint's name, and replace it.
+# Not the destination bucket: a source object with the checkpoint's name would replace the checkpoint.
 resource "aws_s3_bucket" "state" {
   count  = var.state_bucket == "" ? 0 : 1
   bucket = var.state_bucket
@@ -199,7 +198,7 @@ resource "aws_s3_bucket_lifecycle_configuration" "state" {
   }
 }
 
-# The alarms of the pages on EC2, ECS and Lambda publish to this topic. Subscribe to it, or no alarm reaches you.
+# The alarms on the pages for EC2, ECS and Lambda publish to this topic. Subscribe to it to receive them.
 resource "aws_sns_topic" "alarms" {
   name = "gcp-copycat-alarms"
 }

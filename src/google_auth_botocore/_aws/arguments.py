@@ -1,11 +1,11 @@
-"""The AWS arguments of `Credentials`: checked, and everything that goes into a pickle."""
+"""Check the AWS arguments of `Credentials`, and keep those that a pickle contains."""
 
 import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from google_auth_botocore import _pickle_format, _redaction, _settings
-from google_auth_botocore._aws import region as aws_region
+from google_auth_botocore._aws import region as regions
 from google_auth_botocore.exceptions import ConfigurationError
 
 # Fixed, so that principal://…/subject/arn:aws:sts::ACCOUNT:assumed-role/ROLE/google-auth-botocore can be bound to.
@@ -14,11 +14,11 @@ _ROLE_ARN = r"arn:aws[a-z-]*:iam::\d{12}:role/\S+"
 
 
 class Source(NamedTuple):
-    """Where the AWS identity comes from; everything that goes into a pickle.
+    """The source of the AWS identity, which a pickle contains.
 
     Attributes:
-        profile: Profile of the session made here.
-        region: Region given in code.
+        profile: AWS profile, if no session is passed.
+        region: Region that was set in code.
         assume_role: Arguments of AssumeRole, in the order of their names.
     """
 
@@ -28,10 +28,10 @@ class Source(NamedTuple):
 
 
 def source(profile: object, region: object, assume_role: object) -> Source:
-    """Checks the AWS arguments of `Credentials`.
+    """Return the AWS arguments of `Credentials`, checked.
 
     Raises:
-        ConfigurationError: One of them can't be right.
+        ConfigurationError: An argument is invalid.
     """
     arguments = {"RoleArn": assume_role} if isinstance(assume_role, str) else assume_role
     if arguments is not None:
@@ -41,7 +41,7 @@ def source(profile: object, region: object, assume_role: object) -> Source:
             or not isinstance(arguments.get("RoleArn"), str)
             or not re.fullmatch(_ROLE_ARN, str.__str__(arguments["RoleArn"]))
         ):
-            if isinstance(assume_role, Mapping):  # an ExternalId is nobody else's business
+            if isinstance(assume_role, Mapping):  # do not show an ExternalId
                 assume_role = {name: value if name == "RoleArn" else "…" for name, value in assume_role.items()}
             raise ConfigurationError(
                 "assume_role must be a role's ARN (arn:aws:iam::123456789012:role/NAME), or a mapping of AssumeRole's "
@@ -56,6 +56,6 @@ def source(profile: object, region: object, assume_role: object) -> Source:
             ) from None
     return Source(
         _settings.optional_text("profile", profile or None),
-        aws_region.given(_settings.optional_text("region", region or None)),
+        regions.given(_settings.optional_text("region", region or None)),
         tuple(sorted(arguments.items())) if arguments else (),
     )

@@ -1,4 +1,4 @@
-"""What botocore and AWS say when there are no keys, as errors of ours: a reason, what to do, and no secret."""
+"""What botocore and AWS say when there are no keys, as errors of ours: with their facts, and without secrets."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from typing import Any
 
 import botocore.exceptions
 
-from google_auth_botocore import _hints, _redaction
-from google_auth_botocore.exceptions import FederationError, TransientFederationError
+from google_auth_botocore import _failures, _redaction
+from google_auth_botocore._failures._facts import Facts
+from google_auth_botocore.exceptions import FederationError
 
-# What http.client refuses to send, it quotes.
+# http.client quotes a header that it refuses to send.
 _INVALID_HEADER = "Invalid header value "
 SECRET = rf"{_redaction.KEY_LIKE}|(?<={_INVALID_HEADER}).*"
 
-# AWS's codes for "try again", whatever the HTTP status; botocore's own table of them is private.
+# AWS's codes for temporary failures, with any HTTP status. botocore's own table of them is private.
 _TEMPORARY = {
     "EC2ThrottledException",
     "IDPCommunicationError",
@@ -37,7 +38,7 @@ _TEMPORARY = {
     "TooManyRequestsException",
     "TransactionInProgressException",
 }
-# AWS's codes for keys that it does not accept, or no longer: they may have been replaced where they came from.
+# AWS's codes for keys that it rejects. Their source may have newer ones.
 _REJECTED_KEYS = {
     "AuthFailure",
     "ExpiredToken",
@@ -47,7 +48,7 @@ _REJECTED_KEYS = {
     "SignatureDoesNotMatch",
     "UnrecognizedClientException",
 }
-# What the process or the machine has run out of for the moment: files, memory, processes.
+# The process or the machine has run out of files, memory or processes.
 _EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS, errno.EAGAIN)
 # botocore reads these from its data folder, for every source that calls an AWS service.
 _NO_DATA = (botocore.exceptions.DataNotFoundError, botocore.exceptions.ApiVersionNotFoundError)
@@ -57,7 +58,7 @@ _TRANSIENT = (
     botocore.exceptions.MetadataRetrievalError,
 )
 
-# What a session raises that can't use its files.
+# Errors of a session that cannot use its files.
 OF_A_FILE = (
     botocore.exceptions.ProfileNotFound,
     botocore.exceptions.ConfigParseError,
@@ -65,15 +66,33 @@ OF_A_FILE = (
 )
 
 
-def failed(message: str, reason: str, hint: str) -> FederationError:
-    """An error of the AWS step that stays until somebody does something."""
-    return FederationError(message, step="aws", reason=reason, hint=hint)
+# AWS's words for a date that is too old or too new; the code is the one of a wrong signature.
+_REJECTED_DATE = re.compile("Signature expired|Signature not yet current|not within|RequestTimeTooSkewed")
+
+
+class SourceError(Exception):
+    """A failure of the AWS side that was recognised in this package. The guard adds the facts of the identity to it.
+
+    Args:
+        message: What failed and what was seen, in whole sentences.
+        reason: A name for it.
+        facts: Further fields of its `Facts`.
+    """
+
+    def __init__(self, message: str, reason: str, **facts: Any) -> None:
+        super().__init__(message)
+        self.facts: Facts = Facts("aws", reason=reason, **facts)
+
+
+def rejected_date(text: str) -> bool:
+    """Return whether AWS says that the date of a signature is too old or too new."""
+    return _REJECTED_DATE.search(text) is not None
 
 
 def rejected_keys(error: FederationError) -> bool:
     """Whether AWS rejected the keys, directly or in its answer to Google, so that keys resolved again may work."""
     reason = error.aws_reason or (error.reason if error.step == "aws" else None)
-    return reason in _REJECTED_KEYS and not _hints.skewed(str(error))
+    return reason in _REJECTED_KEYS and not _failures.rejected_date(error)
 
 
 def exhausted(error: BaseException) -> bool:
@@ -81,24 +100,41 @@ def exhausted(error: BaseException) -> bool:
     return any(isinstance(each, OSError) and each.errno in _EXHAUSTED for each in _redaction.related(error))
 
 
-def translated(error: Exception) -> FederationError:
-    """Return botocore's exception as one of ours."""
+def translated(error: Exception, known: Facts) -> FederationError:
+    """Return botocore's exception, or a `SourceError`, as one of ours.
+
+    Args:
+        error: The exception.
+        known: What is known about the identity.
+    """
+    if isinstance(error, SourceError):
+        own = error.facts
+        known = known._replace(
+            reason=own.reason, failure=own.failure, text=str(error), provider=own.provider, kinds=own.kinds
+        )
+        return _failures.error(str(error), known)
     if isinstance(error.__context__, botocore.exceptions.MetadataRetrievalError):
         error = error.__context__  # the container provider hides that it reached nobody, or whom
+    facts = _facts(error, known)
     if isinstance(error, _NO_DATA):
-        return failed(
-            f"botocore's data files cannot be read ({type(error).__name__}): "
+        return _failures.error(
+            f"botocore's data files cannot be read ({facts.reason}): "
             f"{_redaction.cleaned(str(error).partition(' Valid service names')[0]).rstrip('.')}. "
             f"botocore was loaded from {os.path.dirname(botocore.__file__)}.",  # noqa: PTH120 - may be a path in a zip
-            type(error).__name__,
-            _hints.BOTOCORE_DATA,
+            facts,
         )
     if _INVALID_HEADER in str(error):
-        return failed("An AWS key contains white space.", "InvalidCredentials", _hints.AWS_WHITE_SPACE)
+        return _failures.error(
+            "An AWS key contains white space.", facts._replace(reason="InvalidCredentials", transient=False)
+        )
+    return _failures.error(f"botocore could not get AWS credentials ({facts.reason}): {facts.text}.", facts)
+
+
+def _facts(error: Exception, known: Facts) -> Facts:
     reason, status = type(error).__name__, None
     # A container's endpoint that answers 4xx has refused; one that breaks down, or can't be reached, may come back.
     transient = isinstance(error, _TRANSIENT) and not re.search(r"non 200 response 4(?!08|29)", str(error))
-    if isinstance(error, botocore.exceptions.CredentialRetrievalError) and _provider(error) == "iam-role":
+    if isinstance(error, botocore.exceptions.CredentialRetrievalError) and _kwargs(error).get("provider") == "iam-role":
         transient = (
             True  # metadata that has given keys before, and no new ones: when they are resolved again, it says why
         )
@@ -107,20 +143,23 @@ def translated(error: Exception) -> FederationError:
         reason = _redaction.cleaned(str(response.get("Error", {}).get("Code") or "")) or reason
         status = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
         transient = reason in _TEMPORARY or (status or 0) >= 500 or status == 429
-    hint = _hints.aws(reason, str(error))
-    if exhausted(error):
-        transient, hint = True, _hints.EXHAUSTED
-    make = TransientFederationError if transient else FederationError
+    ran_out = exhausted(error)
     # botocore counts its own retries, which `_session.client_config` switches off.
     text = str(error).replace(" (reached max retries: 0)", "")
-    return make(
-        f"botocore could not get AWS credentials ({reason}): {_redaction.cleaned(text, hide=SECRET).rstrip('.')}.",
-        step="aws",
+    file = error.filename if isinstance(error, OSError) else _kwargs(error).get("path")
+    return known._replace(
+        failure="resources-exhausted" if ran_out else None,
         reason=reason,
-        status_code=status,
-        hint=hint,
+        kinds=tuple(kind.__name__ for kind in type(error).__mro__),
+        status=status,
+        text=_redaction.cleaned(text, hide=SECRET).rstrip("."),
+        rejected_date=rejected_date(text),
+        transient=transient or ran_out,
+        provider=_kwargs(error).get("provider"),
+        file=None if file is None else str(file),
     )
 
 
-def _provider(error: botocore.exceptions.BotoCoreError) -> object:
-    return error.kwargs.get("provider")
+def _kwargs(error: Exception) -> Mapping[str, Any]:
+    """Return what botocore made the text of its exception from."""
+    return error.kwargs if isinstance(error, botocore.exceptions.BotoCoreError) else {}

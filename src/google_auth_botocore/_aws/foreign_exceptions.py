@@ -1,4 +1,4 @@
-"""Whose exception is it? A failed AWS source is translated; any other exception has to propagate unchanged.
+"""Tell the failure of an AWS source, which is translated, from a foreign exception, which must propagate unchanged.
 
 Signal handlers (Celery's and RQ's time limits, SIGALRM), debuggers and a user's own credential provider raise in the
 middle of botocore's code. Their exceptions are often of a built-in type, such as TimeoutError, and botocore and urllib3
@@ -10,19 +10,19 @@ from __future__ import annotations
 import sys
 from types import TracebackType
 
-from google_auth_botocore import _hints
+from google_auth_botocore._failures import _gevent
 from google_auth_botocore._redaction import related
 
-# What botocore's sources are made of. Exceptions of these packages' own types are theirs wherever they are raised.
+# The packages of botocore's sources. Exceptions whose types are defined in them are always failures of a source.
 _SOURCES = frozenset({"awscrt", "botocore", "dateutil", "google_auth_botocore", "jmespath", "urllib3"})
-# Standard library exceptions are a source's if its code met them, but those of these modules come from around it.
+# Standard library exceptions are failures of a source if its code raised them, except those of these modules.
 _AROUND = frozenset({"asyncio", "bdb", "concurrent", "pdb", "queue", "unittest"})
 _LIBRARY = sys.stdlib_module_names - _AROUND
 # These wrap functions of botocore and of the standard library. Their frames say nothing about who failed.
 _WRAPPERS = frozenset(
     {"aws_xray_sdk", "ddtrace", "elasticapm", "eventlet", "gevent", "newrelic", "opentelemetry", "sentry_sdk", "wrapt"}
 )
-# Built-in types that no source fails with: the process or the code is broken, and the caller has to see it as it is.
+# Built-in types that are never failures of a source: the process or the code is broken, and the caller must see the exception.
 _BROKEN = (AssertionError, MemoryError, RecursionError, NotImplementedError, ImportError, NameError, StopIteration)
 
 
@@ -51,7 +51,7 @@ def _is_broken(error: Exception) -> bool:
         return True
     # What a source printed may be nested that deeply, and a TLS that gevent patched too late calls itself. Otherwise the
     # caller's own stack is too deep.
-    return _innermost(error.__traceback__) != "json.decoder" and not _hints.gevent_came_late()
+    return _innermost(error.__traceback__) != "json.decoder" and not _gevent.patched_late()
 
 
 def _innermost(traceback: TracebackType | None) -> str:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-from collections.abc import Callable
 from enum import Enum
 from typing import Any
 
@@ -26,16 +25,16 @@ from botocore.utils import (
     resolve_imds_endpoint_mode,
 )
 
-from google_auth_botocore import _hints, _redaction
+from google_auth_botocore import _redaction
 from google_auth_botocore._aws import errors
+from google_auth_botocore._aws.guard import Guard
 from google_auth_botocore._aws.metadata_http import ObservedHttp, Outcome, unreachable
-from google_auth_botocore._aws.retry import Retries
 
 METHOD = InstanceMetadataProvider.METHOD
 # What a profile's `credential_source` calls it.
 CANONICAL_NAME = InstanceMetadataProvider.CANONICAL_NAME
-# Keys that expire within this time, in seconds, are used some minutes longer if the service cannot renew them. As in
-# botocore, whose constant for it is private.
+# Seconds. Keys that expire within this time are used some minutes longer if the service cannot renew them. The value is
+# botocore's, whose constant is private.
 _REFRESH_WINDOW = 15 * 60
 _BUSY = (408, 429)
 _TOKEN = "x-aws-ec2-metadata-token"
@@ -45,9 +44,9 @@ _Fetcher: Any = InstanceMetadataRegionFetcher
 
 
 class _RegionFetcher(_Fetcher):  # type: ignore[misc]  # an Any
-    """botocore's own with another path: it cuts off a zone's last letter, which leaves no region in a local zone.
+    """botocore's fetcher with another path. botocore removes the last letter of a zone, which is wrong for a local zone.
 
-    `_URL_PATH` and `_get_region` are private to botocore; a test notices when they go.
+    `_URL_PATH` and `_get_region` are private to botocore. A test fails if they disappear.
     """
 
     _URL_PATH = "latest/meta-data/placement/region"
@@ -59,20 +58,20 @@ class _RegionFetcher(_Fetcher):  # type: ignore[misc]  # an Any
 
 class _Verdict(Enum):
     FINAL = "there is no source of keys here"
-    TEMPORARY = "the source exists, and may work at the next try"
+    TEMPORARY = "the source exists, and the next attempt may succeed"
     DOUBTFUL = "the source may exist"
 
 
 class InstanceMetadata:
-    """The service as one botocore session is set to reach it.
+    """The service, with the settings of one botocore session.
 
     Args:
         session: botocore session, for its settings.
-        retries: The tries of the exchange that is going on.
-        seen: Tells whether the service has answered before: an instance does not lose it.
+        guard: The guard of the work that uses it, which has the retries.
+        seen: Whether the service has answered before: an instance does not lose it.
     """
 
-    def __init__(self, session: Any, retries: Callable[[], Retries], *, seen: bool) -> None:
+    def __init__(self, session: Any, guard: Guard, *, seen: bool) -> None:
         names = ("ec2_metadata_service_endpoint", "ec2_metadata_v1_disabled")
         self._config = {
             "ec2_metadata_service_endpoint_mode": resolve_imds_endpoint_mode(session),
@@ -82,7 +81,7 @@ class InstanceMetadata:
         self._timeout = session.get_config_variable("metadata_service_timeout")
         self._attempts = session.get_config_variable("metadata_service_num_attempts")
         self._user_agent = session.user_agent()
-        self._retries = retries
+        self._guard = guard
         self.seen = seen
 
     def credentials(self) -> Any:
@@ -121,26 +120,26 @@ class InstanceMetadata:
         return name if name and re.fullmatch(r"[a-z0-9-]+", name.strip()) else None
 
     def _observed(self, fetcher_class: Any) -> tuple[Any, ObservedHttp]:
-        retries = self._retries()
+        retries = self._guard.retries
         timeout: Any = self._timeout
-        if retries.again:  # one that has failed may be slow; connecting to it is not
+        if retries.again:  # a service that has failed may be slow to reply, but not to connect to
             timeout = (max(1, self._timeout), max(retries.request_timeout, self._timeout))
         fetcher = fetcher_class(
             timeout=timeout, num_attempts=self._attempts, user_agent=self._user_agent, config=self._config
         )
-        # `_session` is private to botocore; nothing public shows what a fetcher met. A test notices when it goes.
+        # `_session` is private to botocore, which has no public way to see a fetcher's failures. A test fails if it disappears.
         observed = fetcher._session = ObservedHttp(fetcher._session)
         return fetcher, observed
 
     def _explain(self, url: str, outcomes: list[Outcome]) -> None:
         """Raise if the service exists and failed; return if there is no source here."""
         if get_environ_proxies(url):
-            # A proxy's errors say nothing: it cannot reach an address that only this machine has.
+            # Ignore a proxy's replies: it cannot reach an address that only this machine has.
             outcomes = [each for each in outcomes if each.reply is None]
         judged = [(_judge(each, seen=self.seen), each) for each in outcomes]
         for wanted in (_Verdict.TEMPORARY, _Verdict.DOUBTFUL):
             for verdict, outcome in judged:
-                if verdict is wanted and (wanted is _Verdict.TEMPORARY or self._retries().benefit_of_doubt()):
+                if verdict is wanted and (wanted is _Verdict.TEMPORARY or self._guard.retries.benefit_of_doubt()):
                     raise MetadataRetrievalError(error_msg=f"Instance metadata failed: {outcome.description}")
 
 
@@ -170,16 +169,16 @@ def _judge(outcome: Outcome, *, seen: bool) -> _Verdict:
 
 
 def _judge_keys(text: str) -> _Verdict:
-    """Judge an answer that should have been a role's keys, and from which botocore read none."""
+    """Judge a reply that should contain a role's keys, and in which botocore found none."""
     try:
         answer = json.loads(text)
     except ValueError:
         return _Verdict.TEMPORARY if text.startswith("{") else _Verdict.DOUBTFUL  # cut off; or not metadata's
     if isinstance(answer, dict) and answer.get("Code") not in (None, "Success"):
-        raise errors.failed(
+        raise errors.SourceError(
             f"Instance metadata has no keys for the instance's role ({_redaction.cleaned(str(answer['Code']))}): "
             f"{_redaction.cleaned(str(answer.get('Message')), hide=errors.SECRET).rstrip('.')}.",
             _redaction.cleaned(str(answer["Code"])),
-            _hints.AWS_INSTANCE_ROLE,
+            failure="instance-role-broken",
         )
     return _Verdict.FINAL

@@ -1,4 +1,4 @@
-"""The keys that botocore's credentials objects hold: one set of one moment, checked before it is used."""
+"""Read the keys of botocore's credentials objects: one set of one moment, validated before it is used."""
 
 from __future__ import annotations
 
@@ -8,50 +8,49 @@ from typing import Any
 import botocore.credentials
 from botocore.credentials import ReadOnlyCredentials
 
-from google_auth_botocore import _hints
 from google_auth_botocore._aws import errors, session
 
 
-class Usable:
-    """Credentials for botocore to sign with, whose keys are checked whenever they are read."""
+class ValidatedCredentials:
+    """Credentials that botocore signs with, and whose keys are validated whenever they are read."""
 
     def __init__(self, credentials: Any) -> None:
         self._credentials = credentials
 
     def get_frozen_credentials(self) -> ReadOnlyCredentials:
-        return usable(self._credentials)
+        return validated(self._credentials)
 
 
-def usable(credentials: Any) -> ReadOnlyCredentials:
-    """Access key, secret and session token of one moment, as they can be sent."""
+def validated(credentials: Any) -> ReadOnlyCredentials:
+    """Return the access key, secret key and session token of one moment, checked for mistakes."""
     keys = _frozen(credentials)
     if not keys.access_key or not keys.secret_key:
-        raise errors.failed(
+        raise errors.SourceError(
             f"The AWS keys from {session.method(credentials)} are half a set: the "
             f"{'secret access key' if keys.access_key else 'access key id'} is missing.",
             "PartialCredentialsError",
-            _hints.AWS_HALF,
+            provider=session.method(credentials),
         )
     names = ("access key id", "secret access key", "session token")
     for name, value in zip(names, keys, strict=False):
         odd = re.search("[^!-~]", value or "") or re.fullmatch(r"([\"']).*\1", value or "")
         if odd:
             what = "white space" if odd[0].isspace() else "a letter that no key has"
-            raise errors.failed(
+            raise errors.SourceError(
                 f"The AWS {name} from {session.method(credentials)} contains {what}.",
                 "InvalidCredentials",
-                _hints.AWS_WHITE_SPACE,
+                provider=session.method(credentials),
             )
     return keys
 
 
 def _frozen(credentials: Any) -> ReadOnlyCredentials:
-    """Access key, secret and session token of one moment."""
+    """Return the access key, secret key and session token of one moment."""
     try:
         return credentials.get_frozen_credentials()  # type: ignore[no-any-return]
     except RuntimeError:
-        # Fresh keys that have expired by the local clock, which may be hours off. AWS, whom Google asks, has
-        # the last word on them; botocore has no public way to keys that it thinks expired.
+        # The keys have just been refreshed and have expired by the local clock, which may be hours off. AWS decides
+        # whether they are valid. botocore has no public way to read keys that it considers expired.
         keys = getattr(credentials, "_frozen_credentials", None)
         if keys is None:
             raise
@@ -59,6 +58,6 @@ def _frozen(credentials: Any) -> ReadOnlyCredentials:
 
 
 def refresh_needed(credentials: Any) -> bool:
-    """Whether reading the keys would ask their source first."""
+    """Return whether reading the keys would request new ones from their source first."""
     refreshable = isinstance(credentials, botocore.credentials.RefreshableCredentials)
     return refreshable and bool(credentials.refresh_needed())

@@ -8,7 +8,7 @@ from google_auth_botocore._aws import errors, foreign_exceptions
 
 
 class Outcome(NamedTuple):
-    """What became of one request: a reply, or the exception."""
+    """The outcome of one request: a reply, or an exception."""
 
     request: Any
     reply: Any
@@ -20,10 +20,10 @@ class Outcome(NamedTuple):
         return f"{self.request.method}: {seen}".rstrip(".")
 
 
-class HonestHttp:
-    """Takes the place of a fetcher's HTTP session, and lets other people's exceptions through.
+class TransparentHttp:
+    """Replaces a fetcher's HTTP session, and lets foreign exceptions propagate.
 
-    The session wraps whatever is raised while it sends, and the fetcher takes that for a lost connection.
+    The session wraps any exception that is raised while it sends, and the fetcher treats that as a lost connection.
     """
 
     def __init__(self, http: Any) -> None:
@@ -39,8 +39,8 @@ class HonestHttp:
         raise strange
 
 
-class ObservedHttp(HonestHttp):
-    """Also notes what became of each request. For one call of a fetcher."""
+class ObservedHttp(TransparentHttp):
+    """Also records the outcome of each request. For one call of a fetcher."""
 
     def __init__(self, http: Any) -> None:
         super().__init__(http)
@@ -49,7 +49,7 @@ class ObservedHttp(HonestHttp):
     def send(self, request: Any) -> Any:
         last = self.outcomes[-1].error if self.outcomes else None
         if last is not None and unreachable(last):
-            raise last  # botocore goes on without a token, and would wait as long again for a connection
+            raise last  # botocore would continue without a token, and wait as long again for a connection
         try:
             reply = super().send(request)
         except Exception as error:
@@ -60,5 +60,5 @@ class ObservedHttp(HonestHttp):
 
 
 def unreachable(error: Exception | None) -> bool:
-    """Whether there was nothing to connect to."""
+    """Return whether there was nothing to connect to."""
     return isinstance(error, (ConnectTimeoutError, EndpointConnectionError)) and not errors.exhausted(error)

@@ -1,4 +1,4 @@
-"""AWS partitions: from botocore's data file, or from a table of our own if botocore comes without its data.
+"""AWS partitions: from botocore's data file, or from the table below if botocore has no data.
 
 botocore cannot read its data folder from a zip on `sys.path` (EMR, PySpark's `--py-files`, Zappa), and some bundles
 leave the folder out. Signing needs only the DNS suffixes, so they are repeated here.

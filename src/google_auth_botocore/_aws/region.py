@@ -1,16 +1,16 @@
-"""AWS regions: the region of a zone, the partition of a region, and the STS endpoint that Google is to ask."""
+"""AWS regions: the region of a zone, the partition of a region, and the AWS STS endpoint that Google calls."""
 
 from __future__ import annotations
 
 import re
 
-from google_auth_botocore import _hints
+from google_auth_botocore._aws.errors import SourceError
 from google_auth_botocore._aws.partitions import partitions
 from google_auth_botocore._external_account import USUAL_VERIFICATION_URL
 from google_auth_botocore._redaction import quoted
-from google_auth_botocore.exceptions import ConfigurationError, FederationError
+from google_auth_botocore.exceptions import ConfigurationError
 
-# Where a region has to be named and none is known.
+# The region for a call that requires one, if none is known.
 USUAL = "us-east-1"
 _GLOBAL_HOST = "sts.amazonaws.com"
 _NAME = r"[a-z]+(?:-[a-z]+)+-\d+"
@@ -21,10 +21,10 @@ _STS_HOST = rf"sts(?:-fips)?(?:\.(?P<region>\{{region\}}|{_NAME}))?\.(?P<suffix>
 
 
 def given(region: str | None) -> str | None:
-    """Checks a region given in code.
+    """Return a region that was set in code.
 
     Raises:
-        ConfigurationError: No region is called so.
+        ConfigurationError: There is no region of this name.
     """
     if region is not None and not _ZONE.fullmatch(region) and not region.endswith("-global"):
         raise ConfigurationError(f"region must be an AWS region such as 'eu-central-1', not {region!r}.")
@@ -32,7 +32,7 @@ def given(region: str | None) -> str | None:
 
 
 def parent(name: str | None) -> str | None:
-    """The region of a zone's name; None for none or an empty one."""
+    """Return the region of a zone. None if the name is None or empty."""
     if not name or not name.strip():
         return None
     match = _ZONE.fullmatch(name.strip())
@@ -40,10 +40,10 @@ def parent(name: str | None) -> str | None:
 
 
 def endpoint(region: str | None, verification_url: str | None) -> tuple[str, str]:
-    """The region of the signature, and the host that Google asks.
+    """Return the region of the signature, and the host that Google calls.
 
     Raises:
-        FederationError: No partition has such a region, or another than the verification URL's.
+        SourceError: No partition has this region, or it is not the verification URL's partition.
     """
     host, named = (None, "{region}") if verification_url is None else _verification_host(verification_url)
     if host is not None and named != "{region}":
@@ -60,12 +60,11 @@ def endpoint(region: str | None, verification_url: str | None) -> tuple[str, str
             if host.partition(".{region}.")[2] in (outputs["dnsSuffix"], outputs["dualStackDnsSuffix"]):
                 return name, host.replace("{region}", name)
     place = "no partition that botocore knows" if host is None else f"no partition that has {host}"
-    message = f"The AWS region {region!r} belongs to {place}."
-    raise FederationError(message, step="aws", reason="InvalidRegionError", hint=_hints.AWS_REGION)
+    raise SourceError(f"The AWS region {region!r} belongs to {place}.", "InvalidRegionError")
 
 
 def verification_url(url: object) -> str | None:
-    """Checks a file's `regional_cred_verification_url`; None: by partition, as gcloud means it.
+    """Return a file's `regional_cred_verification_url`, checked. None if it is the one that gcloud writes for every partition.
 
     Raises:
         ConfigurationError: It is not an STS endpoint of a partition that botocore knows.
@@ -83,6 +82,7 @@ def _verification_host(url: object) -> tuple[str, str | None]:
     if host is None or host["suffix"] not in {each["outputs"][name] for each in partitions() for name in names}:
         raise ConfigurationError(
             f"The configuration's regional_cred_verification_url {quoted(url)} is not GetCallerIdentity at an AWS STS endpoint, "
-            f"such as {USUAL_VERIFICATION_URL}"
+            f"such as {USUAL_VERIFICATION_URL}",
+            failure="foreign-endpoint",
         )
     return host[0], host["region"]

@@ -1,6 +1,6 @@
 """The subject token: a signed GetCallerIdentity request that Google sends to AWS to learn who made it.
 
-Pure: keys, region, audience and time go in, the serialized request comes out. The format:
+It makes no network call: the serialized request follows from the keys, the region, the audience and the time. The format:
 https://cloud.google.com/iam/docs/reference/sts/rest/v1/TopLevel/token (subject_token), the signature:
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html.
 """
@@ -14,17 +14,17 @@ from botocore.auth import EMPTY_SHA256_HASH, SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import ReadOnlyCredentials
 
-# What a URL may hold as it is, and the percent sign, which is quoted before the others.
+# Characters that need no quoting in a URL, and the percent sign, which is quoted first.
 _SAFE = frozenset(f"{string.ascii_letters}{string.digits}_.-~%")
 
 
 class Signer(NamedTuple):
-    """One frozen set of AWS keys, and where it signs.
+    """AWS keys of one moment, and the region and host that a request is signed for.
 
     Attributes:
         keys: Access key, secret key and session token, read at one moment.
         region: Region of the signature's scope.
-        host: The STS endpoint that Google is to ask.
+        host: The AWS STS endpoint to which Google sends the request.
     """
 
     keys: ReadOnlyCredentials
@@ -36,7 +36,7 @@ class Signer(NamedTuple):
 
 
 class SubjectToken(NamedTuple):
-    """A subject token, and the parts of it that must appear nowhere else."""
+    """A subject token, and the secrets in it."""
 
     value: str
     secrets: tuple[str, ...]
@@ -46,20 +46,20 @@ class SubjectToken(NamedTuple):
 
 
 class _Auth(SigV4Auth):
-    """The request has no body: the inherited method would prepare all of it to find that out."""
+    """The request has no body. The inherited method would prepare the whole request to find that out."""
 
     def payload(self, request: AWSRequest) -> str:  # noqa: ARG002 - botocore's signature
         return EMPTY_SHA256_HASH
 
 
 def sign(signer: Signer, audience: str, timestamp: float) -> SubjectToken:
-    """Signs a GetCallerIdentity request, which nobody sends but Google.
+    """Sign a GetCallerIdentity request, which only Google sends.
 
     Args:
         signer: The keys, their region and the host.
-        audience: Full resource name of the provider. It is signed too, so that a token that was captured
-            can't be aimed at another pool.
-        timestamp: Date of the signature, in seconds since the epoch. AWS takes it for 15 minutes.
+        audience: Full resource name of the provider. It is signed too, so that a captured token cannot
+            be used with another pool.
+        timestamp: Date of the signature, in seconds since the epoch. AWS accepts it for 15 minutes.
     """
     request = AWSRequest(method="POST", url=f"https://{signer.host}?Action=GetCallerIdentity&Version=2011-06-15")
     amz_date = datetime.fromtimestamp(timestamp, timezone.utc).strftime("%Y%m%dT%H%M%SZ")
@@ -70,7 +70,7 @@ def sign(signer: Signer, audience: str, timestamp: float) -> SubjectToken:
     if signer.keys.token:
         request.headers["x-amz-security-token"] = signer.keys.token
 
-    # The steps one by one: `add_auth` takes them all, but reads its own clock and logs the request.
+    # `add_auth` does these steps too, but it reads its own clock and logs the request.
     auth = _Auth(signer.keys, "sts", signer.region)
     signed_headers = auth.headers_to_sign(request)
     signature = auth.signature(auth.string_to_sign(request, auth.canonical_request(request)), request)

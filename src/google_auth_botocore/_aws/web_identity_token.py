@@ -10,7 +10,6 @@ from typing import Any
 import botocore
 from botocore.credentials import ReadOnlyCredentials
 
-from google_auth_botocore import _hints
 from google_auth_botocore._aws import errors
 
 
@@ -18,21 +17,19 @@ def request(session: Any, keys: ReadOnlyCredentials, region: str | None, audienc
     """Return a JWT for the holder of the keys.
 
     Args:
-        session: botocore session that makes the client.
-        keys: Whose identity it states.
-        region: AWS region to ask. There is no global endpoint for it.
-        audience: Who is to trust it.
+        session: botocore session that creates the client.
+        keys: Keys of the identity that it names.
+        region: AWS region. This call has no global endpoint.
+        audience: The service that accepts it.
         config: The client's configuration.
 
     Raises:
-        FederationError: No region is known, or botocore is too old.
-        Exception: botocore's own, for example if the account has it switched off.
+        SourceError: The region is unknown, or botocore is too old.
+        Exception: botocore's own, for example if the account has disabled the call.
     """
     if region in (None, "aws-global"):
-        raise errors.failed(
-            "GetWebIdentityToken has regional endpoints only, and no AWS region is set.",
-            "NoRegionError",
-            _hints.AWS_REGION,
+        raise errors.SourceError(
+            "GetWebIdentityToken has regional endpoints only, and no AWS region is set.", "NoRegionError"
         )
     client = session.create_client(
         "sts",
@@ -43,12 +40,10 @@ def request(session: Any, keys: ReadOnlyCredentials, region: str | None, audienc
         aws_session_token=keys.token,
     )
     if not hasattr(client, "get_web_identity_token"):
-        raise errors.failed(
-            f"botocore {botocore.__version__} does not know GetWebIdentityToken.",
-            "UnknownOperation",
-            "Upgrade it: pip install --upgrade botocore",
+        raise errors.SourceError(
+            f"botocore {botocore.__version__} does not know GetWebIdentityToken.", "UnknownOperation"
         )
-    # Whatever sts_regional_endpoints says.
+    # Even if sts_regional_endpoints is "legacy".
     client.meta.events.register("before-endpoint-resolution.sts", _regional)
     reply = client.get_web_identity_token(Audience=[audience], SigningAlgorithm="RS256")
     return str(reply["WebIdentityToken"])

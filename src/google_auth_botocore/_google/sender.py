@@ -1,26 +1,44 @@
-"""Posts to Google: retried under one deadline, never redirected, with errors that say what failed and hold no secret."""
+"""Post requests to Google: retried until one deadline, never redirected, with errors that explain the failure without secrets."""
 
 import logging
 import random
 from collections.abc import Callable, Iterable, Mapping
 from email.utils import parsedate_to_datetime
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple
 
-from google_auth_botocore import _redaction
+from google_auth_botocore import _failures, _redaction
+from google_auth_botocore._failures._facts import Facts
 from google_auth_botocore._google import transport_errors
 from google_auth_botocore._google.transport import NotATransport, Transport
 from google_auth_botocore._redaction.proxies import proxy_secrets
-from google_auth_botocore._refresh import clock as refresh_clock
 from google_auth_botocore._refresh.clock import LAST_SECOND, Clock, Moment
 from google_auth_botocore._refresh.exchange import ExchangeContext, Request
 from google_auth_botocore._version import __version__
-from google_auth_botocore.exceptions import FederationError, TransientFederationError
+from google_auth_botocore.exceptions import FederationError
 
 _LOGGER = logging.getLogger(__name__)
 
 _ATTEMPT_TIMEOUT = 10.0
-# 0.25 s, 0.5 s, 1 s ... between two attempts, each times a jitter.
+# Seconds between two attempts: 0.25, 0.5, 1 ... up to 8, each with jitter.
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 8.0
+
+
+class Call(NamedTuple):
+    """One request to Google, in the words of its errors.
+
+    Attributes:
+        step: The step that fails if this fails, as in `FederationError.step`.
+        server: The server's name.
+        url: The endpoint.
+        wanted: What is requested, such as "an access token".
+        facts: Returns what is known about the request, for its errors.
+    """
+
+    step: str
+    server: str
+    url: str
+    wanted: str
+    facts: Callable[[], Facts]
 
 
 class Reply(NamedTuple):
@@ -28,9 +46,9 @@ class Reply(NamedTuple):
 
     Attributes:
         status: HTTP status.
-        headers: Its headers, their names in lower case.
-        body: Its body, decompressed.
-        requested_at: When the attempt that it answers began.
+        headers: The headers, with their names in lower case.
+        body: The decompressed body.
+        requested_at: When the request was sent.
     """
 
     status: int
@@ -43,17 +61,17 @@ class Reply(NamedTuple):
 
     @property
     def transient(self) -> bool:
-        """Whether the same request may have another answer the next time."""
+        """Whether the same request may succeed the next time."""
         return self.status in (408, 429) or self.status >= 500
 
     @property
     def date(self) -> float | None:
-        """The server's own time, in seconds since the epoch."""
+        """The server's time, in seconds since the epoch."""
         return _timestamp(self.headers.get("date"))
 
     @property
     def retry_after(self) -> float | None:
-        """How many seconds the server asks to wait."""
+        """How many seconds the server requests to wait."""
         value = self.headers.get("retry-after", "").strip()
         if value.isascii() and value.isdigit():
             return float(value)
@@ -62,13 +80,13 @@ class Reply(NamedTuple):
 
 
 class Sender:
-    """Posts all the requests that one new token requires, under one deadline.
+    """Post the requests of one exchange, until its deadline.
 
     Args:
-        request: google.auth.transport.Request or a callable like it; None for a transport of our own.
+        request: google.auth.transport.Request or a callable like it. None: this package's own transport.
         clock: Wall and elapsed time.
         context: The terms of the exchange.
-        known_secrets: Returns secrets that the servers know from before, which no error may quote either.
+        known_secrets: Returns secrets that the servers know from earlier exchanges, which no error may quote either.
 
     Attributes:
         secrets: Secrets of this exchange, which no error may quote.
@@ -82,14 +100,10 @@ class Sender:
         known_secrets: Callable[[], Iterable[str]] = tuple,
     ) -> None:
         try:
-            self._transport = Transport(request)
+            self._transport = Transport(request, clock)
         except NotATransport as error:
-            raise FederationError(
-                f"No request can be sent: {error}.",
-                step=context.step,
-                reason="TypeError",
-                hint="Pass refresh() a google.auth.transport.Request object, and not its class; or nothing, for a transport of our own.",
-            ) from None
+            facts = Facts(context.step, reason="TypeError", detail="transport")
+            raise _failures.error(f"No request can be sent: {error}.", facts) from None
         self._clock = clock
         self._context = context
         self._known_secrets = known_secrets
@@ -98,7 +112,7 @@ class Sender:
 
     @property
     def all_secrets(self) -> list[str]:
-        """What no error may quote."""
+        """The secrets that no error may quote."""
         return [*self.secrets, *self._known_secrets(), *proxy_secrets(self._transport.request)]
 
     @property
@@ -106,36 +120,37 @@ class Sender:
         """The server's time in its last reply, in seconds since the epoch."""
         return None if self._last is None else self._last.date
 
-    def post(self, step: str, server: str, url: str, headers: Mapping[str, str], body: bytes) -> Reply:
-        """Send a request until there is a reply that another attempt would not change.
+    def post(self, call: Call, headers: Mapping[str, str], body: bytes) -> Reply:
+        """Send a request until there is a reply that another attempt would not change, or until the deadline.
 
         Args:
-            step: The step that fails if this fails.
-            server: The server's name, for the error.
-            url: The endpoint.
-            headers: The headers, beside those that every request has.
+            call: The request.
+            headers: Headers in addition to those that every request has.
             body: The body.
 
+        Returns:
+            The reply. At the deadline it may be one that another attempt would change.
+
         Raises:
-            TransientFederationError: No such reply came before the deadline.
+            TransientFederationError: No reply came before the deadline.
             FederationError: A local mistake, a certificate that is not trusted, or a redirect.
         """
-        # Tokens do not get shorter by compression, and a small compressed reply may be a very long one.
+        # Compression does not shorten tokens, and a small compressed reply can be a huge one.
         headers = {"user-agent": f"google-auth-botocore/{__version__}", "accept-encoding": "identity", **headers}
         context = self._context
-        context.step, context.doing = step, f"{server} at {url} has not replied"
+        context.step, context.doing = call.step, f"{call.server} at {call.url} has not replied"
         pause = _FIRST_PAUSE
         while True:
-            requested_at = refresh_clock.read(self._clock)
-            reply, error = self._attempt(step, url, headers, body, requested_at)
+            requested_at = Moment.now(self._clock)
+            reply, error = self._attempt(call, headers, body, requested_at)
             now = self._clock.monotonic()
             if now - requested_at.monotonic > 3 * _ATTEMPT_TIMEOUT:
-                context.resume(now)  # hardly an attempt takes so long: the process was suspended
-            _LOGGER.debug("%s: %s", url, type(error).__name__ if reply is None else f"HTTP {reply.status}")
+                context.resume(now)  # no attempt takes this long: the process was suspended
+            _LOGGER.debug("%s: %s", call.url, type(error).__name__ if reply is None else f"HTTP {reply.status}")
             if reply is not None:
                 self._last = reply
                 if 300 <= reply.status < 400:
-                    _redirected(step, server, url, reply.status)
+                    raise _redirected(call, reply.status)
                 if not reply.transient:
                     return reply
             wait = pause * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, hides nothing
@@ -148,51 +163,53 @@ class Sender:
         if reply is not None:
             context.not_before = now + (reply.retry_after or 0.0)
             return reply
-        raise TransientFederationError(
-            f"{server} could not be reached at {url}: {self._cleaned(error)}.",
-            step=step,
-            hint=transport_errors.hint(error),
+        raise _failures.error(
+            f"{call.server} could not be reached at {call.url}: {self._cleaned(error)}.",
+            self._facts(call, error)._replace(
+                failure="resources-exhausted" if transport_errors.too_many_files(error) else None,
+                detail="unreachable",
+                transient=True,
+            ),
         ) from _redaction.safe_cause(error, self.all_secrets)
 
     def _attempt(
-        self, step: str, url: str, headers: Mapping[str, str], body: bytes, requested_at: Moment
+        self, call: Call, headers: Mapping[str, str], body: bytes, requested_at: Moment
     ) -> tuple[Reply | None, Exception | None]:
         timeout = min(_ATTEMPT_TIMEOUT, max(1.0, self._context.deadline - requested_at.monotonic))
-        overdue = requested_at.monotonic + timeout
-        self._context.url = url
+        self._context.url = call.url
         try:
-            status, answered, data = self._transport.post(
-                url, headers, body, timeout, lambda: self._clock.monotonic() >= overdue
+            status, reply_headers, reply_body = self._transport.post(
+                call.url, headers, body, timeout, complete_by=requested_at.monotonic + timeout
             )
         except Exception as error:
             redirect = transport_errors.rejected_redirect(error)
             if redirect is not None:
                 return Reply(redirect, {}, b"", requested_at), None
-            mistake = transport_errors.local_mistake(error, url)
+            mistake = transport_errors.local_mistake(error, call.url)
             if mistake is not None:
-                raise FederationError(
-                    f"No request could be sent to {url}: {mistake.what or self._cleaned(error)}.",
-                    step=step,
-                    reason=mistake.reason,
-                    hint=mistake.hint,
+                raise _failures.error(
+                    f"No request could be sent to {call.url}: {mistake.what or self._cleaned(error)}.",
+                    self._facts(call, error)._replace(reason=mistake.reason, detail=mistake.detail),
                 ) from _redaction.safe_cause(error, self.all_secrets)
             if not transport_errors.failed_transport(error):
-                raise  # from a signal handler, a debugger or a user's own transport
+                raise  # it comes from a signal handler, a debugger or a user's own transport
             return None, error
         finally:
             self._context.url = None
-        return Reply(status, answered, data, requested_at), None
+        return Reply(status, reply_headers, reply_body, requested_at), None
+
+    def _facts(self, call: Call, error: Exception | None) -> Facts:
+        kinds = dict.fromkeys(kind.__name__ for each in _redaction.related(error) for kind in type(each).__mro__)
+        return call.facts()._replace(step=call.step, kinds=tuple(kinds), url=call.url, text=self._cleaned(error))
 
     def _cleaned(self, error: object) -> str:
         return _redaction.cleaned(str(error), self.all_secrets).rstrip(".")
 
 
-def _redirected(step: str, server: str, url: str, status: int) -> NoReturn:
-    raise FederationError(
-        f"{server} answered with a redirect (HTTP {status}), which is not followed because it would take the AWS identity elsewhere.",
-        step=step,
-        status_code=status,
-        hint=f"Check what stands between this machine and {url}: a proxy, a captive portal, or a wrong endpoint.",
+def _redirected(call: Call, status: int) -> FederationError:
+    return _failures.error(
+        f"{call.server} answered with a redirect (HTTP {status}), which is not followed because it would take the AWS identity elsewhere.",
+        call.facts()._replace(step=call.step, status=status, url=call.url),
     )
 
 

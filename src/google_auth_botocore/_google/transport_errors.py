@@ -12,7 +12,6 @@ import requests
 import urllib3.exceptions
 from google.auth import exceptions
 
-from google_auth_botocore import _hints
 from google_auth_botocore._redaction import related
 
 # Libraries that speak HTTP; an error of a class of theirs is a failed attempt, also from a user's own transport.
@@ -27,17 +26,8 @@ _FILE = {errno.ENOENT, errno.EACCES, errno.EISDIR, errno.ENOTDIR, errno.EPERM, e
 _CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 _PROXY_VARIABLES = ("{}_proxy", "{}_PROXY", "all_proxy", "ALL_PROXY")
 
-# Libraries that stand in for the network in a test: how to recognise each, and what lets our requests through.
-_MOCKS = {
-    "responses": 'responses.add_passthru("{origin}")',
-    "requests_mock": 'mocker.register_uri("POST", "{url}", real_http=True)',
-    "pytest_socket": "@pytest.mark.enable_socket, or --allow-hosts={host}",
-    "httpretty": "httpretty.enable(allow_net_connect=True)",
-    "pook": 'pook.enable_network("{host}")',
-    "vcr": 'vcr.VCR(ignore_hosts=["{host}"])',
-    "betamax": 'session.mount("{origin}", requests.adapters.HTTPAdapter())',
-    "mocket": 'Mocketizer(strict_mode_allowed=["{host}"])',
-}
+# Libraries that replace the network in a test.
+_MOCKS = {"responses", "requests_mock", "pytest_socket", "httpretty", "pook", "vcr", "betamax", "mocket"}
 _RESPONSES = "Connection refused by Responses"
 
 
@@ -47,12 +37,12 @@ class Mistake(NamedTuple):
     Attributes:
         reason: A name for it, for `FederationError.reason`.
         what: What is wrong; None if the error's own text says it.
-        hint: How to fix it.
+        detail: The library or the setting at fault, if it is known.
     """
 
     reason: str
-    what: str | None
-    hint: str
+    what: str | None = None
+    detail: str | None = None
 
 
 def failed_transport(error: Exception) -> bool:
@@ -64,24 +54,14 @@ def failed_transport(error: Exception) -> bool:
 def local_mistake(error: Exception, url: str) -> Mistake | None:
     """The mistake on this machine that an error comes of, if it does; another attempt would fail in the same way."""
     chain = list(related(error))
-    if any(isinstance(each, OSError) and each.errno in _TOO_MANY_FILES for each in chain):
+    if too_many_files(error):
         return None  # the next attempt may find some closed
-    return (
-        _mock(chain, url)
-        or _untrusted(chain, url)
-        or _proxy(chain, url)
-        or _certificate_file(chain)
-        or _recursion(chain)
-    )
+    return _mock(chain) or _untrusted(chain) or _proxy(chain, url) or _certificate_file(chain) or _recursion(chain)
 
 
-def hint(error: Exception | None) -> str:
-    """How to fix an outage."""
-    if any(isinstance(each, OSError) and each.errno in _TOO_MANY_FILES for each in related(error)):
-        return "The process has too many open files: close some, or raise the limit (ulimit -n)."
-    if any(type(each).__name__ == "ReplyTooLong" for each in related(error)):
-        return "Check what is between this machine and Google: a proxy, a captive portal, or a wrong endpoint."
-    return "Check the network, the proxy (HTTPS_PROXY, NO_PROXY) and the firewall."
+def too_many_files(error: Exception | None) -> bool:
+    """Return whether the process has run out of file descriptors."""
+    return any(isinstance(each, OSError) and each.errno in _TOO_MANY_FILES for each in related(error))
 
 
 def rejected_redirect(error: BaseException) -> int | None:
@@ -94,24 +74,18 @@ def rejected_redirect(error: BaseException) -> int | None:
     return None
 
 
-def _mock(chain: list[BaseException], url: str) -> Mistake | None:
+def _mock(chain: list[BaseException]) -> Mistake | None:
     names = (("responses" if str(each).startswith(_RESPONSES) else _library(each)) for each in chain)
     name = next((name for name in names if name in _MOCKS), None)
     if name is None:
         return None
-    parts = urlsplit(url)
-    line = _MOCKS[name].format(url=url, origin=f"{parts.scheme}://{parts.netloc}", host=parts.hostname)
-    return Mistake("HttpMock", f"{name} stands in for the network", f"To let this request through: {line}")
+    return Mistake("HttpMock", f"{name} replaces the network", name)
 
 
-def _untrusted(chain: list[BaseException], url: str) -> Mistake | None:
+def _untrusted(chain: list[BaseException]) -> Mistake | None:
     if not any("CERTIFICATE_VERIFY_FAILED" in str(each) for each in chain):
         return None
-    return Mistake(
-        "CERTIFICATE_VERIFY_FAILED",
-        None,
-        f"The certificate of {urlsplit(url).netloc} is not trusted: give the transport the right CA bundle (REQUESTS_CA_BUNDLE), or ask who intercepts TLS.",
-    )
+    return Mistake("CERTIFICATE_VERIFY_FAILED")
 
 
 def _proxy(chain: list[BaseException], url: str) -> Mistake | None:
@@ -120,13 +94,13 @@ def _proxy(chain: list[BaseException], url: str) -> Mistake | None:
             return Mistake(
                 "InvalidProxy",
                 f"the proxy in {_proxy_setting(url)} is a SOCKS proxy, and PySocks is not installed",
-                "Install it: pip install 'requests[socks]'",
+                _proxy_setting(url),
             )
         if isinstance(each, (requests.exceptions.InvalidURL, urllib3.exceptions.LocationValueError)):
             return Mistake(
                 "InvalidProxy",
                 f"the proxy in {_proxy_setting(url)} is not a valid URL ({type(each).__name__})",
-                "Write it as http://HOST:PORT, with a user and a password as http://USER:PASSWORD@HOST:PORT, both percent-encoded.",
+                _proxy_setting(url),
             )
     return None
 
@@ -143,25 +117,19 @@ def _certificate_file(chain: list[BaseException]) -> Mistake | None:
     for each in chain:
         text = str(each)
         if "TLS certificate file" in text or "TLS key file" in text:
-            return Mistake(
-                "InvalidClientCertificate", None, "Check the client certificate (`cert`) of the transport's session."
-            )
+            return Mistake("InvalidClientCertificate")
         of_a_file = isinstance(each, OSError) and not isinstance(each, ConnectionError) and each.errno in _FILE
         unreadable = isinstance(each, ssl.SSLError) and any(part in text for part in _UNREADABLE)
         if "TLS CA certificate bundle" in text or of_a_file or unreadable:
-            variable = next((f"{name}, or in " for name in _CA_VARIABLES if os.environ.get(name)), "")
-            return Mistake(
-                "InvalidCertificateFile",
-                None,
-                f"Check the file in {variable}the transport's own settings (`verify`, `cert`, `ca_certs`): it must exist, and hold certificates in PEM form.",
-            )
+            variable = next((name for name in _CA_VARIABLES if os.environ.get(name)), None)
+            return Mistake("InvalidCertificateFile", detail=variable)
     return None
 
 
 def _recursion(chain: list[BaseException]) -> Mistake | None:
     if not any(isinstance(each, RecursionError) for each in chain):
         return None
-    return Mistake("RecursionError", None, _hints.recursion())
+    return Mistake("RecursionError")
 
 
 def _library(error: BaseException) -> str:

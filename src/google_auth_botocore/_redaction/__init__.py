@@ -1,7 +1,7 @@
 """Keep secrets out of errors, logs and reports. There is no other redactor.
 
-Three questions, three functions: `cleaned` and `redacted` take known secrets out of text that a server or a library
-wrote, `quoted` shows a value that the caller passed, `path_mistake` says what a value holds that is not a path.
+`cleaned` and `redacted` remove known secrets from text of a server or a library, `quoted` shows a value that the caller
+passed, and `path_mistake` describes a value that is not a path.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ KEY_LIKE = (
 )
 NOTHING = r"(?!)"
 
-# What is a secret wherever it stands.
+# Secrets in any context.
 _CERTAIN = r"-----BEGIN[^\"']*|eyJ[\w-]{8,}[\w.-]*|ya29\.[\w.-]+"
 _HIDDEN = "[hidden]"
 _LONGEST = 600
-# Beyond this nothing is read: such a text is no sentence.
+# The rest of a longer text is dropped: it is not an error message.
 _READ = 60_000
 # https://cloud.google.com/iam/docs/principal-identifiers: MEMBER:EMAIL has no user part.
 _MEMBER = r"\W{0,9}(?:serviceAccount|user|group|domain|principal|principalSet|mailto|deleted):"
@@ -44,10 +44,10 @@ def cleaned(text: str, secrets: Iterable[str] = (), *, hide: str = NOTHING, at_m
     """Return the text in one line, without the secrets or parts of them.
 
     Args:
-        text: What a server or a library wrote.
-        secrets: Values that must not be in it, in any letter case or encoding.
-        hide: A pattern of further parts to take out.
-        at_most: How many letters are kept.
+        text: Text of a server or a library.
+        secrets: Values to remove, in any letter case or encoding.
+        hide: A pattern of other parts to remove.
+        at_most: How many characters are kept.
     """
     return _clipped(" ".join(_hidden(text[:_READ], secrets, hide).split()), at_most)
 
@@ -100,7 +100,7 @@ def without_user_part(text: str) -> str:
 
 
 def _without_user_part(text: str) -> str:
-    # The name of a service account in a path is no user. A password may have any letter in it, so the last @ counts.
+    # The name of a service account in a path is not a user. A password may contain any character, so the last @ counts.
     url, account, path = text.partition("/serviceAccounts/")
     before, at, host = url.rpartition("@")
     start = re.search("/{2,}", before) or re.match(_SCHEME, before)
@@ -154,7 +154,7 @@ def related(error: BaseException | None, but: BaseException | None = None) -> It
 
 
 def _kept(error: BaseException) -> object:
-    """What an error keeps in an attribute that is not in its `vars`: the text to decode, the object without the attribute."""
+    """Return what an error keeps in an attribute outside its `vars`: the text to decode, the object without the attribute."""
     return getattr(error, "object" if isinstance(error, UnicodeError) else "obj", None)
 
 
@@ -162,7 +162,7 @@ def path_mistake(value: object, name: str) -> str | None:
     """Return what is wrong with a value that must be a path, or None if it may be one. The message does not show the value.
 
     Args:
-        value: A path, or what was set in its place: a key file's JSON is a common mistake.
+        value: A path, or another value by mistake, such as a key file's JSON.
         name: The flag, variable or argument that has the value. If the value is the one of GOOGLE_APPLICATION_CREDENTIALS,
             the message names that.
     """
@@ -191,7 +191,7 @@ def path_mistake(value: object, name: str) -> str | None:
 
 
 def _strings(value: object) -> Iterator[str]:
-    """All texts in a value, also in containers, which may hold themselves."""
+    """Yield all texts in a value, and in its containers, which may contain themselves."""
     pending, seen = [value], set[int]()
     while pending:
         each = pending.pop()
@@ -212,7 +212,7 @@ def _hidden(text: str, secrets: Iterable[str], hide: str) -> str:
 
 
 def _pasted() -> Iterator[str]:
-    """Values of AWS's variables that hold a key file where a name or a path belongs: botocore quotes them."""
+    """Yield the values of AWS variables that contain a key file instead of a name or a path. botocore quotes them."""
     for name, value in os.environ.items():
         if name.startswith("AWS_"):
             found = secret_shapes.kind(value)

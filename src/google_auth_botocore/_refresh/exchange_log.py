@@ -1,7 +1,8 @@
-"""The log records of an exchange: those with secrets are dropped, the others are delivered when it has ended.
+"""The log records of an exchange: those with secrets are dropped, the others are delivered after it has finished.
 
-Why not at once: a handler that sends records to Google asks these very credentials for a token, and would wait for
-the exchange that it is called from. Why not all: at DEBUG, botocore and google-auth log bodies, headers and keys.
+They are delivered later because a handler that sends records to Google requests a token from these very credentials, and
+would wait for the exchange that called it. Some are dropped because botocore and google-auth log bodies, headers and keys
+at DEBUG.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from google_auth_botocore._refresh.exchange import Exchange, ExchangeContext, cu
 
 Result = TypeVar("Result")
 
-# What an exchange calls. A logger elsewhere, such as the one of a user's own transport, is not held back.
+# The packages that an exchange uses. Records of other loggers, such as a user's own transport's, are not held back.
 _PACKAGES = (
     "botocore",
     "google.auth",
@@ -51,9 +52,9 @@ class _HoldBack(logging.Filter):
         if exchange is None or exchange.finished:
             return True
         if record.levelno > logging.DEBUG or record.name not in _WITH_SECRETS:
-            # As QueueHandler does: later, the arguments may have changed. Frames hold keys and tokens, and AWS quotes a
-            # session token in the error that a traceback ends with; our own error says why, without it.
-            with contextlib.suppress(Exception):  # of a record that cannot be formatted; its handler says so
+            # Format it now, as QueueHandler does: the arguments may change. Drop the traceback: its frames hold keys and
+            # tokens, and AWS quotes a session token in some errors. Our own error has the cause without them.
+            with contextlib.suppress(Exception):  # a record that cannot be formatted, which its handler reports
                 record.msg, record.args = record.getMessage(), None
             record.exc_info = record.exc_text = None
             exchange.records.append(record)
@@ -65,10 +66,10 @@ _watched = 0
 
 
 def watch() -> None:
-    """Hold back the records of every logger that an exchange may use, also of one that is new since the last time."""
-    global _watched  # noqa: PLW0603 - a filter that is added twice is there once
-    # Not in logging's documentation, although its own `config` module reads it; the alternative is a list of every
-    # logger of every release of four packages.
+    """Hold back the records of every logger that an exchange may use, including loggers that are new since the last call."""
+    global _watched  # noqa: PLW0603 - adding a filter twice has no effect
+    # Not documented by logging, although its own `config` module reads it. The alternative is a list of every logger in
+    # every release of four packages.
     loggers = logging.Logger.manager.loggerDict
     if len(loggers) == _watched:
         return
@@ -81,7 +82,7 @@ def watch() -> None:
 
 
 def apart(owner: object, work: Callable[[], Result]) -> Result:
-    """Do work that logs as an exchange does, on this thread."""
+    """Do work outside an exchange whose log records may hold secrets, on this thread."""
     exchange = Exchange(owner, ExchangeContext(background=False, deadline=math.inf), 0)
 
     def do() -> Result:
@@ -97,7 +98,7 @@ def apart(owner: object, work: Callable[[], Result]) -> Result:
 
 
 def deliver(exchange: Exchange) -> None:
-    """Pass the records of an exchange that has ended to their handlers."""
+    """Pass the records of a finished exchange to their handlers."""
     try:
         for record in exchange.records:
             _guarded(logging.getLogger(record.name).handle, record)
@@ -106,14 +107,14 @@ def deliver(exchange: Exchange) -> None:
 
 
 def warn(logger: logging.Logger, text: str, *arguments: object) -> None:
-    """Log a warning, whatever the application's filters and handlers raise."""
+    """Log a warning, even if the application's filters or handlers raise."""
     _guarded(logger.warning, text, *arguments)
 
 
 def _guarded(log: Callable[..., object], *arguments: object) -> None:
     try:
         log(*arguments)
-    except Exception:  # noqa: BLE001 - as logging itself treats a handler that fails
+    except Exception:  # noqa: BLE001 - logging itself ignores a handler that fails
         if logging.raiseExceptions:
             traceback.print_exc()
 

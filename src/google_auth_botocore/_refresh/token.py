@@ -1,4 +1,19 @@
-"""A token, and the rule for when to refresh it."""
+"""A token, and the rule for when to refresh it.
+
+An access token of one hour, whose advisory window opens at a moment that is drawn once for each token:
+
+    issued                           45:00          52:30          60:00
+    |--------------------------------|--------------|--------------|------------>
+                                     earliest       latest         expires_at
+                                     refresh_at     refresh_at
+
+    FRESH      until refresh_at: use it
+    ADVISORY   from refresh_at to expires_at: use it, and start one refresh in the background
+    EXPIRED    from expires_at: every caller waits for one exchange
+
+The window is an eighth to a quarter of the lifetime, and at most 15 minutes. If a refresh in it fails, the next attempt
+follows after 1 s, then 2 s, 4 s ... up to a minute, and the token is used until it expires.
+"""
 
 from datetime import datetime, timedelta, timezone
 from enum import Enum
@@ -6,7 +21,7 @@ from typing import NamedTuple
 
 from google_auth_botocore._refresh.clock import Moment
 
-# Longest advisory window, in seconds; the one of a token is drawn from the upper half.
+# Longest advisory window, in seconds. The window of a token is between half of it and all of it.
 _LONGEST_WINDOW = 15 * 60.0
 
 
@@ -40,12 +55,12 @@ class State(Enum):
 class IssuedToken:
     """A token as a server has just issued it.
 
-    No tuple, as is `CachedToken`: crash reports print the elements of a tuple, and of an object its `repr`.
+    Like `CachedToken`, it is not a tuple: crash reports print the elements of a tuple, but only the `repr` of an object.
 
     Args:
         value: The bearer token itself.
         lifetime: Seconds from *requested_at* to its expiry.
-        requested_at: When the request for it began.
+        requested_at: When the request for it was sent.
     """
 
     __slots__ = ("lifetime", "requested_at", "value")
@@ -60,12 +75,7 @@ class IssuedToken:
 
 
 class CachedToken:
-    """A token and the two moments that decide its use; never changed, so that it is read without a lock.
-
-        issued                                          refresh_at        expires_at
-        |-- fresh: use it ------------------------------|-- advisory: ----|-- expired:
-                                                         use it, refresh   wait for
-                                                         in the background a new one
+    """A token and the two moments that decide its use. It never changes, so it is read without a lock.
 
     Args:
         value: The bearer token itself.
@@ -83,7 +93,7 @@ class CachedToken:
     @property
     def expiry(self) -> datetime:
         """When it expires, as an aware datetime in UTC."""
-        # Not fromtimestamp: what it does with a time beyond the year 9999 differs from platform to platform.
+        # Not fromtimestamp, whose behaviour beyond the year 9999 depends on the platform.
         return datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(seconds=self.expires_at.wall)
 
     def __repr__(self) -> str:
@@ -97,7 +107,7 @@ def with_expiry(issued: IssuedToken, draw: float) -> CachedToken:
     workers that started together drift apart.
 
     Args:
-        issued: The token as it came.
+        issued: The token as the server issued it.
         draw: A number drawn uniformly from 0 to 1, once for each token.
     """
     window = min(issued.lifetime / 4, _LONGEST_WINDOW) * (1 + draw) / 2
@@ -106,13 +116,13 @@ def with_expiry(issued: IssuedToken, draw: float) -> CachedToken:
 
 
 def with_new_expiry(cached: CachedToken, expiry: datetime, now: Moment) -> CachedToken:
-    """Return the same token with another expiry, for a library that assigns `expiry` itself."""
+    """Return the same token with another expiry, for libraries that assign `expiry`."""
     lifetime = expiry.timestamp() - now.wall
     return with_expiry(IssuedToken(cached.value, lifetime, now), 1.0)
 
 
 def state(cached: CachedToken | None, now: Moment) -> State:
-    """The refresh rule: a moment has come as soon as either clock says so."""
+    """Return the state of a token: a moment has come as soon as either clock says so."""
     if cached is None or now.reached(cached.expires_at):
         return State.EXPIRED
     return State.ADVISORY if now.reached(cached.refresh_at) else State.FRESH

@@ -1,4 +1,4 @@
-"""The source of one token, which every thread shares, and every copy of the credentials that needs the same one."""
+"""The source of one token. All threads share it, and all copies of the credentials that need the same token."""
 
 from __future__ import annotations
 
@@ -9,19 +9,22 @@ import time
 import weakref
 from collections.abc import Callable
 
-from google_auth_botocore._refresh import clock as refresh_clock
+from google_auth_botocore import _failures
+from google_auth_botocore._failures._facts import Facts
 from google_auth_botocore._refresh import exchange_log
-from google_auth_botocore._refresh.clock import Clock
+from google_auth_botocore._refresh.clock import Clock, Moment
+from google_auth_botocore._refresh.errors import copied
 from google_auth_botocore._refresh.exchange import Exchange, ExchangeContext, Request
-from google_auth_botocore._refresh.single_flight import SingleFlight, copied
+from google_auth_botocore._refresh.single_flight import SingleFlight
 from google_auth_botocore._refresh.token import CachedToken, IssuedToken, State, state, with_expiry
-from google_auth_botocore.exceptions import FederationError, TransientFederationError
+from google_auth_botocore.exceptions import FederationError
 
 _LOGGER = logging.getLogger(__name__)
 
-# An error of Google or AWS that another try would not change is raised again for this long: gRPC tries many times a second.
+# Seconds for which a permanent error from Google or AWS is raised again without a new exchange: gRPC retries many times a
+# second.
 _REJECTION_REMEMBERED = 10.0
-# After a failed background refresh: 1 s, 2 s, 4 s ... to a minute, each times a jitter.
+# Seconds from a failed background refresh to the next: 1, 2, 4 ... up to 60, each with jitter.
 _FIRST_BACKOFF, _LONGEST_BACKOFF = 1.0, 60.0
 
 
@@ -30,14 +33,14 @@ class TokenSource:
 
     Args:
         fetch: Fetches a new token, or raises FederationError.
-        shareable: Tells whether a worker may use a transport while the caller goes on.
+        shareable: Returns whether a worker may use a transport while the caller continues.
         clock: Wall and elapsed time.
-        owner: Whose AWS identity it is.
-        full_window: The advisory window is not drawn but as long as possible, so that a token with which others are
-            obtained is never younger in its window than they are in theirs.
+        owner: The object whose AWS identity is exchanged.
+        full_window: Whether the advisory window is as long as possible instead of drawn. The federated token, with which
+            other tokens are obtained, is then refreshed before they are.
 
     Attributes:
-        cached: The token in hand; read without a lock. The credentials' `token` and `expiry` may change it.
+        cached: The current token, read without a lock. The credentials' `token` and `expiry` may change it.
     """
 
     def __init__(
@@ -58,11 +61,11 @@ class TokenSource:
         self._failures: int = 0
         self._not_before: float = 0.0
         self._rejected: tuple[FederationError, float] | None = None
-        self._flight = SingleFlight(self._new_token, self._ended, clock, owner)
+        self._flight = SingleFlight(self._fetch_valid, clock, owner, self._finished)
         _SOURCES.add(self)
 
     def after_fork(self) -> None:
-        """In the child of a fork: no worker and no failure of the parent."""
+        """In the child of a fork: forget the parent's workers and failures."""
         self._rejected = None
         self._flight.after_fork()
 
@@ -71,18 +74,18 @@ class TokenSource:
     ) -> CachedToken:
         """Return a valid token.
 
-        Makes no network call while there is one; in its advisory window it also starts a refresh in the background.
+        It makes no network call if there is one. In the token's advisory window it also starts a refresh in the background.
 
         Args:
             request: The transport.
-            min_lifetime: Seconds for which it must still be valid.
-            context: The terms of the exchange that needs it, if one does.
+            min_lifetime: Seconds for which the token must still be valid.
+            context: The terms of the exchange that needs the token, if this is part of one.
 
         Raises:
             FederationError: No token could be fetched, or Google or AWS rejected the last attempt some seconds ago.
         """
         latest = self._flight.latest
-        cached, now = self.cached, refresh_clock.read(self._clock)
+        cached, now = self.cached, Moment.now(self._clock)
         if cached is None or state(cached, now.after(min_lifetime)) is State.EXPIRED:
             rejected = self._rejected
             if context is None and rejected is not None and now.monotonic < rejected[1]:
@@ -92,22 +95,21 @@ class TokenSource:
             self._refresh_in_background(request, latest)
         return cached
 
-    def refresh(self, request: Request) -> CachedToken:
+    def refresh(
+        self, request: Request, *, rejected: CachedToken | None = None, context: ExchangeContext | None = None
+    ) -> CachedToken:
         """Fetch a new token even if the current one is valid. Concurrent calls share one exchange.
+
+        Args:
+            request: The transport.
+            rejected: The token that a server has just rejected. If the current token is another one, it is returned.
+            context: The terms of the exchange that needs the token, if this is part of one.
 
         Raises:
             FederationError: The token could not be fetched.
         """
-        return self._flight.new_result(request, self._flight.latest)
-
-    def replace(self, request: Request, rejected: CachedToken, context: ExchangeContext) -> CachedToken:
-        """Return another token than the one that a server has just rejected.
-
-        Raises:
-            FederationError: It could not be fetched.
-        """
         latest, cached = self._flight.latest, self.cached
-        if cached is not None and cached is not rejected:
+        if rejected is not None and cached is not None and cached is not rejected:
             return cached
         return self._flight.new_result(request, latest, context)
 
@@ -118,19 +120,22 @@ class TokenSource:
 
     # On the worker thread.
 
-    def _new_token(self, request: Request, context: ExchangeContext) -> CachedToken:
+    def _fetch_valid(self, request: Request, context: ExchangeContext) -> CachedToken:
         if context.background:
-            time.sleep(0)  # lets the request that started this thread go on first: it is sent some milliseconds sooner
+            time.sleep(
+                0
+            )  # let the caller that started this thread continue first: its request is sent milliseconds earlier
         draw = 1.0 if self._full_window else random.random()  # noqa: S311 - spreads load, hides nothing
         for _ in range(2):
             cached = with_expiry(self._fetch(request, context), draw)
-            if state(cached, refresh_clock.read(self._clock)) is not State.EXPIRED:
+            if not Moment.now(self._clock).reached(cached.expires_at):
                 return cached
-        raise TransientFederationError(
-            "The token expired before it arrived: this process was suspended.", step=context.step
+        raise _failures.error(
+            "The token expired before it arrived: this process was suspended.",
+            Facts(context.step, failure="process-suspended", transient=True),
         )
 
-    def _ended(self, exchange: Exchange) -> None:
+    def _finished(self, exchange: Exchange) -> None:
         context, error = exchange.context, exchange.error
         if error is None:
             self.cached, self._rejected = exchange.result, None
@@ -148,7 +153,7 @@ class TokenSource:
         now = self._clock.monotonic()
         longest = min(_FIRST_BACKOFF * 2 ** (self._failures - 1), _LONGEST_BACKOFF)
         pause = longest * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, hides nothing
-        if self.cached is not None:  # what the server requests, as far as the token's lifetime allows
+        if self.cached is not None:  # the server may request a longer pause, which the token's lifetime limits
             pause = max(pause, min(context.not_before - now, (self.cached.expires_at.monotonic - now) / 2))
         self._not_before = now + pause
 
@@ -164,7 +169,7 @@ class TokenSource:
 
 
 def _remembered(error: FederationError, context: ExchangeContext) -> bool:
-    """Whether a server has said something that it would say again; not so what failed on this machine."""
+    """Return whether a server rejected the request and would again. Failures on this machine are not remembered."""
     if error.retryable:
         return context.not_before > 0.0
     return error.status_code is not None or error.reason == "CERTIFICATE_VERIFY_FAILED"

@@ -1,6 +1,6 @@
-"""Threads that perform exchanges. Each waits a second for its next job: to start a thread costs a quarter of an exchange.
+"""Threads that perform exchanges. Each waits a second for its next job: starting a thread costs a quarter of an exchange.
 
-No caller takes a lock of ours here, so an exception that a signal handler raises in it, at whatever line, blocks no other.
+Callers take no lock of this package here, so an exception that a signal handler raises at any line blocks no other caller.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from typing import Any
 Job = Callable[[], object]
 
 _BUSY, _IDLE = "google-auth-botocore exchange", "google-auth-botocore idle"
-# Seconds. An application that signs a hundred URLs, or acts for a hundred users, needs one thread for all of them.
+# Seconds that an idle thread waits for a job: an application that signs a hundred URLs in turn uses one thread for all of them.
 _LONGEST_WAIT = 1.0
-# Seconds that a fork waits for the end of an idle thread, which takes microseconds.
+# Seconds that a fork waits for an idle thread to end, which takes microseconds.
 _LONGEST_JOIN = 0.5
 
 
@@ -30,7 +30,7 @@ def start(job: Job) -> None:
     """
     this = threading.current_thread()
     if isinstance(this, _Worker) and this.between_jobs:
-        job()  # for a finalizer, on a thread that may be about to do this very job
+        job()  # a finalizer runs on this thread, which may be the one that would get the job
         return
     worker = _take_idle()
     if worker is not None:
@@ -44,20 +44,20 @@ def start(job: Job) -> None:
         worker.start()
     except RuntimeError as error:
         if "lock" in str(error) and error.__context__ not in (None, handled):
-            # `start` waits with a Condition, which raises "release unlocked lock" in place of an exception that a
-            # signal handler raises between two of its steps.
-            raise error.__context__  # noqa: B904 - the one that was meant
+            # `start` waits with a Condition. If a signal handler raises between two of its steps, the Condition replaces that
+            # exception with "release unlocked lock".
+            raise error.__context__  # noqa: B904 - the signal handler's exception
         raise
 
 
 class _Worker(threading.Thread):
     """A thread that does one job after another.
 
-    A daemon: an exchange never holds up the end of the interpreter.
+    It is a daemon, so that an exchange never delays the interpreter's exit.
 
     Attributes:
-        jobs: The queue of its next job; None ends it.
-        between_jobs: Whether it does none now.
+        jobs: The queue of its next job; None ends the thread.
+        between_jobs: Whether it is idle.
     """
 
     def __init__(self) -> None:
@@ -70,14 +70,14 @@ class _Worker(threading.Thread):
         while job is not None:
             self.between_jobs = False
             job()
-            del job  # which holds a transport and a caller's context
+            del job  # it holds a transport and a caller's context
             self.between_jobs = True
             self.name = _IDLE
             _idle.append(self)
             job = self._next()
 
     def _next(self) -> Job | None:
-        """Wait for a job; None if the thread is to end."""
+        """Wait for a job. Return None if the thread must end."""
         for _ in range(2):
             with contextlib.suppress(queue.Empty):
                 job: Job | None = self.jobs.get(timeout=_LONGEST_WAIT)
@@ -85,11 +85,11 @@ class _Worker(threading.Thread):
             with contextlib.suppress(ValueError):
                 _idle.remove(self)
                 return None
-            # A caller has just taken this thread, and is about to pass it a job, unless it was interrupted.
+            # A caller has just taken this thread, and passes it a job next, unless it was interrupted.
         return None
 
 
-# Threads and callers take a thread out by one operation, which the interpreter does as a whole: just one of them succeeds.
+# Threads and callers remove a thread from this list by one atomic operation: exactly one of them succeeds.
 _idle: list[_Worker] = []
 
 
@@ -100,7 +100,7 @@ def _take_idle() -> _Worker | None:
 
 
 def end_idle() -> None:
-    """End the idle threads before a fork: the child would not have them, and Python 3.12 warns of a fork with several threads."""
+    """End the idle threads before a fork: the child would lose them, and Python 3.12 warns about forking with several threads."""
     ending = []
     while (worker := _take_idle()) is not None:
         worker.jobs.put(None)

@@ -11,7 +11,7 @@ import polars as pl
 
 from google_auth_botocore import Credentials
 
-# Seconds. polars uses a token until the very second of its expiry, so it is told an earlier one: a request takes time.
+# In seconds. polars uses a token until the second of its expiry. It gets an earlier expiry, because a request takes time.
 _EARLY = 300
 # Seconds to keep a token that expires sooner than that, while the background refresh runs. Below 7 s, polars would sleep.
 _SHORT = 15

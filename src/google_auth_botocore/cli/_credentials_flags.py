@@ -82,7 +82,8 @@ def config_path(options: argparse.Namespace) -> str | None:
     path = os.environ.get("GOOGLE_APPLICATION_CREDENTIALS")
     if not path:
         raise ConfigurationError(
-            "No identity is named. Pass --config FILE or --audience NAME, or set GOOGLE_APPLICATION_CREDENTIALS."
+            "No identity is named. Pass --config FILE or --audience NAME, or set GOOGLE_APPLICATION_CREDENTIALS.",
+            failure="no-identity-named",
         )
     return checked_path(path, "GOOGLE_APPLICATION_CREDENTIALS")
 

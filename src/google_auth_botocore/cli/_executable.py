@@ -87,7 +87,7 @@ def _success(options: argparse.Namespace) -> dict[str, Any]:
     if options.config is None and options.audience is None:
         options.audience = os.environ.get("GOOGLE_EXTERNAL_ACCOUNT_AUDIENCE")
     require_jwt(options)
-    token = _subject_token.subject_token(_credentials_flags.credentials(options))
+    token = _credentials_flags.credentials(options).retrieve_subject_token()
     return {
         "version": 1,
         "success": True,

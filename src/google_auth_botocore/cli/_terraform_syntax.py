@@ -10,11 +10,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-
-class Raw(str):
-    """An expression that is written without quotes."""
-
-    __slots__ = ()
+from google_auth_botocore._failures._entry import Block, Raw
 
 
 class Call(NamedTuple):
@@ -22,15 +18,6 @@ class Call(NamedTuple):
 
     function: str
     argument: object
-
-
-class Block(NamedTuple):
-    """A block: its type, labels, attributes and nested blocks."""
-
-    kind: str
-    labels: Sequence[str]
-    attributes: Mapping[str, Any]
-    blocks: Sequence[Block] = ()
 
 
 def document(blocks: Iterable[Block]) -> str:

@@ -8,8 +8,8 @@ import socket
 import threading
 from collections.abc import Iterator
 
+from cli.doctor.sandbox import Sandbox
 from cli.doctor.test_visits import Answering
-from cli.doctor.ward import Ward
 from google_auth_botocore.cli.doctor._recorder import Recorder
 from google_auth_botocore.emulator._http import Response
 
@@ -62,9 +62,11 @@ def test_of_a_long_reply_no_more_is_read_than_is_wanted() -> None:
         assert (reply.status, len(reply.text), talker.heard_out) == (200, 1000, False)
 
 
-def test_of_a_call_the_beginning_is_read(ward: Ward) -> None:
+def test_of_a_call_the_beginning_is_read(sandbox: Sandbox) -> None:
     with talking(bytes(1 << 20), times=200) as talker:
-        done = ward.run("doctor", *(f"--{name}={value}" for name, value in ward.flags.items()), f"--call={talker.url}")
+        done = sandbox.run(
+            "doctor", *(f"--{name}={value}" for name, value in sandbox.flags.items()), f"--call={talker.url}"
+        )
         talker.wait_until_the_client_has_hung_up()
         assert (done.code, talker.heard_out) == (0, False)
 
@@ -77,6 +79,6 @@ def test_a_reply_without_an_end_is_left_after_half_a_minute() -> None:
         assert (reply.status, reply.text) == (200, "x" * 30)
 
 
-def test_the_largest_policy_is_read_to_its_end(ward: Ward) -> None:
-    answering = ward.start(Answering(Response({"bindings": "x" * 250_000})))
+def test_the_largest_policy_is_read_to_its_end(sandbox: Sandbox) -> None:
+    answering = sandbox.start(Answering(Response({"bindings": "x" * 250_000})))
     assert len(Recorder().ask("GET", answering.url, headers={}).document["bindings"]) == 250_000

@@ -13,10 +13,10 @@ from consumers.matrix.harness import LIFETIME, Consumer, Harness
 # Seconds after expiry at which every library sees that a token has expired. Some round to seconds.
 _PAST = 10
 # Parts of our error messages during an outage, and for a denied impersonation with its fix.
-_DOWN = ("Google's ", " could not give a")
+_DOWN = ("Google's ", " could not provide a")
 _DENIED = (
     "Google's ",
-    " refused a",
+    " rejected the request for a",
     "Permission 'iam.serviceAccounts.getAccessToken' denied",
     "gcloud iam service-accounts add-iam-policy-",
 )
@@ -88,7 +88,7 @@ def _outage(harness: Harness, consumer: type[Consumer], remaining: float) -> str
             try:
                 client.call()
                 waited = harness.clock.now - start
-                attempted = bool(harness.threads.standing)
+                attempted = bool(harness.threads.paused)
                 harness.threads.run()
                 client.call()
             except Exception as error:

@@ -105,7 +105,7 @@ class Harness:
         patch.setattr(google, "clock", self.clock.time)
         patch.setattr(sandbox.storage, "_check", google.check_access_token)
         patch.setattr(Credentials, "_clock", self.clock)
-        self.threads.take_the_place(patch)
+        self.threads.install(patch)
         keys = google.aws_keys.issue(sandbox.arn, lifetime=86_400)
         patch.setenv("AWS_ACCESS_KEY_ID", keys.access_key_id)
         patch.setenv("AWS_SECRET_ACCESS_KEY", keys.secret_access_key)

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 from samples.conftest import QUIET, SAMPLES
-from samples.conftest import _led as _led  # noqa: PLC0414 - fixtures
+from samples.conftest import _configured as _configured  # noqa: PLC0414
+from samples.conftest import _redirects as _redirects  # noqa: PLC0414 - fixtures
 from samples.conftest import _run as _run  # noqa: PLC0414
-from samples.conftest import _told as _told  # noqa: PLC0414
 
 from google_auth_botocore.emulator.sandbox import Sandbox
 from samples import addresses
@@ -21,14 +21,14 @@ Started = Callable[..., str]
 
 
 @pytest.fixture(name="start")
-def _start(sandbox: Sandbox, led: dict[str, str], told: None, tmp_path: Path) -> Started:
+def _start(sandbox: Sandbox, redirects: dict[str, str], configured: None, tmp_path: Path) -> Started:
     """Return a function that runs a program in its own process, which may start others, and returns what it prints."""
 
     def start(*arguments: str, **environment: str) -> str:
         known = {
             **os.environ,
             **QUIET,
-            **addresses.for_children(led, tmp_path),
+            **addresses.redirect_children(redirects, tmp_path),
             # gcsfs does not use requests, and would call Storage Control for the bucket's type.
             "STORAGE_EMULATOR_HOST": sandbox.storage.url,
             "GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT": "false",

@@ -35,13 +35,13 @@ REPLY = {
 }
 
 
-def test_hooks_use_the_role(sandbox: Sandbox, start: Started, led: dict[str, str], tmp_path: Path) -> None:
+def test_hooks_use_the_role(sandbox: Sandbox, start: Started, redirects: dict[str, str], tmp_path: Path) -> None:
     """This runs in its own process, because the import of Airflow configures logging globally."""
     sandbox.storage_client().create_bucket("my-bucket").blob("object").upload_from_string(b"content")
     (tmp_path / "airflow" / "plugins").mkdir(parents=True)
     shutil.copy(path("airflow_plugin.py"), tmp_path / "airflow" / "plugins")
     with HttpApi(sandbox.google) as bigquery:
-        led["https://bigquery.googleapis.com/"] = f"{bigquery.url}/"
+        redirects["https://bigquery.googleapis.com/"] = f"{bigquery.url}/"
         bigquery.replies["POST /bigquery/v2/projects/my-project/queries"] = REPLY
 
         printed = start(

@@ -19,10 +19,12 @@ REPLY = {
 
 
 @pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")  # Google's libraries warn each other
-def test_it_prints_the_frame(sandbox: Sandbox, run: Run, led: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_prints_the_frame(
+    sandbox: Sandbox, run: Run, redirects: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(pandas_gbq, "context", pandas_gbq.gbq.Context())
     with HttpApi(sandbox.google) as bigquery:
-        led["https://bigquery.googleapis.com/"] = f"{bigquery.url}/"
+        redirects["https://bigquery.googleapis.com/"] = f"{bigquery.url}/"
         bigquery.replies["POST /bigquery/v2/projects/my-project/queries"] = REPLY
 
         printed = run("bigquery_to_pandas.py", "SELECT answer, day FROM days")

@@ -11,9 +11,9 @@ from botocore import xform_name
 from botocore.validate import ParamValidator
 
 _SESSION = botocore.session.Session()
-# Commands that the CLI adds to what the services have.
+# Commands of the CLI that are not operations of a service.
 CUSTOM = {("s3", "cp"), ("ecr", "get-login-password")}
-# Flags that it adds, and what they stand for in a request.
+# Flags that the CLI adds, and their meaning in a request.
 _FLAGS: dict[str, Any] = {
     "zip-file": lambda _: {"Code": {"ZipFile": b""}},
     "count": lambda value: {"MinCount": int(value), "MaxCount": int(value)},
@@ -21,9 +21,9 @@ _FLAGS: dict[str, Any] = {
     "cli-read-timeout": lambda _: {},
     "query": lambda _: {},
 }
-# Flags with another name than the parameter: `--endpoint` would be short for `--endpoint-url`.
+# Flags that are not named like the parameter: `--endpoint` would abbreviate `--endpoint-url`.
 _RENAMED = {"notification-endpoint": "endpoint"}
-# Flags of `put-metric-data` for one value.
+# Flags of `put-metric-data` for a single value.
 _ONE_METRIC: dict[str, Any] = {
     "metric-name": lambda value: {"MetricName": value},
     "value": lambda value: {"Value": float(value)},
@@ -31,10 +31,10 @@ _ONE_METRIC: dict[str, Any] = {
 
 
 def request(words: list[str], folder: Path) -> tuple[str, str, dict[str, Any]]:
-    """The service, the operation and its parameters; files are looked for in the folder.
+    """Return the service, the operation and its parameters. File names are relative to the folder.
 
     Raises:
-        AssertionError: There is no such service, operation, parameter or file, or a value is not of its kind.
+        AssertionError: There is no such service, operation, parameter or file, or a value has the wrong type.
     """
     _, service, verb, *rest = words
     service = "s3" if service == "s3api" else service
@@ -60,14 +60,14 @@ def request(words: list[str], folder: Path) -> tuple[str, str, dict[str, Any]]:
             assert name in members, flag
             member_name, member = members[name]
             parameters[member_name] = _value(_read(text, folder), member)
-    # What is left is where `aws lambda invoke` writes to.
+    # Only `aws lambda invoke` has another argument: the output file.
     assert len(rest) == (1 if operation == "Invoke" else 0), rest
     check(service, operation, parameters)
     return service, operation, parameters
 
 
 def check(service: str, operation: str, parameters: dict[str, Any]) -> None:
-    """Sees that a request has all that is required, nothing unknown, and values of the right kinds."""
+    """Check that a request has all required parameters, no unknown ones, and values of the right types."""
     shape = _SESSION.get_service_model(service).operation_model(operation).input_shape
     assert shape is not None
     report = ParamValidator().validate(parameters, shape)
@@ -95,5 +95,5 @@ def _value(text: str, member: Any) -> Any:
         return found
     if member.type_name == "blob":
         return text.encode()
-    kinds: dict[str, Any] = {"integer": int, "long": int, "double": float, "float": float}
-    return kinds.get(member.type_name, str)(text)
+    types: dict[str, Any] = {"integer": int, "long": int, "double": float, "float": float}
+    return types.get(member.type_name, str)(text)

@@ -1,4 +1,4 @@
-"""Both clouds as the samples' Terraform sets them up, and gcp_copycat in a host's environment."""
+"""Both clouds, set up by the samples' Terraform, and gcp_copycat in the environment of an AWS host."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ ACCOUNT, PROJECT, NUMBER = "111122223333", "my-project", "123456789012"
 ROLE = f"arn:aws:sts::{ACCOUNT}:assumed-role/gcp-copycat"
 TOPIC = f"arn:aws:sns:eu-central-1:{ACCOUNT}:gcp-copycat-alarms"
 SOURCE, DESTINATION, STATE, PROGRAM = "my-gcs-bucket", "my-s3-bucket", "my-state-bucket", "my-program-bucket"
-# What EC2's disk has in place of the state bucket.
+# EC2 keeps the state on its disk, not in a bucket.
 STATE_FOLDER = "/var/lib/gcp-copycat"
 
 
 def printed(page: Path, program: str) -> list[list[str]]:
-    """Return the commands of one program, without variables before them and without what they are piped into."""
-    # A JSON document in quotes goes over several lines, which is one word to a shell.
+    """Return the commands of one program, without variables in front of them and without pipelines after them."""
+    # A quoted JSON document on several lines is one word to a shell.
     text = re.sub(
         r"'\{\n.*?\n\}'", lambda match: " ".join(match[0].split()), "\n".join(blocks(page, "sh")), flags=re.DOTALL
     )
@@ -51,11 +51,11 @@ def _without_variables(words: list[str]) -> list[str]:
 
 
 class Terraform:
-    """A configuration, and what its values are once it is applied with its defaults.
+    """A configuration and its values after `apply` with the defaults.
 
     Attributes:
-        resources: what each has, by its address.
-        values: by expression.
+        resources: the attributes of each resource, by address.
+        values: the value of each expression.
     """
 
     def __init__(self, text: str) -> None:
@@ -88,7 +88,7 @@ class Terraform:
         }
 
     def value(self, text: str) -> str:
-        """Text with what its expressions stand for."""
+        """Return text with the values of its expressions."""
         return re.sub(r"\$\{([^}]+)\}", lambda match: self.value(self.values[match[1]]), text)
 
     def role_policies(self, **variables: str) -> list[Policy]:
@@ -100,7 +100,7 @@ class Terraform:
         ]
 
     def document(self, expression: str, **variables: str) -> Policy:
-        """Return the policy that a call of `templatefile` makes."""
+        """Return the policy that a call of `templatefile` renders."""
         call = re.fullmatch(r'\$\{templatefile\("\$\{path\.module\}/([\w-]+\.json)", \{(.*)\}\)\}', expression)
         assert call, expression
         given = {f"var.{name}": value for name, value in variables.items()}
@@ -146,7 +146,7 @@ class World:
         self._folder = folder
 
     def issue(self, session: str, role: str = ROLE) -> AwsKeys:
-        """Keys of the role, as AWS issues them to a host."""
+        """Issue keys of the role, as AWS does for a host."""
         return self.sandbox.google.aws_keys.issue(f"{role}/{session}")
 
     def environment(self, variables: Mapping[str, str]) -> dict[str, str]:
@@ -176,20 +176,20 @@ class World:
 
     @property
     def seen(self) -> str:
-        """Whom Google saw last."""
+        """The ARN that Google saw last."""
         assertions = [call.assertion for call in self.sandbox.google.calls if call.assertion]
         return str(assertions[-1]["arn"])
 
     @property
     def copied(self) -> list[str]:
-        """What is in the destination."""
+        """The keys in the destination."""
         listed = self.sandbox.s3_client().list_objects_v2(Bucket=DESTINATION)
         return [each["Key"] for each in listed.get("Contents", ())]
 
 
 @pytest.fixture(name="world")
 def _world(sandbox: Sandbox, terraform: Terraform, tmp_path: Path) -> Iterator[World]:
-    """What Terraform makes is there, and the buckets, of which the one in Cloud Storage has something in it."""
+    """The resources that Terraform creates, and the buckets. The bucket in Cloud Storage holds two objects."""
     provider = terraform.resources["google_iam_workload_identity_pool_provider.prod"]
     google = sandbox.google
     google.add_aws_provider(

@@ -22,7 +22,7 @@ IRSA, POD_IDENTITY, CRON_JOB = (
 )
 DASK = list(yaml.safe_load_all((DEPLOY / "eks" / "dask.yaml").read_text()))
 POD = CRON_JOB["spec"]["jobTemplate"]["spec"]["template"]["spec"]
-# What the pages say of a process without the content that it copies, and of a part of an object of 5 TiB.
+# The pages' figures for a process without the content that it copies, and for one part of an object of 5 TiB.
 PROCESS_MIB = 150
 LARGEST_PART_MIB = 525
 
@@ -51,10 +51,10 @@ def mib(quantity: str) -> int:
 
 
 def program() -> list[Path]:
-    """Return what the program is made of: a file and a folder."""
+    """Return the file and the folder of the program."""
     return [SAMPLE / "gcp_copycat.py", SAMPLE / "copycat"]
 
 
 def files_of_the_program() -> list[Path]:
-    """Return the files of the program."""
+    """Return every Python file of the program."""
     return [SAMPLE / "gcp_copycat.py", *(SAMPLE / "copycat").rglob("*.py")]

@@ -1,4 +1,4 @@
-"""Decides what IAM policies allow, as IAM does: an explicit denial wins, and what no statement allows is denied."""
+"""Decides what IAM policies allow, as IAM does: an explicit deny wins, and an action that no statement allows is denied."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def allows(
 
 
 def actions(policies: Iterable[Policy]) -> set[str]:
-    """Return the actions that the policies name in a statement that allows."""
+    """Return the actions that the policies allow."""
     return {
         action
         for policy in policies

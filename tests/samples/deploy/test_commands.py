@@ -1,4 +1,4 @@
-"""The printed commands in the order of their page, against moto: what exists afterwards, and what the real CLI does."""
+"""The printed commands in the order of their page, against moto and with the real CLI."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ from samples.deploy.conftest import ACCOUNT, DEPLOY, DESTINATION, PROGRAM, TOPIC
 from samples.deploy.hosts import files_of_the_program
 
 KEYS = {"aws_access_key_id": "x", "aws_secret_access_key": "x", "region_name": "eu-central-1"}
-# moto has no cluster, no image and no Kubernetes.
+# moto does not run clusters, images or Kubernetes.
 ELSEWHERE = {"ec2", "ecr", "ecs", "eks"}
-# It has no policies of AWS, and runs functions in Docker.
+# moto lacks AWS's managed policies, and runs functions in Docker.
 NOT_IN_MOTO = {"attach-role-policy", "invoke"}
 MOTOS_ACCOUNT = "123456789012"
 CLI = shutil.which("aws")
@@ -38,7 +38,7 @@ class Account:
     """An AWS account in which Terraform has created the role and the topic.
 
     Args:
-        url: of moto.
+        url: moto's address.
     """
 
     def __init__(self, url: str) -> None:
@@ -54,7 +54,7 @@ class Account:
         return boto3.client(service, endpoint_url=self.url, **KEYS)
 
     def run(self, page: Path) -> None:
-        """Send what the commands of a page send, in their order."""
+        """Send the requests of a page's commands, in their order."""
         for words in printed(page, "aws"):
             if (words[1], words[2]) in CUSTOM or words[1] in ELSEWHERE or words[2] in NOT_IN_MOTO:
                 continue
@@ -83,7 +83,7 @@ def _account(sandbox: Sandbox) -> Iterator[Account]:
         backends.reset()
 
 
-def test_the_ec2_page_makes_a_bucket_a_profile_a_log_and_two_alarms(account: Account) -> None:
+def test_the_ec2_page_creates_a_bucket_a_profile_a_log_and_two_alarms(account: Account) -> None:
     account.run(DEPLOY / "ec2" / "README.md")
     s3 = account.client("s3")
     assert s3.get_bucket_versioning(Bucket=PROGRAM)["Status"] == "Enabled"
@@ -105,7 +105,7 @@ def test_the_ec2_page_makes_a_bucket_a_profile_a_log_and_two_alarms(account: Acc
     assert account.client("sns").list_subscriptions()["Subscriptions"]
 
 
-def test_the_lambda_page_makes_one_function_that_runs_once_at_a_time(account: Account) -> None:
+def test_the_lambda_page_creates_a_function_that_runs_once_at_a_time(account: Account) -> None:
     account.run(DEPLOY / "lambda" / "README.md")
     functions = account.client("lambda")
     assert functions.get_function_concurrency(FunctionName="gcp-copycat")["ReservedConcurrentExecutions"] == 1
@@ -123,7 +123,7 @@ def test_the_lambda_page_makes_one_function_that_runs_once_at_a_time(account: Ac
     assert alarm["Dimensions"] == [{"Name": "FunctionName", "Value": "gcp-copycat"}]
 
 
-def test_the_ecs_page_tells_the_topic_of_tasks_that_failed(account: Account) -> None:
+def test_the_ecs_page_publishes_failed_tasks_to_the_topic(account: Account) -> None:
     account.run(DEPLOY / "ecs" / "README.md")
     events = account.client("events")
     [rule] = events.list_rules()["Rules"]
@@ -143,7 +143,7 @@ def test_s3_accepts_the_lifecycle_rule_on_the_page_of_gcp_copycat(account: Accou
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(CLI is None, reason="aws is not on this machine")
+@pytest.mark.skipif(CLI is None, reason="aws is not installed")
 def test_the_real_cli_uploads_the_program_and_its_units(account: Account) -> None:
     page = DEPLOY / "ec2" / "README.md"
     place = {"LocationConstraint": "eu-central-1"}
@@ -157,15 +157,15 @@ def test_the_real_cli_uploads_the_program_and_its_units(account: Account) -> Non
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(CLI is None, reason="aws is not on this machine")
+@pytest.mark.skipif(CLI is None, reason="aws is not installed")
 @pytest.mark.parametrize(
     ("attempts", "sent"), [({"AWS_MAX_ATTEMPTS": "1"}, 1), ({}, 5)], ids=["as printed", "by default"]
 )
 def test_the_real_cli_sends_one_invocation(tmp_path: Path, attempts: dict[str, str], sent: int) -> None:
-    """Against a function that does not answer in time. The printed timeout of 0 would wait for it: here it is 1 s."""
+    """The function does not answer in time. The printed timeout of 0 would wait for ever, so the test uses 1 s."""
     with silent_function() as (url, invocations):
         words = next(each for each in printed(DEPLOY / "lambda" / "README.md", "aws") if "--cli-read-timeout" in each)
-        start = words.index("--cli-binary-format")  # version 1, which this machine may have, does not know it
+        start = words.index("--cli-binary-format")  # version 1, which may be installed here, does not know this flag
         words = [*words[:start], *words[start + 2 :]]
         words[words.index("--cli-read-timeout") + 1] = "1"
         variables = {"AWS_ENDPOINT_URL_LAMBDA": url, "AWS_RETRY_MODE": "legacy", **attempts}
@@ -195,14 +195,14 @@ def aws(words: list[str], folder: Path, *, check: bool = True, **variables: str)
 
 @contextlib.contextmanager
 def silent_function() -> Iterator[tuple[str, list[str]]]:
-    """A server that records requests and answers none."""
+    """Run a server that records requests and never answers."""
     invocations: list[str] = []
-    ended = threading.Event()
+    stopped = threading.Event()
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             invocations.append(self.path)
-            ended.wait(60)
+            stopped.wait(60)
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
@@ -211,14 +211,14 @@ def silent_function() -> Iterator[tuple[str, list[str]]]:
     try:
         yield f"http://127.0.0.1:{server.server_port}", invocations
     finally:
-        ended.set()
+        stopped.set()
         server.shutdown()
         server.server_close()
         thread.join(10)
 
 
 def package() -> bytes:
-    """Return a zip file as Lambda gets it."""
+    """Return a deployment package for Lambda."""
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
         archive.writestr("gcp_copycat.py", "def handler(event, context): ...")
@@ -231,7 +231,7 @@ def _method(client: Any, operation: str) -> str:
 
 
 def _in_moto(value: Any) -> Any:
-    """Return parameters with moto's account in place of the pages'."""
+    """Return parameters with moto's account instead of the pages' account."""
     if isinstance(value, dict):
         return {name: _in_moto(each) for name, each in value.items()}
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""The Dask cluster of the EKS page: its processes with the commands, settings and identities of their pods."""
+"""The Dask cluster of the EKS page, as processes with the commands, settings and identities of their pods."""
 
 from __future__ import annotations
 
@@ -55,12 +55,12 @@ def pod_identity(world: World, session: str) -> Iterator[Mapping[str, str]]:
 
 @contextlib.contextmanager
 def running(command: list[str], variables: Mapping[str, str], folder: Path) -> Iterator[None]:
-    """A process of a pod, ended as Kubernetes ends it."""
+    """Run the process of a pod, and stop it as Kubernetes does."""
     path = f"{Path(sys.executable).parent}:/usr/bin:/bin"
     program = str(Path(sys.executable).parent / command[0])
-    environment_of_it = {"PATH": path, "HOME": str(folder), **variables}
+    env = {"PATH": path, "HOME": str(folder), **variables}
     with (folder / f"{command[1]}.log").open("wb") as log:
-        process = subprocess.Popen([program, *command[1:]], env=environment_of_it, cwd=folder, stdout=log, stderr=log)
+        process = subprocess.Popen([program, *command[1:]], env=env, cwd=folder, stdout=log, stderr=log)
     try:
         yield
     finally:
@@ -72,7 +72,7 @@ def running(command: list[str], variables: Mapping[str, str], folder: Path) -> I
 
 
 def wait_for(file: Path) -> str:
-    """Return the scheduler's address as soon as its file has it."""
+    """Wait until the scheduler has written its address to the file, and return it."""
     end = time.monotonic() + SECONDS
     while time.monotonic() < end:
         with contextlib.suppress(OSError, ValueError):

@@ -1,4 +1,4 @@
-"""gcp_copycat on an EC2 instance, as a unit of systemd."""
+"""gcp_copycat on an EC2 instance, as a systemd unit."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_the_first_start_installs_every_unit() -> None:
     assert ["systemctl", "enable", "--now", "gcp-copycat.timer"] in lines
 
 
-@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not on this machine")
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not installed")
 def test_systemd_accepts_the_units_and_finds_them_hardened(tmp_path: Path) -> None:
     for path in UNITS.glob("gcp-copycat.*"):
         text = path.read_text().replace("/opt/gcp-copycat/bin/python", sys.executable)
@@ -82,7 +82,7 @@ def test_systemd_accepts_the_units_and_finds_them_hardened(tmp_path: Path) -> No
     ("result", "value"), [("success", "0"), ("exit-code", "1"), ("oom-kill", "1"), ("timeout", "1")]
 )
 def test_each_run_reports_whether_it_failed(tmp_path: Path, result: str, value: str) -> None:
-    """The command of the unit, as systemd runs it, with a program in place of `aws` that records its arguments."""
+    """Run the unit's command as systemd does. A program in place of `aws` records its arguments."""
     [line] = unit("gcp-copycat.service")["ExecStopPost"]
     [[shell, flag, script]] = commands(line.replace("$$", "$"))
     assert recorded(tmp_path, [shell, flag, script], SERVICE_RESULT=result) == metric(value)
@@ -90,7 +90,7 @@ def test_each_run_reports_whether_it_failed(tmp_path: Path, result: str, value: 
 
 @pytest.mark.parametrize("broken", ["dnf", "useradd", "python3.11"])
 def test_a_first_start_that_fails_reports_it(tmp_path: Path, broken: str) -> None:
-    """The real script with programs in place of those of the system; one of them fails."""
+    """Run the real script with fake system programs, one of which fails."""
     for name in ("dnf", "useradd", "python3.11"):
         stand_in(tmp_path, name, f"exit {int(name == broken)}")
     script = USER_DATA.partition("/opt/gcp-copycat/bin/pip")[0]
@@ -98,7 +98,7 @@ def test_a_first_start_that_fails_reports_it(tmp_path: Path, broken: str) -> Non
 
 
 def recorded(folder: Path, command: list[str], **variables: str) -> list[str]:
-    """Run a command; return the arguments of the last call of `aws`."""
+    """Run a command and return the arguments of the last call of `aws`."""
     stand_in(folder, "aws", f'printf "%s\\n" "$@" > {folder}/called')
     subprocess.run(command, env={"PATH": f"{folder}:/usr/bin:/bin", **variables}, check=False, timeout=60)
     return (folder / "called").read_text().splitlines()
@@ -115,7 +115,7 @@ def metric(value: str) -> list[str]:
 
 
 def unit(name: str) -> dict[str, list[str]]:
-    """Return the settings of a unit, without its sections."""
+    """Return the settings of a unit from all its sections."""
     found: dict[str, list[str]] = {}
     for line in (UNITS / name).read_text().splitlines():
         if "=" in line and not line.startswith("#"):
@@ -126,8 +126,8 @@ def unit(name: str) -> dict[str, list[str]]:
 
 def _is_sent(file: str, words: list[str]) -> bool:
     """Return whether `aws s3 cp --recursive` sends a file: the last filter that matches decides."""
-    decided = True
+    sent = True
     for flag, pattern in itertools.pairwise(words):
         if flag in {"--include", "--exclude"} and fnmatchcase(file, pattern):
-            decided = flag == "--include"
-    return decided
+            sent = flag == "--include"
+    return sent

@@ -35,12 +35,12 @@ def test_another_task_of_the_account_is_rejected(world: World) -> None:
 
 
 def test_ecs_accepts_the_definition(world: World) -> None:
-    """By botocore's model, and by what moto knows of Fargate."""
+    """Checked with botocore's model and with moto's rules for Fargate."""
     check("ecs", "RegisterTaskDefinition", TASK)
     keys = {"aws_access_key_id": "x", "aws_secret_access_key": "x", "region_name": "eu-central-1"}
     ecs = boto3.client("ecs", endpoint_url=world.sandbox.aws.url, **keys)
-    made = ecs.register_task_definition(**TASK)["taskDefinition"]
-    assert "FARGATE" in made["compatibilities"]
+    registered = ecs.register_task_definition(**TASK)["taskDefinition"]
+    assert "FARGATE" in registered["compatibilities"]
 
 
 def test_the_task_has_the_memory_and_the_time_that_the_program_requires() -> None:
@@ -52,7 +52,7 @@ def test_the_task_has_the_memory_and_the_time_that_the_program_requires() -> Non
     assert (container["user"], container["readonlyRootFilesystem"]) == ("1000", True)
 
 
-def test_the_image_has_what_it_runs() -> None:
+def test_the_image_contains_the_program_that_it_runs() -> None:
     lines = (DEPLOY / "ecs" / "Dockerfile").read_text().splitlines()
     copied = commands("\n".join(line for line in lines if line.startswith("COPY")))
     assert {words[1]: words[2] for words in copied} == {"gcp_copycat.py": "/app/", "copycat": "/app/copycat/"}

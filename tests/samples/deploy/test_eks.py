@@ -1,4 +1,4 @@
-"""gcp_copycat as pods of Kubernetes: alone, and on a Dask cluster."""
+"""gcp_copycat as Kubernetes pods: a single pod, and a Dask cluster."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from samples.deploy.hosts import (
     required_mib,
 )
 
-# What the page says of the processes of a Dask worker.
+# The page's figure for the processes of a Dask worker.
 DASK_MIB = 350
 DOCUMENTS = {
     "IRSA": IRSA,
@@ -40,22 +40,22 @@ PODS = {each["metadata"]["name"]: each["spec"]["template"] for each in DASK if "
 ALL_PODS = {"cron-job": POD, **{name: pod["spec"] for name, pod in PODS.items()}}
 
 
-def test_the_pod_copies_by_pod_identity(world: World, tmp_path: Path) -> None:
+def test_the_pod_copies_with_pod_identity(world: World, tmp_path: Path) -> None:
     [container] = POD["containers"]
     session = "eks-my-cluster-gcp-copycat-4a0f0d8e-3a53-4e0e-9a7a-0f4f3c0f7f2b"
     token = tmp_path / "eks-pod-identity-token"
-    token.write_text("a token of the cluster's")
+    token.write_text("the cluster's token")
     with ContainerCredentials(lambda: world.issue(session), token=token) as agent:
         code, err = world.copy(environment(container, "env") | agent.environment())
     assert code == 0, err
     assert (world.seen, world.copied) == (f"{ROLE}/{session}", EVERYTHING)
 
 
-def test_the_pod_copies_by_irsa(world: World, tmp_path: Path) -> None:
-    """The webhook sets what the annotation says; moto is the STS that accepts the cluster's token."""
+def test_the_pod_copies_with_irsa(world: World, tmp_path: Path) -> None:
+    """The variables are those that the webhook sets. moto is the STS that accepts the cluster's token."""
     [container] = POD["containers"]
     token = tmp_path / "token"
-    token.write_text("a token of the cluster's")
+    token.write_text("the cluster's token")
     webhook = {
         "AWS_ROLE_ARN": IRSA["metadata"]["annotations"]["eks.amazonaws.com/role-arn"],
         "AWS_WEB_IDENTITY_TOKEN_FILE": str(token),
@@ -68,26 +68,26 @@ def test_the_pod_copies_by_irsa(world: World, tmp_path: Path) -> None:
 
 
 def test_the_policies_and_commands_name_this_pod() -> None:
-    where = (CRON_JOB["metadata"]["namespace"], POD["serviceAccountName"])
+    account_name = (CRON_JOB["metadata"]["namespace"], POD["serviceAccountName"])
     for account in (IRSA, POD_IDENTITY):
-        assert (account["metadata"]["namespace"], account["metadata"]["name"]) == where
+        assert (account["metadata"]["namespace"], account["metadata"]["name"]) == account_name
     [statement] = json.loads((DEPLOY / "eks" / "irsa-trust-policy.json").read_text())["Statement"]
     issuer = statement["Principal"]["Federated"].partition(":oidc-provider/")[2]
     assert statement["Condition"]["StringEquals"] == {
         f"{issuer}:aud": "sts.amazonaws.com",
-        f"{issuer}:sub": f"system:serviceaccount:{':'.join(where)}",
+        f"{issuer}:sub": f"system:serviceaccount:{':'.join(account_name)}",
     }
     [association] = [
         dict(zip(words[3::2], words[4::2], strict=True))
         for words in printed(DEPLOY / "eks" / "README.md", "aws")
         if "create-pod-identity-association" in words
     ]
-    assert (association["--namespace"], association["--service-account"]) == where
+    assert (association["--namespace"], association["--service-account"]) == account_name
 
 
 @pytest.mark.parametrize("document", DOCUMENTS.values(), ids=DOCUMENTS)
 def test_kubernetes_knows_every_field(document: dict[str, Any]) -> None:
-    """Its client's models are made from its OpenAPI document. A field that is unknown or of another kind is lost."""
+    """The client's models are generated from OpenAPI. They drop fields that are unknown or have the wrong type."""
     client = kubernetes.client.ApiClient()
     read = client.deserialize(json.dumps(document), f"V1{document['kind']}", "application/json")
     assert client.sanitize_for_serialization(read) == document
@@ -109,7 +109,7 @@ def test_the_pod_has_the_memory_and_the_time_that_the_program_requires() -> None
 def test_the_job_has_the_settings_of_the_cron_job() -> None:
     [alone], [on_dask] = POD["containers"], PODS["gcp-copycat-dask"]["spec"]["containers"]
     settings = environment(alone, "env")
-    settings.pop("GCP_COPYCAT_PROCESSES")  # it has no effect
+    settings.pop("GCP_COPYCAT_PROCESSES")  # has no effect on Dask
     assert environment(on_dask, "env") == settings
     assert on_dask["image"] == alone["image"]
 
@@ -130,14 +130,14 @@ def test_the_job_and_the_workers_find_the_scheduler() -> None:
 def test_dask_knows_the_flags() -> None:
     for name, command in (("dask-scheduler", dask_scheduler), ("dask-worker", dask_worker)):
         [container] = PODS[name]["spec"]["containers"]
-        help_of_it = CliRunner().invoke(command, ["--help"]).output
+        help_text = CliRunner().invoke(command, ["--help"]).output
         flags = [word for word in container["command"] if word.startswith("--")]
         assert flags
-        assert [flag for flag in flags if flag not in help_of_it.replace("/", " ")] == []
+        assert [flag for flag in flags if flag not in help_text.replace("/", " ")] == []
 
 
 def test_only_pods_of_the_copy_reach_the_scheduler_and_the_workers() -> None:
-    """A scheduler runs the code of every client: the policy selects all three, and admits no other."""
+    """A scheduler runs the code of every client. The policy selects all three pods and admits no other pod."""
     [policy] = [each["spec"] for each in DASK if each["kind"] == "NetworkPolicy"]
     selected = policy["podSelector"]["matchLabels"]
     assert all(selected.items() <= pod["metadata"]["labels"].items() for pod in PODS.values())

@@ -13,7 +13,7 @@ from samples.deploy.hosts import FUNCTION, program, required_mib
 
 
 def test_the_function_copies_as_its_role(world: World) -> None:
-    """The handler runs twice in a new process, as in a Lambda environment, and exchanges the role's identity once."""
+    """The handler runs twice in one process, as on Lambda, and makes only one exchange."""
     before = len([call for call in world.sandbox.google.calls if call.assertion])
     keys = world.issue(FUNCTION["FunctionName"])
     module, _, name = FUNCTION["Handler"].rpartition(".")
@@ -48,14 +48,14 @@ def test_the_function_copies_as_its_role(world: World) -> None:
     assert len([call for call in world.sandbox.google.calls if call.assertion]) == before + 1
 
 
-def test_the_package_has_what_it_runs() -> None:
+def test_the_package_contains_the_program() -> None:
     [words] = printed(DEPLOY / "lambda" / "README.md", "cp")
     assert words[:2] == ["cp", "-r"]
     assert [(DEPLOY / "lambda" / word).resolve() for word in words[2:-1]] == program()
 
 
-def test_no_invocation_is_sent_again_while_the_first_one_runs() -> None:
-    """The CLI stops reading after 60 s and sends it again, unless it does not wait or does neither."""
+def test_the_cli_sends_no_second_invocation_while_the_first_one_runs() -> None:
+    """By default, the CLI times out after 60 s and sends the invocation again."""
     page = (DEPLOY / "lambda" / "README.md").read_text()
     invocations = re.findall(r"^((?:\w+=\S+ )*)aws lambda invoke ((?:.*\\\n)*.*)$", page, re.MULTILINE)
     assert len(invocations) == 2

@@ -1,4 +1,4 @@
-"""What every page on deploying prints: commands that their programs accept, and files that exist."""
+"""The commands on the deployment pages are accepted, and the files that they name exist."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def of_page(path: Path) -> str:
 
 @pytest.mark.parametrize("page", PAGES, ids=of_page)
 def test_aws_accepts_the_commands(page: Path) -> None:
-    """By botocore's models: operations, parameters, what is required, and the files that they name."""
+    """Checks operations, parameters, required values and file names with botocore's models."""
     found = printed(page, "aws")
     assert found
     for words in found:
@@ -36,7 +36,7 @@ def test_aws_accepts_the_commands(page: Path) -> None:
 
 
 def test_aws_accepts_the_commands_of_an_instance() -> None:
-    """Those of its first start and of its unit."""
+    """Checks the commands of the first start and of the unit."""
     for text in ((DEPLOY / "ec2" / "user-data.sh").read_text(), (DEPLOY / "ec2/units/gcp-copycat.service").read_text()):
         found = re.findall(r"\baws (cloudwatch [^'\n]*)", text)
         assert found
@@ -64,13 +64,13 @@ def test_the_shell_can_read_the_page(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=of_page)
-def test_what_google_sees_is_the_role(page: Path) -> None:
+def test_the_identity_that_google_sees_is_the_role(page: Path) -> None:
     seen = re.findall(r"Google sees `(\S+?)`", page.read_text())
     assert seen
     assert all(each.startswith(f"{ROLE}/") for each in seen)
 
 
-def test_the_values_that_terraform_puts_out_are_those_in_the_files(terraform: Terraform) -> None:
+def test_the_files_contain_the_outputs_of_terraform(terraform: Terraform) -> None:
     values = {terraform.value(text) for name, text in terraform.outputs.items() if name != "topic"}
     assert values == {
         "//iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/aws-pool/providers/prod",
@@ -83,7 +83,7 @@ def test_the_values_that_terraform_puts_out_are_those_in_the_files(terraform: Te
         assert terraform.value(terraform.outputs["topic"]) in (DEPLOY / page / "README.md").read_text()
 
 
-def test_terraform_refers_to_what_is_there(terraform: Terraform) -> None:
+def test_terraform_refers_only_to_existing_resources(terraform: Terraform) -> None:
     expressions = re.findall(r"\$\{([a-z_]+\.[a-z_]+)", json.dumps([terraform.resources, terraform.outputs]))
     known = {
         *terraform.resources,
@@ -96,7 +96,7 @@ def test_terraform_refers_to_what_is_there(terraform: Terraform) -> None:
 
 @pytest.mark.parametrize("path", TRUST, ids=lambda path: f"{of_page(path)}-{path.stem}")
 def test_iam_accepts_the_trust_policy(sandbox: Sandbox, path: Path) -> None:
-    """moto judges a policy by IAM's grammar. Only AWS's own services may assume the role."""
+    """moto checks a policy with IAM's grammar. Only AWS services can assume the role."""
     iam = iam_client(sandbox)
     name = f"{of_page(path)}-{path.stem}"
     iam.create_role(RoleName=name, AssumeRolePolicyDocument=path.read_text())
@@ -114,8 +114,8 @@ def iam_client(sandbox: Sandbox) -> Any:
     return boto3.client("iam", endpoint_url=sandbox.aws.url, **keys)
 
 
-@pytest.mark.skipif(shutil.which("terraform") is None, reason="terraform is not on this machine")
-def test_terraform_formats_it_so() -> None:
+@pytest.mark.skipif(shutil.which("terraform") is None, reason="terraform is not installed")
+def test_terraform_fmt_changes_nothing() -> None:
     done = subprocess.run(
         ["terraform", f"-chdir={DEPLOY / 'terraform'}", "fmt", "-check", "-diff", "-recursive"],
         capture_output=True,

@@ -1,4 +1,4 @@
-"""What the role of each host may do, by the policies that its page attaches."""
+"""The permissions of each host's role, from the policies that its page attaches."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ ROLE_ARN = f"arn:aws:iam::{ACCOUNT}:role/gcp-copycat"
 KEY = f"arn:aws:kms:eu-central-1:{ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 LIST = {"s3:ListBucket", "s3:ListBucketMultipartUploads"}
 COPY = {"s3:GetObject", "s3:PutObject", "s3:ListMultipartUploadParts", "s3:AbortMultipartUpload"}
-# Operations of S3, and actions that have no operation's name.
+# The operations of S3, and actions that are not named like an operation.
 S3 = {f"s3:{name}" for name in botocore.session.Session().get_service_model("s3").operation_names} | {
     *LIST,
     *COPY,
@@ -48,7 +48,7 @@ S3 = {f"s3:{name}" for name in botocore.session.Session().get_service_model("s3"
 
 
 def policies_of(host: str, terraform: Terraform) -> list[Policy]:
-    """Return all that a page attaches to the role."""
+    """Return all policies that a page attaches to the role."""
     page = DEPLOY / host / "README.md"
     [variables, *more] = applied(page)
     assert all(each.get("state_bucket") == variables.get("state_bucket") for each in more)
@@ -73,7 +73,7 @@ def allowed(arn: str, identity: list[Policy], **more: Any) -> set[str]:
 
 
 @pytest.mark.parametrize("host", HOSTS)
-def test_the_role_may_do_in_s3_what_the_copy_does_and_no_more(host: str, terraform: Terraform) -> None:
+def test_the_role_has_exactly_the_s3_permissions_that_the_copy_requires(host: str, terraform: Terraform) -> None:
     role = policies_of(host, terraform)
     state = host != "ec2"  # which has a disk
     assert allowed(f"arn:aws:s3:::{DESTINATION}", role) == LIST
@@ -89,7 +89,7 @@ def test_the_role_may_do_in_s3_what_the_copy_does_and_no_more(host: str, terrafo
 
 
 @pytest.mark.parametrize("host", HOSTS)
-def test_the_role_may_change_nothing_outside_s3_but_its_log_and_metric(host: str, terraform: Terraform) -> None:
+def test_outside_s3_the_role_can_only_write_its_log_and_metric(host: str, terraform: Terraform) -> None:
     elsewhere = {action for action in actions(policies_of(host, terraform)) if not action.startswith("s3:")}
     assert not [action for action in elsewhere if "*" in action]
     assert elsewhere == {
@@ -98,17 +98,17 @@ def test_the_role_may_change_nothing_outside_s3_but_its_log_and_metric(host: str
     }.get(host, set())
 
 
-def test_the_instance_sends_metrics_of_its_own_namespace_only(terraform: Terraform) -> None:
+def test_the_instance_can_send_metrics_only_in_its_namespace(terraform: Terraform) -> None:
     role = policies_of("ec2", terraform)
-    for namespace, right in (("gcp-copycat", True), ("AWS/Billing", False)):
+    for namespace, expected in (("gcp-copycat", True), ("AWS/Billing", False)):
         context = {"cloudwatch:namespace": namespace}
-        assert allows("cloudwatch:PutMetricData", "*", identity=role, context=context) is right
+        assert allows("cloudwatch:PutMetricData", "*", identity=role, context=context) is expected
 
 
 class TestTheProgramOfAnInstance:
-    """An object of the Google bucket becomes an object in S3. No instance may run it."""
+    """The copy turns objects of the Google bucket into objects in S3. No instance may run them."""
 
-    def test_comes_from_a_bucket_that_the_role_may_only_read(self, terraform: Terraform) -> None:
+    def test_comes_from_a_bucket_that_the_role_can_only_read(self, terraform: Terraform) -> None:
         role = policies_of("ec2", terraform)
         sources = {word for words in commands(USER_DATA) for word in words if word.startswith("s3://")}
         assert {source.split("/")[2] for source in sources} == {PROGRAM}
@@ -118,16 +118,16 @@ class TestTheProgramOfAnInstance:
             key = source.removeprefix(f"s3://{PROGRAM}/") + "gcp_copycat.py"
             assert allowed(f"arn:aws:s3:::{PROGRAM}/{key}", role, **policy) == {"s3:GetObject"}
 
-    def test_stays_so_if_the_role_may_write_to_every_bucket(self) -> None:
+    def test_stays_read_only_if_the_role_can_write_to_every_bucket(self) -> None:
         role: list[Policy] = [{"Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}]
         policy = {"of_resource": [program_bucket_policy()], "principal": ROLE_ARN}
         for arn in (f"arn:aws:s3:::{PROGRAM}", f"arn:aws:s3:::{PROGRAM}/gcp-copycat/gcp_copycat.py"):
             assert allowed(arn, role, **policy) == {"s3:ListBucket", "s3:GetObject"}
-        # The evaluation can fail: without the bucket's policy all of it is allowed.
+        # Proof that this test can fail: without the bucket's policy everything is allowed.
         assert allowed(f"arn:aws:s3:::{PROGRAM}/gcp-copycat/gcp_copycat.py", role) == S3
 
-    def test_is_not_replaced_by_an_object_of_the_source_with_its_name(self, world: World) -> None:
-        """With the settings of the page, all that the copy writes is in the destination."""
+    def test_is_not_replaced_by_a_source_object_with_the_same_name(self, world: World) -> None:
+        """With the page's settings, the copy writes only to the destination."""
         settings = settings_of_the_instance()
         assert settings["GCP_COPYCAT_DESTINATION"] == DESTINATION
         names = ["gcp-copycat/gcp_copycat.py", "gcp-copycat/copycat/__init__.py", "units/gcp-copycat.service"]
@@ -159,7 +159,7 @@ class TestTheProgramOfAnInstance:
             s3.delete_bucket(Bucket=PROGRAM)
 
 
-def test_a_kms_key_is_used_through_s3_alone(terraform: Terraform) -> None:
+def test_the_kms_key_can_only_be_used_through_s3(terraform: Terraform) -> None:
     assert "kms:Decrypt" not in actions(terraform.role_policies())
     role = terraform.role_policies(kms_key=KEY)
     through_s3, others = (
@@ -174,7 +174,7 @@ def test_a_kms_key_is_used_through_s3_alone(terraform: Terraform) -> None:
     assert not allows("kms:ScheduleKeyDeletion", KEY, identity=role, context=through_s3)
 
 
-def test_alarms_and_the_rule_may_publish_to_the_topic(terraform: Terraform) -> None:
+def test_only_the_alarms_and_the_rule_can_publish_to_the_topic(terraform: Terraform) -> None:
     policy = terraform.document(terraform.resources["aws_sns_topic_policy.alarms"]["policy"])
     publishers = {each["Principal"]["Service"]: each["Condition"] for each in policy["Statement"]}
     [rule] = [
@@ -191,7 +191,7 @@ def test_alarms_and_the_rule_may_publish_to_the_topic(terraform: Terraform) -> N
 
 
 def test_iam_accepts_the_policies_and_the_page_prints_them(sandbox: Sandbox, terraform: Terraform) -> None:
-    """The page of gcp_copycat prints the policies that Terraform attaches: moto judges them by IAM's grammar."""
+    """The page of gcp_copycat prints the policies that Terraform attaches. moto checks them with IAM's grammar."""
     import boto3
 
     keys = {"aws_access_key_id": "x", "aws_secret_access_key": "x", "region_name": "us-east-1"}
@@ -209,7 +209,7 @@ def test_iam_accepts_the_policies_and_the_page_prints_them(sandbox: Sandbox, ter
 
 
 def test_unfinished_uploads_are_aborted_and_state_is_kept(terraform: Terraform) -> None:
-    """The rules of Terraform, as S3 gets them; the page prints the same one."""
+    """Terraform sets the rule that the page prints."""
     for name in ("destination", "state"):
         [rule] = terraform.resources[f"aws_s3_bucket_lifecycle_configuration.{name}"]["rule"]
         assert (rule["status"], rule["filter"]) == ("Enabled", [{}])
@@ -240,7 +240,7 @@ def test_every_policy_is_used(name: str) -> None:
 
 
 def test_state_is_not_in_the_destination() -> None:
-    """An object of the source could have the name of the checkpoint, and would replace it."""
+    """A source object with the checkpoint's name would replace the checkpoint."""
     for path in (path for path in DEPLOY.rglob("*") if path.is_file()):
         for line in Path(path).read_text().splitlines():
             if "CHECKPOINT" in line or "MANIFEST" in line:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from google_auth_botocore import ConfigurationError, Credentials
+from google_auth_botocore._failures import _names
 from google_auth_botocore._redaction import quoted
-from google_auth_botocore.cli import _mapping
 
 _NAME = "[a-z][a-z0-9-]{4,28}[a-z0-9]"
 _FORMS = {
@@ -142,8 +142,8 @@ class Plan:
         """The attribute mapping: Google's default, but with a shorter subject if the default could exceed the limit."""
         subject = "assertion.arn"
         if len(self.assumed_role) + 1 + _SESSION_LIMIT > _SUBJECT_LIMIT:
-            subject = _mapping.SHORT_SUBJECT
-        return {"google.subject": subject, "attribute.aws_role": _mapping.AWS_ROLE}
+            subject = _names.SHORT_SUBJECT
+        return {"google.subject": subject, "attribute.aws_role": _names.AWS_ROLE}
 
     @property
     def condition(self) -> str:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from google_auth_botocore._failures._names import USER
 from google_auth_botocore.cli.config._setup_plan import Plan
 
 # A deleted pool or provider keeps its name for 30 days. It exists if it can be undeleted or described.
@@ -137,7 +138,7 @@ def _binding(plan: Plan) -> Step:
             _grants(plan),
         )
     words = ["gcloud", "iam", "service-accounts", "add-iam-policy-binding", plan.email, f"--project={plan.project}"]
-    bind = Command([*words, "--role=roles/iam.workloadIdentityUser", _UNCONDITIONAL, f"--member={plan.principal_set}"])
+    bind = Command([*words, f"--role={USER}", _UNCONDITIONAL, f"--member={plan.principal_set}"])
     return Step(
         "6. The role may impersonate the service account", "This also takes up to 5 minutes to take effect.", [bind]
     )

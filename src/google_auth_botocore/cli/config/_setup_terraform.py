@@ -5,7 +5,9 @@ https://registry.terraform.io/providers/hashicorp/google/latest/docs/resources/i
 
 from __future__ import annotations
 
-from google_auth_botocore.cli._terraform_syntax import Block, Call, Raw, document
+from google_auth_botocore._failures._entry import Block, Raw
+from google_auth_botocore._failures._names import USER
+from google_auth_botocore.cli._terraform_syntax import Call, document
 from google_auth_botocore.cli.config._setup_plan import Plan
 
 _HEAD = """\
@@ -78,7 +80,7 @@ def _federation(plan: Plan) -> list[Block]:
     if plan.service_account is not None:
         binding = {
             "service_account_id": Raw("google_service_account.workload.name"),
-            "role": "roles/iam.workloadIdentityUser",
+            "role": USER,
             "member": Raw("local.role"),
         }
         blocks.append(Block("resource", ["google_service_account_iam_member", "workload"], binding))

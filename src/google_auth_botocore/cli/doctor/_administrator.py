@@ -1,6 +1,6 @@
-"""What an administrator may read of Google's side: the provider, the service account, who is bound to it.
+"""What an administrator may read on Google's side: the provider, the service account, and who is bound to it.
 
-With the token in CLOUDSDK_AUTH_ACCESS_TOKEN, at the endpoints of gcloud's own variables; without it nothing is asked.
+It takes the token in CLOUDSDK_AUTH_ACCESS_TOKEN and the endpoints in gcloud's variables. Without a token it makes no call.
 https://cloud.google.com/iam/docs/reference/rest and https://cloud.google.com/sdk/docs/properties.
 """
 
@@ -8,22 +8,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import quote
 
 import requests
 
-from google_auth_botocore.cli import _service_account
+from google_auth_botocore._failures._evidence import Binding
+from google_auth_botocore._failures._names import project_in
 from google_auth_botocore.cli.doctor._recorder import Recorder, Reply
 
 TOKEN = "CLOUDSDK_AUTH_ACCESS_TOKEN"
-
-
-class Binding(NamedTuple):
-    """One member of one role."""
-
-    role: str
-    member: str
 
 
 class Administrator:
@@ -36,29 +30,29 @@ class Administrator:
 
     @property
     def there(self) -> bool:
-        """Whether there is one."""
+        """Whether there is a token."""
         return bool(self._token)
 
     def provider(self, audience: str) -> dict[str, Any] | None:
-        """The provider as the IAM API shows it; an empty object: there is none; None: it can't be told."""
+        """Return the provider as the IAM API shows it; an empty object if it does not exist; None if that is not known."""
         return _found(self._get("iam", audience.removeprefix("//iam.googleapis.com/")))
 
     def pool(self, audience: str) -> dict[str, Any] | None:
-        """The provider's pool, as `provider`."""
+        """Return the provider's pool, as `provider` does."""
         return _found(self._get("iam", audience.removeprefix("//iam.googleapis.com/").partition("/providers/")[0]))
 
     def account(self, name: str) -> dict[str, Any] | None:
-        """The service account, as `provider`."""
-        project = _service_account.project_of(name) or "-"
+        """Return the service account, as `provider` does."""
+        project = project_in(name) or "-"
         return _found(self._get("iam", f"projects/{project}/serviceAccounts/{quote(name)}"))
 
     def bindings(self, account: str) -> list[Binding] | None:
-        """Who has which role on the service account; None: it can't be told."""
+        """Return the bindings on the service account; None if they are not known."""
         return _bindings(self._post("iam", f"projects/-/serviceAccounts/{quote(account)}:getIamPolicy"))
 
     def project_bindings(self, account: str) -> list[Binding]:
-        """Who has which role on the service account's project."""
-        project = _service_account.project_of(account)
+        """Return the bindings on the service account's project."""
+        project = project_in(account)
         reply = self._post("cloudresourcemanager", f"projects/{project}:getIamPolicy") if project else None
         return _bindings(reply) or []
 

@@ -1,4 +1,4 @@
-"""AWS's side: what botocore's chain has, what is signed with it, and who AWS says that is."""
+"""AWS's side: the sources in botocore's chain, what is signed with their keys, and whom AWS sees."""
 
 from __future__ import annotations
 
@@ -15,14 +15,16 @@ import botocore.configloader
 import botocore.session
 import requests
 
+from google_auth_botocore._failures._aws_keys import STATIC
+from google_auth_botocore._failures._evidence import Source
+from google_auth_botocore._failures._instances import disabled, endpoint
 from google_auth_botocore._redaction import shown
 from google_auth_botocore.cli import _subject_token
-from google_auth_botocore.cli._subject_token import JWT
-from google_auth_botocore.cli.doctor import _metadata
-from google_auth_botocore.cli.doctor._seen import AwsRefusal, Seen, SignedRequest, Source
+from google_auth_botocore.cli.doctor._evidence import AwsRejection, Evidence, SignedRequest
+from google_auth_botocore.cli.doctor._findings import StepFailed, Unknown
 
-# Whose keys are at hand; the others have to be asked for.
-AT_HAND = {"env", "shared-credentials-file", "config-file"}
+# The sources whose keys are at hand. The others make a call for theirs.
+AT_HAND = STATIC
 
 _NAMES = {
     "env": "environment variables",
@@ -38,7 +40,7 @@ _NAMES = {
     "container-role": "container (ECS, EKS)",
     "iam-role": "EC2 instance metadata",
 }
-# The setting of a profile that each of these sources needs.
+# The setting of a profile that each of these sources requires.
 _SETTINGS = {
     "assume-role": ("role_arn",),
     "assume-role-with-web-identity": ("web_identity_token_file",),
@@ -55,47 +57,52 @@ _VARIABLES = {
 _OBSOLETE = {"ec2-credentials-file", "boto-config"}
 _FILES = {"shared-credentials-file": "credentials_file", "config-file": "config_file"}
 _AUTHORIZATION = re.compile(r"Credential=([^/]+)/\d+/([^/]+)/.*SignedHeaders=([^,]+),")
+# What AWS says about a date that is too old or too new; the code is the one of a wrong signature.
+_REJECTED_DATE = re.compile("Signature expired|Signature not yet current|RequestTimeTooSkewed")
 
 
-def source(seen: Seen) -> str:
-    """Looks at the links of botocore's chain, and which of them has keys."""
-    session = _session(seen)
-    # What is wrong with its files, the credentials say themselves when they read the keys.
+def source(evidence: Evidence) -> str:
+    """Look at the sources in botocore's chain, and find the one that has keys."""
+    session = _session(evidence)
+    # What is wrong with its files, the credentials report themselves when they read the keys.
     with contextlib.suppress(Exception):
-        seen.sources = _chain(session)
-    stated = [each.method for each in seen.sources if each.stated_by]
-    seen.winner = next(iter(stated), None)
-    if not seen.options.offline:
+        evidence.sources = _chain(session)
+    configured = [each.method for each in evidence.sources if each.configured_by]
+    evidence.winner = next(iter(configured), None)
+    if not evidence.options.offline:
         with contextlib.suppress(Exception):
             found = session.get_credentials()
-            seen.winner = getattr(found, "method", None)
+            evidence.winner = getattr(found, "method", None)
             end = getattr(found, "_expiry_time", None)  # botocore has no public name for it
-            seen.expires = f"{end:%Y-%m-%dT%H:%M:%SZ}" if end else None
-    if seen.winner == "env":
-        seen.expires = seen.expires or os.environ.get("AWS_CREDENTIAL_EXPIRATION")
-    return "\n".join(_tale(seen))
+            evidence.expires = f"{end:%Y-%m-%dT%H:%M:%SZ}" if end else None
+    if evidence.winner == "env":
+        evidence.expires = evidence.expires or os.environ.get("AWS_CREDENTIAL_EXPIRATION")
+    if not evidence.sources:
+        return Unknown("botocore cannot use the profile or its files")
+    return "\n".join(_lines(evidence))
 
 
-def _session(seen: Seen) -> Any:
-    session = botocore.session.Session(profile=seen.options.profile)
-    if seen.options.region:
-        session.set_config_variable("region", seen.options.region)
+def _session(evidence: Evidence) -> Any:
+    session = botocore.session.Session(profile=evidence.options.profile)
+    if evidence.options.region:
+        session.set_config_variable("region", evidence.options.region)
     return session
 
 
-def _tale(seen: Seen) -> Sequence[str]:
-    stated = [each for each in seen.sources if each.stated_by]
+def _lines(evidence: Evidence) -> Sequence[str]:
+    configured = [each for each in evidence.sources if each.configured_by]
+    methods = [each.method for each in configured]
     lines = []
-    for each in stated:
-        if each.method == seen.winner:
-            verdict = "won" if not seen.options.offline or each.method in AT_HAND else "is asked first"
-        elif seen.winner is None or stated.index(each) < [one.method for one in stated].index(seen.winner):
-            verdict = "has none"
+    for each in configured:
+        if each.method == evidence.winner:
+            verdict = "is tried first" if evidence.options.offline and each.method not in AT_HAND else "has the keys"
+        elif evidence.winner is None or methods.index(each.method) < methods.index(evidence.winner):
+            verdict = "has no keys"
         else:
-            verdict = "not asked: another came first"
-        lines.append(f"{each.named}, by {each.stated_by}: {verdict}")
-    unset = [each.named for each in seen.sources if each not in stated and each.method not in _OBSOLETE]
-    return [*lines, *([f"not set: {', '.join(unset)}"] if unset else [])]
+            verdict = "not tried, because another source comes first"
+        lines.append(f"{each.name}, configured by {each.configured_by}: {verdict}")
+    unset = [each.name for each in evidence.sources if each not in configured and each.method not in _OBSOLETE]
+    return [*lines, *([f"not configured: {', '.join(unset)}"] if unset else [])]
 
 
 def _chain(session: Any) -> list[Source]:
@@ -103,25 +110,27 @@ def _chain(session: Any) -> list[Source]:
     profile = session.profile or "default"
     return [
         Source(
-            provider.METHOD, _NAMES.get(provider.METHOD, provider.METHOD), _stated(session, config, profile, provider)
+            provider.METHOD,
+            _NAMES.get(provider.METHOD, provider.METHOD),
+            _configured_by(session, config, profile, provider),
         )
         for provider in session.get_component("credential_provider").providers
     ]
 
 
-def _stated(session: Any, config: Mapping[str, Any], profile: str, provider: Any) -> str | None:
-    """What says that this link has keys; boto's own file is left out, which nobody has any more."""
+def _configured_by(session: Any, config: Mapping[str, Any], profile: str, provider: Any) -> str | None:
+    """Return what configures this source. boto's own file is left out: it is obsolete."""
     method = provider.METHOD
     variable = next((name for name in _VARIABLES.get(method, ()) if os.environ.get(name)), None)
     if variable:
         return variable
     setting = next((name for name in _SETTINGS.get(method, ()) if config.get(name)), None)
     if setting:
-        return f"{setting} of profile {profile}"
+        return f"{setting} of profile {shown(profile)}"
     if method in _FILES:
         return _in_file(session.get_config_variable(_FILES[method]), profile)
-    if method == "iam-role" and not _metadata.disabled():
-        return shown(_metadata.endpoint())
+    if method == "iam-role" and not disabled():
+        return shown(endpoint())
     return None
 
 
@@ -132,68 +141,77 @@ def _in_file(path: str, profile: str) -> str | None:
     sections = botocore.configloader.raw_config_parse(str(file))
     for name in (profile, f"profile {profile}"):
         if "aws_access_key_id" in (sections.get(name) or {}):
-            return f"profile {profile} in {path}"
+            return f"profile {shown(profile)} in {shown(path)}"
     return None
 
 
-def keys(seen: Seen) -> str:
-    """Reads the keys and signs with them: what they are shows in what was signed."""
-    subject_token = _subject_token.subject_token(seen.credentials)
-    seen.recorder.keep_subject_token(subject_token)
-    if seen.options.subject_token_type == JWT or seen.credentials.info["subject_token_type"] == JWT:
+def keys(evidence: Evidence) -> str:
+    """Read the keys and sign with them."""
+    subject_token = evidence.credentials.retrieve_subject_token()
+    evidence.recorder.keep_subject_token(subject_token)
+    if evidence.uses_jwt:
         claims = _subject_token.claims(subject_token)
-        seen.arn = str(claims.get("sub"))
+        evidence.arn = str(claims.get("sub"))
         return f"a JWT of AWS's, issued by {claims.get('iss')} for {claims.get('aud')}"
-    seen.request = signed(subject_token)
-    kind = "temporary" if seen.request.temporary else "long-term"
-    end = f", which end at {seen.expires}" if seen.expires else ""
-    token = "with" if seen.request.has_session_token else "without"
-    return f"{kind} keys ({seen.request.key_id[:4]}...{seen.request.key_id[-4:]}) {token} a session token{end}"
+    evidence.request = signed(subject_token)
+    kind = "temporary" if evidence.request.temporary else "long-term"
+    end = f", which expire at {evidence.expires}" if evidence.expires else ""
+    token = "with" if evidence.request.has_session_token else "without"
+    key_id = f"{evidence.request.key_id[:4]}...{evidence.request.key_id[-4:]}"
+    saw = f"{kind} keys ({key_id}) {token} a session token{end}"
+    if evidence.request.temporary and not evidence.request.has_session_token:
+        raise StepFailed(saw, evidence.facts("aws", failure="no-session-token"))
+    return saw
 
 
 def signed(subject_token: str) -> SignedRequest:
-    """Reads what was signed."""
+    """Read a signed request."""
     document = json.loads(unquote(subject_token))
     headers = {each["key"].lower(): each["value"] for each in document["headers"]}
     key_id, region, signed = _AUTHORIZATION.findall(headers["authorization"])[0]
     return SignedRequest(document["url"], headers, key_id, key_id.startswith("ASIA"), region, tuple(signed.split(";")))
 
 
-def signed_request(seen: Seen) -> str:
-    """Region, host and headers of the signature."""
-    if seen.request is None:
-        return "none: a JWT is the proof"
-    host = urlsplit(seen.request.url).netloc
-    return f"for {host} in {seen.request.region}\nsigned headers: {', '.join(seen.request.signed)}"
+def signed_request(evidence: Evidence) -> str:
+    """Return the region, the host and the headers of the signature."""
+    if evidence.request is None:
+        return "none: the proof of identity is a JWT"
+    host = urlsplit(evidence.request.url).netloc
+    return f"for {host} in {evidence.request.region}\nsigned headers: {', '.join(evidence.request.signed)}"
 
 
-def caller(seen: Seen) -> str:
-    """Asks AWS what Google will ask it, with the very same signed request."""
-    if seen.request is None:
-        return f"{seen.arn}, as the JWT says"
-    seen.arn, seen.aws, seen.unreachable = ask(seen, seen.request)
-    if seen.unreachable:
-        return f"AWS can't be asked from here ({seen.unreachable}); Google asks it itself"
-    if seen.aws is not None:
-        return f"AWS refuses the signature ({seen.aws.code}): {seen.aws.message}"
-    return f"{seen.arn}"
+def caller(evidence: Evidence) -> str:
+    """Send AWS the same signed request that Google will send."""
+    if evidence.request is None:
+        return f"{evidence.arn}, as the JWT says"
+    evidence.arn, evidence.rejection, evidence.unreachable = ask(evidence, evidence.request)
+    if evidence.unreachable:
+        return f"AWS STS cannot be reached from here ({evidence.unreachable}); Google calls it itself"
+    if evidence.rejection is None:
+        return f"{evidence.arn}"
+    code, message = evidence.rejection
+    saw = f"AWS rejects the signature ({code}): {message}"
+    if _REJECTED_DATE.search(f"{code} {message}"):
+        return saw  # the exchange dates it again
+    raise StepFailed(saw, evidence.facts("exchange", aws_reason=code, text=f"AWS says {code}: {message}"))
 
 
-def ask(seen: Seen, request: SignedRequest) -> tuple[str | None, AwsRefusal | None, str | None]:
-    """GetCallerIdentity's answer to a signed request: the ARN, or a refusal, or why there is no answer."""
+def ask(evidence: Evidence, request: SignedRequest) -> tuple[str | None, AwsRejection | None, str | None]:
+    """Return GetCallerIdentity's reply to a signed request: the ARN, a rejection, or why there is no reply."""
     url = request.url
-    if seen.options.aws_sts_endpoint:
-        url = f"{seen.options.aws_sts_endpoint.rstrip('/')}/?{urlsplit(url).query}"
+    if evidence.options.aws_sts_endpoint:
+        url = f"{evidence.options.aws_sts_endpoint.rstrip('/')}/?{urlsplit(url).query}"
     try:
-        reply = seen.recorder.ask("POST", url, headers=request.headers)
+        reply = evidence.recorder.ask("POST", url, headers=request.headers)
     except requests.RequestException as error:
         return None, None, type(error).__name__
     part: Callable[[str], str] = lambda name: _xml(reply.text, name)  # noqa: E731 - it is used three times below
     if reply.status == 200 and part("Arn"):
         return part("Arn"), None, None
     if part("Code"):
-        # What follows the first line is the request itself.
-        return None, AwsRefusal(part("Code"), seen.recorder.quotable(part("Message").strip().partition("\n")[0])), None
+        # After the first line, AWS quotes the request itself.
+        message = evidence.recorder.quotable(part("Message").strip().partition("\n")[0])
+        return None, AwsRejection(part("Code"), message), None
     return None, None, f"HTTP {reply.status} that is not AWS's"
 
 

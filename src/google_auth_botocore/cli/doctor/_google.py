@@ -1,4 +1,4 @@
-"""Google's side: the exchange, the principal, the service account, an ID token, the project, one real call."""
+"""Google's side: configuration, clock, exchange, principal, service account, project, and one call."""
 
 from __future__ import annotations
 
@@ -11,40 +11,42 @@ from urllib.parse import urlencode, urlsplit
 import requests
 
 from google_auth_botocore import Credentials, FederationError, IDTokenCredentials
+from google_auth_botocore._failures import _commands
 from google_auth_botocore._redaction import shown
 from google_auth_botocore.cli import _credentials_flags
-from google_auth_botocore.cli.doctor._seen import Seen
+from google_auth_botocore.cli.doctor._evidence import Evidence
+from google_auth_botocore.cli.doctor._findings import StepFailed, Unknown
 
 _PROJECT_VARIABLES = ("GOOGLE_CLOUD_PROJECT", "GCLOUD_PROJECT")
-# Of an AWS provider and of an OIDC one.
+# The subjects of an AWS provider and of an OIDC provider with the usual mapping.
 _USUAL_SUBJECTS = ("assertion.arn", "assertion.sub")
-# What an error is told in; a good reply may be a whole object of Cloud Storage.
+# Bytes that an error takes at most. The reply to a successful call may be a whole object of Cloud Storage.
 _OF_A_CALL = 1 << 16
 _CLIENT = ("CLOUDSDK_AUTH_CLIENT_ID", "CLOUDSDK_AUTH_CLIENT_SECRET")
 
 
-def configuration(seen: Seen) -> str:
-    """Builds the credentials, which asks nobody."""
-    seen.credentials = _credentials_flags.credentials(seen.options)
-    _wanted(seen)
-    path = _credentials_flags.config_path(seen.options)
-    account = seen.account
+def configuration(evidence: Evidence) -> str:
+    """Build the credentials, which makes no network call."""
+    evidence.credentials = _credentials_flags.credentials(evidence.options)
+    _wanted(evidence)
+    path = _credentials_flags.config_path(evidence.options)
+    account = evidence.service_account
     whom = f"to impersonate {account}" if account else "for direct resource access, without a service account"
-    parts = seen.audience.split("/")
+    parts = evidence.audience.split("/")
     return f"{path or 'flags'}\nprovider {parts[-1]} of pool {parts[-3]} in project {parts[4]}\n{whom}"
 
 
-def clock(seen: Seen) -> str:
-    """Compares this machine's clock with the Date of the replies."""
-    if seen.ahead is None:
+def clock(evidence: Evidence) -> str:
+    """Compare this machine's clock with the Date of the replies."""
+    if evidence.clock is None:
         with contextlib.suppress(requests.RequestException):
-            seen.recorder.ask("GET", str(seen.credentials.info["token_url"]), headers={})
-    if seen.ahead is None:
-        return "nobody says what time it is"
-    seconds = round(abs(seen.ahead))
+            evidence.recorder.ask("GET", str(evidence.credentials.info["token_url"]), headers={})
+    if evidence.clock is None:
+        return Unknown("no reply has a Date")
+    seconds = round(abs(evidence.clock))
     if seconds < 2:
-        return "the same as theirs"
-    return f"{_duration(seconds)} {'behind' if seen.ahead > 0 else 'ahead of'} theirs"
+        return "the same as the servers'"
+    return f"{_duration(seconds)} {'behind' if evidence.clock > 0 else 'ahead of'} the servers'"
 
 
 def _duration(seconds: int) -> str:
@@ -52,62 +54,50 @@ def _duration(seconds: int) -> str:
     return f"{hours} h {minutes} min" if hours else f"{minutes} min" if seconds > 90 else f"{seconds} s"
 
 
-def exchange(seen: Seen) -> str:
-    """Gets a token the way that every program does; what fails beyond the exchange is for a later step."""
-    wanted = _wanted(seen)
+def exchange(evidence: Evidence) -> str:
+    """Get a token as every program does. What fails after the exchange is for a later step."""
+    wanted = _wanted(evidence)
     try:
-        wanted.refresh(seen.recorder)
+        wanted.refresh(evidence.recorder)
     except FederationError as error:
         if error.step in ("exchange", "aws"):
             raise
-        seen.pending = error
-    return f"Google's Security Token Service takes it\n({seen.credentials.info['token_url']})"
+        evidence.pending = error
+    return f"Google's Security Token Service accepts it\n({evidence.credentials.info['token_url']})"
 
 
-def _wanted(seen: Seen) -> Credentials | IDTokenCredentials:
-    audience = seen.options.target_audience
-    return seen.credentials if audience is None else IDTokenCredentials(seen.credentials, audience)
+def _wanted(evidence: Evidence) -> Credentials | IDTokenCredentials:
+    audience = evidence.options.target_audience
+    return evidence.credentials if audience is None else IDTokenCredentials(evidence.credentials, audience)
 
 
-def principal(seen: Seen) -> str:
-    """Tells whom Google sees: the Security Token Service's own word where it may be asked, else the usual mapping."""
-    seen.principal = _introspected(seen)
-    mapping = (seen.administrator.provider(seen.audience) or {}).get("attributeMapping") or {}
+def principal(evidence: Evidence) -> str:
+    """Return whom Google sees: as the Security Token Service says, if an OAuth client may ask it, or by the usual mapping."""
+    evidence.principal = _introspected(evidence)
+    mapping = (evidence.administrator.provider(evidence.audience) or {}).get("attributeMapping") or {}
     subject = mapping.get("google.subject", _USUAL_SUBJECTS[0])
-    if seen.principal is not None:
+    if evidence.principal is not None:
         origin = "as Google's introspection says"
-    elif seen.arn is None:
-        origin = "AWS has not said who it is"
+    elif evidence.arn is None:
+        origin = "not known, because AWS did not say who the caller is"
     elif subject not in _USUAL_SUBJECTS:
-        origin = f"the provider maps google.subject = {subject}"
+        origin = f"not known, because the provider maps google.subject = {subject}"
     else:
         origin = "by the usual mapping"
-        seen.principal = f"principal:{pool(seen)}/subject/{seen.arn}"
-    return "\n".join([origin, *members(seen)])
+        evidence.principal = f"principal:{evidence.audience.partition('/providers/')[0]}/subject/{evidence.arn}"
+    lines = "\n".join([origin, *_commands.members(evidence.facts("exchange"))])
+    return lines if evidence.principal is not None else Unknown(lines)
 
 
-def pool(seen: Seen) -> str:
-    """The full name of the pool, without its scheme."""
-    return seen.audience.partition("/providers/")[0]
-
-
-def members(seen: Seen) -> list[str]:
-    """The names by which a binding can mean this identity, the narrowest first."""
-    found = [] if seen.principal is None else [seen.principal]
-    if seen.request is not None and seen.role_arn:
-        found.append(f"principalSet:{pool(seen)}/attribute.aws_role/{seen.role_arn}")
-    return [*found, f"principalSet:{pool(seen)}/*"]
-
-
-def _introspected(seen: Seen) -> str | None:
+def _introspected(evidence: Evidence) -> str | None:
     client = [os.environ.get(name) for name in _CLIENT]
-    token = seen.recorder.federated_token
-    url = str(seen.credentials.info["token_url"])
+    token = evidence.recorder.federated_token
+    url = str(evidence.credentials.info["token_url"])
     if not all(client) or token is None or not url.endswith("/token"):
         return None
     secret = base64.b64encode(":".join(map(str, client)).encode()).decode()
     try:
-        reply = seen.recorder.ask(
+        reply = evidence.recorder.ask(
             "POST",
             f"{url.removesuffix('/token')}/introspect",
             headers={"authorization": f"Basic {secret}", "content-type": "application/x-www-form-urlencoded"},
@@ -118,49 +108,55 @@ def _introspected(seen: Seen) -> str | None:
     return reply.document.get("username")
 
 
-def service_account(seen: Seen) -> str:
-    """Tells what became of the rest of the way."""
-    if seen.pending is not None:
-        raise seen.pending
-    if seen.account is None:
+def service_account(evidence: Evidence) -> str:
+    """Return how the rest of the flow ended."""
+    if evidence.pending is not None:
+        raise evidence.pending
+    if evidence.service_account is None:
         return "none: the federated token is the access token"
-    if seen.options.target_audience:
-        return f"{seen.account} gives an ID token\nmade out to {seen.options.target_audience}"
-    acting = f", acting for {seen.options.subject}" if seen.options.subject else ""
-    return f"{seen.account} gives an access token{acting}\nit ends at {seen.credentials.expiry:%Y-%m-%dT%H:%M:%SZ}"
+    if evidence.options.target_audience:
+        return f"{evidence.service_account} gives an ID token\nfor the audience {evidence.options.target_audience}"
+    acting = f", to act for {evidence.options.subject}" if evidence.options.subject else ""
+    expiry = f"{evidence.credentials.expiry:%Y-%m-%dT%H:%M:%SZ}"
+    return f"{evidence.service_account} gives an access token{acting}\nit expires at {expiry}"
 
 
-def project(seen: Seen) -> str:
-    """Tells which project client libraries find."""
-    return project_of(seen) or "none is given"
+def project(evidence: Evidence) -> str:
+    """Return the project that client libraries find, and where it comes from."""
+    evidence.project = getattr(evidence.credentials, "project_id", None)
+    if evidence.project:
+        return f"{evidence.project}, as given"
+    variable = next((name for name in _PROJECT_VARIABLES if os.environ.get(name)), None)
+    if variable is None:
+        return "none is given"
+    evidence.project = shown(os.environ[variable])
+    return f"{evidence.project}, by {variable}"
 
 
-def project_of(seen: Seen) -> str | None:
-    """The project, and who names it."""
-    found = getattr(seen.credentials, "project_id", None)
-    if found:
-        return f"{found}, as given"
-    return next((f"{shown(os.environ[name])}, by {name}" for name in _PROJECT_VARIABLES if os.environ.get(name)), None)
-
-
-def call(seen: Seen) -> str:
-    """Makes one real call."""
-    url = seen.options.call
+def call(evidence: Evidence) -> str:
+    """Make one call."""
+    url = evidence.options.call
     headers: dict[str, str] = {}
-    _wanted(seen).before_request(seen.recorder, "GET", url, headers)
+    _wanted(evidence).before_request(evidence.recorder, "GET", url, headers)
+    evidence.unreachable = None
     try:
-        seen.called = seen.recorder.ask("GET", url, headers=headers, at_most=_OF_A_CALL)
+        reply = evidence.called = evidence.recorder.ask("GET", url, headers=headers, at_most=_OF_A_CALL)
     except requests.RequestException as error:
-        seen.unreachable = type(error).__name__
-        return f"{shown(urlsplit(url).netloc)} can't be reached ({seen.unreachable})"
-    return f"HTTP {seen.called.status} {message(seen)}".strip()
+        evidence.unreachable = type(error).__name__
+        saw = f"{shown(urlsplit(url).netloc)} cannot be reached ({evidence.unreachable})"
+        raise StepFailed(saw, evidence.facts("call", text=saw)) from None
+    message = _message(evidence)
+    saw = f"HTTP {reply.status} {message}".strip()
+    if not 200 <= reply.status < 300:
+        raise StepFailed(f"HTTP {reply.status}", evidence.facts("call", status=reply.status, text=saw))
+    return saw
 
 
-def message(seen: Seen) -> str:
-    """What the API said no with."""
-    reply = seen.called
+def _message(evidence: Evidence) -> str:
+    """Return the API's message, if it rejects the call."""
+    reply = evidence.called
     if reply is None or reply.status < 400:
         return ""
     error = reply.document.get("error", {})
     text = error.get("message", "") if isinstance(error, dict) else str(error)
-    return seen.recorder.quotable(text or re.sub(r"<[^>]*>", " ", reply.text))
+    return evidence.recorder.quotable(text or re.sub(r"<[^>]*>", " ", reply.text))

@@ -1,4 +1,4 @@
-"""The findings, as text for a terminal of 80 columns and as JSON for a ticket."""
+"""The report: text for a terminal of 80 columns, or JSON for a ticket."""
 
 from __future__ import annotations
 
@@ -9,37 +9,37 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from google_auth_botocore import __version__
+from google_auth_botocore._failures._entry import Diagnosis, Remedy
 from google_auth_botocore.cli._terraform_syntax import document
-from google_auth_botocore.cli.doctor._cause import Diagnosis, Mend
-from google_auth_botocore.cli.doctor._seen import Seen
-from google_auth_botocore.cli.doctor._walk import FAILED, NOT_REACHED, OK, WARNING, Step
+from google_auth_botocore.cli.doctor._evidence import Evidence
+from google_auth_botocore.cli.doctor._walk import FAILED, NOT_REACHED, OK, UNKNOWN, WARNING, Step
 
 _WIDTH = 80
-_MARKS = {OK: "ok", WARNING: "warning", FAILED: "FAILED", NOT_REACHED: "-"}
-# Where what was seen begins, behind the mark and the name of a step.
+_MARKS = {OK: "ok", WARNING: "warning", FAILED: "FAILED", UNKNOWN: "unknown", NOT_REACHED: "-"}
+# The column in which what was seen begins, after the mark and the name of a step.
 _MARGIN = 26
 
 
 def as_text(steps: Sequence[Step]) -> str:
-    """The steps, then the cause of each warning and failure."""
-    lines = ["The way of a token, step by step:", ""]
+    """Return the steps, then the cause of each warning and failure."""
+    lines = ["Getting a token, step by step:", ""]
     for step in steps:
         saw = step.saw or ("not reached" if step.state == NOT_REACHED else "")
         head = f"  {_MARKS[step.state]:<8}{step.name:<{_MARGIN - 10}}"
         shown = [part for line in saw.splitlines() or [""] for part in _column(line)]
         lines += [head + shown[0].lstrip(), *shown[1:]]
     found = [(step.state, step.diagnosis) for step in steps if step.diagnosis is not None]
-    cause = next((diagnosis.cause.id for state, diagnosis in found if state == FAILED), None)
+    cause = next((diagnosis.failure.id for state, diagnosis in found if state == FAILED), None)
     for state, diagnosis in sorted(found, key=lambda each: each[0] != FAILED):
-        if state == WARNING and diagnosis.cause.id == cause:
+        if state == WARNING and diagnosis.failure.id == cause:
             continue
-        # What is no more than a warning is mended when the cause is.
+        # A warning beside a failure is only named.
         lines += ["", *(_brief(diagnosis) if cause and state == WARNING else _diagnosis(state, diagnosis))]
     return "\n".join(line.rstrip() for line in [*lines, "", _end(steps)])
 
 
 def _column(line: str) -> list[str]:
-    """A line of what was seen; a name that is too long for the column gets a line of its own."""
+    """Return a line of what was seen. A name that is too long for the column gets its own line."""
     if " " not in line and len(line) > _WIDTH - _MARGIN:
         return [f"    {line}"]
     return _wrapped(line, _MARGIN)
@@ -48,44 +48,44 @@ def _column(line: str) -> list[str]:
 def _end(steps: Sequence[Step]) -> str:
     failed = next((step for step in steps if step.state == FAILED), None)
     if failed is not None:
-        return f"The way ends at: {failed.name}."
+        return f"Failed at: {failed.name}."
     missing = any(step.state == NOT_REACHED for step in steps)
-    return "Good as far as was looked, offline." if missing else "All is good: there is a token at the end of the way."
+    return "All checks that work offline passed." if missing else "All checks passed. A token was issued."
 
 
 def _brief(found: Diagnosis) -> Iterator[str]:
-    yield f"Warning: {found.cause.id}"
-    yield from _wrapped(found.cause.says, 2)
+    yield f"Warning: {found.failure.id}"
+    yield from _wrapped(found.failure.meaning, 2)
 
 
 def _diagnosis(state: str, found: Diagnosis) -> Iterator[str]:
     kind = "Cause" if state == FAILED else "Warning"
-    yield f"{kind}: {found.cause.id}"
-    yield from _wrapped(found.cause.says, 2)
+    yield f"{kind}: {found.failure.id}"
+    yield from _wrapped(found.failure.meaning, 2)
     yield ""
     yield "  What was seen"
-    for line in found.evidence:
+    for line in found.seen:
         first, *rest = _wrapped(line, 6)
         yield f"    - {first.lstrip()}"
         yield from rest
     yield ""
-    yield "  What mends it"
-    yield from _mend(found.mend)
+    yield "  How to fix it"
+    yield from _remedy(found.remedy)
 
 
-def _mend(mend: Mend) -> Iterator[str]:
-    for todo in mend.todo:
-        yield from _wrapped(todo, 4)
-    for command in (*mend.local, *mend.gcloud, *mend.aws):
+def _remedy(remedy: Remedy) -> Iterator[str]:
+    for sentence in (*remedy.sentences, *remedy.more):
+        yield from _wrapped(sentence, 4)
+    for command in (*remedy.local, *remedy.gcloud, *remedy.aws):
         yield from _command(command)
-    if mend.terraform:
+    if remedy.terraform:
         yield "    Terraform:"
-        yield from (f"      {line}" for line in _terraform(mend))
+        yield from (f"      {line}" for line in _terraform(remedy))
 
 
-def _terraform(mend: Mend) -> list[str]:
-    """Lines of Terraform's; without those that are empty, for it's not much."""
-    return [line for line in document(mend.terraform).splitlines() if line]
+def _terraform(remedy: Remedy) -> list[str]:
+    """Return the lines of Terraform that are not empty."""
+    return [line for line in document(remedy.terraform).splitlines() if line]
 
 
 def _wrapped(text: str, margin: int) -> list[str]:
@@ -101,13 +101,13 @@ def _wrapped(text: str, margin: int) -> list[str]:
 
 
 def _command(command: str) -> Iterator[str]:
-    """A command for a shell, on as many lines as it takes."""
+    """Return a shell command, broken into lines."""
     if len(command) + 6 < _WIDTH:
         yield f"    $ {command}"
         return
     parts: list[str] = []
     for part in command.split(" "):
-        # A flag begins a line, unless a quoted value is not over yet.
+        # A flag begins a line, but not inside of a quoted value.
         if part.startswith(("--", "'--")) and not " ".join(parts).count("'") % 2:
             parts.append(f"\\\n        {part}")
         else:
@@ -115,16 +115,16 @@ def _command(command: str) -> Iterator[str]:
     yield f"    $ {' '.join(parts)}"
 
 
-def as_json(seen: Seen, steps: Sequence[Step], code: int) -> str:
-    """The same for programs and tickets."""
+def as_json(evidence: Evidence, steps: Sequence[Step], code: int) -> str:
+    """Return the same for programs and tickets."""
     document: dict[str, Any] = {
         "version": __version__,
         "exit_code": code,
-        "audience": seen.audience if hasattr(seen, "credentials") else None,
-        "caller": seen.arn,
-        "principal": seen.principal,
-        "cause": next((each.diagnosis.cause.id for each in steps if each.state == FAILED and each.diagnosis), None),
-        "warnings": [each.diagnosis.cause.id for each in steps if each.state == WARNING and each.diagnosis],
+        "audience": evidence.audience if evidence.built else None,
+        "caller": evidence.arn,
+        "principal": evidence.principal,
+        "cause": next((each.diagnosis.failure.id for each in steps if each.state == FAILED and each.diagnosis), None),
+        "warnings": [each.diagnosis.failure.id for each in steps if each.state == WARNING and each.diagnosis],
         "steps": [_as_document(each) for each in steps],
     }
     return json.dumps(document, indent=2)
@@ -133,20 +133,26 @@ def as_json(seen: Seen, steps: Sequence[Step], code: int) -> str:
 def _as_document(step: Step) -> dict[str, Any]:
     document: dict[str, Any] = {"step": step.name, "state": step.state, "saw": step.saw.splitlines()}
     if step.diagnosis is not None:
-        found, mend = step.diagnosis, step.diagnosis.mend
+        found, remedy = step.diagnosis, step.diagnosis.remedy
+        fix = {
+            "todo": [*remedy.sentences, *remedy.more],
+            "local": list(remedy.local),
+            "gcloud": list(remedy.gcloud),
+            "aws": list(remedy.aws),
+            "terraform": "\n".join(_terraform(remedy)),
+        }
         document["cause"] = {
-            "id": found.cause.id,
-            "says": found.cause.says,
-            "evidence": list(found.evidence),
-            "mend": {
-                **{name: value for name, value in vars(mend).items() if value},
-                **({"terraform": "\n".join(_terraform(mend))} if mend.terraform else {}),
-            },
+            "id": found.failure.id,
+            # The entry that the error of a program names, which has less evidence.
+            "general": found.general.id,
+            "says": found.failure.meaning,
+            "evidence": list(found.seen),
+            "mend": {name: value for name, value in fix.items() if value},
         }
     return document
 
 
 def printable(text: str) -> str:
-    """ASCII without control characters, whatever a server wrote."""
+    """Return the text in ASCII and without control characters, whatever a server wrote."""
     kept = re.sub(r"[^\n -~]", lambda found: found[0].encode("unicode_escape").decode(), text.replace("…", "..."))
     return kept.encode("ascii", "backslashreplace").decode()

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from google_auth_botocore import Credentials
-from google_auth_botocore.cli import _service_account
+from google_auth_botocore._failures._names import project_in
 
 CLOUD_PLATFORM = "https://www.googleapis.com/auth/cloud-platform"
 
@@ -44,7 +44,7 @@ def identity(credentials: Credentials) -> Identity:
     return Identity(
         email=email,
         scopes=tuple(credentials.scopes or credentials.default_scopes or (CLOUD_PLATFORM,)),
-        project_id=configured_project(credentials) or _service_account.project_of(email) or number,
+        project_id=configured_project(credentials) or project_in(email) or number,
         project_number=int(number),
         universe_domain=credentials.universe_domain,
     )

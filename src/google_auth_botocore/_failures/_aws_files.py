@@ -1,0 +1,110 @@
+"""AWS profiles and files: missing, broken or incomplete."""
+
+from __future__ import annotations
+
+from google_auth_botocore._failures import _aws_settings, _commands
+from google_auth_botocore._failures._aws_settings import in_profile
+from google_auth_botocore._failures._entry import Failure, Remedy, reason
+from google_auth_botocore._failures._facts import Facts
+from google_auth_botocore._redaction import shown
+
+_STEP = ("aws",)
+_INCOMPLETE = "source_profile or credential_source"
+
+
+def _choose_profile(facts: Facts) -> Remedy:
+    profile = facts.profile
+    commands = ["aws configure list-profiles"]
+    if profile is None or profile.variable is None:
+        named = "" if profile is None else f" {shown(profile.value)!r}"
+        return Remedy([f"Check the name{named} of the profile (profile= or --profile)."], aws=commands)
+    return Remedy(
+        [f"Check {profile.variable}, which is {shown(profile.value)!r}, or unset it."],
+        [_commands.unset(profile.variable)],
+        aws=commands,
+        run=commands,
+    )
+
+
+def _correct_profile(facts: Facts) -> Remedy:
+    profile = "default" if facts.profile is None else facts.profile.value
+    return Remedy(
+        [f"Correct profile {shown(profile)!r} in {_aws_settings.config_file()} as the message says."],
+        aws=[_commands.aws(facts, "configure list", region=False)],
+    )
+
+
+def _correct_file(facts: Facts) -> Remedy:
+    path = facts.file or str(_aws_settings.config_file())
+    mistake = _aws_settings.mistake_in(path)
+    if mistake is None:
+        return Remedy([f"Correct the file {path}."], [_commands.command("cat -vet", path)])
+    return Remedy(
+        [f"Correct line {mistake.line} of {path}: {mistake.why}."],
+        [_commands.command("sed -n", f"{mistake.line}l", path)],
+        run=(),
+    )
+
+
+def _half_a_set(facts: Facts) -> bool:
+    return facts.reason == "PartialCredentialsError" and _INCOMPLETE not in facts.text
+
+
+def _set_both(facts: Facts) -> Remedy:
+    source = facts.keys.source or facts.provider
+    if source in ("shared-credentials-file", "config-file", "shared-credentials-file"):
+        setting = in_profile(facts, *_aws_settings.KEY_SETTINGS)
+        where = f" in [{setting.section}] of {setting.file}" if setting is not None else ""
+        return Remedy(
+            [
+                f"Set both aws_access_key_id and aws_secret_access_key{where}, and aws_session_token for temporary keys; or remove them all."
+            ],
+            aws=[_commands.aws(facts, "configure list", region=False)],
+        )
+    return Remedy(
+        [
+            (
+                "Set both AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and AWS_SESSION_TOKEN for temporary keys. Or unset them all, "
+                "so that botocore tries the next source."
+            )
+        ],
+        [_commands.unset(*_aws_settings.KEY_VARIABLES)],
+        aws=[_commands.aws(facts, "configure list", region=False)],
+        run=(),
+    )
+
+
+def _endless(facts: Facts) -> Remedy:
+    setting = in_profile(facts, "source_profile")
+    where = f" in {_commands.place(setting)}" if setting is not None else ""
+    return Remedy(
+        [f"Let source_profile{where} name a profile that has keys of its own, or use credential_source in its place."],
+        aws=[_commands.aws(facts, "configure get source_profile", region=False)],
+    )
+
+
+ENTRIES = (
+    Failure("profile-missing", _STEP, reason("ProfileNotFound"), "There is no such AWS profile.", _choose_profile),
+    Failure(
+        "profile-loop",
+        _STEP,
+        reason("InfiniteLoopConfigError"),
+        "The profiles name each other as source_profile, so none of them has keys.",
+        _endless,
+    ),
+    Failure(
+        "half-a-set-of-keys",
+        _STEP,
+        _half_a_set,
+        "Either the access key id or the secret access key is missing.",
+        _set_both,
+    ),
+    Failure(
+        "profile-incomplete",
+        _STEP,
+        reason("InvalidConfigError", "PartialCredentialsError"),
+        "The AWS profile lacks a setting.",
+        _correct_profile,
+    ),
+    Failure("aws-file-broken", _STEP, reason("ConfigParseError"), "An AWS file cannot be read.", _correct_file),
+)

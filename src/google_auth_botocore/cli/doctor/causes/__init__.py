@@ -1,1 +1,0 @@
-"""The rows of the table of true causes, by what is to blame."""
