@@ -43,7 +43,7 @@ def work(settings: Settings, pipe: Connection[Any, Any]) -> None:
     from copycat.workers import CopyThreads  # noqa: PLC0415 - takes a second, which the main process does not need to spend
 
     try:
-        crew = CopyThreads(settings, settings.workers, outbox.add, outbox.count)
+        threads = CopyThreads(settings, settings.workers, outbox.add, outbox.count)
     except (ConfigurationError, SetupError) as error:
         pipe.send(Message([], error=str(error)))
         os._exit(0)
@@ -52,9 +52,9 @@ def work(settings: Settings, pipe: Connection[Any, Any]) -> None:
     with contextlib.suppress(EOFError, OSError):  # the parent is gone
         while (tasks := pipe.recv()) is not None:
             for number, task in tasks:
-                crew.add(number, task)
-    crew.stop.set()
-    crew.close(_GRACE)
+                threads.add(number, task)
+    threads.stop.set()
+    threads.close(_GRACE)
     outbox.close()
     sender.join(_GRACE)
     # Do not wait for threads that hang in a read.

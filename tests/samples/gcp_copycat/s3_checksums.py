@@ -62,7 +62,7 @@ def verified(headers: Mapping[str, str], content: bytes) -> tuple[str, str] | No
     """Return the algorithm and the checksum in a request, after checking them against its content.
 
     Raises:
-        S3Error: the content is not what the request says.
+        S3Error: The content does not match the checksum.
     """
     md5 = headers.get("content-md5")
     if md5 is not None and md5 != base64.b64encode(hashlib.md5(content).digest()).decode():
@@ -126,7 +126,7 @@ def check_signature(
         secret: returns the secret of an access key; None: the key is unknown.
 
     Raises:
-        S3Error: there is no signature, or it is wrong.
+        S3Error: The signature is missing or wrong.
     """
     match = _AUTHORIZATION.fullmatch(headers.get("authorization", ""))
     key = None if match is None else secret(match[1])

@@ -34,7 +34,7 @@ def objects(bucket: Bucket, query: Mapping[str, str], page_size: int) -> bytes:
     """Return a page of ListObjectsV2, in the order of the bytes of the keys.
 
     Raises:
-        S3Error: a parameter is wrong.
+        S3Error: A parameter is invalid.
     """
     prefix, delimiter = query.get("prefix", ""), query.get("delimiter", "")
     most = min(_number(query, "max-keys", 1000), 1000, page_size)

@@ -82,7 +82,7 @@ def serve(request: Request, buckets: dict[str, Bucket], denied: Collection[str],
         page_size: largest number of entries on a page.
 
     Raises:
-        S3Error: it is rejected.
+        S3Error: S3 rejects the request.
     """
     name = operation(request)
     if name == "CreateBucket":
