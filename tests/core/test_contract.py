@@ -316,9 +316,8 @@ class TestTransport:
         assert isinstance(caught.value, exceptions.TransportError)
         assert isinstance(caught.value.args[0], ConnectionError)
         assert caught.value.retryable
-        assert str(caught.value) == (
-            f"Google's Security Token Service could not be reached at {STS_URL}: {error}. "
-            "Check the network, the proxy (HTTPS_PROXY, NO_PROXY) and the firewall."
+        assert str(caught.value).startswith(
+            f"Google's Security Token Service could not be reached at {STS_URL}: {error}. Check the network,"
         )
         assert clock.monotonic() - start <= 30
         request_.script.clear()
@@ -335,11 +334,11 @@ class TestTransport:
         request_.script.append(Answer(b"", status, {"Location": "https://evil.example/"}))
         with pytest.raises(FederationError) as caught:
             make().refresh(request_)
-        assert str(caught.value) == (
+        assert str(caught.value).startswith(
             f"Google's Security Token Service answered with a redirect (HTTP {status}), which is not followed because it would "
-            f"take the AWS identity elsewhere. Check what stands between this machine and {STS_URL}: a proxy, a captive portal, "
-            "or a wrong endpoint."
+            "take the AWS identity elsewhere. "
         )
+        assert STS_URL in str(caught.value.hint)
         assert len(request_.calls) == 1
 
     def test_service_account_is_quoted_in_the_url(self, make: Make, request_: FakeGoogle) -> None:
