@@ -1,4 +1,4 @@
-"""Runs gcp_copycat as on an EC2 instance, with both clouds on this machine, and shows what happened."""
+"""Runs gcp_copycat as if on an EC2 instance, with both clouds emulated on this machine, and shows what happened."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from google_auth_botocore.emulator.sandbox import Sandbox
 
 _SAMPLE = Path(__file__).with_name("gcp_copycat.py")
 _SOURCE, _DESTINATION = "gcp-source", "aws-destination"
-# So short that the run outlives several: the refreshes of a working day in a few seconds.
+# Tokens expire so quickly that a run of a few seconds refreshes them several times.
 _TOKEN_LIFETIME = 2
-# As across an ocean, and few workers: however fast the machine is, a copy takes seconds.
+# High latency, as between continents, and few workers: so a copy takes several seconds even on a fast machine.
 _LATENCY = 0.1
 _WORKERS = "8"
 _FILES = 400
@@ -34,71 +34,73 @@ _ARCHIVE = 24 << 20
 
 
 def main() -> int:
-    """Gives 0 when both sides are equal and everything else held, too."""
-    # Both clouds are on loopback, whatever proxy this machine has.
+    """Run the demo. Return 0 if all checks pass, else 1."""
+    # Both clouds are on loopback, so do not use a proxy of this machine.
     os.environ.update(dict.fromkeys(("NO_PROXY", "no_proxy"), "127.0.0.1,localhost"))
     with Sandbox(token_lifetime=_TOKEN_LIFETIME) as sandbox, tempfile.TemporaryDirectory() as home:
-        title("An EC2 instance with a role on one side, a bucket on the other")
+        title("An EC2 instance with a role, and a Cloud Storage bucket")
         objects, size = fill(sandbox)
         sandbox.storage.latency = _LATENCY
-        row("role of the instance", sandbox.arn)
-        row("its keys", "in instance metadata v2, none in the environment")
+        row("instance role", sandbox.arn)
+        row("AWS credentials", "from instance metadata (IMDSv2), none in the environment")
         row("service account", sandbox.service_account)
-        row("Google's tokens", f"live for {_TOKEN_LIFETIME} s")
+        row("Google's tokens", f"expire after {_TOKEN_LIFETIME} s")
         row(f"gs://{_SOURCE}", f"{objects} objects, {size:,} bytes")
 
         checks = {}
         environment = instance(sandbox, home)
         title(f"$ gcp_copycat --source {_SOURCE} --destination {_DESTINATION} --workers {_WORKERS}")
-        checks["The copy ended with 0."] = copycat(environment) == 0
+        checks["The copy exited with 0."] = copycat(environment) == 0
 
-        title("What the two clouds saw of it")
+        title("What both clouds recorded")
         exchanges = [call for call in sandbox.google.calls if call.path == "/v1/token"]
-        arns = {str(call.assertion["arn"]) if call.assertion else "nobody" for call in exchanges}
-        # A token that ends on its way, on a busy machine, is refused and replaced.
+        arns = {str(call.assertion["arn"]) if call.assertion else "no identity" for call in exchanges}
+        # On a busy machine, a token can expire on the way. It is rejected, and the request is repeated with a new one.
         callers = {principal for principal in sandbox.storage.principals if principal is not None}
         row("instance metadata", f"{len(sandbox.imds.calls)} calls")
-        row("Google STS", f"{len(exchanges)} exchanges of a signed GetCallerIdentity")
-        row("  as", ", ".join(sorted(arns)))
-        row("  which is", ", ".join(sorted({str(call.principal) for call in exchanges})))
-        row("IAM Credentials", f"{sandbox.google.count(':generateAccessToken')} access tokens of the service account")
+        row("Google STS", f"{len(exchanges)} exchanges of a signed GetCallerIdentity request")
+        row("  AWS role", ", ".join(sorted(arns)))
+        row("  Google principal", ", ".join(sorted({str(call.principal) for call in exchanges})))
+        row("IAM Credentials", f"{sandbox.google.count(':generateAccessToken')} access tokens for the service account")
         row(
             "Cloud Storage",
             f"{len(sandbox.storage.principals)} requests with {len(sandbox.storage.tokens)} tokens,"
-            f" {sandbox.storage.refused} of them refused",
+            f" {sandbox.storage.refused} rejected",
         )
-        row("  from", ", ".join(sorted(callers)))
-        checks["Google saw the role of the instance, and nobody else."] = arns == {sandbox.arn}
-        checks["Cloud Storage saw the service account, and nobody else."] = callers == {sandbox.service_account}
-        checks["The token was renewed on the way, several times."] = len(sandbox.storage.tokens) >= 3
+        row("  caller", ", ".join(sorted(callers)))
+        checks["Google STS saw only the instance role."] = arns == {sandbox.arn}
+        checks["Cloud Storage saw only the service account."] = callers == {sandbox.service_account}
+        checks["The token was refreshed several times during the run."] = len(sandbox.storage.tokens) >= 3
 
-        title("The same again")
+        title("The same command again")
         downloads = len(sandbox.storage.downloads)
-        checks["The second run ended with 0."] = copycat(environment) == 0
-        checks["The second run read no object, since they are there."] = len(sandbox.storage.downloads) == downloads
+        checks["The second run exited with 0."] = copycat(environment) == 0
+        checks["The second run downloaded nothing, because S3 has all objects."] = (
+            len(sandbox.storage.downloads) == downloads
+        )
         sandbox.storage.latency = 0
 
-        title("Both sides, byte for byte")
+        title("Both buckets, compared byte by byte")
         here, there = in_cloud_storage(sandbox), in_s3(sandbox)
         different = sorted(name for name in here.keys() | there.keys() if here.get(name) != there.get(name))
-        row(f"gs://{_SOURCE}", measured(here))
-        row(f"s3://{_DESTINATION}", measured(there))
+        row(f"gs://{_SOURCE}", size_of(here))
+        row(f"s3://{_DESTINATION}", size_of(there))
         row("different", ", ".join(different) or "none")
-        checks["Every object is in S3 as it is in Cloud Storage."] = not different and len(here) == objects
+        checks["S3 has the same objects as Cloud Storage."] = not different and len(here) == objects
 
         title("Cloud Storage with other tokens")
         for case, expected, status in probes(sandbox):
             row(case, f"HTTP {status}")
-            checks[f"With {case} a request gets {expected}."] = status == expected
+            checks[f"A request with {case} gets HTTP {expected}."] = status == expected
 
         title("Result")
-        for check, held in checks.items():
-            row("ok" if held else "FAILED", check, width=8)
+        for check, passed in checks.items():
+            row("ok" if passed else "FAILED", check, width=8)
         return 0 if all(checks.values()) else 1
 
 
 def fill(sandbox: Sandbox) -> tuple[int, int]:
-    """Makes both buckets, and fills one; gives the objects and bytes in it."""
+    """Create both buckets and fill the source. Return its number of objects and bytes."""
     place = {"LocationConstraint": sandbox.imds.region}
     sandbox.s3_client().create_bucket(Bucket=_DESTINATION, CreateBucketConfiguration=place)
     bucket = sandbox.storage_client().create_bucket(_SOURCE)
@@ -113,7 +115,7 @@ def fill(sandbox: Sandbox) -> tuple[int, int]:
 
 
 def contents() -> Iterator[tuple[str, bytes, dict[str, Any]]]:
-    """Real files, of the packages installed here, and what buckets have besides: name, bytes, properties."""
+    """Yield name, content and properties of each object: real files of the installed packages, and special cases."""
     root = Path(sysconfig.get_path("purelib"))
     files = sorted(path for path in root.rglob("*") if path.is_file() and path.suffix != ".pyc")
     chosen = [path for path in files[:: max(1, len(files) // _FILES)] if path.stat().st_size < 1 << 20]
@@ -137,7 +139,7 @@ def contents() -> Iterator[tuple[str, bytes, dict[str, Any]]]:
 
 
 def instance(sandbox: Sandbox, home: str) -> dict[str, str]:
-    """All the environment that a process on the instance has: where the clouds are, and no key."""
+    """Return the environment of a process on the instance. It has the endpoints of both clouds, and no key."""
     return {
         **sandbox.environment(),
         "HOME": home,
@@ -150,20 +152,20 @@ def instance(sandbox: Sandbox, home: str) -> dict[str, str]:
 
 
 def copycat(environment: dict[str, str]) -> int:
-    """Runs the application, in a process of its own; gives its exit code."""
+    """Run gcp_copycat in a separate process. Return its exit code."""
     command = [sys.executable, str(_SAMPLE), "--source", _SOURCE, "--destination", _DESTINATION, "--workers", _WORKERS]
     return subprocess.run(command, env=environment, check=False).returncode  # noqa: S603 - the file beside this one
 
 
 def in_cloud_storage(sandbox: Sandbox) -> dict[str, bytes]:
-    """The objects on Google's side, as they are stored."""
+    """Return the objects in Cloud Storage, as they are stored."""
     bucket = sandbox.storage_client().bucket(_SOURCE)
     names = [blob.name for blob in bucket.list_blobs()]
     return {name: bucket.blob(name).download_as_bytes(raw_download=True) for name in names}
 
 
 def in_s3(sandbox: Sandbox) -> dict[str, bytes]:
-    """The objects on AWS's side."""
+    """Return the objects in S3."""
     s3 = sandbox.s3_client()
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=_DESTINATION)
     keys = [item["Key"] for page in pages for item in page.get("Contents", ())]
@@ -171,20 +173,20 @@ def in_s3(sandbox: Sandbox) -> dict[str, bytes]:
 
 
 def probes(sandbox: Sandbox) -> Iterator[tuple[str, int, int]]:
-    """Asks for the listing with good tokens and bad ones: what with, the status expected, the status."""
+    """List the bucket with valid and invalid tokens. Yield the case, the expected status and the actual status."""
     yield "no token", 401, status(sandbox)
-    yield "a made-up token", 401, status(sandbox, "ya29.made-up")
+    yield "an invented token", 401, status(sandbox, "ya29.made-up")
     keys = sandbox.imds.keys
     session = botocore.session.Session()
     session.set_credentials(keys.access_key_id, keys.secret_access_key, keys.session_token)
     token = Credentials(**sandbox.credentials_arguments(), session=session).get_token()
     yield "a new token", 200, status(sandbox, token.value)
     time.sleep(_TOKEN_LIFETIME + 0.1)
-    yield "the same, expired", 401, status(sandbox, token.value)
+    yield "the same token after it expired", 401, status(sandbox, token.value)
 
 
 def status(sandbox: Sandbox, token: str | None = None) -> int:
-    """The HTTP status of a request with a token, or with none."""
+    """Return the HTTP status of a request with this token, or without one."""
     headers = {} if token is None else {"Authorization": f"Bearer {token}"}
     request = urllib.request.Request(f"{sandbox.storage.url}/storage/v1/b/{_SOURCE}/o", headers=headers)  # noqa: S310
     try:
@@ -195,18 +197,18 @@ def status(sandbox: Sandbox, token: str | None = None) -> int:
             return error.code
 
 
-def measured(objects: dict[str, bytes]) -> str:
-    """How many, and how large together."""
+def size_of(objects: dict[str, bytes]) -> str:
+    """Return the number of objects and their total size as text."""
     return f"{len(objects)} objects, {sum(map(len, objects.values())):,} bytes"
 
 
 def title(text: str) -> None:
-    """Begins a part of what is shown."""
+    """Print the title of a section."""
     print(f"\n{text}", flush=True)
 
 
 def row(name: str, value: str, *, width: int = 22) -> None:
-    """Shows one fact."""
+    """Print a name and a value."""
     print(f"  {name:{width}}{value}", flush=True)
 
 

@@ -1,7 +1,7 @@
 """Copies the objects of a Cloud Storage bucket to an S3 bucket, on AWS, with a role and no Google key.
 
-As a command on an EC2 instance, in an ECS task or in a pod, and as a function in Lambda (`gcp_copycat.lambda_handler`).
-What it is made of is in the folder `copycat` beside it.
+It runs as a command on an EC2 instance, in an ECS task or in a pod, and as a Lambda function (`gcp_copycat.lambda_handler`).
+The code is in the package `copycat` in the same folder; its docstring has a map of the modules.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-# Worker processes import this file, too: what takes long to import is imported where it is used.
+# Worker processes also import this file, so slow imports are inside the functions that use them.
 
-# What an event may bring to the function. Where it writes and as whom is not for an event to say.
-_OF_AN_EVENT = {
+# The settings that a Lambda event can have. An event cannot set identities or the files that the function writes.
+_EVENT_SETTINGS = {
     "source", "destination", "prefix", "destination_prefix", "workers",
     "include", "exclude", "max_age", "check_metadata", "allow_empty", "dry_run",
 }  # fmt: skip
@@ -30,18 +30,19 @@ def main(arguments: Sequence[str] | None = None, environment: Mapping[str, str] 
     """Run the command.
 
     Args:
-        arguments: of the command; None: those of this process.
-        environment: has what the arguments lack; None: that of this process.
+        arguments: command-line arguments. None: those of this process.
+        environment: environment variables, for options that are not in the arguments. None: those of this process.
 
     Returns:
-        0: every object is there; 1: some are not; 2: a setting is invalid, or a bucket, an identity or a permission is
-        missing; 75: an outage or the deadline ended it, start it again; 130, 143: SIGINT or SIGTERM ended it.
+        The exit code. 0: every object is in S3; 1: some objects failed, none matches, or the manifest could not be written;
+        2: a setting is invalid, or a bucket, an identity or a permission is missing; 75: an outage or the deadline ended the
+        run; 130, 143: SIGINT or SIGTERM ended the run.
     """
     from copycat import arguments as command_line  # noqa: PLC0415
-    from copycat.endings import WRONG, Stopper  # noqa: PLC0415
     from copycat.progress import Log, show  # noqa: PLC0415
     from copycat.run import run  # noqa: PLC0415
     from copycat.settings import Options  # noqa: PLC0415
+    from copycat.stopping import SETUP_FAILED, StopCondition  # noqa: PLC0415
 
     from google_auth_botocore import ConfigurationError  # noqa: PLC0415
 
@@ -50,18 +51,18 @@ def main(arguments: Sequence[str] | None = None, environment: Mapping[str, str] 
         settings, options = command_line.parse(arguments, os.environ if environment is None else environment)
     except ConfigurationError as error:
         Log(Options()).write(logging.ERROR, "ended", f"gcp_copycat: {error}")
-        return WRONG
+        return SETUP_FAILED
     log = Log(options)
-    # From the beginning of this function: the imports take their part of the time.
+    # The deadline counts from the start of this function, because the imports above take time.
     left = None if options.deadline is None else max(0.0, options.deadline - (time.monotonic() - start))
-    stopper = Stopper(left)
-    with _signals_noted(stopper):
-        ended = run(settings, options, stopper, log)
+    stop_condition = StopCondition(left)
+    with _signals_handled(stop_condition):
+        ended = run(settings, options, stop_condition, log)
     seconds = time.monotonic() - start
     if ended.message:
         text = f"gcp_copycat: {ended.message}"
         log.write(logging.ERROR, "ended", text, {"message": ended.message, "exit_code": ended.code})
-    if ended.code != WRONG or any(ended.summary.objects.values()):
+    if ended.code != SETUP_FAILED or any(ended.summary.objects.values()):
         if options.log_format == "json":
             found = ended.summary.machine_readable(ended.code, seconds, dry_run=settings.dry_run)
             show(json.dumps({"event": "summary", **found}), sys.stdout)
@@ -71,36 +72,41 @@ def main(arguments: Sequence[str] | None = None, environment: Mapping[str, str] 
 
 
 def lambda_handler(event: Mapping[str, Any] | None, context: Any) -> dict[str, Any]:
-    """Run as a function: settings from its environment, and from the event if that has some.
+    """Run as a Lambda function, with settings from its environment variables and from the event.
 
-    It ends before its time limit. Google credentials are made once per environment, and used by each call.
+    The run ends before the time limit of the function. Google credentials are created once per execution environment and reused
+    by later invocations.
+
+    Args:
+        event: settings by option name, or an event of EventBridge with settings in its detail.
+        context: context of Lambda, which tells the time limit.
 
     Returns:
         Objects and bytes by outcome.
 
     Raises:
         ConfigurationError: A setting is missing or invalid.
-        RuntimeError: Not every object is there. It says why; invoked again, it goes on where it was.
+        RuntimeError: Not every object is in S3. The message says why. Invoke the function again to continue.
     """
     from copycat import arguments as command_line  # noqa: PLC0415
-    from copycat.endings import DONE, Stopper  # noqa: PLC0415
     from copycat.progress import Log  # noqa: PLC0415
     from copycat.run import run  # noqa: PLC0415
+    from copycat.stopping import SUCCESS, StopCondition  # noqa: PLC0415
 
-    # One process is enough for a function's share of a processor, and keeps its credentials from call to call.
+    # A function has a small share of a processor, so one process is enough. It also keeps its credentials between invocations.
     environment = {"GCP_COPYCAT_PROCESSES": "1", **os.environ}
     settings, options = command_line.parse(_arguments(event or {}), environment)
     limits = [options.deadline] if options.deadline else []
     if context is not None:
         limits.append(context.get_remaining_time_in_millis() / 1000)
-    ended = run(settings, options, Stopper(min(limits, default=None)), Log(options))
-    if ended.code != DONE:
+    ended = run(settings, options, StopCondition(min(limits, default=None)), Log(options))
+    if ended.code != SUCCESS:
         failed = ended.summary.objects
         reasons = [ended.message] if ended.message else []
         if ended.summary.failures:
             listed = "; ".join(f"{name}: {reason}" for name, reason in ended.summary.failures)
             count = next(number for outcome, number in failed.items() if outcome.value == "failed")
-            reasons.append(f"{count} objects were not copied: {listed}")
+            reasons.append(f"{count} object{'' if count == 1 else 's'} failed: {listed}")
         raise RuntimeError(" ".join(reasons))
     return ended.summary.counts
 
@@ -109,13 +115,13 @@ handler = lambda_handler
 
 
 def _arguments(event: Mapping[str, Any]) -> list[str]:
-    """Return an event's settings as the command has them, so that they are checked in one place."""
+    """Return the settings of an event as command-line arguments, so that they are validated in one place."""
     from copycat.arguments import is_on  # noqa: PLC0415
 
-    if "detail-type" in event:  # of EventBridge, whose `source` is the service that sent it
+    if "detail-type" in event:  # an event of EventBridge, whose own `source` is the sending service
         event = event.get("detail") or {}
     found = []
-    for name in sorted(_OF_AN_EVENT & event.keys()):
+    for name in sorted(_EVENT_SETTINGS & event.keys()):
         value, option = event[name], f"--{name.replace('_', '-')}"
         if isinstance(value, (list, tuple)):
             found += [f"{option}={each}" for each in value]
@@ -127,13 +133,13 @@ def _arguments(event: Mapping[str, Any]) -> list[str]:
 
 
 @contextlib.contextmanager
-def _signals_noted(stopper: Any) -> Iterator[None]:
-    """Note SIGINT and SIGTERM for the run, which then ends in order. A second one ends this process at once."""
+def _signals_handled(stop_condition: Any) -> Iterator[None]:
+    """Stop the run in an orderly way on SIGINT or SIGTERM. A second signal ends this process at once."""
 
     def note(number: int, _: object) -> None:
-        if stopper.signal:
+        if stop_condition.signal:
             os._exit(128 + number)
-        stopper.signal = number
+        stop_condition.signal = number
 
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -148,5 +154,5 @@ def _signals_noted(stopper: Any) -> Iterator[None]:
 
 if __name__ == "__main__":
     code = main()
-    # Threads that wait for a silent cloud must not keep the process.
+    # Do not wait for threads that wait for a cloud that does not respond.
     os._exit(code)

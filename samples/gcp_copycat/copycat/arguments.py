@@ -1,4 +1,4 @@
-"""The command line and the environment: each option is an argument and a variable."""
+"""Parses the command line and the environment. Each option is an argument and an environment variable."""
 
 from __future__ import annotations
 
@@ -12,44 +12,45 @@ from copycat import machine
 from copycat.settings import Options, Settings
 from google_auth_botocore import ConfigurationError
 
-# https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html, without those of buckets of other kinds.
+# https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html, only the classes of general purpose buckets.
 STORAGE_CLASSES = (
     "STANDARD", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER_IR", "GLACIER", "DEEP_ARCHIVE",
     "REDUCED_REDUNDANCY",
 )  # fmt: skip
 _WORKERS = 16
-# Each one has a thread.
-_MOST_WORKERS = 4096
+# Each worker is a thread.
+_MAX_WORKERS = 4096
 _MIB = 1 << 20
-# Content in memory, unless --memory says otherwise: a quarter of what there is, and not more than this.
-_MEMORY = 512 * _MIB
+# Default of --memory: a quarter of the machine's memory, at most this.
+_MAX_DEFAULT_MEMORY = 512 * _MIB
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _YES, _NO = {"1", "true", "yes", "on"}, {"", "0", "false", "no", "off"}
 
 
 _EPILOG = """\
 environment:
-  Each option can be set by a variable: GCP_COPYCAT_SOURCE is --source,
-  GCP_COPYCAT_DRY_RUN=1 is --dry-run. An empty variable is an empty value.
+  Each option can also be set by an environment variable: GCP_COPYCAT_SOURCE
+  sets --source, GCP_COPYCAT_DRY_RUN=1 sets --dry-run. An empty variable is an
+  empty value.
 
 exit codes:
   0         every object is in S3
-  1         some objects are not, or no object matches
+  1         some objects failed, no object matches, or the manifest could not be written
   2         a setting is invalid, or an identity, a bucket or a permission is missing
-  75        an outage or the deadline ended the run: start it again, and it goes on
+  75        an outage or the deadline ended the run: start it again to continue
   130, 143  SIGINT or SIGTERM ended the run
 """
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser that raises where argparse prints its usage and ends the process."""
+    """A parser that raises an exception when argparse would print its usage and exit."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         super().__init__(
             prog="gcp_copycat",
             usage="%(prog)s --source BUCKET --destination BUCKET --audience AUDIENCE [OPTION ...]",
             description="Copy the objects of a Cloud Storage bucket to an S3 bucket, with an AWS role and no Google key.\n"
-            "Objects that are only in S3 stay there.",
+            "Objects that exist only in S3 are not deleted.",
             epilog=_EPILOG,
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
@@ -58,11 +59,11 @@ class _Parser(argparse.ArgumentParser):
         self._lists: dict[str, list[str]] = {}
 
     def error(self, message: str) -> NoReturn:
-        """Report a wrong argument."""
+        """Raise an error for an invalid argument."""
         raise ConfigurationError(message)
 
     def option(self, group: Any, name: str, explanation: str, default: str | None = None, **more: Any) -> None:
-        """Add an option with a value."""
+        """Add an option that has a value."""
         more["default"] = self._variable(name, default)
         group.add_argument(f"--{name}", help=explanation.replace("%", "%%"), **more)
 
@@ -74,17 +75,17 @@ class _Parser(argparse.ArgumentParser):
             self.error(str(error))
         group.add_argument(f"--{name}", help=explanation, action="store_true", default=default)
 
-    def several(self, group: Any, name: str, explanation: str, **more: Any) -> None:
-        """Add an option that may be repeated. In the variable, commas separate the values."""
+    def repeatable(self, group: Any, name: str, explanation: str, **more: Any) -> None:
+        """Add an option that can be repeated. In its environment variable, commas separate the values."""
         group.add_argument(f"--{name}", help=explanation, action="append", default=None, **more)
         self._lists[name] = [each for each in (self._variable(name, "") or "").split(",") if each]
 
     def parsed(self, arguments: Sequence[str] | None) -> argparse.Namespace:
-        """Parse the arguments."""
+        """Parse the arguments, and fill in what the environment has."""
         found = self.parse_args(arguments)
         for name, default in self._lists.items():
-            given = getattr(found, name)
-            setattr(found, name, tuple(default if given is None else (each for each in given if each)))
+            values = getattr(found, name)
+            setattr(found, name, tuple(default if values is None else (each for each in values if each)))
         return found
 
     def _variable(self, name: str, default: str | None) -> str | None:
@@ -92,10 +93,10 @@ class _Parser(argparse.ArgumentParser):
 
 
 def is_on(name: str, text: str) -> bool:
-    """Read an option that is on or off, as a variable or an event has it.
+    """Parse the text of an option that is on or off, from an environment variable or a Lambda event.
 
     Raises:
-        ConfigurationError: It is neither.
+        ConfigurationError: The text means neither.
     """
     if text.lower() not in _YES | _NO:
         raise ConfigurationError(f"{name} is {text!r}. Set it to 1 or 0.")
@@ -106,17 +107,21 @@ def parse(arguments: Sequence[str] | None, environment: Mapping[str, str]) -> tu
     """Return the settings of a run.
 
     Args:
-        arguments: of the command; None: those of this process.
-        environment: its variables named `GCP_COPYCAT_...` are used for what the arguments lack.
+        arguments: command-line arguments. None: those of this process.
+        environment: its `GCP_COPYCAT_...` variables set the options that *arguments* do not.
 
     Raises:
-        ConfigurationError: An argument is wrong, a bucket or the identity is missing, or settings contradict each other.
+        ConfigurationError: An argument is invalid, a bucket or the identity is missing, or settings contradict each other.
     """
     found = _parser(environment).parsed(arguments)
-    source, prefix = _place(found.source, "gs", "source", found.prefix)
-    destination, destination_prefix = _place(found.destination, "s3", "destination", found.destination_prefix)
+    source, prefix = _bucket_and_prefix(found.source, "gs", "source", found.prefix)
+    destination, destination_prefix = _bucket_and_prefix(
+        found.destination, "s3", "destination", found.destination_prefix
+    )
     if not found.audience and not found.config:
-        raise ConfigurationError("No identity is named: --audience or --config, or their GCP_COPYCAT_ variables.")
+        raise ConfigurationError(
+            "No identity is configured. Set --audience or --config, or their GCP_COPYCAT_ variables."
+        )
     workers = found.workers or _WORKERS
     settings = Settings(
         source=source,
@@ -125,7 +130,7 @@ def parse(arguments: Sequence[str] | None, environment: Mapping[str, str]) -> tu
         destination_prefix=(prefix or "") if destination_prefix is None else destination_prefix,
         workers=workers,
         processes=min(workers, found.processes or machine.usable_cpus()),
-        memory=found.memory * _MIB if found.memory else min(_MEMORY, machine.memory() // 4),
+        memory=found.memory * _MIB if found.memory else min(_MAX_DEFAULT_MEMORY, machine.memory() // 4),
         storage_class=found.storage_class or None,
         kms_key_id=found.kms_key_id or None,
         expected_bucket_owner=found.expected_bucket_owner or None,
@@ -158,54 +163,61 @@ def parse(arguments: Sequence[str] | None, environment: Mapping[str, str]) -> tu
 
 def _parser(environment: Mapping[str, str]) -> _Parser:
     parser = _Parser(environment)
-    option, flag, several = parser.option, parser.flag, parser.several
-    what = parser.add_argument_group("what is copied")
-    option(what, "source", "bucket in Cloud Storage, or gs://BUCKET/PREFIX", metavar="BUCKET")
-    option(what, "destination", "bucket in S3, or s3://BUCKET/PREFIX", metavar="BUCKET")
-    option(what, "prefix", "copy only objects whose names begin with this")
-    option(what, "destination-prefix", "replaces the prefix in S3 (default: the same prefix)", metavar="PREFIX")
-    glob = "(* matches / too; can be repeated)"
-    several(what, "include", f"copy only objects whose whole names match this {glob}", metavar="GLOB")
-    several(what, "exclude", f"leave out objects whose whole names match this {glob}", metavar="GLOB")
-    age = "copy only objects that were updated within this time: 30m, 12h, 7d, 2w"
-    option(what, "max-age", age, type=_age, metavar="AGE")
-    flag(what, "check-metadata", "copy an object again if only its metadata has changed (one S3 request per object)")
-    flag(what, "allow-empty", "exit with 0 if no object matches")
-    flag(what, "dry-run", "copy nothing, and print what would be copied")
-    who = parser.add_argument_group("identity")
-    option(who, "audience", "full name of the workload identity pool provider")
-    option(who, "service-account", "service account to impersonate (default: none)", metavar="EMAIL")
-    option(who, "config", "external_account file, in place of --audience", metavar="FILE")
-    how = parser.add_argument_group("speed and memory")
-    option(how, "workers", "objects copied at once, in all (default: 16)", type=_workers, metavar="N")
-    option(how, "processes", "worker processes (default: one per processor)", type=_count, metavar="N")
-    memory = "MiB of content in memory, in all (default: 512, or a quarter of the memory if that is less)"
-    option(how, "memory", memory, type=_count, metavar="MIB")
-    option(how, "dask", "copy on the workers of the Dask cluster with this address", metavar="ADDRESS")
-    long = parser.add_argument_group("long copies")
-    deadline = "end within this time, with exit code 75 if objects are left"
-    option(long, "deadline", deadline, type=_seconds, metavar="SECONDS")
-    checkpoint = "file or s3://BUCKET/KEY with the position from which the next run goes on"
-    option(long, "checkpoint", checkpoint, metavar="FILE")
-    manifest = "file or s3://BUCKET/KEY that gets a JSON line per object (a name that ends in /: a new file per run)"
-    option(long, "manifest", manifest, metavar="FILE")
+    option, flag, repeatable = parser.option, parser.flag, parser.repeatable
+    selection = parser.add_argument_group("what to copy")
+    option(selection, "source", "Cloud Storage bucket, or gs://BUCKET/PREFIX", metavar="BUCKET")
+    option(selection, "destination", "S3 bucket, or s3://BUCKET/PREFIX", metavar="BUCKET")
+    option(selection, "prefix", "copy only objects whose name begins with this")
+    option(
+        selection,
+        "destination-prefix",
+        "prefix that replaces --prefix in S3 (default: the same prefix)",
+        metavar="PREFIX",
+    )
+    glob = "(* also matches /; can be repeated)"
+    repeatable(selection, "include", f"copy only objects whose full name matches {glob}", metavar="GLOB")
+    repeatable(selection, "exclude", f"do not copy objects whose full name matches {glob}", metavar="GLOB")
+    age = "copy only objects updated within this time: 30m, 12h, 7d, 2w"
+    option(selection, "max-age", age, type=_age, metavar="AGE")
+    flag(
+        selection, "check-metadata", "copy an object again if only its metadata has changed (one S3 request per object)"
+    )
+    flag(selection, "allow-empty", "exit with 0 if no object matches")
+    flag(selection, "dry-run", "copy nothing; print what would be copied")
+    identity = parser.add_argument_group("identity")
+    option(identity, "audience", "full name of the workload identity pool provider")
+    option(identity, "service-account", "service account to impersonate (default: none)", metavar="EMAIL")
+    option(identity, "config", "external_account file, in place of --audience", metavar="FILE")
+    speed = parser.add_argument_group("speed and memory")
+    option(speed, "workers", "objects copied at the same time, in total (default: 16)", type=_workers, metavar="N")
+    option(speed, "processes", "worker processes (default: one per processor)", type=_count, metavar="N")
+    memory = "MiB of content held in memory, in total (default: 512, or a quarter of the memory if that is less)"
+    option(speed, "memory", memory, type=_count, metavar="MIB")
+    option(speed, "dask", "copy on the workers of a Dask cluster; ADDRESS is its scheduler", metavar="ADDRESS")
+    long_runs = parser.add_argument_group("long runs")
+    deadline = "end within this time; exit with 75 if objects are left"
+    option(long_runs, "deadline", deadline, type=_seconds, metavar="SECONDS")
+    checkpoint = "file or s3://BUCKET/KEY that stores the position where the next run continues"
+    option(long_runs, "checkpoint", checkpoint, metavar="FILE")
+    manifest = "file or s3://BUCKET/KEY for a JSON line per object (if it ends in /, each run writes a new file there)"
+    option(long_runs, "manifest", manifest, metavar="FILE")
     s3 = parser.add_argument_group("S3 and Cloud Storage")
     option(s3, "storage-class", "storage class of the objects written to S3", type=_storage_class, metavar="CLASS")
-    option(s3, "kms-key-id", "KMS key that S3 encrypts them with", metavar="KEY")
+    option(s3, "kms-key-id", "KMS key that S3 encrypts the objects with", metavar="KEY")
     option(s3, "expected-bucket-owner", "AWS account that must own the S3 bucket", type=_account, metavar="ACCOUNT")
-    payer = "Google Cloud project that pays for requests to a requester-pays bucket"
+    payer = "Google Cloud project that pays for the requests to a requester-pays bucket"
     option(s3, "quota-project", payer, metavar="PROJECT")
-    shown = parser.add_argument_group("output")
-    form = "form of the log on standard error: text or json (default: text)"
-    option(shown, "log-format", form, "text", type=_one_of("text", "json"), metavar="FORMAT")
+    output = parser.add_argument_group("output")
+    log_format = "format of the log on standard error: text or json (default: text)"
+    option(output, "log-format", log_format, "text", type=_one_of("text", "json"), metavar="FORMAT")
     level = "debug (a line per object), info, warning or error (failures only) (default: info)"
     levels = _one_of("debug", "info", "warning", "error")
-    option(shown, "log-level", level, "info", type=levels, metavar="LEVEL")
-    flag(shown, "no-progress", "show no progress bar, and no line per minute")
-    where = parser.add_argument_group("other endpoints, for tests without a cloud")
-    option(where, "token-url", "endpoint of the Security Token Service", metavar="URL")
-    option(where, "iam-credentials-endpoint", "endpoint of the IAM Credentials API", metavar="URL")
-    option(where, "storage-endpoint", "endpoint of Cloud Storage", metavar="URL")
+    option(output, "log-level", level, "info", type=levels, metavar="LEVEL")
+    flag(output, "no-progress", "do not show a progress bar or a progress line per minute")
+    endpoints = parser.add_argument_group("endpoints for tests without a cloud")
+    option(endpoints, "token-url", "endpoint of the Security Token Service", metavar="URL")
+    option(endpoints, "iam-credentials-endpoint", "endpoint of the IAM Credentials API", metavar="URL")
+    option(endpoints, "storage-endpoint", "endpoint of Cloud Storage", metavar="URL")
     return parser
 
 
@@ -213,8 +225,8 @@ def _variable(name: str) -> str:
     return name.upper().replace("-", "_")
 
 
-def _place(text: str | None, scheme: str, name: str, prefix: str | None) -> tuple[str, str | None]:
-    """Split `gs://BUCKET/PREFIX`. The prefix is None if neither the URL nor the option has one."""
+def _bucket_and_prefix(text: str | None, scheme: str, name: str, prefix: str | None) -> tuple[str, str | None]:
+    """Split `gs://BUCKET/PREFIX`. The prefix is None if neither the URL nor the option sets it."""
     bucket, in_url = text or "", ""
     if "://" in bucket:
         found, _, rest = bucket.partition("://")
@@ -222,17 +234,17 @@ def _place(text: str | None, scheme: str, name: str, prefix: str | None) -> tupl
             raise ConfigurationError(f"The {name} is {bucket!r}. Give a bucket's name or {scheme}://BUCKET/PREFIX.")
         bucket, _, in_url = rest.partition("/")
     if not bucket:
-        raise ConfigurationError(f"No {name} bucket is named: --{name} or GCP_COPYCAT_{name.upper()}.")
+        raise ConfigurationError(f"No {name} bucket is configured. Set --{name} or GCP_COPYCAT_{name.upper()}.")
     if "/" in bucket:
         raise ConfigurationError(f"The {name} is {bucket!r}. Give a bucket's name or {scheme}://BUCKET/PREFIX.")
     if in_url and prefix:
         option = "prefix" if name == "source" else "destination-prefix"
-        raise ConfigurationError(f"The prefix is given twice: in --{name} and by --{option}. Give it once.")
+        raise ConfigurationError(f"The prefix is set twice: in --{name} and in --{option}. Set it once.")
     return bucket, in_url or prefix
 
 
-def _invalid(kind: str, text: str, form: str) -> argparse.ArgumentTypeError:
-    return argparse.ArgumentTypeError(f"invalid {kind} value: {text!r}. Give {form}.")
+def _invalid(kind: str, text: str, expected: str) -> argparse.ArgumentTypeError:
+    return argparse.ArgumentTypeError(f"invalid {kind} value: {text!r}. Give {expected}.")
 
 
 def _count(text: str) -> int:
@@ -242,14 +254,14 @@ def _count(text: str) -> int:
 
 
 def _workers(text: str) -> int:
-    if (count := _count(text)) > _MOST_WORKERS:
-        raise _invalid("number", text, f"at most {_MOST_WORKERS}")
+    if (count := _count(text)) > _MAX_WORKERS:
+        raise _invalid("number", text, f"at most {_MAX_WORKERS}")
     return count
 
 
 def _seconds(text: str) -> float | None:
     if text and not (re.fullmatch(r"[0-9]{1,9}(\.[0-9]+)?", text) and float(text)):
-        raise _invalid("time", text, "seconds, more than 0")
+        raise _invalid("time", text, "a number of seconds greater than 0")
     return float(text) if text else None
 
 
@@ -268,7 +280,7 @@ def _storage_class(text: str) -> str:
 
 def _account(text: str) -> str:
     if text and not re.fullmatch("[0-9]{12}", text):
-        raise _invalid("account", text, "the 12 digits of an AWS account")
+        raise _invalid("account", text, "the 12 digits of an AWS account ID")
     return text
 
 

@@ -1,4 +1,4 @@
-"""What the errors of S3, and of the way to AWS keys, mean."""
+"""Classifies the exceptions of S3 requests, and of getting AWS credentials for them."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import Any
 from botocore import exceptions, parsers
 
 from copycat.errors import (
-    TRIES_FOR_WRONG_ANSWERS,
+    TRIES_FOR_INVALID_RESPONSES,
     ConditionError,
     CopyCatError,
     CopyError,
     DeniedError,
     Failure,
+    InvalidResponseError,
     MissingError,
     SetupError,
-    WrongAnswerError,
     chain,
     retry_after,
     sentence,
@@ -36,7 +36,7 @@ _PERMISSIONS = {
     "ListParts": "s3:ListMultipartUploadParts",
     "AbortMultipartUpload": "s3:AbortMultipartUpload",
 }
-_THROTTLES = {
+_THROTTLING = {
     "SlowDown",
     "RequestLimitExceeded",
     "Throttling",
@@ -48,7 +48,7 @@ _THROTTLES = {
     "KMS.ThrottlingException",
 }
 _TRANSIENT = {"RequestTimeout", "IncompleteBody", "OperationAborted", "InternalError"}
-# What arrived is not what was sent.
+# S3 received other bytes than were sent.
 _DAMAGED = {"BadDigest", "XAmzContentChecksumMismatch", "XAmzContentSHA256Mismatch", "InvalidDigest"}
 _IDENTITY = {
     "AuthorizationHeaderMalformed",
@@ -64,11 +64,11 @@ _IDENTITY = {
 }
 _CONDITION = {"PreconditionFailed", "ConditionalRequestConflict"}
 _MISSING = {"NoSuchKey", "NoSuchUpload", "NotFound", "404"}
-# Of settings that hold for every object.
+# Errors that every object would meet.
 _SETTINGS = {"NoSuchBucket", "InvalidStorageClass", "AllAccessDisabled", "AccountProblem", "NotSignedUp"}
-# botocore asks a metadata service or AWS STS for keys, and that may be away for a moment.
-_KEYS_MAY_COME = (exceptions.CredentialRetrievalError, exceptions.MetadataRetrievalError)
-_NO_KEYS = (
+# botocore gets credentials from a metadata service or AWS STS, which may be unavailable for a moment.
+_CREDENTIALS_UNAVAILABLE = (exceptions.CredentialRetrievalError, exceptions.MetadataRetrievalError)
+_NO_CREDENTIALS = (
     exceptions.NoCredentialsError,
     exceptions.PartialCredentialsError,
     exceptions.ProfileNotFound,
@@ -79,81 +79,85 @@ _NO_KEYS = (
 )
 
 
-class WrongS3AnswerError(WrongAnswerError):
-    """S3's answer contradicts the request."""
+class InvalidS3ResponseError(InvalidResponseError):
+    """S3's response is invalid, or contradicts the request."""
 
 
-def judge(settings: Settings, error: Exception) -> Failure | None:
-    """Tell what an exception means; None: it has nothing to do with AWS."""
+def classify(settings: Settings, error: Exception) -> Failure | None:
+    """Classify an exception. Return None if it does not come from AWS or botocore."""
     if isinstance(error, exceptions.ClientError):
-        return _of_an_answer(settings, error)
-    if isinstance(error, WrongAnswerError):
-        return Failure(error, transient=True, tries=TRIES_FOR_WRONG_ANSWERS)
-    said = sentence(error)
-    if isinstance(error, _NO_KEYS):
-        return Failure(SetupError(f"There are no AWS keys for S3: {said}"))
-    if isinstance(error, _KEYS_MAY_COME):
-        return Failure(CopyError(f"AWS gives no keys: {said}"), transient=True)
+        return _classify_response(settings, error)
+    if isinstance(error, InvalidResponseError):
+        return Failure(error, transient=True, tries=TRIES_FOR_INVALID_RESPONSES)
+    details = sentence(error)
+    if isinstance(error, _NO_CREDENTIALS):
+        return Failure(SetupError(f"No AWS credentials found for S3: {details}"))
+    if isinstance(error, _CREDENTIALS_UNAVAILABLE):
+        return Failure(CopyError(f"Cannot get AWS credentials: {details}"), transient=True)
     if isinstance(error, parsers.ResponseParserError):
         return Failure(
-            WrongS3AnswerError(f"S3's answer cannot be read: {said}"), transient=True, tries=TRIES_FOR_WRONG_ANSWERS
+            InvalidS3ResponseError(f"Cannot parse S3's response: {details}"),
+            transient=True,
+            tries=TRIES_FOR_INVALID_RESPONSES,
         )
     if isinstance(error, exceptions.ParamValidationError):
-        return Failure(CopyError(f"botocore does not send it: {said}"))
+        return Failure(CopyError(f"botocore rejected the request: {details}"))
     if isinstance(error, (exceptions.BotoCoreError, ConnectionError, TimeoutError, ssl.SSLError)):
         if any(isinstance(each, ssl.SSLCertVerificationError) for each in chain(error)):
-            return Failure(SetupError(f"S3's certificate is not trusted: {said}"))
-        return Failure(CopyError(f"S3 did not answer: {said}"), transient=True)
+            return Failure(SetupError(f"S3's certificate is not trusted: {details}"))
+        return Failure(CopyError(f"S3 did not respond: {details}"), transient=True)
     return None
 
 
-def _of_an_answer(settings: Settings, error: exceptions.ClientError) -> Failure:
+def _classify_response(settings: Settings, error: exceptions.ClientError) -> Failure:
     response: Mapping[str, Any] = error.response
     status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
     code = str(response.get("Error", {}).get("Code", ""))
     operation = error.operation_name
-    said = f"{operation}, HTTP {status}, {code}: {sentence(response.get('Error', {}).get('Message', ''))}"
+    details = f"{operation}, HTTP {status}, {code}: {sentence(response.get('Error', {}).get('Message', ''))}"
     if code in _CONDITION or status == 412:
-        return Failure(ConditionError(f"S3 has another object than before ({said})"))
-    return _passing(status, code, said, response) or Failure(_lasting(settings, status, code, operation, said))
+        return Failure(ConditionError(f"The object in S3 was changed by another writer ({details})"))
+    return _transient_failure(status, code, details, response) or Failure(
+        _permanent_error(settings, status, code, operation, details)
+    )
 
 
-def _passing(status: int, code: str, said: str, response: Mapping[str, Any]) -> Failure | None:
-    """Return what trying again may help against."""
+def _transient_failure(status: int, code: str, details: str, response: Mapping[str, Any]) -> Failure | None:
+    """Classify an error that a retry may fix. Return None for any other."""
     wait = retry_after(response.get("ResponseMetadata", {}).get("HTTPHeaders", {}))
-    if code in _THROTTLES or status in {429, 503}:
-        slower = CopyError(f"S3 requests a lower rate ({said})")
-        return Failure(slower, transient=True, throttled=True, retry_after=wait)
+    if code in _THROTTLING or status in {429, 503}:
+        throttled = CopyError(f"S3 is throttling requests ({details})")
+        return Failure(throttled, transient=True, throttled=True, retry_after=wait)
     if code in _TRANSIENT or status in {408, 500, 502, 504} or status > 505:
-        return Failure(CopyError(f"S3 failed ({said})"), transient=True, retry_after=wait)
+        return Failure(CopyError(f"S3 failed ({details})"), transient=True, retry_after=wait)
     if code in _DAMAGED or status < 400:
-        damaged = WrongS3AnswerError(f"S3 received other bytes or gave a wrong answer ({said})")
-        return Failure(damaged, transient=True, tries=TRIES_FOR_WRONG_ANSWERS)
+        damaged = InvalidS3ResponseError(f"S3 received damaged content or sent an invalid response ({details})")
+        return Failure(damaged, transient=True, tries=TRIES_FOR_INVALID_RESPONSES)
     return None
 
 
-def _lasting(settings: Settings, status: int, code: str, operation: str, said: str) -> CopyCatError:
-    """Return what trying again does not help against."""
+def _permanent_error(settings: Settings, status: int, code: str, operation: str, details: str) -> CopyCatError:
+    """Return the error for a response that a retry does not change."""
     bucket = f"bucket '{settings.destination}'"
-    of_the_bucket = operation.startswith("List") and operation != "ListParts"
-    if operation not in _PERMISSIONS:  # botocore has asked another service for keys
-        return SetupError(f"AWS gives no keys ({said})")
+    is_bucket_request = operation.startswith("List") and operation != "ListParts"
+    if operation not in _PERMISSIONS:  # a request of botocore's to another service, for credentials
+        return SetupError(f"Cannot get AWS credentials ({details})")
     if code in _IDENTITY:
-        return SetupError(f"AWS rejected the keys ({said})")
+        return SetupError(f"AWS rejected the credentials ({details})")
     if code in _SETTINGS:
-        return SetupError(f"S3 cannot write to {bucket} ({said})")
+        return SetupError(f"Cannot use S3 {bucket} ({details})")
     if code.startswith("KMS."):
-        return DeniedError(f"S3 cannot use the KMS key ({said})", code)
+        return DeniedError(f"S3 cannot use the KMS key ({details})", code)
     if status == 403:
         permission = _PERMISSIONS.get(operation, operation)
         if settings.kms_key_id and permission == "s3:PutObject":
             permission += ", kms:GenerateDataKey or kms:Decrypt"
         if settings.expected_bucket_owner:
             bucket += f", or account {settings.expected_bucket_owner} does not own it"
-        reason = f"S3 denied {permission} on {bucket} ({said})"
-        return SetupError(reason) if of_the_bucket else DeniedError(reason, permission)
+        reason = f"S3 denied {permission} on {bucket} ({details})"
+        return SetupError(reason) if is_bucket_request else DeniedError(reason, permission)
     if code in _MISSING:
-        if of_the_bucket:
-            return SetupError(f"S3 has no {bucket} ({said})")
-        return MissingError(f"it was deleted from S3 meanwhile ({said})")
-    return CopyError(f"S3 rejected the request ({said})")
+        if is_bucket_request:
+            return SetupError(f"S3 has no {bucket} ({details})")
+        return MissingError(f"it was deleted from S3 during the run ({details})")
+    return CopyError(f"S3 rejected the request ({details})")

@@ -1,4 +1,4 @@
-"""How far a run has come: the name up to which every object is in S3."""
+"""Tracks and stores how far a run is: the name up to which every object is in S3."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
-from copycat.places import Place
+from copycat.record_files import RecordFile
 from copycat.settings import Options, Settings
 
 _VERSION = 1
@@ -15,11 +15,11 @@ _VERSION = 1
 
 @dataclass(frozen=True)
 class Position:
-    """A place in the order of names.
+    """A position in the listing, which is sorted by name.
 
     Attributes:
-        after: every object up to this name is in S3; empty: nothing is known.
-        objects: how many these are.
+        after: every object up to and including this name is in S3. Empty: the start of the listing.
+        objects: number of objects up to this name.
     """
 
     after: str = ""
@@ -27,100 +27,100 @@ class Position:
 
 
 class Frontier:
-    """Follows objects that begin in order and end in any order. Pure.
+    """Tracks objects that start in the order of the listing and finish in any order.
 
     Args:
-        start: where the run begins.
+        start: position where the run starts.
     """
 
     def __init__(self, start: Position) -> None:
         self._last = start
-        # By number, in order: the position before each object that has not ended.
-        self._open: dict[int, Position] = {}
+        # By number, in order: the position before each unfinished object.
+        self._unfinished: dict[int, Position] = {}
         self._failed: tuple[int, Position] | None = None
 
     def begin(self, name: str) -> int:
-        """Take the next object of the listing; return its number."""
+        """Start the next object of the listing. Return its number."""
         number = self._last.objects
         if name <= self._last.after and number:
-            # The listing is not in order, so no position in it says what is before it.
+            # The listing is not sorted, so a position does not tell which objects come before it.
             self._failed = (-1, Position())
-        self._open[number] = self._last
+        self._unfinished[number] = self._last
         self._last = Position(name, number + 1)
         return number
 
-    def end(self, number: int, *, there: bool) -> None:
-        """Note that an object is in S3, or has failed: no position passes a failed one."""
-        before = self._open.pop(number)
-        if not there and (self._failed is None or number < self._failed[0]):
+    def finish(self, number: int, *, copied: bool) -> None:
+        """Record that an object is in S3, or has failed. The position never moves past a failed object."""
+        before = self._unfinished.pop(number)
+        if not copied and (self._failed is None or number < self._failed[0]):
             self._failed = (number, before)
 
     @property
     def position(self) -> Position:
-        """Up to where everything is in S3."""
+        """The position up to which every object is in S3."""
         found = [self._failed] if self._failed else []
-        number = next(iter(self._open), None)
+        number = next(iter(self._unfinished), None)
         if number is not None:
-            found.append((number, self._open[number]))
+            found.append((number, self._unfinished[number]))
         return min(found)[1] if found else self._last
 
 
 class Checkpoint:
-    """A position that outlives a run.
+    """A position that is stored for the next run.
 
     Args:
-        place: where it is kept.
-        settings: of the run; a position of another job is not used.
-        options: see *settings*.
+        file: where it is stored.
+        settings: settings of the run. A position of a job with other settings is ignored.
+        options: options of the run, which are also compared.
     """
 
-    def __init__(self, place: Place, settings: Settings, options: Options) -> None:
-        self._place = place
+    def __init__(self, file: RecordFile, settings: Settings, options: Options) -> None:
+        self._file = file
         self._job = _job(settings, options)
 
     def load(self) -> tuple[Position, str | None]:
-        """Return the position, and why one that is there is not used.
+        """Return the stored position, and the reason if a stored position is ignored.
 
         Raises:
-            PlaceError: It cannot be read.
+            RecordFileError: The file cannot be read.
         """
-        text = b"".join(self._place.read())
+        text = b"".join(self._file.read())
         if not text.strip():
             return Position(), None
         try:
             found = json.loads(text)
             after, objects = found["after"], found["objects"]
             same = (found["version"], found["job"]) == (_VERSION, self._job)
-            after.encode()  # half a character would fail each listing
+            after.encode()  # half of a surrogate pair would fail every listing
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-            return Position(), "The checkpoint is not one of gcp_copycat's. The run begins at the start."
+            return Position(), "The checkpoint was not written by gcp_copycat. The run starts from the beginning."
         if not (isinstance(after, str) and type(objects) is int and bool(after) == (objects > 0)):
-            return Position(), "The checkpoint is damaged. The run begins at the start."
+            return Position(), "The checkpoint is damaged. The run starts from the beginning."
         if not same:
-            return Position(), "The checkpoint is one of another job. The run begins at the start."
+            return Position(), "The checkpoint belongs to another job. The run starts from the beginning."
         return Position(after, objects), None
 
     def save(self, position: Position) -> None:
-        """Keep a position.
+        """Store a position.
 
         Raises:
-            PlaceError: It cannot be written.
+            RecordFileError: The file cannot be written.
         """
         now = datetime.now(timezone.utc).isoformat(timespec="seconds")
         content = {"version": _VERSION, "job": self._job, "after": position.after, "objects": position.objects}
-        self._place.write(json.dumps(content | {"saved": now}, indent=1).encode() + b"\n")
+        self._file.write(json.dumps(content | {"saved": now}, indent=1).encode() + b"\n")
 
     def remove(self) -> None:
-        """Forget the position: the run has come to the end of the listing.
+        """Remove the stored position after a run that reached the end of the listing.
 
         Raises:
-            PlaceError: It cannot be removed.
+            RecordFileError: The file cannot be removed.
         """
-        self._place.remove()
+        self._file.remove()
 
 
 def _job(settings: Settings, options: Options) -> dict[str, Any]:
-    """What has to be the same for a position to mean the same."""
+    """Return the settings that must be the same for a position to apply."""
     return {
         "source": settings.source,
         "destination": settings.destination,

@@ -1,7 +1,7 @@
-"""Decides whether S3 has what Cloud Storage has. Pure: it makes no network call.
+"""Decides whether S3 has the same content as Cloud Storage. It makes no network call.
 
-Equality is never concluded from a value that is missing, and never from CRC32C and size alone: data that ends in its own
-CRC32C always has the same one.
+A missing value never counts as equal, and neither do CRC32C and size alone: all data that ends in its own CRC32C has the same
+CRC32C.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ class Decision(enum.Enum):
 
     COPY = "copy"
     SKIP = "skip"
-    HEAD = "head"  # the listings cannot tell: ask S3 for the object's checksum and metadata
+    HEAD = "head"  # the listings are not enough: request the object's checksum and metadata from S3
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What S3 answers to HEAD.
+    """What S3's response to a HEAD request says about an object.
 
     Attributes:
-        size: bytes.
-        etag: the entity tag, without its quotation marks.
-        crc32c: CRC32C of the whole object, as S3 computed it; None: S3 has none.
-        origin: what CopyCat stored when it copied the object; None: another program wrote it.
-        kms_key: the KMS key's ARN; None: not encrypted with KMS.
-        modified: when it was written, in full seconds; of an upload in parts, when that was created.
+        size: size in bytes.
+        etag: ETag without its quotation marks.
+        crc32c: CRC32C of the whole object that S3 computed. None: S3 has none.
+        origin: what CopyCat stored when it copied the object. None: another program wrote it.
+        kms_key: ARN of the KMS key. None: not encrypted with KMS.
+        modified: when the object was written, in whole seconds. For a multipart upload, when the upload was created.
     """
 
     size: int
@@ -48,9 +48,9 @@ def decide(source: SourceObject, destination: DestinationObject | None, *, check
     """Decide from both listings.
 
     Args:
-        source: as Cloud Storage lists it.
-        destination: as S3 lists it; None: it has no such object.
-        check_metadata: a change of metadata alone counts, too.
+        source: the object as Cloud Storage lists it.
+        destination: the object as S3 lists it. None: S3 does not list it.
+        check_metadata: whether a change of the metadata alone requires a copy.
     """
     if destination is None or destination.size != source.size:
         return Decision.COPY
@@ -60,7 +60,7 @@ def decide(source: SourceObject, destination: DestinationObject | None, *, check
 
 
 def decide_with_head(source: SourceObject, head: Head | None, *, check_metadata: bool = False) -> Decision:
-    """Decide from Google's listing and S3's answer to HEAD: SKIP or COPY."""
+    """Decide from Cloud Storage's listing and S3's response to HEAD. Return SKIP or COPY."""
     if head is None or head.size != source.size:
         return Decision.COPY
     if check_metadata and not _same_metadata(source, head.origin):
@@ -70,7 +70,7 @@ def decide_with_head(source: SourceObject, head: Head | None, *, check_metadata:
 
 
 def is_copy(source: SourceObject, head: Head) -> bool:
-    """Tell whether S3 has the copy of this generation or of the same content, and S3's own checksum confirms it."""
+    """Return whether S3 has a copy of this generation or of the same content, confirmed by S3's own checksum."""
     stored = head.origin
     if stored is None or head.crc32c is None or head.size != source.size or stored.size != source.size:
         return False
@@ -87,7 +87,7 @@ def _same_metadata(source: SourceObject, stored: Origin | None) -> bool:
 
 
 def _same_md5(source: SourceObject, etag: str) -> bool:
-    """Tell whether an entity tag is the MD5 of the source: S3 has it for what was written with one request, without KMS."""
+    """Return whether an ETag is the MD5 of the source. S3 uses the MD5 for objects written in one request, without KMS."""
     if source.md5 is None or len(etag) != 32:
         return False
     try:

@@ -1,4 +1,4 @@
-"""Content of an object while it is read, and the check that a reply has what was asked for."""
+"""The content of an object while it is read, and a check that a response has the requested range."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from awscrt.checksums import crc32c
 
 from copycat.direct_reply import DirectReply
 from copycat.google_connections import Reply
-from copycat.google_errors import WrongGoogleAnswerError
+from copycat.google_errors import InvalidGoogleResponseError
 from copycat.objects import SourceObject
 
 
 class Content:
-    """Bytes of an object while they are read.
+    """A range of an object while it is read.
 
     Attributes:
-        start: offset in the object.
-        data: room for all bytes.
-        filled: how many are there.
-        crc: CRC32C of those.
-        hashes: what Cloud Storage says of the whole object: `crc32c` and `md5`, if it does.
+        start: offset of the range in the object.
+        data: buffer with the length of the range.
+        filled: number of bytes read so far.
+        crc: CRC32C of the bytes read so far.
+        hashes: checksums of the whole object that Cloud Storage sent: `crc32c` and `md5`, or fewer.
     """
 
     __slots__ = ("crc", "data", "filled", "hashes", "start")
@@ -34,42 +34,47 @@ class Content:
 
     @property
     def missing(self) -> int:
-        """How many bytes are not there yet."""
+        """Number of bytes that are still to be read."""
         return len(self.data) - self.filled
 
     @property
-    def room(self) -> memoryview:
-        """Where the bytes are written that are not there yet."""
+    def remaining(self) -> memoryview:
+        """The part of the buffer that is still to be filled."""
         return memoryview(self.data)[self.filled :]
 
-    def take(self, count: int) -> None:
-        """Note that the next bytes are there."""
-        # Unlike google-crc32c, it reads a buffer without a copy.
-        self.crc = crc32c(self.room[:count], self.crc)
+    def add(self, count: int) -> None:
+        """Record that the next bytes were written to the buffer, and update the checksum."""
+        # Unlike google-crc32c, awscrt reads a buffer without copying it.
+        self.crc = crc32c(self.remaining[:count], self.crc)
         self.filled += count
 
     def note_hashes(self, headers: Mapping[str, str]) -> None:
-        """Take the whole object's checksums from a reply: `x-goog-hash: crc32c=n03x6A==, md5=…`."""
+        """Read the checksums of the whole object from a response: `x-goog-hash: crc32c=n03x6A==, md5=…`."""
         for each in headers.get("x-goog-hash", "").split(","):
             name, _, value = each.strip().partition("=")
             if value:
                 self.hashes[name] = value
 
 
-def check(reply: Reply | DirectReply, source: SourceObject, wanted: tuple[int, int] | None) -> None:
-    """Check that a reply is the range of the generation that it was asked for.
+def check_range(reply: Reply | DirectReply, source: SourceObject, expected_range: tuple[int, int] | None) -> None:
+    """Check that a response has the requested range of the requested generation.
+
+    Args:
+        reply: the response.
+        source: the requested object.
+        expected_range: offsets of the first and the last byte. None: the whole object.
 
     Raises:
-        WrongGoogleAnswerError: It is not.
+        InvalidGoogleResponseError: It has something else.
     """
     generation = reply.headers.get("x-goog-generation", str(source.generation))
     if generation != str(source.generation):
-        raise WrongGoogleAnswerError(f"Cloud Storage sent generation {generation}, not {source.generation}")
-    if wanted is None:
+        raise InvalidGoogleResponseError(f"Cloud Storage sent generation {generation}, not {source.generation}")
+    if expected_range is None:
         if reply.status != 200:
-            raise WrongGoogleAnswerError(f"Cloud Storage answered {reply.status} where it answers 200")
+            raise InvalidGoogleResponseError(f"Cloud Storage sent HTTP {reply.status} instead of 200")
         return
-    span = f"bytes {wanted[0]}-{wanted[1]}/{source.size}"
-    answered = reply.headers.get("content-range", "no range")
-    if reply.status != 206 or answered != span:
-        raise WrongGoogleAnswerError(f"Cloud Storage sent {answered} (HTTP {reply.status}), not {span}")
+    span = f"bytes {expected_range[0]}-{expected_range[1]}/{source.size}"
+    sent = reply.headers.get("content-range", "no range")
+    if reply.status != 206 or sent != span:
+        raise InvalidGoogleResponseError(f"Cloud Storage sent {sent} (HTTP {reply.status}), not {span}")

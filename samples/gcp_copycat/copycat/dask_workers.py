@@ -1,7 +1,7 @@
-"""Workers of a Dask cluster, each with an AWS identity and Google credentials of its own.
+"""Runs the copy on the workers of a Dask cluster. Each uses its own AWS identity and Google credentials.
 
-Dask is told which worker each batch is for, and results come one by one. So what a lost worker had done is known, and
-only the rest is given to others: Dask alone would do whole batches again.
+Each batch is submitted to a chosen worker, and results arrive one by one. If a worker is lost, its finished objects are known,
+and only the others are reassigned. Dask alone would repeat whole batches.
 """
 
 from __future__ import annotations
@@ -22,54 +22,54 @@ from pathlib import Path
 from typing import Any
 
 import copycat
-from copycat.dask_batches import Call, forget_crews, stop_crews
-from copycat.dispatch import Done
+from copycat.dask_batches import Call, end_run, stop_run
+from copycat.dispatch import FinishedTask
 from copycat.errors import OutageError, SetupError
 from copycat.objects import Result, Task
 from copycat.settings import Settings
-from copycat.workers import WorkersElsewhere
+from copycat.workers import DispatchedWorkers
 
 _PER_WORKER = 16
-_CONNECT = "20s"
-_LOOK = 1.0
+_CONNECT_TIMEOUT = "20s"
+_WORKERS_INTERVAL = 1.0
 _POLL = 0.2
-# With no worker for so long, the run ends: start it again when the cluster has some.
-_PATIENCE = 600.0
-# Deaths in a row without a result between them.
-_DEATHS_IN_A_ROW = 30
+# The run ends if the cluster has no worker for this many seconds.
+_OUTAGE_LIMIT = 600.0
+# The run ends after this many lost workers in a row without a result in between.
+_MAX_DEATHS_IN_A_ROW = 30
 
 
-class DaskWorkers(WorkersElsewhere[str, "tuple[str, Any]"]):
-    """Workers on a cluster. Those that come are used, and those that go are replaced by the others.
+class DaskWorkers(DispatchedWorkers[str, "tuple[str, Any]"]):
+    """Workers on a cluster. New workers are used as they join; the tasks of lost ones are reassigned.
 
     Args:
-        address: of the scheduler.
-        settings: of the run.
-        at_once: objects at once on all workers together; None: 16 on each.
-        progress: is told of bytes that S3 has received.
+        address: address of the scheduler.
+        settings: settings of the run.
+        concurrency: objects copied concurrently by all workers together. None: 16 by each.
+        progress: called with the number of bytes that S3 has received.
 
     Raises:
-        SetupError: Dask is not installed, or there is no scheduler.
+        SetupError: Dask is not installed, or there is no scheduler at the address.
     """
 
     def __init__(
-        self, address: str, settings: Settings, at_once: int | None, progress: Callable[[int], object]
+        self, address: str, settings: Settings, concurrency: int | None, progress: Callable[[int], object]
     ) -> None:
         try:
             import distributed  # noqa: PLC0415
         except ImportError as error:
             raise SetupError("Dask is not installed. Install it: pip install distributed") from error
         try:
-            self._client: Any = distributed.Client(address, timeout=_CONNECT, set_as_default=False)
+            self._client: Any = distributed.Client(address, timeout=_CONNECT_TIMEOUT, set_as_default=False)
             count = len(self._client.nthreads())
         except (OSError, ValueError) as error:
-            raise SetupError(f"There is no Dask scheduler at {address}: {error}") from error
-        threads = max(1, at_once // max(1, count)) if at_once else _PER_WORKER
+            raise SetupError(f"Cannot connect to a Dask scheduler at {address}: {error}") from error
+        threads = max(1, concurrency // max(1, count)) if concurrency else _PER_WORKER
         super().__init__(threads, limit=2 * threads * max(1, count))
         self._run = uuid.uuid4().hex
         self._share = replace(settings, workers=threads, processes=1)
         self._progress = progress
-        # By worker: the futures of its batches, with the numbers of their tasks.
+        # By worker: the futures of its batches, and the numbers of their tasks.
         self._batches: dict[str, dict[Any, list[int]]] = {}
         self._deaths = 0
         self._seen = time.monotonic()
@@ -79,38 +79,38 @@ class DaskWorkers(WorkersElsewhere[str, "tuple[str, Any]"]):
                 distributed.diagnostics.plugin.UploadFile(str(_zipped(Path(folder)))), self._run
             )
         self._client.subscribe_topic(self._run, lambda event: self._inbox.put(("results", event[1])))
-        threading.Thread(target=self._look, name="dask", daemon=True).start()
+        threading.Thread(target=self._watch_workers, name="dask", daemon=True).start()
 
-    def collect(self, seconds: float) -> list[Done]:
-        """Return tasks that have ended; wait for one, but not longer than this.
+    def collect(self, seconds: float) -> list[FinishedTask]:
+        """Return finished tasks. Wait at most this many seconds for one.
 
         Raises:
-            SetupError: No worker can begin to work.
-            OutageError: The scheduler is gone, or there has been no worker for minutes.
+            SetupError: The workers cannot start to copy.
+            OutageError: The connection to the scheduler was lost, or the cluster has had no worker for minutes.
         """
         found = super().collect(seconds)
-        if not self._stopped and time.monotonic() - self._seen > _PATIENCE:
+        if not self._stopped and time.monotonic() - self._seen > _OUTAGE_LIMIT:
             raise OutageError("The Dask cluster has had no worker for minutes.")
         return found
 
-    def _hand_out(self) -> None:
+    def _assign_tasks(self) -> None:
         for worker in self._batches:
             self._submit(worker, self._dispatcher.batch(worker))
 
     def stop(self) -> None:
-        """Give up what has not ended."""
+        """Abandon unfinished tasks."""
         if self._stopped:
             return
         self._stopped = True
         self._dispatcher.clear()
-        # It waits for every worker, and one may be silent.
-        threading.Thread(target=self._stop_crews, name="dask", daemon=True).start()
+        # In a thread, because the call waits for every worker, and one may not respond.
+        threading.Thread(target=self._stop_run, name="dask", daemon=True).start()
 
-    def close(self, seconds: float) -> list[Done]:
-        """End the work on the cluster; return the last results."""
+    def close(self, seconds: float) -> list[FinishedTask]:
+        """Stop the work on the cluster. Return the last results."""
         end = time.monotonic() + seconds
         self.stop()
-        found: list[Done] = []
+        found: list[FinishedTask] = []
         while self._dispatcher.busy and time.monotonic() < end:
             found += self.collect(_POLL)
         self._closed.set()
@@ -122,7 +122,8 @@ class DaskWorkers(WorkersElsewhere[str, "tuple[str, Any]"]):
     def _submit(self, worker: str, tasks: list[tuple[int, Task]]) -> None:
         if not tasks:
             return
-        # The scheduler reads what is submitted, and lacks this package. So it gets bytes: to load them is to copy.
+        # The scheduler unpickles what is submitted, and does not have this package. So submit bytes; the worker unpickles them,
+        # which calls `copy_batch`.
         call = pickle.dumps(Call(self._run, self._share, worker, tasks))
         future = self._client.submit(
             pickle.loads, call,
@@ -131,21 +132,21 @@ class DaskWorkers(WorkersElsewhere[str, "tuple[str, Any]"]):
         self._batches[worker][future] = [number for number, _ in tasks]
         future.add_done_callback(lambda ended: self._inbox.put(("ended", (worker, ended))))
 
-    def _received(self, told: tuple[str, Any]) -> list[Done]:
-        kind, what = told
+    def _handle(self, event: tuple[str, Any]) -> list[FinishedTask]:
+        kind, content = event
         if kind == "workers":
-            return self._look_at(what)
-        if kind == "gone":
-            raise OutageError(f"The Dask scheduler is gone: {what}")
+            return self._update_workers(content)
+        if kind == "disconnected":
+            raise OutageError(f"The connection to the Dask scheduler was lost: {content}")
         if kind == "results":
-            worker, results, progress = pickle.loads(what)  # noqa: S301 - of the workers, which run what this process says
+            worker, results, progress = pickle.loads(content)  # noqa: S301 - sent by the workers, which run this process's code
             self._progress(progress)
             return self._results(worker, results)
-        worker, future = what
+        worker, future = content
         numbers = self._batches.get(worker, {}).pop(future, [])
         if future.status == "finished":
-            # The results came before. If one was lost on its way, a worker looks again.
-            self._dispatcher.again(worker, numbers)
+            # The results came before this. If one was lost, a worker checks the object again.
+            self._dispatcher.requeue(worker, numbers)
             if self._stopped:
                 self._dispatcher.clear()
         if future.status == "error" and not self._stopped:
@@ -153,57 +154,57 @@ class DaskWorkers(WorkersElsewhere[str, "tuple[str, Any]"]):
             raise SetupError(f"The Dask worker {worker} cannot copy: {error}")
         return []
 
-    def _results(self, worker: str, results: Iterable[tuple[int, Result]]) -> list[Done]:
+    def _results(self, worker: str, results: Iterable[tuple[int, Result]]) -> list[FinishedTask]:
         found = self._dispatcher.done(worker, results)
         if found:
             self._deaths = 0
         return found
 
-    def _look_at(self, there: set[str]) -> list[Done]:
-        found: list[Done] = []
-        if there:
+    def _update_workers(self, connected: set[str]) -> list[FinishedTask]:
+        found: list[FinishedTask] = []
+        if connected:
             self._seen = time.monotonic()
-        for worker in there - self._batches.keys():
+        for worker in connected - self._batches.keys():
             self._batches[worker] = {}
-            self._dispatcher.join(worker)
-        for worker in self._batches.keys() - there:
+            self._dispatcher.add_worker(worker)
+        for worker in self._batches.keys() - connected:
             futures = self._batches.pop(worker)
             if futures:
                 self._client.cancel(list(futures), asynchronous=False, force=True)
-            failed = self._dispatcher.leave(worker)
+            failed = self._dispatcher.remove_worker(worker)
             if self._stopped:
                 self._dispatcher.clear()
                 continue
             found += failed
             self._deaths = 0 if failed else self._deaths + 1
-            if self._deaths >= _DEATHS_IN_A_ROW:
-                raise SetupError(f"{self._deaths} Dask workers ended one after another without a result.")
+            if self._deaths >= _MAX_DEATHS_IN_A_ROW:
+                raise SetupError(f"{self._deaths} Dask workers in a row were lost without a result.")
         return found
 
-    def _look(self) -> None:
-        """Find out again and again which workers there are."""
+    def _watch_workers(self) -> None:
+        """Keep reporting which workers the cluster has."""
         while not self._closed.is_set():
             try:
                 self._inbox.put(("workers", set(self._client.nthreads())))
-            except Exception as error:  # noqa: BLE001 - whatever the connection's end raises
-                self._inbox.put(("gone", error))
+            except Exception as error:  # noqa: BLE001 - a lost connection raises various exceptions
+                self._inbox.put(("disconnected", error))
                 return
-            self._closed.wait(_LOOK)
+            self._closed.wait(_WORKERS_INTERVAL)
 
-    def _stop_crews(self) -> None:
-        with contextlib.suppress(Exception):  # the scheduler may be gone, and then the workers are
-            self._client.run(stop_crews, self._run, on_error="ignore")
+    def _stop_run(self) -> None:
+        with contextlib.suppress(Exception):  # the scheduler may be gone, and then the workers are gone too
+            self._client.run(stop_run, self._run, on_error="ignore")
 
     def _disconnect(self) -> None:
         with contextlib.suppress(Exception):
-            self._client.run(forget_crews, self._run, on_error="ignore")
+            self._client.run(end_run, self._run, on_error="ignore")
             self._client.unregister_worker_plugin(self._run)
         with contextlib.suppress(Exception):
             self._client.close(timeout=2)
 
 
 def _zipped(folder: Path) -> Path:
-    """Write this package into a zip whose name tells its content; it may be in a zip itself."""
+    """Write this package to a zip file whose name has a hash of its content. The package itself may be in a zip file."""
     content = io.BytesIO()
     digest = hashlib.sha256()
     with zipfile.ZipFile(content, "w") as archive:

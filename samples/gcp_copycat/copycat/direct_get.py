@@ -1,4 +1,8 @@
-"""Reads objects of Cloud Storage without urllib3. What is special is left to the caller, who has google-auth's transport."""
+"""Downloads from Cloud Storage with `direct.py`, which is faster than urllib3.
+
+For anything unusual (a proxy, an error response, a broken connection) `DirectGet.get` returns None, and the caller repeats the
+request with google-auth's transport.
+"""
 
 from __future__ import annotations
 
@@ -10,45 +14,50 @@ from urllib.parse import urlsplit
 from google.auth.credentials import Credentials
 from google.auth.transport import Request
 
-from copycat.direct import Direct
+from copycat.direct import DirectClient
 from copycat.direct_reply import WITH_CONTENT, DirectReply
-from copycat.google_connections import Way
+from copycat.google_connections import ConnectionSettings
 
 _LINE_BREAK = re.compile(r"[\r\n\0]")
 
 
 class DirectGet:
-    """Sends requests to one server for the threads of a process.
+    """Sends GET requests to one server. It is thread-safe.
 
     Args:
         endpoint: URL of the server.
-        way: to the server.
-        credentials: Google's.
-        request: sends the requests for tokens.
-        stop: when it is set, `get` raises `StoppedError`.
+        connection_settings: proxy and certificates for this server.
+        credentials: Google credentials.
+        request: transport for the token requests.
+        stop: once this is set, `get` raises `StoppedError`.
     """
 
     def __init__(
-        self, endpoint: str, way: Way, credentials: Credentials, request: Request, stop: threading.Event
+        self,
+        endpoint: str,
+        connection_settings: ConnectionSettings,
+        credentials: Credentials,
+        request: Request,
+        stop: threading.Event,
     ) -> None:
         parts = urlsplit(endpoint)
         self._credentials = credentials
         self._request = request
         self._origin = f"{parts.scheme}://{parts.netloc}"
         self._host = re.sub(r":443$" if parts.scheme == "https" else r":80$", "", parts.netloc)
-        plain = not way.proxy and not parts.username and parts.scheme in {"http", "https"}
-        self._direct = Direct(endpoint, way.certificates, stop) if plain else None
+        supported = not connection_settings.proxy and not parts.username and parts.scheme in {"http", "https"}
+        self._direct = DirectClient(endpoint, connection_settings.certificates, stop) if supported else None
 
     def get(self, url: str, headers: Mapping[str, str], into: memoryview) -> DirectReply | None:
-        """Send GET; return a reply with content, or None: the caller is to send it with google-auth's transport.
+        """Send a GET request. Return a response with content, or None if the caller must repeat it with google-auth's transport.
 
         Args:
-            url: at the endpoint, percent-encoded.
-            headers: without the token.
-            into: the content is written here; if the reply was cut short, there is less of it.
+            url: percent-encoded URL at the endpoint.
+            headers: headers without the access token.
+            into: buffer for the content. A response that is cut short fills only a part of it.
 
         Raises:
-            GoogleAuthError: There is no token.
+            GoogleAuthError: No access token could be obtained.
             StoppedError: *stop* was set.
         """
         if self._direct is None:

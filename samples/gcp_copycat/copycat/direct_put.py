@@ -1,7 +1,8 @@
-"""PutObject and UploadPart, prepared and sent without botocore's client, in the form that the client has shown.
+"""Sends PutObject and UploadPart with `direct.py`, which is faster than botocore's client.
 
-For all that is special (a proxy, S3 Express, another kind of signature, anonymous access), every request goes through the
-client; and it judges each reply that is no success.
+The first request goes through the client. The others are built from its template (`direct_template.py`), unless something
+unusual is configured: a proxy, S3 Express, another signature version or anonymous access. Then the client sends all of them.
+An error response is passed to the client, so callers only see botocore's exceptions.
 """
 
 from __future__ import annotations
@@ -20,48 +21,51 @@ from botocore.httpsession import get_cert_path
 from botocore.utils import get_environ_proxies
 from urllib3 import HTTPResponse
 
-from copycat.direct import Direct
-from copycat.direct_form import Arguments, Form, learn
+from copycat.direct import DirectClient
 from copycat.direct_reply import DirectReply
+from copycat.direct_template import ArgumentLocations, RequestTemplate, learn_template
 
 
 class DirectPut:
-    """Sends the requests of one operation for the threads of a process.
+    """Sends the requests of one operation. It is thread-safe.
 
     Args:
         operation: PutObject or UploadPart.
-        client: botocore's.
-        session: the one that has made *client*.
-        stop: when it is set, `send` raises `StoppedError`.
+        client: botocore's client.
+        session: botocore's session that created the client.
+        stop: once this is set, `send` raises `StoppedError`.
     """
 
     def __init__(self, operation: str, client: Any, session: Any, stop: threading.Event) -> None:
         self._client_sends = getattr(client, xform_name(operation))
         self._session = session
         self._stop = stop
-        self._places = Arguments(client.meta.service_model.operation_model(operation).input_shape.members)
-        self._route: tuple[Form, Direct] | None = None
-        # What this thread's call of botocore's client is to get, and what it has sent.
+        self._locations = ArgumentLocations(client.meta.service_model.operation_model(operation).input_shape.members)
+        self._route: tuple[RequestTemplate, DirectClient] | None = None
+        # Per thread: the response that botocore's client is to be given, and the request that it has sent.
         self._call = threading.local()
         client.meta.events.register(f"before-send.s3.{operation}", self._before_send)
 
     def send(
         self, common: Mapping[str, Any], key: str, content: bytearray, arguments: Mapping[str, Any]
     ) -> Mapping[str, Any]:
-        """Write an object or a part; return botocore's reply, or what counts of it. The exceptions are botocore's.
+        """Write an object or a part. Return botocore's response, or the fields of it that a copy needs.
 
         Args:
-            common: arguments that are the same for each object.
-            key: the object's.
-            content: all that is written.
-            arguments: other arguments.
+            common: arguments that are the same in each request.
+            key: key of the object.
+            content: content of the object or the part.
+            arguments: arguments that differ between requests.
+
+        Raises:
+            ClientError, BotoCoreError: As if botocore's client had sent the request.
         """
         route = self._route
         reply = None
         if route is not None and key:
             reply = self._exchange(route, key, content, arguments)
             if reply is not None and reply.status == 200:
-                return _answer(reply)
+                return _fields(reply)
         return self._through_client(common, key, content, arguments, reply)
 
     def close(self) -> None:
@@ -70,14 +74,14 @@ class DirectPut:
             self._route[1].close()
 
     def _exchange(
-        self, route: tuple[Form, Direct], key: str, content: bytearray, arguments: Mapping[str, Any]
+        self, route: tuple[RequestTemplate, DirectClient], key: str, content: bytearray, arguments: Mapping[str, Any]
     ) -> DirectReply | None:
-        form, direct = route
+        template, direct = route
         keys = self._session.get_credentials().get_frozen_credentials()
         now = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
         try:
-            head = form.prepare(keys, key, arguments, len(content), now).head()
-        except ValueError:  # botocore's client says what is wrong with it
+            head = template.prepare(keys, key, arguments, len(content), now).head()
+        except ValueError:  # botocore's client raises an error that explains it
             return None
         return direct.exchange("PUT", head, content)
 
@@ -89,39 +93,41 @@ class DirectPut:
         arguments: Mapping[str, Any],
         reply: DirectReply | None,
     ) -> Mapping[str, Any]:
-        """Have botocore's client send the request, or have it judge the reply to it, which is not success."""
+        """Send the request with botocore's client. If there is an error response already, only let the client handle that."""
         self._call.reply, self._call.sent = reply, None
-        answered: Mapping[str, Any] = self._client_sends(**common, **arguments, Key=key, Body=content)
+        response: Mapping[str, Any] = self._client_sends(**common, **arguments, Key=key, Body=content)
         sent = self._call.sent
         if self._route is None and sent is not None:
-            self._route = self._learned(sent, key, arguments)
-        return answered
+            self._route = self._new_route(sent, key, arguments)
+        return response
 
     def _before_send(self, request: Any, **_: Any) -> AWSResponse | None:
-        """Give botocore a reply that has come already. After a redirect it sends the request elsewhere."""
+        """Give botocore a response that has been received already, or record its request. Called by its event `before-send`."""
         reply, self._call.reply = getattr(self._call, "reply", None), None
         if reply is None:
             self._call.sent = request
             return None
-        if 300 <= reply.status < 400 or reply.status == 400:  # perhaps the bucket's region is another one
+        if 300 <= reply.status < 400 or reply.status == 400:  # the bucket may be in another region
             self._route = None
         raw = HTTPResponse(io.BytesIO(reply.body), reply.headers, reply.status, preload_content=False)
         return AWSResponse(request.url, reply.status, reply.headers, raw)
 
-    def _learned(self, sent: Any, key: str, arguments: Mapping[str, Any]) -> tuple[Form, Direct] | None:
+    def _new_route(
+        self, sent: Any, key: str, arguments: Mapping[str, Any]
+    ) -> tuple[RequestTemplate, DirectClient] | None:
         if urlsplit(sent.url).scheme in get_environ_proxies(sent.url):
             return None
         credentials = self._session.get_credentials()
         keys = credentials and credentials.get_frozen_credentials()
-        form = learn(sent, keys, key, arguments, self._places)
-        if form is None:
+        template = learn_template(sent, keys, key, arguments, self._locations)
+        if template is None:
             return None
         chosen = self._session.get_config_variable("ca_bundle") or os.environ.get("REQUESTS_CA_BUNDLE")
-        return form, Direct(form.url, chosen or get_cert_path(verify=True) or "", self._stop)
+        return template, DirectClient(template.url, chosen or get_cert_path(verify=True) or "", self._stop)
 
 
-def _answer(reply: DirectReply) -> dict[str, str]:
-    """Return what a copy needs of a reply, as botocore names it."""
+def _fields(reply: DirectReply) -> dict[str, str]:
+    """Return the fields of a response that a copy needs, by botocore's names."""
     headers = {
         "ETag": "etag",
         "ChecksumCRC32C": "x-amz-checksum-crc32c",

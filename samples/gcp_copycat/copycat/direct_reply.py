@@ -1,4 +1,4 @@
-"""Replies to requests that `direct.py` sends: what they consist of, and how those are read that have a special form."""
+"""The responses that `direct.py` reads: their parts, a parser for the headers, and a slower reader for unusual encodings."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import BinaryIO, cast
 
-# Bytes of a body for which there is no room yet, to make sure that none fills the memory.
-LONGEST_BODY = 1 << 20
-# Statuses of replies that have the content that was asked for.
+# Longest body, in bytes, that is read without a buffer of the caller's. It limits the memory that a response can take.
+MAX_BODY = 1 << 20
+# Status codes of responses that have the requested content.
 WITH_CONTENT = (200, 206)
 
 
 @dataclass(frozen=True, slots=True)
 class DirectReply:
-    """A reply.
+    """A response.
 
     Attributes:
-        status: of HTTP.
-        headers: by lower-case name; values of repeated ones are joined by a comma.
-        body: as it was sent.
+        status: HTTP status code.
+        headers: values by lower-case name. The values of a repeated header are joined with commas.
+        body: body as it was sent.
     """
 
     status: int
@@ -30,16 +30,16 @@ class DirectReply:
     body: bytes | memoryview
 
 
-def head_of(data: bytes) -> tuple[int, dict[str, str]]:
-    """Read status and headers.
+def parse_head(data: bytes) -> tuple[int, dict[str, str]]:
+    """Parse the status line and the headers.
 
     Raises:
-        ValueError: They are not those of HTTP/1.1 in their plainest form.
+        ValueError: They are not plain HTTP/1.1, for example a header is folded.
     """
     first, *lines = data.decode("latin-1").split("\r\n")
     version, status, *_ = first.split(" ", 2)
     if version != "HTTP/1.1" or len(status) != 3:
-        raise ValueError(f"{first!r} is not the first line of a reply in HTTP/1.1")
+        raise ValueError(f"{first!r} is not an HTTP/1.1 status line")
     headers: dict[str, str] = {}
     for line in lines:
         name, colon, value = line.partition(":")
@@ -51,44 +51,44 @@ def head_of(data: bytes) -> tuple[int, dict[str, str]]:
     return int(status), headers
 
 
-def read_specially(
+def read_with_http_client(
     connection: socket.socket, method: str, data: bytes, into: memoryview | None
 ) -> tuple[DirectReply, bool]:
-    """Read a reply in another form than the plainest, for example in chunks.
+    """Read a response of any valid form with `http.client`, for example one with a chunked body.
 
     Args:
-        connection: that the reply comes from.
-        method: of the request.
-        data: what of the reply has come already.
-        into: see `Direct.exchange`.
+        connection: connection that the response comes from.
+        method: HTTP method of the request.
+        data: bytes of the response that have been received.
+        into: see `DirectClient.exchange`.
 
     Returns:
-        The reply, and that its connection is not to be used again.
+        The response, and False: the connection must not be reused.
     """
-    reply = http.client.HTTPResponse(cast("socket.socket", _Begun(connection, data)), method=method)
+    reply = http.client.HTTPResponse(cast("socket.socket", _BufferedConnection(connection, data)), method=method)
     with reply:
         reply.begin()
         into = into if reply.status in WITH_CONTENT else None
-        body = reply.read(LONGEST_BODY) if into is None else into[: reply.readinto(into)]
+        body = reply.read(MAX_BODY) if into is None else into[: reply.readinto(into)]
         if reply.read(1):
-            raise ConnectionError("the reply is longer than it can be")
+            raise ConnectionError("the response is too long")
         names = {name.lower() for name in reply.headers}
         headers = {name: ", ".join(reply.headers.get_all(name, ())) for name in names}
         return DirectReply(reply.status, headers, body), False
 
 
-class _Begun:
-    """A connection of whose data a part has been read already, as much of it as `http.client` uses."""
+class _BufferedConnection:
+    """A connection and the bytes already received from it, with the one method of a socket that `http.client` calls."""
 
     def __init__(self, connection: socket.socket, data: bytes) -> None:
-        self._reader: BinaryIO = io.BufferedReader(_Joined(data, connection))
+        self._reader: BinaryIO = io.BufferedReader(_PrefixedReader(data, connection))
 
     def makefile(self, _: str) -> BinaryIO:
-        """Return what the reply is read from."""
+        """Return a file that reads the received bytes first, and then the connection."""
         return self._reader
 
 
-class _Joined(io.RawIOBase):
+class _PrefixedReader(io.RawIOBase):
     def __init__(self, data: bytes, connection: socket.socket) -> None:
         self._data = data
         self._connection = connection

@@ -1,4 +1,4 @@
-"""Which worker has which tasks, and what happens to them when it dies. Pure: it starts nothing and sends nothing."""
+"""Decides which worker gets which tasks, and what happens to them when a worker dies. It starts and sends nothing itself."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from typing import Generic, TypeVar
 from copycat.objects import DestinationObject, Outcome, Result, Task
 
 _W = TypeVar("_W", bound=Hashable)
-# After two deaths a worker gets an object alone: the others that it worked on are not to blame. After three more, and
-# with no other object to blame, the object is what kills them. A worker may also be killed by chance, so one is no proof.
-_DEATHS_TOGETHER = 2
-_DEATHS = _DEATHS_TOGETHER + 3
-# Tasks for each thread that a worker may have at once, so that none waits for the next; and the bytes of all of them
-# beyond one per thread, so that no worker has a queue of large objects while another one is idle.
-_PER_THREAD = 16
-_BYTES = 32 << 20
+# An object may crash its worker. After two deaths, a worker gets the object alone, so that others are not blamed. After three
+# more deaths the object fails. One death proves nothing: a worker can be killed for other reasons.
+_MAX_SHARED_DEATHS = 2
+_MAX_DEATHS = _MAX_SHARED_DEATHS + 3
+# Tasks assigned per thread, so that no thread waits for its next task. Beyond one task per thread, their total size in bytes
+# is limited, so that no worker has a queue of large objects while another one is idle.
+_TASKS_PER_THREAD = 16
+_MAX_QUEUED_BYTES = 32 << 20
 
 
 @dataclass(frozen=True)
-class Done:
-    """A task that has ended.
+class FinishedTask:
+    """A finished task.
 
     Attributes:
-        number: the one it was added with.
+        number: number of the task, as it was added.
         task: the task.
-        result: how it ended.
+        result: what happened to the object.
     """
 
     number: int
@@ -37,7 +37,7 @@ class Done:
 
 
 @dataclass
-class _Given:
+class _Assignment:
     number: int
     task: Task
     deaths: int = 0
@@ -45,124 +45,124 @@ class _Given:
 
 @dataclass
 class _Worker:
-    given: dict[int, _Given] = field(default_factory=dict)
+    assigned: dict[int, _Assignment] = field(default_factory=dict)
     size: int = 0
-    # It has a task that may kill it, and nothing else.
+    # It has only one task, a suspect.
     alone: bool = False
 
 
 class Dispatcher(Generic[_W]):
-    """Hands out tasks.
+    """Assigns tasks to workers.
 
     Args:
-        threads: tasks that a worker works on at once.
+        threads: number of tasks that a worker processes concurrently.
     """
 
     def __init__(self, threads: int) -> None:
         self._threads = threads
         self._workers: dict[_W, _Worker] = {}
-        self._waiting: deque[_Given] = deque()
-        # Those during which so many workers died that the next death shall show whether they are the cause.
-        self._suspects: deque[_Given] = deque()
+        self._waiting: deque[_Assignment] = deque()
+        # Tasks that several workers died with. Each is assigned alone, so that the next death shows whether it is the cause.
+        self._suspects: deque[_Assignment] = deque()
 
     @property
     def waiting(self) -> int:
-        """How many tasks no worker has."""
+        """Number of tasks that are not assigned to a worker."""
         return len(self._waiting) + len(self._suspects)
 
     @property
     def busy(self) -> bool:
-        """Whether there are tasks that have not ended."""
-        return bool(self.waiting or any(worker.given for worker in self._workers.values()))
+        """Whether there are unfinished tasks."""
+        return bool(self.waiting or any(worker.assigned for worker in self._workers.values()))
 
     def add(self, number: int, task: Task) -> None:
-        """Take a task."""
-        self._waiting.append(_Given(number, task))
+        """Add a task."""
+        self._waiting.append(_Assignment(number, task))
 
-    def join(self, worker: _W) -> None:
-        """Take a new worker."""
+    def add_worker(self, worker: _W) -> None:
+        """Add a worker."""
         self._workers[worker] = _Worker()
 
     def batch(self, name: _W) -> list[tuple[int, Task]]:
-        """Return the tasks that a worker gets now, in the order in which it is to begin them."""
+        """Assign tasks to a worker. Return them in the order in which the worker must start them."""
         worker = self._workers[name]
-        batch: list[_Given] = []
+        batch: list[_Assignment] = []
         size = worker.size
-        if worker.alone and worker.given:
+        if worker.alone and worker.assigned:
             return []
         worker.alone = False
         if self._suspects and not any(other.alone for other in self._workers.values()):
-            # This worker gets no more until it is idle, and then this task alone.
-            if worker.given:
+            # This worker gets no more tasks until it is idle, and then only this one.
+            if worker.assigned:
                 return []
             worker.alone = True
             batch.append(self._suspects.popleft())
         while self._waiting and not worker.alone:
-            count = len(worker.given) + len(batch)
-            if count >= self._threads and (count >= _PER_THREAD * self._threads or size >= _BYTES):
+            count = len(worker.assigned) + len(batch)
+            if count >= self._threads and (count >= _TASKS_PER_THREAD * self._threads or size >= _MAX_QUEUED_BYTES):
                 break
             batch.append(self._waiting.popleft())
             size += batch[-1].task.source.size
-        for given in batch:
-            worker.given[given.number] = given
-            worker.size += given.task.source.size
-        return [(given.number, given.task) for given in batch]
+        for assigned in batch:
+            worker.assigned[assigned.number] = assigned
+            worker.size += assigned.task.source.size
+        return [(assigned.number, assigned.task) for assigned in batch]
 
-    def done(self, name: _W, results: Iterable[tuple[int, Result]]) -> list[Done]:
-        """Note results of a worker. Those that are known are left out."""
+    def done(self, name: _W, results: Iterable[tuple[int, Result]]) -> list[FinishedTask]:
+        """Record results of a worker. Return the tasks that they finish; repeated results are ignored."""
         worker = self._workers.get(name, _Worker())
         found = []
         for number, result in results:
-            given = worker.given.pop(number, None)
-            if given is not None:
-                worker.size -= given.task.source.size
-                found.append(Done(number, given.task, result))
+            assigned = worker.assigned.pop(number, None)
+            if assigned is not None:
+                worker.size -= assigned.task.source.size
+                found.append(FinishedTask(number, assigned.task, result))
         return found
 
-    def leave(self, name: _W) -> list[Done]:
-        """Note that a worker is gone. Its tasks are given to others; return those that have failed."""
+    def remove_worker(self, name: _W) -> list[FinishedTask]:
+        """Remove a worker that is gone, and requeue its tasks. Return the tasks that have failed."""
         worker = self._workers.pop(name)
-        failed, again = [], []
-        for position, given in enumerate(worker.given.values()):
-            # It began them in order, so those further behind had not begun.
+        failed, retried = [], []
+        for position, assigned in enumerate(worker.assigned.values()):
+            # The worker started its tasks in order, so those further back were not started.
             if position < self._threads:
-                given.deaths += 1
-            # It may be in S3, although the worker did not live to say so.
-            given.task = dataclasses.replace(given.task, destination=_unknown(given.task))
-            if given.deaths < _DEATHS_TOGETHER:
-                again.append(given)
-            elif given.deaths < _DEATHS:
-                self._suspects.append(given)
+                assigned.deaths += 1
+            # The worker may have written the object before it died.
+            assigned.task = dataclasses.replace(assigned.task, destination=_to_be_checked(assigned.task))
+            if assigned.deaths < _MAX_SHARED_DEATHS:
+                retried.append(assigned)
+            elif assigned.deaths < _MAX_DEATHS:
+                self._suspects.append(assigned)
             else:
-                failed.append(Done(given.number, given.task, _killer(given.task)))
-        self._waiting.extendleft(reversed(again))
+                failed.append(FinishedTask(assigned.number, assigned.task, _failed_by_deaths(assigned.task)))
+        self._waiting.extendleft(reversed(retried))
         return failed
 
-    def again(self, name: _W, numbers: Iterable[int]) -> None:
-        """Give tasks to others, or to the same worker again, if no result of them has come."""
+    def requeue(self, name: _W, numbers: Iterable[int]) -> None:
+        """Requeue tasks of a worker for which no result has arrived."""
         worker = self._workers.get(name, _Worker())
-        for given in [worker.given.pop(number) for number in numbers if number in worker.given]:
-            worker.size -= given.task.source.size
-            given.task = dataclasses.replace(given.task, destination=_unknown(given.task))
-            self._waiting.appendleft(given)
+        for assigned in [worker.assigned.pop(number) for number in numbers if number in worker.assigned]:
+            worker.size -= assigned.task.source.size
+            assigned.task = dataclasses.replace(assigned.task, destination=_to_be_checked(assigned.task))
+            self._waiting.appendleft(assigned)
 
     def clear(self) -> None:
-        """Forget the tasks that no worker has."""
+        """Drop the tasks that are not assigned."""
         self._waiting.clear()
         self._suspects.clear()
 
 
-def _unknown(task: Task) -> DestinationObject:
-    """Return what makes a worker ask S3 (HEAD) before it copies."""
+def _to_be_checked(task: Task) -> DestinationObject:
+    """Return a destination that makes the worker send a HEAD request to S3 before it copies the object."""
     return DestinationObject(task.key, task.source.size, "", task.source.updated, "")
 
 
-def _killer(task: Task) -> Result:
+def _failed_by_deaths(task: Task) -> Result:
     return Result(
         task.source.name,
         task.key,
         Outcome.FAILED,
-        f"{_DEATHS} worker processes died while they copied it",
+        f"{_MAX_DEATHS} worker processes died while copying it",
         task.source.generation,
         task.source.size,
     )

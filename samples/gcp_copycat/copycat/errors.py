@@ -1,6 +1,6 @@
-"""What can go wrong with a copy, as the exit codes and the manifest tell it apart; and text that is safe to print.
+"""The errors of a copy, by what the program does about them, and helpers that make text of other programs safe to print.
 
-Above `cloud_storage.py` and `s3.py` there are no other errors of the clouds than these.
+`cloud_storage.py` and `s3.py` convert all exceptions of the client libraries to these.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-_LONGEST = 500
+_MAX_LENGTH = 500
 
 
 class CopyCatError(Exception):
-    """The base. The message is one sentence."""
+    """Base class. The message is one sentence."""
 
 
 class CopyError(CopyCatError):
@@ -22,15 +22,15 @@ class CopyError(CopyCatError):
 
 
 class MissingError(CopyError):
-    """The object, its generation or the upload is not there (any more)."""
+    """The object, its generation or the upload does not exist, or no longer exists."""
 
 
 class DeniedError(CopyError):
-    """A permission is missing: for this object, which may have an ACL or a key of its own, or for all of them.
+    """A permission is missing, either for this object, which may have its own ACL or KMS key, or for all objects.
 
     Args:
         message: one sentence.
-        permission: what is missing.
+        permission: the missing permission.
     """
 
     def __init__(self, message: str, permission: str) -> None:
@@ -39,23 +39,23 @@ class DeniedError(CopyError):
 
 
 class ConditionError(CopyError):
-    """S3's object is not the one that was seen before: another program has written it meanwhile."""
+    """The object in S3 changed after it was examined: another program has written it."""
 
 
-class WrongAnswerError(CopyError):
-    """An answer says "success" and its content contradicts that. Trying again may help."""
+class InvalidResponseError(CopyError):
+    """A response reports success, but its content is invalid or contradicts that. A retry may help."""
 
 
 class SetupError(CopyCatError):
-    """A bucket, an identity or a permission for the bucket is missing: exit code 2."""
+    """A bucket, an identity or a permission on the bucket is missing. The run ends with exit code 2."""
 
 
 class OutageError(CopyCatError):
-    """A cloud has not answered for minutes: exit code 75, try again later."""
+    """A cloud has not responded for minutes. The run ends with exit code 75."""
 
 
 class StoppedError(CopyCatError):
-    """The run was stopped before this was done."""
+    """The run was stopped before this operation finished."""
 
     def __init__(self, message: str = "the run was stopped before it was copied") -> None:
         super().__init__(message)
@@ -63,14 +63,14 @@ class StoppedError(CopyCatError):
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """What an exception of a client library means.
+    """The classification of an exception of a client library.
 
     Attributes:
-        error: what to raise if it is not tried again, or no more.
-        transient: the same request may succeed later.
-        throttled: the server says that there are too many requests.
-        retry_after: seconds to wait that the server requests.
-        tries: how often at most; None: for as long as the cloud may be away.
+        error: error to raise if the request is not retried, or not any more.
+        transient: whether the same request may succeed later.
+        throttled: whether the server reports too many requests.
+        retry_after: seconds to wait, as the server requests.
+        tries: how often to try the request at most. None: until the outage limit.
     """
 
     error: CopyCatError
@@ -80,28 +80,28 @@ class Failure:
     tries: int | None = None
 
 
-# For answers that are wrong, unlike none at all: more tries than a fluke needs, few enough for an end.
-TRIES_FOR_WRONG_ANSWERS = 5
+# An invalid response can be a glitch, but unlike an outage it can also be permanent. So these are retried only a few times.
+TRIES_FOR_INVALID_RESPONSES = 5
 
 
 def escaped(text: str) -> str:
-    """Return text for a terminal: control characters and others that do not print are written as escapes."""
+    """Return text that is safe for a terminal: characters that are not printable become escape sequences."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
 def one_line(text: object) -> str:
-    """Return text of any length as one line: a hint's command works only in full."""
+    """Return text as one line. It is not shortened, so a command in a hint stays complete."""
     return escaped(" ".join(str(text).split()))
 
 
 def sentence(text: object) -> str:
-    """Return what a server or a library says as one line of limited length."""
+    """Return a message of a server or a library as one line of limited length."""
     line = one_line(text)
-    return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}…"
+    return line if len(line) <= _MAX_LENGTH else f"{line[:_MAX_LENGTH]}…"
 
 
 def chain(error: BaseException) -> list[BaseException]:
-    """Return an exception and those behind it, the outermost first."""
+    """Return an exception and its causes, the outermost first."""
     found: list[BaseException] = []
     pending: list[object] = [error]
     while pending:
@@ -117,7 +117,7 @@ def chain(error: BaseException) -> list[BaseException]:
 
 
 def retry_after(headers: Mapping[str, str]) -> float:
-    """Return the seconds to wait that a server requests: `Retry-After: 30`, or a date."""
+    """Return the seconds to wait according to the header `Retry-After`, which is a number or a date."""
     value = headers.get("retry-after", "").strip()
     try:
         return max(0.0, float(value)) if value else 0.0

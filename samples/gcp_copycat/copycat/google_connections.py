@@ -1,4 +1,4 @@
-"""Connections to Cloud Storage, and replies that are read piece by piece."""
+"""Connection pools for Cloud Storage, and responses that are read in chunks."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ import urllib3
 
 
 @dataclass(frozen=True)
-class Way:
-    """The way to a server that requests would take, by the environment.
+class ConnectionSettings:
+    """The proxy and the certificates for a server, from the same environment variables that requests uses.
 
     Attributes:
-        proxy: URL of the proxy; None: there is none.
-        certificates: file or folder of the certificate authorities to trust.
+        proxy: URL of the proxy. None: connect directly.
+        certificates: file or folder with the certificate authorities to trust.
     """
 
     proxy: str | None
     certificates: str
 
     @classmethod
-    def to(cls, endpoint: str) -> Way:
-        """Return the way to an endpoint."""
+    def for_url(cls, endpoint: str) -> ConnectionSettings:
+        """Return the settings for an endpoint."""
         with requests.Session() as session:
             chosen = session.merge_environment_settings(endpoint, {}, stream=None, verify=None, cert=None)
         verify = chosen["verify"]
         trusted = os.fspath(verify) if isinstance(verify, (str, os.PathLike)) else requests.utils.DEFAULT_CA_BUNDLE_PATH
         return cls(requests.utils.select_proxy(endpoint, chosen["proxies"]), trusted)
 
-    def connections(self, at_once: int) -> urllib3.PoolManager:
-        """Return connections that take this way."""
-        options: dict[str, Any] = {"maxsize": at_once, "block": False}
+    def pool(self, size: int) -> urllib3.PoolManager:
+        """Return a connection pool with these settings."""
+        options: dict[str, Any] = {"maxsize": size, "block": False}
         options["ca_cert_dir" if os.path.isdir(self.certificates) else "ca_certs"] = self.certificates  # noqa: PTH112
         if self.proxy:
             headers = requests.adapters.HTTPAdapter().proxy_headers(self.proxy)
@@ -43,7 +43,7 @@ class Way:
 
 
 class Reply:
-    """A reply whose connection is used again if it was read to its end, and closed if not."""
+    """A response. When its context ends, the connection is reused if the body was read completely, and else closed."""
 
     def __init__(self, reply: urllib3.BaseHTTPResponse) -> None:
         self.status = reply.status

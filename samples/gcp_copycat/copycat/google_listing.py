@@ -1,4 +1,4 @@
-"""What Cloud Storage says about objects: listings and metadata, by google-cloud-storage."""
+"""Lists and describes objects in Cloud Storage with google-cloud-storage."""
 
 from __future__ import annotations
 
@@ -14,29 +14,31 @@ import urllib3
 from google.auth.transport.requests import AuthorizedSession
 
 from copycat.errors import SetupError, sentence
-from copycat.google_errors import GET, LIST, GoogleError, WrongGoogleAnswerError
+from copycat.google_errors import GET, LIST, GoogleResponseError, InvalidGoogleResponseError
 from copycat.objects import SourceObject
 from copycat.settings import Settings
 
 _T = TypeVar("_T")
-# What a copy needs; without a choice of fields, a page of a thousand objects is ten times as long.
+# The fields that a copy needs. With all fields, a page of a thousand objects would be ten times as long.
 _FIELDS = (
     "nextPageToken,items(name,generation,metageneration,size,updated,crc32c,md5Hash,metadata,kmsKeyName,storageClass,"
     "contentType,contentEncoding,contentLanguage,contentDisposition,cacheControl)"
 )
 _TIMEOUT = (10, 60)
-# Or else the library asks for the bucket's metadata behind the caller's back, for traces: another request, and a denied
-# one in the audit log, as to read objects one need not read the bucket.
+# Without this, the library requests the bucket's metadata in the background, for traces. That is an additional request, and
+# one that is denied and logged, because reading objects does not require permission to read the bucket.
 _NO_BUCKET_METADATA = "DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA"
 
 
 class Listing:
-    """One request per call: `retrying.py` tries again, as the library's retries know neither a signal nor a deadline.
+    """Lists and describes objects, with one request per call.
+
+    `retrying.py` does the retries, because those of the library heed neither signals nor the deadline.
 
     Args:
-        settings: of the run.
-        endpoint: of Cloud Storage.
-        connections: requests at once.
+        settings: settings of the run.
+        endpoint: URL of Cloud Storage.
+        connections: number of concurrent requests.
     """
 
     def __init__(self, settings: Settings, endpoint: str, connections: int) -> None:
@@ -46,11 +48,11 @@ class Listing:
         self._lock = threading.Lock()
 
     def page(self, prefix: str, after: str, token: str | None) -> tuple[list[SourceObject], str | None]:
-        """List up to 1,000 objects from a name on; return them and the next page's token.
+        """List up to 1,000 objects, starting with a name. Return them and the token of the next page.
 
         Raises:
-            GoogleError: Cloud Storage answered with an error.
-            WrongGoogleAnswerError: Its answer cannot be read.
+            GoogleResponseError: Cloud Storage sent an error response.
+            InvalidGoogleResponseError: The response cannot be parsed.
         """
         bucket = self._bucket
         options = {"prefix": prefix or None, "start_offset": after or None, "page_token": token}
@@ -60,11 +62,15 @@ class Listing:
             return found, blobs.next_page_token
 
     def describe(self, name: str, generation: int | None) -> SourceObject:
-        """Return what there is to know about an object's generation; None: the current one.
+        """Return the metadata of an object.
+
+        Args:
+            name: the object's name.
+            generation: generation to describe. None: the current one.
 
         Raises:
-            GoogleError: Cloud Storage answered with an error.
-            WrongGoogleAnswerError: Its answer cannot be read.
+            GoogleResponseError: Cloud Storage sent an error response.
+            InvalidGoogleResponseError: The response cannot be parsed.
         """
         blob = self._bucket.blob(name, generation=generation)
         with _errors(GET):
@@ -87,22 +93,22 @@ class Listing:
     @property
     def _bucket(self) -> Any:
         with self._lock:
-            return self._made_bucket
+            return self._cached_bucket
 
     @cached_property
-    def _made_bucket(self) -> Any:
+    def _cached_bucket(self) -> Any:
         os.environ.setdefault(_NO_BUCKET_METADATA, "true")
-        # Half a second, which a worker that describes nothing does not spend.
+        # Imported here because it takes half a second, and most workers do not describe objects.
         from google.cloud import storage  # noqa: PLC0415
 
         project = self._settings.quota_project
         try:
             return self._new_bucket(storage, project)
         except ValueError as error:
-            raise SetupError(f"Bucket '{self._settings.source}' cannot be read: {sentence(error)}") from error
+            raise SetupError(f"Cannot read bucket '{self._settings.source}': {sentence(error)}") from error
 
     def _new_bucket(self, storage: Any, project: str | None) -> Any:
-        # `_http` is the library's parameter for a session. Its own has room for ten connections.
+        # `_http` is the library's parameter for a session. Its default session has only ten connections.
         client = storage.Client(
             project=project or "none",
             credentials=self._settings.credentials(),
@@ -114,8 +120,8 @@ class Listing:
 
 @contextmanager
 def _errors(permission: str) -> Iterator[None]:
-    """Turn the library's errors into those that are judged."""
-    from google.api_core.exceptions import GoogleAPICallError  # noqa: PLC0415 - see above
+    """Convert the library's errors to those that `google_errors.classify` knows."""
+    from google.api_core.exceptions import GoogleAPICallError  # noqa: PLC0415 - slow, as above
 
     try:
         yield
@@ -123,16 +129,16 @@ def _errors(permission: str) -> Iterator[None]:
         reply = error.response
         if not isinstance(reply, requests.Response):
             raise
-        raise GoogleError(reply.status_code, reply.headers, reply.content, permission) from error
+        raise GoogleResponseError(reply.status_code, reply.headers, reply.content, permission) from error
     except requests.exceptions.JSONDecodeError as error:
-        raise WrongGoogleAnswerError(f"Cloud Storage's answer is not JSON: {error}") from error
+        raise InvalidGoogleResponseError(f"Cloud Storage's response is not JSON: {error}") from error
     except (requests.RequestException, urllib3.exceptions.HTTPError):
         raise
     except (KeyError, ValueError, TypeError, AttributeError) as error:
-        raise WrongGoogleAnswerError(f"Cloud Storage's answer cannot be read: {error!r}") from error
+        raise InvalidGoogleResponseError(f"Cannot parse Cloud Storage's response: {error!r}") from error
 
 
-def _there(value: _T | None) -> _T:
+def _required(value: _T | None) -> _T:
     if value is None:
         raise ValueError("an object lacks its name, size, time or generation")
     return value
@@ -140,11 +146,11 @@ def _there(value: _T | None) -> _T:
 
 def _object(blob: Any) -> SourceObject:
     return SourceObject(
-        name=_there(blob.name),
-        generation=_there(blob.generation),
-        metageneration=_there(blob.metageneration),
-        size=_there(blob.size),
-        updated=_there(blob.updated),
+        name=_required(blob.name),
+        generation=_required(blob.generation),
+        metageneration=_required(blob.metageneration),
+        size=_required(blob.size),
+        updated=_required(blob.updated),
         crc32c=blob.crc32c,
         md5=blob.md5_hash,
         content_type=blob.content_type,

@@ -1,4 +1,4 @@
-"""What this machine, or the container on it, has: processors and memory."""
+"""The processors and the memory of this machine or container."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _UNKNOWN_MEMORY = 4 << 30
 
 
 def usable_cpus(cgroup: Path = _CGROUP) -> int:
-    """Return how many processors this process may use: those it is bound to, or the container's share if that is less."""
+    """Return the number of processors that this process may use: its CPU affinity, or the container's limit if that is less."""
     count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     quota, _, period = _read(cgroup / "cpu.max").partition(" ")
     if quota.isdigit() and period.isdigit() and int(period):
@@ -20,7 +20,7 @@ def usable_cpus(cgroup: Path = _CGROUP) -> int:
 
 
 def memory(cgroup: Path = _CGROUP) -> int:
-    """Return the bytes of memory that there are: the machine's, or the container's if that is less."""
+    """Return the memory in bytes: that of the machine, or the container's limit if that is less."""
     sizes = [int(text) for text in (_read(cgroup / "memory.max"),) if text.isdigit()]
     function = os.environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "")
     if function.isdigit():

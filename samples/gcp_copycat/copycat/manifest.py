@@ -1,4 +1,4 @@
-"""The manifest: what happened to each object, one JSON line each."""
+"""The manifest: a JSON line for each object that says what happened to it."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from typing import Any, BinaryIO, cast
 
 from copycat.checkpoint import Position
 from copycat.objects import Outcome, Result, SourceObject
-from copycat.places import Place, Writer, place
+from copycat.record_files import RecordFile, Writer, record_file
 from copycat.saving import Saver
 
-# Lines are handed to the thread that writes when there are so many bytes of them, or when the run flushes.
-_PIECE = 1 << 16
-_IN_MEMORY = 8 << 20
+# Bytes of lines that are collected before they are passed to the writing thread.
+_FLUSH_SIZE = 1 << 16
+_MAX_IN_MEMORY = 8 << 20
 
 
 def entry(source: SourceObject, result: Result, *, dry_run: bool = False) -> dict[str, Any]:
-    """Return what the manifest and the log say about an object."""
+    """Return the fields about an object for the manifest and the log."""
     found = {
         "name": result.name,
         "key": result.key,
@@ -31,7 +31,7 @@ def entry(source: SourceObject, result: Result, *, dry_run: bool = False) -> dic
         "sent": result.sent,
         "generation": result.generation,
         "crc32c": result.crc32c,
-        # What was copied may be newer than what was listed.
+        # The MD5 is that of the listed generation, and a newer one may have been copied.
         "md5": source.md5 if source.generation == result.generation else None,
         "etag": result.etag,
         "seconds": round(result.seconds, 3),
@@ -40,16 +40,21 @@ def entry(source: SourceObject, result: Result, *, dry_run: bool = False) -> dic
     return found | {"dry_run": True} if dry_run else found
 
 
-class Earlier:
-    """Lines of earlier runs about objects up to a position, which this run does not look at again.
+class EarlierEntries:
+    """The manifest lines of earlier runs for the objects up to a position, which this run does not list again.
+
+    Args:
+        target: manifest of the earlier runs.
+        position: position where this run continues.
 
     Attributes:
         counts: objects and bytes by outcome.
+        complete: whether there is a line for each object up to the position.
     """
 
-    def __init__(self, target: Place, position: Position) -> None:
+    def __init__(self, target: RecordFile, position: Position) -> None:
         self.counts: dict[Outcome, tuple[int, int]] = dict.fromkeys(Outcome, (0, 0))
-        self._lines: BinaryIO = cast("BinaryIO", tempfile.SpooledTemporaryFile(_IN_MEMORY))  # noqa: SIM115 - `drain` closes it
+        self._lines: BinaryIO = cast("BinaryIO", tempfile.SpooledTemporaryFile(_MAX_IN_MEMORY))  # noqa: SIM115 - `drain` closes it
         lines = 0
         for line in _lines(target):
             try:
@@ -57,18 +62,18 @@ class Earlier:
                 outcome, size = Outcome(found["outcome"]), int(found["bytes"])
                 kept = found["name"] <= position.after
             except (ValueError, TypeError, KeyError, RecursionError):
-                continue  # cut off where a run was killed
+                continue  # a run was killed while it wrote this line
             if kept:
                 objects, total = self.counts[outcome]
                 self.counts[outcome] = objects + 1, total + size
                 self._lines.write(line + b"\n")
                 lines += 1
         self.complete = lines == position.objects
-        if not self.complete:  # nothing will drain it
+        if not self.complete:  # `drain` will not be called
             self._lines.close()
 
     def drain(self) -> Iterator[bytes]:
-        """Yield the lines, once."""
+        """Yield the lines in chunks. This can be called once."""
         with self._lines as file:
             file.seek(0)
             while piece := file.read(1 << 20):
@@ -79,15 +84,15 @@ class Manifest:
     """Writes the manifest of a run.
 
     Args:
-        target: where it is kept.
-        saver: writes it.
-        earlier: lines that stay.
+        target: file to write.
+        saver: thread that writes.
+        earlier: lines of earlier runs to keep.
     """
 
-    def __init__(self, target: Place, saver: Saver, earlier: Earlier | None = None) -> None:
+    def __init__(self, target: RecordFile, saver: Saver, earlier: EarlierEntries | None = None) -> None:
         self._saver = saver
         if earlier is None:
-            # A run that may not write it says so now, and not at its end.
+            # If the manifest cannot be written, fail now instead of at the end of the run.
             target.clear()
         self._writer: Writer = target.open()
         self._buffer = bytearray()
@@ -97,11 +102,11 @@ class Manifest:
     def add(self, found: Mapping[str, Any]) -> None:
         """Add the line of an object."""
         self._buffer += json.dumps(found).encode() + b"\n"
-        if len(self._buffer) >= _PIECE:
+        if len(self._buffer) >= _FLUSH_SIZE:
             self.flush()
 
     def flush(self) -> None:
-        """Hand over all lines so far to the thread that writes."""
+        """Pass the collected lines to the writing thread."""
         if self._buffer:
             self._saver.submit(partial(self._writer.write, bytes(self._buffer)))
             self._buffer.clear()
@@ -112,15 +117,15 @@ class Manifest:
         self._saver.submit(self._writer.close)
 
 
-def manifest_place(text: str, owner: str | None) -> tuple[Place, bool]:
-    """Return where the manifest goes, and whether it is a new one for each run: `text` ends in a slash."""
+def manifest_file(text: str, owner: str | None) -> tuple[RecordFile, bool]:
+    """Return the file of the manifest, and whether each run writes a new one, which a slash at the end of *text* requests."""
     if not text.endswith("/"):
-        return place(text, owner), False
+        return record_file(text, owner), False
     now = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
-    return place(f"{text}gcp_copycat-{now}-{uuid.uuid4().hex[:8]}.jsonl", owner), True
+    return record_file(f"{text}gcp_copycat-{now}-{uuid.uuid4().hex[:8]}.jsonl", owner), True
 
 
-def _lines(target: Place) -> Iterator[bytes]:
+def _lines(target: RecordFile) -> Iterator[bytes]:
     rest = b""
     for piece in target.read():
         *lines, rest = (rest + piece).split(b"\n")

@@ -1,4 +1,4 @@
-"""The memory for content, which all threads of a process share."""
+"""Limits the memory for content, which all threads of a process share."""
 
 from __future__ import annotations
 
@@ -10,31 +10,31 @@ from collections.abc import Iterator
 
 from copycat.errors import StoppedError
 
-# Of mallopt(3). A piece of at least this size goes back to the system when it is freed. By default glibc raises its limit
-# to the largest piece so far (8 MiB), and then each thread's heap keeps up to 16 MiB of them.
-_M_MMAP_THRESHOLD, _PIECE = -3, 1 << 20
+# Parameter and value for mallopt(3): blocks of at least 1 MiB are returned to the system when they are freed. By default glibc
+# raises this threshold to the largest block so far (8 MiB), and then each thread's heap keeps up to 16 MiB of freed blocks.
+_M_MMAP_THRESHOLD, _THRESHOLD = -3, 1 << 20
 
 
-class Budget:
-    """Bytes of content that a process holds at once. Whoever asks first gets them first.
+class MemoryBudget:
+    """Limits the content that a process holds in memory. Requests are served in order.
 
     Args:
-        total: bytes; a piece that is larger goes alone.
-        stop: when it is set, waiting ends with `StoppedError`.
+        total: limit in bytes. A larger request is granted only while nothing else is in use.
+        stop: once this is set, a waiting call raises `StoppedError`.
     """
 
     def __init__(self, total: int, stop: threading.Event) -> None:
-        _give_freed_pieces_back()
+        _return_freed_memory()
         self._total = total
         self._stop = stop
-        self._held = 0
+        self._in_use = 0
         self._idle: list[bytearray] = []
         self._waiting: collections.deque[object] = collections.deque()
         self._changed = threading.Condition()
 
     @contextlib.contextmanager
-    def hold(self, size: int) -> Iterator[None]:
-        """Wait until there is room for a piece, and keep it until the context ends.
+    def reserve(self, size: int) -> Iterator[None]:
+        """Wait for this much memory, and reserve it until the context ends.
 
         Raises:
             StoppedError: The run was stopped.
@@ -42,27 +42,27 @@ class Budget:
         self._acquire(size)
         try:
             with self._changed:
-                self._give_up_idle()
+                self._drop_idle_buffers()
             yield
         finally:
             self._release(size)
 
     @contextlib.contextmanager
-    def lend(self, size: int) -> Iterator[bytearray]:
-        """Do the same as `hold`, and lend the room itself.
+    def borrow(self, size: int) -> Iterator[bytearray]:
+        """Wait for this much memory, as `reserve` does, and lend a buffer of this size.
 
-        What was lent before is lent again: the system takes as long to map new memory as to copy what is put there.
+        Buffers are reused, because mapping new memory takes the system as long as copying content into it.
         """
         self._acquire(size)
         try:
             with self._changed:
-                fitting = next((each for each in reversed(self._idle) if len(each) == size), None)
-                self._idle = [each for each in self._idle if each is not fitting]
-                self._give_up_idle()
-            room = bytearray(size) if fitting is None else fitting
-            yield room
+                reusable = next((each for each in reversed(self._idle) if len(each) == size), None)
+                self._idle = [each for each in self._idle if each is not reusable]
+                self._drop_idle_buffers()
+            buffer = bytearray(size) if reusable is None else reusable
+            yield buffer
             with self._changed:
-                self._idle.append(room)
+                self._idle.append(buffer)
         finally:
             self._release(size)
 
@@ -71,26 +71,26 @@ class Budget:
         with self._changed:
             self._waiting.append(ticket)
             try:
-                while self._waiting[0] is not ticket or (self._held and self._held + size > self._total):
+                while self._waiting[0] is not ticket or (self._in_use and self._in_use + size > self._total):
                     if self._stop.is_set():
                         raise StoppedError
                     self._changed.wait(0.5)
-                self._held += size
+                self._in_use += size
             finally:
                 self._waiting.remove(ticket)
                 self._changed.notify_all()
 
     def _release(self, size: int) -> None:
         with self._changed:
-            self._held -= size
-            self._give_up_idle()
+            self._in_use -= size
+            self._drop_idle_buffers()
             self._changed.notify_all()
 
-    def _give_up_idle(self) -> None:
-        while self._idle and self._held + sum(map(len, self._idle)) > self._total:
+    def _drop_idle_buffers(self) -> None:
+        while self._idle and self._in_use + sum(map(len, self._idle)) > self._total:
             self._idle.pop(0)
 
 
-def _give_freed_pieces_back() -> None:
-    with contextlib.suppress(AttributeError, OSError, TypeError):  # another C library than glibc
-        ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, _PIECE)
+def _return_freed_memory() -> None:
+    with contextlib.suppress(AttributeError, OSError, TypeError):  # the C library is not glibc
+        ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, _THRESHOLD)

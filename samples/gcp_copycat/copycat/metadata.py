@@ -1,6 +1,7 @@
-"""What S3 is told about an object besides its bytes, and what CopyCat finds there in its next run.
+"""Converts an object's metadata for S3, and adds entries by which the next run recognises the copy.
 
-S3 keeps users' metadata in headers: names without case, ASCII values without outer spaces, 2 KB in all.
+S3 stores user metadata as headers: names are case-insensitive, values are ASCII without leading or trailing spaces, and all
+entries together have at most 2 KB.
 """
 
 from __future__ import annotations
@@ -13,16 +14,16 @@ from typing import Any
 
 from copycat.objects import SourceObject
 
-# https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html: bytes of all names and values together.
+# Bytes of all names and values: https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html
 LIMIT = 2048
-# CopyCat's own entries. Names of users that begin so are escaped.
+# Prefix of CopyCat's own entries. In a user's entry, it is escaped.
 _OWN = "gcs-"
 _GENERATION, _METAGENERATION, _SIZE = f"{_OWN}generation", f"{_OWN}metageneration", f"{_OWN}size"
 _CRC32C, _MD5, _LEFT_OUT = f"{_OWN}crc32c", f"{_OWN}md5", f"{_OWN}metadata-left-out"
 _UNCHANGED_IN_NAMES = re.compile(r"[a-z0-9.-]")
 _HEX = re.compile(r"[0-9a-f]{2}")
 _UNCHANGED_VALUE = re.compile(r"[!-~]+(?: [!-~]+)*")
-_NOT_FOR_A_HEADER = re.compile(r"[^ -~]")
+_INVALID_IN_HEADER = re.compile(r"[^ -~]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +31,11 @@ class Origin:
     """What CopyCat stored about the source when it copied an object.
 
     Attributes:
-        generation: the generation that was copied.
-        metageneration: that of the metadata that was copied.
-        size: bytes.
-        crc32c: of the content, in base64.
-        md5: of the content, in base64; None: Cloud Storage had none.
+        generation: copied generation.
+        metageneration: metageneration of the copied metadata.
+        size: size in bytes.
+        crc32c: CRC32C of the content in base64.
+        md5: MD5 of the content in base64. None: Cloud Storage had none.
     """
 
     generation: int
@@ -48,7 +49,7 @@ def describe(source: SourceObject) -> dict[str, Any]:
     """Return the arguments of PutObject and CreateMultipartUpload that describe an object.
 
     Args:
-        source: with its CRC32C.
+        source: the object, including its CRC32C.
     """
     headers = {
         "ContentType": source.content_type,
@@ -63,7 +64,7 @@ def describe(source: SourceObject) -> dict[str, Any]:
 
 
 def origin(entries: Mapping[str, str]) -> Origin | None:
-    """Return what CopyCat stored with an object; None if another program wrote it."""
+    """Return what CopyCat stored with an object, or None if another program wrote it."""
     try:
         return Origin(
             generation=int(entries[_GENERATION]),
@@ -77,12 +78,13 @@ def origin(entries: Mapping[str, str]) -> Origin | None:
 
 
 def encode_name(name: str) -> str:
-    """Write the name of an entry so that S3 accepts it, and so that different names stay different.
+    """Encode the name of a user's entry so that S3 accepts it, and different names stay different.
 
-    Lower-case letters, digits, `-`, `.` and most `_` stay; the bytes of all else become `_` and two hexadecimal digits.
+    Lower-case letters, digits, `-`, `.` and most `_` are kept. Each byte of any other character becomes `_` and two hexadecimal
+    digits.
     """
     encoded = ""
-    # From the end: an underscore stays unless two hexadecimal digits follow, which would make it an escape.
+    # From the end: an underscore is kept unless two hexadecimal digits follow, because that would look like an escape.
     for character in reversed(name):
         plain = _UNCHANGED_IN_NAMES.fullmatch(character) or (character == "_" and not _HEX.match(encoded))
         encoded = (character if plain else _escaped(character)) + encoded
@@ -90,10 +92,10 @@ def encode_name(name: str) -> str:
 
 
 def encode_value(value: str) -> str:
-    """Write a value so that it survives in a header.
+    """Encode a value so that a header can contain it.
 
-    Printable ASCII with single inner spaces stays. All else becomes an encoded word (RFC 2047), the form in which S3
-    itself shows metadata that is not ASCII.
+    Printable ASCII with single inner spaces is kept. Anything else becomes an encoded word (RFC 2047), which S3 itself uses for
+    metadata that is not ASCII.
     """
     if _UNCHANGED_VALUE.fullmatch(value) and not value.startswith("=?"):
         return value
@@ -112,13 +114,13 @@ def _entries(source: SourceObject) -> dict[str, str]:
     if not source.metadata:
         return own
     users = {encode_name(name): encode_value(value) for name, value in source.metadata}
-    # S3 accepts no empty name.
+    # S3 rejects empty names.
     left_out = len(users) - len(users := {name: value for name, value in users.items() if name})
     room = LIMIT - _size(own)
     if _size(users) > room or left_out:
         room -= len(_LEFT_OUT) + 8
         kept: dict[str, str] = {}
-        # The shortest first, so that most entries stay.
+        # Keep the shortest entries, so that as many as possible are kept.
         for name, value in sorted(users.items(), key=lambda entry: (len(entry[0]) + len(entry[1]), entry)):
             room -= len(name) + len(value)
             if room < 0:
@@ -138,7 +140,7 @@ def _escaped(character: str) -> str:
 
 
 def _header(value: str) -> str:
-    """Percent-encode what a header cannot hold: control characters and what is not ASCII."""
-    return _NOT_FOR_A_HEADER.sub(
+    """Percent-encode control characters and characters that are not ASCII, which a header cannot contain."""
+    return _INVALID_IN_HEADER.sub(
         lambda found: "".join(f"%{byte:02X}" for byte in found[0].encode("utf-8", "surrogatepass")), value
     )

@@ -1,4 +1,4 @@
-"""Copies large objects: parts at once, as many as there is memory for; what an earlier run has uploaded is used."""
+"""Copies large objects as multipart uploads, several parts at a time. It resumes uploads of earlier runs."""
 
 from __future__ import annotations
 
@@ -12,71 +12,71 @@ from copycat import checksums, metadata
 from copycat.cloud_storage import CloudStorage
 from copycat.compare import Head
 from copycat.errors import CopyCatError, CopyError, OutageError, StoppedError
-from copycat.memory import Budget
+from copycat.memory import MemoryBudget
 from copycat.objects import SourceObject
 from copycat.s3 import S3, Part
 from copycat.settings import Settings
 
 _MIB = 1 << 20
-LARGEST_WITHOUT_PARTS = 8 * _MIB
+MAX_SINGLE_PUT = 8 * _MIB
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
-_MOST_PARTS = 10_000
-_PART = 8 * _MIB
-# How often the parts are read until together they have the object's checksum.
+_MAX_PARTS = 10_000
+_MIN_PART_SIZE = 8 * _MIB
+# How often all parts are read if together they do not have the object's checksum.
 _PASSES = 3
 
 
-class Progress(Protocol):
-    """What this module reads and notes of a copy."""
+class CopyState(Protocol):
+    """The state of a copy that this module reads and updates."""
 
     source: SourceObject
     sent: int
 
 
 class LargeObjects:
-    """Writes large objects, for all threads of a process.
+    """Copies large objects. It is thread-safe.
 
     Args:
-        google: reads.
-        s3: writes.
-        memory: is held for each part.
-        pool: runs the parts.
-        at_once: parts of one object.
-        settings: of the run.
+        google: bucket to read from.
+        s3: bucket to write to.
+        memory: limits the content in memory.
+        pool: executor that copies the parts.
+        concurrency: number of parts of one object that are copied concurrently.
+        settings: settings of the run.
     """
 
     def __init__(
         self,
         google: CloudStorage,
         s3: S3,
-        memory: Budget,
+        memory: MemoryBudget,
         pool: concurrent.futures.Executor,
-        at_once: int,
+        concurrency: int,
         settings: Settings,
     ) -> None:
         self._google = google
         self._s3 = s3
         self._memory = memory
         self._pool = pool
-        self._at_once = at_once
+        self._concurrency = concurrency
         self._storage_class = settings.storage_class or "STANDARD"
 
-    def write(self, key: str, copied: Progress, etag: str | None, progress: Callable[[int], object]) -> Head:
+    def write(self, key: str, copied: CopyState, etag: str | None, progress: Callable[[int], object]) -> Head:
         """Copy an object part by part.
 
         Args:
-            key: its name in S3.
-            copied: the object, with its CRC32C; the bytes sent are added to it.
-            etag: of the object that it replaces; None: S3 must have none.
-            progress: is told of bytes that S3 has.
+            key: key of the object in S3.
+            copied: the object, including its CRC32C. The number of bytes sent is added to it.
+            etag: ETag of the object to replace. None: S3 must not have one.
+            progress: called with the number of bytes that S3 has received.
 
         Returns:
-            What S3 confirms, or what HEAD says of an upload that was resumed.
+            What S3 confirms. For a resumed upload, *crc32c* is None, and a HEAD request is required to confirm the copy.
 
         Raises:
-            ConditionError, MissingError: An object or the upload changed meanwhile.
-            CopyError: The parts do not have the object's checksum; the upload was aborted.
-            OutageError, StoppedError: The upload is left for the next run.
+            ConditionError, MissingError: The object in S3 or the upload was changed by another writer.
+            CopyError: The parts do not have the object's checksum. The upload was aborted.
+            OutageError, StoppedError: The upload was kept for the next run.
         """
         source = copied.source
         upload_id, parts = self._resumable(source, key)
@@ -93,18 +93,18 @@ class LargeObjects:
             with contextlib.suppress(CopyCatError):
                 self._s3.abort(key, upload_id)
             raise
-        # The upload may have been created for another generation, whose metadata it has.
+        # The upload may have been created for another generation, and have its metadata.
         return Head(written.size, written.etag, None, None, written.kms_key) if resumed else written
 
     def discard(self, key: str) -> None:
-        """Abort the uploads of an object that is given up, whatever trouble there is with it."""
+        """Abort the uploads of an object that has failed. Errors are ignored."""
         with contextlib.suppress(CopyCatError):
             for upload in self._s3.uploads(key):
                 if upload.key == key:
                     self._s3.abort(key, upload.upload_id)
 
     def _resumable(self, source: SourceObject, key: str) -> tuple[str | None, dict[int, Part]]:
-        """Return the newest upload that can be resumed, and its parts; abort what was begun for an older content."""
+        """Return the newest upload that can be resumed, and its parts. Abort uploads that were created for older content."""
         best: tuple[str | None, dict[int, Part]] = (None, {})
         uploads = [upload for upload in self._s3.uploads(key) if upload.key == key]
         for upload in sorted(uploads, key=lambda upload: upload.initiated):
@@ -118,9 +118,9 @@ class LargeObjects:
         return best
 
     def _upload_parts(self, upload: _Upload) -> int:
-        """Upload what S3 does not have yet; return the CRC32C of all parts, which is the object's.
+        """Upload the missing parts. Return the CRC32C of all parts, which equals that of the object.
 
-        If it is not, a bit was flipped somewhere: all parts are read again, and those that differ are uploaded again.
+        If it does not, the content was damaged on the way. Then read all parts again, and upload those that differ.
         """
         numbers = range(1, count(upload.copied.source.size) + 1)
         pending: list[int] = [number for number in numbers if number not in upload.parts]
@@ -133,20 +133,20 @@ class LargeObjects:
                 return crc
             pending = list(numbers)
         found = checksums.encode(crc)
-        raise CopyError(f"what was read has the CRC32C {found}, and Cloud Storage says {upload.copied.source.crc32c}")
+        raise CopyError(f"the content read has CRC32C {found}, but Cloud Storage states {upload.copied.source.crc32c}")
 
     def _run(self, upload: _Upload, numbers: list[int]) -> None:
-        """Copy parts, several at once and never many ahead."""
+        """Copy parts concurrently. Submit only as many as can run."""
         running: set[concurrent.futures.Future[None]] = set()
         try:
             for number in numbers:
                 running.add(self._pool.submit(self._copy_part, upload, number))
-                if len(running) >= self._at_once:
-                    running = _next(running)
+                if len(running) >= self._concurrency:
+                    running = _wait_for_one(running)
             while running:
-                running = _next(running)
+                running = _wait_for_one(running)
         finally:
-            # After an error: S3 keeps parts that arrive after the upload was aborted.
+            # After an error, wait for the running parts: S3 would keep a part that arrives after the upload was aborted.
             upload.ended = True
             for future in running:
                 future.cancel()
@@ -156,10 +156,10 @@ class LargeObjects:
     def _copy_part(self, upload: _Upload, number: int) -> None:
         source = upload.copied.source
         length = _length(source.size, number)
-        with self._memory.lend(length) as room:
+        with self._memory.borrow(length) as buffer:
             if upload.ended:
                 return
-            content = self._google.read(source, (number - 1) * part_size(source.size), length, room)
+            content = self._google.read(source, (number - 1) * part_size(source.size), length, buffer)
             known = upload.parts.get(number)
             if known is not None and known.crc == content.crc:
                 return
@@ -172,10 +172,10 @@ class LargeObjects:
 
 
 class _Upload:
-    """One upload under way."""
+    """An upload in progress."""
 
     def __init__(
-        self, key: str, upload_id: str, parts: dict[int, Part], copied: Progress, progress: Callable[[int], object]
+        self, key: str, upload_id: str, parts: dict[int, Part], copied: CopyState, progress: Callable[[int], object]
     ) -> None:
         self.key = key
         self.upload_id = upload_id
@@ -187,11 +187,11 @@ class _Upload:
 
 
 def part_size(size: int) -> int:
-    """Return the length of all parts but the last. It depends on the object's size alone, so that a run can resume another's.
+    """Return the size of each part but the last: 8 MiB, or more if the object would have more parts than S3 accepts.
 
-    8 MiB, and as many MiB as are necessary for S3's number of parts.
+    It depends only on the size of the object, so that a run can resume the upload of another.
     """
-    return max(_PART, -(-size // _MOST_PARTS // _MIB) * _MIB)
+    return max(_MIN_PART_SIZE, -(-size // _MAX_PARTS // _MIB) * _MIB)
 
 
 def count(size: int) -> int:
@@ -204,8 +204,8 @@ def _length(size: int, number: int) -> int:
     return min(length, size - (number - 1) * length)
 
 
-def _next(running: set[concurrent.futures.Future[None]]) -> set[concurrent.futures.Future[None]]:
-    """Wait until a part is there; raise what it raised."""
+def _wait_for_one(running: set[concurrent.futures.Future[None]]) -> set[concurrent.futures.Future[None]]:
+    """Wait until at least one part is done, and raise its exception. Return the parts that are still running."""
     done, left = concurrent.futures.wait(running, return_when=concurrent.futures.FIRST_COMPLETED)
     for future in done:
         future.result()

@@ -1,4 +1,4 @@
-"""The objects of both sides, and what is to be done and was done with them. Plain data that can be pickled."""
+"""The data that modules exchange: objects of both buckets, tasks and results. All of it can be pickled."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ class SourceObject:
     """An object as Cloud Storage lists it.
 
     Attributes:
-        name: the object's name.
-        generation: number of this content; a new content gets a new one.
-        metageneration: number of this generation's metadata.
-        size: bytes, as they are stored.
-        updated: when content or metadata last changed.
-        crc32c: CRC32C of the stored bytes in base64; None: not listed, as with a customer-managed key.
-        md5: MD5 in base64; None: not listed, as for composite objects and with a customer-managed key.
-        content_type: the header of this name, as are the next four; None: not set.
+        name: name of the object.
+        generation: version number of the content. Each new content has a new one.
+        metageneration: version number of the metadata of this generation.
+        size: size in bytes, as stored.
+        updated: when the content or the metadata last changed.
+        crc32c: CRC32C of the stored bytes in base64. None: not listed, for example with a customer-managed key.
+        md5: MD5 in base64. None: not listed, for example for composite objects or with a customer-managed key.
+        content_type: value of the HTTP header. None: not set.
         content_encoding: see *content_type*.
         content_language: see *content_type*.
         content_disposition: see *content_type*.
         cache_control: see *content_type*.
-        metadata: names and values that users have given it.
-        kms_key: name of the customer-managed key; None: Google's own key, or one that the customer supplies.
-        storage_class: Cloud Storage's storage class.
+        metadata: names and values of the user metadata.
+        kms_key: name of the customer-managed key. None: Google's key, or a customer-supplied one.
+        storage_class: storage class in Cloud Storage.
     """
 
     name: str
@@ -51,11 +51,11 @@ class DestinationObject:
     """An object as S3 lists it.
 
     Attributes:
-        key: the object's name.
-        size: bytes.
-        etag: the entity tag, without its quotation marks.
-        last_modified: when it was written.
-        storage_class: S3's storage class.
+        key: key of the object.
+        size: size in bytes.
+        etag: ETag without quotation marks.
+        last_modified: when the object was written.
+        storage_class: storage class in S3.
     """
 
     key: str
@@ -75,12 +75,12 @@ class Outcome(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """An object that a worker compares and copies.
+    """An object that a worker has to compare and copy.
 
     Attributes:
-        source: the object in Cloud Storage.
-        key: its name in S3.
-        destination: what S3 lists under *key*; None: nothing.
+        source: object in Cloud Storage.
+        key: key of the object in S3.
+        destination: object that S3 lists under this key. None: no object.
     """
 
     source: SourceObject
@@ -90,22 +90,22 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a worker did with a task.
+    """The result of a task.
 
     Attributes:
-        name: the object's name in Cloud Storage.
-        key: its name in S3.
+        name: name of the object in Cloud Storage.
+        key: key of the object in S3.
         outcome: copied, skipped or failed.
-        reason: one sentence for a failed object; None for others.
-        generation: the generation that was compared or copied.
-        size: bytes of the object.
-        sent: bytes sent to S3 for it now; 0 for one that was skipped.
-        crc32c: CRC32C of the content in base64; None: it is not known.
-        etag: entity tag of the object in S3, without quotation marks; None: it is not known.
-        seconds: how long it took.
-        transient: an outage or the end of the run kept it from being tried to the end.
-        configuration: a missing identity, bucket or permission for it is the cause, and other objects will fail too.
-        denied: the permission that is missing, for this object or for all; None: none is.
+        reason: reason of a failure, as one sentence. None: not failed.
+        generation: generation that was compared or copied.
+        size: size of the object in bytes.
+        sent: bytes sent to S3 in this run. 0 for a skipped object.
+        crc32c: CRC32C of the content in base64. None: unknown.
+        etag: ETag of the object in S3, without quotation marks. None: unknown.
+        seconds: how long the task took.
+        transient: whether an outage or the end of the run caused the failure.
+        configuration: whether a missing identity, bucket or permission on it caused the failure, so that all objects would fail.
+        denied: missing permission, for this object or for all. None: no permission is missing.
     """
 
     name: str

@@ -1,6 +1,6 @@
-"""Worker processes on this machine, each with an AWS identity and Google credentials of its own.
+"""Runs the copy in worker processes on this machine. Each has its own AWS and Google credentials.
 
-`Process` and `Pipe` are all that is used of multiprocessing: its queues and locks need semaphores, which Lambda lacks.
+Of multiprocessing, only `Process` and `Pipe` are used. Its queues and locks require semaphores, which Lambda does not have.
 """
 
 from __future__ import annotations
@@ -15,25 +15,25 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from multiprocessing.context import SpawnProcess
 
-from copycat.dispatch import Done
+from copycat.dispatch import FinishedTask
 from copycat.errors import SetupError
 from copycat.objects import Task
 from copycat.settings import Settings
 from copycat.worker_process import Message, work
-from copycat.workers import WorkersElsewhere
+from copycat.workers import DispatchedWorkers
 
-# A process starts from nothing: one that is forked while threads run may hang.
+# Spawn new processes. A process that is forked while threads run may hang.
 _CONTEXT = multiprocessing.get_context("spawn")
-# Deaths in a row without a result between them. An object that kills its worker is given up after five.
-_DEATHS_IN_A_ROW = 10
+# The run ends after this many deaths in a row without a result in between. An object that kills its worker fails after five.
+_MAX_DEATHS_IN_A_ROW = 10
 
 
-class Processes(WorkersElsewhere["_Process", "tuple[_Process, Message | None]"]):
-    """Workers that are processes. They are started when they are needed; one that dies is replaced.
+class ProcessWorkers(DispatchedWorkers["_Process", "tuple[_Process, Message | None]"]):
+    """Worker processes. They are started when they are needed, and replaced when they die.
 
     Args:
-        settings: of the run.
-        progress: is told of bytes that S3 has received.
+        settings: settings of the run.
+        progress: called with the number of bytes that S3 has received.
     """
 
     def __init__(self, settings: Settings, progress: Callable[[int], object]) -> None:
@@ -42,41 +42,41 @@ class Processes(WorkersElsewhere["_Process", "tuple[_Process, Message | None]"])
         share = replace(settings, workers=threads, processes=1, memory=settings.memory // settings.processes)
         self._settings = share
         self._progress = progress
-        self._most = settings.processes
+        self._max_processes = settings.processes
         self._processes: list[_Process] = []
         self._deaths = 0
 
     def stop(self) -> None:
-        """Give up what has not ended."""
+        """Abandon unfinished tasks."""
         self._stopped = True
         self._dispatcher.clear()
         for process in self._processes:
             process.send(None)
 
-    def close(self, seconds: float) -> list[Done]:
-        """End the processes; return the last results."""
+    def close(self, seconds: float) -> list[FinishedTask]:
+        """Stop the processes. Return the last results."""
         self.stop()
         end = time.monotonic() + seconds
-        found: list[Done] = []
+        found: list[FinishedTask] = []
         while self._processes and time.monotonic() < end:
             found += self.collect(max(0.01, min(0.5, end - time.monotonic())))
         for process in self._processes:
             process.kill()
         return found
 
-    def _hand_out(self) -> None:
+    def _assign_tasks(self) -> None:
         for process in self._processes:
-            process.send_some(self._dispatcher.batch(process))
-        while self._dispatcher.waiting and len(self._processes) < self._most:
+            process.send_if_any(self._dispatcher.batch(process))
+        while self._dispatcher.waiting and len(self._processes) < self._max_processes:
             process = _Process(self._settings, self._inbox)
             self._processes.append(process)
-            self._dispatcher.join(process)
-            process.send_some(self._dispatcher.batch(process))
+            self._dispatcher.add_worker(process)
+            process.send_if_any(self._dispatcher.batch(process))
 
-    def _received(self, told: tuple[_Process, Message | None]) -> list[Done]:
-        process, message = told
+    def _handle(self, event: tuple[_Process, Message | None]) -> list[FinishedTask]:
+        process, message = event
         if message is None:
-            return self._ended(process)
+            return self._replace(process)
         if message.error is not None and not self._stopped:
             raise SetupError(message.error)
         if message.progress:
@@ -85,23 +85,21 @@ class Processes(WorkersElsewhere["_Process", "tuple[_Process, Message | None]"])
             self._deaths = 0
         return self._dispatcher.done(process, message.results)
 
-    def _ended(self, process: _Process) -> list[Done]:
+    def _replace(self, process: _Process) -> list[FinishedTask]:
         process.kill()
         self._processes.remove(process)
-        failed = self._dispatcher.leave(process)
+        failed = self._dispatcher.remove_worker(process)
         if self._stopped:
             self._dispatcher.clear()
             return []
         self._deaths = 0 if failed else self._deaths + 1
-        if self._deaths >= _DEATHS_IN_A_ROW:
-            raise SetupError(
-                f"{self._deaths} worker processes ended one after another without a result ({process.exit})."
-            )
+        if self._deaths >= _MAX_DEATHS_IN_A_ROW:
+            raise SetupError(f"{self._deaths} worker processes in a row died without a result ({process.exit}).")
         return failed
 
 
 class _Process:
-    """A worker process as this process sees it."""
+    """A worker process, from the view of the main process."""
 
     def __init__(self, settings: Settings, inbox: queue.SimpleQueue[tuple[_Process, Message | None]]) -> None:
         self._pipe, theirs = _CONTEXT.Pipe()
@@ -111,28 +109,28 @@ class _Process:
         with _signals_blocked():
             self._process.start()
         theirs.close()
-        # Nothing that this process does waits for another one, which may hang: two threads do.
+        # The main thread never waits for a worker process, which may hang. These two threads do.
         self._outbox: queue.SimpleQueue[Sequence[tuple[int, Task]] | None] = queue.SimpleQueue()
         threading.Thread(target=self._send, name="to a worker", daemon=True).start()
         threading.Thread(target=self._receive, args=(inbox,), name="from a worker", daemon=True).start()
 
     @property
     def exit(self) -> str:
-        """How it ended."""
+        """How the process ended."""
         code = self._process.exitcode
         return f"signal {-code}" if code is not None and code < 0 else f"exit code {code}"
 
     def send(self, tasks: Sequence[tuple[int, Task]] | None) -> None:
-        """Send tasks; None: it is to stop and to end."""
+        """Send tasks. None tells the process to stop."""
         self._outbox.put(tasks)
 
-    def send_some(self, tasks: Sequence[tuple[int, Task]]) -> None:
-        """Send tasks, if there are some."""
+    def send_if_any(self, tasks: Sequence[tuple[int, Task]]) -> None:
+        """Send tasks unless the list is empty."""
         if tasks:
             self._outbox.put(tasks)
 
     def kill(self) -> None:
-        """End it at once, if it has not ended."""
+        """Kill the process if it is still running."""
         self._process.kill()
         self._process.join(1)
         self._outbox.put(())
@@ -141,22 +139,22 @@ class _Process:
         while (tasks := self._outbox.get()) != ():
             try:
                 self._pipe.send(tasks)
-            except (OSError, ValueError):  # noqa: PERF203 - it is gone, which the other thread says
+            except (OSError, ValueError):  # noqa: PERF203 - the process has ended, which the other thread reports
                 return
 
     def _receive(self, inbox: queue.SimpleQueue[tuple[_Process, Message | None]]) -> None:
         try:
             while True:
                 inbox.put((self, self._pipe.recv()))
-        except Exception:  # noqa: BLE001 - the end of the pipe, or half a message of a process that was killed
+        except Exception:  # noqa: BLE001 - the pipe was closed, or a killed process sent half a message
             inbox.put((self, None))
 
 
 @contextlib.contextmanager
 def _signals_blocked() -> Iterator[None]:
-    """Let the process that is started here never see Ctrl-C or SIGTERM, which a terminal or systemd sends to all.
+    """Block SIGINT and SIGTERM, so that a process started here inherits that.
 
-    The parent does, and ends it.
+    A terminal and systemd send these signals to all processes. The main process handles them and stops the workers.
     """
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield

@@ -1,4 +1,4 @@
-"""What a run shows: a log for people or for machines, a progress bar on a terminal, and a line per minute elsewhere."""
+"""The output of a run: a log as text or JSON, and a progress bar on a terminal or else a progress line per minute."""
 
 from __future__ import annotations
 
@@ -21,21 +21,24 @@ _MINUTE = 60.0
 
 
 def show(line: str, stream: TextIO | None) -> None:
-    """Print a line. A stream that is closed, full or without a reader must not end a run."""
-    if stream is None:  # it was closed when the process began
+    """Print a line. Ignore a stream that is closed, full or has no reader."""
+    if stream is None:  # it was closed when the process started
         return
-    # A name may have characters that the terminal's encoding lacks.
+    # A name can have characters that the terminal's encoding lacks.
     encoding = getattr(stream, "encoding", None) or "utf-8"
     with contextlib.suppress(OSError, ValueError):
         print(line.encode(encoding, "backslashreplace").decode(encoding), file=stream, flush=True)
 
 
 class Log:
-    """Writes lines to standard error.
+    """Writes the log.
 
     Args:
-        options: say how, and from which level on.
-        stream: where to; None: standard error.
+        options: options of the run, which set the format and the level.
+        stream: stream to write to. None: standard error.
+
+    Attributes:
+        bar: progress bar to redraw after each line. None: no bar.
     """
 
     def __init__(self, options: Options, stream: TextIO | None = None) -> None:
@@ -45,13 +48,18 @@ class Log:
         self._lock = threading.Lock()
         self.bar: Any = None
 
-    def has(self, level: int) -> bool:
-        """Tell whether lines of a level are written."""
+    def is_enabled(self, level: int) -> bool:
+        """Return whether lines of this level are written."""
         return level >= self._level
 
     def object(self, found: Mapping[str, Any], level: int) -> None:
-        """Log an object, by what the manifest says of it."""
-        if not self.has(level):
+        """Log the result for an object.
+
+        Args:
+            found: fields that the manifest has about the object.
+            level: level as in `logging`.
+        """
+        if not self.is_enabled(level):
             return
         outcome = found["outcome"]
         about = found["reason"] or f"{size_text(found['bytes'])}, {found['seconds']} s"
@@ -61,12 +69,12 @@ class Log:
         """Log a line.
 
         Args:
-            level: as in `logging`.
-            event: what it is about, for a machine.
-            text: the line, for people.
-            more: what a machine gets besides.
+            level: level as in `logging`.
+            event: name of the event in the JSON log.
+            text: line in the text log.
+            more: fields in the JSON log. None: the text as `message`.
         """
-        if not self.has(level):
+        if not self.is_enabled(level):
             return
         if self._json:
             now = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
@@ -83,12 +91,12 @@ class Log:
 
 
 class Progress:
-    """Shows how far a run is.
+    """Shows the progress of a run.
 
     Args:
-        options: say whether.
-        log: takes the line per minute.
-        clock: returns seconds.
+        options: options of the run, which can disable it.
+        log: log for the progress lines.
+        clock: returns the time in seconds. Tests replace it.
     """
 
     def __init__(self, options: Options, log: Log, clock: Callable[[], float] = time.monotonic) -> None:
@@ -99,20 +107,20 @@ class Progress:
         self._lock = threading.Lock()
         self._sent = 0
         if options.progress and sys.stderr is not None and sys.stderr.isatty():
-            from tqdm import tqdm  # noqa: PLC0415 - needed on a terminal alone
+            from tqdm import tqdm  # noqa: PLC0415 - only needed on a terminal
 
             log.bar = tqdm(unit="iB", unit_scale=True, unit_divisor=1024, desc="copying", file=sys.stderr)
             self._lines = False
 
     def add(self, count: int) -> None:
-        """Count bytes that S3 has received. May be called by several threads."""
+        """Count bytes that S3 has received. This is thread-safe."""
         with self._lock:
             self._sent += count
             if self._log.bar is not None:
                 self._log.bar.update(count)
 
     def show(self, summary: Summary) -> None:
-        """Show the state of the run, if it is time."""
+        """Update the progress bar, or log a progress line if a minute has passed."""
         if self._log.bar is not None:
             counted = ", ".join(f"{summary.objects[outcome]} {outcome.value}" for outcome in Outcome)
             self._log.bar.set_postfix_str(counted, refresh=False)
@@ -122,7 +130,7 @@ class Progress:
             self._log.write(logging.INFO, "progress", f"progress: {summary.line()}", more)
 
     def close(self) -> None:
-        """Remove the bar."""
+        """Remove the progress bar."""
         if self._log.bar is not None:
             self._log.bar.close()
             self._log.bar = None

@@ -1,4 +1,4 @@
-"""What a run leaves for people and for the next run: the manifest and the checkpoint."""
+"""The records of a run: the manifest for people, and the checkpoint for the next run."""
 
 from __future__ import annotations
 
@@ -8,91 +8,89 @@ from functools import partial
 from typing import Any
 
 from copycat.checkpoint import Checkpoint, Position
-from copycat.manifest import Earlier, Manifest, manifest_place
+from copycat.manifest import EarlierEntries, Manifest, manifest_file
 from copycat.objects import Outcome
-from copycat.places import PlaceError, place
 from copycat.progress import Log
+from copycat.record_files import RecordFileError, record_file
 from copycat.saving import Saver
 from copycat.settings import Options, Settings
 from google_auth_botocore import ConfigurationError
 
 
 class Records:
-    """The manifest and the checkpoint of a run, if it has them.
+    """The manifest and the checkpoint of a run, if they are configured.
 
     Args:
-        settings: of the run.
-        options: of the run.
-        log: is told if a checkpoint is not used.
-        hurry: tells that the run must end, and cannot wait for a slow S3.
+        settings: settings of the run.
+        options: options of the run.
+        log: log for a message if a checkpoint is ignored.
+        out_of_time: returns whether the run must end now and cannot wait for a slow S3.
 
     Attributes:
-        start: where the run begins.
-        earlier: objects and bytes by outcome in the manifest of the runs that this one continues.
+        start: position where the run starts.
+        earlier: objects and bytes by outcome, from the manifest of the runs that this one continues.
 
     Raises:
-        PlaceError: A place cannot be read or written.
-        ConfigurationError: A place's name is invalid.
+        RecordFileError: A record file cannot be read or written.
+        ConfigurationError: The name of a record file is invalid.
     """
 
-    def __init__(self, settings: Settings, options: Options, log: Log, hurry: Callable[[], bool]) -> None:
+    def __init__(self, settings: Settings, options: Options, log: Log, out_of_time: Callable[[], bool]) -> None:
         self.start = Position()
         self.earlier: Mapping[Outcome, tuple[int, int]] = {}
-        self._saver = Saver(hurry)
+        self._saver = Saver(out_of_time)
         self._checkpoint: Checkpoint | None = None
         self._manifest: Manifest | None = None
         self._saved = Position()
-        self._kept = False
+        self._is_stored = False
         owner = settings.expected_bucket_owner
         if options.checkpoint and options.checkpoint == options.manifest:
-            raise ConfigurationError("The manifest and the checkpoint are the same file. Give each its own.")
-        # A dry run copies nothing, so nothing is there afterwards.
+            raise ConfigurationError("The manifest and the checkpoint are the same file. Use different ones.")
+        # A dry run copies nothing, so it has no position.
         if options.checkpoint and not settings.dry_run:
-            self._checkpoint = Checkpoint(place(options.checkpoint, owner), settings, options)
+            self._checkpoint = Checkpoint(record_file(options.checkpoint, owner), settings, options)
             self.start, problem = self._checkpoint.load()
-            self._kept = problem is not None or self.start != Position()
+            self._is_stored = problem is not None or self.start != Position()
             if problem:
                 log.write(logging.WARNING, "checkpoint", f"gcp_copycat: {problem}")
         if options.manifest:
             self._open_manifest(options.manifest, owner, log)
         self._saved = self.start
         if self.start.after:
-            text = (
-                f"gcp_copycat: going on after {self.start.after!r}, before which {self.start.objects} objects are done"
-            )
+            text = f"gcp_copycat: continuing after {self.start.after!r}; {self.start.objects} objects are done"
             log.write(logging.INFO, "checkpoint", text)
 
     @property
     def has_manifest(self) -> bool:
-        """Whether objects are noted."""
+        """Whether there is a manifest."""
         return self._manifest is not None
 
     @property
-    def error(self) -> PlaceError | None:
-        """Why something could not be written."""
+    def error(self) -> RecordFileError | None:
+        """The reason why a record could not be written. None: all were written."""
         return self._saver.error
 
     def add(self, found: Mapping[str, Any]) -> None:
-        """Note an object in the manifest."""
+        """Add an object to the manifest."""
         if self._manifest is not None:
             self._manifest.add(found)
 
     def save(self, position: Position) -> None:
-        """Note how far the run is. The manifest is written before, so that it is never behind."""
+        """Store the position of the run. The manifest is written first, so that it has all objects up to the position."""
         if self._manifest is not None:
             self._manifest.flush()
         if self._checkpoint is not None and position not in {self._saved, Position()}:
             self._saver.submit(partial(self._checkpoint.save, position))
             self._saved = position
-            self._kept = True
+            self._is_stored = True
 
     def close(self, position: Position, seconds: float, *, complete: bool) -> None:
-        """Write the rest, within this time.
+        """Write what is left.
 
         Args:
-            position: how far the run is.
-            seconds: how long it may take.
-            complete: the run has come to the end of the listing, so the next one begins at the start.
+            position: position of the run.
+            seconds: time limit.
+            complete: whether the run reached the end of the listing. Then the next run starts from the beginning.
         """
         self._saver.limit(seconds)
         if self._manifest is not None:
@@ -100,19 +98,19 @@ class Records:
         if self._checkpoint is not None:
             if not complete and position != Position():
                 self.save(position)
-            elif self._kept:
+            elif self._is_stored:
                 self._saver.submit(self._checkpoint.remove)
         self._saver.close()
 
     def _open_manifest(self, text: str, owner: str | None, log: Log) -> None:
-        target, new = manifest_place(text, owner)
+        target, new = manifest_file(text, owner)
         earlier = None
         if self.start.after and not new:
-            earlier = Earlier(target, self.start)
+            earlier = EarlierEntries(target, self.start)
             if earlier.complete:
                 self.earlier = earlier.counts
             else:
-                text = "The manifest lacks objects from before the checkpoint. The run begins at the start."
+                text = "The manifest lacks objects before the checkpoint. The run starts from the beginning."
                 log.write(logging.WARNING, "checkpoint", f"gcp_copycat: {text}")
                 self.start, earlier = Position(), None
         self._manifest = Manifest(target, self._saver, earlier)

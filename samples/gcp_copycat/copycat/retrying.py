@@ -1,4 +1,4 @@
-"""Requests to one cloud: tried again while it does not answer, fewer at once while it throttles."""
+"""Retries requests to a cloud during an outage, and sends fewer concurrent requests while it throttles."""
 
 from __future__ import annotations
 
@@ -15,57 +15,57 @@ from copycat.errors import CopyError, Failure, OutageError, StoppedError
 _T = TypeVar("_T")
 _logger = logging.getLogger(__name__)
 
-# An outage as long as this costs time, not objects.
-PATIENCE = 600.0
-# One request that fails so often in a row while the others succeed has a cause of its own: half of all answers 503
-# would do that to one request in a hundred million.
+# Seconds of an outage that a run survives without a failed object.
+OUTAGE_LIMIT = 600.0
+# A request that fails this often in a row while others succeed has its own problem: if half of all responses are 503, that
+# happens to one request in a hundred million by chance.
 _TRIES_WHILE_OTHERS_SUCCEED = 27
 _FIRST_DELAY = 0.25
-# Also how late a run notices that the outage is over.
-_LONGEST_DELAY = 10.0
-_LONGEST_RETRY_AFTER = 120.0
-# A burst of throttled requests counts once.
+# Also limits how late a run notices the end of an outage.
+_MAX_DELAY = 10.0
+_MAX_RETRY_AFTER = 120.0
+# Throttled requests within this many seconds count as one.
 _THROTTLE_INTERVAL = 1.0
 _WARNING_INTERVAL = 60.0
 
 
-class Side:
-    """One of the two clouds, as all threads of a process see it.
+class Retrier:
+    """Sends the requests to one cloud, for all threads of a process.
 
     Args:
-        name: the cloud's name.
-        judge: tells what an exception means; None: it is not the cloud's.
-        stop: when it is set, waiting ends with `StoppedError`.
-        connections: requests at once while the cloud does not throttle.
-        patience: seconds without an answer after which a request fails.
-        clock: tests replace it.
+        name: name of the cloud.
+        classify: classifies an exception. It returns None for one that does not come from the cloud.
+        stop: once this is set, a waiting call raises `StoppedError`.
+        connections: number of concurrent requests while the cloud does not throttle.
+        outage_limit: seconds without a successful response after which a request fails.
+        clock: returns the time in seconds. Tests replace it.
     """
 
     def __init__(
         self,
         name: str,
-        judge: Callable[[Exception], Failure | None],
+        classify: Callable[[Exception], Failure | None],
         stop: threading.Event,
         connections: int,
         *,
-        patience: float = PATIENCE,
+        outage_limit: float = OUTAGE_LIMIT,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._name = name
-        self._judge = judge
+        self._classify = classify
         self._stop = stop
-        self._patience = patience
+        self._outage_limit = outage_limit
         self._clock = clock
         self._last_success = -math.inf
         self._warned = -_WARNING_INTERVAL
         self._throttle = _Throttle(connections, stop, clock)
 
     def call(self, send: Callable[[], _T]) -> _T:
-        """Send a request until it is answered.
+        """Send a request, and retry it until it succeeds.
 
         Raises:
-            CopyCatError: What the judge makes of an error that trying again does not help.
-            OutageError: The cloud answered nothing useful to any request for as long as the patience lasts.
+            CopyCatError: The request failed in a way that a retry does not fix.
+            OutageError: No request to the cloud succeeded within the outage limit.
             StoppedError: The run was stopped.
         """
         started, tries = self._clock(), 0
@@ -74,14 +74,14 @@ class Side:
             try:
                 result = send()
             except Exception as error:
-                failure = self._judge(error)
+                failure = self._classify(error)
                 if failure is None:
                     raise
                 if not failure.transient:
                     raise failure.error from error
                 tries += 1
                 self._throttle.failed(throttled=failure.throttled)
-                self._check_patience(failure, tries, self._clock() - started, error)
+                self._check_outage_limit(failure, tries, self._clock() - started, error)
                 delay = _delay(tries, failure.retry_after)
             else:
                 self._last_success = self._clock()
@@ -92,35 +92,35 @@ class Side:
             if self._stop.wait(delay):
                 raise StoppedError
 
-    def _check_patience(self, failure: Failure, tries: int, waited: float, cause: Exception) -> None:
-        others = self._clock() - self._last_success <= _LONGEST_DELAY
+    def _check_outage_limit(self, failure: Failure, tries: int, waited: float, cause: Exception) -> None:
+        others = self._clock() - self._last_success <= _MAX_DELAY
         if failure.tries is not None and tries >= failure.tries:
             raise failure.error from cause
-        if others and (tries >= _TRIES_WHILE_OTHERS_SUCCEED or waited >= self._patience):
+        if others and (tries >= _TRIES_WHILE_OTHERS_SUCCEED or waited >= self._outage_limit):
             raise CopyError(f"{failure.error} (tried {tries} times)") from cause
-        if waited >= self._patience:
+        if waited >= self._outage_limit:
             raise OutageError(
-                f"{self._name} has not answered for {waited / 60:.0f} minutes: {failure.error}"
+                f"{self._name} has not responded for {waited / 60:.0f} minutes: {failure.error}"
             ) from cause
         if tries > 3 and self._clock() - self._warned >= _WARNING_INTERVAL:
             self._warned = self._clock()
-            _logger.warning("%s; trying again for up to %.0f minutes", failure.error, self._patience / 60)
+            _logger.warning("%s; retrying for up to %.0f minutes", failure.error, self._outage_limit / 60)
 
 
 def _delay(tries: int, retry_after: float) -> float:
-    """Return how long to wait: twice as long each time, and a random part of it, so that not all come back at once."""
-    backoff: float = min(_LONGEST_DELAY, _FIRST_DELAY * 2 ** min(tries - 1, 10))
-    return min(retry_after, _LONGEST_RETRY_AFTER) + backoff * random.uniform(0.5, 1)  # noqa: S311 - not a secret
+    """Return the seconds to wait: exponential backoff with jitter, so that clients do not retry at the same moment."""
+    backoff: float = min(_MAX_DELAY, _FIRST_DELAY * 2 ** min(tries - 1, 10))
+    return min(retry_after, _MAX_RETRY_AFTER) + backoff * random.uniform(0.5, 1)  # noqa: S311 - not a secret
 
 
 class _Throttle:
-    """Limits the requests at once: half of them when the cloud throttles, one more for each round that succeeds."""
+    """Limits the concurrent requests. The limit is halved when the cloud throttles, and grows by one per round of successes."""
 
-    def __init__(self, most: int, stop: threading.Event, clock: Callable[[], float]) -> None:
-        self._most = most
+    def __init__(self, maximum: int, stop: threading.Event, clock: Callable[[], float]) -> None:
+        self._maximum = maximum
         self._stop = stop
         self._clock = clock
-        self._limit = float(most)
+        self._limit = float(maximum)
         self._running = 0
         self._lowered = -_THROTTLE_INTERVAL
         self._freed = threading.Condition()
@@ -141,9 +141,9 @@ class _Throttle:
             self._freed.notify()
 
     def succeeded(self) -> None:
-        if self._limit < self._most:
+        if self._limit < self._maximum:
             with self._freed:
-                self._limit = min(self._most, self._limit + 1 / self._limit)
+                self._limit = min(self._maximum, self._limit + 1 / self._limit)
 
     def failed(self, *, throttled: bool) -> None:
         if not throttled:

@@ -1,4 +1,4 @@
-"""A run: what is listed is compared, handed to workers and noted, until all is done or the run is cut short."""
+"""The main loop of a run: compares the listed objects, passes them to workers and records the results."""
 
 from __future__ import annotations
 
@@ -13,108 +13,122 @@ from typing import Any
 from copycat import listing
 from copycat.checkpoint import Frontier, Position
 from copycat.compare import Decision, decide
-from copycat.denials import Denials
-from copycat.endings import DONE, FAILED, LATER, WRONG, Ended, Stopper
-from copycat.errors import CopyError, OutageError, SetupError, StoppedError, WrongAnswerError
-from copycat.listing import Ahead
+from copycat.denied import Denials
+from copycat.errors import CopyError, InvalidResponseError, OutageError, SetupError, StoppedError
 from copycat.manifest import entry
+from copycat.object_filter import Filter
 from copycat.objects import Outcome, Result, SourceObject, Task
-from copycat.places import PlaceError
+from copycat.prefetch import Prefetcher
 from copycat.progress import Log, Progress
+from copycat.record_files import RecordFileError
 from copycat.records import Records
 from copycat.settings import Options, Settings
+from copycat.stale_uploads import abort_stale_uploads
+from copycat.stopping import INCOMPLETE, SETUP_FAILED, SUCCESS, TRY_AGAIN, RunResult, StopCondition
 from copycat.summary import Summary
-from copycat.sweeping import sweep_up
-from copycat.workers import Threads, Workers
+from copycat.workers import ThreadWorkers, Workers
 from google_auth_botocore import ConfigurationError, FederationError
 
 _POLL = 0.2
 _SAVE_EVERY = 10.0
-# Without a signal, S3 may be away meanwhile.
-_PATIENT_SAVING = 120.0
+# Seconds for writing the manifest after a complete run, which may include an outage of S3.
+_SAVING_LIMIT = 120.0
 
 
-def run(settings: Settings, options: Options, stopper: Stopper, log: Log) -> Ended:
-    """Copy what there is to copy. Every error becomes an exit code and a message."""
+def run(settings: Settings, options: Options, stop_condition: StopCondition, log: Log) -> RunResult:
+    """Run the copy. Every error becomes an exit code and a message.
+
+    Args:
+        settings: settings of the run.
+        options: options of the run.
+        stop_condition: tells whether the run must stop early.
+        log: log of the run.
+    """
     stop = threading.Event()
-    # In a thread: S3 may be silent when the checkpoint is read, and a signal or the deadline ends the run all the same.
-    opening = Ahead(_records(settings, options, log, stopper), stop)
+    # Read the checkpoint in a thread, so that a signal or the deadline ends the run even if S3 does not respond.
+    opening = Prefetcher(_records(settings, options, log, stop_condition), stop)
     try:
         while not (opened := opening.next(_POLL)):
-            if reason := stopper.reason():
-                return Ended(*reason, Summary())
-    except PlaceError as error:
-        return Ended(LATER if error.transient else WRONG, str(error), Summary())
+            if reason := stop_condition.reason():
+                return RunResult(*reason, Summary())
+    except RecordFileError as error:
+        return RunResult(TRY_AGAIN if error.transient else SETUP_FAILED, str(error), Summary())
     except ConfigurationError as error:
-        return Ended(WRONG, str(error), Summary())
+        return RunResult(SETUP_FAILED, str(error), Summary())
     finally:
         stop.set()
     progress = Progress(options, log)
     try:
-        return _Run(settings, options, stopper, log, progress, opened[0]).run()
+        return _Run(settings, options, stop_condition, log, progress, opened[0]).run()
     finally:
         progress.close()
 
 
-def _records(settings: Settings, options: Options, log: Log, stopper: Stopper) -> Iterator[Records]:
-    yield Records(settings, options, log, lambda: bool(stopper.signal))
+def _records(settings: Settings, options: Options, log: Log, stop_condition: StopCondition) -> Iterator[Records]:
+    yield Records(settings, options, log, lambda: bool(stop_condition.signal))
 
 
 class _Run:
     def __init__(
-        self, settings: Settings, options: Options, stopper: Stopper, log: Log, progress: Progress, records: Records
+        self,
+        settings: Settings,
+        options: Options,
+        stop_condition: StopCondition,
+        log: Log,
+        progress: Progress,
+        records: Records,
     ) -> None:
         self._settings = settings
         self._options = options
-        self._stopper = stopper
+        self._stop_condition = stop_condition
         self._log = log
         self._progress = progress
         self._records = records
         self._summary = Summary(records.earlier)
         self._frontier = Frontier(records.start)
-        self._filter = listing.Filter.of(options)
+        self._filter = Filter.from_options(options)
         self._names = 0
         self._started = datetime.now(timezone.utc)
         self._stop = threading.Event()
         self._workers: Workers | None = None
         self._end: tuple[int, str] | None = None
         self._denials = Denials()
-        # Failures that are not logged before it is known whether one cause ends the run.
-        self._held: list[dict[str, Any]] = []
+        # Denied objects are logged once it is known whether all objects lack the same permission, which ends the run.
+        self._pending_denials: list[dict[str, Any]] = []
 
-    def run(self) -> Ended:
+    def run(self) -> RunResult:
         complete = False
         try:
             complete = self._copy_all()
             if complete and not self._end and not self._settings.dry_run:
-                self._sweep()
+                self._abort_stale_uploads()
         except StoppedError:
             pass
         except OutageError as error:
-            self._end_with(LATER, f"{error} Start it again later, and it goes on where it was.")
-        except WrongAnswerError as error:
-            self._end_with(LATER, f"{error} Start it again later, and it goes on where it was.")
+            self._stop_run(TRY_AGAIN, f"{error} Start it again later to continue.")
+        except InvalidResponseError as error:
+            self._stop_run(TRY_AGAIN, f"{error} Start it again later to continue.")
         except (SetupError, CopyError, FederationError, ConfigurationError) as error:
-            self._end_with(WRONG, str(error))
-        except Exception as error:  # noqa: BLE001 - whatever it is, what was done is noted, and the message says so
-            self._end_with(FAILED, f"unexpected {type(error).__name__}: {error}")
+            self._stop_run(SETUP_FAILED, str(error))
+        except Exception as error:  # noqa: BLE001 - any other exception ends the run, and what was done is recorded
+            self._stop_run(INCOMPLETE, f"unexpected {type(error).__name__}: {error}")
         self._stop.set()
-        for_workers, for_saving = self._stopper.seconds_to_end()
+        stopping_time, saving_time = self._stop_condition.seconds_to_end()
         if self._workers is not None:
-            for done in self._workers.close(for_workers):
-                self._note(done.number, done.task.source, done.result)
+            for done in self._workers.close(stopping_time):
+                self._record(done.number, done.task.source, done.result)
         self._records.close(
-            self._frontier.position, _PATIENT_SAVING if complete and not self._end else for_saving, complete=complete
+            self._frontier.position, _SAVING_LIMIT if complete and not self._end else saving_time, complete=complete
         )
-        return self._ended()
+        return self._result()
 
     def _copy_all(self) -> bool:
-        """Return whether the end of the listing was reached and everything has ended."""
-        found = listing.tasks(self._settings, self._chosen, self._records.start.after, self._stop)
+        """Copy objects. Return whether all of the listing was processed."""
+        found = listing.tasks(self._settings, self._is_selected, self._records.start.after, self._stop)
         page: deque[Task] = deque()
         save = time.monotonic() + _SAVE_EVERY
         while True:
-            self._end = self._end or self._stopper.reason()
+            self._end = self._end or self._stop_condition.reason()
             if self._end:
                 return False
             self._progress.show(self._summary)
@@ -122,42 +136,42 @@ class _Run:
                 save = time.monotonic() + _SAVE_EVERY
                 self._records.save(self._frontier.position)
             while page and (self._workers is None or self._workers.has_room()):
-                self._begin(page.popleft())
+                self._start(page.popleft())
             busy = self._workers is not None and self._workers.is_busy()
             if not page:
                 if found.ended and not busy:
                     return True
                 page.extend(task for tasks in found.next(0 if busy else _POLL) for task in tasks)
-                # A page whose objects are all left out is followed by the next one at once.
+                # If the page has no selected objects, get the next one at once.
                 if not busy:
                     continue
             if self._workers is not None:
                 full = not self._workers.has_room()
                 for done in self._workers.collect(_POLL if full or not page else 0):
-                    self._note(done.number, done.task.source, done.result)
+                    self._record(done.number, done.task.source, done.result)
 
-    def _sweep(self) -> None:
-        """Abort the uploads that earlier runs have left behind. All objects have ended."""
+    def _abort_stale_uploads(self) -> None:
+        """Abort the uploads that earlier runs left behind, after all objects are finished."""
         started = None if self._summary.objects[Outcome.FAILED] else self._started
-        sweep_up(self._settings, started, self._stop, self._stopper, self._log)
-        if self._stopper.signal:
-            self._end = self._stopper.reason()
+        abort_stale_uploads(self._settings, started, self._stop, self._stop_condition, self._log)
+        if self._stop_condition.signal:
+            self._end = self._stop_condition.reason()
 
-    def _chosen(self, source: SourceObject) -> bool:
-        """Called by the thread that lists."""
-        if not self._filter.has_name(source.name):
+    def _is_selected(self, source: SourceObject) -> bool:
+        """Return whether to copy an object. The listing thread calls this."""
+        if not self._filter.matches_name(source.name):
             return False
         self._names += 1
-        return self._filter.has_age(source)
+        return self._filter.is_recent(source)
 
-    def _begin(self, task: Task) -> None:
+    def _start(self, task: Task) -> None:
         source = task.source
         number = self._frontier.begin(source.name)
         decision = decide(source, task.destination, check_metadata=self._settings.check_metadata)
         if decision is Decision.SKIP or (decision is Decision.COPY and self._settings.dry_run):
             outcome = Outcome.SKIPPED if decision is Decision.SKIP else Outcome.COPIED
             etag = task.destination.etag if task.destination and decision is Decision.SKIP else None
-            self._note(
+            self._record(
                 number,
                 source,
                 Result(
@@ -177,72 +191,73 @@ class _Run:
 
     def _new_workers(self) -> Workers:
         if self._options.dask:
-            from copycat.dask_workers import DaskWorkers  # noqa: PLC0415 - Dask is needed for this alone
+            from copycat.dask_workers import DaskWorkers  # noqa: PLC0415 - Dask is only needed here
 
             return DaskWorkers(self._options.dask, self._settings, self._options.dask_workers, self._progress.add)
         if self._settings.processes == 1:
-            return Threads(self._settings, self._progress.add)
-        from copycat.processes import Processes  # noqa: PLC0415 - Lambda lacks a part of multiprocessing
+            return ThreadWorkers(self._settings, self._progress.add)
+        from copycat.processes import ProcessWorkers  # noqa: PLC0415 - parts of multiprocessing do not work on Lambda
 
-        return Processes(self._settings, self._progress.add)
+        return ProcessWorkers(self._settings, self._progress.add)
 
-    def _note(self, number: int, source: SourceObject, result: Result) -> None:
+    def _record(self, number: int, source: SourceObject, result: Result) -> None:
         failed = result.outcome is Outcome.FAILED
         if failed and result.transient and (self._end or self._stop.is_set()):
-            return  # it was given up because the run ends
+            return  # the task was abandoned because the run ends
         if failed and (result.transient or result.configuration):
-            code = LATER if result.transient else WRONG
-            later = " Start it again later, and it goes on where it was." if result.transient else ""
-            self._end_with(code, f"{result.reason}{later}")
-        self._frontier.end(number, there=not failed)
+            code = TRY_AGAIN if result.transient else SETUP_FAILED
+            later = " Start it again later to continue." if result.transient else ""
+            self._stop_run(code, f"{result.reason}{later}")
+        self._frontier.finish(number, copied=not failed)
         self._summary.add(result)
-        self._denials.note(result)
+        self._denials.add(result)
         level = logging.ERROR if failed else logging.DEBUG
         if result.transient or result.configuration:
-            level = logging.DEBUG  # what ends the run is named once, at its end
-        if self._log.has(level) or self._records.has_manifest:
+            level = logging.DEBUG  # the reason that ends the run is logged once, at its end
+        if self._log.is_enabled(level) or self._records.has_manifest:
             found = entry(source, result, dry_run=self._settings.dry_run)
             self._records.add(found)
             if result.denied is not None:
-                self._held.append(found)
+                self._pending_denials.append(found)
             else:
                 self._log.object(found, level)
-        denied = self._denials.verdict(complete=False)
+        denied = self._denials.common_cause(complete=False)
         if denied:
-            self._end_with(WRONG, denied)
+            self._stop_run(SETUP_FAILED, denied)
         elif not self._denials.undecided:
-            self._log_held(logging.ERROR)
+            self._log_pending_denials(logging.ERROR)
 
-    def _log_held(self, level: int) -> None:
-        for found in self._held:
+    def _log_pending_denials(self, level: int) -> None:
+        for found in self._pending_denials:
             self._log.object(found, level)
-        self._held.clear()
+        self._pending_denials.clear()
 
-    def _end_with(self, code: int, message: str) -> None:
+    def _stop_run(self, code: int, message: str) -> None:
         if self._end is None:
             self._end = code, message
             if self._workers is not None:
                 self._workers.stop()
 
-    def _ended(self) -> Ended:
-        denied = self._denials.verdict(complete=not self._end)
+    def _result(self) -> RunResult:
+        denied = self._denials.common_cause(complete=not self._end)
         if denied and not self._end:
-            self._end = WRONG, denied
-        self._log_held(logging.DEBUG if denied else logging.ERROR)
-        code, message = self._end or (DONE, None)
+            self._end = SETUP_FAILED, denied
+        self._log_pending_denials(logging.DEBUG if denied else logging.ERROR)
+        code, message = self._end or (SUCCESS, None)
         if not self._end and self._summary.objects[Outcome.FAILED]:
-            code = FAILED
+            code = INCOMPLETE
         elif not self._end and self._is_empty() and not self._options.allow_empty:
-            place = f"gs://{self._settings.source}"
-            what = f"begins with {self._settings.prefix!r}" if self._settings.prefix else "is there"
-            also = " and has a name that --include and --exclude allow" if self._filter.has_patterns else ""
-            code = FAILED
-            message = f"In {place}, no object {what}{also}. If this is right, use --allow-empty."
-        if self._records.error and code == DONE:
-            code = FAILED
+            code = INCOMPLETE
+            conditions = [f"begins with {self._settings.prefix!r}"] if self._settings.prefix else []
+            conditions += ["matches --include and --exclude"] if self._filter.has_patterns else []
+            bucket = f"gs://{self._settings.source}"
+            found = f"No object in {bucket} {' and '.join(conditions)}" if conditions else f"{bucket} has no objects"
+            message = f"{found}. If that is expected, use --allow-empty."
+        if self._records.error and code == SUCCESS:
+            code = INCOMPLETE
         if self._records.error:
             message = f"{message} {self._records.error}" if message else str(self._records.error)
-        return Ended(code, message, self._summary)
+        return RunResult(code, message, self._summary)
 
     def _is_empty(self) -> bool:
         return not self._names and self._records.start == Position()

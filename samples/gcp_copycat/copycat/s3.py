@@ -1,4 +1,4 @@
-"""AWS's side: lists a bucket, and writes objects into it."""
+"""The bucket in S3: lists it, and writes objects to it."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from typing import Any, TypeVar
 from urllib.parse import unquote_plus
 
 from copycat import checksums, metadata
-from copycat.aws_errors import WrongS3AnswerError, judge
+from copycat.aws_errors import InvalidS3ResponseError, classify
 from copycat.compare import Head
 from copycat.direct_put import DirectPut
 from copycat.errors import CopyError, MissingError
 from copycat.objects import DestinationObject
-from copycat.retrying import PATIENCE, Side
+from copycat.retrying import OUTAGE_LIMIT, Retrier
 from copycat.s3_client import s3_client
-from copycat.s3_listing import listed
+from copycat.s3_listing import parse_listing
 from copycat.settings import Settings
 
 _T = TypeVar("_T")
@@ -26,13 +26,13 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """An unfinished multipart upload that is checked as CopyCat's are: by a CRC32C of the full object.
+    """An unfinished multipart upload with a CRC32C of the full object, as CopyCat creates them.
 
     Attributes:
-        key: the object's name.
-        upload_id: S3's name for it.
-        initiated: when it was created.
-        storage_class: of the object that it will be.
+        key: key of the object.
+        upload_id: S3's ID of the upload.
+        initiated: when the upload was created.
+        storage_class: storage class of the object.
     """
 
     key: str
@@ -43,12 +43,12 @@ class Upload:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A part that S3 has.
+    """A part that S3 has received.
 
     Attributes:
-        size: bytes.
-        etag: its entity tag, as CompleteMultipartUpload requires it.
-        crc: CRC32C, as S3 computed it.
+        size: size in bytes.
+        etag: ETag, which CompleteMultipartUpload requires.
+        crc: CRC32C that S3 has verified.
     """
 
     size: int
@@ -57,28 +57,30 @@ class Part:
 
 
 class S3:
-    """A bucket in S3. Its threads share it; each request is tried again during an outage.
+    """A bucket in S3. It is thread-safe, and retries each request during an outage.
 
     Args:
-        settings: of the run.
-        stop: when it is set, every method raises `StoppedError`.
-        connections: requests at once.
-        patience: seconds that S3 may be away.
+        settings: settings of the run.
+        stop: once this is set, every method raises `StoppedError`.
+        connections: number of concurrent requests.
+        outage_limit: seconds after which an outage raises `OutageError`.
     """
 
     def __init__(
-        self, settings: Settings, stop: threading.Event, connections: int = 1, patience: float = PATIENCE
+        self, settings: Settings, stop: threading.Event, connections: int = 1, outage_limit: float = OUTAGE_LIMIT
     ) -> None:
         owner = settings.expected_bucket_owner
         self._bucket = {"Bucket": settings.destination} | ({"ExpectedBucketOwner": owner} if owner else {})
-        self._placed: dict[str, Any] = {"StorageClass": settings.storage_class} if settings.storage_class else {}
+        self._storage_options: dict[str, Any] = (
+            {"StorageClass": settings.storage_class} if settings.storage_class else {}
+        )
         if settings.kms_key_id:
-            self._placed |= {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": settings.kms_key_id}
-        self._common = {**self._bucket, **self._placed, "ChecksumAlgorithm": "CRC32C"}
+            self._storage_options |= {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": settings.kms_key_id}
+        self._common = {**self._bucket, **self._storage_options, "ChecksumAlgorithm": "CRC32C"}
         self._client, session = s3_client(connections)
         self._put = DirectPut("PutObject", self._client, session, stop)
         self._upload_part = DirectPut("UploadPart", self._client, session, stop)
-        self._side = Side("S3", partial(judge, settings), stop, connections, patience=patience)
+        self._retrier = Retrier("S3", partial(classify, settings), stop, connections, outage_limit=outage_limit)
 
     def page(
         self, prefix: str, after: str = "", token: str | None = None
@@ -86,30 +88,30 @@ class S3:
         """List up to 1,000 objects in the order of their keys' UTF-8 bytes.
 
         Args:
-            prefix: only keys that begin with it.
-            after: only keys after this one.
-            token: of the page before; None for the first page.
+            prefix: list only keys that begin with this.
+            after: list only keys after this one.
+            token: page token from the previous call. None for the first page.
 
         Returns:
-            The objects (possibly none), and the token of the next page; None: this was the last one.
+            The objects (possibly none), and the token of the next page. None after the last page.
 
         Raises:
-            SetupError: There is no such bucket, or no permission (`s3:ListBucket`).
-            OutageError: S3 did not answer for minutes.
+            SetupError: The bucket does not exist, or the permission `s3:ListBucket` is missing.
+            OutageError: S3 did not respond for minutes.
             StoppedError: *stop* was set.
         """
         query = {"Prefix": prefix, "StartAfter": after, "ContinuationToken": token}
         query = {name: value for name, value in query.items() if value}
-        return self._call(lambda: listed(self._client.list_objects_v2(**self._bucket, **query)))
+        return self._call(lambda: parse_listing(self._client.list_objects_v2(**self._bucket, **query)))
 
     def head(self, key: str) -> Head | None:
-        """Return what S3 knows about an object; None: there is no such object."""
+        """Return what a HEAD request says about an object, or None if it does not exist."""
         try:
             return self._call(lambda: _head(self._client.head_object(**self._bucket, Key=key, ChecksumMode="ENABLED")))
         except MissingError:
             return None
         except CopyError:
-            # No body says why. If it is the keys, that ends the run, and an answer with a body tells.
+            # The response to HEAD has no body with a reason. Invalid credentials must end the run, and a listing reports them.
             self.page(key)
             raise
 
@@ -117,37 +119,37 @@ class S3:
         """Write an object with one request.
 
         Args:
-            key: the object's name.
-            content: all of it.
-            crc: its CRC32C, which S3 verifies.
-            described: what `metadata.describe` returns.
-            etag: of the object that it replaces; None: S3 must have none.
+            key: key of the object.
+            content: content of the object.
+            crc: CRC32C of the content, which S3 verifies.
+            described: arguments that `metadata.describe` returns.
+            etag: ETag of the object to replace. None: S3 must not have one.
 
         Returns:
-            What S3 confirms; *crc32c* is None if it confirms nothing.
+            What S3 confirms. *crc32c* is None if it confirms nothing.
 
         Raises:
-            ConditionError, MissingError: S3 has another object than the one to be replaced.
+            ConditionError, MissingError: The object in S3 is not the one to replace.
         """
         arguments = {**described, **_condition(etag), "ChecksumCRC32C": checksums.encode(crc)}
         reply = self._call(lambda: self._put.send(self._common, key, content, arguments))
         return _confirmed(reply, len(content))
 
     def create(self, key: str, described: Mapping[str, Any]) -> str:
-        """Create a multipart upload that S3 will check by the CRC32C of the full object; return its name."""
-        arguments = {**self._bucket, **self._placed, **described, "Key": key}
+        """Create a multipart upload, for which S3 verifies the CRC32C of the full object. Return its ID."""
+        arguments = {**self._bucket, **self._storage_options, **described, "Key": key}
         checked = {"ChecksumAlgorithm": "CRC32C", "ChecksumType": "FULL_OBJECT"}
 
         def send() -> str:
             reply = self._client.create_multipart_upload(**arguments, **checked)
             if not reply.get("UploadId"):
-                raise WrongS3AnswerError("S3 created a multipart upload and gave no name for it")
+                raise InvalidS3ResponseError("S3 created a multipart upload without an ID")
             return str(reply["UploadId"])
 
         return self._call(send)
 
     def upload_part(self, key: str, upload_id: str, number: int, content: bytearray, crc: int) -> Part:
-        """Write a part, and check that S3 confirms its checksum."""
+        """Upload a part, and check that S3 confirms its checksum."""
         checksum = checksums.encode(crc)
         common = {**self._bucket, "ChecksumAlgorithm": "CRC32C"}
         arguments = {"UploadId": upload_id, "PartNumber": number, "ChecksumCRC32C": checksum}
@@ -155,13 +157,13 @@ class S3:
         def send() -> Part:
             reply = self._upload_part.send(common, key, content, arguments)
             if reply.get("ChecksumCRC32C") != checksum or not reply.get("ETag"):
-                raise WrongS3AnswerError(f"S3 did not confirm the checksum of part {number}")
+                raise InvalidS3ResponseError(f"S3 did not confirm the checksum of part {number}")
             return Part(len(content), reply["ETag"], crc)
 
         return self._call(send)
 
     def complete(self, key: str, upload_id: str, parts: Mapping[int, Part], crc: int, etag: str | None) -> Head:
-        """Make an object of the parts; the arguments and what it returns are as those of `put`."""
+        """Complete an upload. The arguments and the result are like those of `put`."""
         size = sum(part.size for part in parts.values())
         listed = [
             {"PartNumber": number, "ETag": part.etag, "ChecksumCRC32C": checksums.encode(part.crc)}
@@ -180,30 +182,30 @@ class S3:
         return _confirmed(self._call(lambda: self._client.complete_multipart_upload(**arguments)), size)
 
     def abort(self, key: str, upload_id: str) -> None:
-        """Delete an unfinished upload and its parts, if it is still there."""
+        """Abort an upload and delete its parts, if it still exists."""
         try:
             self._call(lambda: self._client.abort_multipart_upload(**self._bucket, Key=key, UploadId=upload_id))
         except MissingError:
             return
 
     def uploads(self, prefix: str) -> Iterator[Upload]:
-        """List the unfinished uploads whose keys begin with a prefix, page by page."""
-        # Without an encoding, no XML can hold a key with control characters.
+        """Yield the unfinished uploads whose keys begin with a prefix. They are listed page by page."""
+        # Percent-encoded, because XML cannot contain keys with control characters.
         query = {**self._bucket, "Prefix": prefix, "EncodingType": "url"}
         while True:
             reply = self._call(partial(self._client.list_multipart_uploads, **query))
             decoded = unquote_plus if reply.get("EncodingType") == "url" else str
             for each in reply.get("Uploads", ()):
                 key = decoded(each["Key"])
-                of_our_kind = (each.get("ChecksumAlgorithm"), each.get("ChecksumType")) == ("CRC32C", "FULL_OBJECT")
-                if of_our_kind and key.startswith(prefix):
+                has_full_crc32c = (each.get("ChecksumAlgorithm"), each.get("ChecksumType")) == ("CRC32C", "FULL_OBJECT")
+                if has_full_crc32c and key.startswith(prefix):
                     yield Upload(key, each["UploadId"], each["Initiated"], each.get("StorageClass", "STANDARD"))
             if not reply.get("IsTruncated"):
                 return
             query |= {"KeyMarker": decoded(reply["NextKeyMarker"]), "UploadIdMarker": reply["NextUploadIdMarker"]}
 
     def parts(self, key: str, upload_id: str) -> dict[int, Part]:
-        """List the parts of an upload for which S3 has a CRC32C, by their numbers."""
+        """Return the parts of an upload that have a CRC32C, by number."""
         found: dict[int, Part] = {}
         arguments = {**self._bucket, "Key": key, "UploadId": upload_id}
         while True:
@@ -223,7 +225,7 @@ class S3:
         self._client.close()
 
     def _call(self, send: Callable[[], _T]) -> _T:
-        return self._side.call(send)
+        return self._retrier.call(send)
 
 
 def _condition(etag: str | None) -> dict[str, str]:
@@ -232,12 +234,12 @@ def _condition(etag: str | None) -> dict[str, str]:
 
 def _head(reply: Mapping[str, Any]) -> Head:
     if "ContentLength" not in reply or "ETag" not in reply:
-        raise WrongS3AnswerError("S3's answer to HEAD has no size or no ETag")
+        raise InvalidS3ResponseError("S3's response to HEAD has no size or no ETag")
     full = reply.get("ChecksumType", "FULL_OBJECT") == "FULL_OBJECT"
     return Head(
         size=reply["ContentLength"],
         etag=reply["ETag"].strip('"'),
-        # That of an upload in parts may be one of the parts' checksums: `…-3`.
+        # A multipart upload may have a checksum of its parts' checksums instead: `…-3`.
         crc32c=reply.get("ChecksumCRC32C") if full and "-" not in reply.get("ChecksumCRC32C", "") else None,
         origin=metadata.origin(reply.get("Metadata", {})),
         kms_key=reply.get("SSEKMSKeyId"),

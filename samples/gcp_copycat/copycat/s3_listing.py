@@ -1,4 +1,8 @@
-"""S3's listing of a bucket, read from its XML. botocore's parser takes six times as long, most of the time of a second run."""
+"""Parses S3's object listing from its XML.
+
+botocore's parser takes six times as long, which would be most of the time of a run that only skips objects. So a handler of
+botocore's event `before-parse` (in `s3_client.py`) takes the entries out of the response, and botocore parses the rest.
+"""
 
 from __future__ import annotations
 
@@ -8,18 +12,18 @@ from urllib.parse import unquote_plus
 from xml.etree import ElementTree as ET
 
 from copycat import timestamps
-from copycat.aws_errors import WrongS3AnswerError
+from copycat.aws_errors import InvalidS3ResponseError
 from copycat.objects import DestinationObject
 
 _ENTRIES = "CopyCatEntries"
 
 
-def take_entries(response_dict: dict[str, Any], customized_response_dict: dict[str, Any]) -> bool:
-    """Take the entries out of an answer, and leave the rest to botocore. Tell whether it is a listing.
+def extract_entries(response_dict: dict[str, Any], customized_response_dict: dict[str, Any]) -> bool:
+    """Take the entries out of a listing, and leave the rest to botocore. Return whether the response is a listing.
 
     Args:
-        response_dict: the answer, as botocore's event `before-parse` has it.
-        customized_response_dict: is added to what botocore reads.
+        response_dict: response, from botocore's event `before-parse`.
+        customized_response_dict: receives the entries. botocore adds it to the parsed response.
     """
     try:
         root = ET.fromstring(response_dict["body"])  # noqa: S314 - as botocore does
@@ -34,16 +38,16 @@ def take_entries(response_dict: dict[str, Any], customized_response_dict: dict[s
     return True
 
 
-def listed(reply: Mapping[str, Any]) -> tuple[list[DestinationObject], str | None]:
-    """Return the objects of a page, and the token of the next one.
+def parse_listing(reply: Mapping[str, Any]) -> tuple[list[DestinationObject], str | None]:
+    """Return the objects of a page, and the token of the next page.
 
     Args:
-        reply: botocore's, with what `take_entries` has read.
+        reply: botocore's parsed response, with the entries that `extract_entries` has added.
 
     Raises:
-        WrongS3AnswerError: The answer cannot be read.
+        InvalidS3ResponseError: The listing is invalid.
     """
-    # Without an encoding, no XML can hold a key with control characters. botocore requests it.
+    # botocore requests percent-encoding, because XML cannot contain keys with control characters.
     decoded = unquote_plus if reply.get("EncodingType") == "url" else str
     space, entries = reply.get(_ENTRIES, ("", ()))
     key, size, etag, modified, storage_class = (
@@ -52,23 +56,23 @@ def listed(reply: Mapping[str, Any]) -> tuple[list[DestinationObject], str | Non
     try:
         found = [
             DestinationObject(
-                decoded(_there(each.findtext(key))),
-                int(_there(each.findtext(size))),
-                _there(each.findtext(etag)).strip('"'),
-                timestamps.parse(_there(each.findtext(modified))),
+                decoded(_required(each.findtext(key))),
+                int(_required(each.findtext(size))),
+                _required(each.findtext(etag)).strip('"'),
+                timestamps.parse(_required(each.findtext(modified))),
                 each.findtext(storage_class, "STANDARD"),
             )
             for each in entries
         ]
     except ValueError as error:
-        raise WrongS3AnswerError(f"S3's listing cannot be read: {error}") from error
+        raise InvalidS3ResponseError(f"Cannot parse S3's listing: {error}") from error
     following = reply.get("NextContinuationToken")
     if "IsTruncated" not in reply or (reply["IsTruncated"] and not following):
-        raise WrongS3AnswerError("S3's listing does not say whether or where it goes on")
+        raise InvalidS3ResponseError("S3's listing does not say whether or where it continues")
     return found, following if reply["IsTruncated"] else None
 
 
-def _there(text: str | None) -> str:
+def _required(text: str | None) -> str:
     if text is None:
-        raise ValueError("an entry lacks its key, size, entity tag or time")
+        raise ValueError("an entry lacks its key, size, ETag or time")
     return text

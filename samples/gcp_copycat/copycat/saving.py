@@ -1,4 +1,4 @@
-"""A thread that writes manifest and checkpoint, so that a slow or silent S3 does not hold up the run."""
+"""Writes the manifest and the checkpoint in a thread, so that a slow S3 does not delay the run."""
 
 from __future__ import annotations
 
@@ -7,61 +7,61 @@ import threading
 import time
 from collections.abc import Callable
 
-from copycat.places import PlaceError
+from copycat.record_files import RecordFileError
 
 _POLL = 0.1
-# Pieces that wait to be written. The run waits when there are more.
+# Calls that can be queued. With more, the run waits.
 _DEPTH = 32
 
 
 class Saver:
-    """Calls functions one after another in a thread.
+    """Calls functions in a thread, one after another.
 
     Args:
-        hurry: tells that the run must end, and cannot wait.
+        out_of_time: returns whether the run must end now and cannot wait.
 
     Attributes:
-        error: the first error of a function; those after it are not called.
+        error: first error of a function. After an error, no more functions are called.
     """
 
-    def __init__(self, hurry: Callable[[], bool] = lambda: False) -> None:
-        self.error: PlaceError | None = None
-        self._hurry = hurry
+    def __init__(self, out_of_time: Callable[[], bool] = lambda: False) -> None:
+        self.error: RecordFileError | None = None
+        self._out_of_time = out_of_time
         self._calls: queue.Queue[Callable[[], object] | None] = queue.Queue(_DEPTH)
         self._thread = threading.Thread(target=self._work, name="saving", daemon=True)
         self._thread.start()
 
     def submit(self, call: Callable[[], object] | None) -> None:
-        """Have a function called. Wait while many are waiting."""
+        """Queue a function. Wait while the queue is full."""
         while self.error is None:
             try:
                 self._calls.put(call, timeout=_POLL)
             except queue.Full:
-                if self._hurry():
-                    self.error = PlaceError("The manifest and the checkpoint could not be written in time.")
+                if self._out_of_time():
+                    self.error = RecordFileError("The manifest and the checkpoint could not be written in time.")
                 continue
             return
 
     def limit(self, seconds: float) -> None:
-        """Let everything from now on take no longer than this."""
+        """Set the time limit for everything from now on."""
         end = time.monotonic() + seconds
-        self._hurry = lambda: time.monotonic() > end
+        self._out_of_time = lambda: time.monotonic() > end
 
     def close(self) -> None:
-        """Wait until everything is written, within the limit."""
+        """Wait until all queued functions were called, or the time limit is reached."""
         self.submit(None)
         while self._thread.is_alive():
             self._thread.join(_POLL)
-            if self._hurry():
+            if self._out_of_time():
                 break
         if self._thread.is_alive() and self.error is None:
-            self.error = PlaceError("The manifest and the checkpoint could not be written in time.")
+            self.error = RecordFileError("The manifest and the checkpoint could not be written in time.")
 
     def _work(self) -> None:
         try:
             while (call := self._calls.get()) is not None:
                 call()
-        except PlaceError as error:
+        except RecordFileError as error:
             self.error = error
-        except Exception as error:  # noqa: BLE001 - whatever a client raises ends only the saving
-            self.error = PlaceError(f"The manifest or the checkpoint cannot be written: {error!r}")
+        except Exception as error:  # noqa: BLE001 - an unexpected exception must not end the run
+            self.error = RecordFileError(f"Cannot write the manifest or the checkpoint: {error!r}")

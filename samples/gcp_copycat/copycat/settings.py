@@ -1,4 +1,4 @@
-"""What is copied where, how and as whom: the settings of a run, as every worker gets them."""
+"""The settings of a run, which all workers receive, and the options that only the main process needs."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ _READ_ONLY = "https://www.googleapis.com/auth/devstorage.read_only"
 
 @dataclass(frozen=True)
 class Settings:
-    """The settings of a run. They hold no secrets and can be pickled.
+    """The settings of a run. They contain no secrets and can be pickled.
 
     Attributes:
-        source: bucket in Cloud Storage.
-        destination: bucket in S3.
-        prefix: the objects whose names begin with it are copied.
-        destination_prefix: takes the place of *prefix* in S3.
-        workers: objects copied at once, in all processes together.
-        processes: worker processes.
-        memory: bytes of content held at once, in all processes together.
-        storage_class: S3 storage class of what is written; None: S3's default.
-        kms_key_id: KMS key that S3 encrypts with; None: the bucket's default.
-        expected_bucket_owner: AWS account that must own the destination; None: not checked.
-        quota_project: Google Cloud project that pays for requests (`userProject`); None: the bucket's own.
-        check_metadata: copy an object again if its metadata alone has changed.
-        dry_run: compare, and copy nothing.
-        audience: full name of the workload identity pool provider; empty: *config* has it.
-        service_account: e-mail address of the service account to impersonate; None: none.
-        config: external_account file; None: *audience* is used.
-        storage_endpoint: another endpoint than Google's Cloud Storage; None: Google's.
-        token_url: another endpoint than Google's Security Token Service; None: Google's.
-        iam_credentials_endpoint: another endpoint than Google's IAM Credentials API; None: Google's.
+        source: Cloud Storage bucket.
+        destination: S3 bucket.
+        prefix: only objects whose name begins with this are copied.
+        destination_prefix: prefix that replaces *prefix* in S3.
+        workers: number of objects copied concurrently, by all processes together.
+        processes: number of worker processes.
+        memory: bytes of content held in memory, by all processes together.
+        storage_class: S3 storage class of the written objects. None: S3's default.
+        kms_key_id: KMS key that S3 encrypts with. None: the bucket's default.
+        expected_bucket_owner: AWS account that must own the destination. None: not checked.
+        quota_project: Google Cloud project that pays for the requests (`userProject`). None: the bucket's project.
+        check_metadata: whether to copy an object again if only its metadata has changed.
+        dry_run: whether to compare only, and copy nothing.
+        audience: full name of the workload identity pool provider. Empty: taken from *config*.
+        service_account: email address of the service account to impersonate. None: no impersonation.
+        config: external_account file. None: *audience* is used.
+        storage_endpoint: endpoint of Cloud Storage. None: Google's.
+        token_url: endpoint of the Security Token Service. None: Google's.
+        iam_credentials_endpoint: endpoint of the IAM Credentials API. None: Google's.
     """
 
     source: str
@@ -59,11 +59,11 @@ class Settings:
     iam_credentials_endpoint: str | None = None
 
     def key(self, name: str) -> str:
-        """Return the name in S3 of an object in Cloud Storage."""
+        """Return the key in S3 for the name of an object in Cloud Storage."""
         return self.destination_prefix + name.removeprefix(self.prefix)
 
     def credentials(self) -> Credentials:
-        """Return this process's Google credentials. They are made once per process, from the AWS identity it has itself.
+        """Return the Google credentials of this process, from its own AWS identity. They are created once per process.
 
         Raises:
             ConfigurationError: The audience or the file is invalid.
@@ -75,21 +75,21 @@ class Settings:
 
 @dataclass(frozen=True)
 class Options:
-    """What the run alone needs, and no worker.
+    """Options that only the main process needs.
 
     Attributes:
-        include: patterns of names, of which one must match; empty: every name does.
-        exclude: patterns of names that are left out.
-        max_age: leave out objects that were last updated longer ago.
-        manifest: file, folder or s3:// URL for a JSON line per object.
-        checkpoint: file or s3:// URL of the position from which a run goes on.
-        deadline: seconds that the run may take.
-        allow_empty: finding no object is a success.
-        dask: address of a Dask scheduler whose workers copy.
-        dask_workers: objects at once on all Dask workers together; None: 16 on each.
+        include: glob patterns, one of which a name must match. Empty: every name matches.
+        exclude: glob patterns of names that are not copied.
+        max_age: objects that were last updated longer ago are not copied. None: no limit.
+        manifest: file, folder or s3:// URL for a JSON line per object. None: no manifest.
+        checkpoint: file or s3:// URL that stores the position where the next run continues. None: no checkpoint.
+        deadline: time limit of the run in seconds. None: no limit.
+        allow_empty: whether a run that finds no object succeeds.
+        dask: address of a Dask scheduler, whose workers copy. None: copy on this machine.
+        dask_workers: number of objects copied concurrently, by all Dask workers together. None: 16 by each.
         log_format: `text` or `json`.
         log_level: lowest level that is logged.
-        progress: show a progress bar on a terminal, and a line per minute elsewhere.
+        progress: whether to show a progress bar on a terminal, or else a progress line per minute.
     """
 
     include: tuple[str, ...] = ()
@@ -114,13 +114,13 @@ def google_credentials(
     token_url: str | None,
     iam_credentials_endpoint: str | None,
 ) -> Credentials:
-    """Return credentials that may read Cloud Storage. Every call with the same arguments returns the same object."""
-    given = {
+    """Return credentials with read access to Cloud Storage. Calls with the same arguments return the same object."""
+    optional = {
         "service_account_email": service_account,
         "token_url": token_url,
         "iam_credentials_endpoint": iam_credentials_endpoint,
     }
-    options: dict[str, Any] = {name: value for name, value in given.items() if value}
+    options: dict[str, Any] = {name: value for name, value in optional.items() if value}
     if config:
         return Credentials.from_file(config, scopes=[_READ_ONLY], **options)
     return Credentials(audience, scopes=[_READ_ONLY], **options)

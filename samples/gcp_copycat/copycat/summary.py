@@ -1,4 +1,4 @@
-"""What happened to the objects of a run, counted."""
+"""Counts the objects of a run by outcome."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Any
 
 from copycat.objects import Outcome, Result
 
-# For the exception of the function in Lambda, which CloudWatch cuts off.
-_FAILURES_NAMED = 10
+# Failures in the exception of the Lambda function, which CloudWatch truncates.
+_MAX_FAILURES = 10
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
-_DRY = {Outcome.COPIED: "to copy", Outcome.SKIPPED: "to skip", Outcome.FAILED: "failed"}
+_DRY_RUN_LABELS = {Outcome.COPIED: "to copy", Outcome.SKIPPED: "to skip", Outcome.FAILED: "failed"}
 
 
 def size_text(count: int) -> str:
-    """Return bytes as text: `20.0 MiB`."""
+    """Return a number of bytes as text, for example `20.0 MiB`."""
     number, unit = float(count), _UNITS[0]
     for unit in _UNITS:
         if number < 1023.95 or unit == _UNITS[-1]:
@@ -24,17 +24,17 @@ def size_text(count: int) -> str:
 
 
 class Summary:
-    """Counts objects.
+    """Counts the objects of a run.
 
     Args:
-        earlier: objects and bytes, by outcome, of earlier runs that this one continues.
+        earlier: objects and bytes by outcome, of the earlier runs that this one continues.
 
     Attributes:
-        objects: how many, by outcome.
-        bytes: how many in them, by outcome.
-        sent: bytes sent to S3 by this run.
-        earlier: how many of the objects are of earlier runs.
-        failures: the first ones: name and reason.
+        objects: number of objects by outcome.
+        bytes: number of bytes in these objects by outcome.
+        sent: bytes sent to S3 in this run.
+        earlier: number of objects from earlier runs.
+        failures: names and reasons of the first failures.
     """
 
     def __init__(self, earlier: Mapping[Outcome, tuple[int, int]] | None = None) -> None:
@@ -50,31 +50,31 @@ class Summary:
         self.objects[result.outcome] += 1
         self.bytes[result.outcome] += result.size
         self.sent += result.sent
-        if result.outcome is Outcome.FAILED and len(self.failures) < _FAILURES_NAMED:
+        if result.outcome is Outcome.FAILED and len(self.failures) < _MAX_FAILURES:
             self.failures.append((result.name, result.reason or ""))
 
     @property
     def counts(self) -> dict[str, dict[str, int]]:
-        """Objects and bytes by outcome, as JSON has them."""
+        """Objects and bytes by outcome, for JSON."""
         return {outcome.value: {"objects": self.objects[outcome], "bytes": self.bytes[outcome]} for outcome in Outcome}
 
     def line(self) -> str:
-        """All in one line, for a run that goes on."""
+        """Return one line, for the progress of a run."""
         counted = ", ".join(f"{self.objects[outcome]:,} {outcome.value}" for outcome in Outcome)
         return f"{counted}, {size_text(self.sent)} sent"
 
     def text(self, seconds: float, *, dry_run: bool = False) -> str:
-        """All in a few lines, for a run that has ended."""
+        """Return a few lines, for the end of a run."""
         lines = [
-            f"  {_DRY[outcome] if dry_run else outcome.value:9}{self.objects[outcome]:8} objects"
+            f"  {_DRY_RUN_LABELS[outcome] if dry_run else outcome.value:9}{self.objects[outcome]:8} objects"
             f" {size_text(self.bytes[outcome]):>10}"
             for outcome in Outcome
         ]
         if self.earlier:
-            lines.append(f"  {self.earlier} of them in earlier runs")
+            lines.append(f"  including {self.earlier} objects from earlier runs")
         return "\n".join([*lines, f"  in {seconds:.1f} s"])
 
     def machine_readable(self, code: int, seconds: float, *, dry_run: bool = False) -> dict[str, Any]:
-        """All for a machine."""
+        """Return the summary for the JSON log."""
         ended = {"exit_code": code, "seconds": round(seconds, 3), "sent": self.sent, "dry_run": dry_run}
         return {**self.counts, **ended, "earlier_objects": self.earlier}

@@ -1,4 +1,4 @@
-"""The main function of a worker process: copies what comes through a pipe, and sends the results back."""
+"""The main function of a worker process: receives tasks through a pipe, copies them, and sends the results back."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from copycat.objects import Result
 from copycat.settings import Settings
 from google_auth_botocore import ConfigurationError
 
-# Results are gathered for so long: sending each would cost more than half of what copying a small object costs.
-_GATHER = 0.05
+# Seconds for which results are collected. Sending each one alone would take half as long as copying a small object.
+_COLLECT = 0.05
 _PROGRESS = 0.5
-# A process whose parent is gone ends after this, whatever it is at.
+# Seconds for the threads to finish when the process ends or its parent is gone.
 _GRACE = 5.0
 
 
 @dataclass
 class Message:
-    """What a worker process sends.
+    """A message from a worker process.
 
     Attributes:
-        results: by number.
-        progress: bytes that S3 has received.
-        error: why the process cannot work at all.
+        results: task numbers and results.
+        progress: number of bytes that S3 has received since the last message.
+        error: reason why the process cannot copy at all. None: it can.
     """
 
     results: list[tuple[int, Result]]
@@ -37,13 +37,13 @@ class Message:
 
 
 def work(settings: Settings, pipe: Connection[Any, Any]) -> None:
-    """Copy what comes through a pipe. The main function of a worker process."""
-    # A worker has four times as many tasks, so that it goes on while the parent sends others for those that have ended.
+    """Copy the tasks that arrive through a pipe, until None arrives or the pipe is closed."""
+    # A worker has at least four times as many tasks, so it keeps working until new tasks arrive for the finished ones.
     outbox = _Outbox(enough=4 * settings.workers)
-    from copycat.workers import Crew  # noqa: PLC0415 - the clouds' clients take a second, which this process spends
+    from copycat.workers import CopyThreads  # noqa: PLC0415 - takes a second, which the main process does not need to spend
 
     try:
-        crew = Crew(settings, settings.workers, outbox.add, outbox.count)
+        threads = CopyThreads(settings, settings.workers, outbox.add, outbox.count)
     except (ConfigurationError, SetupError) as error:
         pipe.send(Message([], error=str(error)))
         os._exit(0)
@@ -52,20 +52,20 @@ def work(settings: Settings, pipe: Connection[Any, Any]) -> None:
     with contextlib.suppress(EOFError, OSError):  # the parent is gone
         while (tasks := pipe.recv()) is not None:
             for number, task in tasks:
-                crew.add(number, task)
-    crew.stop.set()
-    crew.close(_GRACE)
+                threads.add(number, task)
+    threads.stop.set()
+    threads.close(_GRACE)
     outbox.close()
     sender.join(_GRACE)
-    # Threads that hang in a read must not keep the process.
+    # Do not wait for threads that hang in a read.
     os._exit(0)
 
 
 class _Outbox:
-    """What is to be sent to the parent. Several threads add to it.
+    """Collects what to send to the parent. It is thread-safe.
 
     Args:
-        enough: results that are sent without waiting for more.
+        enough: number of results that are sent without waiting for more.
     """
 
     def __init__(self, enough: int) -> None:
@@ -78,7 +78,7 @@ class _Outbox:
         self.closed = False
 
     def add(self, number: int, result: Result) -> None:
-        """Take a result."""
+        """Add a result."""
         with self._lock:
             self._results.append((number, result))
             if len(self._results) == 1:
@@ -87,20 +87,20 @@ class _Outbox:
                 self._enough.set()
 
     def count(self, progress: int) -> None:
-        """Take the number of bytes that S3 has received now."""
+        """Add to the number of bytes that S3 has received."""
         with self._lock:
             self._progress += progress
 
     def close(self) -> None:
-        """Let `take` wait no more."""
+        """Make `take` return without waiting."""
         self.closed = True
         self._some.set()
         self._enough.set()
 
     def take(self) -> Message:
-        """Return what there is: wait for something, and then a moment for more."""
+        """Return a message with what was collected. Wait for something, and then a moment for more."""
         if self._some.wait(_PROGRESS):
-            self._enough.wait(_GATHER)
+            self._enough.wait(_COLLECT)
         with self._lock:
             message = Message(self._results, self._progress)
             self._results, self._progress = [], 0

@@ -1,4 +1,4 @@
-"""What copies: the interface that processes, Dask workers and threads of this process have; and those threads."""
+"""The interface of all workers, a base class for those outside this process, and the threads that copy."""
 
 from __future__ import annotations
 
@@ -10,103 +10,103 @@ from abc import abstractmethod
 from collections.abc import Callable, Hashable
 from typing import Generic, Protocol, TypeVar
 
-from copycat.comparing import Comparer
 from copycat.copying import Copier
-from copycat.dispatch import Dispatcher, Done
+from copycat.dispatch import Dispatcher, FinishedTask
+from copycat.dry_run import DryRunCopier
 from copycat.objects import Outcome, Result, Task
 from copycat.settings import Settings
 
 Worker = TypeVar("Worker", bound=Hashable)
-Told = TypeVar("Told")
+Event = TypeVar("Event")
 
 
 class Workers(Protocol):
-    """Copies objects, several at once."""
+    """Copies objects concurrently."""
 
     def has_room(self) -> bool:
-        """Tell whether more tasks would keep the workers busier."""
+        """Return whether the workers need more tasks to stay busy."""
 
     def is_busy(self) -> bool:
-        """Tell whether there are tasks that have not ended."""
+        """Return whether there are unfinished tasks."""
 
     def add(self, number: int, task: Task) -> None:
-        """Take a task. Its result comes with the same number."""
+        """Add a task. Its result has the same number."""
 
-    def collect(self, seconds: float) -> list[Done]:
-        """Return tasks that have ended; wait for one, but not longer than this.
+    def collect(self, seconds: float) -> list[FinishedTask]:
+        """Return finished tasks. Wait at most this many seconds for one.
 
         Raises:
-            SetupError: No worker can begin to work.
+            SetupError: The workers cannot start to copy.
         """
 
     def stop(self) -> None:
-        """Give up what has not ended. Results of what has are still collected."""
+        """Abandon unfinished tasks. Results of finished ones can still be collected."""
 
-    def close(self, seconds: float) -> list[Done]:
-        """End the workers, within this time; return the last results."""
+    def close(self, seconds: float) -> list[FinishedTask]:
+        """Stop the workers within this many seconds. Return the last results."""
 
 
-class WorkersElsewhere(Generic[Worker, Told]):
-    """What workers outside this process have in common: a dispatcher of tasks, and an inbox for what they tell.
+class DispatchedWorkers(Generic[Worker, Event]):
+    """Base class of workers outside this process, with a dispatcher of tasks and an inbox for events from the workers.
 
     Args:
-        threads: objects that one worker copies at once.
-        limit: tasks that wait for a worker.
+        threads: number of objects that one worker copies concurrently.
+        limit: number of tasks that can wait for a worker.
     """
 
     def __init__(self, threads: int, limit: int) -> None:
         self._dispatcher: Dispatcher[Worker] = Dispatcher(threads)
         self._limit = limit
-        self._inbox: queue.SimpleQueue[Told] = queue.SimpleQueue()
+        self._inbox: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._stopped = False
 
     def has_room(self) -> bool:
-        """Tell whether more tasks would keep the workers busier."""
+        """Return whether the workers need more tasks to stay busy."""
         return self._dispatcher.waiting < self._limit
 
     def is_busy(self) -> bool:
-        """Tell whether there are tasks that have not ended."""
+        """Return whether there are unfinished tasks."""
         return self._dispatcher.busy
 
     def add(self, number: int, task: Task) -> None:
-        """Take a task. Its result comes with the same number."""
+        """Add a task. Its result has the same number."""
         self._dispatcher.add(number, task)
 
-    def collect(self, seconds: float) -> list[Done]:
-        """Return tasks that have ended; wait for one, but not longer than this.
+    def collect(self, seconds: float) -> list[FinishedTask]:
+        """Return finished tasks. Wait at most this many seconds for one.
 
         Raises:
-            SetupError: No worker can begin to work.
+            SetupError: The workers cannot start to copy.
         """
         if not self._stopped:
-            self._hand_out()
-        found: list[Done] = []
+            self._assign_tasks()
+        found: list[FinishedTask] = []
         with contextlib.suppress(queue.Empty):
-            found += self._received(self._inbox.get(timeout=seconds))
+            found += self._handle(self._inbox.get(timeout=seconds))
             while True:
-                found += self._received(self._inbox.get_nowait())
+                found += self._handle(self._inbox.get_nowait())
         return found
 
     @abstractmethod
-    def _hand_out(self) -> None:
-        """Give tasks to the workers that have room for more."""
+    def _assign_tasks(self) -> None:
+        """Assign tasks to the workers that need more."""
 
     @abstractmethod
-    def _received(self, told: Told) -> list[Done]:
-        """Note what a worker told; return the tasks that have ended."""
+    def _handle(self, event: Event) -> list[FinishedTask]:
+        """Handle an event from a worker. Return the tasks that it finishes."""
 
 
-class Crew:
-    """Threads that copy.
+class CopyThreads:
+    """The threads that copy. Every kind of worker uses these.
 
     Args:
-        settings: of the run.
-        threads: objects at once.
-        done: is called with a number and a result, by several threads.
-        progress: is told of bytes that S3 has received, by several threads.
+        settings: settings of the run.
+        threads: number of objects that are copied concurrently.
+        done: called by several threads with the number and the result of a task.
+        progress: called by several threads with the number of bytes that S3 has received.
 
     Attributes:
-        stop: is set to give up what is under way.
+        stop: set this to abandon the copies in progress.
     """
 
     def __init__(
@@ -119,24 +119,24 @@ class Crew:
         self.stop = threading.Event()
         self._tasks: queue.SimpleQueue[tuple[int, Task] | None] = queue.SimpleQueue()
         self._done = done
-        self._copier = (Comparer if settings.dry_run else Copier)(settings, self.stop, progress)
+        self._copier = (DryRunCopier if settings.dry_run else Copier)(settings, self.stop, progress)
         self._threads: list[threading.Thread] = []
         for _ in range(threads):
             thread = threading.Thread(target=self._work, name="copy", daemon=True)
             try:
                 thread.start()
-            except RuntimeError:  # the system has no more
+            except RuntimeError:  # the system allows no more threads
                 if not self._threads:
                     raise
                 break
             self._threads.append(thread)
 
     def add(self, number: int, task: Task) -> None:
-        """Have an object copied."""
+        """Queue an object."""
         self._tasks.put((number, task))
 
     def close(self, seconds: float) -> None:
-        """Wait until the threads have ended what they are at, but not longer than this."""
+        """Wait at most this many seconds until the threads have finished."""
         end = time.monotonic() + seconds
         for _ in self._threads:
             self._tasks.put(None)
@@ -154,58 +154,58 @@ class Crew:
     def _copied(self, task: Task) -> Result:
         try:
             return self._copier.copy(task)
-        except Exception as error:  # noqa: BLE001 - one object's trouble must not end the run
+        except Exception as error:  # noqa: BLE001 - an error of one object must not end the run
             reason = f"unexpected {type(error).__name__}: {error}"
             source = task.source
             return Result(source.name, task.key, Outcome.FAILED, reason, source.generation, source.size)
 
 
-class Threads:
+class ThreadWorkers:
     """Workers that are threads of this process.
 
     Args:
-        settings: of the run.
-        progress: is told of bytes that S3 has received, by several threads.
+        settings: settings of the run.
+        progress: called by several threads with the number of bytes that S3 has received.
     """
 
     def __init__(self, settings: Settings, progress: Callable[[int], object]) -> None:
         self._limit = 4 * settings.workers
         self._open: dict[int, Task] = {}
         self._results: queue.SimpleQueue[tuple[int, Result]] = queue.SimpleQueue()
-        self._crew = Crew(
+        self._threads = CopyThreads(
             settings, settings.workers, lambda number, result: self._results.put((number, result)), progress
         )
 
     def has_room(self) -> bool:
-        """Tell whether more tasks would keep the threads busier."""
+        """Return whether the threads need more tasks to stay busy."""
         return len(self._open) < self._limit
 
     def is_busy(self) -> bool:
-        """Tell whether there are tasks that have not ended."""
+        """Return whether there are unfinished tasks."""
         return bool(self._open)
 
     def add(self, number: int, task: Task) -> None:
-        """Take a task."""
+        """Add a task."""
         self._open[number] = task
-        self._crew.add(number, task)
+        self._threads.add(number, task)
 
-    def collect(self, seconds: float) -> list[Done]:
-        """Return tasks that have ended; wait for one, but not longer than this."""
+    def collect(self, seconds: float) -> list[FinishedTask]:
+        """Return finished tasks. Wait at most this many seconds for one."""
         found = []
         try:
             number, result = self._results.get(timeout=seconds)
             while True:
-                found.append(Done(number, self._open.pop(number), result))
+                found.append(FinishedTask(number, self._open.pop(number), result))
                 number, result = self._results.get_nowait()
         except queue.Empty:
             return found
 
     def stop(self) -> None:
-        """Give up what has not ended."""
-        self._crew.stop.set()
+        """Abandon unfinished tasks."""
+        self._threads.stop.set()
 
-    def close(self, seconds: float) -> list[Done]:
-        """End the threads; return the last results."""
-        self._crew.stop.set()
-        self._crew.close(seconds)
+    def close(self, seconds: float) -> list[FinishedTask]:
+        """Stop the threads. Return the last results."""
+        self._threads.stop.set()
+        self._threads.close(seconds)
         return self.collect(0)

@@ -1,1 +1,1 @@
-"""samples/gcp_copycat: its tests, and the stand-ins for the two clouds that they use."""
+"""Tests of samples/gcp_copycat, with a stand-in for S3 and a proxy for both clouds."""

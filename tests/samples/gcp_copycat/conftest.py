@@ -1,4 +1,4 @@
-"""One copier between two buckets; a proxy that can give wrong answers is before each cloud."""
+"""A copier between two buckets, with a proxy in front of each cloud that can falsify responses."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _number = itertools.count()
 
 
 class Clouds:
-    """Two buckets, a proxy before each, and a copier between them."""
+    """Two buckets, a proxy in front of each, and a copier between them."""
 
     def __init__(self, sandbox: Sandbox, google: Proxy, aws: Proxy) -> None:
         number = next(_number)
@@ -46,7 +46,7 @@ class Clouds:
             token_url=sandbox.google.token_url,
             iam_credentials_endpoint=sandbox.google.iam_credentials_endpoint,
         )
-        self.patience = 20.0
+        self.outage_limit = 20.0
         self._copier: Copier | None = None
         sandbox.storage_client().create_bucket(self.settings.source)
         self.direct = sandbox.s3_client()
@@ -54,14 +54,14 @@ class Clouds:
         self.direct.create_bucket(Bucket=self.settings.destination, CreateBucketConfiguration=place)
 
     def set(self, **settings: Any) -> None:
-        """Change settings; the next copy is by another copier."""
+        """Change settings. The next copy uses a new copier."""
         self.close()
         self.settings = dataclasses.replace(self.settings, **settings)
 
     @property
     def copier(self) -> Copier:
         if self._copier is None:
-            self._copier = Copier(self.settings, self.stop, patience=self.patience)
+            self._copier = Copier(self.settings, self.stop, outage_limit=self.outage_limit)
         return self._copier
 
     def close(self) -> None:
@@ -70,7 +70,7 @@ class Clouds:
             self._copier = None
 
     def put(self, name: str, content: bytes, **properties: Any) -> SourceObject:
-        """Make an object in Cloud Storage; return it as it is listed."""
+        """Create an object in Cloud Storage. Return it as it is listed."""
         blob = self.sandbox.storage_client().bucket(self.settings.source).blob(name)
         for attribute, value in properties.items():
             setattr(blob, attribute, value)
@@ -78,11 +78,11 @@ class Clouds:
         return self.listed(name)
 
     def listed(self, name: str) -> SourceObject:
-        side = CloudStorage(self.settings, threading.Event())
-        return next(each for each in side.page(name)[0] if each.name == name)
+        storage = CloudStorage(self.settings, threading.Event())
+        return next(each for each in storage.page(name)[0] if each.name == name)
 
     def task(self, source: SourceObject, key: str | None = None) -> Task:
-        """The task as both listings have it now."""
+        """Return the task according to the current listings."""
         key = source.name if key is None else key
         found, _ = S3(self.settings, threading.Event()).page(key) if key else ([], None)
         return Task(source, key, next((each for each in found if each.key == key), None))
@@ -91,7 +91,7 @@ class Clouds:
         return self.copier.copy(self.task(source, key))
 
     def content(self, key: str) -> bytes | None:
-        """The bytes in S3; None: nothing."""
+        """Return the content in S3, or None if there is no object."""
         try:
             return bytes(self.direct.get_object(Bucket=self.settings.destination, Key=key)["Body"].read())
         except self.direct.exceptions.NoSuchKey:
@@ -113,7 +113,7 @@ def _proxies(sandbox: Sandbox) -> Iterator[tuple[Proxy, Proxy]]:
 
 
 class CorrectedMoto:
-    """Corrects what moto says of uploads: when each was created, the checksums of parts, and that one was aborted."""
+    """Corrects moto's responses about uploads: creation times, checksums of parts, and the error for an aborted upload."""
 
     def __init__(self) -> None:
         self._created: dict[str, str] = {}
@@ -140,7 +140,7 @@ class CorrectedMoto:
             )
 
     def _change(self, reply: Reply, element: str, addition: Callable[[str], str]) -> None:
-        """Add an element after each of a name."""
+        """Add an element after each element with this name."""
         pattern = f"<{element}>([^<]*)</{element}>"
         reply.body = re.sub(pattern, lambda found: found[0] + addition(found[1]), reply.body.decode()).encode()
 
@@ -151,9 +151,9 @@ def _clouds(sandbox: Sandbox, proxies: tuple[Proxy, Proxy], monkeypatch: pytest.
         monkeypatch.setenv(name, value)
     google, aws = proxies
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", aws.url)
-    # Waiting is not what these tests are about.
+    # Shorten the delays, which these tests do not examine.
     monkeypatch.setattr(retrying, "_FIRST_DELAY", 0.01)
-    monkeypatch.setattr(retrying, "_LONGEST_DELAY", 0.05)
+    monkeypatch.setattr(retrying, "_MAX_DELAY", 0.05)
     google.clear()
     aws.clear()
     clouds = Clouds(sandbox, google, aws)
@@ -162,7 +162,7 @@ def _clouds(sandbox: Sandbox, proxies: tuple[Proxy, Proxy], monkeypatch: pytest.
 
 
 def without_listed_checksums(clouds: Clouds) -> None:
-    """Cloud Storage lists no checksums, as with customer-managed keys; it has them for each object."""
+    """Remove the checksums from listings, as with customer-managed keys. The metadata of each object still has them."""
 
     def change(reply: Reply) -> None:
         listed = json.loads(reply.body)
@@ -177,7 +177,7 @@ def without_listed_checksums(clouds: Clouds) -> None:
 
 @pytest.fixture(name="s3")
 def _s3(clouds: Clouds, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Standin]:
-    """A strict stand-in for S3, in the place of moto."""
+    """A strict stand-in for S3, instead of moto."""
     with S3Standin() as s3:
         s3.checks_signatures = False  # the keys are those of the sandbox
         s3.create_bucket(clouds.settings.destination)

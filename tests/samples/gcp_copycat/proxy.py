@@ -1,4 +1,4 @@
-"""A reverse proxy that gives wrong answers: lost, damaged, cut short, invented."""
+"""A reverse proxy that loses, damages, truncates or invents responses."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _NOT_PASSED_ON = {"connection", "keep-alive", "transfer-encoding", "content-leng
 
 @dataclasses.dataclass
 class Request:
-    """What a client sent."""
+    """A request from a client."""
 
     method: str
     path: str
@@ -30,7 +30,7 @@ class Request:
 
 @dataclasses.dataclass
 class Reply:
-    """What a client gets; *cut*: the connection ends after as many bytes of the body."""
+    """A response to a client. With *cut*, the connection is closed after this many bytes of the body."""
 
     status: int = 200
     headers: dict[str, str] = dataclasses.field(default_factory=dict)
@@ -39,27 +39,27 @@ class Reply:
 
 
 Forward = Callable[[], Reply]
-# None hangs up without a reply.
+# A result of None closes the connection without a response.
 Act = Callable[[Request, Forward], Reply | None]
 
 
 def lost(request: Request, forward: Forward) -> None:
-    """The server does what it is asked, and its reply is lost."""
+    """Let the server execute the request, and lose its response."""
     forward()
 
 
 def hang_up(request: Request, forward: Forward) -> None:
-    """The request is lost."""
+    """Lose the request."""
 
 
 def answers(status: int, body: bytes = b"", **headers: str) -> Act:
-    """The server does nothing, and answers this."""
+    """Respond with this instead of the server."""
     names = {name.replace("_", "-"): value for name, value in headers.items()}
     return lambda request, forward: Reply(status, names, body)
 
 
 def changes(change: Callable[[Reply], object]) -> Act:
-    """The reply is changed on its way."""
+    """Change the response of the server."""
 
     def act(request: Request, forward: Forward) -> Reply:
         reply = forward()
@@ -70,20 +70,20 @@ def changes(change: Callable[[Reply], object]) -> Act:
 
 
 def flips_a_bit(reply: Reply) -> None:
-    """One bit of the body is another."""
+    """Flip one bit of the body."""
     middle = len(reply.body) // 2
     reply.body = reply.body[:middle] + bytes([reply.body[middle] ^ 1]) + reply.body[middle + 1 :]
 
 
 class Proxy:
-    """The proxy, while its context is open.
+    """A proxy that runs while its context is open.
 
     Args:
         behind: URL of the server.
 
     Attributes:
-        requests: those that came so far.
-        correct: changes what the server replies to a request, for a server that is not like the real one.
+        requests: all requests so far.
+        correct: changes each response of a server that differs from the real one.
     """
 
     def __init__(self, behind: str) -> None:
@@ -109,12 +109,12 @@ class Proxy:
         return f"http://127.0.0.1:{self._server.server_address[1]}"
 
     def on(self, method: str, part: str, act: Act, times: float = float("inf")) -> None:
-        """Treat requests of a method with a part in their path so, a number of times."""
+        """Apply a rule to requests with this method and this part in their path, up to a number of times."""
         counter = itertools.count()
         self.when(lambda request: request.method == method and part in request.path and next(counter) < times, act)
 
     def when(self, matches: Callable[[Request], bool], act: Act) -> None:
-        """Treat requests that match so."""
+        """Apply a rule to requests that match."""
         self._rules.append((matches, act, None))
 
     def clear(self) -> None:
@@ -124,7 +124,7 @@ class Proxy:
             self.requests.clear()
 
     def seen(self, method: str, part: str = "") -> list[Request]:
-        """The requests of a method with a part in their path."""
+        """Return the requests with this method and this part in their path."""
         return [request for request in self.requests if request.method == method and part in request.path]
 
     def answer(self, request: Request) -> Reply | None:
@@ -159,7 +159,7 @@ class _Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A client that hangs up is nothing to report."""
+        """Do not report clients that close their connection."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -189,4 +189,4 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = _serve
 
     def log_message(self, *_: Any) -> None:
-        """Says nothing."""
+        """Log nothing."""

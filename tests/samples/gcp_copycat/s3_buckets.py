@@ -1,4 +1,4 @@
-"""What S3 keeps: buckets, objects and unfinished uploads, with the rules for writing them. No HTTP here."""
+"""The buckets, objects and unfinished uploads of the stand-in, with S3's rules for writing them. This has no HTTP."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _STORAGE_CLASSES = {
 
 @dataclass(frozen=True)
 class Description:
-    """What a request says of the object to be.
+    """The properties that a request sets for the new object.
 
     Attributes:
-        headers: those that are kept and sent with the object, by lower-case name, user metadata included.
-        storage_class: its storage class.
-        kms_key: the KMS key; None: S3's own key.
+        headers: headers that are stored with the object, by lower-case name, including user metadata.
+        storage_class: storage class.
+        kms_key: KMS key. None: S3's own key.
     """
 
     headers: Mapping[str, str]
@@ -37,7 +37,7 @@ class Description:
 
     @property
     def encryption(self) -> dict[str, str]:
-        """The headers that tell how it is encrypted."""
+        """The response headers about the encryption."""
         return {_SSE: "AES256"} if self.kms_key is None else {_SSE: "aws:kms", _KMS_KEY: self.kms_key}
 
 
@@ -47,14 +47,14 @@ class StoredObject:
 
     Attributes:
         key: its key.
-        content: what it holds.
+        content: its content.
         etag: without quotation marks.
-        algorithm: of its checksum.
-        checksum: in base64.
+        algorithm: algorithm of the checksum.
+        checksum: checksum in base64.
         checksum_type: `FULL_OBJECT` or `COMPOSITE`.
         description: its headers.
         modified: seconds since the epoch.
-        parts: how many parts it was uploaded in; 0: none.
+        parts: number of parts of its multipart upload. 0: none.
     """
 
     key: str
@@ -99,8 +99,8 @@ class Bucket:
     Attributes:
         name: its name.
         owner: the account that owns it.
-        kms_key: the KMS key of objects that name none; None: S3's own key.
-        smallest_part: bytes that each part but the last must have.
+        kms_key: default KMS key. None: S3's own key.
+        smallest_part: least bytes of each part but the last.
     """
 
     name: str
@@ -113,10 +113,10 @@ class Bucket:
     _numbers: itertools.count[int] = field(default_factory=itertools.count)
 
     def described(self, headers: Mapping[str, str]) -> Description:
-        """Return what the headers of a request say of the object to be.
+        """Return the properties that the headers of a request set.
 
         Raises:
-            S3Error: they break a rule.
+            S3Error: The headers are invalid.
         """
         metadata = {name: value for name, value in headers.items() if name.startswith(_META)}
         if sum(len(name) - len(_META) + len(value) for name, value in metadata.items()) > 2048:
@@ -143,7 +143,7 @@ class Bucket:
         """Write an object.
 
         Raises:
-            S3Error: the content, the headers or a condition is wrong.
+            S3Error: The content or the headers are invalid, or a condition is not met.
         """
         given = s3_checksums.verified(headers, content)
         algorithm, checksum = given or ("CRC64NVME", s3_checksums.checksum("CRC64NVME", content))
@@ -156,10 +156,10 @@ class Bucket:
         return made
 
     def create_upload(self, key: str, headers: Mapping[str, str], now: float) -> Upload:
-        """Begin an upload in parts.
+        """Create a multipart upload.
 
         Raises:
-            S3Error: the headers are wrong.
+            S3Error: The headers are invalid.
         """
         algorithm = headers.get("x-amz-checksum-algorithm", "CRC64NVME")
         if algorithm not in s3_checksums.ALGORITHMS:
@@ -179,7 +179,7 @@ class Bucket:
         """Return an unfinished upload.
 
         Raises:
-            S3Error: there is none.
+            S3Error: The upload does not exist.
         """
         found = self.uploads.get(upload_id)
         if found is None or found.key != key:
@@ -190,7 +190,7 @@ class Bucket:
         """Write a part.
 
         Raises:
-            S3Error: the content or its number is wrong.
+            S3Error: The content or the number is invalid.
         """
         if not 1 <= number <= 10_000:
             raise S3Error("InvalidArgument", "Part number must be an integer between 1 and 10000, inclusive")
@@ -203,17 +203,17 @@ class Bucket:
         checksum = s3_checksums.checksum(upload.algorithm, content)
         made = Part(number, content, self._etag(content, upload.description), checksum, now)
         with self.lock:
-            self.upload(upload.key, upload.id)  # it may have been aborted meanwhile
+            self.upload(upload.key, upload.id)  # it may have been aborted in the meantime
             upload.parts[number] = made
         return made
 
     def complete(
         self, upload: Upload, listed: list[dict[str, str]], headers: Mapping[str, str], now: float
     ) -> StoredObject:
-        """Make an object of the parts that are listed.
+        """Complete an upload with the listed parts.
 
         Raises:
-            S3Error: a part, a checksum, a size or a condition is wrong. The upload remains.
+            S3Error: A part, a checksum or a size is invalid, or a condition is not met. The upload is kept.
         """
         numbers = [int(each.get("PartNumber", "0")) for each in listed]
         if not numbers:
@@ -263,7 +263,7 @@ class Bucket:
         return part
 
     def _check_conditions(self, key: str, headers: Mapping[str, str]) -> None:
-        """Compare the object that is there with what the request requires."""
+        """Check the conditions of the request for the existing object."""
         found, match, none_match = self.objects.get(key), headers.get("if-match"), headers.get("if-none-match")
         if none_match not in {None, "*"} or (none_match is not None and match is not None):
             raise S3Error("NotImplemented")

@@ -22,7 +22,7 @@ _AUTHORIZATION = re.compile(
 
 
 def _crc64nvme(content: bytes) -> bytes:
-    checksums = import_module("awscrt.checksums")  # needed for clients that let boto3 choose the checksum
+    checksums = import_module("awscrt.checksums")  # only for clients that let boto3 choose the checksum
     return int(checksums.crc64nvme(content)).to_bytes(8, "big")
 
 
@@ -41,10 +41,10 @@ def checksum(algorithm: str, content: bytes) -> str:
 
 
 def given(headers: Mapping[str, str]) -> tuple[str, str] | None:
-    """Return the algorithm and the checksum that a request has; None: it has none.
+    """Return the algorithm and the checksum in a request, or None if there is no checksum.
 
     Raises:
-        S3Error: it has several.
+        S3Error: There are several checksums.
     """
     found = [
         (name, headers[f"x-amz-checksum-{name.lower()}"])
@@ -59,10 +59,10 @@ def given(headers: Mapping[str, str]) -> tuple[str, str] | None:
 
 
 def verified(headers: Mapping[str, str], content: bytes) -> tuple[str, str] | None:
-    """Return the algorithm and the checksum that a request has, if they fit its content.
+    """Return the algorithm and the checksum in a request, after checking them against its content.
 
     Raises:
-        S3Error: the content is not what the request says.
+        S3Error: The content does not match the checksum.
     """
     md5 = headers.get("content-md5")
     if md5 is not None and md5 != base64.b64encode(hashlib.md5(content).digest()).decode():
@@ -84,10 +84,10 @@ def verified(headers: Mapping[str, str], content: bytes) -> tuple[str, str] | No
 
 
 def payload(headers: Mapping[str, str], body: bytes) -> tuple[dict[str, str], bytes]:
-    """Return the headers and the content of a request, whose body may be in signed chunks with a trailer.
+    """Return the headers and the content of a request. Its body can be in signed chunks with a trailer.
 
     Raises:
-        S3Error: the content has another hash or length than the request says.
+        S3Error: The content does not have the hash or the length in the headers.
     """
     stated = headers.get("x-amz-content-sha256", "UNSIGNED-PAYLOAD")
     if _STREAMED.fullmatch(stated):
@@ -126,7 +126,7 @@ def check_signature(
         secret: returns the secret of an access key; None: the key is unknown.
 
     Raises:
-        S3Error: there is no signature, or it is wrong.
+        S3Error: The signature is missing or wrong.
     """
     match = _AUTHORIZATION.fullmatch(headers.get("authorization", ""))
     key = None if match is None else secret(match[1])

@@ -1,4 +1,4 @@
-"""How S3 reports an error.
+"""The errors of S3, with their status codes and messages.
 
 Source: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
 """
@@ -69,7 +69,7 @@ _MESSAGES = {
     "SlowDown": (503, "Please reduce your request rate."),
     "XAmzContentSHA256Mismatch": (400, "The provided 'x-amz-content-sha256' header does not match what was computed."),
 }
-# What S3 sends with a status, unless a fault says otherwise.
+# Error code that S3 sends with a status, unless a fault sets another one.
 CODES = {
     403: "AccessDenied",
     404: "NoSuchKey",
@@ -84,7 +84,7 @@ class S3Error(Exception):
 
     Args:
         code: S3's name for the error.
-        detail: what the message says, if it differs from one request to the next.
+        detail: variable part of the message, for errors that have one.
     """
 
     def __init__(self, code: str, detail: str = "") -> None:
@@ -95,12 +95,12 @@ class S3Error(Exception):
 
     @property
     def document(self) -> bytes:
-        """The XML that S3 sends."""
+        """Return the XML that S3 sends."""
         return error_document(self.code, self.message)
 
 
 def error_document(code: str, message: str = "") -> bytes:
-    """Return an error as S3 writes it. S3 also sends one with status 200, after minutes of work on an upload."""
+    """Return an error as XML. S3 can also send one with status 200, after minutes of work on an upload."""
     message = message or _MESSAGES[code][1]
     content = f"<Code>{code}</Code><Message>{escape(message)}</Message><RequestId>0123456789ABCDEF</RequestId>"
     return f'<?xml version="1.0" encoding="UTF-8"?>\n<Error>{content}<HostId>host</HostId></Error>'.encode()

@@ -15,18 +15,18 @@ _NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 
 
 def element(name: str, value: object) -> str:
-    """Return an XML element; control characters as references."""
+    """Return an XML element. Control characters are written as references."""
     text = "".join(f"&#x{ord(each):X};" if ord(each) < 32 else each for each in escape(str(value)))
     return f"<{name}>{text}</{name}>"
 
 
 def document(root: str, content: str) -> bytes:
-    """Return an XML document of S3's."""
+    """Return an XML document as S3 writes it."""
     return f'<?xml version="1.0" encoding="UTF-8"?>\n<{root} xmlns="{_NAMESPACE}">{content}</{root}>'.encode()
 
 
 def moment(seconds: float) -> str:
-    """Return a time as S3's documents have it."""
+    """Return a timestamp in the format of S3's documents."""
     return datetime.fromtimestamp(seconds, timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
@@ -34,7 +34,7 @@ def objects(bucket: Bucket, query: Mapping[str, str], page_size: int) -> bytes:
     """Return a page of ListObjectsV2, in the order of the bytes of the keys.
 
     Raises:
-        S3Error: a parameter is wrong.
+        S3Error: A parameter is invalid.
     """
     prefix, delimiter = query.get("prefix", ""), query.get("delimiter", "")
     most = min(_number(query, "max-keys", 1000), 1000, page_size)
@@ -60,7 +60,7 @@ def objects(bucket: Bucket, query: Mapping[str, str], page_size: int) -> bytes:
             prefixes += f"<CommonPrefixes>{entries[name]}</CommonPrefixes>"
             continue
         found_object = bucket.objects.get(name.decode())
-        if found_object is None:  # deleted meanwhile
+        if found_object is None:  # deleted in the meantime
             continue
         fields = {
             "Key": _name(found_object.key, query),
@@ -89,7 +89,7 @@ def objects(bucket: Bucket, query: Mapping[str, str], page_size: int) -> bytes:
 
 
 def uploads(bucket: Bucket, query: Mapping[str, str], page_size: int) -> bytes:
-    """Return a page of ListMultipartUploads: by key, then by time."""
+    """Return a page of ListMultipartUploads, sorted by key and time."""
     prefix = query.get("prefix", "")
     most = min(_number(query, "max-uploads", 1000), 1000, page_size)
     found = sorted(
@@ -167,5 +167,5 @@ def _number(query: Mapping[str, str], name: str, default: int) -> int:
 
 
 def _name(text: str, query: Mapping[str, str]) -> str:
-    """Return a key as a listing has it: percent-encoded if the request says so."""
+    """Return a key as it is listed: percent-encoded if the request asks for that."""
     return quote(text, safe="/-_.~*") if query.get("encoding-type") == "url" else text

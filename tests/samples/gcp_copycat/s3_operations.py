@@ -1,4 +1,4 @@
-"""S3's operations: a request in, a reply out. No sockets here."""
+"""S3's operations, which turn a request into a response. This has no sockets."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from samples.gcp_copycat.s3_errors import S3Error
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 _XML = {"content-type": "application/xml"}
 _ARCHIVED = {"GLACIER", "DEEP_ARCHIVE"}
-# What a caller must be allowed to do.
+# The permission that each operation requires.
 _ACTIONS = {
     "PutObject": "s3:PutObject",
     "CreateMultipartUpload": "s3:PutObject",
@@ -34,7 +34,7 @@ _ACTIONS = {
 
 @dataclass(frozen=True)
 class Request:
-    """A request: bucket and key are decoded, headers have lower-case names."""
+    """A request. Bucket and key are decoded, and header names are in lower case."""
 
     method: str
     bucket: str
@@ -46,7 +46,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Reply:
-    """A reply."""
+    """A response."""
 
     status: int
     body: bytes = field(default=b"", repr=False)
@@ -54,7 +54,7 @@ class Reply:
 
 
 def operation(request: Request) -> str:
-    """Return S3's name for what a request asks for."""
+    """Return S3's name of the operation of a request."""
     query, method = request.query, request.method
     if not request.key:
         if "uploads" in query:
@@ -77,12 +77,12 @@ def serve(request: Request, buckets: dict[str, Bucket], denied: Collection[str],
     Args:
         request: its body is the content, without chunks.
         buckets: by name.
-        denied: the actions that the caller lacks.
+        denied: permissions that the caller lacks.
         now: seconds since the epoch.
-        page_size: the most entries of a page.
+        page_size: largest number of entries on a page.
 
     Raises:
-        S3Error: it is rejected.
+        S3Error: S3 rejects the request.
     """
     name = operation(request)
     if name == "CreateBucket":
@@ -203,7 +203,7 @@ class _Served:
         request = self.request
         found = self.bucket.objects.get(request.key)
         if found is None:
-            if "s3:ListBucket" in self.denied:  # S3 does not tell such a caller what is missing
+            if "s3:ListBucket" in self.denied:  # S3 does not reveal to such a caller whether an object exists
                 raise S3Error("AccessDenied")
             raise S3Error("NoSuchKey")
         if request.headers.get("if-match", found.etag).strip('"') != found.etag:

@@ -1,8 +1,8 @@
-"""A strict S3 on loopback for tests: it checks signatures, checksums, conditions and limits, and is wrong on demand.
+"""A strict S3 on loopback for tests: it checks signatures, checksums, conditions and limits, and simulates faults.
 
 with S3Standin() as s3:
     s3.create_bucket("bucket")
-    s3.fail("PutObject*", S3Fault(drop=True, takes_effect=True))  # written, and the reply is lost
+    s3.fail("PutObject*", S3Fault(drop=True, takes_effect=True))  # the object is written, but the response is lost
     s3.fail("*", S3Fault(503, share=0.5, times=None))
     ...  # a client with endpoint_url=s3.url and s3.keys
     assert s3.contents("bucket") == {...}
@@ -37,12 +37,12 @@ REGION = "eu-central-1"
 
 @dataclass(frozen=True)
 class S3Fault(Fault):
-    """What goes wrong with a request; see `Fault`. An empty value among its `headers` removes one of the reply's.
+    """A fault of a request; see `Fault`. An empty value in `headers` removes the header from the response.
 
     Attributes:
-        takes_effect: whether the request is served before its reply is lost or replaced.
-        code: S3's name for the error with `status`; None: the usual one.
-        reset: reset the connection instead of an answer.
+        takes_effect: whether the request is executed before its response is lost or replaced.
+        code: S3's error code. None: the usual one for `status`.
+        reset: whether to reset the connection instead of responding.
     """
 
     takes_effect: bool = False
@@ -52,16 +52,16 @@ class S3Fault(Fault):
 
 @dataclass
 class S3Call:
-    """One request.
+    """A recorded request.
 
     Attributes:
         operation: `PutObject`, for example.
-        bucket: the bucket.
-        key: the key; empty: it is about the bucket.
-        query: the decoded parameters.
-        headers: by lower-case name.
-        size: bytes of its body.
-        status: what was answered; None: nothing.
+        bucket: name of the bucket.
+        key: key of the object. Empty: the request is about the bucket.
+        query: decoded query parameters.
+        headers: headers by lower-case name.
+        size: size of the body in bytes.
+        status: status of the response. None: no response.
     """
 
     operation: str
@@ -74,17 +74,17 @@ class S3Call:
 
 
 class S3Standin:
-    """S3, while its context is open.
+    """A server that imitates S3 while its context is open.
 
     Args:
-        secret: returns the secret of an access key, whose signatures are checked; None: the key is unknown.
-            Without it, `keys` are the only ones.
+        secret: returns the secret of an access key, to check signatures, or None for an unknown key.
+            Without this argument, only `keys` are accepted.
 
     Attributes:
-        buckets: by name.
-        calls: every request so far.
-        denied: actions that callers lack: `s3:PutObject`, `kms:GenerateDataKey`.
-        page_size: the most entries of a page of a listing.
+        buckets: buckets by name.
+        calls: all requests so far.
+        denied: permissions that callers lack: `s3:PutObject`, `kms:GenerateDataKey`.
+        page_size: largest number of entries on a page of a listing.
         clock: returns the time of writes, in seconds since the epoch.
         on_request: called before a request is served, with its operation, bucket and key, as `fail` compares them.
         checks_signatures: whether a wrong signature is rejected.
@@ -105,7 +105,7 @@ class S3Standin:
         self._server: _Server | None = None
 
     def __enter__(self) -> S3Standin:
-        """Start it."""
+        """Start the server."""
         self._server = _Server(self)
         self._server.start()
         return self
@@ -113,47 +113,47 @@ class S3Standin:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Stop it, and close the connections of its clients."""
+        """Stop the server, and close its connections."""
         if self._server is not None:
             self._server.stop()
             self._server = None
 
     @property
     def url(self) -> str:
-        """Its endpoint."""
+        """URL of the endpoint."""
         assert self._server is not None, "it is not running"
         return f"http://127.0.0.1:{self._server.server_address[1]}"
 
     def environment(self) -> dict[str, str]:
-        """Return the variables that lead boto3's S3 here."""
+        """Return the environment variables that make boto3 use this server."""
         return {"AWS_ENDPOINT_URL_S3": self.url}
 
     def create_bucket(self, name: str, *, owner: str = ACCOUNT, kms_key: str | None = None) -> Bucket:
-        """Make a bucket.
+        """Create a bucket.
 
         Args:
             name: its name.
             owner: the account that owns it.
-            kms_key: the KMS key that encrypts by default: ETags are no MD5 then.
+            kms_key: default KMS key. With one, ETags are not MD5.
         """
         self.buckets[name] = Bucket(name, owner, kms_key)
         return self.buckets[name]
 
     def contents(self, bucket: str) -> dict[str, bytes]:
-        """Return what is in a bucket, by key."""
+        """Return the contents of the objects in a bucket, by key."""
         return {key: found.content for key, found in self.buckets[bucket].objects.items()}
 
     def put(self, bucket: str, key: str, content: bytes, **headers: str) -> None:
-        """Write an object without HTTP. Names of headers have underscores for hyphens."""
+        """Write an object without HTTP. In header names, underscores replace hyphens."""
         given = {name.replace("_", "-"): value for name, value in headers.items()}
         self.buckets[bucket].put(key, content, given, self.clock())
 
     def count(self, name: str) -> int:
-        """Return how many requests for an operation there were."""
+        """Return the number of requests for an operation."""
         return sum(call.operation == name for call in list(self.calls))
 
     def fail(self, request: str, fault: Fault) -> None:
-        """Let a fault hit the next requests that contain `request`, or match it as a glob.
+        """Apply a fault to the next requests that contain `request`, or match it as a glob.
 
         Args:
             request: compared with `PutObject BUCKET/KEY`, or `UploadPart BUCKET/KEY 2` with the part's number.
@@ -174,7 +174,7 @@ class _Server(ThreadingHTTPServer):
         self._thread = threading.Thread(target=self.serve_forever, args=(0.02,), name="s3-standin", daemon=True)
 
     def server_bind(self) -> None:
-        """Bind, without a question to DNS."""
+        """Bind without a DNS lookup."""
         self.socket.bind(self.server_address)
         self.server_address = self.socket.getsockname()
 
@@ -191,7 +191,7 @@ class _Server(ThreadingHTTPServer):
                 each.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of a client that has gone."""
+        """Do not report clients that close their connection."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -216,7 +216,7 @@ class _Handler(BaseHTTPRequestHandler):
         headers = {name.lower(): ",".join(self.headers.get_all(name, ())) for name in self.headers}
         size = int(headers.get("content-length", "0"))
         body = self.rfile.read(size)
-        if len(body) < size:  # the client has gone
+        if len(body) < size:  # the client closed the connection
             self.close_connection = True
             return
         bucket, _, key = unquote(path[1:]).partition("/")
@@ -281,7 +281,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _hang_up(self, *, reset: bool) -> None:
         self.close_connection = True
         with contextlib.suppress(OSError):
-            if reset:  # a linger of no time discards what is unsent, and sends RST
+            if reset:  # a linger time of 0 discards unsent data and sends RST
                 self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 self.connection.close()
             else:
@@ -302,4 +302,4 @@ class _Handler(BaseHTTPRequestHandler):
         return formatdate(timestamp, usegmt=True)
 
     def log_message(self, *_: Any) -> None:
-        """Log nothing; see `calls`."""
+        """Log nothing. See `calls` instead."""

@@ -1,4 +1,4 @@
-"""samples/gcp_copycat, as a process on an instance and as a function, against both clouds on loopback."""
+"""gcp_copycat as a command on an EC2 instance and as a Lambda function, with both clouds emulated on loopback."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def _outcomes(out: str) -> dict[str, int]:
 
 
 def _bytes(count: int) -> bytes:
-    """Bytes that are the same at each run and do not repeat."""
+    """Return bytes that are the same in each run and do not repeat."""
     return hashlib.shake_128(b"copycat").digest(count)
 
 
 def test_objects_arrive_byte_for_byte(copycat: Copycat) -> None:
-    """Empty ones, placeholders of folders, names of every kind, and one that takes several parts."""
+    """Empty objects, folder placeholders, unusual names, and an object of several parts."""
     contents = {
         "plain": b"plain",
         "empty": b"",
@@ -52,8 +52,8 @@ def test_objects_arrive_byte_for_byte(copycat: Copycat) -> None:
     assert copycat.unfinished() == []
 
 
-def test_what_an_object_is_goes_with_it(copycat: Copycat) -> None:
-    """Content type, encoding, cache control and metadata; what is stored with gzip stays so."""
+def test_metadata_is_copied(copycat: Copycat) -> None:
+    """Content type, encoding, cache control and user metadata. An object stored with gzip stays compressed."""
     packed = gzip.compress(b"text" * 1000)
     copycat.put(
         "page",
@@ -77,8 +77,8 @@ def test_what_an_object_is_goes_with_it(copycat: Copycat) -> None:
     assert users == {"owner": "me", "_53tadt_20_4b_c3_b6ln": "=?utf-8?b?S8O2bG4=?="}
 
 
-def test_a_prefix_chooses_and_another_takes_its_place(copycat: Copycat) -> None:
-    """Without another, names stay as they are."""
+def test_a_prefix_selects_objects_and_can_be_replaced(copycat: Copycat) -> None:
+    """Without a replacement, names are unchanged."""
     for name in ("in/1", "in/2", "out/1"):
         copycat.put(name)
 
@@ -88,8 +88,8 @@ def test_a_prefix_chooses_and_another_takes_its_place(copycat: Copycat) -> None:
     assert {"in/1", "in/2", "copy/of/1", "copy/of/2"} == copycat.copied().keys()
 
 
-def test_what_is_there_with_the_same_checksum_is_not_read_again(copycat: Copycat) -> None:
-    """One that has changed is, and one that somebody else has written in its place."""
+def test_an_object_with_the_same_checksum_is_not_downloaded_again(copycat: Copycat) -> None:
+    """A changed object is downloaded again, and so is one that another program has replaced."""
     copycat.put("same", b"same")
     copycat.put("in parts", _bytes(9 * _MIB))
     copycat.put("changed", b"before")
@@ -107,21 +107,21 @@ def test_what_is_there_with_the_same_checksum_is_not_read_again(copycat: Copycat
 
 
 @pytest.mark.parametrize("size", [10, 20 * _MIB], ids=["one request", "several parts"])
-def test_what_was_read_wrong_is_not_left_in_s3(copycat: Copycat, size: int) -> None:
-    """The others arrive all the same, and the exit code and the last lines say so."""
+def test_damaged_content_is_not_left_in_s3(copycat: Copycat, size: int) -> None:
+    """The other objects are copied, and the exit code and the last lines report the failure."""
     copycat.put_with_wrong_checksum("wrong", _bytes(size))
     copycat.put("right")
 
     code, out, err = copycat.run()
 
     assert (code, _outcomes(out)) == (1, {"copied": 1, "skipped": 0, "failed": 1})
-    assert re.fullmatch(r"failed: wrong: what was read has the CRC32C \S+, and Cloud Storage says \S+\n", err)
+    assert re.fullmatch(r"failed: wrong: the content read has CRC32C \S+, but Cloud Storage states \S+\n", err)
     assert copycat.copied() == {"right": b"content"}
     assert copycat.unfinished() == []
 
 
-def test_what_was_there_before_outlives_a_bad_copy(copycat: Copycat) -> None:
-    """A bad copy takes the place of nothing."""
+def test_a_failed_copy_keeps_the_previous_object(copycat: Copycat) -> None:
+    """Damaged content never replaces an object."""
     copycat.put("object", b"good")
     assert copycat.run()[0] == 0
     copycat.put_with_wrong_checksum("object", b"bad!!")
@@ -130,8 +130,8 @@ def test_what_was_there_before_outlives_a_bad_copy(copycat: Copycat) -> None:
     assert copycat.copied() == {"object": b"good"}
 
 
-def test_a_name_that_s3_does_not_take_fails_alone(copycat: Copycat) -> None:
-    """1024 bytes are a key, not characters; and none is no key."""
+def test_a_name_that_s3_rejects_fails_alone(copycat: Copycat) -> None:
+    """The limit is 1024 bytes, not characters, and an empty key is invalid."""
     longest = "ü" * 512
     copycat.put(longest)
     copycat.put(f"{longest}x")
@@ -139,17 +139,17 @@ def test_a_name_that_s3_does_not_take_fails_alone(copycat: Copycat) -> None:
 
     code, out, err = copycat.run("--destination-prefix", "")
     assert (code, _outcomes(out)) == (1, {"copied": 2, "skipped": 0, "failed": 1})
-    assert "its key would have 1025 bytes, and S3 accepts 1 to 1024" in err
+    assert "its key would have 1025 bytes; S3 accepts 1 to 1024" in err
 
     code, _, err = copycat.run("--prefix", "p", "--destination-prefix", "")
-    assert (code, err) == (1, "failed: p: its key would have 0 bytes, and S3 accepts 1 to 1024\n")
+    assert (code, err) == (1, "failed: p: its key would have 0 bytes; S3 accepts 1 to 1024\n")
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--source", ""], "No source bucket is named: --source or GCP_COPYCAT_SOURCE."),
-        (["--audience", ""], "No identity is named"),
+        (["--source", ""], "No source bucket is configured. Set --source or GCP_COPYCAT_SOURCE."),
+        (["--audience", ""], "No identity is configured"),
         (["--audience", "nonsense"], "nonsense"),
         (["--config", "missing.json"], "There is no configuration file 'missing.json'."),
         (["--service-account", "other@my-project.iam.gserviceaccount.com"], "other@my-project"),
@@ -165,8 +165,8 @@ def test_a_name_that_s3_does_not_take_fails_alone(copycat: Copycat) -> None:
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_what_can_not_work_ends_with_2_and_a_line(copycat: Copycat, arguments: list[str], message: str) -> None:
-    """No traceback, and no summary of nothing."""
+def test_an_invalid_setup_exits_with_2_and_one_line(copycat: Copycat, arguments: list[str], message: str) -> None:
+    """There is no traceback and no empty summary."""
     copycat.put("object")
 
     code, out, err = copycat.run(*arguments)
@@ -178,8 +178,8 @@ def test_what_can_not_work_ends_with_2_and_a_line(copycat: Copycat, arguments: l
 
 
 @pytest.mark.slow
-def test_an_identity_lost_on_the_way_ends_the_run(copycat: Copycat) -> None:
-    """It says what was copied until then; without an identity no other object can be."""
+def test_a_lost_identity_ends_the_run(copycat: Copycat) -> None:
+    """The run reports what was copied until then. Without an identity, no other object can be copied."""
     for number in range(40):
         copycat.put(f"object-{number}")
     sandbox = copycat.sandbox
@@ -210,10 +210,10 @@ def test_an_identity_lost_on_the_way_ends_the_run(copycat: Copycat) -> None:
         pytest.param(signal.SIGINT, "1", marks=pytest.mark.slow),
     ],
 )
-def test_an_interrupted_run_says_what_is_there_and_goes_on_the_next_time(
+def test_an_interrupted_run_reports_its_progress_and_the_next_one_continues(
     copycat: Copycat, number: int, processes: str
 ) -> None:
-    """Nothing half done is left."""
+    """No unfinished object or upload is left."""
     for index in range(30):
         copycat.put(f"object-{index}")
     copycat.sandbox.storage.latency = 0.2
@@ -228,20 +228,20 @@ def test_an_interrupted_run_says_what_is_there_and_goes_on_the_next_time(
     there = len(copycat.copied())
     assert (process.returncode, err) == (
         128 + number,
-        "gcp_copycat: interrupted; what is there will be skipped the next time\n",
+        "gcp_copycat: interrupted; the next run skips what has been copied\n",
     )
     assert {"copied": there, "skipped": 0, "failed": 0} == _outcomes(out)
     assert {"copied": 30 - there, "skipped": there, "failed": 0} == _outcomes(copycat.run()[1])
 
 
 @pytest.mark.slow
-def test_an_object_is_never_in_memory_as_a_whole(copycat: Copycat) -> None:
-    """The process takes little more for an object of 96 MiB than for one of a few bytes."""
+def test_a_large_object_is_never_in_memory_as_a_whole(copycat: Copycat) -> None:
+    """An object of 96 MiB requires little more memory than one of a few bytes."""
     copycat.put("small/object", b"few")
     copycat.put("large/object", _bytes(96 * _MIB))
 
     def memory(prefix: str) -> int:
-        """Bytes, at most."""
+        """Return the peak memory in bytes."""
         process = subprocess.Popen(
             [sys.executable, str(SAMPLE / "gcp_copycat.py"), "--prefix", prefix],
             env=copycat.environment,
@@ -257,8 +257,8 @@ def test_an_object_is_never_in_memory_as_a_whole(copycat: Copycat) -> None:
 
 
 @pytest.mark.slow
-def test_tokens_are_renewed_on_the_way(copycat: Copycat) -> None:
-    """A run outlives several, and no request is refused for it."""
+def test_tokens_are_refreshed_during_a_run(copycat: Copycat) -> None:
+    """A run outlives several tokens, and no request is rejected because of that."""
     contents = {f"object-{number}": b"%d" % number for number in range(30)}
     for name, content in contents.items():
         copycat.put(name, content)
@@ -278,8 +278,8 @@ def test_tokens_are_renewed_on_the_way(copycat: Copycat) -> None:
     assert refused == sandbox.storage.refused
 
 
-def test_a_security_token_service_that_stumbles_is_noticed_by_nobody(copycat: Copycat) -> None:
-    """It is asked again."""
+def test_an_error_of_the_security_token_service_is_retried(copycat: Copycat) -> None:
+    """The exchange is repeated."""
     copycat.put("object")
     copycat.sandbox.google.fail("/v1/token", Fault(status=503, times=2))
 
@@ -287,8 +287,8 @@ def test_a_security_token_service_that_stumbles_is_noticed_by_nobody(copycat: Co
     assert copycat.copied() == {"object": b"content"}
 
 
-def test_the_function_takes_its_settings_from_environment_and_event(copycat: Copycat, function: Any) -> None:
-    """It gives the counts."""
+def test_the_function_reads_settings_from_environment_and_event(copycat: Copycat, function: Any) -> None:
+    """The function returns the counts."""
     copycat.put("in/object", b"content")
     copycat.put("out/object", b"content")
 
@@ -302,8 +302,8 @@ def test_the_function_takes_its_settings_from_environment_and_event(copycat: Cop
     assert function.lambda_handler(None, None)["skipped"]["objects"] == 1
 
 
-def test_the_function_takes_an_event_as_the_command_takes_arguments(copycat: Copycat, function: Any) -> None:
-    """A number may be text, and null is nothing."""
+def test_the_function_parses_an_event_like_arguments(copycat: Copycat, function: Any) -> None:
+    """A number can be text, and null means that the setting is missing."""
     copycat.put("object", b"content")
 
     event = {"workers": "4", "prefix": None, "destination_prefix": "--copy/", "version": "0"}
@@ -313,7 +313,7 @@ def test_the_function_takes_an_event_as_the_command_takes_arguments(copycat: Cop
 
 
 def test_the_function_runs_on_a_schedule(copycat: Copycat, function: Any) -> None:
-    """Whose events name AWS as their source, and have settings in their detail, if any."""
+    """Events of a schedule name AWS as their source, and can have settings in their detail."""
     copycat.put("in/object", b"content")
     event = {"detail-type": "Scheduled Event", "source": "aws.events", "detail": {}}
 
@@ -322,8 +322,8 @@ def test_the_function_runs_on_a_schedule(copycat: Copycat, function: Any) -> Non
     assert function.lambda_handler({**event, "detail": detail}, None)["skipped"]["objects"] == 0
 
 
-def test_a_flag_of_an_event_may_be_text(copycat: Copycat, function: Any) -> None:
-    """And text that says no is no."""
+def test_a_flag_in_an_event_can_be_text(copycat: Copycat, function: Any) -> None:
+    """Text that means no disables the flag."""
     copycat.put("object", b"content")
 
     values: list[object] = [True, "true", "1"]
@@ -339,10 +339,10 @@ def test_a_flag_of_an_event_may_be_text(copycat: Copycat, function: Any) -> None
 
 
 @pytest.mark.parametrize("workers", [0, "0", "many", 1.5, True, 100_000], ids=repr)
-def test_the_function_refuses_what_the_command_refuses(
+def test_the_function_rejects_the_same_settings_as_the_command(
     copycat: Copycat, function: Any, monkeypatch: pytest.MonkeyPatch, workers: object
 ) -> None:
-    """With an exception that names the setting, as Lambda shows no more of an exit than its number."""
+    """The exception names the setting, because Lambda shows only the exit code of a process that exits."""
     copycat.put("object")
 
     with pytest.raises(ConfigurationError, match=r"^argument --workers: invalid .* value: "):
@@ -353,11 +353,11 @@ def test_the_function_refuses_what_the_command_refuses(
     assert copycat.copied() == {}
 
 
-def test_the_function_raises_when_an_object_was_not_copied(copycat: Copycat, function: Any) -> None:
+def test_the_function_raises_an_error_if_an_object_failed(copycat: Copycat, function: Any) -> None:
     """So that Lambda's retries and alarms work."""
     copycat.put_with_wrong_checksum("wrong", b"wrong")
     copycat.put("right")
 
-    with pytest.raises(RuntimeError, match=r"1 objects were not copied: wrong: what was read has the CRC32C"):
+    with pytest.raises(RuntimeError, match=r"1 object failed: wrong: the content read has CRC32C"):
         function.lambda_handler({}, None)
     assert {"right"} == copycat.copied().keys()

@@ -1,4 +1,4 @@
-"""copycat.checksums, against google-crc32c."""
+"""copycat.checksums, compared with google-crc32c."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 
 
 @given(st.binary(), st.binary())
-def test_two_checksums_combine_to_that_of_both_pieces_together(first: bytes, second: bytes) -> None:
+def test_the_checksums_of_two_pieces_combine_to_that_of_both(first: bytes, second: bytes) -> None:
     combined = checksums.combine(google_crc32c.value(first), google_crc32c.value(second), len(second))
 
     assert google_crc32c.value(first + second) == combined
 
 
 def test_parts_as_long_as_those_of_the_largest_object_combine() -> None:
-    """Zeros are appended by the gigabyte without reading them."""
+    """Gigabytes of zeros are appended without reading them."""
     zeros = bytes(1 << 20)
     crc = whole = google_crc32c.value(b"start")
     of_zeros = google_crc32c.value(zeros)
@@ -31,15 +31,15 @@ def test_parts_as_long_as_those_of_the_largest_object_combine() -> None:
 
 
 @given(st.integers(0, 2**32 - 1))
-def test_a_checksum_is_read_as_it_was_written(crc: int) -> None:
+def test_decoding_reverses_encoding(crc: int) -> None:
     assert crc == checksums.decode(checksums.encode(crc))
 
 
-def test_the_form_is_that_of_both_clouds() -> None:
+def test_the_encoding_is_that_of_both_clouds() -> None:
     assert checksums.encode(google_crc32c.value(b"hello")) == "mnG7TA=="
 
 
 @pytest.mark.parametrize("text", ["", "AAAA", "AAAAAAAA", "mnG7TA", "mnG7TA==-3", "§§§§§§=="])
-def test_what_is_no_checksum_is_rejected(text: str) -> None:
+def test_an_invalid_checksum_is_rejected(text: str) -> None:
     with pytest.raises(ValueError):
         checksums.decode(text)

@@ -1,4 +1,4 @@
-"""copycat.compare: what counts as equal."""
+"""copycat.compare: which objects are equal."""
 
 from __future__ import annotations
 
@@ -48,12 +48,12 @@ def test_the_listings_decide_by_size_and_md5_alone(
     assert decision is decide(source, destination)
 
 
-def test_metadata_is_looked_at_if_it_is_asked_for() -> None:
+def test_metadata_is_compared_on_request() -> None:
     assert decide(_SOURCE, _listed(), check_metadata=True) is Decision.HEAD
 
 
 @pytest.mark.parametrize("source", [_SOURCE, _CMEK], ids=["listed", "without checksums"])
-def test_what_copycat_copied_is_equal_if_s3s_own_checksum_says_so(source: SourceObject) -> None:
+def test_a_copy_is_equal_if_s3s_checksum_confirms_it(source: SourceObject) -> None:
     assert decide_with_head(source, Head(5, "x-2", _CRC, _ORIGIN)) is Decision.SKIP
 
 
@@ -75,7 +75,7 @@ def test_what_copycat_copied_is_equal_if_s3s_own_checksum_says_so(source: Source
         (_SOURCE, Head(5, "x-2", _CRC, dataclasses.replace(_ORIGIN, generation=6, md5=_OTHER))),
     ],
 )
-def test_a_missing_value_is_never_an_equal_one(source: SourceObject, head: Head | None) -> None:
+def test_a_missing_value_is_never_equal(source: SourceObject, head: Head | None) -> None:
     assert decide_with_head(source, head) is Decision.COPY
 
 
@@ -88,7 +88,7 @@ def test_another_generation_of_the_same_content_is_equal_by_its_md5() -> None:
 @pytest.mark.parametrize(
     "origin", [None, dataclasses.replace(_ORIGIN, metageneration=1), dataclasses.replace(_ORIGIN, generation=6)]
 )
-def test_other_metadata_counts_if_it_is_asked_for(origin: Origin | None) -> None:
+def test_a_change_of_metadata_counts_on_request(origin: Origin | None) -> None:
     assert decide_with_head(_SOURCE, Head(5, _ETAG, _CRC, origin), check_metadata=True) is Decision.COPY
     assert decide_with_head(_SOURCE, Head(5, _ETAG, _CRC, origin)) is Decision.SKIP
     assert decide_with_head(_SOURCE, Head(5, _ETAG, _CRC, _ORIGIN), check_metadata=True) is Decision.SKIP

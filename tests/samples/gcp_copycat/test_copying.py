@@ -1,4 +1,4 @@
-"""One object, copied between both clouds on loopback, whatever they answer."""
+"""Copies of one object between both clouds on loopback, including invalid responses of either."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _COPIED, _SKIPPED, _FAILED = Outcome.COPIED, Outcome.SKIPPED, Outcome.FAILED
 
 
 def _with_fixed_crc(seed: bytes) -> bytes:
-    """Different bytes of one length, all with the same CRC32C: they end in their own."""
+    """Return different bytes of the same length with the same CRC32C, because they end in their own CRC32C."""
     return seed + struct.pack("<I", google_crc32c.value(seed))
 
 
@@ -41,12 +41,12 @@ def test_an_object_is_copied_once(clouds: Clouds) -> None:
     again = clouds.copier.copy(task)
 
     assert (again.outcome, again.sent) == (_SKIPPED, 0)
-    assert (clouds.google.requests, len(clouds.aws.requests)) == ([], requests)  # the listings tell
+    assert (clouds.google.requests, len(clouds.aws.requests)) == ([], requests)  # the listings are enough
 
 
-def test_a_small_object_takes_one_request_on_each_side(clouds: Clouds) -> None:
+def test_a_small_object_requires_one_request_to_each_cloud(clouds: Clouds) -> None:
     source = clouds.put("object", b"hello")
-    clouds.copy(source)  # which gets the token
+    clouds.copy(source)  # this gets the token
     task = dataclasses.replace(clouds.task(clouds.put("other", b"hello")), destination=None)
     clouds.google.clear()
     clouds.aws.clear()
@@ -57,7 +57,7 @@ def test_a_small_object_takes_one_request_on_each_side(clouds: Clouds) -> None:
     assert (put.method, put.headers["If-None-Match"]) == ("PUT", "*")
 
 
-def test_an_empty_object_is_not_even_read(clouds: Clouds) -> None:
+def test_an_empty_object_is_not_downloaded(clouds: Clouds) -> None:
     source = clouds.put("empty", b"")
 
     assert clouds.copy(source).outcome is _COPIED
@@ -67,10 +67,8 @@ def test_an_empty_object_is_not_even_read(clouds: Clouds) -> None:
 
 @pytest.mark.parametrize("size", [5, 9 << 20], ids=["small", "large"])
 @pytest.mark.parametrize("hashes", [True, False], ids=["x-goog-hash", "metadata alone"])
-def test_objects_that_are_listed_without_a_checksum_are_copied_and_told_apart(
-    clouds: Clouds, size: int, hashes: bool
-) -> None:
-    """As with customer-managed keys; S3 has another object of the same size, with and without a checksum."""
+def test_objects_listed_without_a_checksum_are_copied_and_compared(clouds: Clouds, size: int, hashes: bool) -> None:
+    """Customer-managed keys have this effect. S3 has another object of the same size, with or without a checksum."""
     without_listed_checksums(clouds)
     content = bytes(size)
     source = clouds.put("object", content)
@@ -90,7 +88,7 @@ def test_objects_that_are_listed_without_a_checksum_are_copied_and_told_apart(
     assert clouds.copy(source).outcome is _SKIPPED
 
 
-def test_an_object_without_any_checksum_fails_with_a_sentence(clouds: Clouds) -> None:
+def test_an_object_without_any_checksum_fails_with_a_reason(clouds: Clouds) -> None:
     source = clouds.put("object", b"hello")
     source = dataclasses.replace(source, crc32c=None, md5=None)
 
@@ -102,7 +100,7 @@ def test_an_object_without_any_checksum_fails_with_a_sentence(clouds: Clouds) ->
     result = clouds.copy(source)
 
     assert (result.outcome, clouds.content("object")) == (_FAILED, None)
-    assert result.reason == "Cloud Storage gives no CRC32C for it, so that no copy can be checked"
+    assert result.reason == "Cloud Storage has no CRC32C for it, so a copy cannot be verified"
 
 
 def test_equal_crc32c_and_size_are_not_equal_content(clouds: Clouds) -> None:
@@ -136,7 +134,7 @@ def test_other_bytes_under_the_metadata_of_a_copy_are_not_equal(clouds: Clouds) 
     [lost, hang_up, answers(503), answers(500), answers(200, b""), answers(302)],
     ids=["lost reply", "lost request", "503", "500", "empty 200", "302"],
 )
-def test_a_put_whose_reply_is_no_proof_is_made_sure_of(clouds: Clouds, act: Act) -> None:
+def test_a_put_without_a_confirmation_is_checked(clouds: Clouds, act: Act) -> None:
     source = clouds.put("object", b"hello")
     clouds.aws.on("PUT", "/object", act, times=2)
 
@@ -146,17 +144,17 @@ def test_a_put_whose_reply_is_no_proof_is_made_sure_of(clouds: Clouds, act: Act)
     assert clouds.content("object") == b"hello"
 
 
-def test_success_that_s3_never_proves_is_a_failure(clouds: Clouds) -> None:
+def test_an_unconfirmed_success_is_a_failure(clouds: Clouds) -> None:
     source = clouds.put("object", b"hello")
     clouds.aws.on("PUT", "/object", answers(200, b"", ETag='"5d41402abc4b2a76b9719d911017c592"'))
 
     result = clouds.copy(source)
 
     assert (result.outcome, result.transient) == (_FAILED, False)
-    assert result.reason == "S3 did not confirm its checksum, and does not have it (tried 5 times)"
+    assert result.reason == "S3 did not confirm its checksum and does not have the copy (tried 5 times)"
 
 
-def test_a_reply_with_another_checksum_is_not_believed(clouds: Clouds) -> None:
+def test_a_response_with_another_checksum_is_not_trusted(clouds: Clouds) -> None:
     source = clouds.put("object", b"hello")
 
     def damage(request: Request, forward: Any) -> Reply:
@@ -171,7 +169,7 @@ def test_a_reply_with_another_checksum_is_not_believed(clouds: Clouds) -> None:
     assert clouds.content("object") == b"hello"
 
 
-def test_a_flipped_bit_is_read_again(clouds: Clouds) -> None:
+def test_content_with_a_flipped_bit_is_read_again(clouds: Clouds) -> None:
     source = clouds.put("object", b"hello")
     clouds.google.on("GET", "alt=media", changes(flips_a_bit), times=2)
 
@@ -179,14 +177,14 @@ def test_a_flipped_bit_is_read_again(clouds: Clouds) -> None:
     assert clouds.content("object") == b"hello"
 
 
-def test_what_is_always_read_wrong_is_not_written(clouds: Clouds) -> None:
+def test_content_that_is_always_damaged_is_not_written(clouds: Clouds) -> None:
     source = clouds.put("object", b"hello")
     clouds.google.on("GET", "alt=media", changes(flips_a_bit))
 
     result = clouds.copy(source)
 
     assert (result.outcome, clouds.content("object")) == (_FAILED, None)
-    assert result.reason == f"what was read has the CRC32C {_crc(b'hemlo')}, and Cloud Storage says mnG7TA=="
+    assert result.reason == f"the content read has CRC32C {_crc(b'hemlo')}, but Cloud Storage states mnG7TA=="
 
 
 def _crc(content: bytes) -> str:
@@ -195,8 +193,8 @@ def _crc(content: bytes) -> str:
     return checksums.encode(google_crc32c.value(content))
 
 
-def test_an_older_version_does_not_win_over_a_newer_one(clouds: Clouds) -> None:
-    """This run listed both sides before another one copied the newer version."""
+def test_an_older_version_does_not_replace_a_newer_one(clouds: Clouds) -> None:
+    """This run listed both buckets before another one copied the newer version."""
     task = clouds.task(clouds.put("object", b"older"))
     newer = clouds.put("object", b"newer!")
     clouds.copy(newer)
@@ -208,7 +206,7 @@ def test_an_older_version_does_not_win_over_a_newer_one(clouds: Clouds) -> None:
 
 
 def test_an_older_version_does_not_replace_a_newer_one_that_was_listed(clouds: Clouds) -> None:
-    """Google's page was listed before the object was replaced, and S3's after it was copied."""
+    """Cloud Storage was listed before the object was replaced, and S3 after the new version was copied."""
     older = clouds.put("object", b"older")
     newer = clouds.put("object", b"newer!")
     clouds.copy(newer)
@@ -227,17 +225,17 @@ def test_an_object_replaced_after_it_was_listed_is_copied_as_it_is_now(clouds: C
     assert clouds.content("object") == b"newer!"
 
 
-def test_an_object_deleted_after_it_was_listed_fails_with_a_sentence(clouds: Clouds) -> None:
+def test_an_object_deleted_after_it_was_listed_fails_with_a_reason(clouds: Clouds) -> None:
     source = clouds.put("object", b"hello")
     clouds.sandbox.storage_client().bucket(clouds.settings.source).blob("object").delete()
 
     result = clouds.copy(source)
 
-    assert result.reason == "it was deleted or replaced after it had been listed"
+    assert result.reason == "it was deleted or replaced after it was listed"
     assert (result.outcome, result.transient, result.configuration) == (_FAILED, False, False)
 
 
-def test_an_object_written_by_another_program_meanwhile_is_looked_at_again(clouds: Clouds) -> None:
+def test_an_object_written_by_another_program_in_the_meantime_is_compared_again(clouds: Clouds) -> None:
     source = clouds.put("object", b"hello")
     task = clouds.task(source)
     clouds.direct.put_object(Bucket=clouds.settings.destination, Key="object", Body=b"another's")
@@ -246,7 +244,7 @@ def test_an_object_written_by_another_program_meanwhile_is_looked_at_again(cloud
     assert clouds.content("object") == b"hello"
 
 
-def test_an_object_deleted_from_s3_meanwhile_is_copied(clouds: Clouds) -> None:
+def test_an_object_deleted_from_s3_in_the_meantime_is_copied(clouds: Clouds) -> None:
     clouds.copy(clouds.put("object", b"older"))
     task = clouds.task(clouds.put("object", b"newer!"))
     clouds.direct.delete_object(Bucket=clouds.settings.destination, Key="object")
@@ -255,7 +253,7 @@ def test_an_object_deleted_from_s3_meanwhile_is_copied(clouds: Clouds) -> None:
     assert clouds.content("object") == b"newer!"
 
 
-def test_a_change_of_metadata_alone_is_copied_if_it_is_asked_for(clouds: Clouds) -> None:
+def test_a_change_of_metadata_alone_is_copied_on_request(clouds: Clouds) -> None:
     clouds.copy(clouds.put("object", b"hello"))
     blob = clouds.sandbox.storage_client().bucket(clouds.settings.source).blob("object")
     blob.metadata = {"new": "entry"}
@@ -284,12 +282,12 @@ def test_storage_class_key_and_owner_of_the_destination_are_sent(clouds: Clouds)
 
 
 @pytest.mark.parametrize("key", ["", "ü" * 512 + "x"])
-def test_a_name_that_s3_does_not_take_fails(clouds: Clouds, key: str) -> None:
+def test_a_name_that_s3_rejects_fails(clouds: Clouds, key: str) -> None:
     source = clouds.put("object", b"hello")
 
     result = clouds.copier.copy(Task(source, key, None))
 
-    assert result.reason == f"its key would have {len(key.encode())} bytes, and S3 accepts 1 to 1024"
+    assert result.reason == f"its key would have {len(key.encode())} bytes; S3 accepts 1 to 1024"
 
 
 _NAMES = [
@@ -331,13 +329,13 @@ def _denied(status: int, code: str) -> Act:
 @pytest.mark.parametrize(
     ("act", "words"),
     [
-        (_denied(404, "NoSuchBucket"), "S3 cannot write to bucket 'to-"),
-        (_denied(400, "ExpiredToken"), "AWS rejected the keys"),
-        (_denied(400, "InvalidStorageClass"), "S3 cannot write to bucket 'to-"),
+        (_denied(404, "NoSuchBucket"), "Cannot use S3 bucket 'to-"),
+        (_denied(400, "ExpiredToken"), "AWS rejected the credentials"),
+        (_denied(400, "InvalidStorageClass"), "Cannot use S3 bucket 'to-"),
     ],
     ids=["bucket", "keys", "storage class"],
 )
-def test_what_no_object_can_be_copied_without_is_marked_so(clouds: Clouds, act: Act, words: str) -> None:
+def test_an_error_that_fails_all_objects_is_marked(clouds: Clouds, act: Act, words: str) -> None:
     source = clouds.put("object", b"hello")
     clouds.aws.on("PUT", "/object", act)
 
@@ -355,7 +353,7 @@ def test_what_no_object_can_be_copied_without_is_marked_so(clouds: Clouds, act: 
     ],
     ids=["permission", "KMS key"],
 )
-def test_what_one_object_may_lack_alone_is_named(clouds: Clouds, act: Act, denied: str, words: str) -> None:
+def test_a_permission_that_one_object_may_lack_is_named(clouds: Clouds, act: Act, denied: str, words: str) -> None:
     source = clouds.put("object", b"hello")
     clouds.aws.on("PUT", "/object", act)
 
@@ -386,15 +384,15 @@ def test_an_unforeseen_exception_fails_one_object(clouds: Clouds, monkeypatch: p
     assert clouds.copier.copy(task).outcome is _COPIED
 
 
-def test_a_cloud_that_is_away_for_too_long_is_an_outage(clouds: Clouds) -> None:
-    clouds.patience = 0.3
+def test_a_cloud_without_responses_for_too_long_is_an_outage(clouds: Clouds) -> None:
+    clouds.outage_limit = 0.3
     source = clouds.put("object", b"hello")
     clouds.aws.on("PUT", "/object", hang_up)
 
     result = clouds.copy(source)
 
     assert (result.outcome, result.transient) == (_FAILED, True)
-    assert str(result.reason).startswith("S3 has not answered for 0 minutes: S3 did not answer: ")
+    assert str(result.reason).startswith("S3 has not responded for 0 minutes: S3 did not respond: ")
 
 
 def test_a_stop_ends_a_copy(clouds: Clouds) -> None:
@@ -407,8 +405,8 @@ def test_a_stop_ends_a_copy(clouds: Clouds) -> None:
     assert (result.outcome, result.transient, clouds.content("object")) == (_FAILED, True, None)
 
 
-def test_half_of_the_answers_503_cost_time_and_no_object(clouds: Clouds) -> None:
-    clouds.patience = 600
+def test_no_object_fails_if_half_of_the_responses_are_503(clouds: Clouds) -> None:
+    clouds.outage_limit = 600
     flip = iter(range(10_000))
     clouds.aws.when(lambda request: request.method == "PUT" and next(flip) % 2 == 0, answers(503, b""))
     clouds.google.when(lambda request: "alt=media" in request.path and next(flip) % 3 == 0, answers(503, b""))

@@ -1,4 +1,4 @@
-"""gcp_copycat on the workers of a Dask cluster, which are processes on this machine."""
+"""gcp_copycat on a Dask cluster whose workers are processes on this machine."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def outcomes(manifest: Path) -> dict[str, str]:
 
 @pytest.mark.slow
 class TestDask:
-    def test_the_workers_copy_and_the_manifest_is_as_on_one_machine(
+    def test_the_workers_copy_with_the_same_manifest_as_on_one_machine(
         self, copycat: Copycat, cluster: LocalCluster, tmp_path: Path
     ) -> None:
         contents = {f"object-{number}": b"%d" % number for number in range(50)} | {"large": bytes(range(256)) * 70_000}
@@ -55,7 +55,7 @@ class TestDask:
         code, out, _ = copycat.run("--dask", cluster.scheduler_address, "--exclude", "wrong")
         assert (code, "skipped        51 objects" in out) == (0, True)
 
-    def test_a_worker_that_is_killed_loses_nothing_and_nothing_is_read_twice_without_need(
+    def test_a_killed_worker_loses_nothing_and_only_its_running_copies_are_repeated(
         self, copycat: Copycat, cluster: LocalCluster, tmp_path: Path
     ) -> None:
         contents = {f"object-{number:03}": b"%d" % number for number in range(300)}
@@ -80,11 +80,11 @@ class TestDask:
         assert (process.returncode, err) == (0, "")
         assert contents == copycat.copied()
         assert set(outcomes(tmp_path / "m")) == set(contents)
-        # What was under way is read again: at most what the worker's threads had at once, and what it could not tell any more.
+        # Repeated are at most the running copies of the worker's threads, and those whose result it could not report.
         assert len(storage.downloads) - before <= len(contents) + 16
 
     def test_each_worker_has_its_own_identity(self, copycat: Copycat, cluster: LocalCluster) -> None:
-        """No token goes through Dask: each process gets one of its own, and so does the one that lists."""
+        """No token is sent through Dask. Each worker process and the listing process get their own."""
         for number in range(100):
             copycat.put(f"object-{number}")
         storage = copycat.sandbox.storage
@@ -97,7 +97,7 @@ class TestDask:
         assert (code, err) == (0, "")
         assert len(storage.tokens) == 3
 
-    def test_sigterm_stops_the_cluster_too(self, copycat: Copycat, cluster: LocalCluster) -> None:
+    def test_sigterm_also_stops_the_workers(self, copycat: Copycat, cluster: LocalCluster) -> None:
         for number in range(200):
             copycat.put(f"object-{number:03}")
         copycat.sandbox.storage.latency = 0.3
@@ -115,15 +115,15 @@ class TestDask:
         assert f"copied   {len(copycat.listed()):8} objects" in out
 
 
-def test_no_scheduler_is_a_wrong_setting(copycat: Copycat) -> None:
+def test_a_missing_scheduler_exits_with_2(copycat: Copycat) -> None:
     copycat.put("object")
     code, _, err = copycat.run("--dask", "nonsense://127.0.0.1:1")
     assert code == 2
-    assert err.startswith("gcp_copycat: There is no Dask scheduler at nonsense://127.0.0.1:1: ")
+    assert err.startswith("gcp_copycat: Cannot connect to a Dask scheduler at nonsense://127.0.0.1:1: ")
 
 
-def test_what_the_workers_get_is_the_whole_package(tmp_path: Path) -> None:
-    """It is imported by a process that has no other."""
+def test_the_workers_receive_the_whole_package(tmp_path: Path) -> None:
+    """A process without the package on its path can import it."""
     archive = _zipped(tmp_path)
     code = "import sys; sys.path.insert(0, sys.argv[1]); import copycat.dask_workers as it, copycat.workers; print(it.__file__)"
     shown = subprocess.run(

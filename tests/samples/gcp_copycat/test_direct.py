@@ -1,4 +1,4 @@
-"""copycat.direct: one request, one reply, over kept connections, whatever a server sends."""
+"""copycat.direct: requests and responses over reused connections, including invalid responses."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ import threading
 from collections.abc import Callable, Iterator
 
 import pytest
-from copycat.direct import Direct
+from copycat.direct import DirectClient
 from copycat.errors import StoppedError
 
 _PLAIN = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-A: 1\r\nx-a:  2 \r\n\r\nhi"
 
 
 class Server:
-    """Answers the requests of each connection with the pieces of a script; None ends a connection.
+    """Responds to the requests of each connection with the items of a script. None closes the connection.
 
-    A function gets the connection, and what it returns is sent.
+    A function is called with the connection, and its result is sent.
     """
 
     def __init__(self) -> None:
@@ -48,11 +48,11 @@ class Server:
                 else:
                     connection.settimeout(10)
                     if not self.script:
-                        connection.recv(1)  # until the client hangs up
+                        connection.recv(1)  # until the client closes the connection
             self.ended.set()
 
     def close(self) -> None:
-        with contextlib.suppress(OSError):  # it is closed
+        with contextlib.suppress(OSError):  # already closed
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
 
@@ -65,13 +65,13 @@ def _server() -> Iterator[Server]:
 
 
 @pytest.fixture(name="direct")
-def _direct(server: Server) -> Iterator[Direct]:
-    direct = Direct(server.url, "", threading.Event())
+def _direct(server: Server) -> Iterator[DirectClient]:
+    direct = DirectClient(server.url, "", threading.Event())
     yield direct
     direct.close()
 
 
-def test_a_connection_is_used_again(server: Server, direct: Direct) -> None:
+def test_a_connection_is_reused(server: Server, direct: DirectClient) -> None:
     server.script = [[_PLAIN, _PLAIN]]
 
     for _ in range(2):
@@ -82,7 +82,7 @@ def test_a_connection_is_used_again(server: Server, direct: Direct) -> None:
     assert server.connections == 1
 
 
-def test_a_connection_that_the_server_has_closed_is_opened_again(server: Server, direct: Direct) -> None:
+def test_a_connection_closed_by_the_server_is_replaced(server: Server, direct: DirectClient) -> None:
     server.script = [[_PLAIN, None], [_PLAIN]]
 
     assert direct.exchange("GET", b"request")
@@ -101,8 +101,8 @@ def test_a_connection_that_the_server_has_closed_is_opened_again(server: Server,
     ],
     ids=["chunks", "close", "continue", "too much"],
 )
-def test_a_whole_reply_in_another_form_is_read_and_its_connection_closed(
-    server: Server, direct: Direct, reply: bytes
+def test_an_unusual_response_is_read_and_its_connection_closed(
+    server: Server, direct: DirectClient, reply: bytes
 ) -> None:
     server.script = [[reply, None], [_PLAIN]]
 
@@ -134,7 +134,7 @@ def test_a_whole_reply_in_another_form_is_read_and_its_connection_closed(
         "nothing",
     ],
 )  # fmt: skip
-def test_half_a_reply_or_none_is_no_reply(server: Server, direct: Direct, reply: bytes) -> None:
+def test_an_incomplete_or_invalid_response_returns_none(server: Server, direct: DirectClient, reply: bytes) -> None:
     server.script = [[reply, None], [_PLAIN]]
 
     assert direct.exchange("GET", b"request") is None
@@ -142,15 +142,15 @@ def test_half_a_reply_or_none_is_no_reply(server: Server, direct: Direct, reply:
     assert server.connections == 2
 
 
-def test_no_server_is_no_reply(server: Server, direct: Direct) -> None:
+def test_an_unreachable_server_returns_none(server: Server, direct: DirectClient) -> None:
     server.close()
 
     assert direct.exchange("GET", b"request") is None
 
 
-def test_a_stop_ends_it(server: Server) -> None:
+def test_a_stop_ends_an_exchange(server: Server) -> None:
     stop = threading.Event()
-    direct = Direct(server.url, "", stop)
+    direct = DirectClient(server.url, "", stop)
     stop.set()
 
     with pytest.raises(StoppedError):
@@ -161,8 +161,8 @@ def test_a_stop_ends_it(server: Server) -> None:
 _BODY = bytes(range(256)) * 4096
 
 
-def _received(count: int, then: bytes, received: list[bytes]) -> Callable[[socket.socket], bytes]:
-    """Read so many bytes, and answer."""
+def _handle(count: int, then: bytes, received: list[bytes]) -> Callable[[socket.socket], bytes]:
+    """Return a function that reads this many bytes, and then responds."""
 
     def read(connection: socket.socket) -> bytes:
         data = b""
@@ -174,9 +174,9 @@ def _received(count: int, then: bytes, received: list[bytes]) -> Callable[[socke
     return read
 
 
-def test_a_large_body_is_sent(server: Server, direct: Direct) -> None:
+def test_a_large_body_is_sent(server: Server, direct: DirectClient) -> None:
     received: list[bytes] = []
-    server.script = [[_received(4 + len(_BODY), _PLAIN, received)] * 2]
+    server.script = [[_handle(4 + len(_BODY), _PLAIN, received)] * 2]
 
     for _ in range(2):
         reply = direct.exchange("PUT", b"head", bytearray(_BODY))
@@ -186,11 +186,13 @@ def test_a_large_body_is_sent(server: Server, direct: Direct) -> None:
     assert server.connections == 1
 
 
-def test_why_a_server_takes_no_body_is_read_though_it_hangs_up(server: Server, direct: Direct) -> None:
-    """A reset may destroy the reply on its way, and then there is none. Another connection is used next."""
+def test_an_early_error_response_is_read_although_the_server_closes_the_connection(
+    server: Server, direct: DirectClient
+) -> None:
+    """A connection reset can discard the response; then there is none. The next exchange opens a new connection."""
     received: list[bytes] = []
     rejected = b"HTTP/1.1 403 No\r\nContent-Length: 2\r\n\r\nno"
-    server.script = [[_received(4, rejected, received), None], [_PLAIN]]
+    server.script = [[_handle(4, rejected, received), None], [_PLAIN]]
 
     found = direct.exchange("PUT", b"head", bytes(1 << 26))
 
@@ -200,7 +202,7 @@ def test_why_a_server_takes_no_body_is_read_though_it_hangs_up(server: Server, d
 
 
 @pytest.mark.parametrize("status", [200, 206])
-def test_content_is_written_where_it_belongs(server: Server, direct: Direct, status: int) -> None:
+def test_content_is_written_into_the_buffer(server: Server, direct: DirectClient, status: int) -> None:
     reply = f"HTTP/1.1 {status} OK\r\nContent-Length: {len(_BODY)}\r\n\r\n".encode() + _BODY
     server.script = [[reply, reply]]
 
@@ -226,8 +228,8 @@ _CHUNKS = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n6\r\n012345\r\n
     ],
     ids=["cut", "short", "long", "too much", "chunks"],
 )
-def test_content_of_another_length_is_as_much_as_came_and_fits(
-    server: Server, direct: Direct, reply: bytes, content: bytes
+def test_content_of_another_length_fills_what_arrived_and_fits(
+    server: Server, direct: DirectClient, reply: bytes, content: bytes
 ) -> None:
     server.script = [[reply, None], [_PLAIN]]
     room = bytearray(10)
@@ -240,7 +242,7 @@ def test_content_of_another_length_is_as_much_as_came_and_fits(
     assert server.connections == 2
 
 
-def test_what_is_no_content_is_not_written(server: Server, direct: Direct) -> None:
+def test_an_error_response_is_not_written_into_the_buffer(server: Server, direct: DirectClient) -> None:
     server.script = [[b"HTTP/1.1 404 No\r\nContent-Length: 5\r\n\r\nwrong"], [_CHUNKS.replace(b"200", b"500")]]
     for status, body in ((404, b"wrong"), (500, b"0123456789")):
         room = bytearray(10)
@@ -251,9 +253,9 @@ def test_what_is_no_content_is_not_written(server: Server, direct: Direct) -> No
         assert (found.status, found.body, room) == (status, body, bytearray(10))
 
 
-def test_a_stop_ends_content_and_a_body_that_are_under_way(server: Server) -> None:
+def test_a_stop_ends_a_running_download_and_upload(server: Server) -> None:
     stop = threading.Event()
-    direct = Direct(server.url, "", stop)
+    direct = DirectClient(server.url, "", stop)
 
     def begin(connection: socket.socket) -> bytes:
         connection.recv(1 << 16)
@@ -266,7 +268,7 @@ def test_a_stop_ends_content_and_a_body_that_are_under_way(server: Server) -> No
         stop.set()
         return b""
 
-    server.script = [[begin, None], [take_some, _received(1 << 26, b"", [])]]
+    server.script = [[begin, None], [take_some, _handle(1 << 26, b"", [])]]
     with pytest.raises(StoppedError):
         direct.exchange("GET", b"request", into=memoryview(bytearray(10)))
     stop.clear()

@@ -1,4 +1,4 @@
-"""copycat.direct_put: objects and parts reach S3 as botocore would have sent them, and all that is special goes through it."""
+"""copycat.direct_put: requests equal those of botocore, and unusual ones go through its client."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 from copycat import checksums, metadata, retrying
 from copycat.compare import Head
-from copycat.direct_form import Arguments, learn
 from copycat.direct_put import DirectPut
+from copycat.direct_template import ArgumentLocations, learn_template
 from copycat.errors import ConditionError, CopyError, DeniedError, MissingError, SetupError
 from copycat.objects import SourceObject
 from copycat.s3 import S3
@@ -60,7 +60,7 @@ def _environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
     monkeypatch.setattr(retrying, "_FIRST_DELAY", 0.01)
-    monkeypatch.setattr(retrying, "_LONGEST_DELAY", 0.05)
+    monkeypatch.setattr(retrying, "_MAX_DELAY", 0.05)
 
 
 @pytest.fixture(name="s3")
@@ -72,16 +72,16 @@ def _s3(environment: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Standi
         yield s3
 
 
-@pytest.fixture(name="side")
-def _side(s3: S3Standin) -> Iterator[S3]:
-    side = S3(_SETTINGS, threading.Event(), 2, patience=5)
-    yield side
-    side.close()
+@pytest.fixture(name="bucket")
+def _bucket(s3: S3Standin) -> Iterator[S3]:
+    bucket = S3(_SETTINGS, threading.Event(), 2, outage_limit=5)
+    yield bucket
+    bucket.close()
 
 
-def _put(side: S3, key: str, content: bytes = b"hello", etag: str | None = None, **properties: Any) -> Any:
+def _put(bucket: S3, key: str, content: bytes = b"hello", etag: str | None = None, **properties: Any) -> Any:
     source = SourceObject(key, 1, 1, len(content), dt.datetime.now(dt.timezone.utc), "AAAAAA==", **properties)
-    return side.put(key, bytearray(content), value(content), metadata.describe(source), etag)
+    return bucket.put(key, bytearray(content), value(content), metadata.describe(source), etag)
 
 
 def _is_direct(call: S3Call) -> bool:
@@ -103,7 +103,7 @@ _text = st.text(st.characters(codec="utf-8"), min_size=1, max_size=30)
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @pytest.mark.parametrize("endpoint", [None, "http://127.0.0.1:9/", "https://s3.example:8443/below"])
 @pytest.mark.parametrize("token", ["", "t/oken+="], ids=["lasting keys", "temporary keys"])
-def test_a_request_is_botocores_to_the_last_byte_of_its_signature(
+def test_a_request_equals_botocores_including_its_signature(
     environment: None, monkeypatch: pytest.MonkeyPatch, endpoint: str | None, token: str,
     key: str, fields: dict[str, str], entries: dict[str, str], size: int, etag: str | None,
 ) -> None:  # fmt: skip
@@ -111,7 +111,7 @@ def test_a_request_is_botocores_to_the_last_byte_of_its_signature(
         monkeypatch.setenv(f"AWS_{name}", text)
     if endpoint:
         monkeypatch.setenv("AWS_ENDPOINT_URL_S3", endpoint)
-    form, send = _learned(endpoint or "", token)
+    template, send = _template_for(endpoint or "", token)
     source = SourceObject(
         key, 7, 3, size, dt.datetime.now(dt.timezone.utc), "AAAAAA==", metadata=tuple(entries.items()), **fields
     )
@@ -124,7 +124,7 @@ def test_a_request_is_botocores_to_the_last_byte_of_its_signature(
     request, keys = send(key, arguments, bytearray(size))
 
     theirs = {name.lower(): text.decode() for name, text in _encoded(request.headers)}
-    ours = form.prepare(keys, key, arguments, size, theirs["x-amz-date"])
+    ours = template.prepare(keys, key, arguments, size, theirs["x-amz-date"])
     parts = urlsplit(request.url)
     assert ours.path == parts.path
     assert {**ours.headers, "host": ""} == {
@@ -140,8 +140,8 @@ def _encoded(headers: Any) -> list[tuple[str, bytes]]:
     return [(name, text if isinstance(text, bytes) else text.encode()) for name, text in headers.items()]
 
 
-def _learned(endpoint: str, token: str) -> Any:
-    """A form, and how botocore's client prepares another request. Nothing is sent."""
+def _template_for(endpoint: str, token: str) -> Any:
+    """Return a template, and a function that builds another request with botocore's client. Nothing is sent."""
     if (endpoint, token) in _known:
         return _known[endpoint, token]
     client, session = s3_client(1)
@@ -162,17 +162,17 @@ def _learned(endpoint: str, token: str) -> Any:
 
     first = {"Metadata": {"a": "b"}, "IfNoneMatch": "*", "ChecksumCRC32C": "AAAAAA=="}
     request, keys = send("first", first, bytearray(b"x"))
-    places = Arguments(client.meta.service_model.operation_model("PutObject").input_shape.members)
-    form = learn(request, keys, "first", first, places)
-    assert form is not None
-    _known[endpoint, token] = form, send
-    return form, send
+    locations = ArgumentLocations(client.meta.service_model.operation_model("PutObject").input_shape.members)
+    template = learn_template(request, keys, "first", first, locations)
+    assert template is not None
+    _known[endpoint, token] = template, send
+    return template, send
 
 
-def test_requests_after_the_first_one_are_sent_without_the_client(s3: S3Standin, side: S3) -> None:
+def test_requests_after_the_first_one_are_sent_without_the_client(s3: S3Standin, bucket: S3) -> None:
     """The stand-in verifies signatures and checksums, as S3 does."""
     for key in ["first", *_KEYS]:
-        confirmed = _put(side, key, key.encode(), content_type="text/plain; charset=x", metadata=(("A b", " ü "),))
+        confirmed = _put(bucket, key, key.encode(), content_type="text/plain; charset=x", metadata=(("A b", " ü "),))
         assert confirmed.crc32c == checksums.encode(value(key.encode()))
 
     assert [_is_direct(call) for call in s3.calls] == [False] + [True] * len(_KEYS)
@@ -186,51 +186,51 @@ def test_requests_after_the_first_one_are_sent_without_the_client(s3: S3Standin,
         }
 
 
-def test_a_body_may_be_large(s3: S3Standin, side: S3) -> None:
+def test_a_large_body_is_sent(s3: S3Standin, bucket: S3) -> None:
     sizes = (1, 1 << 16, 1 << 18, (1 << 18) + 1, 1 << 23)
     for size in sizes:
-        _put(side, str(size), bytes(size))
+        _put(bucket, str(size), bytes(size))
 
     assert [_is_direct(call) for call in s3.calls] == [False] + [True] * 4
     assert {key: len(content) for key, content in s3.contents("bucket").items()} == {str(size): size for size in sizes}
 
 
-def _upload(side: S3, key: str, parts: list[bytes]) -> Head:
+def _upload(bucket: S3, key: str, parts: list[bytes]) -> Head:
     described = metadata.describe(SourceObject(key, 1, 1, 1, dt.datetime.now(dt.timezone.utc), "AAAAAA=="))
-    name = side.create(key, described)
-    done = {n: side.upload_part(key, name, n, bytearray(part), value(part)) for n, part in enumerate(parts, 1)}
-    return side.complete(key, name, done, value(b"".join(parts)), None)
+    name = bucket.create(key, described)
+    done = {n: bucket.upload_part(key, name, n, bytearray(part), value(part)) for n, part in enumerate(parts, 1)}
+    return bucket.complete(key, name, done, value(b"".join(parts)), None)
 
 
-def test_parts_after_the_first_one_are_sent_without_the_client(s3: S3Standin, side: S3) -> None:
+def test_parts_after_the_first_one_are_sent_without_the_client(s3: S3Standin, bucket: S3) -> None:
     """The stand-in verifies signatures and checksums, as S3 does."""
     parts = [bytes([number]) * (5 << 20) for number in range(3)] + [b"the last one"]
     for key in _KEYS[:3]:
-        assert _upload(side, key, parts).crc32c == checksums.encode(value(b"".join(parts)))
+        assert _upload(bucket, key, parts).crc32c == checksums.encode(value(b"".join(parts)))
 
     sent = [call for call in s3.calls if call.operation == "UploadPart"]
     assert [_is_direct(call) for call in sent] == [False] + [True] * 11
     assert s3.contents("bucket") == {key: b"".join(parts) for key in _KEYS[:3]}
 
 
-def test_an_error_of_a_part_is_what_botocore_makes_of_it(s3: S3Standin, side: S3) -> None:
-    _upload(side, "first", [b"x"])
+def test_an_error_of_a_part_is_raised_as_by_botocore(s3: S3Standin, bucket: S3) -> None:
+    _upload(bucket, "first", [b"x"])
     s3.calls.clear()
     s3.fail("UploadPart*", S3Fault(503, times=2))
     s3.fail("UploadPart*", S3Fault(drop=True))
-    _upload(side, "second", [b"x" * (1 << 20)])
+    _upload(bucket, "second", [b"x" * (1 << 20)])
     sent = [call for call in s3.calls if call.operation == "UploadPart"]
     assert [(call.status, _is_direct(call)) for call in sent if call.status] == [(503, True), (503, True), (200, False)]
 
     with pytest.raises(MissingError, match="UploadPart, HTTP 404, NoSuchUpload"):
-        side.upload_part("third", "nothing", 1, bytearray(b"x"), value(b"x"))
+        bucket.upload_part("third", "nothing", 1, bytearray(b"x"), value(b"x"))
     s3.denied.add("s3:PutObject")
     with pytest.raises(DeniedError, match="S3 denied s3:PutObject on bucket 'bucket'"):
-        side.upload_part("third", "nothing", 1, bytearray(1 << 20), value(bytes(1 << 20)))
+        bucket.upload_part("third", "nothing", 1, bytearray(1 << 20), value(bytes(1 << 20)))
 
 
 @pytest.mark.parametrize("upload_id", ["name", "a+b/c=", "ü&partNumber=2", "~_.-"])
-def test_a_part_is_signed_as_botocore_does(
+def test_a_part_is_signed_as_by_botocore(
     environment: None, s3: S3Standin, monkeypatch: pytest.MonkeyPatch, upload_id: str
 ) -> None:
     client, session = s3_client(1)
@@ -241,7 +241,7 @@ def test_a_part_is_signed_as_botocore_does(
         return AWSResponse(request.url, 200, HTTPHeaders(), HTTPResponse(io.BytesIO(), preload_content=False))
 
     client.meta.events.register("before-send.s3.UploadPart", answer)
-    places = Arguments(client.meta.service_model.operation_model("UploadPart").input_shape.members)
+    locations = ArgumentLocations(client.meta.service_model.operation_model("UploadPart").input_shape.members)
     keys = session.get_credentials().get_frozen_credentials()
 
     def send(number: int, body: bytearray) -> dict[str, Any]:
@@ -250,41 +250,41 @@ def test_a_part_is_signed_as_botocore_does(
         return arguments
 
     first = send(1, bytearray(1))
-    form = learn(sent[-1], keys, "a b", first, places)
-    assert form is not None
+    template = learn_template(sent[-1], keys, "a b", first, locations)
+    assert template is not None
     arguments = send(10_000, bytearray(1 << 17))
 
     theirs = {name.lower(): text.decode() for name, text in _encoded(sent[-1].headers)}
-    ours = form.prepare(keys, "a b", arguments, 1 << 17, theirs["x-amz-date"])
+    ours = template.prepare(keys, "a b", arguments, 1 << 17, theirs["x-amz-date"])
     assert ours.headers == {n: v for n, v in theirs.items() if not n.startswith("amz-sdk-")}
     assert sorted(ours.query.split("&")) == sorted(urlsplit(sent[-1].url).query.split("&"))
 
 
-def test_an_error_costs_one_request_and_is_what_botocore_makes_of_it(s3: S3Standin, side: S3) -> None:
-    _put(side, "first")
+def test_an_error_requires_one_request_and_is_raised_as_by_botocore(s3: S3Standin, bucket: S3) -> None:
+    _put(bucket, "first")
     s3.fail("PutObject*", S3Fault(503, times=2))
-    _put(side, "second")
+    _put(bucket, "second")
     assert [(call.status, _is_direct(call)) for call in s3.calls[1:]] == [(503, True), (503, True), (200, True)]
 
     with pytest.raises(ConditionError, match="PutObject, HTTP 412, PreconditionFailed"):
-        _put(side, "second")
+        _put(bucket, "second")
     s3.denied.add("s3:PutObject")
     with pytest.raises(DeniedError, match="S3 denied s3:PutObject on bucket 'bucket'"):
-        _put(side, "third")
+        _put(bucket, "third")
     assert [(call.status, _is_direct(call)) for call in s3.calls[4:]] == [(412, True), (403, True)]
 
 
 @pytest.mark.parametrize("status", [204, 301, 307, 400, 404, 500])
-def test_a_reply_that_is_no_success_is_not_taken_for_one(s3: S3Standin, side: S3, status: int) -> None:
-    _put(side, "first")
+def test_a_response_other_than_200_is_handled_by_botocore(s3: S3Standin, bucket: S3, status: int) -> None:
+    _put(bucket, "first")
     s3.fail("PutObject*", S3Fault(status))
     try:
-        confirmed = _put(side, "second")
+        confirmed = _put(bucket, "second")
     except CopyError:
         confirmed = None
 
     assert "second" in s3.contents("bucket") or confirmed is None or confirmed.crc32c is None
-    assert _put(side, "third").crc32c == checksums.encode(value(b"hello"))
+    assert _put(bucket, "third").crc32c == checksums.encode(value(b"hello"))
 
 
 @pytest.mark.parametrize(
@@ -292,32 +292,32 @@ def test_a_reply_that_is_no_success_is_not_taken_for_one(s3: S3Standin, side: S3
     [S3Fault(drop=True), S3Fault(drop=True, takes_effect=True), S3Fault(reset=True, takes_effect=True)],
     ids=["request lost", "reply lost", "reset"],
 )
-def test_a_request_without_a_reply_is_sent_again_under_its_condition(s3: S3Standin, side: S3, fault: S3Fault) -> None:
-    _put(side, "first")
+def test_a_request_without_a_response_is_repeated_with_its_condition(s3: S3Standin, bucket: S3, fault: S3Fault) -> None:
+    _put(bucket, "first")
     s3.fail("PutObject*", fault)
 
     if fault.takes_effect:
         with pytest.raises(ConditionError):
-            _put(side, "second")
+            _put(bucket, "second")
     else:
-        _put(side, "second")
+        _put(bucket, "second")
 
     assert s3.contents("bucket")["second"] == b"hello"
 
 
-def test_another_region_is_learned_from_the_redirect(s3: S3Standin, side: S3) -> None:
-    _put(side, "first")
+def test_another_region_is_learned_from_the_redirect(s3: S3Standin, bucket: S3) -> None:
+    _put(bucket, "first")
     s3.fail("PutObject*", S3Fault(301, headers={"x-amz-bucket-region": "eu-west-3"}))
 
-    _put(side, "second")
-    _put(side, "third")
+    _put(bucket, "second")
+    _put(bucket, "third")
 
     regions = [call.headers["authorization"].split("/")[2] for call in s3.calls if call.operation == "PutObject"]
     assert regions == [REGION, REGION, "eu-west-3", "eu-west-3"]
     assert [_is_direct(call) for call in s3.calls if call.operation == "PutObject"] == [False, True, False, True]
 
 
-def test_keys_that_botocore_has_renewed_sign_the_next_request(
+def test_refreshed_credentials_sign_the_next_request(
     s3: S3Standin, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     program, count = tmp_path / "keys.py", tmp_path / "count"
@@ -333,14 +333,14 @@ def test_keys_that_botocore_has_renewed_sign_the_next_request(
     for name in s3.keys:
         monkeypatch.delenv(name.upper())
     s3.secret = lambda access_key: access_key.replace("ASIA", "secret")
-    side = S3(_SETTINGS, threading.Event(), 2, patience=5)
+    bucket = S3(_SETTINGS, threading.Event(), 2, outage_limit=5)
 
-    _put(side, "0")
+    _put(bucket, "0")
     later = dt.datetime.now(dt.timezone.utc) + dt.timedelta(minutes=55)
-    side._put._session.get_credentials()._time_fetcher = lambda: later
+    bucket._put._session.get_credentials()._time_fetcher = lambda: later
     for number in range(1, 4):
-        _put(side, str(number))
-    side.close()
+        _put(bucket, str(number))
+    bucket.close()
 
     used = [call.headers["x-amz-security-token"] for call in s3.calls if _is_direct(call)]
     assert used == ["token2", "token3", "token4"]
@@ -348,39 +348,39 @@ def test_keys_that_botocore_has_renewed_sign_the_next_request(
 
 
 @pytest.mark.parametrize("kind", ["anonymous", "other keys"])
-def test_what_is_not_signed_as_usual_goes_through_the_client(
-    s3: S3Standin, side: S3, monkeypatch: pytest.MonkeyPatch, kind: str
+def test_requests_with_an_unusual_signature_go_through_the_client(
+    s3: S3Standin, bucket: S3, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     if kind == "anonymous":
         s3.checks_signatures = False
-        side._client.meta.events.register("choose-signer.s3.PutObject", lambda **_: UNSIGNED)
+        bucket._client.meta.events.register("choose-signer.s3.PutObject", lambda **_: UNSIGNED)
     else:
-        other = DirectPut("PutObject", side._client, _OtherKeys(side._put._session), threading.Event())
-        monkeypatch.setattr(side, "_put", other)
+        other = DirectPut("PutObject", bucket._client, _OtherKeys(bucket._put._session), threading.Event())
+        monkeypatch.setattr(bucket, "_put", other)
 
     for number in range(3):
-        _put(side, str(number))
+        _put(bucket, str(number))
 
     assert [_is_direct(call) for call in s3.calls] == [False] * 3
 
 
-def test_a_proxy_gets_every_request(s3: S3Standin, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_with_a_proxy_every_request_goes_through_it(s3: S3Standin, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("NO_PROXY", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
     with Proxy(s3.url) as proxy:
         proxy.on("PUT", "http://", answers(200, ETag='"e"', x_amz_checksum_crc32c="mnG7TA=="))
         monkeypatch.setenv("http_proxy", proxy.url)
-        side = S3(_SETTINGS, threading.Event(), 2, patience=5)
+        bucket = S3(_SETTINGS, threading.Event(), 2, outage_limit=5)
         for number in range(3):
-            _put(side, str(number))
-        side.close()
+            _put(bucket, str(number))
+        bucket.close()
 
         assert [request.path for request in proxy.requests] == [f"{s3.url}/bucket/{number}" for number in range(3)]
     assert s3.calls == []
 
 
 class _OtherKeys:
-    """A session whose keys are not those that signed: the signature differs."""
+    """A session with other credentials than those that signed, so the signature differs."""
 
     def __init__(self, session: Any) -> None:
         self._session = session
@@ -396,7 +396,7 @@ class _OtherKeys:
 
 @pytest.fixture(name="authority", scope="module")
 def _authority(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """A private certificate authority, and key and certificate of 127.0.0.1."""
+    """Return the files of a private certificate authority, and of a key and a certificate for 127.0.0.1."""
     place = tmp_path_factory.mktemp("tls")
     now = dt.datetime.now(dt.timezone.utc)
 
@@ -434,26 +434,26 @@ def _behind_tls(url: str, leaf: Path) -> Proxy:
 
 
 @pytest.mark.parametrize("variable", ["AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", None])
-def test_a_private_certificate_authority_is_trusted_as_botocore_does(
+def test_a_private_certificate_authority_is_trusted_as_by_botocore(
     s3: S3Standin, monkeypatch: pytest.MonkeyPatch, authority: tuple[Path, Path], variable: str | None
 ) -> None:
     with _behind_tls(s3.url, authority[1]) as proxy:
         monkeypatch.setenv("AWS_ENDPOINT_URL_S3", proxy.url.replace("http:", "https:"))
         if variable:
             monkeypatch.setenv(variable, str(authority[0]))
-        side = S3(_SETTINGS, threading.Event(), 2, patience=5)
+        bucket = S3(_SETTINGS, threading.Event(), 2, outage_limit=5)
         if variable is None:
             with pytest.raises(SetupError, match="certificate is not trusted"):
-                _put(side, "first")
+                _put(bucket, "first")
             return
         for key in ("first", "second", "third"):
-            _put(side, key)
-        side.close()
+            _put(bucket, key)
+        bucket.close()
 
     assert [_is_direct(call) for call in s3.calls] == [False, True, True]
 
 
-def test_a_private_certificate_authority_of_cloud_storage_is_trusted_as_requests_does(
+def test_a_private_certificate_authority_of_cloud_storage_is_trusted_as_by_requests(
     clouds: Clouds, monkeypatch: pytest.MonkeyPatch, authority: tuple[Path, Path]
 ) -> None:
     source = clouds.put("object", b"hello")

@@ -1,4 +1,4 @@
-"""copycat.metadata: what becomes of names and values in S3's headers."""
+"""copycat.metadata: names and values of user metadata in S3's headers."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _entries(**metadata_of_the_user: str) -> dict[str, str]:
 
 
 def _decoded(name: str) -> str:
-    """The name, from what S3 has."""
+    """Decode a name from S3."""
     data = re.sub(rb"_([0-9a-f]{2})", lambda found: bytes.fromhex(found[1].decode()), name.encode())
     return data.decode("utf-8", "surrogatepass")
 
@@ -38,12 +38,12 @@ def test_every_name_can_be_read_back_and_so_different_names_stay_different(name:
 
 
 @given(_NAMES)
-def test_names_are_what_a_header_can_hold_without_case(name: str) -> None:
+def test_encoded_names_are_valid_in_case_insensitive_headers(name: str) -> None:
     assert set(metadata.encode_name(name)) <= set(string.ascii_lowercase + string.digits + "-._")
 
 
 @given(_NAMES)
-def test_no_name_of_a_user_is_one_of_copycats_own(name: str) -> None:
+def test_no_user_entry_has_a_name_of_copycats_own(name: str) -> None:
     assert not metadata.encode_name(name).startswith("gcs-")
 
 
@@ -59,13 +59,13 @@ def test_no_name_of_a_user_is_one_of_copycats_own(name: str) -> None:
         ("gcs-generation", "_67cs-generation"),
     ],
 )
-def test_ordinary_names_stay_as_they_are(name: str, encoded: str) -> None:
+def test_ordinary_names_are_kept(name: str, encoded: str) -> None:
     assert encoded == metadata.encode_name(name)
 
 
 @given(st.text())
-def test_every_value_survives(value: str) -> None:
-    """S3 keeps ASCII, cuts off outer spaces, and shows what is not ASCII as an encoded word."""
+def test_every_value_can_be_read_back(value: str) -> None:
+    """S3 keeps ASCII, strips outer spaces, and returns other text as an encoded word."""
     encoded = metadata.encode_value(value)
 
     assert encoded.isascii()
@@ -75,7 +75,7 @@ def test_every_value_survives(value: str) -> None:
     assert value == (data.decode(charset or "ascii", "surrogatepass") if isinstance(data, bytes) else data)
 
 
-def test_names_that_differ_only_in_case_both_arrive() -> None:
+def test_names_that_differ_only_in_case_are_both_kept() -> None:
     entries = _entries(Key="1", key="2", KEY="3")
 
     assert {"1", "2", "3"} <= set(entries.values())
@@ -101,8 +101,8 @@ def test_an_object_of_another_program_has_no_origin(entries: dict[str, str]) -> 
 
 
 @given(st.dictionaries(st.text(max_size=50), st.text(max_size=400), max_size=30))
-def test_more_than_s3_takes_is_left_out_and_counted(users: dict[str, str]) -> None:
-    """2 KB; CopyCat's own entries are always there."""
+def test_entries_above_the_limit_are_left_out_and_counted(users: dict[str, str]) -> None:
+    """The limit is 2 KB. CopyCat's own entries are always kept."""
     entries = _entries(**users)
 
     assert sum(len(name) + len(value) for name, value in entries.items()) <= 2048
@@ -113,7 +113,7 @@ def test_more_than_s3_takes_is_left_out_and_counted(users: dict[str, str]) -> No
     assert len(users) == len(entries) - own + int(entries.get("gcs-metadata-left-out", "0"))
 
 
-def test_headers_hold_what_is_not_ascii_as_percent_signs() -> None:
+def test_headers_that_are_not_ascii_are_percent_encoded() -> None:
     described = metadata.describe(
         _source(
             content_disposition="attachment; filename=Köln\r\n.txt",

@@ -1,4 +1,4 @@
-"""copycat.multipart: large objects, cut short, resumed, damaged on the way."""
+"""copycat.multipart: large objects, including interrupted, resumed and damaged uploads."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _CONTENT = hashlib.shake_128(b"large").digest(_SIZE)
 _COPIED, _SKIPPED, _FAILED = Outcome.COPIED, Outcome.SKIPPED, Outcome.FAILED
 
 
-@given(st.integers(multipart.LARGEST_WITHOUT_PARTS + 1, 5 << 40))
-def test_parts_are_what_s3_takes(size: int) -> None:
-    """At most 10,000, none below 5 MiB but the last, none above 5 GiB."""
+@given(st.integers(multipart.MAX_SINGLE_PUT + 1, 5 << 40))
+def test_part_sizes_are_within_the_limits_of_s3(size: int) -> None:
+    """At most 10,000 parts of 5 MiB to 5 GiB; only the last one can be smaller."""
     length, count = multipart.part_size(size), multipart.count(size)
 
     assert 1 <= count <= 10_000
@@ -37,13 +37,13 @@ def _source(clouds: Clouds) -> SourceObject:
 
 
 def _parts(clouds: Clouds) -> list[int]:
-    """The numbers of the parts that were sent, in their order."""
+    """Return the numbers of the parts in the order in which they were sent."""
     return sorted(
         int(request.path.partition("partNumber=")[2][:1]) for request in clouds.aws.seen("PUT", "partNumber=")
     )
 
 
-def test_a_large_object_is_copied_in_parts_and_once(clouds: Clouds, source: SourceObject) -> None:
+def test_a_large_object_is_copied_in_parts_once(clouds: Clouds, source: SourceObject) -> None:
     clouds.aws.clear()
     result = clouds.copy(source)
 
@@ -65,7 +65,7 @@ def test_a_large_object_is_copied_in_parts_and_once(clouds: Clouds, source: Sour
     [lost, answers(200, b""), answers(503), hang_up, answers(200, b"<Error><Code>InternalError</Code></Error>")],
     ids=["lost", "empty 200", "503", "hang up", "200 with an error"],
 )
-def test_a_completion_whose_reply_is_no_proof_is_made_sure_of(clouds: Clouds, source: SourceObject, act: Act) -> None:
+def test_a_completion_without_a_confirmation_is_checked(clouds: Clouds, source: SourceObject, act: Act) -> None:
     clouds.aws.on("POST", "uploadId=", act, times=1)
 
     result = clouds.copy(source)
@@ -75,9 +75,7 @@ def test_a_completion_whose_reply_is_no_proof_is_made_sure_of(clouds: Clouds, so
     assert clouds.unfinished() == []
 
 
-def test_a_completion_that_is_never_proved_is_a_failure_and_leaves_nothing(
-    clouds: Clouds, source: SourceObject
-) -> None:
+def test_an_unconfirmed_completion_fails_and_leaves_nothing(clouds: Clouds, source: SourceObject) -> None:
     clouds.aws.on("POST", "uploadId=", answers(200, b""))
 
     assert clouds.copy(source).outcome is _FAILED
@@ -88,7 +86,7 @@ def test_a_completion_that_is_never_proved_is_a_failure_and_leaves_nothing(
 @pytest.mark.parametrize(
     "act", [lost, answers(503), answers(200, b""), hang_up], ids=["lost", "503", "empty 200", "hang up"]
 )
-def test_a_part_whose_reply_is_no_proof_is_sent_again(clouds: Clouds, source: SourceObject, act: Act) -> None:
+def test_a_part_without_a_confirmation_is_sent_again(clouds: Clouds, source: SourceObject, act: Act) -> None:
     clouds.aws.on("PUT", "partNumber=2", act, times=2)
 
     assert clouds.copy(source).outcome is _COPIED
@@ -107,7 +105,7 @@ def test_a_part_that_arrives_damaged_is_sent_again(clouds: Clouds, source: Sourc
     assert _parts(clouds) == [1, 2, 2, 3]
 
 
-def test_a_part_that_is_read_with_a_flipped_bit_is_found_and_replaced(clouds: Clouds, source: SourceObject) -> None:
+def test_a_part_with_a_flipped_bit_is_found_and_replaced(clouds: Clouds, source: SourceObject) -> None:
     """All parts are read again, and only the one that differs is sent again."""
     clouds.google.when(
         lambda request: request.headers.get("Range") == f"bytes={8 * _MIB}-{16 * _MIB - 1}", _first(flips_a_bit)
@@ -123,18 +121,18 @@ def _first(change: Any) -> Act:
     return changes(lambda reply: pending.pop()(reply) if pending else None)
 
 
-def test_what_is_always_read_wrong_is_aborted(clouds: Clouds, source: SourceObject) -> None:
+def test_an_upload_of_content_that_is_always_damaged_is_aborted(clouds: Clouds, source: SourceObject) -> None:
     clouds.google.on("GET", "alt=media", changes(flips_a_bit))
 
     result = clouds.copy(source)
 
     assert result.outcome is _FAILED
-    assert str(result.reason).startswith("what was read has the CRC32C ")
+    assert str(result.reason).startswith("the content read has CRC32C ")
     assert (clouds.content("large"), clouds.unfinished()) == (None, [])
 
 
 def _cut_short(clouds: Clouds, source: SourceObject) -> None:
-    """A run that is stopped when part 3 is to be sent; the parts before it have arrived."""
+    """Stop a copy before part 3 is sent. S3 has the parts before it."""
     sent = threading.Semaphore(0)
 
     def count(request: Request, forward: Any) -> Reply:
@@ -159,7 +157,7 @@ def _cut_short(clouds: Clouds, source: SourceObject) -> None:
     clouds.stop.clear()
 
 
-def test_an_upload_that_was_cut_short_goes_on_where_it_was(clouds: Clouds, source: SourceObject) -> None:
+def test_an_interrupted_upload_is_resumed(clouds: Clouds, source: SourceObject) -> None:
     _cut_short(clouds, source)
     assert len(clouds.unfinished()) == 1
 
@@ -175,7 +173,7 @@ def test_an_upload_that_was_cut_short_goes_on_where_it_was(clouds: Clouds, sourc
     assert clouds.unfinished() == []
 
 
-def test_an_upload_of_an_older_content_is_aborted(clouds: Clouds, source: SourceObject) -> None:
+def test_an_upload_of_older_content_is_aborted(clouds: Clouds, source: SourceObject) -> None:
     _cut_short(clouds, source)
     [old] = clouds.unfinished()
     content = _CONTENT[::-1]
@@ -188,8 +186,8 @@ def test_an_upload_of_an_older_content_is_aborted(clouds: Clouds, source: Source
     assert len(clouds.aws.seen("DELETE", old)) == 1
 
 
-def test_parts_of_other_bytes_in_a_resumed_upload_are_replaced(clouds: Clouds, source: SourceObject) -> None:
-    """Another program's, or damaged ones of an earlier run."""
+def test_wrong_parts_of_a_resumed_upload_are_replaced(clouds: Clouds, source: SourceObject) -> None:
+    """The parts are from another program, or damaged ones from an earlier run."""
     _cut_short(clouds, source)
     [upload] = clouds.unfinished()
     clouds.direct.upload_part(
@@ -205,7 +203,7 @@ def test_parts_of_other_bytes_in_a_resumed_upload_are_replaced(clouds: Clouds, s
     assert clouds.content("large") == _CONTENT
 
 
-def test_an_upload_of_another_program_is_left_alone(clouds: Clouds, source: SourceObject) -> None:
+def test_an_upload_of_another_program_is_kept(clouds: Clouds, source: SourceObject) -> None:
     other = clouds.direct.create_multipart_upload(Bucket=clouds.settings.destination, Key="large")["UploadId"]
     longer = clouds.direct.create_multipart_upload(
         Bucket=clouds.settings.destination, Key="large-2", ChecksumAlgorithm="CRC32C", ChecksumType="FULL_OBJECT"
@@ -215,7 +213,7 @@ def test_an_upload_of_another_program_is_left_alone(clouds: Clouds, source: Sour
     assert set(clouds.unfinished()) == {other, longer}
 
 
-def test_an_upload_that_another_run_has_aborted_is_begun_again(clouds: Clouds, source: SourceObject) -> None:
+def test_an_upload_that_another_run_has_aborted_is_restarted(clouds: Clouds, source: SourceObject) -> None:
     def abort(request: Request, forward: Any) -> Reply:
         for upload in clouds.unfinished():
             clouds.direct.abort_multipart_upload(Bucket=clouds.settings.destination, Key="large", UploadId=upload)
@@ -228,7 +226,7 @@ def test_an_upload_that_another_run_has_aborted_is_begun_again(clouds: Clouds, s
     assert clouds.unfinished() == []
 
 
-def test_a_newer_object_that_another_run_has_written_meanwhile_stays(clouds: Clouds, source: SourceObject) -> None:
+def test_a_newer_object_written_by_another_run_is_kept(clouds: Clouds, source: SourceObject) -> None:
     content = _CONTENT[::-1]
 
     def overtake(request: Request, forward: Any) -> Reply:
@@ -262,21 +260,21 @@ def test_an_object_that_cannot_be_completed_leaves_no_upload(clouds: Clouds, sou
 
 @pytest.mark.slow
 def test_the_parts_of_all_objects_share_the_memory(clouds: Clouds, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Four objects of three parts at once, and room for two parts."""
+    """Copy four objects of three parts concurrently, with memory for two parts."""
     held, peak, lock = [0], [0], threading.Lock()
 
-    class Watched(memory.Budget):
+    class Watched(memory.MemoryBudget):
         def _note(self, size: int) -> None:
             with lock:
                 held[0] += size
                 peak[0] = max(peak[0], held[0])
 
-        def lend(self, size: int) -> Any:
+        def borrow(self, size: int) -> Any:
             import contextlib
 
             @contextlib.contextmanager
             def watched() -> Any:
-                with super(Watched, self).lend(size) as room:
+                with super(Watched, self).borrow(size) as room:
                     self._note(size)
                     try:
                         yield room
@@ -285,7 +283,7 @@ def test_the_parts_of_all_objects_share_the_memory(clouds: Clouds, monkeypatch: 
 
             return watched()
 
-    monkeypatch.setattr("copycat.copying.Budget", Watched)
+    monkeypatch.setattr("copycat.copying.MemoryBudget", Watched)
     clouds.set(memory=16 * _MIB)
     sources = [clouds.put(f"large-{number}", _CONTENT) for number in range(4)]
     results: list[Outcome] = []

@@ -1,4 +1,4 @@
-"""copycat.retrying and copycat.memory: how long, how often, how many at once."""
+"""copycat.retrying and copycat.memory: delays, number of retries, and limits of concurrency."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from collections.abc import Callable
 
 import pytest
 from copycat.errors import CopyError, Failure, OutageError, StoppedError
-from copycat.memory import Budget
-from copycat.retrying import Side
+from copycat.memory import MemoryBudget
+from copycat.retrying import Retrier
 
 
 class _Cloud:
-    """A clock, a stop that waits in no time, and answers."""
+    """A fake clock, a stop event that only advances the clock, and scripted responses."""
 
     def __init__(self, *answers: str, after: str = "fine", over_at: float = math.inf) -> None:
         self.now = 0.0
@@ -40,10 +40,10 @@ class _Cloud:
             raise RuntimeError(answer)
         return answer
 
-    def side(self, connections: int = 8) -> Side:
-        return Side("S3", self.judge, self, connections, clock=lambda: self.now)  # type: ignore[arg-type]
+    def retrier(self, connections: int = 8) -> Retrier:
+        return Retrier("S3", self.classify, self, connections, clock=lambda: self.now)  # type: ignore[arg-type]
 
-    def judge(self, error: Exception) -> Failure | None:
+    def classify(self, error: Exception) -> Failure | None:
         kind = str(error)
         if kind == "bug":
             return None
@@ -56,81 +56,81 @@ class _Cloud:
         )
 
 
-def test_an_outage_of_nine_minutes_costs_time() -> None:
+def test_an_outage_of_nine_minutes_fails_no_request() -> None:
     cloud = _Cloud(after="away", over_at=540)
-    side = cloud.side()
+    retrier = cloud.retrier()
 
-    assert side.call(cloud.send) == "fine"
+    assert retrier.call(cloud.send) == "fine"
 
 
-def test_a_longer_outage_ends_with_its_own_error() -> None:
+def test_a_longer_outage_raises_an_outage_error() -> None:
     cloud = _Cloud(after="away")
 
-    with pytest.raises(OutageError, match="S3 has not answered for 10 minutes: away"):
-        cloud.side().call(cloud.send)
+    with pytest.raises(OutageError, match="S3 has not responded for 10 minutes: away"):
+        cloud.retrier().call(cloud.send)
     assert 600 <= cloud.now < 620
     assert cloud.requests < 200
 
 
-def test_an_outage_is_none_of_one_object_even_if_others_succeeded_before_it() -> None:
+def test_an_outage_after_earlier_successes_is_still_an_outage() -> None:
     cloud = _Cloud("away", "fine", after="away")
-    side = cloud.side()
-    side.call(cloud.send)
+    retrier = cloud.retrier()
+    retrier.call(cloud.send)
 
     with pytest.raises(OutageError):
-        side.call(cloud.send)
+        retrier.call(cloud.send)
 
 
-def test_one_request_that_always_fails_is_given_up_while_others_succeed() -> None:
+def test_a_request_that_always_fails_while_others_succeed_is_abandoned() -> None:
     cloud = _Cloud(after="away")
-    side = cloud.side()
+    retrier = cloud.retrier()
 
     def send() -> str:
-        side.call(lambda: "others")
+        retrier.call(lambda: "others")
         return cloud.send()
 
     with pytest.raises(CopyError, match=r"away \(tried 27 times\)") as caught:
-        side.call(send)
+        retrier.call(send)
     assert not isinstance(caught.value, OutageError)
 
 
-def test_wrong_answers_are_few() -> None:
+def test_invalid_responses_are_retried_only_a_few_times() -> None:
     cloud = _Cloud(after="wrong")
 
     with pytest.raises(CopyError, match=r"^wrong$"):
-        cloud.side().call(cloud.send)
+        cloud.retrier().call(cloud.send)
     assert cloud.requests == 5
 
 
-def test_what_does_not_pass_is_not_tried_again() -> None:
+def test_a_permanent_error_is_not_retried() -> None:
     cloud = _Cloud(after="no")
 
     with pytest.raises(CopyError, match=r"^no$"):
-        cloud.side().call(cloud.send)
+        cloud.retrier().call(cloud.send)
     assert cloud.requests == 1
 
 
-def test_what_is_no_error_of_the_cloud_passes_unchanged() -> None:
+def test_an_unclassified_exception_is_raised_unchanged() -> None:
     cloud = _Cloud(after="bug")
 
     with pytest.raises(RuntimeError, match="bug"):
-        cloud.side().call(cloud.send)
+        cloud.retrier().call(cloud.send)
     assert cloud.requests == 1
 
 
-def test_waits_grow_and_differ_and_heed_the_server() -> None:
+def test_delays_grow_with_jitter_and_respect_retry_after() -> None:
     cloud = _Cloud(*["away"] * 8, "slow")
 
-    cloud.side().call(cloud.send)
+    cloud.retrier().call(cloud.send)
 
     assert all(0.125 * 2**n <= seconds <= 0.25 * 2**n for n, seconds in enumerate(cloud.waits[:5]))
     assert cloud.waits[8] >= 30
     assert len(set(cloud.waits)) == len(cloud.waits)
 
 
-def test_throttling_halves_the_requests_at_once_and_success_brings_them_back() -> None:
+def test_throttling_halves_the_concurrent_requests_and_success_restores_them() -> None:
     cloud = _Cloud()
-    side = cloud.side(connections=8)
+    retrier = cloud.retrier(connections=8)
     running: list[int] = [0, 0]
     lock = threading.Lock()
 
@@ -144,21 +144,21 @@ def test_throttling_halves_the_requests_at_once_and_success_brings_them_back() -
         return "fine"
 
     def call_from_eight_threads(send: Callable[[], object]) -> None:
-        threads = [threading.Thread(target=side.call, args=(send,)) for _ in range(8)]
+        threads = [threading.Thread(target=retrier.call, args=(send,)) for _ in range(8)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join(30)
 
     cloud.answers = ["slow", "slow"]
-    side.call(cloud.send)
+    retrier.call(cloud.send)
     call_from_eight_threads(send)
     # The limit went from 8 to 4 and 2. Each success raises it, and only the fifth allows five requests at once; then
     # three of the eight are left.
     assert running[1] <= 4
 
     for _ in range(60):
-        side.call(lambda: "fine")
+        retrier.call(lambda: "fine")
     all_at_once = threading.Barrier(8, timeout=30)
     call_from_eight_threads(all_at_once.wait)
     assert not all_at_once.broken
@@ -167,12 +167,12 @@ def test_throttling_halves_the_requests_at_once_and_success_brings_them_back() -
 def test_a_stop_ends_every_wait() -> None:
     cloud = _Cloud(after="away")
     stop = threading.Event()
-    side = Side("S3", cloud.judge, stop, 1)
+    retrier = Retrier("S3", cloud.classify, stop, 1)
     caught: list[BaseException] = []
 
     def call() -> None:
         try:
-            side.call(cloud.send)
+            retrier.call(cloud.send)
         except StoppedError as error:
             caught.append(error)
 
@@ -186,14 +186,14 @@ def test_a_stop_ends_every_wait() -> None:
     assert len(caught) == 3
 
 
-def test_memory_is_never_more_than_the_budget_and_a_large_piece_goes_alone() -> None:
-    budget = Budget(10, threading.Event())
+def test_memory_stays_within_the_budget_and_a_large_request_runs_alone() -> None:
+    budget = MemoryBudget(10, threading.Event())
     lock = threading.Lock()
     held: list[int] = []
     peaks: list[list[int]] = []
 
     def hold(size: int) -> None:
-        with budget.hold(size):
+        with budget.reserve(size):
             with lock:
                 held.append(size)
                 peaks.append(list(held))
@@ -213,11 +213,11 @@ def test_memory_is_never_more_than_the_budget_and_a_large_piece_goes_alone() -> 
 
 def test_a_stop_ends_the_wait_for_memory() -> None:
     stop = threading.Event()
-    budget = Budget(10, stop)
-    with budget.hold(10):
+    budget = MemoryBudget(10, stop)
+    with budget.reserve(10):
         stop.set()
-        with pytest.raises(StoppedError), budget.hold(1):
+        with pytest.raises(StoppedError), budget.reserve(1):
             pass
     stop.clear()
-    with budget.hold(10):
+    with budget.reserve(10):
         pass

@@ -1,4 +1,4 @@
-"""copycat.s3 and what the errors of both clouds mean."""
+"""copycat.s3, and the classification of errors of both clouds."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from copycat.errors import (
     ConditionError,
     CopyError,
     DeniedError,
+    InvalidResponseError,
     MissingError,
     SetupError,
-    WrongAnswerError,
     chain,
     escaped,
     retry_after,
@@ -31,16 +31,16 @@ from samples.gcp_copycat.proxy import Act, answers, changes, hang_up
 _SETTINGS = Settings(source="from", destination="to")
 
 
-@pytest.fixture(name="side")
-def _side(clouds: Clouds) -> S3:
+@pytest.fixture(name="bucket")
+def _bucket(clouds: Clouds) -> S3:
     for key in ("a", "a/1", "a/ü", "a/😀", "b\x01c", "b c+&"):
         clouds.direct.put_object(Bucket=clouds.settings.destination, Key=key, Body=b"hello")
-    return S3(clouds.settings, clouds.stop, 2, patience=5)
+    return S3(clouds.settings, clouds.stop, 2, outage_limit=5)
 
 
-def test_the_listing_goes_on_after_a_key(side: S3) -> None:
-    """In the order of the keys' bytes; keys that XML cannot hold, too."""
-    found, following = side.page("")
+def test_the_listing_starts_after_a_key(bucket: S3) -> None:
+    """Keys are in byte order, including keys that XML cannot contain."""
+    found, following = bucket.page("")
 
     assert [each.key for each in found] == ["a", "a/1", "a/ü", "a/😀", "b\x01c", "b c+&"]
     assert following is None
@@ -48,7 +48,7 @@ def test_the_listing_goes_on_after_a_key(side: S3) -> None:
         (5, "5d41402abc4b2a76b9719d911017c592", "STANDARD")
     }
     assert found[0].last_modified.tzinfo is not None
-    assert [each.key for each in side.page("a/", "a/1")[0]] == ["a/ü", "a/😀"]
+    assert [each.key for each in bucket.page("a/", "a/1")[0]] == ["a/ü", "a/😀"]
 
 
 @pytest.mark.parametrize(
@@ -78,55 +78,55 @@ def test_the_listing_goes_on_after_a_key(side: S3) -> None:
         "200 with an error",
     ],
 )
-def test_a_listing_that_cannot_be_read_is_asked_for_again(clouds: Clouds, side: S3, act: Act) -> None:
+def test_an_invalid_listing_is_requested_again(clouds: Clouds, bucket: S3, act: Act) -> None:
     clouds.aws.on("GET", "list-type=2", act, times=2)
 
-    assert len(side.page("")[0]) == 6
+    assert len(bucket.page("")[0]) == 6
 
 
 @pytest.mark.parametrize("space", [b"", b' xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'])
 @pytest.mark.parametrize("number", [b"&#x1;", b"\x01", b"&#xFFFE;", b"\xed\xa0\x80"])
-def test_a_listing_is_read_whatever_its_namespace_and_its_characters(
-    clouds: Clouds, side: S3, space: bytes, number: bytes
+def test_a_listing_is_parsed_with_any_namespace_and_characters(
+    clouds: Clouds, bucket: S3, space: bytes, number: bytes
 ) -> None:
-    """Not every server that stands in for S3 encodes keys."""
+    """Some S3-compatible servers do not percent-encode keys."""
     entry = b"<Key>%s</Key><LastModified>2026-01-01T00:00:00Z</LastModified><ETag>&quot;e-2&quot;</ETag><Size>5</Size>"
     keys = (b"a+b%20&amp;&lt;", number)
     body = b"".join(b"<Contents>%s</Contents>" % (entry % key) for key in keys)
     listing = b"<ListBucketResult%s><IsTruncated>false</IsTruncated>%s</ListBucketResult>" % (space, body)
     clouds.aws.on("GET", "list-type=2", answers(200, listing))
 
-    found, following = side.page("")
+    found, following = bucket.page("")
 
     assert (found[0].key, found[1].key[:1], following) == ("a+b%20&<", "?", None)
     assert {(each.size, each.etag, each.storage_class) for each in found} == {(5, "e-2", "STANDARD")}
 
 
-def test_what_is_denied_names_permission_and_bucket(clouds: Clouds, side: S3) -> None:
+def test_a_denied_request_names_permission_and_bucket(clouds: Clouds, bucket: S3) -> None:
     clouds.aws.on("GET", "list-type=2", answers(403, b"<Error><Code>AccessDenied</Code><Message>no</Message></Error>"))
 
     with pytest.raises(SetupError, match=r"^S3 denied s3:ListBucket on bucket 'to-\d+' \(.*AccessDenied: no\)$"):
-        side.page("")
+        bucket.page("")
 
 
-def test_head_tells_what_is_not_there(side: S3) -> None:
-    assert side.head("nothing") is None
-    head = side.head("a")
+def test_head_returns_none_for_a_missing_object(bucket: S3) -> None:
+    assert bucket.head("nothing") is None
+    head = bucket.head("a")
     assert head is not None
     assert (head.size, head.origin) == (5, None)
 
 
 @pytest.mark.parametrize("status", [400, 403])
-def test_head_which_gives_no_reason_asks_whether_it_is_the_keys(clouds: Clouds, side: S3, status: int) -> None:
-    """S3 answers HEAD without a body. The keys are everybody's trouble, and a permission may be this object's."""
+def test_after_a_rejected_head_a_listing_checks_the_credentials(clouds: Clouds, bucket: S3, status: int) -> None:
+    """The response to HEAD has no body. Invalid credentials fail all objects; a missing permission may fail only this one."""
     clouds.aws.on("HEAD", "/a", answers(status))
     with pytest.raises(CopyError, match=f"HeadObject, HTTP {status}, "):
-        side.head("a")
+        bucket.head("a")
 
     expired = b"<Error><Code>ExpiredToken</Code><Message>The provided token has expired.</Message></Error>"
     clouds.aws.on("GET", "list-type=2", answers(400, expired))
-    with pytest.raises(SetupError, match=r"AWS rejected the keys .*The provided token has expired"):
-        side.head("a")
+    with pytest.raises(SetupError, match=r"AWS rejected the credentials .*The provided token has expired"):
+        bucket.head("a")
 
 
 def _error(code: str, status: int, operation: str = "PutObject") -> exceptions.ClientError:
@@ -142,8 +142,8 @@ def _error(code: str, status: int, operation: str = "PutObject") -> exceptions.C
         (_error("InternalError", 500), CopyError, True, False),
         (_error("RequestTimeout", 400), CopyError, True, False),
         (_error("OperationAborted", 409), CopyError, True, False),
-        (_error("BadDigest", 400), WrongAnswerError, True, False),
-        (_error("PermanentRedirect", 301), WrongAnswerError, True, False),
+        (_error("BadDigest", 400), InvalidResponseError, True, False),
+        (_error("PermanentRedirect", 301), InvalidResponseError, True, False),
         (_error("PreconditionFailed", 412), ConditionError, False, False),
         (_error("ConditionalRequestConflict", 409), ConditionError, False, False),
         (_error("NoSuchKey", 404), MissingError, False, False),
@@ -162,15 +162,15 @@ def _error(code: str, status: int, operation: str = "PutObject") -> exceptions.C
         (exceptions.EndpointConnectionError(endpoint_url="x"), CopyError, True, False),
         (exceptions.ReadTimeoutError(endpoint_url="x"), CopyError, True, False),
         (exceptions.SSLError(endpoint_url="x", error=ssl.SSLCertVerificationError("no")), SetupError, False, False),
-        (parsers.ResponseParserError("x"), WrongAnswerError, True, False),
+        (parsers.ResponseParserError("x"), InvalidResponseError, True, False),
         (exceptions.ParamValidationError(report="x"), CopyError, False, False),
     ],
     ids=lambda value: f"{value}"[:80] if isinstance(value, Exception) else "",
 )
-def test_the_errors_of_aws_are_told_apart(
+def test_the_errors_of_aws_are_classified(
     error: Exception, kind: type[Exception], transient: bool, throttled: bool
 ) -> None:
-    failure = aws_errors.judge(_SETTINGS, error)
+    failure = aws_errors.classify(_SETTINGS, error)
 
     assert failure is not None
     assert isinstance(failure.error, kind)
@@ -179,9 +179,9 @@ def test_the_errors_of_aws_are_told_apart(
 
 def _google(
     status: int, message: str, reason: str = "", permission: str = "storage.objects.get"
-) -> google_errors.GoogleError:
+) -> google_errors.GoogleResponseError:
     body = f'{{"error": {{"message": "{message}", "errors": [{{"reason": "{reason}"}}]}}}}'.encode()
-    return google_errors.GoogleError(status, {}, body, permission)
+    return google_errors.GoogleResponseError(status, {}, body, permission)
 
 
 @pytest.mark.parametrize(
@@ -190,7 +190,7 @@ def _google(
         (_google(503, "busy"), CopyError, True, True),
         (_google(403, "slow", "rateLimitExceeded"), CopyError, True, True),
         (_google(502, "bad gateway"), CopyError, True, False),
-        (_google(416, "no such range"), WrongAnswerError, True, False),
+        (_google(416, "no such range"), InvalidResponseError, True, False),
         (_google(404, "No such object"), MissingError, False, False),
         (_google(404, "The specified bucket does not exist."), SetupError, False, False),
         (_google(400, "x", "resourceIsEncryptedWithCustomerEncryptionKey"), CopyError, False, False),
@@ -205,10 +205,10 @@ def _google(
     ],
     ids=lambda value: f"{type(value).__name__} {value}"[:80] if isinstance(value, Exception) else "",
 )
-def test_the_errors_of_google_are_told_apart(
+def test_the_errors_of_google_are_classified(
     error: Exception, kind: type[Exception], transient: bool, throttled: bool
 ) -> None:
-    failure = google_errors.judge(_SETTINGS, error)
+    failure = google_errors.classify(_SETTINGS, error)
 
     assert failure is not None
     assert isinstance(failure.error, kind)
@@ -216,18 +216,18 @@ def test_the_errors_of_google_are_told_apart(
 
 
 @pytest.mark.parametrize("kind", [FederationError, TransientFederationError])
-def test_a_hint_is_never_cut_off(kind: type[FederationError]) -> None:
-    """Its command is at the end, and works only in full."""
+def test_a_hint_is_never_truncated(kind: type[FederationError]) -> None:
+    """The command at its end must be complete."""
     hint = "Check the condition.\nRun: gcloud iam workload-identity-pools providers describe provider"
-    failure = google_errors.judge(_SETTINGS, kind("said " * 200, hint=hint))
+    failure = google_errors.classify(_SETTINGS, kind("said " * 200, hint=hint))
 
     assert failure is not None
     assert str(failure.error) == " ".join(["said"] * 200 + hint.split())
 
 
-@pytest.mark.parametrize("judge", [aws_errors.judge, google_errors.judge], ids=["aws", "google"])
-def test_what_is_no_error_of_a_cloud_is_not_judged(judge: Any) -> None:
-    assert judge(_SETTINGS, TypeError("bug")) is None
+@pytest.mark.parametrize("classify", [aws_errors.classify, google_errors.classify], ids=["aws", "google"])
+def test_an_error_of_neither_cloud_is_not_classified(classify: Any) -> None:
+    assert classify(_SETTINGS, TypeError("bug")) is None
 
 
 @pytest.mark.parametrize(
@@ -241,11 +241,11 @@ def test_what_is_no_error_of_a_cloud_is_not_judged(judge: Any) -> None:
     ],
     ids=ascii,
 )
-def test_nothing_reaches_a_terminal_that_does_not_print(text: str, shown: str) -> None:
+def test_characters_that_are_not_printable_are_escaped(text: str, shown: str) -> None:
     assert escaped(text) == shown
 
 
-def test_what_a_server_says_is_one_line_of_limited_length() -> None:
+def test_a_message_of_a_server_is_one_line_of_limited_length() -> None:
     assert sentence("a\n  b\x00") == "a b\\x00"
     assert len(sentence("x" * 10_000)) == 501
 
@@ -254,11 +254,11 @@ def test_what_a_server_says_is_one_line_of_limited_length() -> None:
     ("value", "seconds"),
     [("", 0), ("30", 30), ("-1", 0), ("nan", 0), ("soon", 0), ("Thu, 01 Jan 1970 00:00:00 GMT", 0)],
 )
-def test_retry_after_is_read_in_both_forms(value: str, seconds: float) -> None:
+def test_retry_after_is_parsed_in_both_formats(value: str, seconds: float) -> None:
     assert retry_after({"retry-after": value}) == seconds
 
 
-def test_exceptions_that_refer_to_each_other_end() -> None:
+def test_exceptions_that_refer_to_each_other_are_listed_once() -> None:
     first, second = ValueError("a"), ValueError("b")
     first.__cause__, second.__context__ = second, first
 

@@ -1,4 +1,4 @@
-"""The stand-in for S3 is as strict as S3: seen by boto3, with shapes from botocore's model of the service."""
+"""The stand-in for S3 is as strict as S3. The tests use boto3, and shapes from botocore's service model."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def _fixture_client(s3: S3Standin) -> Iterator[Any]:
 
 
 def _code(call: Any, **arguments: Any) -> str:
-    """The code of the error that a call meets."""
+    """Return the error code of a call."""
     with pytest.raises(ClientError) as caught:
         call(Bucket="bucket", **arguments)
     return str(caught.value.response["Error"]["Code"])
@@ -84,7 +84,7 @@ def _parts(client: Any, upload: str, *contents: bytes, key: str = "key") -> list
     return made
 
 
-def test_an_object_is_what_was_written(s3: S3Standin, client: Any) -> None:
+def test_an_object_has_the_written_content(s3: S3Standin, client: Any) -> None:
     metadata = {"owner": "me", "words": "two words"}
     reply = _put(client, "a b+c/ü=?&#%41", Metadata=metadata, ContentType="text/plain", CacheControl="no-store")
     head = client.head_object(Bucket="bucket", Key="a b+c/ü=?&#%41", ChecksumMode="ENABLED")
@@ -99,14 +99,14 @@ def test_an_object_is_what_was_written(s3: S3Standin, client: Any) -> None:
     assert s3.contents("bucket") == {"a b+c/ü=?&#%41": b"content"}
 
 
-def test_the_checksum_is_there_for_those_who_ask(client: Any) -> None:
+def test_the_checksum_is_returned_on_request(client: Any) -> None:
     _put(client, "key")
 
     assert "ChecksumCRC32C" not in client.head_object(Bucket="bucket", Key="key")
 
 
-def test_boto3_writes_by_its_own_ways(s3: S3Standin, client: Any) -> None:
-    """A checksum of its choice, and a file object in several parts."""
+def test_boto3s_own_upload_methods_work(s3: S3Standin, client: Any) -> None:
+    """boto3 chooses the checksum, and uploads a file object in several parts."""
     client.put_object(Bucket="bucket", Key="plain", Body=b"plain")
     client.upload_fileobj(io.BytesIO(_PART * 2), "bucket", "large")
 
@@ -123,7 +123,7 @@ def test_content_with_another_checksum_is_rejected(s3: S3Standin, client: Any, w
     assert s3.contents("bucket") == {}
 
 
-def test_a_payload_that_was_not_signed_is_rejected(s3: S3Standin, client: Any) -> None:
+def test_a_payload_that_does_not_match_its_hash_is_rejected(s3: S3Standin, client: Any) -> None:
     def change(request: Any, **_: Any) -> None:
         request.body = b"Content"
 
@@ -134,7 +134,7 @@ def test_a_payload_that_was_not_signed_is_rejected(s3: S3Standin, client: Any) -
 
 
 def test_a_wrong_signature_is_rejected(s3: S3Standin, client: Any) -> None:
-    """A header that was changed on the way, a secret that is wrong, a key that is unknown."""
+    """A changed header, a wrong secret, and an unknown access key."""
 
     def change(request: Any, **_: Any) -> None:
         request.headers["x-amz-meta-owner"] = "you"
@@ -146,7 +146,7 @@ def test_a_wrong_signature_is_rejected(s3: S3Standin, client: Any) -> None:
     assert _code(client.put_object, Key="key", Body=b"", Metadata={"owner": "me"}) == "SignatureDoesNotMatch"
 
 
-def test_spaces_around_a_value_are_not_kept_and_those_inside_are(client: Any) -> None:
+def test_only_inner_spaces_of_a_value_are_kept(client: Any) -> None:
     _put(client, "key", Metadata={"a": "  two  words "})
 
     assert client.head_object(Bucket="bucket", Key="key")["Metadata"] == {"a": "two  words"}
@@ -200,7 +200,7 @@ def test_an_upload_in_parts_has_the_checksum_of_the_whole(s3: S3Standin, client:
     assert s3.buckets["bucket"].uploads == {}
 
 
-def test_a_completion_that_is_wrong_leaves_the_upload(s3: S3Standin, client: Any) -> None:
+def test_an_invalid_completion_keeps_the_upload(s3: S3Standin, client: Any) -> None:
     upload = _upload(client)
     parts = _parts(client, upload, _PART, b"end")
     _put(client, "key")
@@ -236,7 +236,7 @@ def test_a_part_must_be_large_enough_and_have_the_checksum_of_its_upload(client:
     assert _code(client.create_multipart_upload, Key="key", ChecksumAlgorithm="SHA256", ChecksumType="FULL_OBJECT") == "InvalidRequest"  # fmt: skip
 
 
-def test_a_composite_checksum_is_not_that_of_the_whole(client: Any) -> None:
+def test_a_composite_checksum_differs_from_that_of_the_whole(client: Any) -> None:
     upload = _upload(client, ChecksumType="COMPOSITE")
     parts = _parts(client, upload, _PART, b"end")
     where = {"Key": "key", "UploadId": upload}
@@ -247,7 +247,7 @@ def test_a_composite_checksum_is_not_that_of_the_whole(client: Any) -> None:
     assert reply["ChecksumCRC32C"].endswith("-2")
 
 
-def test_an_upload_that_is_gone_takes_no_part(s3: S3Standin, client: Any) -> None:
+def test_a_missing_upload_accepts_no_part(s3: S3Standin, client: Any) -> None:
     upload = _upload(client)
     parts = _parts(client, upload, b"end")
     client.abort_multipart_upload(Bucket="bucket", Key="key", UploadId=upload)
@@ -282,8 +282,8 @@ def test_uploads_and_parts_are_listed_in_pages(s3: S3Standin, client: Any) -> No
     assert [each["Key"] for each in only] == ["b", "b"]
 
 
-def test_boto3_cannot_read_the_id_of_an_upload_whose_key_xml_cannot_hold(s3: S3Standin, client: Any) -> None:
-    """XML 1.0 has no control characters. The upload is there, and a listing that is percent-encoded has it."""
+def test_boto3_cannot_parse_a_response_with_a_key_that_xml_cannot_contain(s3: S3Standin, client: Any) -> None:
+    """XML 1.0 does not allow control characters. A percent-encoded listing has the upload."""
     assert _code(client.create_multipart_upload, Key="a\u0001", ChecksumAlgorithm="CRC32C") == "500"
 
     [listed] = client.list_multipart_uploads(Bucket="bucket", EncodingType="url")["Uploads"]
@@ -312,7 +312,7 @@ def test_objects_are_listed_in_the_order_of_bytes(s3: S3Standin, client: Any) ->
     assert _code(client.list_objects_v2, ContinuationToken="?") == "InvalidArgument"
 
 
-def test_an_object_that_a_kms_key_encrypts_has_an_etag_that_is_no_md5(s3: S3Standin, client: Any) -> None:
+def test_with_a_kms_key_the_etag_is_not_an_md5(s3: S3Standin, client: Any) -> None:
     key = "arn:aws:kms:eu-central-1:123456789012:key/1"
     named = _put(client, "named", ServerSideEncryption="aws:kms", SSEKMSKeyId=key)
     s3.create_bucket("bucket", kms_key=key)
@@ -344,7 +344,7 @@ def test_the_owner_of_a_bucket_is_checked(client: Any) -> None:
     assert _code(client.put_object, Key="key", Body=b"", ExpectedBucketOwner="999999999999") == "AccessDenied"
 
 
-def test_what_is_missing_or_denied_is_said_as_s3_says_it(s3: S3Standin, client: Any) -> None:
+def test_errors_for_missing_and_denied_objects_are_those_of_s3(s3: S3Standin, client: Any) -> None:
     assert _code(client.head_object, Key="none") == "404"
     assert _code(client.get_object, Key="none") == "NoSuchKey"
     with pytest.raises(ClientError, match="NoSuchBucket"):
@@ -355,7 +355,7 @@ def test_what_is_missing_or_denied_is_said_as_s3_says_it(s3: S3Standin, client: 
         _put(client, "key")
 
 
-def test_a_reply_is_lost_after_the_write(s3: S3Standin, client: Any) -> None:
+def test_a_response_can_be_lost_after_the_write(s3: S3Standin, client: Any) -> None:
     s3.fail("PutObject bucket/kept", S3Fault(drop=True, takes_effect=True))
     s3.fail("PutObject bucket/lost", S3Fault(reset=True))
 
@@ -366,7 +366,7 @@ def test_a_reply_is_lost_after_the_write(s3: S3Standin, client: Any) -> None:
     assert s3.contents("bucket") == {"kept": b"content"}
 
 
-def test_a_reply_may_be_200_and_empty_or_an_error(s3: S3Standin, client: Any) -> None:
+def test_a_response_with_200_can_be_empty_or_an_error(s3: S3Standin, client: Any) -> None:
     upload = _upload(client)
     parts = _parts(client, upload, b"end")
     where = {"Key": "key", "UploadId": upload, "MultipartUpload": {"Parts": parts}}
@@ -381,7 +381,7 @@ def test_a_reply_may_be_200_and_empty_or_an_error(s3: S3Standin, client: Any) ->
     assert client.complete_multipart_upload(Bucket="bucket", **where)["ETag"]
 
 
-def test_a_share_of_the_requests_is_slowed_down(s3: S3Standin, client: Any) -> None:
+def test_a_share_of_the_requests_can_be_throttled(s3: S3Standin, client: Any) -> None:
     s3.fail("*", S3Fault(503, share=0.5, times=None))
 
     codes = []
@@ -396,13 +396,13 @@ def test_a_share_of_the_requests_is_slowed_down(s3: S3Standin, client: Any) -> N
     assert [call.status for call in s3.calls] == [200, 503] * 3
 
 
-def test_a_condition_may_meet_another_write(s3: S3Standin, client: Any) -> None:
+def test_a_conditional_write_can_conflict_with_another(s3: S3Standin, client: Any) -> None:
     s3.fail("PutObject*", Fault(409))
 
     assert _code(client.put_object, Key="key", Body=b"", IfNoneMatch="*") == "ConditionalRequestConflict"
 
 
-def test_a_reply_may_be_damaged_or_never_come(s3: S3Standin, client: Any) -> None:
+def test_a_response_can_be_damaged_or_missing(s3: S3Standin, client: Any) -> None:
     _put(client, "key", b"0123456789")
     s3.fail("GetObject*", Fault(flip=1))
     s3.fail("GetObject*", Fault(cut=4))
@@ -422,7 +422,7 @@ def test_a_reply_may_be_damaged_or_never_come(s3: S3Standin, client: Any) -> Non
     impatient.close()
 
 
-def test_an_object_changes_between_two_requests(s3: S3Standin, client: Any) -> None:
+def test_an_object_can_change_between_two_requests(s3: S3Standin, client: Any) -> None:
     etag = _put(client, "key")["ETag"]
 
     def overwrite(request: str) -> None:

@@ -1,4 +1,4 @@
-"""Copies to the strict stand-in for S3, whose answers have what moto's lack."""
+"""Copies to the strict stand-in for S3, whose responses are more complete than moto's."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def until(condition: Callable[[], bool]) -> None:
 
 
 @pytest.mark.parametrize("name", ["a\x01b", "a\x1fb\uffffc", "a b+c%41&<ü😀"], ids=ascii)
-def test_a_large_object_arrives_under_a_name_that_xml_cannot_hold(clouds: Clouds, s3: S3Standin, name: str) -> None:
-    """The answers about uploads repeat the key."""
+def test_a_large_object_can_have_a_name_that_xml_cannot_contain(clouds: Clouds, s3: S3Standin, name: str) -> None:
+    """Responses about uploads contain the key."""
     source = clouds.put(name, _LARGE)
 
     result = clouds.copy(source)
@@ -37,7 +37,7 @@ def test_a_large_object_arrives_under_a_name_that_xml_cannot_hold(clouds: Clouds
     assert clouds.copy(source).outcome is Outcome.SKIPPED
 
 
-def test_an_upload_under_a_name_that_xml_cannot_hold_is_resumed(clouds: Clouds, s3: S3Standin) -> None:
+def test_an_upload_with_a_name_that_xml_cannot_contain_is_resumed(clouds: Clouds, s3: S3Standin) -> None:
     source = clouds.put("a\x01b", _LARGE)
     uploads = s3.buckets[clouds.settings.destination].uploads
 
@@ -61,12 +61,12 @@ def test_an_upload_under_a_name_that_xml_cannot_hold_is_resumed(clouds: Clouds, 
     assert s3.contents(clouds.settings.destination) == {"a\x01b": _LARGE}
 
 
-def test_unfinished_uploads_are_listed_page_by_page_whatever_their_names(clouds: Clouds, s3: S3Standin) -> None:
+def test_unfinished_uploads_with_any_names_are_listed_page_by_page(clouds: Clouds, s3: S3Standin) -> None:
     names = sorted(["a", "a\x01", "a b", "a+b", "a%20b", "ü", "😀"])
-    side = S3(clouds.settings, clouds.stop, patience=20)
+    bucket = S3(clouds.settings, clouds.stop, outage_limit=20)
     for name in names:
-        side.create(name, {})
+        bucket.create(name, {})
     s3.page_size = 2
 
-    assert [upload.key for upload in side.uploads("")] == names
-    assert [upload.key for upload in side.uploads("a ")] == ["a b"]
+    assert [upload.key for upload in bucket.uploads("")] == names
+    assert [upload.key for upload in bucket.uploads("a ")] == ["a b"]

@@ -1,11 +1,11 @@
-"""copycat.denials: one object's permission, or the bucket's."""
+"""copycat.denied: permissions that one object or all objects lack."""
 
 from __future__ import annotations
 
 import json
 
 import pytest
-from copycat.denials import Denials
+from copycat.denied import Denials
 from copycat.objects import Outcome, Result
 
 from samples.conftest import Copycat
@@ -34,15 +34,15 @@ _WRITE = Result("a", "a", Outcome.FAILED, "no put", denied="s3:PutObject")
         ([_WRITE] * 99 + [_READ] * 99, None, None),
     ],
 )
-def test_only_what_no_object_has_succeeded_with_is_a_permission_of_the_bucket(
+def test_a_permission_is_missing_for_all_only_if_no_object_was_copied(
     results: list[Result], meanwhile: str | None, at_the_end: str | None
 ) -> None:
     denials = Denials()
     for result in results:
-        denials.note(result)
+        denials.add(result)
 
-    assert denials.verdict(complete=False) == meanwhile
-    assert denials.verdict(complete=True) == at_the_end
+    assert denials.common_cause(complete=False) == meanwhile
+    assert denials.common_cause(complete=True) == at_the_end
 
 
 def _denied(cloud: str) -> Act:
@@ -54,8 +54,8 @@ def _denied(cloud: str) -> Act:
 
 
 @pytest.mark.parametrize("cloud", ["google", "aws"])
-def test_one_object_that_is_denied_fails_alone(copycat: Copycat, cloud: str) -> None:
-    """Also in the next run, in which nothing else is copied."""
+def test_one_denied_object_fails_alone(copycat: Copycat, cloud: str) -> None:
+    """This also holds in the next run, in which nothing else is copied."""
     for name in ("a", "b", "c"):
         copycat.put(name)
     behind = copycat.sandbox.storage.url if cloud == "google" else copycat.sandbox.aws.url

@@ -1,4 +1,4 @@
-"""Where a run keeps its manifest and its checkpoint: a file, or an object in S3."""
+"""The files that a run keeps as records (manifest and checkpoint): a local file, or an object in S3."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from botocore.exceptions import (
     MetadataRetrievalError,
 )
 
-from copycat.retrying import PATIENCE
+from copycat.retrying import OUTAGE_LIMIT
 from google_auth_botocore import ConfigurationError
 
-# S3's parts have at least 5 MiB, and an object 10,000 of them: 80 GiB.
-_PART = 8 << 20
-# After botocore's own retries.
+# S3 accepts 10,000 parts of at least 5 MiB. With parts of 8 MiB, an object can have 80 GiB.
+_PART_SIZE = 8 << 20
+# Seconds before the next attempt, after botocore's own retries.
 _DELAY = 2.0
 
 
-class PlaceError(Exception):
+class RecordFileError(Exception):
     """A manifest or a checkpoint cannot be read or written.
 
     Args:
         message: one sentence.
-        transient: S3 does not answer; it may do so later.
+        transient: whether S3 did not respond, so that it may work later.
     """
 
     def __init__(self, message: str, *, transient: bool = False) -> None:
@@ -41,61 +41,61 @@ class PlaceError(Exception):
         self.transient = transient
 
 
-class Place(Protocol):
-    """A file or an object."""
+class RecordFile(Protocol):
+    """A local file or an object in S3."""
 
     def read(self) -> Iterator[bytes]:
-        """Yield the content in pieces; nothing if there is none yet."""
+        """Yield the content in chunks. Yield nothing if there is none yet."""
 
     def write(self, content: bytes) -> None:
-        """Replace the content, at once."""
+        """Replace the content atomically."""
 
     def clear(self) -> None:
-        """Replace the content by nothing: whoever may not write it is told so."""
+        """Empty the file. This also shows whether it can be written."""
 
     def remove(self) -> None:
-        """Remove it, if it is there."""
+        """Remove the file if it exists."""
 
     def open(self) -> Writer:
-        """Begin to replace the content, little by little."""
+        """Return a writer that replaces the content."""
 
 
 class Writer(Protocol):
-    """New content of a place."""
+    """Writes new content to a record file."""
 
     def write(self, content: bytes) -> None:
         """Add to the content."""
 
     def close(self) -> None:
-        """Finish. Only now an object in S3 has the new content."""
+        """Finish. An object in S3 has the new content only after this."""
 
 
-def place(text: str, owner: str | None = None) -> Place:
-    """Return the place with this name: `s3://BUCKET/KEY`, or a file.
+def record_file(text: str, owner: str | None = None) -> RecordFile:
+    """Return the record file with this name.
 
     Args:
-        text: its name.
-        owner: account that must own the bucket; None: any.
+        text: path of a local file, or `s3://BUCKET/KEY`.
+        owner: AWS account that must own the bucket. None: not checked.
 
     Raises:
-        ConfigurationError: The name is not one of a place.
+        ConfigurationError: The name is neither.
     """
     if "://" not in text:
-        return File(Path(text))
+        return LocalFile(Path(text))
     bucket, _, key = text.removeprefix("s3://").partition("/")
     if not text.startswith("s3://") or not bucket or not key:
-        raise ConfigurationError(f"{text!r} is not a file and not an object. Give FILE or s3://BUCKET/KEY.")
-    return S3Object(bucket, key, owner)
+        raise ConfigurationError(f"{text!r} is neither a file nor an S3 object. Give a file name or s3://BUCKET/KEY.")
+    return S3RecordFile(bucket, key, owner)
 
 
-class File:
+class LocalFile:
     """A file on this machine."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
     def read(self) -> Iterator[bytes]:
-        """Yield the content in pieces; nothing if there is no file."""
+        """Yield the content in chunks. Yield nothing if the file does not exist."""
         with self._errors("read"):
             if not self._path.exists() or self._path.is_char_device() or self._path.is_fifo():
                 return
@@ -104,9 +104,9 @@ class File:
                     yield piece
 
     def write(self, content: bytes) -> None:
-        """Replace the content: a reader sees the old or the new one, also after a crash."""
+        """Replace the content atomically: even after a crash, the file has either the old or the new content."""
         with self._errors("write"):
-            if self._path.exists() and not self._path.is_file():  # a device or a pipe stays one
+            if self._path.exists() and not self._path.is_file():  # do not replace a device or a pipe
                 self._path.write_bytes(content)
                 return
             path = self._path.resolve()
@@ -121,7 +121,7 @@ class File:
                 new.unlink(missing_ok=True)
 
     def clear(self) -> None:
-        """Empty the file, or make an empty one."""
+        """Empty the file, or create an empty one."""
         self.open().close()
 
     def remove(self) -> None:
@@ -131,16 +131,16 @@ class File:
                 self._path.resolve().unlink(missing_ok=True)
 
     def open(self) -> Writer:
-        """Open the file anew. What is written is in it at once, so a killed run leaves it behind."""
+        """Empty the file and open it. It is not buffered, so a killed run does not lose what it has written."""
         with self._errors("write"):
             return _FileWriter(self._path.open("wb", buffering=0))
 
     @contextlib.contextmanager
-    def _errors(self, what: str) -> Iterator[None]:
+    def _errors(self, action: str) -> Iterator[None]:
         try:
             yield
         except OSError as error:
-            raise PlaceError(f"Cannot {what} the file {str(self._path)!r}: {error.strerror}.") from error
+            raise RecordFileError(f"Cannot {action} the file {str(self._path)!r}: {error.strerror}.") from error
 
 
 class _FileWriter:
@@ -153,26 +153,26 @@ class _FileWriter:
             while view:
                 view = view[self._file.write(view) :]
         except OSError as error:
-            raise PlaceError(f"Cannot write the file {self._file.name!r}: {error.strerror}.") from error
+            raise RecordFileError(f"Cannot write the file {self._file.name!r}: {error.strerror}.") from error
 
     def close(self) -> None:
         self._file.close()
 
 
-class S3Object:
+class S3RecordFile:
     """An object in S3."""
 
     def __init__(self, bucket: str, key: str, owner: str | None) -> None:
-        import boto3  # noqa: PLC0415 - a run without such a place does not spend the time
+        import boto3  # noqa: PLC0415 - slow, and not needed for local files
 
-        # A run must end within 10 s of SIGTERM, whatever S3 does.
+        # A run must end within 10 s of SIGTERM, even if S3 does not respond.
         config = Config(connect_timeout=3, read_timeout=5, retries={"mode": "standard", "max_attempts": 5})
         self._client: Any = boto3.client("s3", config=config)
         self._name = f"s3://{bucket}/{key}"
         self._where = {"Bucket": bucket, "Key": key} | ({"ExpectedBucketOwner": owner} if owner else {})
 
     def read(self) -> Iterator[bytes]:
-        """Yield the content in pieces; nothing if there is no object."""
+        """Yield the content in chunks. Yield nothing if the object does not exist."""
         try:
             body = self._send("read", lambda: self._client.get_object(**self._where)["Body"])
             yield from body.iter_chunks(1 << 20)
@@ -186,24 +186,24 @@ class S3Object:
         self._send("write", lambda: self._client.put_object(**self._where, Body=content))
 
     def clear(self) -> None:
-        """Replace the content by nothing."""
+        """Replace the object by an empty one."""
         self.write(b"")
 
     def remove(self) -> None:
-        """Remove the object, if it is there."""
+        """Remove the object if it exists."""
         self._send("remove", lambda: self._client.delete_object(**self._where))
 
     def open(self) -> Writer:
-        """Begin an upload. The object gets its new content at the end."""
+        """Start an upload. The object has the new content once the writer is closed."""
         return _S3Writer(self)
 
     def call(self, operation: str, **arguments: Any) -> Any:
-        """Make a request about this object."""
+        """Send a request about this object."""
         return self._send("write", lambda: getattr(self._client, operation)(**self._where, **arguments))
 
-    def _send(self, what: str, call: Callable[[], Any]) -> Any:
-        """Send a request. An outage costs time: the run waits for this thread only as long as it may."""
-        end = time.monotonic() + PATIENCE
+    def _send(self, action: str, call: Callable[[], Any]) -> Any:
+        """Send a request, and retry it during an outage. The run limits how long it waits for this thread."""
+        end = time.monotonic() + OUTAGE_LIMIT
         while True:
             try:
                 return call()
@@ -211,16 +211,16 @@ class S3Object:
                 raise
             except (BotoCoreError, ClientError) as error:
                 if not _is_transient(error) or time.monotonic() >= end:
-                    raise self._error(what, error) from error
+                    raise self._error(action, error) from error
             time.sleep(_DELAY)
 
-    def _error(self, what: str, error: Exception) -> PlaceError:
-        text = f"Cannot {what} {self._name}: {' '.join(str(error).split())}"
-        return PlaceError(text, transient=_is_transient(error))
+    def _error(self, action: str, error: Exception) -> RecordFileError:
+        text = f"Cannot {action} {self._name}: {' '.join(str(error).split())}"
+        return RecordFileError(text, transient=_is_transient(error))
 
 
 def _is_transient(error: Exception) -> bool:
-    """Tell whether S3, or what gives its keys, may answer later."""
+    """Return whether S3, or the source of the AWS credentials, may respond later."""
     if isinstance(error, ClientError):
         status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
         return status >= 500 or status in {408, 429}
@@ -228,9 +228,9 @@ def _is_transient(error: Exception) -> bool:
 
 
 class _S3Writer:
-    """An upload in parts, or in one request if it is small."""
+    """Writes an object with a multipart upload, or with one request if it is small."""
 
-    def __init__(self, target: S3Object) -> None:
+    def __init__(self, target: S3RecordFile) -> None:
         self._target = target
         self._buffer = bytearray()
         self._upload: dict[str, str] = {}
@@ -238,7 +238,7 @@ class _S3Writer:
 
     def write(self, content: bytes) -> None:
         self._buffer += content
-        if len(self._buffer) >= _PART:
+        if len(self._buffer) >= _PART_SIZE:
             if not self._upload:
                 self._upload = {"UploadId": self._target.call("create_multipart_upload")["UploadId"]}
             self._send()
@@ -251,8 +251,8 @@ class _S3Writer:
             if self._buffer:
                 self._send()
             self._target.call("complete_multipart_upload", **self._upload, MultipartUpload={"Parts": self._parts})
-        except PlaceError:
-            with contextlib.suppress(PlaceError):
+        except RecordFileError:
+            with contextlib.suppress(RecordFileError):
                 self._target.call("abort_multipart_upload", **self._upload)
             raise
 

@@ -1,4 +1,4 @@
-"""Compares one object and copies nothing: what a dry run has in the place of a `Copier`."""
+"""Compares one object and copies nothing. A dry run uses this instead of `Copier`."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from copycat.s3 import S3
 from copycat.settings import Settings
 
 
-class Comparer:
-    """Compares objects for which the listings are not enough. The arguments are those of `Copier`."""
+class DryRunCopier:
+    """Compares objects if the listings are not enough to decide. The arguments are those of `Copier`."""
 
     def __init__(self, settings: Settings, stop: threading.Event, progress: Callable[[int], object]) -> None:
         self._check_metadata = settings.check_metadata
@@ -22,7 +22,7 @@ class Comparer:
         self._progress = progress
 
     def copy(self, task: Task) -> Result:
-        """Return what a copy of the object would come to."""
+        """Return what copying the object would result in."""
         start = time.monotonic()
         try:
             head = self._s3.head(task.key)
