@@ -206,6 +206,13 @@ def verify_subject_token(subject_token: str, audience: str, secret_of: Callable[
     return headers
 
 
+def is_printable(error: BaseException) -> bool:
+    """Return whether an error has no control character: the hint, which is ours, may be two lines."""
+    hint = getattr(error, "hint", None) or ""
+    sentences, _, command = hint.partition("\n")
+    return str(error).removesuffix(hint).isprintable() and sentences.isprintable() and command.isprintable()
+
+
 def visible_text(error: BaseException) -> str:
     """Return everything that a traceback, a log record or a debugger shows of an error."""
     return "".join(traceback.format_exception(error)) + repr(error) + repr(vars(error)) + str(error.args)

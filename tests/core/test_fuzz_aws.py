@@ -23,7 +23,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.malformed import bodies, mutated, near
-from core.stand_in import PROVIDER, Answer, FakeGoogle, HurriedClock, Sent, federated, visible_text
+from core.stand_in import PROVIDER, Answer, FakeGoogle, HurriedClock, Sent, federated, is_printable, visible_text
 from google_auth_botocore import ConfigurationError, Credentials, FederationError
 
 SECRET_KEY = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
@@ -99,7 +99,7 @@ def attempt(**arguments: Any) -> Exception | None:
     except (FederationError, ConfigurationError) as raised:
         error = raised
     if error is not None:
-        assert str(error).isprintable()
+        assert is_printable(error)
         assert SECRET_KEY not in visible_text(error)
         assert getattr(error, "step", "aws") == "aws"
     return error

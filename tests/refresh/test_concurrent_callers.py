@@ -423,7 +423,7 @@ class TestExpired:
         finish()
         assert str(caught.value) == (
             "There is no token after 31 s: Google's Security Token Service at https://sts.googleapis.com/v1/token has not replied. "
-            "The exchange continues, and the next call gets its token."
+            "The exchange continues in the background, and the next call gets its token."
         )
         assert caught.value.step == "exchange"
 
