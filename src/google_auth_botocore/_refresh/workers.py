@@ -95,7 +95,7 @@ _idle: list[_Worker] = []
 
 def end_idle() -> None:
     """End the idle threads before a fork: the child would lose them, and Python 3.12 warns about forking with several threads."""
-    ending = []
+    ending: list[_Worker] = []
     with contextlib.suppress(IndexError):  # until the list is empty
         while True:
             worker = _idle.pop()
