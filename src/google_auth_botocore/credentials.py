@@ -305,7 +305,7 @@ class Credentials(
     def retrieve_subject_token(self, request: Request = None) -> str:  # noqa: ARG002 - google-auth's signature
         """Return a new subject token, the proof of the AWS identity, as `google.auth.aws.Credentials` does.
 
-        It makes AWS calls only, as far as the keys require them, and sends the token to nobody. The token proves the AWS
+        It makes AWS calls only, as far as the keys require them, and does not send the token. The token proves the AWS
         identity to Google for as long as AWS accepts it, so keep it secret.
 
         Args:

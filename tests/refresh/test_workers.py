@@ -82,7 +82,9 @@ def test_a_thread_ends_when_there_is_no_more_to_do(make: Make, monkeypatch: pyte
     assert len(set(request.threads)) == 2
 
 
-def test_an_idle_thread_keeps_nothing_of_an_exchange(make: Make) -> None:
+def test_an_idle_thread_keeps_nothing_of_an_exchange(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    seams.end_idle_threads()
+    seams.end_idle_threads_after(monkeypatch, 60)
     request = Recorder()
     reference = weakref.ref(request)
     make().refresh(request)
@@ -92,6 +94,7 @@ def test_an_idle_thread_keeps_nothing_of_an_exchange(make: Make) -> None:
     gc.collect()
     assert reference() is None
     assert thread.is_alive()
+    seams.end_idle_threads()
 
 
 def test_a_job_that_was_never_passed_on_is_performed_by_another_thread(

@@ -63,7 +63,7 @@ class Failure(NamedTuple):
         meaning: What is wrong, in whole sentences.
         remedy: Tells how to fix it.
         variants: Particular forms of it, which only `doctor`'s evidence can tell apart. Its own remedy fits all of them.
-        lasting: It lasts until somebody fixes it, even if its error is a transient one.
+        lasting: It lasts until the user fixes it, even if its error is transient.
     """
 
     id: str

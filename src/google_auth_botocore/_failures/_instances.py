@@ -1,4 +1,4 @@
-"""Instance metadata: no role, no answer, a proxy in front of it, or the role of somebody else."""
+"""Instance metadata: no role, no answer, a proxy in front of it, or another machine's role."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ class Recorder(Request):
     """google-auth's own transport, with a memory.
 
     Args:
-        clock: seconds, for how long somebody speaks.
+        clock: Elapsed time in seconds.
 
     Attributes:
         replies: all so far.
