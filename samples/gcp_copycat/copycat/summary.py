@@ -71,7 +71,7 @@ class Summary:
             for outcome in Outcome
         ]
         if self.earlier:
-            lines.append(f"  including {self.earlier} objects from earlier runs")
+            lines.append(f"  {self.earlier} of them copied or skipped by earlier runs")
         return "\n".join([*lines, f"  in {seconds:.1f} s"])
 
     def machine_readable(self, code: int, seconds: float, *, dry_run: bool = False) -> dict[str, Any]:

@@ -179,7 +179,7 @@ def test_sigterm_ends_a_run_within_10_s_while_cloud_storage_does_not_answer(
         process.kill()
 
     assert (process.returncode, took < 10) == (143, True)
-    assert err == "gcp_copycat: interrupted; what is there will be skipped the next time\n"
+    assert err == "gcp_copycat: interrupted; the next run skips what has been copied\n"
     assert counted(out) == {"copied": 0, "skipped": 0, "failed": 0}
 
 
