@@ -100,7 +100,7 @@ def test_a_role_that_does_not_meet_the_condition_is_rejected(world: World) -> No
 
     assert (code, out) == (2, "")
     assert "(HTTP 400, unauthorized_client): The given credential is rejected by the attribute condition." in err
-    assert "Compare the provider's attribute condition with the ARN that AWS gives" in err
+    assert "Compare the provider's attribute condition with the caller's ARN" in err
     assert "attributeCondition: " in world.shell(_command(err))
     assert len(world.sandbox.storage.principals) == before
 
