@@ -82,6 +82,7 @@ ENTRIES = (
         lambda facts: _recursion(facts) and _gevent.patched_late(),
         "gevent patched the process after urllib3 was imported, so TLS calls itself without end.",
         do(
+            "gevent patched the process after urllib3 was imported.",
             "Call gevent.monkey.patch_all() before any other import, for example in gunicorn's configuration file, or start gunicorn "
             "without --preload."
         ),

@@ -61,7 +61,7 @@ class Polars(Consumer):
     caught = OSError
 
     def __init__(self, credentials: Credentials, harness: Harness) -> None:
-        harness.patch.setattr(polars_adapter, "_SHORTLY", 7)  # short enough for a test to wait for
+        harness.patch.setattr(polars_adapter, "_SHORT", 7)  # short enough for a test to wait for
         self._running = contextlib.ExitStack()
         objects = Objects({f"/{BUCKET}/{name}": content for name, content in OBJECTS.items()})
         self._url = self._running.enter_context(TokenChecker(harness.sandbox.google).serve(objects))
