@@ -123,4 +123,6 @@ def test_gcloud_knows_the_command_and_its_flags(words: tuple[str, ...]) -> None:
     assert done.returncode == 0, done.stderr
     for flag in words[len(verbs) :]:
         # The help names `--no-x` only if that is the flag's default.
-        assert any(form in done.stdout for form in (flag, flag.replace("--no-", "--[no-]"), flag.replace("--no-", "--"))), flag
+        assert any(
+            form in done.stdout for form in (flag, flag.replace("--no-", "--[no-]"), flag.replace("--no-", "--"))
+        ), flag

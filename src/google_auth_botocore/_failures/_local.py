@@ -84,7 +84,7 @@ ENTRIES = (
         do(
             "gevent patched the process after urllib3 was imported.",
             "Call gevent.monkey.patch_all() before any other import, for example in gunicorn's configuration file, or start gunicorn "
-            "without --preload."
+            "without --preload.",
         ),
     ),
     Failure(
