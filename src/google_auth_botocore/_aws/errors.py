@@ -57,15 +57,6 @@ _TRANSIENT = (
     botocore.exceptions.ConnectionError,
     botocore.exceptions.MetadataRetrievalError,
 )
-
-# Errors of a session that cannot use its files.
-OF_A_FILE = (
-    botocore.exceptions.ProfileNotFound,
-    botocore.exceptions.ConfigParseError,
-    botocore.exceptions.PartialCredentialsError,
-)
-
-
 # AWS's words for a date that is too old or too new; the code is the one of a wrong signature.
 _REJECTED_DATE = re.compile("Signature expired|Signature not yet current|not within|RequestTimeTooSkewed")
 

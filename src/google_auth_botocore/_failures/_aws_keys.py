@@ -8,7 +8,7 @@ from google_auth_botocore._failures import _commands
 from google_auth_botocore._failures._aws_settings import KEY_SETTINGS, KEY_VARIABLES, in_profile
 from google_auth_botocore._failures._commands import evidence
 from google_auth_botocore._failures._entry import Remedy
-from google_auth_botocore._failures._facts import ARGUMENT, DEFAULT, Facts, Setting
+from google_auth_botocore._failures._facts import ARGUMENT, Facts, Setting
 
 # The sources whose keys are there already; all others have to be requested.
 STATIC = {"env", "shared-credentials-file", "config-file"}
@@ -101,8 +101,3 @@ def set_again(facts: Facts, *sentences: str) -> Remedy:
         aws=look,
         run=(),
     )
-
-
-def profile_is_default(facts: Facts) -> bool:
-    """Return whether no profile was chosen."""
-    return facts.profile is None or facts.profile.origin == DEFAULT
