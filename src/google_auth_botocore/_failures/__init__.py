@@ -10,14 +10,17 @@ an import that a fork interrupts hangs the child. So a fork waits for the import
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 
 from google_auth_botocore._failures._facts import Facts
 from google_auth_botocore.exceptions import FederationError, TransientFederationError
 
-# Here and not in the table, which cannot be loaded then: to load it takes a free file descriptor.
-OUT_OF_RESOURCES = "The process or the machine has run out of open files, memory or processes. Raise the limit (ulimit -n), or close what is left open."
+_LOGGER = logging.getLogger(__name__)
+
+# Defined here because, without a free file descriptor, the table cannot be loaded.
+OUT_OF_RESOURCES = "The process or the machine has run out of open files, memory or processes. Raise the limit (ulimit -n), or close files and connections that are left open."
 
 # Reentrant: the thread that imports the table may itself fork, or run a finalizer that fails.
 _IMPORT = threading.RLock()
@@ -26,13 +29,13 @@ if hasattr(os, "register_at_fork"):  # not on Windows
 
 
 def error(message: str, facts: Facts) -> FederationError:
-    """Return the error of a failure, with the hint of its entry in the table.
+    """Return the error for a failure, with the hint of its entry in the table.
 
     Args:
         message: What failed and what was seen, in whole sentences.
         facts: Its facts.
     """
-    name, hint = _described(facts)
+    name, hint, message = _described(message, facts)
     kind = TransientFederationError if facts.transient else FederationError
     made = kind(
         message,
@@ -58,20 +61,24 @@ def rejected_date(failure: BaseException) -> bool:
     return facts is not None and facts.rejected_date
 
 
-def _described(facts: Facts) -> tuple[str | None, str | None]:
-    """Return the id and the hint of the entry that fits the facts."""
+def _described(message: str, facts: Facts) -> tuple[str | None, str | None, str]:
+    """Return the id and the hint of the entry that fits the facts, and the message in a length that fits the hint."""
     try:
         with _IMPORT:
-            from google_auth_botocore._failures import _table  # noqa: PLC0415 - see above
+            from google_auth_botocore._failures import _length, _table  # noqa: PLC0415 - see above
 
-            find = _table.find
+            find, fitted = _table.find, _length.fitted
     except (ImportError, AttributeError):
-        # The interpreter is shutting down, the package was replaced on disk, or this thread is importing the table at this
-        # moment, further up. The error matters more than its hint.
-        return None, None
+        # The interpreter is shutting down, the package was replaced on disk, or the table is being imported further up this
+        # thread's stack. The error matters more than its hint.
+        return None, None, message
     except (OSError, MemoryError):
-        return facts.failure, OUT_OF_RESOURCES if facts.failure == "resources-exhausted" else None
-    found = find(facts)
-    if found is None:
-        return None, None
-    return found.failure.id, found.remedy.hint
+        return facts.failure, OUT_OF_RESOURCES if facts.failure == "resources-exhausted" else None, message
+    try:
+        found = find(facts)
+        hint = None if found is None else found.remedy.hint(found.failure.id)
+        message = fitted(message, facts.text, hint)
+    except Exception as mistake:  # noqa: BLE001 - a mistake of this package must not replace the failure of the user
+        _LOGGER.debug("The failure could not be looked up (%s).", type(mistake).__name__)
+        return facts.failure, None, message
+    return None if found is None else found.failure.id, hint, message

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from google_auth_botocore._failures import _aws_settings, _commands
 from google_auth_botocore._failures._aws_settings import in_profile
 from google_auth_botocore._failures._entry import Failure, Remedy, reason
@@ -15,21 +17,37 @@ _INCOMPLETE = "source_profile or credential_source"
 def _choose_profile(facts: Facts) -> Remedy:
     profile = facts.profile
     commands = ["aws configure list-profiles"]
+    found = [] if profile is None else _where_profiles_are(profile.value)
     if profile is None or profile.variable is None:
-        named = "" if profile is None else f" {shown(profile.value)!r}"
-        return Remedy([f"Check the name{named} of the profile (profile= or --profile)."], aws=commands)
+        name = "" if profile is None else f" {shown(profile.value)!r}"
+        return Remedy([f"Check the profile name{name} (profile= or --profile).", *found], aws=commands)
     return Remedy(
-        [f"Check {profile.variable}, which is {shown(profile.value)!r}, or unset it."],
+        [f"Check {profile.variable}, which is {shown(profile.value)!r}, or unset it.", *found],
         [_commands.unset(profile.variable)],
         aws=commands,
         run=commands,
     )
 
 
+def _where_profiles_are(profile: str) -> list[str]:
+    """Say that the profile's section has the form of the other file, or that there is no file."""
+    config, credentials = _aws_settings.config_file(), _aws_settings.credentials_file()
+    for path, wrong, right in ((config, profile, f"profile {profile}"), (credentials, f"profile {profile}", profile)):
+        line = _aws_settings.sections_of(path).get(wrong)
+        if line is not None:
+            return [f"Line {line} of {path} must be [{shown(right)}], not [{shown(wrong)}]."]
+    if not any(os.path.exists(path) for path in (config, credentials)):  # noqa: PTH110 - pathlib may raise
+        return [f"There is neither {shown(str(config))} nor {shown(str(credentials))}."]
+    return []
+
+
 def _correct_profile(facts: Facts) -> Remedy:
+    variable = _aws_settings.WEB_IDENTITY_VARIABLE
+    if "web identity" in facts.text and os.environ.get(variable):
+        return Remedy([f"{variable} requires a role: set AWS_ROLE_ARN, too, or unset {variable}."])
     profile = "default" if facts.profile is None else facts.profile.value
     return Remedy(
-        [f"Correct profile {shown(profile)!r} in {_aws_settings.config_file()} as the message says."],
+        [f"Correct profile {shown(profile)!r} in {_aws_settings.file_of(profile)} as the message says."],
         aws=[_commands.aws(facts, "configure list", region=False)],
     )
 
@@ -46,18 +64,18 @@ def _correct_file(facts: Facts) -> Remedy:
     )
 
 
-def _half_a_set(facts: Facts) -> bool:
+def _incomplete_keys(facts: Facts) -> bool:
     return facts.reason == "PartialCredentialsError" and _INCOMPLETE not in facts.text
 
 
 def _set_both(facts: Facts) -> Remedy:
     source = facts.keys.source or facts.provider
-    if source in ("shared-credentials-file", "config-file", "shared-credentials-file"):
+    if source in ("shared-credentials-file", "config-file"):
         setting = in_profile(facts, *_aws_settings.KEY_SETTINGS)
         where = f" in [{setting.section}] of {setting.file}" if setting is not None else ""
         return Remedy(
             [
-                f"Set both aws_access_key_id and aws_secret_access_key{where}, and aws_session_token for temporary keys; or remove them all."
+                f"Set both aws_access_key_id and aws_secret_access_key{where}, and aws_session_token for temporary keys. Or remove them all."
             ],
             aws=[_commands.aws(facts, "configure list", region=False)],
         )
@@ -74,11 +92,11 @@ def _set_both(facts: Facts) -> Remedy:
     )
 
 
-def _endless(facts: Facts) -> Remedy:
+def _break_loop(facts: Facts) -> Remedy:
     setting = in_profile(facts, "source_profile")
     where = f" in {_commands.place(setting)}" if setting is not None else ""
     return Remedy(
-        [f"Let source_profile{where} name a profile that has keys of its own, or use credential_source in its place."],
+        [f"Set source_profile{where} to a profile that has its own keys, or use credential_source instead."],
         aws=[_commands.aws(facts, "configure get source_profile", region=False)],
     )
 
@@ -90,12 +108,12 @@ ENTRIES = (
         _STEP,
         reason("InfiniteLoopConfigError"),
         "The profiles name each other as source_profile, so none of them has keys.",
-        _endless,
+        _break_loop,
     ),
     Failure(
         "half-a-set-of-keys",
         _STEP,
-        _half_a_set,
+        _incomplete_keys,
         "Either the access key id or the secret access key is missing.",
         _set_both,
     ),

@@ -1,8 +1,9 @@
-"""Where static AWS keys are, and how to replace them: variables of the environment, or lines of a file."""
+"""Find static AWS keys, in environment variables or in a file, and explain how to replace them."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
 from google_auth_botocore._failures import _commands
 from google_auth_botocore._failures._aws_settings import KEY_SETTINGS, KEY_VARIABLES, in_profile
@@ -10,7 +11,7 @@ from google_auth_botocore._failures._commands import evidence
 from google_auth_botocore._failures._entry import Remedy
 from google_auth_botocore._failures._facts import ARGUMENT, Facts, Setting
 
-# The sources whose keys are there already; all others have to be requested.
+# The sources that hold keys. All others request them.
 STATIC = {"env", "shared-credentials-file", "config-file"}
 # Codes for keys that expired.
 EXPIRED = ("ExpiredToken", "ExpiredTokenException", "RequestExpired")
@@ -39,7 +40,7 @@ def copied(facts: Facts) -> bool:
 
 
 def renewing_sources(facts: Facts) -> list[str]:
-    """Return sources that renew their keys, but that botocore does not try because of the static keys."""
+    """Return a sentence for each source that renews its keys, but that botocore does not try because of the static keys."""
     return [
         f"{each.name} (configured by {each.configured_by}) renews its keys, but botocore does not try it."
         for each in evidence(facts).sources
@@ -58,46 +59,38 @@ def place(facts: Facts) -> str:
 
 def remove(facts: Facts, *sentences: str) -> Remedy:
     """Return how to remove static keys, so that botocore finds those of a source that renews them."""
-    setting = static_keys(facts)
-    look = [_commands.aws(facts, "configure list", region=False), _commands.aws(facts, IDENTITY)]
-    if setting is None:
-        return Remedy(sentences, aws=look)
-    if setting.variable is not None:
-        return Remedy(
-            [*sentences, "Unset the variables, so that botocore uses a source that renews its keys."],
-            [_commands.unset(*KEY_VARIABLES)],
-            aws=look,
-        )
-    return Remedy(
-        [
-            *sentences,
-            f"Remove the keys from [{setting.section}] of {setting.file} (line {setting.line}), or write new ones there.",
-        ],
-        aws=look,
-        run=(),
+    return _change(
+        facts,
+        sentences,
+        in_environment="Unset the variables, so that botocore uses a source that renews its keys.",
+        in_file="Remove the keys from {line}, or write new ones there.",
     )
 
 
 def set_again(facts: Facts, *sentences: str) -> Remedy:
     """Return how to set the three of a set of keys again."""
+    remedy = _change(
+        facts,
+        sentences,
+        in_environment=f"Set {_set_of(KEY_VARIABLES)} again, from one set of keys.",
+        in_file=f"Write {_set_of(KEY_SETTINGS)} again in {{line}}, all from one set of keys.",
+    )
+    # No command sets keys.
+    return remedy if static_keys(facts) is None else remedy._replace(run=())
+
+
+def _set_of(names: Sequence[str]) -> str:
+    key_id, secret, token = names
+    return f"{key_id}, {secret} and {token} (if any)"
+
+
+def _change(facts: Facts, sentences: Sequence[str], *, in_environment: str, in_file: str) -> Remedy:
+    """Return how to change static keys where they are; for the keys of another source, only how to look at them."""
     setting = static_keys(facts)
     look = [_commands.aws(facts, "configure list", region=False), _commands.aws(facts, IDENTITY)]
     if setting is None:
         return Remedy(sentences, aws=look)
-    if setting.variable is not None:
-        names = f"{', '.join(KEY_VARIABLES[:2])} and, for temporary keys, {KEY_VARIABLES[2]}"
-        return Remedy(
-            [*sentences, f"Set {names} again: they must belong together."],
-            [_commands.unset(*KEY_VARIABLES)],
-            aws=look,
-            run=(),
-        )
-    names = f"{', '.join(KEY_SETTINGS[:2])} and, for temporary keys, {KEY_SETTINGS[2]}"
-    return Remedy(
-        [
-            *sentences,
-            f"Write {names} again in [{setting.section}] of {setting.file} (line {setting.line}): they must belong together.",
-        ],
-        aws=look,
-        run=(),
-    )
+    if setting.file is None:
+        return Remedy([*sentences, in_environment], [_commands.unset(*KEY_VARIABLES)], aws=look)
+    line = f"{place(facts)} (line {setting.line})"
+    return Remedy([*sentences, in_file.format(line=line)], aws=look, run=())

@@ -42,18 +42,22 @@ def _no_program(facts: Facts) -> bool:
 def _process_fails(facts: Facts) -> bool:
     if facts.reason == "CredentialRetrievalError":
         return facts.provider == "custom-process"
-    # What its output is read with raises these.
+    # botocore raises these if it cannot split the command line, or cannot read the output.
     unreadable = ("JSONDecodeError", "KeyError", "UnicodeDecodeError", "AttributeError", "RecursionError", "TypeError")
-    return facts.reason in unreadable and _process(facts) is not None
+    split = facts.reason == "ValueError" and facts.text in _UNSPLIT
+    return (split or facts.reason in unreadable) and _process(facts) is not None
 
 
-def _run_process(facts: Facts, *sentences: str) -> Remedy:
+def run_process(facts: Facts, *sentences: str) -> Remedy:
+    """Return these sentences, and where credential_process is set."""
     setting = _process(facts)
-    where = "" if setting is None else f" It is in {_commands.place(setting)}."
+    where = "" if setting is None else f" It is set in {_commands.place(setting)}."
     get = command_for(facts, setting, f"configure get {_PROCESS}")
     return Remedy([" ".join(sentences) + where], aws=[get])
 
 
+# What shlex, which botocore splits the command line with, says about it.
+_UNSPLIT = ("No closing quotation", "No escaped character")
 _EXPIRATION = ("offset-naive", "Parser must be a string", "Unknown string format", "String does not contain a date")
 
 
@@ -64,12 +68,14 @@ def _expiration(facts: Facts) -> bool:
 
 
 def _write_expiration(facts: Facts) -> Remedy:
-    form = "a date with a time zone, as text, like 2030-01-31T12:00:00Z"
+    form = "a string with a date, a time and a time zone, such as 2030-01-31T12:00:00Z"
     process = _process(facts)
     if process is not None and not os.environ.get("AWS_CREDENTIAL_EXPIRATION"):
-        return _run_process(facts, f"Let {_PROCESS} print Expiration as {form}.")
+        return run_process(facts, f"Change {_PROCESS} so that it prints Expiration as {form}.")
     return Remedy(
-        [f"Write the time at which the keys expire (AWS_CREDENTIAL_EXPIRATION, or what their source says) as {form}."]
+        [
+            f"Correct the time at which the keys expire, in AWS_CREDENTIAL_EXPIRATION or in their source. It must be {form}."
+        ]
     )
 
 
@@ -79,24 +85,24 @@ ENTRIES = (
         _STEP,
         _no_program,
         "The program that credential_process names cannot be started.",
-        lambda facts: _run_process(
-            facts, "Correct credential_process: it must be the full path of a program that may be run."
+        lambda facts: run_process(
+            facts, "Correct credential_process: it must begin with the full path of an executable program."
         ),
     ),
     Failure(
         "expiry-invalid",
         _STEP,
         _expiration,
-        "The time at which the keys expire is not a date with a time zone.",
+        "The time at which the keys expire is not a date and time with a time zone.",
         _write_expiration,
     ),
     Failure(
         "process-fails",
         _STEP,
         _process_fails,
-        "The profile's credential_process fails, or does not print what it should.",
-        lambda facts: _run_process(
-            facts, "Run the profile's credential_process by hand: it must end with 0 and print one JSON object."
+        "The profile's credential_process fails, or its output is not the JSON object that botocore expects.",
+        lambda facts: run_process(
+            facts, "Run the profile's credential_process by hand. It must exit with status 0 and print one JSON object."
         ),
     ),
 )

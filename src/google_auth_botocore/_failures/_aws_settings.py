@@ -1,6 +1,6 @@
-"""Where the AWS settings come from: an argument, an environment variable, or a line of a file.
+"""Find out where the AWS settings come from: an argument, an environment variable, or a line of a file.
 
-Reads the environment and the two AWS files, leniently and without botocore, and only after something has failed.
+This reads the environment and the two AWS files, tolerantly and without botocore, and only after something has failed.
 """
 
 import configparser
@@ -10,16 +10,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from google_auth_botocore._failures._facts import DEFAULT, Facts, Setting
+from google_auth_botocore._failures import _urls
+from google_auth_botocore._failures._facts import ARGUMENT, DEFAULT, Facts, Setting
 from google_auth_botocore._redaction import shown
 
 PROFILE_VARIABLES = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE")
 REGION_VARIABLES = ("AWS_REGION", "AWS_DEFAULT_REGION")
 KEY_VARIABLES = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 KEY_SETTINGS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
-# What makes a profile one for IAM Identity Center, and one for AWS login.
+# The settings of a profile for IAM Identity Center, and the setting of a profile for AWS login.
 SSO_SETTINGS = ("sso_session", "sso_start_url", "sso_account_id")
 LOGIN_SETTING = "login_session"
+# What names the file with a web identity token.
+WEB_IDENTITY_VARIABLE, WEB_IDENTITY_SETTING = "AWS_WEB_IDENTITY_TOKEN_FILE", "web_identity_token_file"
 
 _HEADER = re.compile(r"\[([^\]]+)\]")
 _ASSIGNMENT = re.compile(r"([A-Za-z0-9_]+)\s*[=:]\s*(.*)")
@@ -45,11 +48,12 @@ def credentials_file() -> Path:
 
 
 def _path(variable: str, usual: str) -> Path:
-    return Path(os.path.expandvars(os.environ.get(variable) or usual)).expanduser()
+    # Not Path.expanduser, which raises for a user without a home directory.
+    return Path(os.path.expanduser(os.path.expandvars(os.environ.get(variable) or usual)))  # noqa: PTH111
 
 
 def completed(facts: Facts) -> Facts:
-    """Add the profile and the region that the environment and the files give, and where they come from."""
+    """Add the profile and the region from the environment and the files, and where each of them is set."""
     profile = facts.profile or _of_environment(PROFILE_VARIABLES) or Setting("default", DEFAULT)
     facts = facts._replace(profile=_shown(profile))
     region = facts.region or _of_environment(REGION_VARIABLES) or in_profile(facts, "region")
@@ -57,7 +61,7 @@ def completed(facts: Facts) -> Facts:
 
 
 def _shown(setting: Setting) -> Setting:
-    """Return a setting without secrets, which some paste into the wrong place."""
+    """Return a setting without secrets, which users sometimes paste into the wrong place."""
     return setting._replace(value=shown(setting.value), origin=shown(setting.origin))
 
 
@@ -67,17 +71,47 @@ def _of_environment(names: tuple[str, ...]) -> Setting | None:
 
 def in_profile(facts: Facts, *names: str) -> Setting | None:
     """Return a setting of the profile, or of a profile that it takes its keys from (`source_profile`)."""
+    return next((settings[name] for settings in _chain(facts) for name in names if name in settings), None)
+
+
+def source_of_role(facts: Facts, role_arn: str | None) -> str | None:
+    """Return the profile whose keys a role of the profile, or of its sources, is assumed with.
+
+    Args:
+        facts: The facts.
+        role_arn: The role. None: the profile's own.
+    """
+    for settings in _chain(facts):
+        role, source = settings.get("role_arn"), settings.get("source_profile")
+        if role is not None and source is not None and role_arn in (None, role.value):
+            return source.value
+    return None
+
+
+def _chain(facts: Facts) -> Iterator[dict[str, Setting]]:
+    """Yield the settings of the profile, of its source_profile, and so on."""
     name: str | None = "default" if facts.profile is None else facts.profile.value
-    passed = set[str]()
-    while name is not None and name not in passed:
-        passed.add(name)
+    visited = set[str]()
+    while name is not None and name not in visited:
+        visited.add(name)
         settings = _profile(name)
-        found = next((settings[each] for each in names if each in settings), None)
-        if found is not None:
-            return found
+        yield settings
         source = settings.get("source_profile")
         name = None if source is None else source.value
-    return None
+
+
+def web_identity_file(facts: Facts) -> Setting | None:
+    """Return the path of the web identity token, and where it is set. A profile given as an argument hides the variable."""
+    setting = in_profile(facts, WEB_IDENTITY_SETTING)
+    by_argument = facts.profile is not None and facts.profile.origin == ARGUMENT
+    path = os.environ.get(WEB_IDENTITY_VARIABLE)
+    return Setting(path, WEB_IDENTITY_VARIABLE) if path and not (by_argument and setting) else setting
+
+
+def file_of(profile: str) -> Path:
+    """Return the file that a profile is in: the credentials file only if it is not in the config file."""
+    names = {profile_of(Setting("", "", section)) for section in sections_of(config_file())}
+    return credentials_file() if profile not in names and profile in sections_of(credentials_file()) else config_file()
 
 
 def profile_of(setting: Setting) -> str:
@@ -95,6 +129,29 @@ def _profile(name: str) -> dict[str, Setting]:
             if section in sections or of_config:
                 found[setting] = each
     return found
+
+
+def sections_of(path: Path) -> dict[str, int]:
+    """Return the sections of an AWS file and their lines."""
+    found: dict[str, int] = {}
+    for number, line in enumerate(_lines(path), 1):
+        header = _HEADER.match(line)
+        if header is not None:
+            found.setdefault(header[1].strip(), number)
+    return found
+
+
+def named_in(facts: Facts) -> Setting | None:
+    """Return the variable or the setting of the profile whose value is in the words of botocore."""
+    variables = (Setting(value, name) for name, value in os.environ.items() if name.startswith("AWS_"))
+    settings = (setting for settings in _chain(facts) for setting in settings.values())
+    named = (each for each in (*variables, *settings) if _is_named(each.value, facts.text))
+    return max(named, key=lambda each: len(each.value), default=None)
+
+
+def _is_named(value: str, text: str) -> bool:
+    parts = (value, _urls.parts(value).hostname if "//" in value else None)
+    return any(part and re.search(rf"(?<![\w.-]){re.escape(part)}(?![\w-])", text) for part in parts)
 
 
 def _settings_of(path: Path) -> Iterator[tuple[str, Setting]]:
@@ -118,7 +175,7 @@ def _lines(path: Path) -> list[str]:
 
 
 def mistake_in(path: str) -> Mistake | None:
-    """Return the first line of an AWS file that botocore cannot read; None if there is none, or no such file."""
+    """Return the first line of an AWS file that botocore cannot read. None: there is no such line, or no such file."""
     try:
         with Path(path).open("rb") as file:
             data = file.read(_LONGEST_FILE)
@@ -133,13 +190,13 @@ def mistake_in(path: str) -> Mistake | None:
     except UnicodeDecodeError as error:
         return Mistake(data.count(b"\n", 0, error.start) + 1, "it is not UTF-8")
     except configparser.DuplicateSectionError as error:
-        return Mistake(error.lineno or 1, f"section [{shown(error.section)}] is there twice")
+        return Mistake(error.lineno or 1, f"section [{shown(error.section)}] occurs twice")
     except configparser.DuplicateOptionError as error:
-        return Mistake(error.lineno or 1, f"{shown(error.option)} is there twice in [{shown(error.section)}]")
+        return Mistake(error.lineno or 1, f"{shown(error.option)} occurs twice in [{shown(error.section)}]")
     except configparser.MissingSectionHeaderError as error:
-        return Mistake(error.lineno, "it is outside of a section, such as [default]")
+        return Mistake(error.lineno, "it comes before the first section, such as [default]")
     except configparser.ParsingError as error:
-        return Mistake(error.errors[0][0] if error.errors else 1, "it is not NAME = VALUE")
+        return Mistake(error.errors[0][0] if error.errors else 1, "it does not have the form NAME = VALUE")
     except configparser.Error:
         return None
     return None

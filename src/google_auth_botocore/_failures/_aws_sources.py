@@ -1,4 +1,4 @@
-"""Why a source gives no AWS keys: sign-in, web identity, containers, roles."""
+"""Why a source provides no AWS keys: sign-in, web identity, containers, roles."""
 
 from __future__ import annotations
 
@@ -37,8 +37,9 @@ def _sign_in(facts: Facts) -> Remedy:
 
 
 def _token_file(facts: Facts, *variables: str) -> str | None:
-    """Return the setting that names the file that could not be used, if it is one of these."""
-    if facts.reason not in NO_FILE and facts.reason != "UnicodeDecodeError":
+    """Return the setting that names the file that could not be used, if it is one of these variables or their setting in a file."""
+    empty = facts.reason == "ParamValidationError" and "WebIdentityToken" in facts.text
+    if not empty and facts.reason not in (*NO_FILE, "UnicodeDecodeError"):
         return None
     for variable in variables:
         if os.environ.get(variable) and facts.file in (None, os.environ[variable]):
@@ -55,18 +56,20 @@ def _web_identity_file(facts: Facts) -> bool:
 
 def _check_file(facts: Facts) -> Remedy:
     name = _token_file(facts, *_TOKEN_FILES) or "the setting that names it"
-    path = facts.file or "FILE"
-    return Remedy([f"Check {name}: the file must exist and be readable."], [_commands.command("ls -l", path)])
+    setting = _aws_settings.web_identity_file(facts)
+    path = facts.file or ("FILE" if setting is None else setting.value)
+    return Remedy(
+        [f"Check {name}: the file must exist, be readable and contain a token."], [_commands.command("ls -l", path)]
+    )
 
 
 def uses_web_identity(facts: Facts) -> bool:
     """Return whether the environment or the profile names a web identity token."""
-    named = os.environ.get("AWS_WEB_IDENTITY_TOKEN_FILE") or in_profile(facts, "web_identity_token_file")
-    return bool(named)
+    return _aws_settings.web_identity_file(facts) is not None
 
 
 def calls_aws(facts: Facts) -> bool:
-    """Return whether the profile's source calls an AWS service, and not a metadata service beside the workload."""
+    """Return whether the profile's source calls an AWS service, instead of only a metadata service."""
     names = ("role_arn", *_aws_settings.SSO_SETTINGS, _aws_settings.LOGIN_SETTING)
     return facts.role is not None or uses_web_identity(facts) or in_profile(facts, *names) is not None
 
@@ -84,7 +87,7 @@ def _container(facts: Facts) -> bool:
     return facts.reason == "MetadataRetrievalError" and named
 
 
-_CHECK_CONTAINER = do(
+CHECK_CONTAINER = do(
     "Check that the task or pod has a role, that its authorization token is the current one, and that no proxy is used for "
     "the endpoint.",
     aws=[
@@ -99,8 +102,14 @@ _CHECK_CONTAINER = do(
 def _remove_white_space(facts: Facts) -> Remedy:
     where = _aws_keys.place(facts)
     return Remedy(
-        [f"Set the keys in {where} again, without quotes, blanks or a line break at the end."],
+        [f"Set the keys in {where} again, without quotes, spaces or a line break at the end."],
         aws=[_commands.aws(facts, "configure list", region=False)],
+    )
+
+
+def _jwt_arguments(facts: Facts) -> bool:
+    return (
+        facts.reason in ("ValidationError", "JWTPayloadSizeExceededException") and "GetWebIdentityToken" in facts.text
     )
 
 
@@ -108,7 +117,7 @@ def _assume_role_arguments(facts: Facts) -> Remedy:
     role = _denials.role_name(facts)
     return Remedy(
         ["Correct the arguments of AssumeRole as the message says (assume_role=, or the profile's settings)."],
-        aws=[_commands.aws(facts, f"iam get-role --role-name {role} --query Role.MaxSessionDuration", region=False)],
+        aws=[_denials.as_caller(facts, f"iam get-role --role-name {role} --query Role.MaxSessionDuration")],
         run=[],
     )
 
@@ -118,16 +127,16 @@ ENTRIES = (
         "white-space-in-a-key",
         _STEP,
         reason("InvalidCredentials"),
-        "A key contains a blank, a line break, quotes or another letter that no key has.",
+        "A key contains a space, a line break, quotes or another character that no key has.",
         _remove_white_space,
     ),
     Failure(
         "login-not-allowed",
         _STEP,
         reason("LoginInsufficientPermissions"),
-        "The identity may not use AWS login.",
+        "The identity lacks permission to use AWS login.",
         lambda facts: Remedy(
-            ["Allow the identity signin:CreateOAuth2Token, then sign in again."],
+            ["Grant the identity signin:CreateOAuth2Token, then sign in again."],
             aws=[command_for(facts, in_profile(facts, _aws_settings.LOGIN_SETTING), "login")],
         ),
     ),
@@ -135,7 +144,7 @@ ENTRIES = (
         "not-signed-in",
         _STEP,
         lambda facts: _SIGN_IN.match(facts.reason or "") is not None,
-        "There is no sign-in, or it has expired.",
+        "The user has not signed in, or the sign-in has expired.",
         _sign_in,
     ),
     Failure(
@@ -160,13 +169,13 @@ ENTRIES = (
         _STEP,
         _expired_web_identity,
         "The pod's token has expired: nothing renews the file, or the clock is off.",
-        do(
-            "The file of the pod's token must be renewed: mount it as a projected volume, and do not copy it.",
-            local=["ls -l $AWS_WEB_IDENTITY_TOKEN_FILE"],
+        lambda facts: Remedy(
+            ["Mount the pod's token as a projected volume, which renews the file, and do not copy it."],
+            _denials.look_at_token(facts),
         ),
     ),
     Failure(
-        "web-identity-refused",
+        "web-identity-rejected",
         _STEP,
         lambda facts: facts.reason in ("InvalidIdentityToken", "IDPRejectedClaim") or _web_identity_file(facts),
         "The pod's token cannot be read, or AWS does not accept it for the role.",
@@ -183,32 +192,42 @@ ENTRIES = (
         "file-missing",
         _STEP,
         lambda facts: facts.reason in NO_FILE,
-        "A file that the AWS settings name cannot be used.",
+        "A file that is named in the AWS settings cannot be used.",
         lambda facts: Remedy(
             [f"Check which setting names {shown(facts.file) if facts.file else 'the file in the message'}."],
             aws=[_commands.aws(facts, "configure list", region=False)],
         ),
     ),
     Failure(
-        "container-refuses",
+        "container-rejects",
         _STEP,
         _container,
-        "The container's endpoint gives no keys.",
-        _CHECK_CONTAINER,
+        "The container's endpoint returns no keys.",
+        CHECK_CONTAINER,
     ),
     Failure(
         "mfa-required",
         _STEP,
         reason("MfaRequired"),
-        "The role requires an MFA code, and a background refresh does not ask for one.",
-        do("The next request without a valid token asks for the code. To enter it now, call refresh()."),
+        "The role requires an MFA code, and a background refresh does not prompt for one.",
+        do("The next request without a valid token prompts for the code. To enter it now, call refresh()."),
     ),
     Failure(
         "mfa-without-terminal",
         _STEP,
         reason("EOFError", "RefreshWithMFAUnsupportedError"),
-        "The role requires an MFA code, and there is no terminal to enter it at.",
+        "The role requires an MFA code, and there is no terminal on which to enter it.",
         do("Pass a session whose keys were obtained with a code, or use a role that requires none."),
+    ),
+    Failure(
+        "jwt-arguments-invalid",
+        _STEP,
+        _jwt_arguments,
+        "AWS rejects the tags or the subject mode of its JWT.",
+        do(
+            "Correct tags= (--tags) or subject_mode= (--subject-mode) as the message says. OriginIdentity requires an AWS session "
+            "that acts on behalf of a user or a workload (trusted identity propagation)."
+        ),
     ),
     Failure(
         "role-arguments-invalid",
@@ -221,7 +240,7 @@ ENTRIES = (
         "instance-role-broken",
         _STEP,
         never,
-        "The instance has a role, but metadata has no keys for it.",
+        "The instance has a role, but instance metadata has no keys for it.",
         do(
             "Check that the instance profile names an existing role, and that the role's trust policy lets ec2.amazonaws.com "
             "assume it.",

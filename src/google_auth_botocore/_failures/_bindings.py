@@ -1,4 +1,4 @@
-"""Why the AWS identity may not use the service account: what the account's policy says, compared with what Google sees."""
+"""Why the AWS identity lacks permission on the service account: the account's policy, compared with the identity as Google sees it."""
 
 from __future__ import annotations
 
@@ -8,36 +8,35 @@ from google_auth_botocore._failures import _commands, _members
 from google_auth_botocore._failures._commands import account, evidence, settings
 from google_auth_botocore._failures._entry import Failure, Remedy, Verdict
 from google_auth_botocore._failures._evidence import Binding
-from google_auth_botocore._failures._facts import Facts
+from google_auth_botocore._failures._facts import IAM, Facts
 from google_auth_botocore._failures._instances import OWN_ROLE_MEANING, own_role, role_of_the_instance
 from google_auth_botocore._failures._names import CREATOR, OPEN_ID, USER, project_of
 
-IAM = ("impersonation", "id_token", "signing", "delegation")
 _DOCTOR_LOOKS = "With CLOUDSDK_AUTH_ACCESS_TOKEN=$(gcloud auth print-access-token), doctor reads the policy."
-# A signature of a Workspace assertion or of a URL requires the token creator's role; along delegates, each hop does.
-_SIGNING = ("signing", "delegation")
-_LEAST_ROLES = {"impersonation": USER, "id_token": OPEN_ID}
+# The roles that allow each step, the least first. Along delegates, each hop requires the token creator's role.
+ROLES = {
+    "impersonation": (USER, CREATOR),
+    "id_token": (OPEN_ID, USER, CREATOR),
+    "signing": (CREATOR,),
+    "delegation": (CREATOR,),
+}
 _FORBIDDEN = 403
 
 Test = Callable[[Facts, Binding], str | None]
 
 
+def _roles(facts: Facts) -> tuple[str, ...]:
+    """Return the roles that allow the step, the least first."""
+    return (CREATOR,) if settings(facts).delegates else ROLES[facts.step]
+
+
 def _role(facts: Facts) -> str:
     """Return the least role that allows the step."""
-    if settings(facts).delegates:
-        return CREATOR
-    return _LEAST_ROLES.get(facts.step, CREATOR)
-
-
-def _roles(facts: Facts) -> set[str]:
-    """Return all roles that allow the step."""
-    if settings(facts).delegates or facts.step in _SIGNING:
-        return {CREATOR}
-    return {USER, CREATOR, OPEN_ID} if facts.step == "id_token" else {USER, CREATOR}
+    return _roles(facts)[0]
 
 
 def _first(facts: Facts) -> str:
-    """Return the account whose policy must admit the AWS identity."""
+    """Return the account on which the AWS identity must have the role."""
     return next(iter(settings(facts).delegates), account(facts))
 
 
@@ -63,10 +62,10 @@ def _each_binding(test: Test) -> Callable[[Facts], Verdict]:
 
 
 def _replace(test: Test) -> Callable[[Facts], Remedy]:
-    """Return how to replace the wrong bindings by the right one."""
+    """Return how to replace the wrong bindings with the right one."""
 
     def remedy(facts: Facts) -> Remedy:
-        # Without the caller's role, a binding may be another identity's.
+        # If the caller's role is not known, a binding may belong to another identity.
         known = _commands.role_arn(facts) is not None
         wrong = [each for each in _candidates(facts) if test(facts, each)] if known else []
         unbind = [_commands.bind(_first(facts), each.role, each.member, remove=True) for each in wrong]
@@ -104,7 +103,7 @@ def _broken_chain(facts: Facts) -> Verdict:
     seen = []
     for hop, following in zip(hops, (*hops, account(facts))[1:], strict=True):
         bindings = evidence(facts).bindings(following)
-        # A member goes by its address alone.
+        # A member is named only by its e-mail address.
         if bindings is not None and "@" in hop and Binding(CREATOR, f"serviceAccount:{hop}") not in bindings:
             seen.append(f"On {following}, {CREATOR} is not granted to serviceAccount:{hop}.")
     return seen
@@ -129,7 +128,7 @@ _TESTS_OF_PROJECTS = (
 
 
 def _project_grants(facts: Facts) -> list[Binding]:
-    """Return what was granted on the project, and was meant to let this identity use the account."""
+    """Return the bindings on the project that were meant to let this identity use the account."""
     return [
         each
         for each in evidence(facts).project_bindings(_first(facts))
@@ -167,21 +166,22 @@ def _denied(facts: Facts) -> Verdict:
 def _bind(facts: Facts) -> Remedy:
     delegates, role = settings(facts).delegates, _role(facts)
     on = (
-        f"{delegates[0]}, or an account in the delegation chain lacks it on the next one"
+        f"{delegates[0]}, a delegate lacks it on the next account, or an account does not exist"
         if delegates
-        else "the service account"
+        else "this account, or it does not exist"
     )
-    sentences = [f"The AWS identity lacks {role} on {on}, or the account does not exist. Grant it."]
-    more = ["A new grant takes up to 5 minutes to take effect."]
+    sentences = [f"The AWS identity lacks {role} on {on}. Grant the role, which takes up to 5 minutes."]
+    more = []
     if _commands.role_arn(facts) is None:
-        sentences.append(
-            "Replace ACCOUNT_ID and ROLE_NAME by your own, or the role's ARN by an IAM user's. aws sts get-caller-identity prints it."
+        sentences.append("Replace ACCOUNT_ID and ROLE_NAME.")
+        more.append(
+            "The command aws sts get-caller-identity prints both. For an IAM user, replace the role's ARN with the user's."
         )
     looks = []
     if not evidence(facts).has_administrator:
         looks = [_commands.command("gcloud iam service-accounts get-iam-policy", _first(facts))]
         more.append(_DOCTOR_LOOKS)
-    return _commands.grant(facts, role, *looks, sentences=(*sentences, *more[:1]), more=tuple(more[1:]))
+    return _commands.grant(facts, role, *looks, sentences=tuple(sentences), more=tuple(more))
 
 
 def _create_account(facts: Facts) -> Remedy:
@@ -209,8 +209,8 @@ _VARIANTS = (
     Failure(
         "grant-not-seen-yet",
         IAM,
-        _each_binding(_members.right),
-        "The policy is right, but has not taken effect yet.",
+        _each_binding(_members.correct),
+        "The policy is correct, but has not taken effect yet.",
         lambda facts: Remedy(
             ["Try again in 5 minutes."],
             gcloud=[_commands.command("gcloud iam service-accounts get-iam-policy", _first(facts))],
@@ -252,13 +252,6 @@ _VARIANTS = (
         _replace(_members.not_mapped),
     ),
     Failure(
-        "granted-to-the-account",
-        IAM,
-        _each_binding(_members.the_account),
-        "The role was granted to the service account itself. It must be granted on the account, to the AWS identity.",
-        _replace(_members.the_account),
-    ),
-    Failure(
         "granted-on-the-project",
         IAM,
         _on_project,
@@ -280,6 +273,13 @@ _VARIANTS = (
         "Another identity is bound to the account, not this one.",
         _bind,
     ),
+    Failure(
+        "granted-to-the-account",
+        IAM,
+        _each_binding(_members.the_account),
+        "The role was granted to the service account itself. It must be granted on the account, to the AWS identity.",
+        _bind,  # and the account may keep the role, with which Google's own libraries sign
+    ),
 )
 
 ENTRIES = (
@@ -287,7 +287,7 @@ ENTRIES = (
         "not-bound",
         IAM,
         _denied,
-        "The AWS identity lacks the role on the service account, or there is no such account.",
+        "The AWS identity lacks a Google Cloud role on the service account, or there is no such account.",
         _bind,
         variants=_VARIANTS,
     ),

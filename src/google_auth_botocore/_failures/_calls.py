@@ -1,16 +1,16 @@
-"""Why an API rejects the token. Only `doctor` makes such calls."""
+"""Why an API rejects a call with the token. Only `doctor` makes such calls."""
 
 from __future__ import annotations
 
 import re
-from urllib.parse import urlsplit
 
-from google_auth_botocore._failures import _commands
+from google_auth_botocore._failures import _commands, _urls
 from google_auth_botocore._failures._commands import account, evidence, settings
-from google_auth_botocore._failures._entry import Failure, Remedy, Verdict
+from google_auth_botocore._failures._entry import Failure, Remedy, Verdict, words
 from google_auth_botocore._failures._facts import Facts
 from google_auth_botocore._failures._names import OPEN_ID, USER
 from google_auth_botocore._redaction import shown
+from google_auth_botocore._settings import CLOUD_PLATFORM
 
 _STEP = ("call",)
 _BUCKET = re.compile(r"/(?:storage/v1/|download/storage/v1/|upload/storage/v1/)?b/([^/?]+)")
@@ -32,12 +32,12 @@ def _holder(facts: Facts) -> str:
 
 
 def _bucket(facts: Facts) -> str:
-    match = _BUCKET.search(urlsplit(_url(facts)).path)
+    match = _BUCKET.search(_urls.parts(_url(facts)).path)
     return match[1] if match else "BUCKET"
 
 
 def _requires_id_token(facts: Facts) -> Verdict:
-    host = urlsplit(_url(facts)).hostname or ""
+    host = _urls.parts(_url(facts)).hostname or ""
     serverless = (
         re.search(r"\.(run\.app|cloudfunctions\.net)$", host) or "access token could not be verified" in facts.text
     )
@@ -49,7 +49,7 @@ def _requires_id_token(facts: Facts) -> Verdict:
 def _with_id_token(facts: Facts) -> Remedy:
     holder = f"serviceAccount:{account(facts)}"
     return Remedy(
-        ["Give --target-audience; in a program, use IDTokenCredentials."],
+        ["Pass --target-audience. In a program, use IDTokenCredentials."],
         gcloud=[
             _commands.bind(account(facts), OPEN_ID, _commands.member(facts)),
             _commands.command(
@@ -76,7 +76,7 @@ def _quota_project_denied(facts: Facts) -> bool:
 def _use_project(facts: Facts) -> Remedy:
     project = evidence(facts).quota_project or "PROJECT_ID"
     return Remedy(
-        ["Name a quota project (--quota-project, or quota_project_id in the file), and let the identity use it."],
+        ["Set a quota project (--quota-project, or quota_project_id in the file), and let the identity use it."],
         gcloud=[
             _commands.command(
                 "gcloud projects add-iam-policy-binding", project, f"--role={_QUOTA_ROLE}", f"--member={_holder(facts)}"
@@ -95,25 +95,25 @@ def _api_off(facts: Facts) -> bool:
 def _enable(facts: Facts) -> Remedy:
     project = re.search(r"in project (\S+)", facts.text)
     api = re.search(r'"service": ?"([^"]+)"|apis/api/([^/]+)/', evidence(facts).reply)
-    name = (api[1] or api[2]) if api else urlsplit(_url(facts)).hostname or "API"
+    name = (api[1] or api[2]) if api else _urls.parts(_url(facts)).hostname or "API"
     return _commands.enable(name, project[1] if project else "PROJECT_ID")
 
 
 def _bucket_with_acls(facts: Facts) -> Verdict:
-    url = urlsplit(_url(facts))
+    url = _urls.parts(_url(facts))
     of_storage = (url.hostname or "").endswith("storage.googleapis.com") or _BUCKET.search(url.path)
     if facts.status not in (403, 412) or not of_storage or not _direct(facts):
         return False
     return [
         facts.text,
-        f"Direct resource access works in buckets with uniform access only; {_bucket(facts)} is called without a service account.",
+        f"Direct resource access works only in buckets with uniform access, and {_bucket(facts)} is called without a service account.",
     ]
 
 
 def _make_uniform(facts: Facts) -> Remedy:
     bucket = f"gs://{_bucket(facts)}"
     return Remedy(
-        ["Give the bucket uniform access, or impersonate a service account (--service-account)."],
+        ["Turn on uniform access for the bucket, or impersonate a service account (--service-account)."],
         gcloud=[
             _commands.command("gcloud storage buckets update", bucket, "--uniform-bucket-level-access"),
             _commands.command(
@@ -142,6 +142,18 @@ def _impersonate(facts: Facts) -> Remedy:
     )
 
 
+def _widen(facts: Facts) -> Remedy:
+    return Remedy(
+        [
+            (
+                f"Request the scope that the API's documentation names, or {CLOUD_PLATFORM}, which includes all APIs of Google Cloud "
+                "(scopes=, --scopes)."
+            )
+        ],
+        [_commands.doctor(facts, f"--scopes={CLOUD_PLATFORM}")],
+    )
+
+
 def _allow(facts: Facts) -> Remedy:
     holder = _holder(facts)
     return Remedy(
@@ -159,24 +171,24 @@ def _fails(facts: Facts) -> Verdict:
 
 ENTRIES = (
     Failure(
-        "wants-an-id-token",
+        "id-token-required",
         _STEP,
         _requires_id_token,
-        "Cloud Run and functions require an ID token for the service, which only a service account can get.",
+        "Cloud Run and Cloud Functions require an ID token for the service, which only a service account can get.",
         _with_id_token,
     ),
     Failure(
         "quota-project-missing",
         _STEP,
         _no_quota_project,
-        "The call names no quota project, so it is charged to a project of Google's.",
+        "The call names no quota project, so it is charged to a project that belongs to Google.",
         _use_project,
     ),
     Failure(
         "quota-project-denied",
         _STEP,
         _quota_project_denied,
-        "The identity may not charge calls to the quota project.",
+        "The identity lacks permission to charge calls to the quota project.",
         _use_project,
     ),
     Failure("target-api-disabled", _STEP, _api_off, "The API is not enabled in the project.", _enable),
@@ -184,15 +196,22 @@ ENTRIES = (
         "bucket-with-acls",
         _STEP,
         _bucket_with_acls,
-        "The bucket uses ACLs of its objects, which know no federated identity; or the identity lacks a role on the bucket.",
+        "The bucket uses object ACLs, which cannot name a federated identity, or the identity lacks a role on the bucket.",
         _make_uniform,
     ),
     Failure(
-        "federated-token-refused",
+        "federated-token-not-accepted",
         _STEP,
         _federated,
         "This API or method does not accept federated tokens.",
         _impersonate,
+    ),
+    Failure(
+        "scopes-too-narrow",
+        _STEP,
+        words("insufficient authentication scopes"),
+        "The token's scopes do not include this API.",
+        _widen,
     ),
     Failure(
         "not-allowed",

@@ -14,24 +14,27 @@ from google_auth_botocore._settings import AUDIENCE_FORM, JWT, Settings
 _PROVIDER = "google_iam_workload_identity_pool_provider"
 AUDIENCE_OUTPUT = Block("output", ["audience"], {"value": Raw(f'"//iam.googleapis.com/${{{_PROVIDER}.aws.name}}"')})
 
-# Placeholders for what is not known.
+# The settings of proxies, without the passwords in them.
+PROXIES = "env | grep -i _proxy | sed 's|//.*@|//USER:PASSWORD@|'"
+
+# Placeholders for an ARN that is not known.
 ROLE_PLACEHOLDER = "arn:aws:sts::ACCOUNT_ID:assumed-role/ROLE_NAME"
 _ROLE_OF_JWT = "arn:aws:iam::ACCOUNT_ID:role/ROLE_NAME"
 
 
 def evidence(facts: Facts) -> Evidence:
-    """Return what `doctor` looked up; outside of it, nothing."""
+    """Return what `doctor` looked up. Outside of `doctor`, that is nothing."""
     return facts.evidence or NOTHING
 
 
 def settings(facts: Facts) -> Settings:
-    """Return what was requested; if that is not known, placeholders."""
+    """Return the settings of the request. If they are not known, return placeholders."""
     form = AUDIENCE_FORM.replace("PROJECT_NUMBER", "NUMBER")
     return facts.settings or Settings(form)
 
 
 def command(words: str, *more: str) -> str:
-    """Return a command whose last words may hold anything."""
+    """Return a shell command. The words in *more* are quoted, so they may contain any characters."""
     return " ".join([words, *map(shlex.quote, more)])
 
 
@@ -47,10 +50,10 @@ def aws(facts: Facts, words: str, *more: str, region: bool = True) -> str:
 
 def doctor(facts: Facts, *more: str) -> str:
     """Return a `doctor` command for the same identity."""
-    given = settings(facts)
-    flags = [f"--audience={given.audience}"]
-    flags += [f"--service-account={given.service_account}"] if given.service_account else []
-    flags += [f"--delegates={','.join(given.delegates)}"] if given.delegates else []
+    requested = settings(facts)
+    flags = [f"--audience={requested.audience}"]
+    flags += [f"--service-account={requested.service_account}"] if requested.service_account else []
+    flags += [f"--delegates={','.join(requested.delegates)}"] if requested.delegates else []
     for name, setting in (("profile", facts.profile), ("region", facts.region)):
         flags += [f"--{name}={setting.value}"] if setting is not None and setting.origin == ARGUMENT else []
     return command("google-auth-botocore doctor", *flags, *more)
@@ -62,12 +65,12 @@ def unset(*names: str) -> str:
 
 
 def uses_jwt(facts: Facts) -> bool:
-    """Return whether AWS's JWT is the proof of identity, and not a signed request."""
+    """Return whether the proof of identity is AWS's JWT instead of a signed request."""
     return settings(facts).subject_token_type == JWT
 
 
 def provider(facts: Facts, verb: str, *more: str) -> str:
-    """Return `gcloud iam workload-identity-pools providers VERB`, by the full name: its --project accepts no number."""
+    """Return `gcloud iam workload-identity-pools providers VERB` with the full name, because --project accepts no number."""
     return command(f"gcloud iam workload-identity-pools providers {verb} {_name(facts)}", *more)
 
 
@@ -84,12 +87,19 @@ def list_providers(pool_name: str, *, deleted: bool = False) -> str:
 
 def list_pools(facts: Facts) -> str:
     """Return `gcloud iam workload-identity-pools list`."""
-    project = f"$(gcloud projects describe {number(facts)} --format='value(projectId)')"
-    return f"gcloud iam workload-identity-pools list --location=global --project={project}"
+    return f"gcloud iam workload-identity-pools list --location=global --project={project_id(facts)}"
+
+
+def project_id(facts: Facts) -> str:
+    """Return the id of the pool's project, as a shell finds it out."""
+    return f"$(gcloud projects describe {number(facts)} --format='value(projectId)')"
 
 
 def _name(facts: Facts) -> str:
-    return settings(facts).audience.removeprefix("//iam.googleapis.com/")
+    # A pool has no other location than global, whatever the audience says.
+    return re.sub(
+        "/locations/[^/]+", "/locations/global", settings(facts).audience.removeprefix("//iam.googleapis.com/")
+    )
 
 
 def pool_name(facts: Facts) -> str:
@@ -103,7 +113,7 @@ def number(facts: Facts) -> str:
 
 
 def update(facts: Facts) -> str:
-    """Return gcloud's verb for changing a provider of this kind."""
+    """Return gcloud's verb that changes a provider of this kind."""
     return "update-oidc" if uses_jwt(facts) else "update-aws"
 
 
@@ -113,7 +123,7 @@ def account(facts: Facts) -> str:
 
 
 def role_arn(facts: Facts) -> str | None:
-    """Return the caller without its session, as the usual mapping has it in `attribute.aws_role`; a user's ARN as it is."""
+    """Return the caller's ARN without its session, as in `attribute.aws_role` of the default mapping. A user's ARN is unchanged."""
     arn = evidence(facts).arn
     if arn is None:
         return facts.keys.assumed_role
@@ -128,7 +138,7 @@ def aws_account(facts: Facts) -> str:
 
 
 def members(facts: Facts) -> list[str]:
-    """Return the members by which a binding can name this identity, the narrowest first."""
+    """Return the members that stand for this identity in a binding, the most specific first."""
     looked_up = evidence(facts)
     base = settings(facts).audience.partition("/providers/")[0]
     found = [] if looked_up.principal is None else [looked_up.principal]
@@ -139,7 +149,7 @@ def members(facts: Facts) -> list[str]:
 
 
 def member(facts: Facts) -> str:
-    """Return the member to bind: the role in a pool of AWS's, the subject in a pool of JWTs, which has no role."""
+    """Return the member to bind: the role if the provider is for AWS, the subject if it is for JWTs, which have no role."""
     base = settings(facts).audience.rsplit("/providers/", 1)[0]
     if not uses_jwt(facts):
         return f"principalSet:{base}/attribute.aws_role/{role_arn(facts) or ROLE_PLACEHOLDER}"
@@ -168,18 +178,18 @@ def binding(to: str, role: str, holder: str, label: str = "aws") -> Block:
 
 
 def grant(facts: Facts, role: str, *first: str, sentences: tuple[str, ...] = (), more: tuple[str, ...] = ()) -> Remedy:
-    """Return everything that lets the AWS identity use the service account, along the delegates.
+    """Return the grants that let the AWS identity use the service account, through all delegates.
 
     Args:
         facts: The facts.
         role: The role to grant.
-        first: Commands to run before.
+        first: Commands to run before the grants.
         sentences: See `Remedy`.
         more: See `Remedy`.
     """
     delegates = settings(facts).delegates
     chain = [*delegates, account(facts)]
-    # A member goes by its address alone.
+    # A member is named only by its e-mail address.
     holders = [member(facts), *(f"serviceAccount:{each if '@' in each else f'EMAIL_OF_{each}'}" for each in delegates)]
     binds = [bind(to, role, holder) for to, holder in zip(chain, holders, strict=True)]
     return Remedy(
@@ -195,9 +205,9 @@ def grant(facts: Facts, role: str, *first: str, sentences: tuple[str, ...] = (),
 
 
 def enable(api: str, project: str) -> Remedy:
-    """Return what enables an API."""
+    """Return how to enable an API."""
     return Remedy(
-        ["Enable the API. It takes some minutes to take effect."],
+        ["Enable the API. This takes effect after a few minutes."],
         gcloud=[command("gcloud services enable", api, f"--project={project}")],
         terraform=[resource("google_project_service", label="api", project=project, service=api)],
     )
@@ -211,7 +221,7 @@ def place(setting: Setting) -> str:
 
 
 def aws_provider(facts: Facts, *blocks: Block, **attributes: object) -> Block:
-    """Return the Terraform resource of the provider with these in it."""
+    """Return the Terraform resource of the provider, with these blocks and attributes."""
     parts = _name(facts).split("/")
     ids = {"workload_identity_pool_id": parts[5], "workload_identity_pool_provider_id": parts[7]}
     return resource(_PROVIDER, *blocks, label="aws", **ids, **attributes)
@@ -223,5 +233,5 @@ def resource(kind: str, *blocks: Block, label: str = "this", **attributes: objec
 
 
 def inner(kind: str, *blocks: Block, **attributes: object) -> Block:
-    """Return a block inside of a resource."""
+    """Return a block inside a resource."""
     return Block(kind, [], attributes, blocks)

@@ -1,4 +1,4 @@
-"""Arguments and configuration files that are wrong: found before any network call."""
+"""Invalid arguments and configuration files, which are found before any network call."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from google_auth_botocore._settings import AUDIENCE_FORM
 
 _STEP = ("configuration",)
 _FORM = AUDIENCE_FORM.replace("PROJECT_NUMBER", "NUMBER")
-_POOL = re.compile(r"projects/\d+/locations/global/workloadIdentityPools/[a-z0-9-]+")
+_POOL = re.compile(r"projects/[0-9]+/locations/global/workloadIdentityPools/[a-z0-9-]+")
 _ANY_POOL = "projects/NUMBER/locations/global/workloadIdentityPools/POOL"
 
 _CREATE = (
@@ -23,15 +23,15 @@ _CREATE = (
 _LIST_ACCOUNTS = "gcloud iam service-accounts list --format='value(email)'"
 
 
-def _given(facts: Facts) -> str:
+def _audience(facts: Facts) -> str:
     return evidence(facts).given_audience or ""
 
 
 def _describe_project(facts: Facts) -> Remedy:
-    match = re.search(r"projects/([^/\s]+)/", _given(facts))
+    match = re.search(r"projects/([^/\s]+)/", _audience(facts))
     name = match[1] if match else "PROJECT_ID"
     return Remedy(
-        ["Replace the project id by the project number."],
+        ["Replace the project id with the project number."],
         gcloud=[f"gcloud projects describe {shlex.quote(name)} --format='value(projectNumber)'"],
         terraform=[
             Block("data", ["google_project", "this"], {"project_id": name}),
@@ -41,7 +41,7 @@ def _describe_project(facts: Facts) -> Remedy:
 
 
 def _list_providers(facts: Facts) -> Remedy:
-    match = _POOL.search(_given(facts))
+    match = _POOL.search(_audience(facts))
     return Remedy(
         ["Add /providers/PROVIDER to the audience."],
         gcloud=[_commands.list_providers(match[0] if match else _ANY_POOL)],
@@ -54,8 +54,8 @@ ENTRIES = (
         "no-identity-named",
         _STEP,
         never,
-        "No configuration file and no audience is given.",
-        do("Give --config FILE or --audience NAME.", gcloud=[_CREATE]),
+        "Neither a configuration file nor an audience is set.",
+        do("Pass --config FILE or --audience NAME. The command writes such a file.", gcloud=[_CREATE]),
     ),
     Failure(
         "pool-for-provider",
@@ -68,7 +68,7 @@ ENTRIES = (
         "project-id-for-number",
         _STEP,
         never,
-        "The audience has the project id. It must have the project number.",
+        "The audience contains the project id. It must contain the project number.",
         _describe_project,
     ),
     Failure(
@@ -92,7 +92,7 @@ ENTRIES = (
         _STEP,
         never,
         "The name of the service account is invalid.",
-        do("Give the e-mail address of a service account.", gcloud=[_LIST_ACCOUNTS]),
+        do("Pass the e-mail address of a service account.", gcloud=[_LIST_ACCOUNTS]),
     ),
     Failure(
         "file-of-another-kind",
@@ -115,15 +115,15 @@ ENTRIES = (
         "no-service-account",
         _STEP,
         never,
-        "An ID token, a lifetime, delegates and a subject require a service account, and none is given.",
-        do("Give --service-account.", gcloud=[_LIST_ACCOUNTS]),
+        "An ID token, a lifetime, delegates and a subject require a service account, and none is set.",
+        do("Pass --service-account.", gcloud=[_LIST_ACCOUNTS]),
     ),
     Failure(
         "profile-with-session",
         _STEP,
         never,
-        "Both a profile and a session are given.",
-        do("Give profile= or session=, but not both."),
+        "Both a profile and a session are set.",
+        do("Pass profile= or session=, but not both."),
     ),
     Failure(
         "asynchronous-session",
@@ -137,6 +137,6 @@ ENTRIES = (
         _STEP,
         always,
         "An argument, a flag or the file is invalid.",
-        do("Correct what the message names."),
+        do("Correct the value that the message names."),
     ),
 )

@@ -1,22 +1,24 @@
 """AWS denies a permission: to assume a role, to issue a JWT, or to call AWS STS at all."""
 
-from __future__ import annotations
-
+import json
 import re
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from google_auth_botocore._failures import _commands
-from google_auth_botocore._failures._aws_settings import in_profile
+from google_auth_botocore._failures._aws_settings import in_profile, source_of_role, web_identity_file
 from google_auth_botocore._failures._commands import evidence
 from google_auth_botocore._failures._entry import Block, Failure, Raw, Remedy, Verdict, reason
-from google_auth_botocore._failures._facts import Facts
+from google_auth_botocore._failures._facts import Facts, argument
 
 _IDENTITY = "sts get-caller-identity"
-_POLICY = (
-    """{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sts:GetWebIdentityToken","Resource":"*"}]}"""
-)
+_JWT = "sts:GetWebIdentityToken"
+# AWS checks this action, too, if the JWT has tags.
+_TAG_JWT = "sts:TagGetWebIdentityToken"
 _DENIED = ("AccessDenied", "AccessDeniedException")
-_ROLE = re.compile(r"arn:aws[a-z-]*:iam::\d+:role/(?:[\w+=,.@-]+/)*(?P<name>[\w+=,.@-]+)")
+_ROLE = re.compile(r"arn:aws[a-z-]*:iam::[0-9]+:role/(?:[\w+=,.@-]+/)*(?P<name>[\w+=,.@-]+)")
+# A user's ARN has its path; that of a role's session does not.
+_CALLER = re.compile(r":user/(?:\S*/)?(?P<user>[^/\s]+)|:assumed-role/(?P<role>[^/\s]+)")
 # AWS names the kind of policy that denies explicitly:
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
 _EXPLICIT = re.compile(r"explicit deny in an? ([a-z -]+? policy|permissions boundary)", re.IGNORECASE)
@@ -34,11 +36,20 @@ def _denied(facts: Facts, action: str) -> bool:
 def role_name(facts: Facts) -> str:
     """Return the name of the role that is assumed, or a placeholder."""
     setting = in_profile(facts, "role_arn")
-    for text in (facts.role, setting.value if setting is not None else None, _assumed(facts)):
+    # AWS's own words come first: along a chain of profiles, the role that fails may be any of theirs.
+    for text in (_assumed(facts), facts.role, setting.value if setting is not None else None):
         match = _ROLE.search(text or "")
         if match is not None:
             return match["name"]
     return "ROLE_NAME"
+
+
+def as_caller(facts: Facts, words: str) -> str:
+    """Return an aws command as the identity that may not assume the role. The profile with the role can run no command."""
+    if facts.role is None:
+        source = source_of_role(facts, _assumed(facts))
+        facts = facts if source is None else facts._replace(profile=argument(source))
+    return _commands.aws(facts, words, region=False)
 
 
 def _assumed(facts: Facts) -> str | None:
@@ -46,11 +57,30 @@ def _assumed(facts: Facts) -> str | None:
     return match[1] if match else None
 
 
-def _caller_role(facts: Facts) -> str:
-    """Return the name of the role that the caller has assumed, or a placeholder."""
-    arn = evidence(facts).arn or facts.keys.assumed_role or facts.text
-    match = re.search(r":assumed-role/([\w+=,.@-]+)", arn) or _ROLE.search(arn)
-    return match[match.lastindex or 0] if match else "ROLE_NAME"
+class _Caller(NamedTuple):
+    """The IAM role or user whose call AWS denies.
+
+    Attributes:
+        kind: `role` or `user`.
+        name: Its name, or a placeholder.
+    """
+
+    kind: str
+    name: str
+
+    @property
+    def flags(self) -> str:
+        """The flag of aws iam that names it."""
+        return f"--{self.kind}-name {self.name}"
+
+
+def _caller(facts: Facts) -> _Caller:
+    said = re.search(r"User: (\S+) is not authorized", facts.text)
+    for arn in (said[1] if said else None, evidence(facts).arn, facts.keys.assumed_role):
+        match = _CALLER.search(arn or "")
+        if match is not None:
+            return _Caller("user", match["user"]) if match["user"] else _Caller("role", match["role"])
+    return _Caller("role", "ROLE_NAME")
 
 
 def _explicit(facts: Facts) -> Verdict:
@@ -62,16 +92,17 @@ def _find_deny(facts: Facts) -> Remedy:
     match = _EXPLICIT.search(facts.text)
     kind = match[1] if match else "policy"
     action = re.search(r"perform: (\S+)", facts.text)
+    caller = _caller(facts)
     commands = {
         "service control policy": "organizations list-policies --filter SERVICE_CONTROL_POLICY",
         "resource control policy": "organizations list-policies --filter RESOURCE_CONTROL_POLICY",
-        "permissions boundary": f"iam get-role --role-name {_caller_role(facts)} --query Role.PermissionsBoundary",
+        "permissions boundary": f"iam get-{caller.kind} {caller.flags} --query {caller.kind.title()}.PermissionsBoundary",
         "vpc endpoint policy": "ec2 describe-vpc-endpoints --query 'VpcEndpoints[].[ServiceName,PolicyDocument]'",
     }
-    command = commands.get(kind.lower(), f"iam list-attached-role-policies --role-name {_caller_role(facts)}")
+    command = commands.get(kind.lower(), f"iam list-attached-{caller.kind}-policies {caller.flags}")
     return Remedy(
         [
-            f"Find the statement that denies {action[1] if action else 'the action'} in the {kind}, and except this identity from it."
+            f"Find the statement that denies {action[1] if action else 'the action'} in the {kind}, and exempt this identity from it."
         ],
         aws=[_commands.aws(facts, command)],
     )
@@ -80,24 +111,25 @@ def _find_deny(facts: Facts) -> Remedy:
 def _trust_caller(facts: Facts) -> Remedy:
     role = role_name(facts)
     return Remedy(
-        ["Name the calling identity in the role's trust policy, and allow it sts:AssumeRole."],
+        ["Allow the calling identity sts:AssumeRole in the role's trust policy."],
         aws=[
-            _commands.aws(
-                facts, f"iam get-role --role-name {role} --query Role.AssumeRolePolicyDocument", region=False
-            ),
-            _commands.aws(
-                facts,
-                f"iam update-assume-role-policy --role-name {role} --policy-document file://trust.json",
-                region=False,
-            ),
-            _commands.aws(facts, _IDENTITY),
+            as_caller(facts, f"iam get-role --role-name {role} --query Role.AssumeRolePolicyDocument"),
+            as_caller(facts, f"iam update-assume-role-policy --role-name {role} --policy-document file://trust.json"),
+            as_caller(facts, _IDENTITY),
         ],
         terraform=[Block("data", ["aws_iam_policy_document", "trust"], {}, [_TRUST])],
     )
 
 
+def look_at_token(facts: Facts) -> list[str]:
+    """Return the command that shows the file with the web identity token."""
+    setting = web_identity_file(facts)
+    return [] if setting is None else [_commands.command("ls -l", setting.value)]
+
+
 def trust_web_identity(facts: Facts) -> Remedy:
-    """Return how to let a role trust the cluster's OIDC provider."""
+    """Return how to make a role trust the cluster's OIDC provider."""
+    # Without --profile: the profile that uses the token can run no command.
     return Remedy(
         [
             (
@@ -105,8 +137,8 @@ def trust_web_identity(facts: Facts) -> Remedy:
                 "policy must name it."
             )
         ],
-        local=["ls -l $AWS_WEB_IDENTITY_TOKEN_FILE"],
-        aws=[_commands.aws(facts, "iam list-open-id-connect-providers", region=False)],
+        local=look_at_token(facts),
+        aws=["aws iam list-open-id-connect-providers"],
         terraform=[
             _commands.resource(
                 "aws_iam_openid_connect_provider",
@@ -115,21 +147,27 @@ def trust_web_identity(facts: Facts) -> Remedy:
                 client_id_list=["sts.amazonaws.com"],
             )
         ],
-        run=[_commands.aws(facts, "iam list-open-id-connect-providers", region=False)],
+        run=["aws iam list-open-id-connect-providers"],
     )
 
 
 def _allow_jwt(facts: Facts) -> Remedy:
-    role = _caller_role(facts)
-    allow = _commands.command(
-        f"aws iam put-role-policy --role-name {role} --policy-name get-web-identity-token",
+    caller = _caller(facts)
+    actions = [_JWT, _TAG_JWT] if _TAG_JWT in facts.text else [_JWT]
+    allowed = json.dumps(actions if len(actions) > 1 else _JWT, separators=(",", ":"))
+    policy = f'{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Action":{allowed},"Resource":"*"}}]}}'
+    allow = _commands.aws(
+        facts,
+        f"iam put-{caller.kind}-policy {caller.flags} --policy-name get-web-identity-token",
         "--policy-document",
-        _POLICY,
+        policy,
+        region=False,
     )
+    attributes = {caller.kind: caller.name, "policy": Raw(f"jsonencode({policy})")}
     return Remedy(
-        ["Allow the role sts:GetWebIdentityToken."],
+        [f"Grant the {caller.kind} {' and '.join(actions)}."],
         aws=[allow],
-        terraform=[_commands.resource("aws_iam_role_policy", role=role, policy=Raw(f"jsonencode({_POLICY})"))],
+        terraform=[_commands.resource(f"aws_iam_{caller.kind}_policy", **attributes)],
     )
 
 
@@ -162,7 +200,7 @@ ENTRIES = (
         reason("OutboundWebIdentityFederationDisabledException", "OutboundWebIdentityFederationDisabled"),
         "The account does not issue JWTs: outbound web identity federation is off.",
         lambda facts: Remedy(
-            ["Enable it for the account."],
+            ["Enable outbound web identity federation for the account."],
             aws=[_commands.aws(facts, "iam enable-outbound-web-identity-federation", region=False)],
             terraform=[_commands.resource("aws_iam_outbound_web_identity_federation")],
         ),
@@ -177,8 +215,8 @@ ENTRIES = (
     Failure(
         "jwt-not-allowed",
         ("aws",),
-        lambda facts: "sts:GetWebIdentityToken" in facts.text,
-        "The role lacks permission to get JWTs from AWS.",
+        lambda facts: _JWT in facts.text or _TAG_JWT in facts.text,
+        "The role or user lacks permission to get JWTs from AWS.",
         _allow_jwt,
     ),
     Failure(
@@ -208,7 +246,7 @@ ENTRIES = (
         lambda facts: facts.reason in _DENIED,
         "AWS denies this identity a permission that the source of the keys requires.",
         lambda facts: Remedy(
-            ["Allow the calling identity what the message names."], aws=[_commands.aws(facts, _IDENTITY)]
+            ["Grant the calling identity the permission that the message names."], aws=[_commands.aws(facts, _IDENTITY)]
         ),
     ),
 )

@@ -3,14 +3,16 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from google_auth_botocore._failures import _page
 from google_auth_botocore._failures._facts import Facts
 
-# What a recogniser returns: whether it is this failure, or, if that takes more than the words of the server, what was seen.
+# What `Failure.recognise` returns: whether it is this failure, or the evidence that it is. No evidence means that it is not. If
+# the verdict is True, the server's message is the evidence.
 Verdict = bool | Sequence[str]
 
 
 class Raw(str):
-    """A Terraform expression, written as it is."""
+    """A Terraform expression, which is written without quotes."""
 
     __slots__ = ()
 
@@ -28,13 +30,13 @@ class Remedy(NamedTuple):
     """How to fix a failure, as exactly as the facts allow.
 
     Attributes:
-        sentences: Full sentences. They make up the hint of an error.
+        sentences: Full sentences, which form the hint of an error.
         local: Shell commands for this machine.
         gcloud: gcloud commands.
         aws: aws commands.
         terraform: Terraform blocks that do the same.
         more: Sentences that only `doctor` prints.
-        run: The commands that the hint of an error names; None: the first of all commands.
+        run: The commands in the hint of an error. None: the first of all commands.
     """
 
     sentences: Sequence[str] = ()
@@ -45,25 +47,34 @@ class Remedy(NamedTuple):
     more: Sequence[str] = ()
     run: Sequence[str] | None = None
 
-    @property
-    def hint(self) -> str | None:
-        """The remedy in one line, or in two if there is a command. Nothing follows a command."""
+    def hint(self, failure: str) -> str | None:
+        """Return the hint of an error: sentences, a link to the failure's section, and a command.
+
+        Each is on its own line. The command is the last line, so nothing follows it.
+        """
         commands = [*self.local, *self.gcloud, *self.aws][:1] if self.run is None else self.run
-        lines = [" ".join(self.sentences), f"Run: {' && '.join(commands)}" if commands else ""]
-        return "\n".join(filter(None, lines)) or None
+        if not self.sentences and not commands:
+            return None
+        lines = [
+            " ".join(self.sentences),
+            f"More: {_page.link(failure)}",
+            f"Run: {' && '.join(commands)}" if commands else "",
+        ]
+        return "\n".join(filter(None, lines))
 
 
 class Failure(NamedTuple):
     """An entry of the table.
 
     Attributes:
-        id: Its name, for `FederationError.failure`, for programs and for tickets.
+        id: Its name in `FederationError.failure`, for programs and for tickets.
         steps: The steps in which it happens; see `Facts.step`.
-        recognise: Tells from the facts whether a failure is this one.
+        recognise: Returns whether the facts are those of this failure.
         meaning: What is wrong, in whole sentences.
-        remedy: Tells how to fix it.
-        variants: Particular forms of it, which only `doctor`'s evidence can tell apart. Its own remedy fits all of them.
-        lasting: It lasts until the user fixes it, even if its error is transient.
+        remedy: Returns how to fix it.
+        variants: More specific failures, which can only be recognised with `doctor`'s evidence. The remedy of this entry fits all
+            of them.
+        lasting: Whether it lasts until the user fixes it, even if its error is transient.
     """
 
     id: str
@@ -80,8 +91,8 @@ class Diagnosis(NamedTuple):
 
     Attributes:
         failure: The entry.
-        general: The entry that an error without `doctor`'s evidence names: the same one, or the one that it is a variant of.
-        seen: What was seen.
+        general: The entry that an error names without `doctor`'s evidence: the same entry, or the one that it is a variant of.
+        seen: The evidence, in lines of text.
         facts: The facts.
     """
 
@@ -105,31 +116,31 @@ def first(entries: Sequence[Failure], facts: Facts) -> Diagnosis | None:
         if not verdict:
             continue
         if facts.evidence is not None:
-            narrower = first(entry.variants, facts._replace(failure=None))
-            if narrower is not None:
-                return narrower._replace(general=entry)
+            variant = first(entry.variants, facts._replace(failure=None))
+            if variant is not None:
+                return variant._replace(general=entry)
         words = (facts.text,) if facts.text else ()
         return Diagnosis(entry, entry, words if isinstance(verdict, bool) else tuple(verdict), facts)
     return None
 
 
 def reason(*names: str) -> Callable[[Facts], bool]:
-    """Recognise a failure by its code or by a class of its exception."""
+    """Recognise a failure by its code, or by the class of its exception or a base class."""
     return lambda facts: facts.reason in names or any(kind in names for kind in facts.kinds)
 
 
 def words(*parts: str) -> Callable[[Facts], bool]:
-    """Recognise a failure by words of the server or of botocore."""
+    """Recognise a failure by parts of the server's or botocore's message."""
     return lambda facts: any(part in facts.text for part in parts)
 
 
 def never(_: Facts) -> bool:
-    """Recognise nothing: the code that meets the failure names it (`Facts.failure`)."""
+    """Recognise nothing: the code that detects the failure names it (`Facts.failure`)."""
     return False
 
 
 def always(_: Facts) -> bool:
-    """Recognise anything: the last entry of a step."""
+    """Recognise everything: for the last entry of a step."""
     return True
 
 

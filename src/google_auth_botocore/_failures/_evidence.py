@@ -1,4 +1,4 @@
-"""What only `doctor` looks up. The core looks nothing up, so for its errors every answer is "not known"."""
+"""The evidence that `doctor` looks up. The core looks up nothing, so for its errors every answer is "not known"."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -16,8 +16,8 @@ class Source(NamedTuple):
 
     Attributes:
         method: botocore's name for it.
-        name: What it is, in words.
-        configured_by: The variable, file or profile that configures it; None if nothing does.
+        name: A description of it.
+        configured_by: The variable, file or profile that configures it. None: it is not configured.
     """
 
     method: str
@@ -29,12 +29,12 @@ class Metadata(NamedTuple):
     """What instance metadata replied to a plain request.
 
     Attributes:
-        endpoint: Its address.
+        endpoint: The address of instance metadata.
         request: The request.
-        status: HTTP status; None if there was no reply.
+        status: HTTP status. None: there was no reply.
         text: What happened.
-        expected: Whether there should be instance metadata on this machine.
-        disabled: Whether the environment switches it off.
+        expected: Whether this machine should have instance metadata.
+        disabled: Whether the environment turns instance metadata off.
         proxied: Whether the environment sends requests to it through a proxy.
     """
 
@@ -48,17 +48,17 @@ class Metadata(NamedTuple):
 
 
 class Evidence:
-    """Everything that `doctor` may look up. None and empty answers mean: not known.
+    """Everything that `doctor` may look up. None and empty answers mean "not known".
 
     Attributes:
-        arn: The AWS caller, as AWS or its JWT states it.
+        arn: ARN of the AWS caller, from AWS's reply or from its JWT.
         principal: The principal that Google sees.
-        sts_url: URL of the signed request; None for a JWT.
+        sts_url: URL of the signed request. None for a JWT.
         sts_region: Region of the signature.
-        has_administrator: Whether an administrator's token is there.
-        clock_offset: Seconds by which the servers' clocks are ahead of this machine's.
+        has_administrator: Whether an administrator's token is set.
+        clock_offset: Seconds by which the servers' clocks are ahead of this machine's. Negative: they are behind.
         sources: The sources in botocore's chain.
-        container: The variable that says that this is a container of AWS's.
+        container: The variable that shows that this is an AWS container.
         project: The default project of client libraries.
         quota_project: The project to charge.
         target_audience: Audience of the requested ID token.
@@ -89,15 +89,15 @@ class Evidence:
         return None
 
     def pool(self) -> Mapping[str, Any] | None:
-        """Return the pool as the IAM API shows it; an empty mapping if it does not exist."""
+        """Return the pool as the IAM API shows it. An empty mapping: it does not exist."""
         return None
 
     def provider(self) -> Mapping[str, Any] | None:
-        """Return the provider as the IAM API shows it; an empty mapping if it does not exist."""
+        """Return the provider as the IAM API shows it. An empty mapping: it does not exist."""
         return None
 
     def account(self, name: str) -> Mapping[str, Any] | None:
-        """Return the service account as the IAM API shows it; an empty mapping if it does not exist."""
+        """Return the service account as the IAM API shows it. An empty mapping: it does not exist."""
         del name
         return None
 

@@ -13,8 +13,8 @@ from google_auth_botocore._settings import CLOUD_PLATFORM
 
 _STEP = ("exchange",)
 _IDENTITY = "sts get-caller-identity"
-_ARN_IN_CONDITION = re.compile(r"arn:aws[a-z-]*:iam::\d+:role/")
-# Google's words for an expression of the attribute mapping that yields nothing, or no text.
+_ARN_IN_CONDITION = re.compile(r"arn:aws[a-z-]*:iam::[0-9]+:role/")
+# Google's messages about an expression of the attribute mapping that has no value, or one that is not a string.
 _MAPPING = re.compile(r"mapped attribute|attribute mapping|Could not obtain a value for", re.IGNORECASE)
 
 
@@ -43,8 +43,8 @@ def _correct_mapping(facts: Facts) -> Remedy:
     return Remedy(
         [
             (
-                "Correct the provider's attribute mapping: each expression must yield a text for this caller. The attribute condition is "
-                f"not at fault. The caller has {claims}."
+                "Correct the provider's attribute mapping: each expression must be a string for this caller, who has "
+                f"{claims}."
             )
         ],
         gcloud=[
@@ -53,7 +53,7 @@ def _correct_mapping(facts: Facts) -> Remedy:
         ],
         aws=[_commands.aws(facts, _IDENTITY)],
         terraform=[_commands.aws_provider(facts, attribute_mapping=mapping)],
-        more=["The second command replaces the whole mapping by Google's default. Add your own attributes to it."],
+        more=["The second command replaces the whole mapping with Google's default. Add your own attributes to it."],
     )
 
 
@@ -105,8 +105,8 @@ def _set_condition(facts: Facts) -> Remedy:
     compare = (
         "Compare the provider's attribute condition with assertion.sub, which is the role's own ARN (arn:aws:iam::ACCOUNT:role/ROLE)."
         if jwt
-        else "Compare the provider's attribute condition with the caller's ARN (arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION, not the "
-        "role's own ARN)."
+        else "Compare the provider's attribute condition with the caller's ARN, arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION, which "
+        "is not the role's."
     )
     return Remedy(
         [compare],
@@ -116,7 +116,7 @@ def _set_condition(facts: Facts) -> Remedy:
         ],
         aws=[_commands.aws(facts, _IDENTITY)],
         terraform=[_commands.aws_provider(facts, attribute_condition=condition)],
-        more=["The second command replaces the condition. Run it only if this identity alone is to be admitted."],
+        more=["The second command replaces the condition. Run it only if no other identity must meet it."],
     )
 
 
@@ -132,7 +132,7 @@ ENTRIES = (
         "mapping-wrong",
         _STEP,
         _wrong_mapping,
-        "The provider's attribute mapping yields no text for this caller.",
+        "An expression of the provider's attribute mapping has no value for this caller, or one that is not a string.",
         _correct_mapping,
     ),
     Failure(
@@ -162,12 +162,12 @@ ENTRIES = (
         ),
     ),
     Failure(
-        "jwt-audience-refused",
+        "jwt-audience-rejected",
         _STEP,
         words("audience in ID Token"),
         "The provider does not accept its own name as the audience of a JWT.",
         lambda facts: Remedy(
-            ["Let the provider accept its own name as the audience."],
+            ["Add the provider's own name to its allowed audiences."],
             gcloud=[_commands.provider(facts, "update-oidc", f"--allowed-audiences=https:{settings(facts).audience}")],
             terraform=[
                 _commands.aws_provider(
@@ -180,9 +180,9 @@ ENTRIES = (
         "jwt-issuer-wrong",
         _STEP,
         words("issuer in ID Token"),
-        "The provider trusts another issuer than the AWS account's.",
+        "The provider trusts another issuer, not the one of the AWS account.",
         lambda facts: Remedy(
-            ["Give the provider the issuer of the AWS account."],
+            ["Set the provider's issuer to that of the AWS account."],
             gcloud=[_commands.provider(facts, "update-oidc", "--issuer-uri=ISSUER")],
             aws=[_commands.aws(facts, "iam get-outbound-web-identity-federation-info", region=False)],
             terraform=[_commands.aws_provider(facts, _commands.inner("oidc", issuer_uri="ISSUER"))],
@@ -197,9 +197,7 @@ ENTRIES = (
         _STEP,
         words("is stale to sign-in", "ID Token has expired", "Token expired"),
         "Google received the JWT after it had expired.",
-        do(
-            "Check what delays requests to Google: a JWT of AWS's is valid for some minutes. If it is not new, do not reuse it."
-        ),
+        do("Check what delays requests to Google: AWS's JWT is valid for a few minutes. Do not reuse an old one."),
     ),
     Failure(
         "no-scope",
@@ -207,7 +205,7 @@ ENTRIES = (
         words("Scope(s) must be provided"),
         "The request has no scope.",
         lambda facts: Remedy(
-            ["Give scopes. A proxy that removes fields of the form has the same effect."],
+            ["Pass scopes. If they are set, a proxy may have removed fields of the form."],
             local=[_commands.doctor(facts, f"--scopes={CLOUD_PLATFORM}")],
         ),
     ),
@@ -222,14 +220,14 @@ ENTRIES = (
         "proof-rewritten",
         _STEP,
         words("Invalid format of AWS credentials"),
-        "The signed request arrives in another form than it was sent in.",
+        "The signed request was changed before it arrived at Google.",
         do(
-            "Look for what rewrites requests: middleware that signs or encodes, or a proxy.",
-            local=["env | grep -i _proxy"],
+            "Look for a proxy, or for middleware that signs or encodes requests: one of them rewrites the request.",
+            local=[_commands.PROXIES],
         ),
     ),
     Failure(
-        "exchange-refused",
+        "exchange-rejected",
         _STEP,
         always,
         "The Security Token Service rejected the exchange.",

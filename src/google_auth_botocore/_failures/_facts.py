@@ -1,4 +1,4 @@
-"""The facts of one failure: what was done, what came back, and what was configured. They hold no secret."""
+"""The facts of one failure: what was attempted, what the reply was, and what was configured. They contain no secrets."""
 
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -6,12 +6,17 @@ if TYPE_CHECKING:
     from google_auth_botocore._failures._evidence import Evidence
     from google_auth_botocore._settings import Settings
 
-# Origins of a setting that is neither in an environment variable nor in a file.
+# The steps of getting a token that call IAM Credentials, those that call any of Google's services, and all of them.
+IAM = ("impersonation", "id_token", "signing", "delegation")
+GOOGLE = ("exchange", *IAM)
+EVERY = ("aws", *GOOGLE)
+
+# The origins of settings that are neither in an environment variable nor in a file.
 ARGUMENT, DEFAULT = "argument", "default"
 
 
 class Setting(NamedTuple):
-    """A setting of the AWS side, and where it comes from.
+    """An AWS setting, and where it comes from.
 
     Attributes:
         value: Its value.
@@ -28,12 +33,12 @@ class Setting(NamedTuple):
 
     @property
     def variable(self) -> str | None:
-        """The environment variable that it comes from."""
+        """The environment variable that it comes from. None: it comes from elsewhere."""
         return self.origin if self.origin.isupper() and self.section is None else None
 
     @property
     def file(self) -> str | None:
-        """The file that it comes from."""
+        """The file that it comes from. None: it comes from elsewhere."""
         return self.origin if self.section is not None else None
 
 
@@ -42,9 +47,9 @@ class Keys(NamedTuple):
 
     Attributes:
         source: botocore's name for the source that they came from, such as `env` or `iam-role`.
-        temporary: Whether the access key id is one of temporary keys.
+        temporary: Whether the access key id is that of temporary keys.
         has_session_token: Whether there is a session token.
-        assumed_role: ARN of the assumed role without its session, if the configuration says it.
+        assumed_role: ARN of the assumed role without its session, if the configuration names the role.
     """
 
     source: str | None = None
@@ -60,27 +65,26 @@ class Facts(NamedTuple):
     """The facts of one failure.
 
     Attributes:
-        step: The step that failed: `configuration`, `aws`, `exchange`, `impersonation`, `id_token`, `signing`,
-            `delegation` or, in `doctor`, `call`.
-        failure: The id of the failure, if the code that met it knows which one it is.
+        step: The step that failed: one of `EVERY`, or `configuration`, or, in `doctor`, `call`.
+        failure: The id of the failure, if the code that detected it knows which one it is.
         reason: The server's code, or the class of the exception.
         kinds: The class of the exception and its base classes, by name.
         status: HTTP status of the reply.
         aws_reason: AWS's code in a reply of Google's Security Token Service, or in AWS's own reply to `doctor`.
         permission: The IAM permission that the caller lacks.
-        text: The words of the server or of botocore, redacted.
-        rejected_date: AWS or Google found the date of a signature or an assertion too old or too new.
-        transient: Another attempt may succeed.
+        text: The message of the server or of botocore, redacted.
+        rejected_date: Whether AWS or Google found the date of a signature or an assertion too old or too new.
+        transient: Whether another attempt may succeed.
         url: The endpoint.
         provider: botocore's name for the source of keys that failed.
         file: The file that could not be used.
-        detail: The setting or the library at fault, as the code that met the failure names it.
-        settings: What was requested from Google.
-        profile: The AWS profile. The code that meets the failure gives it only if it is an argument.
-        region: The AWS region, given likewise.
-        role: ARN of the role given in code.
+        detail: The setting or the library at fault, or the kind of failure, as the code that detected it names it.
+        settings: The settings of the requested token.
+        profile: The AWS profile. The code that detects the failure sets it only if it is an argument; `completed` adds it otherwise.
+        region: The AWS region. It is set in the same way as the profile.
+        role: ARN of the role that was set in code.
         keys: What is known about the keys.
-        evidence: What `doctor` looked up; None if the failure happened outside of it.
+        evidence: What `doctor` looked up. None: the failure happened outside of `doctor`.
     """
 
     step: str
@@ -106,5 +110,5 @@ class Facts(NamedTuple):
 
 
 def argument(value: str | None) -> Setting | None:
-    """Return a setting that was given as an argument."""
+    """Return a setting that was passed as an argument. None: it was not passed."""
     return None if value is None else Setting(value, ARGUMENT)

@@ -1,4 +1,4 @@
-"""Whether gevent has patched this process."""
+"""Find out whether gevent has patched this process."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sys
 
 
 def patched_late() -> bool:
-    """Return whether gevent has patched TLS. If TLS calls itself without end then, urllib3 was imported before."""
-    # No import: an application that uses gevent has loaded this module, and it is not a dependency.
+    """Return whether gevent has patched TLS. If TLS then calls itself endlessly, urllib3 was imported before the patch."""
+    # gevent is not a dependency, so it is not imported. An application that uses it has already loaded this module.
     gevent = sys.modules.get("gevent.monkey")
     return gevent is not None and bool(gevent.is_module_patched("ssl"))

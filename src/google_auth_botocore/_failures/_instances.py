@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from urllib.parse import urlsplit
 from urllib.request import getproxies_environment, proxy_bypass
 
-from google_auth_botocore._failures import _commands
+from google_auth_botocore._failures import _commands, _urls
+from google_auth_botocore._failures._aws_settings import in_profile
 from google_auth_botocore._failures._aws_sources import calls_aws
 from google_auth_botocore._failures._commands import evidence
-from google_auth_botocore._failures._entry import Failure, Raw, Remedy, Verdict, do, reason
+from google_auth_botocore._failures._entry import Failure, Raw, Remedy, Verdict, do
 from google_auth_botocore._failures._facts import Facts
 from google_auth_botocore._redaction import shown
 
 _STEP = ("aws",)
 _ENDPOINT_VARIABLE = "AWS_EC2_METADATA_SERVICE_ENDPOINT"
-_USUAL = "http://169.254.169.254"
+_MODE_VARIABLE = "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE"
+_DEFAULT, _DEFAULT_IPV6 = "http://169.254.169.254", "http://[fd00:ec2::254]"
 # The addresses of instance metadata, and of the containers' endpoints on ECS and EKS.
 _LINK_LOCAL = "169.254.169.254,169.254.170.2,169.254.170.23"
 _METADATA = ("iam-role", "Ec2InstanceMetadata")
+# How to give the other values of credential_source their keys.
+_SOURCES = {
+    "Environment": "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and AWS_SESSION_TOKEN for temporary keys",
+    "EcsContainer": "give the task or pod a role, which sets AWS_CONTAINER_CREDENTIALS_RELATIVE_URI or AWS_CONTAINER_CREDENTIALS_FULL_URI",
+}
 _IDENTITY = "sts get-caller-identity"
 _OPTIONS = "ec2 modify-instance-metadata-options --instance-id INSTANCE --http-endpoint enabled"
 _TERRAFORM_OPTIONS = [
@@ -34,26 +40,31 @@ _TERRAFORM_PROFILE = _commands.resource("aws_iam_instance_profile", role=Raw("aw
 
 
 def endpoint() -> str:
-    """Return the address of instance metadata."""
-    return (os.environ.get(_ENDPOINT_VARIABLE) or _USUAL).rstrip("/")
+    """Return the address of instance metadata, as the environment configures it."""
+    default = _DEFAULT_IPV6 if _ipv6() else _DEFAULT
+    return (os.environ.get(_ENDPOINT_VARIABLE) or default).rstrip("/")
+
+
+def _ipv6() -> bool:
+    return os.environ.get(_MODE_VARIABLE, "").lower() == "ipv6"
 
 
 def disabled() -> bool:
-    """Return whether the environment switches instance metadata off."""
+    """Return whether the environment turns instance metadata off."""
     return os.environ.get("AWS_EC2_METADATA_DISABLED", "").lower() == "true"
 
 
 def proxied() -> bool:
-    """Return whether the environment sends requests for instance metadata through a proxy, as botocore decides it.
+    """Return whether the environment sends requests for instance metadata through a proxy, by the same rules as botocore.
 
-    A container's endpoint is called directly, whatever the environment says.
+    botocore always calls a container's endpoint directly.
     """
-    url = urlsplit(endpoint())
+    url = _urls.parts(endpoint())
     return not disabled() and url.scheme in getproxies_environment() and not proxy_bypass(url.netloc)
 
 
 def _from_metadata(facts: Facts) -> bool:
-    """Recognise a failure of instance metadata, and not of a source that calls AWS."""
+    """Recognise a failure of instance metadata, but not one of a source that calls AWS."""
     if facts.reason == "CredentialRetrievalError":
         return facts.provider in _METADATA
     return facts.reason in ("ProxyConnectionError", "MetadataRetrievalError") and not calls_aws(facts)
@@ -76,13 +87,13 @@ def _no_keys_behind_proxy(facts: Facts) -> Verdict:
 
 
 def _metadata_replies(*statuses: int | None) -> Callable[[Facts], Verdict]:
-    """Recognise that there are no keys, and that metadata, which should have some, replies with one of these."""
+    """Recognise that there are no keys because instance metadata, which should have some, replies with one of these statuses."""
 
     def recognise(facts: Facts) -> Verdict:
         metadata = evidence(facts).metadata()
         if metadata is None or metadata.disabled or metadata.status not in statuses:
             return False
-        # On a machine that is not AWS's, there is no reply either.
+        # Outside of AWS, there is no reply either.
         if metadata.status is None and not metadata.expected:
             return False
         return [facts.text, f"Instance metadata at {metadata.endpoint}: {metadata.request}: {metadata.text}"]
@@ -91,14 +102,14 @@ def _metadata_replies(*statuses: int | None) -> Callable[[Facts], Verdict]:
 
 
 def role_of_the_instance(facts: Facts) -> Verdict:
-    """Recognise keys of the instance's role in a container, which should have its own."""
+    """Recognise that a container uses the keys of the instance's role instead of its own role."""
     looked_up = evidence(facts)
     caller = f"The AWS caller is {looked_up.arn}."
     if facts.keys.source != "iam-role":
         return False
     if looked_up.container:
         return [
-            f"{looked_up.container} says that this is a container, but its keys come from instance metadata: they are the node's.",
+            f"{looked_up.container} shows that this is a container, but its keys come from instance metadata: they are those of the node.",
             caller,
         ]
     if os.environ.get("AWS_ROLE_ARN"):
@@ -107,9 +118,20 @@ def role_of_the_instance(facts: Facts) -> Verdict:
     return False
 
 
+def _reach_metadata(_: Facts) -> Remedy:
+    sentences = ["On Fargate and EKS, give the task or pod its own role."]
+    if _ipv6():
+        sentences.append(f"{_MODE_VARIABLE} requires an IPv6 endpoint, which an instance has only if it is enabled.")
+    return Remedy(
+        sentences,
+        aws=[f"aws {_OPTIONS} --http-put-response-hop-limit 2{' --http-protocol-ipv6 enabled' if _ipv6() else ''}"],
+        terraform=_TERRAFORM_OPTIONS,
+    )
+
+
 EXCEPT_LINK_LOCAL = do(
-    "Check HTTP_PROXY and HTTPS_PROXY. NO_PROXY must contain the addresses where AWS keeps the keys, also in the unit, the "
-    "container or the task definition.",
+    "Check HTTP_PROXY and HTTPS_PROXY. NO_PROXY must contain the addresses at which AWS provides the keys. Set it also in the systemd "
+    "unit, the container or the task definition.",
     local=[f"export NO_PROXY={_LINK_LOCAL} no_proxy={_LINK_LOCAL}"],
 )
 
@@ -117,7 +139,7 @@ EXCEPT_LINK_LOCAL = do(
 def own_role(facts: Facts) -> Remedy:
     """Return how to give a pod or a task its own role."""
     return Remedy(
-        ["Give the pod or the task its own role, and keep containers from the instance's metadata (hop limit 1)."],
+        ["Give the pod or the task its own role, and block instance metadata for containers (hop limit 1)."],
         aws=[
             "aws eks create-pod-identity-association --cluster-name CLUSTER --namespace NAMESPACE --service-account NAME --role-arn ROLE_ARN",
             "aws ecs register-task-definition --task-role-arn ROLE_ARN --cli-input-json file://task.json",
@@ -135,14 +157,23 @@ def own_role(facts: Facts) -> Remedy:
     )
 
 
-OWN_ROLE_MEANING = "The keys are those of the instance's role, not of the container's own."
+OWN_ROLE_MEANING = "The keys are those of the instance's role, not those of the container's own role."
+
+METADATA_UNREACHABLE = Failure(
+    "metadata-unreachable",
+    _STEP,
+    _metadata_replies(None),
+    "Instance metadata cannot be reached from here: the hop limit is 1 and this is a container, this is Fargate, which has none, or a "
+    "firewall blocks it.",
+    _reach_metadata,
+)
 
 _NO_KEYS_VARIANTS = (
     Failure(
         "proxy-for-link-local",
         _STEP,
         _no_keys_behind_proxy,
-        "Requests for link-local addresses, where AWS keeps the keys, go through a proxy.",
+        "Requests for link-local addresses, at which AWS provides the keys, go through a proxy.",
         EXCEPT_LINK_LOCAL,
     ),
     Failure(
@@ -162,32 +193,87 @@ _NO_KEYS_VARIANTS = (
         ),
     ),
     Failure(
-        "metadata-refused",
+        "metadata-rejected",
         _STEP,
         _metadata_replies(400, 401, 403, 405),
-        "Instance metadata rejects the request: it is switched off, or requires another version of the protocol.",
+        "Instance metadata rejects the request: it is turned off, or requires another version of the protocol.",
         do(
             "Enable instance metadata, and require version 2.",
             aws=[f"aws {_OPTIONS} --http-tokens required"],
             terraform=_TERRAFORM_OPTIONS,
         ),
     ),
-    Failure(
-        "metadata-unreachable",
-        _STEP,
-        _metadata_replies(None),
-        "Instance metadata cannot be reached: a container behind a hop limit of 1, Fargate, which has none, or a firewall.",
-        do(
-            "On Fargate and EKS, give the task or pod its own role.",
-            aws=[f"aws {_OPTIONS} --http-put-response-hop-limit 2"],
-            terraform=_TERRAFORM_OPTIONS,
-        ),
-    ),
+    METADATA_UNREACHABLE,
 )
 
 
+def _nothing_in_source(facts: Facts) -> bool:
+    """Recognise a profile whose credential_source is the environment or a container, which have no keys."""
+    return facts.reason == "CredentialRetrievalError" and facts.provider in _SOURCES
+
+
+def _set_source(facts: Facts) -> Remedy:
+    setting = in_profile(facts, "credential_source")
+    named = "" if setting is None else f" ({_commands.place(setting)})"
+    supply = _SOURCES.get(facts.provider or "", "let the source have keys")
+    return Remedy(
+        [
+            f"The profile's credential_source{named} has no keys. For {facts.provider or 'it'}, {supply}; or name another source."
+        ],
+        aws=[_commands.aws(facts, "configure list", region=False)],
+    )
+
+
+def _require_source(facts: Facts) -> Remedy:
+    metadata = (
+        "AWS_EC2_METADATA_DISABLED switches instance metadata off."
+        if disabled()
+        else "Instance metadata requires a hop limit of 2 in a container and, if there is a proxy, NO_PROXY=169.254.169.254."
+    )
+    return Remedy(
+        [
+            (
+                "Give the workload a role (instance profile, task role, IRSA or Pod Identity), or set AWS_PROFILE or AWS_ACCESS_KEY_ID, "
+                f"AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN. {metadata}"
+            )
+        ],
+        aws=[_commands.aws(facts, "configure list", region=False), _commands.aws(facts, _IDENTITY)],
+        terraform=[
+            _TERRAFORM_PROFILE,
+            _commands.resource("aws_ecs_task_definition", task_role_arn=Raw("aws_iam_role.this.arn")),
+        ],
+        run=[_commands.aws(facts, _IDENTITY)],
+    )
+
+
+def _fails(facts: Facts) -> bool:
+    if facts.reason == "CredentialRetrievalError":
+        return facts.provider in _METADATA
+    return facts.reason == "MetadataRetrievalError"
+
+
+def try_metadata(_: Facts) -> Remedy:
+    """Return how to find out why instance metadata does not reply."""
+    return Remedy(
+        [
+            (
+                "Check that instance metadata can be reached from here: NO_PROXY must contain 169.254.169.254, and a container requires "
+                "a hop limit of 2."
+            )
+        ],
+        local=[
+            (
+                f"{_commands.command('curl -s -X PUT', f'{shown(endpoint())}/latest/api/token')} "
+                "-H 'x-aws-ec2-metadata-token-ttl-seconds: 60'"
+            )
+        ],
+        aws=[f"aws {_OPTIONS} --http-put-response-hop-limit 2"],
+        terraform=_TERRAFORM_OPTIONS,
+    )
+
+
 def _no_keys(facts: Facts) -> bool:
-    # A profile whose credential_source is metadata, which has none.
+    # The credential_source of the profile is instance metadata, which has no keys.
     of_profile = facts.reason == "CredentialRetrievalError" and facts.provider in _METADATA
     return facts.reason == "NoCredentialsError" or (of_profile and not facts.transient)
 
@@ -197,7 +283,7 @@ ENTRIES = (
         "proxy-for-link-local",
         _STEP,
         _behind_proxy,
-        "Requests for link-local addresses, where AWS keeps the keys, go through a proxy.",
+        "Requests for link-local addresses, at which AWS provides the keys, go through a proxy.",
         EXCEPT_LINK_LOCAL,
         lasting=True,
     ),
@@ -206,34 +292,15 @@ ENTRIES = (
         _STEP,
         _no_keys,
         "botocore found no keys in any of its sources.",
-        lambda facts: Remedy(
-            [
-                (
-                    "Give the workload a role (instance profile, task role, IRSA or Pod Identity), or set AWS_PROFILE or AWS_ACCESS_KEY_ID, "
-                    "AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN. Instance metadata requires a hop limit of 2 in a container and, if there "
-                    "is a proxy, NO_PROXY=169.254.169.254."
-                )
-            ],
-            aws=[_commands.aws(facts, "configure list", region=False), _commands.aws(facts, _IDENTITY)],
-            terraform=[
-                _TERRAFORM_PROFILE,
-                _commands.resource("aws_ecs_task_definition", task_role_arn=Raw("aws_iam_role.this.arn")),
-            ],
-            run=[_commands.aws(facts, _IDENTITY)],
-        ),
+        _require_source,
         variants=_NO_KEYS_VARIANTS,
     ),
     Failure(
-        "metadata-fails",
+        "credential-source-empty",
         _STEP,
-        reason("MetadataRetrievalError", "CredentialRetrievalError"),
-        "Instance metadata fails, or does not answer in time.",
-        do(
-            "Check that instance metadata can be reached from here: NO_PROXY must contain 169.254.169.254, and a container requires "
-            "a hop limit of 2.",
-            local=[f"curl -s -X PUT {_USUAL}/latest/api/token -H 'x-aws-ec2-metadata-token-ttl-seconds: 60'"],
-            aws=[f"aws {_OPTIONS} --http-put-response-hop-limit 2"],
-            terraform=_TERRAFORM_OPTIONS,
-        ),
+        _nothing_in_source,
+        "The profile names a source of keys (credential_source) that has none here.",
+        _set_source,
     ),
+    Failure("metadata-fails", _STEP, _fails, "Instance metadata fails, or does not reply in time.", try_metadata),
 )

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
+from google_auth_botocore._failures import OUT_OF_RESOURCES, _commands, _gevent, _urls
+from google_auth_botocore._failures._entry import Failure, Remedy, do, never, reason, words
+from google_auth_botocore._failures._facts import EVERY, GOOGLE, Facts
 
-from google_auth_botocore._failures import OUT_OF_RESOURCES, _gevent
-from google_auth_botocore._failures._entry import Failure, Remedy, do, never, reason
-from google_auth_botocore._failures._facts import Facts
-
-GOOGLE = ("exchange", "impersonation", "id_token", "signing", "delegation")
-_ALL = ("aws", *GOOGLE)
-# What lets our requests through a library that replaces the network in a test.
+# How to let requests through a library that replaces the network in a test.
 MOCKS = {
     "responses": 'responses.add_passthru("{origin}")',
     "requests_mock": 'mocker.register_uri("POST", "{url}", real_http=True)',
@@ -24,15 +20,15 @@ MOCKS = {
 
 
 def host(facts: Facts) -> str:
-    """Return the host that was called."""
-    return urlsplit(facts.url or "").netloc or "sts.googleapis.com"
+    """Return the host of the request."""
+    return _urls.parts(facts.url).netloc or "sts.googleapis.com"
 
 
 def _let_through(facts: Facts) -> Remedy:
-    parts = urlsplit(facts.url or "")
-    line = MOCKS.get(facts.detail or "", "").format(
-        url=facts.url, origin=f"{parts.scheme}://{parts.netloc}", host=parts.hostname
-    )
+    if facts.detail not in MOCKS:
+        return Remedy([f"Let requests to {host(facts)} through in the settings of that library."])
+    parts = _urls.parts(facts.url)
+    line = MOCKS[facts.detail].format(url=facts.url, origin=f"{parts.scheme}://{parts.netloc}", host=parts.hostname)
     return Remedy([f"To let this request through: {line}"])
 
 
@@ -71,16 +67,16 @@ def _recursion(facts: Facts) -> bool:
 ENTRIES = (
     Failure(
         "resources-exhausted",
-        _ALL,
+        EVERY,
         never,
         "The process or the machine has run out of open files, memory or processes.",
         do(OUT_OF_RESOURCES, local=["ulimit -a"], run=[]),
     ),
     Failure(
         "gevent-patched-late",
-        _ALL,
+        EVERY,
         lambda facts: _recursion(facts) and _gevent.patched_late(),
-        "gevent patched the process after urllib3 was imported, so TLS calls itself without end.",
+        "gevent patched the process after urllib3 was imported, so TLS calls itself endlessly.",
         do(
             "gevent patched the process after urllib3 was imported.",
             "Call gevent.monkey.patch_all() before any other import, for example in gunicorn's configuration file, or start gunicorn "
@@ -91,27 +87,40 @@ ENTRIES = (
         "endless-recursion",
         GOOGLE,
         _recursion,
-        "A function calls itself without end.",
+        "A function calls itself endlessly.",
         do("Look for a function that calls itself, such as the transport passed to refresh()."),
     ),
     Failure(
         "transport-wrong",
-        _ALL,
+        EVERY,
         lambda facts: facts.detail == "transport",
-        "What was passed as the transport cannot send requests.",
+        "The object that was passed as the transport cannot send requests.",
         do(
-            "Pass refresh() a google.auth.transport.Request object, and not its class. Or pass None, for a transport of our own."
+            "Pass refresh() an object such as google.auth.transport.requests.Request(), not a class. Or pass None, to use the transport of "
+            "this package."
         ),
+    ),
+    Failure(
+        "tls-not-spoken",
+        EVERY,
+        words("WRONG_VERSION_NUMBER", "UNKNOWN_PROTOCOL", "appears to only use HTTP"),
+        "The server or the proxy answers a TLS connection without TLS.",
+        do(
+            "The server or the proxy does not use TLS on this port. Write the proxy's URL with http:// (HTTPS_PROXY=http://HOST:PORT), "
+            "and check the port of the endpoint.",
+            local=[_commands.PROXIES],
+        ),
+        lasting=True,
     ),
     Failure("network-replaced", GOOGLE, reason("HttpMock"), "A test library replaces the network.", _let_through),
     Failure(
         "certificate-not-trusted",
         GOOGLE,
         reason("CERTIFICATE_VERIFY_FAILED"),
-        "This machine does not trust the certificate that it was shown: a proxy reads TLS, or the endpoint is wrong.",
+        "This machine does not trust the server's certificate: a proxy intercepts TLS, or the endpoint is wrong.",
         lambda facts: Remedy(
             [
-                f"The certificate of {host(facts)} is not trusted. Give the transport the right CA bundle; never switch verification off."
+                f"The certificate of {host(facts)} is not trusted. Set the right CA bundle for the transport. Never turn verification off."
             ],
             ["export REQUESTS_CA_BUNDLE=/path/to/bundle.pem"],
         ),

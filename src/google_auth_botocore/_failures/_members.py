@@ -1,4 +1,4 @@
-"""How a member of a binding was meant to be this identity, and is not. Each function returns the reason, or None."""
+"""Recognise a member of a binding that was meant to be this identity, but is not. Each function returns the reason, or None."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from google_auth_botocore._failures._facts import Facts
 _OF_A_POOL = re.compile(
     r"principal(?:Set)?://iam\.googleapis\.com/projects/([^/]+)/.*?/workloadIdentityPools/([^/]+)/(.*)"
 )
-_ASSUMED = re.compile(r"arn:aws[a-z-]*:sts::\d+:assumed-role/(.+)")
+_ASSUMED = re.compile(r"arn:aws[a-z-]*:sts::[0-9]+:assumed-role/(.+)")
 
 
 def _may_mean(facts: Facts, arn: str) -> bool:
-    """Return whether an ARN that is written wrong may mean this identity's role. Without a known role, it may."""
+    """Return whether a wrong ARN may be meant as this identity's role. If the role is not known, it may."""
     own = _commands.role_arn(facts)
     account, _, path = arn.partition("::")[2].partition(":")
     if own is None:
@@ -31,7 +31,7 @@ def _value(member: str) -> str:
     return match[3].partition("/")[2] if match else ""
 
 
-def right(facts: Facts, binding: Binding) -> str | None:
+def correct(facts: Facts, binding: Binding) -> str | None:
     """Recognise this identity."""
     return "This is the identity" if binding.member in _commands.members(facts) else None
 
@@ -53,9 +53,9 @@ def by_project_id(facts: Facts, binding: Binding) -> str | None:
 
 
 def by_iam_arn(facts: Facts, binding: Binding) -> str | None:
-    """Recognise the ARN of the IAM role, in place of the one of its session."""
+    """Recognise the ARN of the IAM role instead of that of its session."""
     arn = _value(binding.member)
-    wrong = not _commands.uses_jwt(facts) and re.match(r"arn:aws[a-z-]*:iam::\d+:role/", arn)
+    wrong = not _commands.uses_jwt(facts) and re.match(r"arn:aws[a-z-]*:iam::[0-9]+:role/", arn)
     return "This is the ARN of the IAM role" if wrong and _may_mean(facts, arn) else None
 
 
@@ -83,8 +83,8 @@ def not_mapped(facts: Facts, binding: Binding) -> str | None:
 
 
 def another(facts: Facts, binding: Binding) -> str | None:
-    """Recognise another identity, as far as that can be told."""
+    """Recognise another identity, if its member is one that can be compared."""
     match = _OF_A_POOL.fullmatch(binding.member)
-    # What other attributes say about this identity is not known.
-    told = match is not None and match[3].startswith(("subject/", "attribute.aws_role/"))
-    return "This is another identity" if told and _commands.role_arn(facts) is not None else None
+    # The values of other attributes are not known for this identity.
+    comparable = match is not None and match[3].startswith(("subject/", "attribute.aws_role/"))
+    return "This is another identity" if comparable and _commands.role_arn(facts) is not None else None

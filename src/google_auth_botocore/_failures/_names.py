@@ -1,4 +1,4 @@
-"""Names that AWS and Google give: roles, mapped attributes, ARNs, e-mail addresses of service accounts.
+"""Names that AWS and Google define: roles, mapped attributes, ARNs, e-mail addresses of service accounts.
 
 https://cloud.google.com/iam/docs/service-account-types#types and
 https://cloud.google.com/iam/docs/workload-identity-federation-with-other-clouds#mappings-and-conditions.
@@ -12,15 +12,15 @@ USER = "roles/iam.workloadIdentityUser"
 CREATOR = "roles/iam.serviceAccountTokenCreator"
 OPEN_ID = "roles/iam.serviceAccountOpenIdTokenCreator"
 
-# Google's own default for the ARN of the role without its session. A mapping is set as a whole, so it has to be repeated.
+# Google's default expression for the ARN of the role without its session. A mapping is set as a whole, so it must include this.
 AWS_ROLE = (
     "assertion.arn.contains('assumed-role') ? assertion.arn.extract('{account_arn}assumed-role/') + "
     "'assumed-role/' + assertion.arn.extract('assumed-role/{role_name}/') : assertion.arn"
 )
-# In place of the whole ARN, which may be longer than the 127 bytes that a subject may have.
+# A subject that is shorter than the whole ARN, because a subject may have at most 127 bytes.
 SHORT_SUBJECT = "assertion.arn.extract('assumed-role/{role_and_session}')"
 
-ASSUMED_ROLE = re.compile(r"arn:(?P<partition>[^:]+):sts::(?P<account>\d+):assumed-role/(?P<name>[^/]+)(?:/.+)?")
+ASSUMED_ROLE = re.compile(r"arn:(?P<partition>[^:]+):sts::(?P<account>[0-9]+):assumed-role/(?P<name>[^/]+)(?:/.+)?")
 
 _EMAILS = (
     re.compile(r"[^@]+@(?P<project>[^@]+)\.iam\.gserviceaccount\.com"),
@@ -35,7 +35,7 @@ def project_of(email: str) -> str:
 
 
 def project_in(email: str) -> str | None:
-    """Return the project that the e-mail address of a service account names: its id, or its number if there is only that.
+    """Return the project in the e-mail address of a service account: its id, or its number if the address has only that.
 
     A project in a domain has `my-project.example.com` in the address, and the id `example.com:my-project`.
     """

@@ -1,11 +1,11 @@
-"""What stands between this machine and Google: proxies, portals, outages, perimeters and quotas."""
+"""What keeps requests from reaching Google, or Google from answering: proxies, portals, outages, perimeters and quotas."""
 
 from __future__ import annotations
 
 from google_auth_botocore._failures import _commands
 from google_auth_botocore._failures._entry import Failure, Remedy, do, never, words
-from google_auth_botocore._failures._facts import Facts
-from google_auth_botocore._failures._local import GOOGLE, host
+from google_auth_botocore._failures._facts import EVERY, GOOGLE, Facts
+from google_auth_botocore._failures._local import host
 
 NOT_JSON, UNUSABLE = "not JSON", "unusable"
 _PERIMETER = ("vpcServiceControls", "VPC_SERVICE_CONTROLS")
@@ -17,17 +17,31 @@ _NO_NAME = (
     "Temporary failure in name resolution",
 )
 _SERVICES = ("sts", "iamcredentials")
-# A reply that is neither an error of the network nor one of Google's permissions.
+# HTTP status of a request beyond the quota.
 _TOO_MANY = 429
+_NOT_FOUND = 404
 
 
 def _url(facts: Facts) -> str:
     return facts.url or "https://sts.googleapis.com/v1/token"
 
 
+def _not_googles(facts: Facts) -> bool:
+    # The Security Token Service itself never answers with 404: it answers that a provider does not exist with 400.
+    absent = facts.step == "exchange" and facts.status == _NOT_FOUND
+    return absent or facts.detail == UNUSABLE or (facts.detail == NOT_JSON and not facts.transient)
+
+
+def _proxy(facts: Facts) -> bool:
+    return facts.detail == "unreachable" and "ProxyError" in facts.kinds
+
+
 def _unresolved(facts: Facts) -> bool:
-    return facts.detail == "unreachable" and (
-        any(kind in _UNRESOLVED for kind in facts.kinds) or any(each in facts.text for each in _NO_NAME)
+    # If there is a proxy, the name that cannot be resolved is the proxy's.
+    return (
+        facts.detail == "unreachable"
+        and not _proxy(facts)
+        and (any(kind in _UNRESOLVED for kind in facts.kinds) or any(each in facts.text for each in _NO_NAME))
     )
 
 
@@ -75,8 +89,8 @@ def _raise_quota(facts: Facts) -> Remedy:
     return Remedy(
         [
             (
-                f"The project has used up its requests to {service} for this minute. Share one Credentials object in a process, or raise the "
-                "quota."
+                f"The project has exceeded its quota of requests to {service} per minute. Share one Credentials object in a process, or raise "
+                "the quota."
             )
         ],
         gcloud=[f"gcloud alpha services quota list --service={service} --consumer=projects/{number}"],
@@ -94,6 +108,12 @@ def _raise_quota(facts: Facts) -> Remedy:
     )
 
 
+GIVE_PASSWORD = do(
+    "The proxy requires a user and a password. Set both in its URL, percent-encoded: http://USER:PASSWORD@HOST:PORT.",
+    local=[_commands.PROXIES],
+    run=[],
+)
+
 ENTRIES = (
     Failure(
         "redirected",
@@ -110,18 +130,14 @@ ENTRIES = (
         GOOGLE,
         _proxy_authentication,
         "The proxy requires a user and a password.",
-        do(
-            "Give them in the proxy's URL, both percent-encoded: http://USER:PASSWORD@HOST:PORT.",
-            local=["env | grep -i _proxy | sed 's|//.*@|//USER:PASSWORD@|'"],
-            run=[],
-        ),
+        GIVE_PASSWORD,
         lasting=True,
     ),
     Failure(
         "quota-exceeded",
         GOOGLE,
         lambda facts: facts.status == _TOO_MANY or facts.reason in ("quota_exceeded", "RESOURCE_EXHAUSTED"),
-        "The project has used up its requests of this minute: one exchange for each process or client.",
+        "The project has exceeded its quota of requests per minute. Each process makes its own exchanges.",
         _raise_quota,
     ),
     Failure("perimeter", GOOGLE, _perimeter, "A VPC Service Controls perimeter blocks the call.", _let_in),
@@ -129,19 +145,19 @@ ENTRIES = (
         "reply-too-long",
         GOOGLE,
         lambda facts: "ReplyTooLong" in facts.kinds,
-        "The reply is longer than any reply of Google's with a token.",
+        "The reply is longer than any reply from Google that contains a token.",
         do("Check what is between this machine and Google: a proxy, a captive portal, or a wrong endpoint."),
     ),
     Failure(
         "reply-not-googles",
         GOOGLE,
-        lambda facts: facts.detail == UNUSABLE or (facts.detail == NOT_JSON and not facts.transient),
-        "The reply is not one of Google's: a proxy changes replies, or the endpoint is wrong.",
+        _not_googles,
+        "The reply is not from Google: a proxy changes replies, or the endpoint is wrong.",
         lambda facts: Remedy(
             [
-                f"Check that {_url(facts)} is Google's, and what is in between: a proxy that changes replies, or a captive portal."
+                f"Check that {_url(facts)} is a Google endpoint, and that no proxy or captive portal changes its replies."
             ],
-            ["env | grep -i _proxy", _commands.command("curl -s -d ''", _url(facts))],
+            [_commands.PROXIES, _commands.command("curl -s -d ''", _url(facts))],
             run=[],
         ),
     ),
@@ -149,20 +165,23 @@ ENTRIES = (
         "name-not-resolved",
         GOOGLE,
         _unresolved,
-        "The name of Google's server cannot be resolved.",
+        "The host name of the Google endpoint cannot be resolved.",
         lambda facts: Remedy(
             [
                 f"Check DNS. In a private network, {host(facts)} requires Private Google Access or a proxy (HTTPS_PROXY)."
             ],
-            [f"getent hosts {host(facts).partition(':')[0]}", "env | grep -i _proxy"],
+            [f"getent hosts {host(facts).partition(':')[0]}", _commands.PROXIES],
         ),
     ),
     Failure(
         "proxy-unreachable",
         GOOGLE,
-        lambda facts: facts.detail == "unreachable" and "ProxyError" in facts.kinds,
+        _proxy,
         "The proxy cannot be reached, or rejects the connection.",
-        do("Check HTTPS_PROXY and the proxy itself. NO_PROXY excepts hosts from it.", local=["env | grep -i _proxy"]),
+        do(
+            "Check HTTPS_PROXY and the proxy itself. Requests to the hosts in NO_PROXY bypass it.",
+            local=[_commands.PROXIES],
+        ),
     ),
     Failure(
         "unreachable",
@@ -171,35 +190,28 @@ ENTRIES = (
         "Google cannot be reached from here.",
         lambda facts: Remedy(
             ["Check the network, DNS, the proxy (HTTPS_PROXY, NO_PROXY) and the firewall."],
-            [_commands.command("curl -sv -d ''", _url(facts)), "env | grep -i _proxy"],
+            [_commands.command("curl -sv -d ''", _url(facts)), _commands.PROXIES],
         ),
     ),
     Failure(
-        "deadline-exceeded",
-        ("aws", *GOOGLE),
-        never,
-        "The exchange takes longer than 30 seconds.",
-        do("The exchange continues in the background, and the next call gets its token."),
-    ),
-    Failure(
         "process-suspended",
-        ("aws", *GOOGLE),
+        EVERY,
         never,
         "The token expired before it arrived, because this process was suspended.",
         do("The next call fetches a new token."),
     ),
     Failure(
         "token-requires-itself",
-        ("aws", *GOOGLE),
+        EVERY,
         never,
         "The exchange for a token requested a token of the same identity.",
-        do("Give the transport, log handler or AWS credential provider that requests it other credentials."),
+        do("Use other credentials in the transport, log handler or AWS credential provider that requests the token."),
     ),
     Failure(
         "google-unavailable",
         GOOGLE,
         lambda facts: facts.transient,
-        "Google's server fails at the moment.",
+        "Google's server is failing at the moment.",
         do(
             "Nothing is wrong with the request, and the next attempt may succeed.",
             more=["See https://status.cloud.google.com."],
@@ -209,10 +221,10 @@ ENTRIES = (
         "authorization-stripped",
         GOOGLE,
         words("missing required authentication"),
-        "The Authorization header does not arrive: something in between removes it.",
+        "The Authorization header does not arrive at Google: a proxy removes it.",
         do(
-            "Let the proxy pass the Authorization header to iamcredentials.googleapis.com.",
-            local=["env | grep -i _proxy"],
+            "Configure the proxy to pass the Authorization header to iamcredentials.googleapis.com.",
+            local=[_commands.PROXIES],
         ),
     ),
 )

@@ -1,4 +1,4 @@
-"""What is wrong with the provider that the audience names."""
+"""Why the provider that the audience names cannot be used."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _disabled(facts: Facts) -> Verdict:
 def _enable(facts: Facts) -> Remedy:
     pool, provider = ((each or {}).get("disabled") for each in _looked_up(facts))
     return Remedy(
-        ["Enable it."],
+        ["Enable the provider or the pool."],
         gcloud=[
             *([_commands.pool(facts, "update", "--no-disabled")] if pool else []),
             *([_commands.provider(facts, _commands.update(facts), "--no-disabled")] if provider else []),
@@ -43,7 +43,7 @@ def _deleted(facts: Facts) -> Verdict:
 def _undelete(facts: Facts) -> Remedy:
     pool, provider = ((each or {}).get("state") == "DELETED" for each in _looked_up(facts))
     return Remedy(
-        ["Undelete it."],
+        ["Undelete the provider or the pool."],
         gcloud=[
             *([_commands.pool(facts, "undelete")] if pool else []),
             *([_commands.provider(facts, "undelete")] if provider else []),
@@ -66,7 +66,7 @@ def _missing(facts: Facts) -> Verdict:
 
 
 def _choose(facts: Facts) -> Remedy:
-    """List what there is, before anything is created or restored."""
+    """Return how to compare the audience with the existing names, before anything is created or restored."""
     pool, _ = _looked_up(facts)
     listed = _commands.list_providers(_commands.pool_name(facts), deleted=True) if pool else _commands.list_pools(facts)
     kind = ["create-oidc", "--issuer-uri=ISSUER"] if _commands.uses_jwt(facts) else ["create-aws"]
@@ -79,7 +79,7 @@ def _choose(facts: Facts) -> Remedy:
 
 
 def trusting(facts: Facts) -> Block:
-    """Return the provider that trusts the AWS identity."""
+    """Return the Terraform resource of a provider that trusts the AWS identity."""
     if _commands.uses_jwt(facts):
         return _commands.aws_provider(facts, _commands.inner("oidc", issuer_uri="ISSUER"))
     return _commands.aws_provider(facts, _commands.inner("aws", account_id=_commands.aws_account(facts)))
@@ -90,8 +90,8 @@ def _look(facts: Facts) -> Remedy:
     return Remedy(
         [
             (
-                "Check the project number, the pool and the provider in the audience, and that the pool and the provider are enabled and "
-                "not deleted. To see which providers there are, list them."
+                "Compare the project number, the pool and the provider in the audience with the list, and check that pool and provider "
+                "are enabled."
             )
         ],
         gcloud=[
@@ -135,7 +135,7 @@ ENTRIES = (
         "provider-out-of-service",
         _STEP,
         lambda facts: facts.reason == "invalid_target",
-        "The provider or its pool does not exist, or is disabled or deleted. An administrator can see which.",
+        "The provider or its pool does not exist, is disabled or is deleted. An administrator can find out which.",
         _look,
         variants=(
             Failure("provider-disabled", _STEP, _disabled, "The provider or its pool is disabled.", _enable),
@@ -162,7 +162,7 @@ ENTRIES = (
             ],
             aws=[_commands.aws(facts, "sts get-caller-identity")],
             terraform=[trusting(facts)],
-            more=["Change the provider only if it is to trust this account instead."],
+            more=["Change the provider only if it must trust this account instead of the other one."],
         ),
     ),
     Failure(
@@ -171,7 +171,7 @@ ENTRIES = (
         words('Invalid value for "subject_token_type"'),
         "The provider does not accept this proof of identity: an AWS provider accepts AWS's signed request, an OIDC provider a JWT.",
         lambda facts: Remedy(
-            ["Name the other provider in the audience, or give --subject-token-type (subject_token_type=)."],
+            ["Use another provider in the audience, or pass --subject-token-type (subject_token_type=)."],
             gcloud=[_commands.provider(facts, "describe", "--format=yaml(aws,oidc)")],
             terraform=[trusting(facts)],
         ),

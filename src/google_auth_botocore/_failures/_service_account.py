@@ -1,19 +1,18 @@
-"""Why a service account gives no token, if its policy is not at fault; and delegation to a Workspace user."""
+"""Why Google issues no token for a service account although its bindings are right, and why domain-wide delegation fails."""
 
 from __future__ import annotations
 
 import re
 
 from google_auth_botocore._failures import _commands
-from google_auth_botocore._failures._bindings import IAM
 from google_auth_botocore._failures._commands import account, settings
 from google_auth_botocore._failures._entry import Block, Failure, Raw, Remedy, Verdict, always, do, words
-from google_auth_botocore._failures._facts import Facts
+from google_auth_botocore._failures._facts import GOOGLE, IAM, Facts
 from google_auth_botocore._failures._names import project_of
 
-_USUAL_LIFETIME = 3600
+_DEFAULT_LIFETIME = 3600
 _EXTENSION = "iam.allowServiceAccountCredentialLifetimeExtension"
-_CONSTRAINT = re.compile(r"constraints/([\w.]+)")
+_CONSTRAINT = re.compile(r"constraints/(\w+(?:\.\w+)*)")
 _NO_USER = ("Invalid email or User ID", "Account has been", "Invalid principal")
 
 
@@ -23,8 +22,10 @@ def _api_off(facts: Facts) -> bool:
 
 def _enable_api(facts: Facts) -> Remedy:
     match = re.search(r"in project (\S+)", facts.text)
+    # The message's link names the API: a service may depend on another one.
+    named = re.search(r"apis/api/([a-z0-9.-]+)", facts.text)
     api = "sts.googleapis.com" if facts.step == "exchange" else "iamcredentials.googleapis.com"
-    return _commands.enable(api, match[1] if match else _commands.number(facts))
+    return _commands.enable(named[1] if named else api, match[1] if match else _commands.number(facts))
 
 
 def _too_long(facts: Facts) -> Verdict:
@@ -35,7 +36,7 @@ def _too_long(facts: Facts) -> Verdict:
 
 def _extend(facts: Facts) -> Remedy:
     constraint = f"constraints/{_EXTENSION}"
-    if settings(facts).lifetime <= _USUAL_LIFETIME:
+    if settings(facts).lifetime <= _DEFAULT_LIFETIME:
         return Remedy(
             ["Request a shorter lifetime, such as 3300 s, and synchronize this machine's clock."],
             local=["timedatectl set-ntp true"],
@@ -43,8 +44,8 @@ def _extend(facts: Facts) -> Remedy:
     return Remedy(
         [
             (
-                f"Request a lifetime of at most 3600 s (lifetime=, --lifetime), or add {account(facts)} to the list of the organization "
-                f"policy {constraint}, which allows up to 43200 s."
+                "Request at most 3600 s (lifetime=, --lifetime), or add the account to the organization policy "
+                f"{constraint}."
             )
         ],
         gcloud=[
@@ -71,16 +72,13 @@ def _extend(facts: Facts) -> Remedy:
 def _look_at_constraint(facts: Facts) -> Remedy:
     match = _CONSTRAINT.search(facts.text)
     name = match[1] if match else "CONSTRAINT"
-    project = project_of(account(facts))
+    # The exchange concerns the pool's project.
+    project = _commands.project_id(facts) if facts.step == "exchange" else project_of(account(facts))
     return Remedy(
         [
-            f"The organization policy constraints/{name} forbids it. Ask its administrator for an exception for this project."
+            f"The organization policy constraints/{name} forbids the request. Ask an administrator for an exception for this project."
         ],
-        gcloud=[
-            _commands.command(
-                f"gcloud resource-manager org-policies describe {name}", f"--project={project}", "--effective"
-            )
-        ],
+        gcloud=[f"gcloud resource-manager org-policies describe {name} --project={project} --effective"],
     )
 
 
@@ -92,7 +90,7 @@ def _list_accounts(facts: Facts) -> Remedy:
     project = project_of(account(facts))
     chain = ", ".join((*settings(facts).delegates, account(facts)))
     return Remedy(
-        [f"Check the address: {chain}. The account may be deleted; it can be restored for 30 days."],
+        [f"Check the address: {chain}. If the account was deleted, it can be restored for 30 days."],
         gcloud=[
             _commands.command("gcloud iam service-accounts list", f"--project={project}") + " --format='value(email)'",
             _commands.command("gcloud iam service-accounts undelete", "UNIQUE_ID"),
@@ -117,6 +115,10 @@ def _not_delegated(facts: Facts) -> Verdict:
     ]
 
 
+def _user(facts: Facts) -> str:
+    return settings(facts).subject or "USER"
+
+
 def _delegate(facts: Facts) -> Remedy:
     scopes = ",".join(settings(facts).scopes)
     describe = _commands.command("gcloud iam service-accounts describe", account(facts))
@@ -124,7 +126,7 @@ def _delegate(facts: Facts) -> Remedy:
         [
             (
                 "In the Workspace admin console (Security, API controls, Domain-wide delegation), allow the service account's client id "
-                f"these scopes: {scopes}. Check that {settings(facts).subject} is a user of that domain. The client id is the unique id of "
+                f"these scopes: {scopes}. Check that {_user(facts)} is a user of that domain. The client id is the unique id of "
                 "the account."
             )
         ],
@@ -142,23 +144,23 @@ def _delegate(facts: Facts) -> Remedy:
 ENTRIES = (
     Failure(
         "api-disabled",
-        ("exchange", *IAM),
+        GOOGLE,
         _api_off,
         "The API is not enabled in the project that the message names.",
         _enable_api,
     ),
     Failure(
         "organization-policy",
-        ("exchange", *IAM),
+        GOOGLE,
         lambda facts: _CONSTRAINT.search(facts.text) is not None and _EXTENSION not in facts.text,
-        "An organization policy forbids it.",
+        "An organization policy forbids the request.",
         _look_at_constraint,
     ),
     Failure(
         "lifetime-too-long",
         IAM,
         _too_long,
-        "By default, an access token of a service account is valid for an hour at most.",
+        "By default, an access token of a service account is valid for at most an hour.",
         _extend,
     ),
 )
@@ -170,9 +172,7 @@ DELEGATION = (
         words(*_NO_USER),
         "There is no such Workspace user, or the account is suspended or deleted.",
         lambda facts: Remedy(
-            [
-                f"Check that {settings(facts).subject} is an active user of the Workspace domain, and not a group or an alias."
-            ]
+            [f"Check that {_user(facts)} is an active user of the Workspace domain, and not a group or an alias."]
         ),
     ),
     Failure(
@@ -184,10 +184,10 @@ DELEGATION = (
     ),
 )
 
-# After the bindings.
+# Tried after the entries of the bindings.
 LAST = (
     Failure(
-        "argument-refused",
+        "argument-rejected",
         IAM,
         words("Request contains an invalid argument"),
         "An argument of the request is invalid, such as a scope, a delegate or an audience.",
@@ -202,10 +202,12 @@ LAST = (
         IAM,
         lambda facts: facts.status == 401,
         "Google's API did not accept the federated token.",
-        do("Check iam_credentials_endpoint and universe_domain: the token and the API must be of one universe."),
+        do(
+            "Check iam_credentials_endpoint and universe_domain: the token and the API must belong to the same universe."
+        ),
     ),
     Failure(
-        "refused",
+        "rejected",
         IAM,
         always,
         "Google rejected the request.",

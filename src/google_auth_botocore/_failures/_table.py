@@ -1,4 +1,4 @@
-"""The table of failures, in the order in which its entries are tried: the particular before the general."""
+"""The table of failures, in the order in which its entries are tried: special cases before general ones."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from google_auth_botocore._failures import (
     _bindings,
     _calls,
     _configuration,
+    _deadline,
     _entry,
     _exchange,
     _instances,
@@ -41,6 +42,7 @@ TABLE: tuple[Failure, ...] = (
     # Google.
     *_service_account.ENTRIES,
     *_network.ENTRIES,
+    *_deadline.ENTRIES,
     *_providers.ENTRIES,
     *_exchange.ENTRIES,
     *_service_account.DELEGATION,
@@ -59,5 +61,5 @@ def find(facts: Facts) -> Diagnosis | None:
 
 
 def warn(facts: Facts) -> Diagnosis | None:
-    """Return the entry that fits the facts of a step that succeeded, but may not elsewhere or later."""
+    """Return the entry that fits the facts of a step that succeeded here, but may fail elsewhere or later."""
     return _entry.first(WARNINGS, _aws_settings.completed(facts))

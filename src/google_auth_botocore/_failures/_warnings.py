@@ -1,4 +1,4 @@
-"""What works here and now, but fails elsewhere or later. Only `doctor` looks for it; the steps are its own."""
+"""What works here and now, but may fail elsewhere or later. Only `doctor` checks this, and names the steps itself."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from google_auth_botocore._failures._commands import evidence
 from google_auth_botocore._failures._entry import Failure, Remedy, Verdict, do
 from google_auth_botocore._failures._facts import ARGUMENT, Facts
 from google_auth_botocore._failures._instances import OWN_ROLE_MEANING, own_role, role_of_the_instance
-from google_auth_botocore._failures._regions import USUAL
+from google_auth_botocore._failures._regions import DEFAULT_REGION
 from google_auth_botocore._failures._rejections import SET_CLOCK, clock_offset
 from google_auth_botocore._redaction import shown
 
-_ZONE = re.compile(r"[a-z]+(-[a-z]+)+-\d+(?P<zone>[a-z]|-[a-z0-9-]+)")
+_ZONE = re.compile(r"[a-z]+(-[a-z]+)+-[0-9]+(?P<zone>[a-z]|-[a-z0-9-]+)")
 _GLOBAL = "https://sts.amazonaws.com"
-_CLOCK_MEANING = "The clock of this machine is off. These credentials date their signatures by the servers' replies; other programs fail."
+_CLOCK_MEANING = "The clock of this machine is off. These credentials take the time from the servers' replies, but other programs fail."
 
 
 def _with_https(facts: Facts) -> Verdict:
-    given = evidence(facts).given_audience or ""
-    if not given.startswith("https:"):
+    audience = evidence(facts).given_audience or ""
+    if not audience.startswith("https:"):
         return False
-    return [f"The audience is {given}. These credentials remove https:, but other libraries send it."]
+    return [f"The audience is {audience}. These credentials remove https:, but other libraries send it."]
 
 
 def _regions(facts: Facts) -> Iterator[tuple[str, str]]:
-    """Return each setting of the region and its value."""
+    """Yield the name and the value of each flag and variable that sets the region."""
     if facts.region is not None and facts.region.origin == ARGUMENT:
         yield "--region", facts.region.value
     for name in REGION_VARIABLES:
@@ -39,7 +39,7 @@ def _regions(facts: Facts) -> Iterator[tuple[str, str]]:
 
 def _empty_region(facts: Facts) -> Verdict:
     return [
-        f"{name} is set to nothing. These credentials ignore it; other programs look for the host sts..amazonaws.com."
+        f"{name} is empty. These credentials ignore it, but other programs look for the host sts..amazonaws.com."
         for name, value in _regions(facts)
         if not value.strip()
     ]
@@ -47,13 +47,13 @@ def _empty_region(facts: Facts) -> Verdict:
 
 def _unset_empty(facts: Facts) -> Remedy:
     names = [name for name, value in _regions(facts) if not value.strip()]
-    return Remedy(["Unset the empty variable."], [_commands.unset(*names)])
+    return Remedy(["Unset the empty variable."], [_commands.unset(*(names or REGION_VARIABLES))])
 
 
 def _zone(facts: Facts) -> Verdict:
     region = evidence(facts).sts_region
     return [
-        f"{name} is {value}, a zone. These credentials use its region, {region}; others look for sts.{value}.amazonaws.com."
+        f"{name} is {value}, a zone. These credentials use its region, {region}, but other programs look for sts.{value}.amazonaws.com."
         for name, value in _regions(facts)
         if _ZONE.fullmatch(value.strip()) and region is not None
     ]
@@ -106,31 +106,33 @@ ENTRIES = (
             facts, "Let botocore find the keys at their source. To name the source, set AWS_PROFILE."
         ),
     ),
-    Failure("empty-region", ("signed request",), _empty_region, "A variable of the region is empty.", _unset_empty),
+    Failure(
+        "empty-region", ("signed request",), _empty_region, "A variable that sets the region is empty.", _unset_empty
+    ),
     Failure(
         "zone-for-region",
         ("signed request",),
         _zone,
-        "The region is the name of a zone.",
+        "The region is set to the name of a zone.",
         lambda facts: Remedy(
-            ["Set the region in place of the zone."], [f"export AWS_REGION={evidence(facts).sts_region or 'REGION'}"]
+            ["Set the region instead of the zone."], [f"export AWS_REGION={evidence(facts).sts_region or 'REGION'}"]
         ),
     ),
     Failure(
         "no-region",
         ("signed request",),
         _no_region,
-        "No AWS region is known.",
-        do("Set the region.", local=[f"export AWS_REGION={USUAL}"]),
+        "No AWS region is set.",
+        do("Set the region.", local=[f"export AWS_REGION={DEFAULT_REGION}"]),
     ),
     Failure("clock-skew", ("AWS caller",), _rejected_date, _CLOCK_MEANING, SET_CLOCK),
     Failure(
         "aws-unreachable",
         ("AWS caller",),
         _unreachable,
-        "AWS STS cannot be reached from here, so the caller is not known. A token can be issued all the same: Google itself calls AWS.",
+        "AWS STS cannot be reached from here, so the caller is not known. Google can still issue a token, because it calls AWS itself.",
         lambda facts: Remedy(
-            ["If AWS STS has another address here, give --aws-sts-endpoint."],
+            ["If AWS STS has another address here, pass --aws-sts-endpoint."],
             aws=[_commands.aws(facts, "sts get-caller-identity")],
         ),
     ),
@@ -140,7 +142,7 @@ ENTRIES = (
         "no-project",
         ("project",),
         lambda facts: [] if evidence(facts).project else ["Neither --project nor GOOGLE_CLOUD_PROJECT is set."],
-        "No project is given. Client libraries that require one look for it, and may fail before the first call.",
-        do("Give project= to the client, or set the variable.", local=["export GOOGLE_CLOUD_PROJECT=PROJECT_ID"]),
+        "No project is set. Client libraries that require one search for it, and may fail before the first call.",
+        do("Pass project= to the client, or set the variable.", local=["export GOOGLE_CLOUD_PROJECT=PROJECT_ID"]),
     ),
 )

@@ -14,8 +14,8 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from google_auth_botocore._redaction import known_secrets, secret_shapes
 
-# Keys and tokens whose values are unknown: AWS's errors quote a request that it could not verify. Each alternative takes
-# linear time: it is tried at one position of a run, or fails within 40 characters.
+# Keys and tokens whose values are not known: AWS's errors quote a request that AWS could not verify. Each alternative takes
+# linear time, because it is tried at only one position of a run, or fails within 40 characters.
 KEY_LIKE = (
     r"-----BEGIN[^\"']*|eyJ[\w.-]{3,}|ya29\.[\w.-]+"
     r"|(?:secret|token|password|private_key)\w{0,20}[\"'\\]{1,9}\s{0,9}:\s{0,9}[\"'\\]{1,9}[^\"'\\]*"
@@ -24,20 +24,30 @@ KEY_LIKE = (
     r"|(?<![A-Za-z0-9+=%_.~-])(?<!role/)(?<!user/)(?=[a-z0-9+=%_.~-]*[A-Z])(?=[A-Za-z+=%_.~-]*[0-9])[A-Za-z0-9+=%_.~-]{40,}"
 )
 NOTHING = r"(?!)"
+# The fields of Google's replies that hold a token or a signature.
+TOKEN_FIELDS = ("access_token", "refresh_token", "id_token", "accessToken", "token", "signedJwt", "signedBlob")
 
-# Text that is a secret in any context.
+# Text that is always a secret.
 _CERTAIN = r"-----BEGIN[^\"']*|eyJ[\w-]{8,}[\w.-]*|ya29\.[\w.-]+"
 _HIDDEN = "[hidden]"
+# Characters that are kept of a message.
 _LONGEST = 600
-# The rest of a longer text is dropped: it is not an error message.
+# Characters that are kept of a value that the caller passed. The longest audience has fewer.
+_LONGEST_VALUE = 180
+# Characters that are read of a message. The rest is dropped: a longer text is not an error message.
 _READ = 60_000
 # The e-mail address in MEMBER:EMAIL has no user part: https://cloud.google.com/iam/docs/principal-identifiers.
 _MEMBER = r"\W{0,9}(?:serviceAccount|user|group|domain|principal|principalSet|mailto|deleted):"
 _QUOTES = "\"'([{<"
 _SCHEME = rf"[{re.escape(_QUOTES)}]*(?:[A-Za-z][A-Za-z0-9+.-]*:)?/?"
-# A name may have 255 bytes. Linux allows paths of 4095 bytes, macOS of 1023.
+# Bytes. A file name may have 255. A path may have 4095 on Linux, and 1023 on macOS.
 _LONGEST_NAME, _LONGEST_PATH = 255, 1023
 _VARIABLE = "GOOGLE_APPLICATION_CREDENTIALS"
+# The last line of an error about a file that must be written.
+WRITE_FILE = (
+    "Run: gcloud iam workload-identity-pools create-cred-config projects/PROJECT_NUMBER/locations/global/workloadIdentityPools/POOL"
+    "/providers/PROVIDER --aws --enable-imdsv2 --service-account=EMAIL --output-file=FILE"
+)
 
 
 def cleaned(text: str, secrets: Iterable[str] = (), *, hide: str = NOTHING, at_most: int = _LONGEST) -> str:
@@ -66,7 +76,7 @@ def quoted(value: object) -> str:
     found = next(filter(None, map(secret_shapes.kind, parts)), None)
     if found is None and not isinstance(value, str):
         found = secret_shapes.kind(text, document=False)
-    return _clipped(without_user_part(text), _LONGEST) if found is None else f"[hidden: {found}]"
+    return _clipped(without_user_part(text), _LONGEST_VALUE) if found is None else f"[hidden: {found}]"
 
 
 def shown(value: str) -> str:
@@ -90,6 +100,11 @@ def as_json(value: object) -> str:
 def is_secret(value: str) -> bool:
     """Return whether a value looks like a private key, a token or the JSON of a key file."""
     return secret_shapes.kind(value) is not None
+
+
+def hides(value: object) -> bool:
+    """Return whether `quoted` hides a value, or a part of it."""
+    return quoted(value) != repr(value)
 
 
 def without_user_part(text: str) -> str:
@@ -118,10 +133,10 @@ def _without_user_part(text: str) -> str:
 def safe_cause(
     error: BaseException | None, secrets: Iterable[str] = (), *, hide: str = NOTHING
 ) -> BaseException | None:
-    """Return an error without its frames, as the cause of another one. None: it, or an error related to it, may hold a secret."""
+    """Return an error without its frames, as the cause of another one. None: it or a related error may hold a secret."""
     secrets = tuple(secrets)
     for each in related(error):
-        BaseException.with_traceback(each, None)  # the variables of its frames hold all that was sent
+        BaseException.with_traceback(each, None)  # the variables of its frames hold everything that was sent
         # The errors of requests hold the whole request.
         text = "\n".join((str(each), *_strings([*each.args, *vars(each).values(), _kept(each)])))
         if hasattr(each, "request") or len(text) > _READ or _HIDDEN in _hidden(text, secrets, hide):
@@ -129,15 +144,15 @@ def safe_cause(
     return error
 
 
-def related(error: BaseException | None, but: BaseException | None = None) -> Iterator[BaseException]:
+def related(error: BaseException | None, excluded: BaseException | None = None) -> Iterator[BaseException]:
     """Yield an error and every exception related to it: causes, contexts, members of a group, arguments and attributes.
 
     Args:
         error: The error.
-        but: An exception that is left out, with those related only to it.
+        excluded: An exception to leave out, with those related only to it.
     """
     pending: list[object] = [error]
-    seen = {id(but)}
+    seen = {id(excluded)}
     while pending:
         each = pending.pop()
         if id(each) in seen:
@@ -157,6 +172,23 @@ def related(error: BaseException | None, but: BaseException | None = None) -> It
 def _kept(error: BaseException) -> object:
     """Return the value that some errors keep outside their `vars`: the text to decode, or the object that lacks an attribute."""
     return getattr(error, "object" if isinstance(error, UnicodeError) else "obj", None)
+
+
+def json_mistake(error: ValueError | RecursionError, *, empty: bool) -> str:
+    """Return what is wrong with a configuration that is not JSON, and how to fix it, in whole sentences. The text does not show the content.
+
+    Args:
+        error: The error of the decoder.
+        empty: Whether the content has only white space.
+    """
+    if isinstance(error, UnicodeDecodeError):  # its message shows a byte
+        return "it is not UTF-8. Save it as UTF-8 without a byte-order mark."
+    if isinstance(error, json.JSONDecodeError) and not empty:
+        return f"{error}. Correct the file there, or write it again.\n{WRITE_FILE}"
+    fault = (
+        "it is empty" if empty else "it is nested too deeply" if isinstance(error, RecursionError) else "it is invalid"
+    )
+    return f"{fault}. Write it again.\n{WRITE_FILE}"
 
 
 def path_mistake(value: object, name: str) -> str | None:
@@ -213,7 +245,7 @@ def _hidden(text: str, secrets: Iterable[str], hide: str) -> str:
 
 
 def _pasted() -> Iterator[str]:
-    """Yield the values of AWS variables that hold a key file instead of a name or a path. botocore's errors quote them."""
+    """Yield the values of AWS variables that hold a key file instead of a name or a path. botocore's errors would quote them."""
     for name, value in os.environ.items():
         if name.startswith("AWS_"):
             found = secret_shapes.kind(value)

@@ -2,16 +2,16 @@
 
 import base64
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
-# A part of a secret is hidden from this length on. Shorter parts occur by chance.
+# Parts of a secret with at least this many characters are hidden. Shorter parts occur by chance.
 _WINDOW = 12
-# A shorter secret is a placeholder. Hiding it would remove the same characters from ordinary words.
+# A secret with fewer characters is a placeholder. Hiding it would remove the same characters from ordinary words.
 _SHORTEST = 4
-# Shorter base64 occurs by chance.
+# Base64 of a secret with fewer characters occurs by chance.
 _SHORTEST_BASE64 = 6
-# One character as it is escaped in a URL, in JSON or in HTML. Repeated escaping of the same kind is one match: `%252525` and
+# One character that is escaped as in a URL, in JSON or in HTML. Repeated escaping of the same kind is one match: `%252525` and
 # `&amp;amp;` take one pass. No alternative can match at two positions of one run, so a pass takes linear time.
 _ESCAPED = (
     r"(?i)%(?:25)*(?:u00)?([0-9a-f]{2})"
@@ -33,7 +33,7 @@ class _Characters(NamedTuple):
 
 
 def hide(text: str, secrets: Iterable[str], mark: str) -> str:
-    """Replace every secret, and every part of a secret of at least 12 characters, by *mark*."""
+    """Replace every secret, and every part of a secret of at least 12 characters, with *mark*."""
     secrets = set(secrets)
     if not secrets or not text:
         return text
@@ -50,7 +50,7 @@ def _found(text: str, secrets: set[str]) -> Iterator[tuple[int, int]]:
     forms = {form for secret in secrets for form in _forms(secret)}
     for first, after in (*_whole(plain.text, forms), *_parts(plain.text, forms)):
         yield plain.starts[first], plain.ends[after - 1]
-    # The characters before a short secret may look like the beginning of an escape.
+    # Search the original text, too: the characters before a short secret may look like the beginning of an escape.
     lowered = text.lower()
     if len(lowered) == len(text):
         yield from _whole(lowered, {secret.lower() for secret in secrets if len(secret) >= _SHORTEST})
@@ -102,47 +102,45 @@ def _forms(secret: str) -> Iterator[str]:
 
 
 def _plain(text: str) -> _Characters:
-    """Return the characters of a text in the form that is compared: unescaped, in lower case, without white space."""
-    characters = _unescaped(_Characters(text, list(range(len(text))), list(range(1, len(text) + 1))))
-    kept, starts, ends, at = list[str](), list[int](), list[int](), 0
-    for match in re.finditer(_DROPPED, characters.text):
-        kept.append(characters.text[at : match.start()])
-        starts += characters.starts[at : match.start()]
-        ends += characters.ends[at : match.start()]
-        at = match.end()
-    kept.append(characters.text[at:])
-    starts += characters.starts[at:]
-    ends += characters.ends[at:]
-    joined = "".join(kept)
-    lowered = joined.lower()
-    if len(lowered) != len(joined):  # an upper-case letter whose lower case is two characters
-        lowered = "".join(each.lower()[:1] for each in joined)
-    return _Characters(lowered.replace("_", "/"), starts, ends)  # the two alphabets of base64 differ in this character
+    """Return the characters of a text in the form in which texts are compared: unescaped, in lower case, without white space."""
+    characters = _replaced(_unescaped(text), _DROPPED, lambda _: "")
+    lowered = characters.text.lower()
+    if len(lowered) != len(characters.text):  # an upper-case letter whose lower case is two characters
+        lowered = "".join(each.lower()[:1] for each in characters.text)
+    return characters._replace(text=lowered.replace("_", "/"))  # the two alphabets of base64 differ in this character
 
 
 def unescape(text: str) -> str:
     """Return the text without escapes, nested ones included."""
-    return _unescaped(_Characters(text, list(range(len(text))), list(range(len(text))))).text
+    return _unescaped(text).text
 
 
-def _unescaped(characters: _Characters) -> _Characters:
+def _unescaped(text: str) -> _Characters:
+    characters = _Characters(text, list(range(len(text))), list(range(1, len(text) + 1)))
     for _ in range(_PASSES):
-        kept, starts, ends, at = list[str](), list[int](), list[int](), 0
-        for match in re.finditer(_ESCAPED, characters.text):
-            character = _character(match)
-            if character is None:
-                continue
-            start, end = match.span()
-            kept += (characters.text[at:start], character)
-            starts += characters.starts[at : start + 1]
-            ends += characters.ends[at:start]
-            ends.append(characters.ends[end - 1])
-            at = end
-        if not at:
+        before, characters = characters, _replaced(characters, _ESCAPED, _character)
+        if characters is before:
             break
-        kept.append(characters.text[at:])
-        characters = _Characters("".join(kept), starts + characters.starts[at:], ends + characters.ends[at:])
     return characters
+
+
+def _replaced(characters: _Characters, pattern: str, replacement: Callable[[re.Match[str]], str | None]) -> _Characters:
+    """Replace every match of a pattern by one character, or by nothing. If *replacement* returns None, the match stays."""
+    text, starts, ends = characters
+    kept, kept_starts, kept_ends, at = list[str](), list[int](), list[int](), 0
+    for match in re.finditer(pattern, text):
+        character = replacement(match)
+        if character is None:
+            continue
+        start, end = match.span()
+        kept += (text[at:start], character)
+        kept_starts += starts[at : start + len(character)]
+        kept_ends += ends[at:start]
+        kept_ends += ends[end - 1 : end] if character else []
+        at = end
+    if not at:
+        return characters
+    return _Characters("".join((*kept, text[at:])), kept_starts + starts[at:], kept_ends + ends[at:])
 
 
 def _character(match: re.Match[str]) -> str | None:
@@ -150,7 +148,7 @@ def _character(match: re.Match[str]) -> str | None:
     code = match[1] or match[2]
     if code is not None:
         return chr(int(code, 16))
-    import html  # noqa: PLC0415 - takes 1% of a cold start, and few errors have an entity
+    import html  # noqa: PLC0415 - takes 1% of a cold start, and few errors contain an entity
 
     name = match[3] if match[3].endswith(";") else f"{match[3]};"
     for entity in (f"&{name}", f"&{name.lower()}"):

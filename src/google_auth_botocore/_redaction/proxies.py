@@ -16,8 +16,8 @@ def proxy_secrets(transport: object = None) -> Iterator[str]:
     """Yield the passwords of the proxies that the environment and a transport use.
 
     Args:
-        transport: A google-auth transport for requests, urllib3 or httplib2, or a partial of one. Any other object may keep
-            its proxies in attributes of the same names.
+        transport: A google-auth transport for requests, urllib3 or httplib2, or a partial of one. Other objects are searched for
+            the same attributes.
     """
     for url in urllib.request.getproxies().values():
         yield from _of_url(url)
