@@ -1,4 +1,4 @@
-"""Application Default Credentials: `google.auth.default`, with this package's credentials if the file is an AWS workload's.
+"""Application Default Credentials: `google.auth.default`, but the file of an AWS workload loads this package's credentials.
 
 https://cloud.google.com/docs/authentication/application-default-credentials
 """
@@ -17,11 +17,11 @@ from google.auth import _cloud_sdk, environment_vars, exceptions
 from google.auth import credentials as google_credentials
 
 from google_auth_botocore import _external_account
-from google_auth_botocore._redaction import path_mistake
+from google_auth_botocore._redaction import path_mistake, without_user_part
 from google_auth_botocore.credentials import Credentials
 from google_auth_botocore.exceptions import ConfigurationError
 
-Found = tuple[google_credentials.Credentials, str | None]
+CredentialsAndProject = tuple[google_credentials.Credentials, str | None]
 
 
 def default(
@@ -31,10 +31,11 @@ def default(
     default_scopes: Sequence[str] | None = None,
     **overrides: Any,
 ) -> tuple[google_credentials.Credentials, str | None]:
-    """Return credentials as `google.auth.default` does. The `external_account` file of an AWS workload returns `Credentials`.
+    """Return credentials as `google.auth.default` does, but `Credentials` for the `external_account` file of an AWS workload.
 
     The file is the one that GOOGLE_APPLICATION_CREDENTIALS names, or gcloud's own. Creating `Credentials` makes no network
-    call. Everything else, including a broken file, is left to google-auth.
+    call. Everything else, including a broken file, is left to google-auth. If there are no credentials, the error says
+    what is not set.
 
     https://googleapis.dev/python/google-auth/latest/reference/google.auth.html
 
@@ -51,8 +52,8 @@ def default(
         workload without these: None.
 
     Raises:
-        google.auth.exceptions.DefaultCredentialsError: There are no credentials, or they are wrong. A
-            ConfigurationError is one.
+        google.auth.exceptions.DefaultCredentialsError: There are no credentials, or they are invalid. `ConfigurationError`
+            is a subclass.
     """
     # google-auth also uses gcloud's file if the variable is empty.
     path = os.environ.get(environment_vars.CREDENTIALS) or _cloud_sdk.get_application_default_credentials_path()
@@ -60,8 +61,9 @@ def default(
     if mistake is not None:
         del path  # it may contain a private key, and crash reports show the variables of each frame
         raise ConfigurationError(mistake)
-    return _found(
+    return _load(
         path,
+        _nothing_found,
         partial(google.auth.default, request=request),
         overrides,
         scopes=scopes,
@@ -92,14 +94,16 @@ def load_credentials_from_file(
         The credentials and the project, as `default` does.
 
     Raises:
-        google.auth.exceptions.DefaultCredentialsError: The file cannot be read or used. A ConfigurationError is one.
+        google.auth.exceptions.DefaultCredentialsError: The file cannot be read or used. `ConfigurationError` is a
+            subclass.
     """
     mistake = path_mistake(filename, "filename")
     if mistake is not None:
         del filename  # see `default`
         raise ConfigurationError(mistake)
-    return _found(
+    return _load(
         filename,
+        _external_account.missing,
         partial(google.auth.load_credentials_from_file, filename, request=request),
         overrides,
         scopes=scopes,
@@ -108,18 +112,29 @@ def load_credentials_from_file(
     )
 
 
-def _found(
-    filename: str | os.PathLike[str], otherwise: Callable[..., Found], overrides: Mapping[str, Any], **arguments: Any
-) -> Found:
+def _load(
+    filename: str | os.PathLike[str],
+    missing: Callable[[str], str],
+    google_auth_loader: Callable[..., CredentialsAndProject],
+    overrides: Mapping[str, Any],
+    **arguments: Any,
+) -> CredentialsAndProject:
+    """Return `Credentials` if the file is an AWS workload's, otherwise what google-auth loads.
+
+    If there is neither, the error has the text that *missing* returns for the path.
+    """
     info, mistake = None, None
-    if os.path.exists(filename):  # noqa: PTH110 - a path of any kind
+    exists = os.path.exists(filename)  # noqa: PTH110 - a path of any kind
+    if exists:
         info, mistake = _external_account.read(filename)
     if _external_account.is_aws(info):
-        return _ours(info, os.fsdecode(filename), **arguments, **overrides)
+        return _from_aws_file(info, os.fsdecode(filename), **arguments, **overrides)
     del info
     try:
-        credentials, project_id = otherwise(**arguments)
+        credentials, project_id = google_auth_loader(**arguments)
     except Exception as error:
+        if not exists and isinstance(error, exceptions.DefaultCredentialsError):
+            raise ConfigurationError(missing(os.fsdecode(filename)), failure="no-identity-named") from error
         if mistake is None or isinstance(error, exceptions.GoogleAuthError):
             raise
     else:
@@ -128,16 +143,31 @@ def _found(
     raise ConfigurationError(mistake)
 
 
-def _ours(
+def _nothing_found(path: str) -> str:
+    """Return why `default` finds no credentials, and how to set them. Neither the file nor a metadata server of Google exists."""
+    named = without_user_part(repr(path))
+    if os.environ.get(environment_vars.CREDENTIALS):
+        return (
+            f"{environment_vars.CREDENTIALS} names {named}, which does not exist. {_external_account.missing_fix(path)}"
+        )
+    return (
+        f"There are no Application Default Credentials: {environment_vars.CREDENTIALS} is not set, and {named} does not exist. "
+        "Set the variable to the path of an external_account file, or pass the provider in code: Credentials(AUDIENCE)."
+    )
+
+
+def _from_aws_file(
     info: Any, path: str, *, project_id: str | None = None, quota_project_id: str | None = None, **arguments: Any
-) -> Found:
-    environment = os.environ.get
-    winning = {
-        "project_id": project_id
-        or environment(environment_vars.PROJECT)
-        or environment(environment_vars.LEGACY_PROJECT),
-        "quota_project_id": quota_project_id or environment(environment_vars.GOOGLE_CLOUD_QUOTA_PROJECT),
-    }
-    arguments.update({name: value for name, value in winning.items() if value})
+) -> CredentialsAndProject:
+    arguments.update(project_arguments(project_id))
+    quota_project_id = quota_project_id or os.environ.get(environment_vars.GOOGLE_CLOUD_QUOTA_PROJECT)
+    if quota_project_id:
+        arguments["quota_project_id"] = quota_project_id
     credentials = Credentials._from(info, path, arguments)
-    return credentials, getattr(credentials, "project_id", None)
+    return credentials, credentials.get_project_id()
+
+
+def project_arguments(project_id: str | None) -> dict[str, str]:
+    """Return *project_id*, or else the project in the environment, as an argument of `Credentials`, if one is set."""
+    found = project_id or os.environ.get(environment_vars.PROJECT) or os.environ.get(environment_vars.LEGACY_PROJECT)
+    return {"project_id": found} if found else {}

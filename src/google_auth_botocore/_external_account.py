@@ -13,15 +13,15 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from google_auth_botocore import _settings
-from google_auth_botocore._redaction import path_mistake, quoted, without_user_part
+from google_auth_botocore import _google_urls, _settings
+from google_auth_botocore._redaction import WRITE_FILE, json_mistake, path_mistake, quoted, without_user_part
 from google_auth_botocore._settings import GOOGLEAPIS, Settings
 from google_auth_botocore.exceptions import ConfigurationError
 
 # gcloud writes this URL for every partition.
-USUAL_VERIFICATION_URL = "https://sts.{region}.amazonaws.com?Action=GetCallerIdentity&Version=2011-06-15"
+DEFAULT_VERIFICATION_URL = "https://sts.{region}.amazonaws.com?Action=GetCallerIdentity&Version=2011-06-15"
 
-# Levels of nesting. gcloud writes three.
+# Levels of nesting that a document may have. gcloud writes three.
 _DEEPEST = 32
 _JSON_TYPES = {
     list: "an array",
@@ -32,8 +32,13 @@ _JSON_TYPES = {
     type(None): "null",
 }
 _IAM = "iam_credentials_endpoint"
+# What other files are, by their type.
+_OTHER_KINDS = {
+    "service_account": "It is a key file, with a private key that an AWS workload does not need. ",
+    "authorized_user": "It contains a user's credentials, which gcloud wrote. ",
+}
 # Arguments of `Credentials` for which an external_account file has fields.
-IN_A_FILE = {
+FILE_ARGUMENTS = {
     "audience",
     "service_account_email",
     "lifetime",
@@ -53,38 +58,74 @@ def read(filename: object) -> tuple[Mapping[str, Any], None] | tuple[None, str]:
         filename: The path that the caller passed.
 
     Returns:
-        The JSON object in the file and None, or None and what is wrong. An error that is raised here would keep the file's
-        content in its frames and its context. It may be a key file, which must not be in a crash report.
+        The JSON object in the file and None, or None and what is wrong. The mistake is returned, not raised: the file may be a
+        key file, and the frames and the context of an error would carry its content into crash reports.
     """
     try:
         path = os.fsdecode(filename)  # type: ignore[arg-type]  # raises TypeError for another type
     except TypeError:
         path = ""
     if not path:
-        return None, f"The configuration file must be a path, not {quoted(filename)}."
+        if isinstance(filename, Mapping):
+            return (
+                None,
+                "The configuration file must be a path, not a mapping. Pass the mapping to Credentials.from_info().",
+            )
+        return None, f"The configuration file must be a path, not {quoted(filename)}. Pass the path of the JSON file."
     mistake = path_mistake(path, "filename")
     if mistake is not None:
         return None, mistake
     named = without_user_part(repr(path))
+    content = b""
     try:
-        info = json.loads(Path(path).read_text(encoding="utf-8-sig"))
+        content = Path(path).read_bytes()
+        info = json.loads(content.decode("utf-8-sig"))
     except FileNotFoundError:
-        return None, f"There is no configuration file {named}."
+        return None, missing(path)
     except OSError as error:
-        return None, f"The configuration file {named} cannot be read: {error.strerror}."
+        return None, f"The configuration file {named} cannot be read: {error.strerror}. {_unreadable_fix(error)}"
     except (ValueError, RecursionError) as error:
-        return None, f"The configuration file {named} cannot be read as JSON: {error}."
+        mistake = json_mistake(error, empty=not content.strip())
+        return None, f"The configuration file {named} cannot be read as JSON: {mistake}"
     if not isinstance(info, Mapping):
-        return None, f"The configuration file {named} must hold a JSON object, not {_JSON_TYPES[type(info)]}."
+        return (
+            None,
+            f"The configuration file {named} must hold a JSON object, not {_JSON_TYPES[type(info)]}. Write it again.\n{WRITE_FILE}",
+        )
     return info, None
 
 
+def missing(path: str) -> str:
+    """Return the text of the error about a file that does not exist."""
+    return f"There is no configuration file {without_user_part(repr(path))}. {missing_fix(path)}"
+
+
+def missing_fix(path: str) -> str:
+    """Return how to fix the path of a file that does not exist."""
+    if path.startswith("~") or "$" in path or "%" in path:
+        return "Only a shell replaces ~ and variables. Write the whole path, or use os.path.expanduser() and os.path.expandvars()."
+    if re.match("[a-z][a-z0-9+.-]+://", path, re.IGNORECASE):
+        return "Download the file, and pass the path of the copy."
+    if not os.path.isabs(path):  # noqa: PTH117 - as it was passed
+        return "Write the whole path: this one is relative to the directory in which the process runs."
+    return f"Correct the path, or create the file.\n{WRITE_FILE}"
+
+
+def _unreadable_fix(error: OSError) -> str:
+    """Return how to fix the path of a file that exists and cannot be read."""
+    if isinstance(error, IsADirectoryError):
+        return "Pass the path of the JSON file in it."
+    if isinstance(error, PermissionError):
+        return "Give the user of this process permission to read it."
+    return "Check the path."
+
+
 def _nested_too_deeply(info: Mapping[str, Any]) -> bool:
-    """Return whether copying it could exceed the interpreter's stack, which the caller's frames share."""
+    """Return whether a document is nested so deeply that copying it could exceed the interpreter's recursion limit."""
     level: list[Any] = [info]
     for _ in range(_DEEPEST):
         parts = (part for each in level for part in (each.values() if isinstance(each, Mapping) else each))
-        # Each once: a mapping that was created in code may contain itself.
+        # Visit each container once, because a mapping that was created in code may contain itself.
         level = list({id(part): part for part in parts if isinstance(part, (Mapping, list))}.values())
         if not level:
             return False
@@ -116,18 +157,28 @@ def from_info(info: object, in_code: Mapping[str, Any] = MappingProxyType({})) -
 
     Args:
         info: The mapping that `gcloud iam workload-identity-pools create-cred-config --aws` wrote.
-        in_code: Arguments that were set in code. The file's universe domain must be theirs, or googleapis.com. An
-            endpoint that one of them replaces is not checked.
+        in_code: Arguments that were set in code. The file's universe domain must be the same as theirs, or googleapis.com.
+            An endpoint that one of them replaces is not checked.
+
+    Raises:
+        ConfigurationError: The mapping is not the configuration of a workload on AWS, or a field is invalid.
     """
     if not isinstance(info, Mapping):
-        raise ConfigurationError(f"The configuration must be a JSON object, not {type(info).__name__}.")
+        how = (
+            "Use json.loads() for the text of a configuration, or Credentials.from_file() for a path."
+            if isinstance(info, str)
+            else "Pass the dict that json.load() returns for the file."
+        )
+        raise ConfigurationError(f"The configuration must be a JSON object, not {type(info).__name__}. {how}")
     if _nested_too_deeply(info):
-        raise ConfigurationError(f"The configuration is nested deeper than {_DEEPEST} levels.")
+        raise ConfigurationError(
+            f"The configuration is nested deeper than {_DEEPEST} levels. Write it again.\n{WRITE_FILE}"
+        )
     kind = info.get("type")
     if kind != "external_account":
         raise ConfigurationError(
             f"The configuration has the type {quoted(kind)}, not 'external_account'. "
-            "Write one with: gcloud iam workload-identity-pools create-cred-config … --aws",
+            f"{_OTHER_KINDS.get(kind, '') if isinstance(kind, str) else ''}Create one for a workload on AWS.\n{WRITE_FILE}",
             failure="file-of-another-kind",
         )
     for name in ("client_id", "client_secret", "workforce_pool_user_project"):
@@ -137,65 +188,85 @@ def from_info(info: object, in_code: Mapping[str, Any] = MappingProxyType({})) -
             )
     if "audience" not in info:
         raise ConfigurationError(
-            f"The configuration lacks 'audience'. Expected {_settings.AUDIENCE_FORM}.", failure="audience-malformed"
+            f"The configuration lacks 'audience'. Add {_settings.AUDIENCE_FORM}.", failure="audience-malformed"
         )
     universe = _settings.universe_domain(in_code.get("universe_domain", GOOGLEAPIS))
-    stated = info.get("universe_domain")
-    if stated not in (None, GOOGLEAPIS, universe):
+    file_universe = info.get("universe_domain")
+    if _in_lower_case(file_universe) not in (None, "", GOOGLEAPIS, universe):
         raise ConfigurationError(
-            f"The configuration names the universe domain {quoted(stated)}. "
-            f"A universe other than {GOOGLEAPIS} must be set in code: universe_domain={quoted(stated)}."
+            f"The configuration names the universe domain {quoted(file_universe)}. "
+            f"A universe other than {GOOGLEAPIS} must be set in code: universe_domain={quoted(file_universe)}."
         )
     arguments: dict[str, Any] = {"audience": info["audience"], "universe_domain": universe}
     arguments.update(_token_url(info, universe, in_code))
     arguments.update(_impersonation(info, universe, in_code))
     arguments.update(_credential_source(info))
-    as_they_are = ("subject_token_type", "quota_project_id", "project_id")
-    return {**arguments, **{name: info[name] for name in as_they_are if info.get(name) is not None}}
+    # For google-auth, an empty project is the same as a missing one.
+    no_value = {"subject_token_type": (None,), "quota_project_id": (None, ""), "project_id": (None, "")}
+    return {**arguments, **{name: info[name] for name, missing in no_value.items() if info.get(name) not in missing}}
+
+
+def _in_lower_case(value: object) -> object:
+    return value.lower() if isinstance(value, str) and value.isascii() else value
 
 
 def _token_url(info: Mapping[str, Any], universe: str, in_code: Mapping[str, Any]) -> dict[str, Any]:
     url = info.get("token_url")
     if url is None or in_code.get("token_url") is not None:
         return {}
-    _google_url("token_url", url, "sts", universe, r"/v1/token")
-    return {"token_url": url}
+    return {"token_url": _google_urls.token_url(url, universe)}
 
 
 def _impersonation(info: Mapping[str, Any], universe: str, in_code: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     url = info.get("service_account_impersonation_url")
-    if url is not None:
-        path = r"/v1/projects/-/serviceAccounts/([^/?#]+):generateAccessToken"
-        # If code sets another endpoint, only the service account of this URL is used.
-        elsewhere = re.fullmatch(rf"https?://[^/]+{path}", str(url)) if in_code.get(_IAM) is not None else None
-        match = elsewhere or _google_url("service_account_impersonation_url", url, "iamcredentials", universe, path)
-        found["service_account_email"] = match[1].replace("%40", "@")
-        found[_IAM] = url[: url.index("/v1/")]
+    if url not in (None, ""):  # for google-auth, an empty URL is the same as a missing one
+        found[_IAM], found["service_account_email"] = _google_urls.impersonation(
+            url, universe, on_any_host=in_code.get(_IAM) is not None
+        )
     options = info.get("service_account_impersonation")
     if options is not None and not isinstance(options, Mapping):
         raise ConfigurationError("service_account_impersonation must be a JSON object.")
     seconds = options.get("token_lifetime_seconds") if options else None
-    if seconds is not None:
-        found["lifetime"] = _settings.lifetime("service_account_impersonation's token_lifetime_seconds", seconds)
+    if seconds not in (None, "", 0) or isinstance(seconds, bool):  # google-auth then uses the default
+        found["lifetime"] = _settings.lifetime(
+            "service_account_impersonation's token_lifetime_seconds", _whole_number(seconds)
+        )
     return found
 
 
+def _whole_number(seconds: object) -> object:
+    """Return a number that is written in another form of JSON, as `"3600"` or `3600.0`. Google accepts these forms."""
+    if isinstance(seconds, str) and re.fullmatch(r"[0-9]{1,6}(?:\.0+)?", seconds):
+        return int(seconds.partition(".")[0])
+    return int(seconds) if isinstance(seconds, float) and seconds.is_integer() else seconds
+
+
 def _credential_source(info: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the verification URL. The sources of keys are not used, because botocore's chain has them."""
+    """Return the verification URL. The sources of keys are ignored, because botocore's chain has the same ones."""
     source = info.get("credential_source")
     if source is None:
         return {}
     if not isinstance(source, Mapping):
         raise ConfigurationError("credential_source must be a JSON object.")
     environment = source.get("environment_id")
-    if environment != "aws1":
+    if not isinstance(environment, str) or not re.fullmatch("aws0*1", environment):
+        what = (
+            "AWS has only version 1: set environment_id to 'aws1'."
+            if is_aws(info)
+            else f"The configuration is for a workload elsewhere. Create one for a workload on AWS.\n{WRITE_FILE}"
+        )
         raise ConfigurationError(
-            f"credential_source has the environment_id {quoted(environment)}, not 'aws1': the configuration is not for AWS. "
-            "google.auth.load_credentials_from_file accepts it.",
+            f"credential_source has the environment_id {quoted(environment)}, not 'aws1'. {what}",
             failure="file-of-another-kind",
         )
     return {"verification_url": source.get("regional_cred_verification_url")}
+
+
+def minimal(audience: str, verification_url: str) -> dict[str, Any]:
+    """Return the shortest `external_account` mapping with these values."""
+    source = {"environment_id": "aws1", "regional_cred_verification_url": verification_url}
+    return {"type": "external_account", "audience": audience, "credential_source": source}
 
 
 def to_info(settings: Settings, quota_project_id: str | None, project_id: str | None) -> dict[str, Any]:
@@ -211,7 +282,7 @@ def to_info(settings: Settings, quota_project_id: str | None, project_id: str | 
             "environment_id": "aws1",
             "region_url": f"{metadata}/meta-data/placement/availability-zone",
             "url": f"{metadata}/meta-data/iam/security-credentials",
-            "regional_cred_verification_url": settings.verification_url or USUAL_VERIFICATION_URL,
+            "regional_cred_verification_url": settings.verification_url or DEFAULT_VERIFICATION_URL,
             "imdsv2_session_token_url": f"{metadata}/api/token",
         },
     }
@@ -222,29 +293,10 @@ def to_info(settings: Settings, quota_project_id: str | None, project_id: str | 
         if settings.lifetime != Settings(settings.audience).lifetime:
             info["service_account_impersonation"] = {"token_lifetime_seconds": settings.lifetime}
     elif settings.sts_url.endswith("/token"):
-        # gcloud asks this endpoint for the principal of a federated token.
+        # From this endpoint, gcloud gets the principal of a federated token.
         info["token_info_url"] = settings.sts_url.removesuffix("token") + "introspect"
     if quota_project_id is not None:
         info["quota_project_id"] = quota_project_id
     if project_id is not None:
         info["project_id"] = project_id
     return info
-
-
-def _google_url(name: str, url: object, service: str, universe: str, path: str) -> re.Match[str]:
-    """Check that an endpoint from a file is Google's: the subject token and the federated token are sent there.
-
-    Besides the plain host, mutual TLS, locational (`rep`) and Private Service Connect (`p`) endpoints are accepted.
-    """
-    domain = re.escape(universe)
-    label = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
-    host = rf"(?:{service}(?:\.mtls|\.{label}\.rep)?\.{domain}|{service}-{label}\.p\.{domain})"
-    match = re.fullmatch(rf"https://{host}(?::443)?{path}", url) if isinstance(url, str) else None
-    if match is None:
-        argument = name if name == "token_url" else _IAM
-        raise ConfigurationError(
-            f"The configuration's {name} {quoted(url)} is not an endpoint of Google's ({service}.{universe} and its forms). "
-            f"Your own endpoint must be set in code, {argument}=, or on the command line, --{argument.replace('_', '-')}.",
-            failure="foreign-endpoint",
-        )
-    return match

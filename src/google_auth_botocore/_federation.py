@@ -1,31 +1,26 @@
-"""Getting a token: AWS keys prove an identity, which Google's services exchange for tokens. Copies of credentials share this.
+"""The token flow: AWS keys prove an identity, which Google's services exchange for tokens. Copies of credentials share it.
 
-Federation.tokens(settings)     a TokenSource for each token that is requested
+A request asks its TokenSource, which `Federation.tokens(settings)` has created, for a token. `TokenSource.get()` returns the
+current one, or has a worker thread fetch another one. The function that fetches it depends on the settings:
+
+no service account: _fetch_federated_token
+|   AwsIdentity.signer()            AWS keys, from botocore
+|   subject_token.sign()            the subject token: a signed request, which is not sent
+|                                   (for a JWT, AwsIdentity.web_identity_token() instead of these two)
+|   GoogleClient.exchange()         Google's STS returns the federated token
 |
-TokenSource.get() or refresh()  the current token, or one exchange on a worker thread:
+service account: _with_federated_token
+|   TokenSource.get()               the federated token, from a second TokenSource, whose function is the one above
+|   GoogleClient.generate_access_token(), generate_id_token() or sign_blob()
+|                                   IAM Credentials returns an access token, an ID token or a signature
 |
-|   service account                 direct resource access
-|
-_with_federated_token           _exchanged
-|                               |   AwsIdentity.signer()        AWS keys, from botocore
-|                               |   subject_token.sign()        subject token, signed and not sent
-|                               |   GoogleClient.exchange()     federated token, from Google's STS
-|                                   (or AwsIdentity.web_identity_token() instead of the first two)
-|   TokenSource.get()           the shared federated token, which is _exchanged for
-|   GoogleClient.generate_access_token(), generate_id_token(), sign_blob() or sign_jwt()
-|                               IAM Credentials: an access token, an ID token or a signature
-|
-_delegated                      for a subject: calls _with_federated_token for a signed JWT
-    GoogleClient.assertion_token()  the OAuth endpoint, which accepts the JWT
+service account and subject: _fetch_delegated_token
+    _with_federated_token           as above, with GoogleClient.sign_jwt(), which returns a signed assertion
+    GoogleClient.assertion_token()  the OAuth endpoint exchanges it for an access token
 """
 
 from __future__ import annotations
 
-import contextlib
-import itertools
-import os
-import weakref
-from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from functools import partial
 from typing import TypeVar
@@ -39,6 +34,7 @@ from google_auth_botocore._google.api import GoogleClient, Signature
 from google_auth_botocore._google.sender import Sender
 from google_auth_botocore._refresh.clock import Clock
 from google_auth_botocore._refresh.exchange import ExchangeContext, Request
+from google_auth_botocore._refresh.recent import Recent
 from google_auth_botocore._refresh.single_flight import SingleFlight
 from google_auth_botocore._refresh.token import IssuedToken
 from google_auth_botocore._refresh.token_source import TokenSource
@@ -47,11 +43,12 @@ from google_auth_botocore.exceptions import FederationError
 
 # The scope of the federated token with which a service account is impersonated.
 _IAM_SCOPE = "https://www.googleapis.com/auth/iam"
-# Seconds. A federated token is used for a call to IAM Credentials if it is valid for longer than the call takes, and in its
-# advisory window it is refreshed in the background: an outage of the Security Token Service has no effect meanwhile.
+# Seconds for which a federated token must still be valid if IAM Credentials is called with it: longer than an exchange may take.
+# The token is refreshed in the background before that, so that a short outage of the Security Token Service has no effect.
 _LONG_ENOUGH = 60.0
-# How many token sources are kept. Clients create short-lived copies, and back ends create one for each user.
-_MOST_SOURCES = 1000
+# How many token sources are kept. A back end creates two for each of a thousand users, `with_subject(…)` and
+# `with_subject(…).with_scopes(…)`. The original has one, and so does the federated token.
+_MOST_SOURCES = 2500
 # How many of the latest tokens are redacted from an error.
 _HIDDEN_TOKENS = 32
 
@@ -71,16 +68,14 @@ class Federation:
         self._clock = clock
         # How far AWS's and Google's clocks are ahead of the local one, in seconds. Measured when one of them rejects a date.
         self._offset = 0.0
-        # Changed by atomic operations without a lock. A finalizer may request a token on a thread that holds a lock of this
-        # package; it would wait for a worker that waits for that lock.
-        self._sources: OrderedDict[Hashable, TokenSource] = OrderedDict()
-        # Secrets of the proof with which the federated token was obtained: IAM Credentials might quote them.
+        self._sources: Recent[TokenSource] = Recent(_MOST_SOURCES)
+        # Secrets of the proof with which the federated token was obtained. Errors of IAM Credentials might quote them.
         self._proof_secrets: tuple[str, ...] = ()
-        _FEDERATIONS.add(self)
 
-    def after_fork(self) -> None:
-        """In the child of a fork: use a new AWS session and new connections."""
-        self.identity.after_fork()
+    @property
+    def base(self) -> object:
+        """The AWS base identity, which other federations may share. Its lock is held while its keys are found or refreshed."""
+        return self.identity.current_base()
 
     def tokens(self, settings: Settings) -> TokenSource:
         """Return the source of access tokens. Equal settings share one."""
@@ -88,8 +83,7 @@ class Federation:
             return self._federated(settings, settings.scopes)
         if settings.subject is None:
             return self._source(settings, self._impersonating(settings, GoogleClient.generate_access_token))
-        sign = self._impersonating(settings, self._signed_assertion)
-        return self._source(settings, partial(self._delegated, settings, sign))
+        return self._source(settings, partial(self._fetch_delegated_token, settings))
 
     def id_tokens(self, settings: Settings, audience: str, include_email: bool) -> TokenSource:
         """Return the source of ID tokens for an audience."""
@@ -106,15 +100,10 @@ class Federation:
         return SingleFlight(partial(self._prove, settings), self._clock, self).new_result(None, None)
 
     def _source(self, key: Hashable, fetch: Callable[..., IssuedToken], *, full_window: bool = False) -> TokenSource:
-        source = self._sources.get(key)
-        if source is None:
-            new = TokenSource(fetch, transport.shareable, self._clock, self, full_window=full_window)
-            source = self._sources.setdefault(key, new)
-        with contextlib.suppress(KeyError):  # another thread has just dropped it
-            self._sources.move_to_end(key)
-            while len(self._sources) > _MOST_SOURCES:
-                self._sources.popitem(last=False)
-        return source
+        return self._sources.get_or_add(
+            key,
+            lambda: TokenSource(fetch, transport.shareable, self._clock, self, full_window=full_window),
+        )
 
     def _federated(self, settings: Settings, scopes: tuple[str, ...]) -> TokenSource:
         key = (
@@ -124,24 +113,26 @@ class Federation:
             settings.verification_url,
             scopes,
         )
-        return self._source(key, partial(self._exchanged, settings, scopes), full_window=scopes == (_IAM_SCOPE,))
+        return self._source(
+            key, partial(self._fetch_federated_token, settings, scopes), full_window=scopes == (_IAM_SCOPE,)
+        )
 
     def _impersonating(
         self, settings: Settings, call: Callable[[GoogleClient], Result]
     ) -> Callable[[Request, ExchangeContext], Result]:
-        """Return a function that calls IAM Credentials as the service account, in an exchange."""
+        """Return a function that performs an exchange: it calls IAM Credentials with the federated token."""
         federated = self._federated(settings, (_IAM_SCOPE,))
         return partial(self._with_federated_token, federated, settings, call)
 
     # On the worker thread.
 
-    def _exchanged(
+    def _fetch_federated_token(
         self, settings: Settings, scopes: tuple[str, ...], request: Request, context: ExchangeContext
     ) -> IssuedToken:
         """Exchange a subject token for a federated token. Retry once with other keys, and once with another date."""
         resolved_again = dated_again = False
         while True:
-            google = self._google(settings, request, context)
+            google = self._client(settings, request, context)
             try:
                 proof = self._prove(settings, request, context)
                 google.sender.secrets.extend(proof.secrets)
@@ -151,9 +142,8 @@ class Federation:
                     resolved_again = True
                     if not self.identity.forget(context):
                         raise
-                elif _failures.rejected_date(error) and not dated_again and google.rejected_at is not None:
+                elif not dated_again and self._measured_offset(error, google):
                     dated_again = True
-                    self._offset = google.rejected_at - self._clock.time()
                 else:
                     raise
 
@@ -169,26 +159,28 @@ class Federation:
         self._proof_secrets = proof.secrets
         return proof
 
-    def _delegated(
-        self,
-        settings: Settings,
-        sign: Callable[[Request, ExchangeContext], str],
-        request: Request,
-        context: ExchangeContext,
-    ) -> IssuedToken:
-        """Return a token of a Workspace user: the service account signs that it acts for the user."""
+    def _fetch_delegated_token(self, settings: Settings, request: Request, context: ExchangeContext) -> IssuedToken:
+        """Return a token of a Workspace user, in exchange for an assertion that the service account signs."""
+        # Not kept in the source: a back end has a source for each user.
+        sign = self._impersonating(settings, self._signed_assertion)
         dated_again = False
         while True:
             assertion = sign(request, context)
-            google = self._google(settings, request, context)
+            google = self._client(settings, request, context)
             try:
                 return google.assertion_token(assertion)
             except FederationError as error:
-                if dated_again or not _failures.rejected_date(error) or google.rejected_at is None:
+                # AWS accepts a date that is some minutes off. This server does not.
+                if dated_again or not self._measured_offset(error, google):
                     raise
-                # AWS accepts a date that is some minutes off, and this server does not.
                 dated_again = True
-                self._offset = google.rejected_at - self._clock.time()
+
+    def _measured_offset(self, error: FederationError, google: GoogleClient) -> bool:
+        """Return whether a server rejected a date and told its own, which is now used: another attempt may succeed."""
+        if google.rejected_at is None or not _failures.rejected_date(error):
+            return False
+        self._offset = google.rejected_at - self._clock.time()
+        return True
 
     def _signed_assertion(self, google: GoogleClient) -> str:
         settings = google.settings
@@ -212,38 +204,24 @@ class Federation:
         request: Request,
         context: ExchangeContext,
     ) -> Result:
-        """Call IAM Credentials. If it rejects the federated token, call it once more with another one."""
+        """Call IAM Credentials. If it rejects the federated token, retry once with a new one."""
         cached = federated.get(request, min_lifetime=_LONG_ENOUGH, context=context)
         try:
-            return call(self._google(settings, request, context, cached.value))
+            return call(self._client(settings, request, context, cached.value))
         except FederationError as error:
             if error.status_code != 401:
                 raise
         cached = federated.refresh(request, rejected=cached, context=context)
-        return call(self._google(settings, request, context, cached.value))
+        return call(self._client(settings, request, context, cached.value))
 
-    def _google(
+    def _client(
         self, settings: Settings, request: Request, context: ExchangeContext, federated_token: str = ""
     ) -> GoogleClient:
-        """Return a client whose errors hide what the servers know: older tokens, and the proof of identity."""
+        """Return a client. Its errors hide the secrets that the servers know: older tokens and the proof of identity."""
         if context.sender is None:
             context.sender = Sender(request, self._clock, context, self._known_secrets)
         return GoogleClient(settings, context.sender, federated_token=federated_token, facts=self.identity.facts)
 
     def _known_secrets(self) -> list[str]:
-        recent = itertools.islice(reversed(self._sources.copy().values()), _HIDDEN_TOKENS)
-        cached = [source.cached for source in recent]
+        cached = [source.cached for source in self._sources.latest()[:_HIDDEN_TOKENS]]
         return [*self._proof_secrets, *(each.value for each in cached if each is not None)]
-
-
-_FEDERATIONS: weakref.WeakSet[Federation] = weakref.WeakSet()
-
-
-def _after_fork_in_child() -> None:
-    transport.drop_own()
-    for federation in list(_FEDERATIONS):
-        federation.after_fork()
-
-
-if hasattr(os, "register_at_fork"):  # not on Windows
-    os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -2,10 +2,10 @@
 
 A pickle names the public class by its path and holds this mapping::
 
-    {"format": 1, "written_by": "0.1.0", "configuration": {"audience": "//iam.…", "lifetime": 3600, …}}
+    {"format": 2, "written_by": "0.1.0", "configuration": {"audience": "//iam.…", "lifetime": 3600, …}}
 
-To add, rename or remove a name, add a format with its names to the tables below, raise `FORMAT`, and give an older
-format's value for it where the mapping is read. Older versions then report a format that they do not know.
+To add, rename or remove a name, add a format with its names to the tables below, increase `FORMAT`, and supply a value for
+pickles of an older format where the mapping is read. Older versions then report a format that they do not know.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from google_auth_botocore._redaction import quoted
 from google_auth_botocore._version import __version__
 from google_auth_botocore.exceptions import ConfigurationError
 
-FORMAT = 1
+FORMAT = 2
 
-# The names of each format. Scopes are apart: a pickle holds the caller's choice, and the effective scopes follow from it.
+# The names of each format. They do not include the effective scopes, which follow from the scopes that the caller chose.
 SETTINGS = {
     1: {
         "audience",
@@ -35,49 +35,55 @@ SETTINGS = {
         "verification_url",
     }
 }
+SETTINGS[2] = SETTINGS[1]
 _PROJECTS = {"quota_project_id", "project_id"}
 CREDENTIALS = {
     1: SETTINGS[1]
     | _PROJECTS
     | {"scopes", "default_scopes", "profile", "region", "assume_role", "filename", "source_info"}
 }
-# The file that credentials were made from, and what it said: a copy that has other settings is of no file.
+CREDENTIALS[2] = CREDENTIALS[1] | {"tags", "subject_mode"}
+# The mapping that credentials were created from, and the settings in it. A copy with other settings does not match the mapping.
 SOURCE_INFO = {1: SETTINGS[1] | _PROJECTS | {"document"}}
+SOURCE_INFO[2] = SOURCE_INFO[1]
 ID_TOKEN_CREDENTIALS = {1: {"credentials", "target_audience", "include_email", "quota_project_id"}}
+ID_TOKEN_CREDENTIALS[2] = ID_TOKEN_CREDENTIALS[1]
 
-# What nothing else checks; each may be None. A session's own profile and region may have any name.
+# The types of values that nothing else checks. Each may be None. The profile and the region of a session may have any name.
 _TYPES: dict[str, type] = {
     "profile": str,
     "region": str,
     "assume_role": Mapping,
+    "tags": Mapping,
+    "subject_mode": str,
     "filename": str,
     "source_info": Mapping,
     "document": Mapping,
 }
 _ENVELOPE = {"format", "written_by", "configuration"}
-# Deeper than any configuration file may be, and far from the end of the interpreter's stack.
+# Deeper than any configuration file may be, and far below the interpreter's recursion limit.
 _DEEPEST = 64
 
 
 def dump(configuration: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the mapping that goes into a pickle."""
+    """Return the mapping that a pickle holds."""
     return {"format": FORMAT, "written_by": __version__, "configuration": dict(configuration)}
 
 
 def load(state: object, kind: type, base: type, names: Mapping[int, set[str]]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Check a mapping that `dump` returned, perhaps in another version.
+    """Check a mapping that `dump` returned, perhaps in another version of this package.
 
     Args:
         state: What the pickle holds.
         kind: The class of the object.
-        base: The class of this package that it is, or derives from.
+        base: The class of this package that it is, or that it derives from.
         names: The names of the configuration in each format.
 
     Returns:
-        The configuration, and what a subclass has added to the state: its own attributes.
+        The configuration, and the attributes that a subclass has added to the state.
 
     Raises:
-        ConfigurationError: This version cannot read it.
+        ConfigurationError: This version of the package cannot read the mapping.
     """
     writer = None
     try:
@@ -87,7 +93,7 @@ def load(state: object, kind: type, base: type, names: Mapping[int, set[str]]) -
         format_ = state.get("format")
         if type(format_) is not int or format_ not in names:
             known = ", ".join(map(str, names))
-            raise _UnreadableError(f"it has the format {quoted(format_)}, and this version reads format {known}")
+            raise _UnreadableError(f"it has the format {quoted(format_)}, and this version reads formats {known}")
         own = {name: value for name, value in state.items() if name not in _ENVELOPE}
         _check_names(state, _ENVELOPE if kind is base else _ENVELOPE | own.keys())
         configuration = state["configuration"]
@@ -107,18 +113,18 @@ def load(state: object, kind: type, base: type, names: Mapping[int, set[str]]) -
 
 
 def plain(value: object, levels: int = _DEEPEST) -> Any:
-    """Return a copy of a value in Python's own types: a pickle of it needs no other class to be there.
+    """Return a copy of a value in built-in types, so that unpickling it requires no other class.
 
     Args:
-        value: A text, a number, None, or a list, a tuple or a mapping of them; also of a type derived from these.
-        levels: How deep it may be nested.
+        value: A string, a number, None, or a list, a tuple or a mapping of them. The types may be derived from these.
+        levels: How deeply it may be nested.
 
     Raises:
-        TypeError: Something in it is of another type, or too deep.
+        TypeError: It contains a value of another type, or is nested too deeply.
     """
     if value is None or isinstance(value, bool):
         return value
-    # Of an enumeration the value, and not the member.
+    # A member of an enumeration becomes its value.
     if isinstance(value, str):
         return str.__str__(value)
     if isinstance(value, int):

@@ -2,7 +2,7 @@
 
 import re
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -25,21 +25,22 @@ _SERVICE_ACCOUNT = r"[a-zA-Z0-9][a-zA-Z0-9._-]*@[a-zA-Z0-9][a-zA-Z0-9.:-]*\.[a-z
 _HOST = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+")
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _NETLOC = re.compile(r"([a-zA-Z0-9._-]+|\[[0-9a-fA-F:.]+\])(:[0-9]*)?")
-# Parts of a private key, a token and a key file's JSON, encoded or not, which names rarely contain.
+# A quick check before the thorough one: names rarely contain these parts of private keys, tokens and key files, encoded or not.
 _MAYBE_SECRET = re.compile(r"[{\"'\\%]|-----|eyJ|ya29|[A-Za-z0-9+=_-]{80}")
+# Seconds. The first is the most that an organization's policy can allow, the second the longest lifetime of an assertion.
 _LONGEST_LIFETIME = 43200
 _LONGEST_DELEGATED = 3600
 
 
-class UsualLifetime(int):
-    """The default lifetime in seconds, which is not the same object as any 3600 that a caller passes."""
+class DefaultLifetime(int):
+    """The default lifetime in seconds. Its type shows that the caller did not pass the number."""
 
 
-NOT_GIVEN = UsualLifetime(3600)
+DEFAULT_LIFETIME = DefaultLifetime(3600)
 
 
 class Settings(NamedTuple):
-    """The settings of a Google token. Equal settings share a token. An endpoint that is None is the universe's own."""
+    """The settings of a Google token. Equal settings share a token. None for an endpoint means the default of the universe."""
 
     audience: str
     service_account: str | None = None
@@ -71,12 +72,13 @@ class Settings(NamedTuple):
 
 
 def checked(given: Settings) -> Settings:
-    """Return the settings, checked, and in the form in which they are compared.
+    """Check settings, and return them in a canonical form, so that settings with the same meaning are equal.
 
     Raises:
         ConfigurationError: A setting is invalid.
     """
     universe = universe_domain(given.universe_domain)
+    own = Settings("", universe_domain=universe)
     right = Settings(
         audience=_audience(given.audience),
         service_account=None
@@ -88,15 +90,12 @@ def checked(given: Settings) -> Settings:
         subject=optional_text("subject", given.subject),
         subject_token_type=_subject_token_type(given.subject_token_type),
         universe_domain=universe,
+        token_url=_endpoint("token_url", given.token_url, own.sts_url),
+        iam_credentials_endpoint=_endpoint(
+            "iam_credentials_endpoint", given.iam_credentials_endpoint, own.iam_url, path=False
+        ),
+        oauth_token_url=_endpoint("oauth_token_url", given.oauth_token_url, own.oauth_url),
         verification_url=given.verification_url,
-        **{
-            name: None if url is None else _endpoint(name, url, path=name != "iam_credentials_endpoint")
-            for name, url in (
-                ("token_url", given.token_url),
-                ("iam_credentials_endpoint", given.iam_credentials_endpoint),
-                ("oauth_token_url", given.oauth_token_url),
-            )
-        },
     )
     if right.service_account is None and (right.delegates or right.subject):
         raise ConfigurationError(
@@ -104,44 +103,45 @@ def checked(given: Settings) -> Settings:
         )
     if right.subject and right.lifetime > _LONGEST_DELEGATED:
         raise ConfigurationError(
-            f"A token that acts for a subject is valid for at most {_LONGEST_DELEGATED} s, not lifetime={right.lifetime}."
+            f"A token that acts for a subject is valid for at most {_LONGEST_DELEGATED} s, not lifetime={right.lifetime}. Set lifetime=3600."
         )
     if right.subject and universe != GOOGLEAPIS:
-        raise ConfigurationError(f"subject (domain-wide delegation) is not available in the universe {universe!r}.")
-    # An endpoint that equals the universe's own changes with the universe.
-    own = Settings("", universe_domain=universe)
-    return right._replace(
-        token_url=None if right.token_url == own.sts_url else right.token_url,
-        iam_credentials_endpoint=None
-        if right.iam_credentials_endpoint == own.iam_url
-        else right.iam_credentials_endpoint,
-        oauth_token_url=None if right.oauth_token_url == own.oauth_url else right.oauth_token_url,
-    )
+        raise ConfigurationError(
+            f"subject (domain-wide delegation) is not available in the universe {universe!r}. Leave subject out."
+        )
+    return right
 
 
 def _audience(value: object) -> str:
     """Return the full resource name of a provider, from any form in which Google's tools print it."""
-    given = text("audience", value.strip() if isinstance(value, str) else value)
-    match = _AUDIENCE.fullmatch(re.sub(r"^https:(?=//)", "", given))
+    audience = text("audience", value.strip() if isinstance(value, str) else value)
+    match = _AUDIENCE.fullmatch(re.sub(r"^https:(?=//)", "", audience))
     if match is None:
+        fix = (
+            "To use a configuration file, call Credentials.from_file()."
+            if re.search(r"\.json$|^[~.]?/(?!/)", audience)
+            else f"Pass {AUDIENCE_FORM}."
+        )
         raise ConfigurationError(
-            f"The audience {quoted(given)} names no workload identity pool provider. Expected {AUDIENCE_FORM}.",
+            f"The audience {quoted(audience)} names no workload identity pool provider. {fix}",
             failure="audience-malformed",
         )
     if match["provider"] is None:
         raise ConfigurationError(
-            f"The audience {quoted(given)} is a pool, not a provider. Add /providers/PROVIDER; to list the pool's providers, run: "
-            f"gcloud iam workload-identity-pools providers list --location={match['location']} "
+            f"The audience {quoted(audience)} is a pool, not a provider. Add /providers/PROVIDER.\n"
+            f"Run: gcloud iam workload-identity-pools providers list --location={match['location']} "
             f"--workload-identity-pool={match['pool']}",
             failure="pool-for-provider",
         )
     if not re.fullmatch("[0-9]+", match["project"]):
         raise ConfigurationError(
-            f"The audience {quoted(given)} has the project id {quoted(match['project'])} where the project number belongs. To see the number, run: "
-            f"gcloud projects describe {'PROJECT_ID' if is_secret(given) else shlex.quote(match['project'])} --format='value(projectNumber)'",
+            f"The audience {quoted(audience)} has the project id {quoted(match['project'])} in the place of the project number. "
+            "Replace it with the number.\n"
+            f"Run: gcloud projects describe {'PROJECT_ID' if is_secret(audience) else shlex.quote(match['project'])} --format='value(projectNumber)'",
             failure="project-id-for-number",
         )
-    return f"//iam.googleapis.com/{match['path']}"
+    name = f"//iam.googleapis.com/{match['path']}"
+    return audience if audience == name else name  # copies for a thousand users share one string
 
 
 def project_number(provider: str) -> str:
@@ -151,20 +151,25 @@ def project_number(provider: str) -> str:
 
 def _service_account(name: str, value: object) -> str:
     """Return the e-mail address or unique id of a service account."""
-    given = text(name, value)
-    if not re.fullmatch(_SERVICE_ACCOUNT, given):
+    account = text(name, value)
+    if not re.fullmatch(_SERVICE_ACCOUNT, account):
         raise ConfigurationError(
-            f"The {name} {quoted(given)} is neither a service account's e-mail address (NAME@PROJECT.iam.gserviceaccount.com) "
-            "nor its unique id (digits).",
+            f"The {name} {quoted(account)} is not a service account. Pass its e-mail address "
+            "(NAME@PROJECT.iam.gserviceaccount.com) or its unique id (digits).",
             failure="not-a-service-account",
         )
-    return given
+    return account
 
 
 def strings(name: str, value: object) -> tuple[str, ...]:
     """Return a sequence of non-empty strings as a tuple."""
     if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
-        raise ConfigurationError(f"{name} must be a sequence of strings, not {quoted(value)}.")
+        # Values that were written with spaces or commas between them, as the command and gcloud accept them.
+        parts = value.replace(",", " ").split() if isinstance(value, str) and not is_secret(value) else []
+        example = quoted(parts) if parts else "['...']"
+        raise ConfigurationError(
+            f"{name} must be a sequence of strings, not {quoted(value)}. Pass a list: {name}={example}."
+        )
     return tuple(text(name, item) for item in value)
 
 
@@ -172,28 +177,39 @@ def lifetime(name: str, value: object) -> int:
     """Return the lifetime of an access token, in seconds."""
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= _LONGEST_LIFETIME:
         raise ConfigurationError(
-            f"{name} must be a whole number of seconds from 1 to {_LONGEST_LIFETIME}, not {quoted(value)}."
+            f"{name} must be a whole number of seconds from 1 to {_LONGEST_LIFETIME}, not {quoted(value)}. "
+            "Use 3600 for an hour, without quotes."
         )
-    return int(value)  # the value of a member of an enumeration
+    return int(value)  # a member of an enumeration becomes its value
 
 
 def _subject_token_type(value: object) -> str:
-    """Return the type of one of AWS's two proofs of identity."""
+    """Return a subject token type: that of a signed request, or that of a JWT."""
     if value not in (AWS4_REQUEST, JWT):
-        raise ConfigurationError(f"subject_token_type must be {AWS4_REQUEST!r} or {JWT!r}, not {quoted(value)}.")
+        raise ConfigurationError(
+            f"subject_token_type must be {AWS4_REQUEST!r} or {JWT!r}, not {quoted(value)}. "
+            "Use the first for a provider of the type AWS, the second for OIDC."
+        )
     return AWS4_REQUEST if value == AWS4_REQUEST else JWT
 
 
 def universe_domain(value: object) -> str:
     """Return a universe's domain, such as googleapis.com."""
-    given = text("universe_domain", value)
-    if not _HOST.fullmatch(given):
-        raise ConfigurationError(f"universe_domain must be a host name such as {GOOGLEAPIS!r}, not {quoted(given)}.")
-    return given
+    domain = text("universe_domain", value)
+    if not _HOST.fullmatch(domain):
+        raise ConfigurationError(
+            f"universe_domain must be a host name such as {GOOGLEAPIS!r}, not {quoted(domain)}. Pass it without a scheme and a path."
+        )
+    return domain
 
 
-def _endpoint(name: str, value: object, *, path: bool = True) -> str:
-    """Return a URL that was set in code: https, or http on loopback. Without *path*: only scheme and host."""
+def _endpoint(name: str, value: object, usual: str, *, path: bool = True) -> str | None:
+    """Return a URL that was set in code: https, or http on loopback. None: it is the default, which changes with the universe.
+
+    If *path* is false, it may have no path.
+    """
+    if value is None:
+        return None
     given = text(name, value)
     try:
         url = urlsplit(given)
@@ -205,23 +221,27 @@ def _endpoint(name: str, value: object, *, path: bool = True) -> str:
     printable = re.fullmatch(r"[!-~]+", given)
     if not (printable and secure and port_is_number and _NETLOC.fullmatch(url.netloc) and not url.fragment):
         raise ConfigurationError(
-            f"{name} must be an https URL, or http on loopback, without user part or fragment, not {quoted(given)}."
+            f"{name} must be an https URL, or http on loopback, without a user part or a fragment, not {quoted(given)}. "
+            f"Google's own is {usual}: leave {name} out to use it."
         )
     if not path:
         given = given.rstrip("/")
         if url.path.strip("/") or not given.endswith(url.netloc):
             raise ConfigurationError(
-                f"{name} must be a scheme and a host without a path, such as https://iamcredentials.{GOOGLEAPIS}, not {quoted(given)}."
+                f"{name} must be a scheme and a host without a path, such as https://iamcredentials.{GOOGLEAPIS}, not {quoted(given)}. "
+                "Remove the path."
             )
-    return given
+    return None if given == usual else given
 
 
 def quota_project_id(value: object) -> str | None:
     """Return a project that can be sent in a header, or None."""
-    given = optional_text("quota_project_id", value)
-    if given is not None and not given.isascii():
-        raise ConfigurationError(f"quota_project_id must be the id or number of a project, not {quoted(given)}.")
-    return given
+    project = optional_text("quota_project_id", value)
+    if project is not None and not project.isascii():
+        raise ConfigurationError(
+            f"quota_project_id must be the id or number of a project, not {quoted(project)}. Correct it."
+        )
+    return project
 
 
 def optional_text(name: str, value: object) -> str | None:
@@ -230,11 +250,20 @@ def optional_text(name: str, value: object) -> str | None:
 
 
 def text(name: str, value: object) -> str:
-    """Return a non-empty string without control characters, which can be sent in a header."""
+    """Return a non-empty string without control characters, so that it can be sent in a header."""
     if not isinstance(value, str) or not value.strip():
-        raise ConfigurationError(f"{name} must be a non-empty string, not {quoted(value)}.")
+        seen, fix = quoted(value), f"Set {name}, or leave it out."
+        if isinstance(value, Mapping):  # a mapping of a whole configuration would be longer than the message
+            seen, fix = "a mapping", "To pass the content of a configuration file, use Credentials.from_info()."
+        elif isinstance(value, int) and not isinstance(value, bool):
+            fix = f"Pass it in quotes: {str(value)!r}."
+        elif name == "audience":
+            fix = f"Pass {AUDIENCE_FORM}."
+        raise ConfigurationError(f"{name} must be a non-empty string, not {seen}. {fix}")
     if _MAYBE_SECRET.search(value) and is_secret(value):
         raise ConfigurationError(f"{name} must be a name, not {quoted(value)}. Check where the value comes from.")
     if not value.isprintable():
-        raise ConfigurationError(f"{name} must be a single line of text, not {quoted(value)}.")
-    return str.__str__(value)  # the value of a member of an enumeration, not its name
+        raise ConfigurationError(
+            f"{name} must be a single line of text, not {quoted(value)}. Remove line breaks and other control characters."
+        )
+    return str.__str__(value)  # a member of an enumeration becomes its value, not its name

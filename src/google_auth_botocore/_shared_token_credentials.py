@@ -1,4 +1,4 @@
-"""The base of `Credentials` and `IDTokenCredentials`: google-auth's contract, with a token source that copies share."""
+"""The base class of `Credentials` and `IDTokenCredentials`: google-auth's interface, on a token source that copies share."""
 
 from __future__ import annotations
 
@@ -38,9 +38,16 @@ class SourceCredentials(google_credentials.CredentialsWithQuotaProject):
     ) -> None:
         """Put a valid token into the headers of a request.
 
-        While there is a valid token, it takes no lock and does not wait. In the token's advisory window, the last 7 to
-        15 minutes of an hour, it starts a refresh in the background. If that fails, a warning is logged. A caller waits for
-        the background refresh only if its transport is not one of google-auth's, because two threads may not share it.
+        While there is a valid token, it takes no lock and does not wait. In the token's advisory window, which is the last
+        7.5 to 15 minutes of a token that is valid for an hour, it starts a refresh in the background. If that fails, a warning
+        is logged. A caller waits for the background refresh only if its transport is not one of google-auth's, because two
+        threads may not share it.
+
+        Args:
+            request: google.auth.transport.Request or a callable like it, to fetch the token. None: this package's own transport.
+            method: Not used.
+            url: URL of the request.
+            headers: The headers of the request, which this method changes; see `apply`.
 
         Raises:
             FederationError: There is no valid token, and none could be fetched.
@@ -50,6 +57,7 @@ class SourceCredentials(google_credentials.CredentialsWithQuotaProject):
         source = self._source
         cached = source.cached
         clock = self._clock
+        # `TokenSource.get` decides the same, and more. Here it is one line, because it runs before every request.
         if cached is None or clock.time() >= cached.refresh_at.wall or clock.monotonic() >= cached.refresh_at.monotonic:
             cached = source.get(request)
         try:
@@ -65,7 +73,7 @@ class SourceCredentials(google_credentials.CredentialsWithQuotaProject):
             request: google.auth.transport.Request or a callable like it. None: this package's own transport.
 
         Raises:
-            FederationError: It could not be fetched. The current token, if there is one, is kept.
+            FederationError: The token could not be fetched. The current token, if there is one, is kept.
         """
         exchange = part_of(self._source.owner)
         if exchange is None or exchange.context.url is None:
@@ -95,6 +103,10 @@ class SourceCredentials(google_credentials.CredentialsWithQuotaProject):
         """Set the `authorization` header, and `x-goog-user-project` if there is a quota project.
 
         If there is no token, the `authorization` header is not changed.
+
+        Args:
+            headers: The headers of a request, which this method changes.
+            token: Another token to send. None: the current one.
         """
         value = token or self.token
         if value is not None:
@@ -129,7 +141,11 @@ class SourceCredentials(google_credentials.CredentialsWithQuotaProject):
             self._source.cached = with_new_expiry(cached, aware, Moment.now(self._clock))
 
     def with_quota_project(self: Self, quota_project_id: str | None) -> Self:
-        """Return a copy that charges another project."""
+        """Return a copy that charges quota and billing to another project. None: to no project that is named.
+
+        Raises:
+            ConfigurationError: The project is invalid.
+        """
         return self._copy(_quota_project_id=_settings.quota_project_id(quota_project_id))
 
     def _copy(self: Self, **changes: Any) -> Self:

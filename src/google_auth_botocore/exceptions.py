@@ -1,4 +1,4 @@
-"""The exceptions, and the google-auth exceptions that they are.
+"""The exceptions, and the google-auth exceptions that they derive from.
 
 The tree::
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class ConfigurationError(exceptions.DefaultCredentialsError, ValueError):
-    """An argument, an `external_account` file or a pickle cannot be used; raised when the object is built.
+    """An argument, an `external_account` file or a pickle cannot be used. It is raised when the object is created.
 
     Args:
         message: What is wrong and how to fix it, in whole sentences.
@@ -62,7 +62,8 @@ class FederationError(exceptions.RefreshError):
         reason: The server's own code (`"invalid_grant"`, `"PERMISSION_DENIED"`, …), or the class of
             botocore's exception. None if there is neither.
         status_code: HTTP status of the reply. None if there was no reply.
-        hint: How to fix it: sentences, and a command on its own line if there is one. None for an unknown failure.
+        hint: How to fix it: sentences, a link to the failure's section of the troubleshooting page, and a command if there is one.
+            The link and the command are on their own lines, and the command is the last one. None for an unknown failure.
         aws_reason: The code with which AWS rejected the subject token that Google sent it (`"ExpiredToken"`, …).
         failure: Name of the failure, as `google-auth-botocore doctor` prints it.
     """

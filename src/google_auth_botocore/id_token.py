@@ -13,15 +13,16 @@ from google_auth_botocore.exceptions import ConfigurationError
 class IDTokenCredentials(SourceCredentials):
     """Credentials whose token is an OpenID Connect ID token of the service account.
 
-    The AWS identity requests it directly, with the federated token that it shares with *credentials*. It requires only the
-    role roles/iam.serviceAccountOpenIdTokenCreator on the service account.
+    The AWS identity requests it directly, with the federated token that it shares with *credentials*. It requires
+    roles/iam.workloadIdentityUser on the service account, like access tokens, or only
+    roles/iam.serviceAccountOpenIdTokenCreator.
 
     https://cloud.google.com/iam/docs/reference/credentials/rest/v1/projects.serviceAccounts/generateIdToken
 
     Args:
         credentials: Credentials with a service account.
-        target_audience: The service that accepts the token: a Cloud Run service's URL, an IAP client id.
-        include_email: Whether it has the claims `email` and `email_verified`.
+        target_audience: The service that accepts the token, such as a Cloud Run service's URL or an IAP client id.
+        include_email: Whether the token has the claims `email` and `email_verified`.
 
     Raises:
         ConfigurationError: The credentials have no service account, or an argument is invalid.
@@ -54,18 +55,23 @@ class IDTokenCredentials(SourceCredentials):
         return self._credentials.universe_domain
 
     def with_target_audience(self, target_audience: str) -> IDTokenCredentials:
-        """Return a copy whose token is for another audience."""
+        """Return a copy whose token is for another audience.
+
+        Raises:
+            ConfigurationError: The audience is invalid.
+        """
         changed = IDTokenCredentials(self._credentials, target_audience, include_email=self._include_email)
         return changed.with_quota_project(self._quota_project_id)
 
     def __repr__(self) -> str:
-        return (
-            f"IDTokenCredentials({self._credentials!r}, {self._target_audience!r}, include_email={self._include_email!r}, "
-            f"quota_project_id={self._quota_project_id!r})"
-        )
+        """Return an expression that creates equal credentials, as `repr` of *credentials* does."""
+        shown = f"{type(self).__name__}({self._credentials!r}, {self._target_audience!r}, include_email={self._include_email!r})"
+        if self._quota_project_id == self._credentials.quota_project_id:
+            return shown
+        return f"{shown}.with_quota_project({self._quota_project_id!r})"
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return the configuration and the credentials, which a pickle shares with others that it holds."""
+        """Return the configuration and the credentials. Objects in one pickle keep sharing their credentials."""
         names = ("credentials", "target_audience", "include_email", "quota_project_id")
         return _pickle_format.dump({name: getattr(self, f"_{name}") for name in names})
 

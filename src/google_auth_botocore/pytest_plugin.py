@@ -1,33 +1,76 @@
-"""Fixtures for your own tests: AWS keys, an emulator of Google's side on loopback, and credentials that connect them.
+"""Fixtures for your own tests: AWS keys, and an emulator of Google's side on loopback.
 
-In the conftest.py of your tests::
+`google_cloud` tests an unmodified application: its `google_auth_botocore.default()`, `google.auth.default()` or
+`Credentials(AUDIENCE)` get their tokens from the emulator, and `storage.Client()` uses an emulated Cloud Storage::
 
-    pytest_plugins = ["google_auth_botocore.pytest_plugin"]
+    @pytest.fixture(scope="session")
+    def google_cloud_settings():
+        return {"audience": my_application.AUDIENCE, "service_account_email": my_application.SERVICE_ACCOUNT}
 
-The plugin requires the extra `google-auth-botocore[emulator]`. The fixtures can be combined with moto's `mock_aws`, in any
-order.
+    def test_backup(google_cloud):
+        google_cloud.storage.create_bucket("backups")
+        my_application.backup("monday")
+        assert google_cloud.storage.resource("backups", "monday") is not None
+
+pytest loads the plugin by itself. If its loading of plugins is disabled (`PYTEST_DISABLE_PLUGIN_AUTOLOAD`), pass
+`-p google_auth_botocore.pytest_plugin`, or add it to `addopts`. Below pytest's rootdir, too, no `pytest_plugins` is needed.
+
+The fixtures require the extra `google-auth-botocore[emulator]`, and for Cloud Storage `google-auth-botocore[sandbox]`. They can
+be combined with moto's `mock_aws`, in any order. Each worker of pytest-xdist has its own emulator.
 """
 
+# pytest loads this module in each run of an environment, so it imports the emulator only when a fixture is used.
 from __future__ import annotations
 
-import dataclasses
-import os
-import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from google_auth_botocore import Credentials
-from google_auth_botocore.emulator import AwsKeys, AwsProvider, Emulator, ServiceAccount
+if TYPE_CHECKING:
+    from google_auth_botocore import Credentials
+    from google_auth_botocore.emulator import AwsKeys, AwsProvider, Emulator, GoogleCloud, ServiceAccount
 
 _ROLE = "arn:aws:sts::123456789012:assumed-role/app"
 _PROJECT = "my-project"
-# While `mock_aws` is active, it sets the first pair in the environment. moto's documentation recommends to set the second.
-_MOTO_FAKE_KEYS = {"FOOBARKEY": "FOOBARSECRET", "testing": "testing"}
 
 
-# Each fixture has its own MonkeyPatch. The shared `monkeypatch` fixture may be set up before a fixture that starts
+@pytest.fixture(scope="session")
+def google_cloud_settings() -> Mapping[str, Any]:
+    """The arguments of `GoogleCloud` for `google_cloud` and its variants. Override it with your application's constants."""
+    return {}
+
+
+@pytest.fixture
+def google_cloud(google_emulator: Emulator, google_cloud_settings: Mapping[str, Any]) -> Iterator[GoogleCloud]:
+    """Both clouds, as an unmodified application sees them, new for each test; see `GoogleCloud`.
+
+    It has the same emulator as the other fixtures.
+    """
+    yield from _google_cloud({"emulator": google_emulator, **google_cloud_settings})
+
+
+@pytest.fixture(scope="module")
+def google_cloud_module(google_cloud_settings: Mapping[str, Any]) -> Iterator[GoogleCloud]:
+    """`google_cloud`, shared by the tests of a module."""
+    yield from _google_cloud(google_cloud_settings)
+
+
+@pytest.fixture(scope="session")
+def google_cloud_session(google_cloud_settings: Mapping[str, Any]) -> Iterator[GoogleCloud]:
+    """`google_cloud`, shared by all tests of a process. For applications that create credentials when they are imported."""
+    yield from _google_cloud(google_cloud_settings)
+
+
+def _google_cloud(settings: Mapping[str, Any]) -> Iterator[GoogleCloud]:
+    from google_auth_botocore.emulator import GoogleCloud  # noqa: PLC0415 - see above
+
+    with GoogleCloud(**settings) as cloud:
+        yield cloud
+
+
+# Each fixture changes the environment by itself. The shared `monkeypatch` fixture may be set up before a fixture that starts
 # `mock_aws`. It would then restore moto's keys after moto has removed them, and the next test would see them.
 @pytest.fixture
 def google_emulator() -> Iterator[Emulator]:
@@ -35,10 +78,11 @@ def google_emulator() -> Iterator[Emulator]:
 
     The environment's proxy settings are removed, because a proxy cannot reach this machine's loopback.
     """
-    with pytest.MonkeyPatch.context() as environment, Emulator() as emulator:
-        for name in [name for name in os.environ if name.upper().endswith("_PROXY")]:
-            environment.delenv(name)
-        emulator.aws_keys.add_lookup(_find_moto_keys)
+    from google_auth_botocore.emulator import Emulator  # noqa: PLC0415 - see above
+    from google_auth_botocore.emulator._environment import changed, find_moto_keys  # noqa: PLC0415 - see above
+
+    with changed(lambda name: name.endswith("_PROXY"), {}), Emulator() as emulator:
+        emulator.aws_keys.add_lookup(find_moto_keys)
         yield emulator
 
 
@@ -50,7 +94,7 @@ def google_provider(google_emulator: Emulator) -> AwsProvider:
 
 @pytest.fixture
 def google_service_account(google_emulator: Emulator, google_provider: AwsProvider) -> ServiceAccount:
-    """A service account that the AWS role `app` may impersonate and sign as."""
+    """A service account that the AWS role `app` may impersonate, and with whose key it may sign."""
     account = google_emulator.add_service_account(f"app@{_PROJECT}.iam.gserviceaccount.com")
     for role in ("roles/iam.workloadIdentityUser", "roles/iam.serviceAccountTokenCreator"):
         google_emulator.grant(account.email, role, google_provider.principal_set("aws_role", _ROLE))
@@ -63,40 +107,10 @@ def aws_keys(google_emulator: Emulator, tmp_path: Path) -> Iterator[AwsKeys]:
 
     The emulator also accepts the fake keys of `mock_aws`, as keys of the same role.
     """
-    keys = google_emulator.aws_keys.issue(f"{_ROLE}/test")
-    google_emulator.aws_keys.add_lookup(lambda access_key_id: _find_fake_keys(access_key_id, keys))
-    with pytest.MonkeyPatch.context() as environment:
-        for name in [name for name in os.environ if name.upper().startswith("AWS_")]:
-            environment.delenv(name)
-        for name in (
-            "AWS_CONFIG_FILE",
-            "AWS_SHARED_CREDENTIALS_FILE",
-        ):  # otherwise those in the home directory are used
-            environment.setenv(name, str(tmp_path / "no-such-directory" / "config"))
-        environment.setenv("AWS_ACCESS_KEY_ID", keys.access_key_id)
-        environment.setenv("AWS_SECRET_ACCESS_KEY", keys.secret_access_key)
-        environment.setenv("AWS_SESSION_TOKEN", keys.session_token or "")
-        environment.setenv("AWS_REGION", "us-east-1")
+    from google_auth_botocore.emulator._environment import aws_environment  # noqa: PLC0415 - see above
+
+    with aws_environment(google_emulator, f"{_ROLE}/test", "us-east-1", tmp_path) as keys:
         yield keys
-
-
-def _find_fake_keys(access_key_id: str, keys: AwsKeys) -> AwsKeys | None:
-    """Return moto's fake keys for the same identity, with the session token from the environment. None: other keys."""
-    if access_key_id not in _MOTO_FAKE_KEYS:
-        return None
-    # The order is botocore's.
-    token = os.environ.get("AWS_SECURITY_TOKEN") or os.environ.get("AWS_SESSION_TOKEN") or None
-    secret = _MOTO_FAKE_KEYS[access_key_id]
-    return dataclasses.replace(keys, access_key_id=access_key_id, secret_access_key=secret, session_token=token)
-
-
-def _find_moto_keys(access_key_id: str) -> AwsKeys | None:
-    """Return keys that moto has issued, for an assumed role or a user. None: other keys."""
-    if "moto.backends" not in sys.modules:
-        return None
-    from google_auth_botocore.emulator.aws._moto_keys import find  # noqa: PLC0415 - it imports moto
-
-    return find(access_key_id)
 
 
 @pytest.fixture
@@ -107,6 +121,8 @@ def google_credentials(
     aws_keys: AwsKeys,  # noqa: ARG001 - it sets the environment
 ) -> Credentials:
     """Credentials for the service account, as in an application, but with the emulator's endpoints."""
+    from google_auth_botocore import Credentials  # noqa: PLC0415 - see above
+
     return Credentials(
         google_provider.audience,
         google_service_account.email,

@@ -1,1 +1,1 @@
-"""AWS's side: the identity of the workload, and what proves it. The only code that imports botocore."""
+"""The AWS side: the identity of the workload, and the proof of it. The only code that imports botocore."""

@@ -1,4 +1,4 @@
-"""What botocore and AWS say when there are no keys, as errors of ours: with their facts, and without secrets."""
+"""Translate the errors of botocore and AWS into `FederationError`, with their facts and without secrets."""
 
 from __future__ import annotations
 
@@ -57,55 +57,60 @@ _TRANSIENT = (
     botocore.exceptions.ConnectionError,
     botocore.exceptions.MetadataRetrievalError,
 )
-# AWS's words for a date that is too old or too new; the code is the one of a wrong signature.
+# AWS's messages about a date that is too old or too new. The error code is the same as for a wrong signature.
 _REJECTED_DATE = re.compile("Signature expired|Signature not yet current|not within|RequestTimeTooSkewed")
 
 
 class SourceError(Exception):
-    """A failure of the AWS side that was recognised in this package. The guard adds the facts of the identity to it.
+    """A failure on the AWS side that this package detects itself. The guard adds the facts of the identity to it.
 
     Args:
         message: What failed and what was seen, in whole sentences.
-        reason: A name for it.
+        reason: See `FederationError.reason`.
         facts: Further fields of its `Facts`.
     """
 
     def __init__(self, message: str, reason: str, **facts: Any) -> None:
         super().__init__(message)
-        self.facts: Facts = Facts("aws", reason=reason, **facts)
+        self.facts: dict[str, Any] = {"reason": reason, **facts}
+
+
+class PromptForbiddenError(SourceError):
+    """An MFA code is required, and no caller waits for the keys. Nothing is wrong with the credentials."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The AWS role requires an MFA code, and a background refresh does not prompt for one.", "MfaRequired"
+        )
 
 
 def rejected_date(text: str) -> bool:
-    """Return whether AWS says that the date of a signature is too old or too new."""
+    """Return whether a message of AWS says that the date of a signature is too old or too new."""
     return _REJECTED_DATE.search(text) is not None
 
 
 def rejected_keys(error: FederationError) -> bool:
-    """Return whether AWS rejected the keys, directly or in its reply to Google. Keys that are resolved again may work."""
+    """Return whether AWS rejected the keys, directly or in its reply to Google. Other keys from the same source may work."""
     reason = error.aws_reason or (error.reason if error.step == "aws" else None)
     return reason in _REJECTED_KEYS and not _failures.rejected_date(error)
 
 
-def exhausted(error: BaseException) -> bool:
+def out_of_resources(error: BaseException) -> bool:
     """Return whether the cause of an error, direct or indirect, is a lack of resources, such as "too many open files"."""
     return any(isinstance(each, OSError) and each.errno in _EXHAUSTED for each in _redaction.related(error))
 
 
-def translated(error: Exception, known: Facts) -> FederationError:
-    """Return botocore's exception, or a `SourceError`, as one of ours.
+def translate(error: Exception, known: Facts) -> FederationError:
+    """Return the `FederationError` for an exception of botocore, or for a `SourceError`.
 
     Args:
         error: The exception.
         known: What is known about the identity.
     """
     if isinstance(error, SourceError):
-        own = error.facts
-        known = known._replace(
-            reason=own.reason, failure=own.failure, text=str(error), provider=own.provider, kinds=own.kinds
-        )
-        return _failures.error(str(error), known)
+        return _failures.error(str(error), known._replace(text=str(error), **error.facts))
     if isinstance(error.__context__, botocore.exceptions.MetadataRetrievalError):
-        error = error.__context__  # the container provider hides which server it could not reach
+        error = error.__context__  # the container provider's own error does not name the server
     facts = _facts(error, known)
     if isinstance(error, _NO_DATA):
         return _failures.error(
@@ -123,32 +128,37 @@ def translated(error: Exception, known: Facts) -> FederationError:
 
 def _facts(error: Exception, known: Facts) -> Facts:
     reason, status = type(error).__name__, None
-    # A container's endpoint that replies with 4xx has rejected the request. Other failures of it may be temporary.
+    # A container's endpoint that replies with 4xx has rejected the request. Its other failures may be temporary.
     transient = isinstance(error, _TRANSIENT) and not re.search(r"non 200 response 4(?!08|29)", str(error))
     if isinstance(error, botocore.exceptions.CredentialRetrievalError) and _kwargs(error).get("provider") == "iam-role":
-        transient = True  # the metadata had keys before and has no new ones: resolving them again shows the reason
+        # Instance metadata had keys before, and has no new ones. Resolving the keys again shows the reason.
+        transient = True
     if isinstance(error, botocore.exceptions.ClientError):
         response: Mapping[str, Any] = error.response
         reason = _redaction.cleaned(str(response.get("Error", {}).get("Code") or "")) or reason
         status = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
         transient = reason in _TEMPORARY or (status or 0) >= 500 or status == 429
-    ran_out = exhausted(error)
-    # botocore counts its own retries, which `session.client_config` switches off.
+    exhausted = out_of_resources(error)
+    # botocore's messages count its own retries, which `session.client_config` turns off.
     text = str(error).replace(" (reached max retries: 0)", "")
+    # botocore leaves out what the proxy replied.
+    reply = re.search(r"Tunnel connection failed: [0-9]+[\w ]*", str(_kwargs(error).get("error")))
+    if reply is not None:
+        text = f"{text.rstrip('.')}: {reply[0]}"
     file = error.filename if isinstance(error, OSError) else _kwargs(error).get("path")
     return known._replace(
-        failure="resources-exhausted" if ran_out else None,
+        failure="resources-exhausted" if exhausted else None,
         reason=reason,
         kinds=tuple(kind.__name__ for kind in type(error).__mro__),
         status=status,
         text=_redaction.cleaned(text, hide=SECRET).rstrip("."),
         rejected_date=rejected_date(text),
-        transient=transient or ran_out,
+        transient=transient or exhausted,
         provider=_kwargs(error).get("provider"),
         file=None if file is None else str(file),
     )
 
 
 def _kwargs(error: Exception) -> Mapping[str, Any]:
-    """Return what botocore made the text of its exception from."""
+    """Return the values that botocore put into the message of its exception."""
     return error.kwargs if isinstance(error, botocore.exceptions.BotoCoreError) else {}

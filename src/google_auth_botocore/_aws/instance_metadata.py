@@ -1,8 +1,8 @@
 """The instance metadata service of EC2 as the last source of keys, and as the source of the region.
 
-botocore returns the same nothing if there is no such service, if the instance has no role, and if the service answers
-503 or is slow. Here each request is observed: a service that exists and fails is a `MetadataRetrievalError`, which is
-temporary; one that cannot be reached is no source.
+botocore finds no keys, and gives no reason, in each of these cases: there is no such service, the instance has no role, the
+service replies with 503, or it is slow. This module observes each request. If the service exists and fails, it raises a
+`MetadataRetrievalError`, which is temporary. A service that cannot be reached is not a source.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import contextlib
 import json
 import re
 from enum import Enum
-from typing import Any
+from typing import Any, Protocol
 
 from botocore.credentials import InstanceMetadataProvider
 from botocore.exceptions import (
@@ -27,11 +27,11 @@ from botocore.utils import (
 
 from google_auth_botocore import _redaction
 from google_auth_botocore._aws import errors
-from google_auth_botocore._aws.guard import Guard
 from google_auth_botocore._aws.metadata_http import ObservedHttp, Outcome, unreachable
+from google_auth_botocore._aws.retry import Retries
 
 METHOD = InstanceMetadataProvider.METHOD
-# What a profile's `credential_source` calls it.
+# Its name in a profile's `credential_source`.
 CANONICAL_NAME = InstanceMetadataProvider.CANONICAL_NAME
 # Seconds. Keys that expire within this time are used some minutes longer if the service cannot renew them. The value is
 # botocore's, whose constant is private.
@@ -44,7 +44,7 @@ _Fetcher: Any = InstanceMetadataRegionFetcher
 
 
 class _RegionFetcher(_Fetcher):  # type: ignore[misc]  # an Any
-    """botocore's fetcher with another path. botocore removes the last letter of a zone, which is wrong for a local zone.
+    """botocore's fetcher, with the path of the region. botocore removes the last letter of the zone, which is wrong in a local zone.
 
     `_URL_PATH` and `_get_region` are private to botocore. A test fails if they disappear.
     """
@@ -54,6 +54,12 @@ class _RegionFetcher(_Fetcher):  # type: ignore[misc]  # an Any
     def _get_region(self) -> str:
         token = self._fetch_metadata_token()
         return str(self._get_request(self._URL_PATH, self._default_retry, token=token).text)
+
+
+class Attempts(Protocol):
+    """The object that uses the service, with its attempts at the work that is running."""
+
+    retries: Retries
 
 
 class _Verdict(Enum):
@@ -67,11 +73,11 @@ class InstanceMetadata:
 
     Args:
         session: botocore session, for its settings.
-        guard: The guard of the work that uses it, which has the retries.
-        seen: Whether the service has answered before: an instance does not lose it.
+        user: The object that uses it, which has the retries.
+        seen: Whether the service has replied before. If so, this machine is an instance, and a failure is temporary.
     """
 
-    def __init__(self, session: Any, guard: Guard, *, seen: bool) -> None:
+    def __init__(self, session: Any, user: Attempts, *, seen: bool) -> None:
         names = ("ec2_metadata_service_endpoint", "ec2_metadata_v1_disabled")
         self._config = {
             "ec2_metadata_service_endpoint_mode": resolve_imds_endpoint_mode(session),
@@ -81,11 +87,11 @@ class InstanceMetadata:
         self._timeout = session.get_config_variable("metadata_service_timeout")
         self._attempts = session.get_config_variable("metadata_service_num_attempts")
         self._user_agent = session.user_agent()
-        self._guard = guard
+        self._user = user
         self.seen = seen
 
     def credentials(self) -> Any:
-        """Return botocore's credentials of the instance's role, or None if there are none.
+        """Return botocore's credentials of the instance's role, or None if instance metadata has no keys.
 
         Raises:
             MetadataRetrievalError: The service exists, and failed.
@@ -94,10 +100,10 @@ class InstanceMetadata:
         return InstanceMetadataProvider(iam_role_fetcher=self).load()  # type: ignore[arg-type]  # needs only the next method
 
     def retrieve_iam_role_credentials(self) -> dict[str, Any]:
-        """Return the role's keys as botocore's fetcher does; credentials call it for each refresh."""
+        """Return the role's keys as botocore's fetcher does. Its credentials call this method for each refresh."""
         fetcher, observed = self._observed(_KeysFetcher)
         keys: dict[str, Any] = {}
-        # Raised if version 1 is switched off and version 2 gave no token; the reason is among the outcomes.
+        # Raised if version 1 is turned off and version 2 issued no token. The reason is among the outcomes.
         with contextlib.suppress(MetadataRetrievalError):
             keys = fetcher.retrieve_iam_role_credentials()
         if keys:
@@ -116,13 +122,13 @@ class InstanceMetadata:
         name = fetcher.retrieve_region()
         if name is None:
             self._explain(fetcher.get_base_url(), observed.outcomes)
-        # Another server may answer in its place, with anything. Like a missing region, this is not an error.
+        # Another server at that address may reply with anything. Like a missing region, this is not an error.
         return name if name and re.fullmatch(r"[a-z0-9-]+", name.strip()) else None
 
     def _observed(self, fetcher_class: Any) -> tuple[Any, ObservedHttp]:
-        retries = self._guard.retries
+        retries = self._user.retries
         timeout: Any = self._timeout
-        if retries.again:  # a service that has failed may be slow to reply, but not to connect to
+        if retries.again:  # a service that has failed may be slow to reply, but not to accept a connection
             timeout = (max(1, self._timeout), max(retries.request_timeout, self._timeout))
         fetcher = fetcher_class(
             timeout=timeout, num_attempts=self._attempts, user_agent=self._user_agent, config=self._config
@@ -132,14 +138,14 @@ class InstanceMetadata:
         return fetcher, observed
 
     def _explain(self, url: str, outcomes: list[Outcome]) -> None:
-        """Raise if the service exists and failed; return if there is no source here."""
+        """Raise an error if the service exists and failed. Return if this machine has no such source."""
         if get_environ_proxies(url):
             # Ignore a proxy's replies: it cannot reach an address that only this machine has.
             outcomes = [each for each in outcomes if each.reply is None]
         judged = [(_judge(each, seen=self.seen), each) for each in outcomes]
         for wanted in (_Verdict.TEMPORARY, _Verdict.DOUBTFUL):
             for verdict, outcome in judged:
-                if verdict is wanted and (wanted is _Verdict.TEMPORARY or self._guard.retries.benefit_of_doubt()):
+                if verdict is wanted and (wanted is _Verdict.TEMPORARY or self._user.retries.benefit_of_doubt()):
                     raise MetadataRetrievalError(error_msg=f"Instance metadata failed: {outcome.description}")
 
 
@@ -148,7 +154,7 @@ def _judge(outcome: Outcome, *, seen: bool) -> _Verdict:
     if reply is None:
         if unreachable(error):
             return _Verdict.TEMPORARY if seen else _Verdict.FINAL
-        # With a hop limit of 1, a container never gets the answer to this request, but those to all others.
+        # With a hop limit of 1, the reply to this request never reaches a container. The replies to all other requests do.
         lost = isinstance(error, ReadTimeoutError) and request.method == "PUT"
         return _Verdict.DOUBTFUL if lost else _Verdict.TEMPORARY
     status, of_a_role = reply.status_code, "/iam/security-credentials/" in request.url
@@ -173,7 +179,8 @@ def _judge_keys(text: str) -> _Verdict:
     try:
         answer = json.loads(text)
     except ValueError:
-        return _Verdict.TEMPORARY if text.startswith("{") else _Verdict.DOUBTFUL  # cut off; or not metadata's
+        # Truncated JSON, or the reply of another server.
+        return _Verdict.TEMPORARY if text.startswith("{") else _Verdict.DOUBTFUL
     if isinstance(answer, dict) and answer.get("Code") not in (None, "Success"):
         raise errors.SourceError(
             f"Instance metadata has no keys for the instance's role ({_redaction.cleaned(str(answer['Code']))}): "

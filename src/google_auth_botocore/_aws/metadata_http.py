@@ -1,4 +1,4 @@
-"""botocore's HTTP session for metadata services, whose fetchers hide what failed."""
+"""Replace the HTTP sessions of botocore's metadata fetchers, which hide why a request failed."""
 
 from typing import Any, NamedTuple
 
@@ -23,7 +23,7 @@ class Outcome(NamedTuple):
 class TransparentHttp:
     """Replaces a fetcher's HTTP session, and lets foreign exceptions propagate.
 
-    The session wraps any exception that is raised while it sends, and the fetcher treats that as a lost connection.
+    The session wraps any exception that is raised while it sends, and the fetcher treats the wrapper as a lost connection.
     """
 
     def __init__(self, http: Any) -> None:
@@ -33,10 +33,10 @@ class TransparentHttp:
         try:
             return self._http.send(request)
         except Exception as error:
-            strange = foreign_exceptions.foreign(error, None)
-            if strange is None or strange is error:
+            foreign = foreign_exceptions.foreign(error, None)
+            if foreign is None or foreign is error:
                 raise
-        raise strange
+        raise foreign
 
 
 class ObservedHttp(TransparentHttp):
@@ -49,7 +49,7 @@ class ObservedHttp(TransparentHttp):
     def send(self, request: Any) -> Any:
         last = self.outcomes[-1].error if self.outcomes else None
         if last is not None and unreachable(last):
-            raise last  # botocore would continue without a token, and wait as long again for a connection
+            raise last  # botocore would continue without a token, and wait for another connection just as long
         try:
             reply = super().send(request)
         except Exception as error:
@@ -61,4 +61,4 @@ class ObservedHttp(TransparentHttp):
 
 def unreachable(error: Exception | None) -> bool:
     """Return whether there was nothing to connect to."""
-    return isinstance(error, (ConnectTimeoutError, EndpointConnectionError)) and not errors.exhausted(error)
+    return isinstance(error, (ConnectTimeoutError, EndpointConnectionError)) and not errors.out_of_resources(error)

@@ -1,7 +1,7 @@
 """AWS partitions: from botocore's data file, or from the table below if botocore has no data.
 
 botocore cannot read its data folder from a zip on `sys.path` (EMR, PySpark's `--py-files`, Zappa), and some bundles
-leave the folder out. Signing needs only the DNS suffixes, so they are repeated here.
+leave the folder out. Signing needs only the DNS suffixes, and the emulator also the names, so they are repeated here.
 """
 
 from __future__ import annotations
@@ -12,17 +12,38 @@ from typing import Any
 import botocore.loaders
 from botocore.exceptions import DataNotFoundError
 
-_COLUMNS = ("regionRegex", "dnsSuffix", "dualStackDnsSuffix", "implicitGlobalRegion", "global")
-# The columns that `_region` uses, as in botocore's `data/partitions.json`; a test compares the two.
+_COLUMNS = ("name", "regionRegex", "dnsSuffix", "dualStackDnsSuffix", "implicitGlobalRegion", "global")
+# The columns that `region` and the emulator use, as in botocore's `data/partitions.json`. A test compares the two.
 _TABLE = (
-    (r"^(us|eu|ap|sa|ca|me|af|il|mx)\-\w+\-\d+$", "amazonaws.com", "api.aws", "us-east-1", "aws-global"),
-    (r"^cn\-\w+\-\d+$", "amazonaws.com.cn", "api.amazonwebservices.com.cn", "cn-northwest-1", "aws-cn-global"),
-    (r"^eusc\-(de)\-\w+\-\d+$", "amazonaws.eu", "api.amazonwebservices.eu", "eusc-de-east-1", ""),
-    (r"^us\-iso\-\w+\-\d+$", "c2s.ic.gov", "api.aws.ic.gov", "us-iso-east-1", "aws-iso-global"),
-    (r"^us\-isob\-\w+\-\d+$", "sc2s.sgov.gov", "api.aws.scloud", "us-isob-east-1", "aws-iso-b-global"),
-    (r"^eu\-isoe\-\w+\-\d+$", "cloud.adc-e.uk", "api.cloud-aws.adc-e.uk", "eu-isoe-west-1", "aws-iso-e-global"),
-    (r"^us\-isof\-\w+\-\d+$", "csp.hci.ic.gov", "api.aws.hci.ic.gov", "us-isof-south-1", "aws-iso-f-global"),
-    (r"^us\-gov\-\w+\-\d+$", "amazonaws.com", "api.aws", "us-gov-west-1", "aws-us-gov-global"),
+    ("aws", r"^(us|eu|ap|sa|ca|me|af|il|mx)\-\w+\-\d+$", "amazonaws.com", "api.aws", "us-east-1", "aws-global"),
+    (
+        "aws-cn",
+        r"^cn\-\w+\-\d+$",
+        "amazonaws.com.cn",
+        "api.amazonwebservices.com.cn",
+        "cn-northwest-1",
+        "aws-cn-global",
+    ),
+    ("aws-eusc", r"^eusc\-(de)\-\w+\-\d+$", "amazonaws.eu", "api.amazonwebservices.eu", "eusc-de-east-1", ""),
+    ("aws-iso", r"^us\-iso\-\w+\-\d+$", "c2s.ic.gov", "api.aws.ic.gov", "us-iso-east-1", "aws-iso-global"),
+    ("aws-iso-b", r"^us\-isob\-\w+\-\d+$", "sc2s.sgov.gov", "api.aws.scloud", "us-isob-east-1", "aws-iso-b-global"),
+    (
+        "aws-iso-e",
+        r"^eu\-isoe\-\w+\-\d+$",
+        "cloud.adc-e.uk",
+        "api.cloud-aws.adc-e.uk",
+        "eu-isoe-west-1",
+        "aws-iso-e-global",
+    ),
+    (
+        "aws-iso-f",
+        r"^us\-isof\-\w+\-\d+$",
+        "csp.hci.ic.gov",
+        "api.aws.hci.ic.gov",
+        "us-isof-south-1",
+        "aws-iso-f-global",
+    ),
+    ("aws-us-gov", r"^us\-gov\-\w+\-\d+$", "amazonaws.com", "api.aws", "us-gov-west-1", "aws-us-gov-global"),
 )
 OWN: list[dict[str, Any]] = [
     {"regionRegex": row["regionRegex"], "regions": {row["global"]}, "outputs": row}
@@ -34,7 +55,7 @@ OWN: list[dict[str, Any]] = [
 def partitions() -> list[dict[str, Any]]:
     """Return the partitions in the form of botocore's data file."""
     try:
-        # The file that the endpoint resolver reads too, along with 1 MB of endpoints that are not needed.
+        # botocore's endpoint resolver reads the same file, but also 1 MB of endpoints that are not needed here.
         return botocore.loaders.Loader().load_data("partitions")["partitions"]  # type: ignore[no-any-return]
     except (DataNotFoundError, FileNotFoundError, NotADirectoryError, PermissionError, ValueError):
         return OWN

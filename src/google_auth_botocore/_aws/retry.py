@@ -1,9 +1,8 @@
-"""Repeat work that failed temporarily, with growing pauses, until the deadline of the exchange."""
+"""Retry work that failed temporarily, with growing pauses, until the deadline of the exchange."""
 
 from __future__ import annotations
 
-import random
-
+from google_auth_botocore._refresh import backoff
 from google_auth_botocore._refresh.clock import Clock
 from google_auth_botocore._refresh.exchange import ExchangeContext
 
@@ -19,17 +18,20 @@ class Retries:
     """The attempts at one piece of work.
 
     Args:
-        context: The exchange that needs the work. None: there is one attempt.
+        context: The terms of the exchange that needs the work. None: there is one attempt.
         clock: Elapsed time and sleep.
     """
 
     def __init__(self, context: ExchangeContext | None, clock: Clock) -> None:
         self._context = context
         self._clock = clock
-        self._next_pause = _FIRST_PAUSE
-        # Whether an attempt has failed. The next ones wait longer for a reply, because the server may be slow.
-        self.again = False
+        self._failures = 0
         self._doubted = False
+
+    @property
+    def again(self) -> bool:
+        """Whether an attempt has failed. The next ones wait longer for a reply, because the server may be slow."""
+        return self._failures > 0
 
     @property
     def request_timeout(self) -> float:
@@ -43,16 +45,15 @@ class Retries:
         self._context = None
 
     def benefit_of_doubt(self) -> bool:
-        """Return whether a failure that may be permanent counts as temporary: only the first one does."""
+        """Return whether a failure that may be permanent is treated as temporary: only the first one is."""
         first, self._doubted = not self._doubted, True
         return first
 
     def pause(self) -> bool:
         """Sleep before the next attempt. Return False if there is no time for one."""
-        pause = self._next_pause * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, hides nothing
+        pause = backoff.pause(self._failures + 1, _FIRST_PAUSE, _LONGEST_PAUSE)
         if self._context is None or self._clock.monotonic() + pause >= self._context.deadline:
             return False
-        self._next_pause = min(2 * self._next_pause, _LONGEST_PAUSE)
         self._clock.sleep(pause)
-        self.again = True
+        self._failures += 1
         return True

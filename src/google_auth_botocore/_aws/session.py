@@ -1,4 +1,7 @@
-"""botocore sessions: create one when it is needed, and examine one that the caller passed."""
+"""botocore sessions: create one when it is needed, and examine one that the caller passed.
+
+Importing this module loads most of botocore.
+"""
 
 from __future__ import annotations
 
@@ -11,16 +14,16 @@ from typing import Any
 import botocore.config
 import botocore.credentials
 import botocore.exceptions
+import botocore.loaders
+import botocore.session
 from botocore.credentials import ContainerProvider, InstanceMetadataProvider
 from botocore.httpsession import URLLib3Session
 from botocore.utils import ContainerMetadataFetcher
 
+from google_auth_botocore._aws.keys import method
 from google_auth_botocore._aws.metadata_http import TransparentHttp
 from google_auth_botocore._aws.retry import LONGEST_REQUEST, Retries
-
-_FILES = {"AWS_CONFIG_FILE": "~/.aws/config", "AWS_SHARED_CREDENTIALS_FILE": "~/.aws/credentials"}
-# Other variables that a session reads, and may reject, before it tries the first provider of its chain.
-_SETTINGS = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_METADATA_SERVICE_", "AWS_EC2_METADATA_SERVICE_")
+from google_auth_botocore._refresh.recent import Recent
 
 # The names of the providers in botocore's chain.
 _CHAIN = {
@@ -29,36 +32,37 @@ _CHAIN = {
     if isinstance(each, type) and issubclass(each, botocore.credentials.CredentialProvider) and each.METHOD
 }
 
-
-def load() -> Any:
-    import botocore.session  # noqa: PLC0415 - see where it is called
-
-    return botocore.session
+# botocore's data files, by the setting of further paths. Read again for each session, they would take 8 MB and a tenth of a second.
+# A loader only keeps what it has read, without a lock: threads that read the same file at the same time get equal content.
+_LOADERS: Recent[Any] = Recent(4)
 
 
-def new(profile: str | None, variables: Mapping[str, Any] | None = None) -> Any:
+def new(retries: Retries, profile: str | None, variables: Mapping[str, Any] | None = None) -> Any:
     """Return a session whose variables override the environment and the files."""
-    session = load().Session(profile=profile)
+    session = botocore.session.Session(profile=profile)
     session.set_default_client_config(client_config())
     for name, value in (variables or {}).items():
         session.set_config_variable(name, value)
+    path = session.get_config_variable("data_path")
+    session.register_component("data_loader", _LOADERS.get_or_add(path, lambda: botocore.loaders.create_loader(path)))
+    _wait_for_metadata(session, retries)
     return session
 
 
-def recreate(session: Any) -> Any:
+def recreate(retries: Retries, session: Any) -> Any:
     """Return a session with the same settings, which reads the environment and the files as they are now."""
     variables = session.instance_variables()
-    fresh = new(variables.pop("profile", None), variables)
+    fresh = new(retries, variables.pop("profile", None), variables)
     theirs = session.get_default_client_config()
     if theirs is not None:
         fresh.set_default_client_config(client_config().merge(theirs))
     return fresh
 
 
-def wait_for_metadata(session: Any, retries: Retries) -> None:
-    """Have a session that this package created, and that has not read its files, wait for slow metadata services.
+def _wait_for_metadata(session: Any, retries: Retries) -> None:
+    """Let a new session wait for slow metadata services.
 
-    Not at the first attempt, which would delay the error where there is no such service.
+    Not at the first attempt, which would delay the error if there is no such service.
     """
     timeout = math.ceil(retries.request_timeout)
     if retries.again:
@@ -77,27 +81,23 @@ def limit_requests(session: Any, timeout: float) -> None:
     session.set_default_client_config(session.get_default_client_config().merge(client_config(timeout)))
 
 
-def configured() -> bool:
-    """Return whether a botocore session would read anything but keys and a region from the environment."""
-    paths = (os.environ.get(name, usual) for name, usual in _FILES.items())
-    return any(os.path.exists(os.path.expanduser(os.path.expandvars(path))) for path in paths) or any(  # noqa: PTH110, PTH111 - pathlib knows no variables, and costs a start-up
-        name.startswith(_SETTINGS) for name in os.environ
-    )
-
-
 def client_config(timeout: float = LONGEST_REQUEST) -> Any:
     """Return the configuration of clients that this package creates.
 
-    They make one attempt, and this package retries until the deadline of the exchange. botocore would retry beyond it, above
-    all with AWS_MAX_ATTEMPTS=10 or in its legacy mode.
+    They make one attempt, and this package retries until the deadline of the exchange. botocore's own retries would continue
+    beyond it, especially with AWS_MAX_ATTEMPTS=10 or in its legacy mode.
     """
     return botocore.config.Config(
-        connect_timeout=timeout, read_timeout=timeout, retries={"mode": "standard", "total_max_attempts": 1}
+        connect_timeout=timeout,
+        read_timeout=timeout,
+        retries={"mode": "standard", "total_max_attempts": 1},
+        # Many identities may share a client. urllib3 logs a warning for each connection above this number.
+        max_pool_connections=100,
     )
 
 
 def prompts(session: Any) -> bool:
-    """Return whether the profile, or one of its source profiles, has an MFA device, whose code is read from the terminal."""
+    """Return whether the profile, or one of its source profiles, has an MFA device. botocore prompts for its code."""
     profiles = session.full_config["profiles"]
     name, seen = session.profile or "default", set()
     while name in profiles and name not in seen:
@@ -108,8 +108,14 @@ def prompts(session: Any) -> bool:
     return False
 
 
+def refresh_needed(credentials: Any) -> bool:
+    """Return whether reading the keys would first request new ones from their source."""
+    refreshable = isinstance(credentials, botocore.credentials.RefreshableCredentials)
+    return refreshable and bool(credentials.refresh_needed())
+
+
 def portable(session: Any) -> bool:
-    """Return whether another process, or the child of a fork, finds the same identity with only the session's profile."""
+    """Return whether another process, or the child of a fork, finds the same identity from the session's profile alone."""
     credentials = session.get_credentials()
     found = method(credentials)
     if found == "assume-role":  # code that assumes a role often uses this name, too
@@ -124,23 +130,22 @@ def replaceable(session: Any) -> bool:
     """
     held = getattr(session, "_credentials", None)  # private to botocore, whose getter would resolve credentials
     try:
-        providers = {provider.METHOD for provider in session.get_component("credential_provider").providers}
+        providers = _providers(session)
         if held is not None and method(held) == "assume-role" and "role_arn" not in session.get_scoped_config():
             return False  # a role that was assumed in code
     except (botocore.exceptions.BotoCoreError, ValueError, OSError):
-        providers = set()  # its files are broken, so it has no chain and no provider of the user's
+        providers = set()  # its files are broken, so it has no chain, and no provider that the user added
     return providers <= _CHAIN and (held is None or method(held) in _CHAIN)
 
 
 def uses_metadata(session: Any) -> bool:
     """Return whether instance metadata is in a session's chain. The user may have removed it."""
-    providers = session.get_component("credential_provider").providers
-    return InstanceMetadataProvider.METHOD in {provider.METHOD for provider in providers}
+    return InstanceMetadataProvider.METHOD in _providers(session)
 
 
-def method(credentials: Any) -> str | None:
-    """Return the name of the provider that the keys came from."""
-    return getattr(credentials, "method", None)
+def _providers(session: Any) -> set[str | None]:
+    """Return the names of the providers in a session's chain."""
+    return {provider.METHOD for provider in session.get_component("credential_provider").providers}
 
 
 def assumed_role(credentials: Any, session: Any, role_arn: str | None) -> str | None:
@@ -150,5 +155,5 @@ def assumed_role(credentials: Any, session: Any, role_arn: str | None) -> str | 
         role_arn = session.get_scoped_config().get("role_arn")
         if found == "assume-role-with-web-identity" and "profile" not in session.instance_variables():
             role_arn = os.environ.get("AWS_ROLE_ARN", role_arn)
-    match = re.fullmatch(r"arn:(aws[a-z-]*):iam::(\d{12}):role/(?:.*/)?([^/]+)", role_arn or "")
+    match = re.fullmatch(r"arn:(aws[a-z-]*):iam::([0-9]{12}):role/(?:.*/)?([^/]+)", role_arn or "")
     return f"arn:{match[1]}:sts::{match[2]}:assumed-role/{match[3]}" if match else None

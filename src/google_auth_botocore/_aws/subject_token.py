@@ -1,33 +1,37 @@
-"""The subject token: a signed GetCallerIdentity request that Google sends to AWS to learn who made it.
+"""The subject token: a signed GetCallerIdentity request that Google sends to AWS to find out who signed it.
 
-It makes no network call: the serialized request follows from the keys, the region, the audience and the time. The format:
-https://cloud.google.com/iam/docs/reference/sts/rest/v1/TopLevel/token (subject_token), the signature:
+This module makes no network call: the request follows from the keys, the region, the audience and the time. The format is
+documented at https://cloud.google.com/iam/docs/reference/sts/rest/v1/TopLevel/token (subject_token), the signature at
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html.
 """
 
 import json
 import string
 from datetime import datetime, timezone
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from botocore.auth import EMPTY_SHA256_HASH, SigV4Auth
 from botocore.awsrequest import AWSRequest
-from botocore.credentials import ReadOnlyCredentials
+
+from google_auth_botocore._aws.keys import AwsKeys
+
+if TYPE_CHECKING:
+    from botocore.credentials import ReadOnlyCredentials  # AwsKeys has the attributes of it that are used
 
 # Characters that need no quoting in a URL, and the percent sign, which is quoted first.
 _SAFE = frozenset(f"{string.ascii_letters}{string.digits}_.-~%")
 
 
 class Signer(NamedTuple):
-    """AWS keys of one moment, and the region and host that a request is signed for.
+    """AWS keys, and the region and host that a request is signed for.
 
     Attributes:
-        keys: Access key, secret key and session token, read at one moment.
+        keys: Access key, secret key and session token, read together.
         region: Region of the signature's scope.
         host: The AWS STS endpoint to which Google sends the request.
     """
 
-    keys: ReadOnlyCredentials
+    keys: AwsKeys
     region: str
     host: str
 
@@ -46,7 +50,7 @@ class SubjectToken(NamedTuple):
 
 
 class _Auth(SigV4Auth):
-    """The request has no body. The inherited method would prepare the whole request to find that out."""
+    """Signs a request that has no body. The inherited method would prepare the whole request to find that out."""
 
     def payload(self, request: AWSRequest) -> str:  # noqa: ARG002 - botocore's signature
         return EMPTY_SHA256_HASH
@@ -71,7 +75,7 @@ def sign(signer: Signer, audience: str, timestamp: float) -> SubjectToken:
         request.headers["x-amz-security-token"] = signer.keys.token
 
     # `add_auth` does these steps too, but it reads its own clock and logs the request.
-    auth = _Auth(signer.keys, "sts", signer.region)
+    auth = _Auth(cast("ReadOnlyCredentials", signer.keys), "sts", signer.region)
     signed_headers = auth.headers_to_sign(request)
     signature = auth.signature(auth.string_to_sign(request, auth.canonical_request(request)), request)
     request.headers["Authorization"] = (
@@ -81,7 +85,7 @@ def sign(signer: Signer, audience: str, timestamp: float) -> SubjectToken:
     document = {
         "url": request.url,
         "method": request.method,
-        "headers": [{"key": name, "value": request.headers[name]} for name in sorted(request.headers.keys())],
+        "headers": [{"key": name, "value": value} for name, value in sorted(request.headers.items())],
     }
     value = _quoted(json.dumps(document, separators=(",", ":"), sort_keys=True))
     keys = signer.keys
@@ -91,7 +95,7 @@ def sign(signer: Signer, audience: str, timestamp: float) -> SubjectToken:
 def _quoted(text: str) -> str:
     """Return what `urllib.parse.quote(text, safe="")` returns for ASCII text, in a third of the time.
 
-    `quote` takes each of the 1,500 characters by itself, which was a twentieth of a refresh.
+    `quote` handles each of the 1,500 characters separately, which takes a twentieth of the time of a refresh.
     """
     text = text.replace("%", "%25")
     for each in set(text) - _SAFE:

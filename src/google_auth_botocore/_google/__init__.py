@@ -1,1 +1,1 @@
-"""Google's side: the Security Token Service, IAM Credentials and OAuth. The only code that sends HTTP to Google."""
+"""The Google side: the Security Token Service, IAM Credentials and OAuth. The only code that sends HTTP to Google."""

@@ -1,4 +1,4 @@
-"""Replies of Google's servers: checked before anything in them is used. A reply that cannot be used is an error."""
+"""Check the replies of Google's servers before anything in them is used. A reply that cannot be used is an error."""
 
 from __future__ import annotations
 
@@ -20,18 +20,17 @@ from google_auth_botocore.exceptions import FederationError
 
 # Seconds; thirty years. A longer lifetime is a mistake.
 _LONGEST_LIFETIME = 1e9
-_TOKEN_FIELDS = ("access_token", "refresh_token", "id_token", "accessToken", "token", "signedJwt", "signedBlob")
-_QUOTED_TOKEN = rf'"(?:{"|".join(_TOKEN_FIELDS)})"\s*:\s*"([^"]+)'
+_QUOTED_TOKEN = rf'"(?:{"|".join(_redaction.TOKEN_FIELDS)})"\s*:\s*"([^"]+)'
 _TOKEN = re.compile(r"[!-~]+")
 _AWS_REASON = r"AWS response of type (\w+)"
-# What AWS says about the date of a signature, and Google about the date of an assertion.
+# AWS's messages about the date of a signature, and Google's about the date of an assertion.
 _REJECTED_DATE = "Signature expired|Signature not yet current|short-lived token"
-_RFC3339 = r"(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d:\d\d)(?:\.\d+)?([Zz]|[+-]\d\d:\d\d)"
+_RFC3339 = r"([0-9]{4}-[0-9][0-9]-[0-9][0-9])[Tt]([0-9][0-9]:[0-9][0-9]:[0-9][0-9])(?:\.[0-9]+)?([Zz]|[+-][0-9][0-9]:[0-9][0-9])"
 
 
 @dataclass(eq=False)
 class Answer:
-    """The JSON object in a successful reply. Its fields are read by methods, which check them.
+    """The JSON object in a successful reply. Its methods read the fields and check them.
 
     Args:
         call: The request.
@@ -75,11 +74,11 @@ class Answer:
         expires_at = _seconds(self.document.get("expireTime"))
         if expires_at is None:
             self._unusable("no time of expiry ('expireTime')")
-        # Both by the server's clock, so that an error of the local clock does not change the lifetime.
+        # Both times are the server's, so that an error of the local clock does not change the lifetime.
         date = self.reply.date
         lifetime = expires_at - (self.reply.requested_at.wall if date is None else date)
         if not 0 < lifetime < _LONGEST_LIFETIME:
-            self._unusable("a token that has expired already, or never does")
+            self._unusable("a token that has already expired or never expires")
         return IssuedToken(value, lifetime, self.reply.requested_at)
 
     def id_token(self) -> IssuedToken:
@@ -87,7 +86,7 @@ class Answer:
         value = self.token("token")
         claims = _claims(value)
         issued_at, expires_at = claims.get("iat"), claims.get("exp")
-        # Compared before they are subtracted: JSON allows numbers that are too large for a float, and NaN.
+        # Compare the times before subtracting them: JSON allows NaN, and numbers that are too large for a float.
         if (
             not isinstance(issued_at, (int, float))
             or not isinstance(expires_at, (int, float))
@@ -95,11 +94,11 @@ class Answer:
             or expires_at - issued_at >= _LONGEST_LIFETIME
         ):
             self._unusable("an ID token without a lifetime ('iat' and 'exp')")
-        # Both by the server's clock: its Date, if it sends one.
+        # Both times are the server's. Now is its Date, if it sends one.
         date = self.reply.date
         lifetime = float(expires_at - (issued_at if date is None else date))
         if not 0 < lifetime < _LONGEST_LIFETIME:
-            self._unusable("an ID token that has expired already, or never does")
+            self._unusable("an ID token that has already expired or never expires")
         return IssuedToken(value, lifetime, self.reply.requested_at)
 
     def _unusable(self, what: str) -> NoReturn:
@@ -107,12 +106,10 @@ class Answer:
 
 
 def unusable(call: Call, reply: Reply, what: str) -> FederationError:
-    """Return the error for a successful reply that cannot be used. It quotes nothing of the reply, which may hold a token."""
+    """Return the error for a successful reply that cannot be used. It quotes no part of the reply, which may hold a token."""
     return _failures.error(
         f"{call.server} answered with {what} (HTTP {reply.status}, {len(reply.body)} bytes) to the request for {call.wanted}.",
-        call.facts()._replace(
-            step=call.step, url=call.url, status=reply.status, detail="unusable", text=f"It has {what}.", transient=True
-        ),
+        call.known(status=reply.status, detail="unusable", text=f"The reply has {what}.", transient=True),
     )
 
 
@@ -125,7 +122,10 @@ def rejection(document: object, body: bytes, secrets: list[str], known: Facts) -
             text, details = reason.get("message"), reason.get("details")
             reason = reason.get("status")
         # An error reply that also holds a token may quote it.
-        secrets = [*secrets, *(value for name in _TOKEN_FIELDS if isinstance(value := document.get(name), str))]
+        secrets = [
+            *secrets,
+            *(value for name in _redaction.TOKEN_FIELDS if isinstance(value := document.get(name), str)),
+        ]
     else:
         text = body.decode(errors="replace")
         secrets = [*secrets, *re.findall(_QUOTED_TOKEN, text)]  # the body may be a truncated reply with a token
@@ -161,7 +161,7 @@ def _seconds(timestamp: object) -> float | None:
 
 
 def _claims(jwt: str) -> Mapping[str, Any]:
-    """Return the claims of a JWT. They are not verified, because it comes from its issuer."""
+    """Return the claims of a JWT. The signature is not verified, because the JWT comes directly from its issuer."""
     try:
         payload = jwt.split(".")[1]
         claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))

@@ -1,4 +1,4 @@
-"""Read the body of a reply, with limits on its length and on its time: a small compressed reply can be a huge one."""
+"""Read the body of a reply, with a limit on its length, also after decompression, and a deadline."""
 
 import functools
 import zlib
@@ -10,16 +10,17 @@ from google_auth_botocore._refresh.clock import Clock
 # Bytes. A reply with a token has a few kB.
 _LONGEST = 1024 * 1024
 _TOO_LONG = f"the reply is longer than {_LONGEST} bytes"
+# Bytes that are read at a time.
 _PART = 64 * 1024
 
 
 class ReplyTooLong(OSError):  # noqa: N818 - the name is the error
-    """A reply is longer than any reply with a token."""
+    """A reply is longer than any reply with a token can be."""
 
 
 def of_urllib3(response: Any, clock: Clock, complete_by: float) -> bytes:
     """Read the body of a `urllib3.HTTPResponse`, and return its connection to the pool; see `read`."""
-    # urllib3 2 returns what has arrived so far. Before that, a server that sends byte by byte is noticed after a whole part.
+    # urllib3 2 can return what has arrived so far. In urllib3 1, the deadline is checked only after each whole part.
     part = functools.partial(getattr(response, "read1", response.read), decode_content=False)
     try:
         body = read(part, response.headers.get("content-encoding"), clock, complete_by)
@@ -31,17 +32,18 @@ def of_urllib3(response: Any, clock: Clock, complete_by: float) -> bytes:
 
 
 def read(part: Callable[[int], bytes], encoding: str | None, clock: Clock, complete_by: float) -> bytes:
-    """Read a body part by part, and decompress it, which is necessary if a server ignores `accept-encoding`.
+    """Read a body part by part, and decompress it, because a server may ignore `accept-encoding`.
 
     Args:
-        part: Returns at most so many of the next bytes; none at the end.
+        part: Returns the next bytes, at most as many as its argument says. It returns no bytes at the end.
         encoding: The `content-encoding`.
         clock: Elapsed time.
         complete_by: When the body must be complete, in seconds of the monotonic clock.
 
     Raises:
-        ReplyTooLong: It is longer than 1 MiB, perhaps only once it is decompressed.
-        TimeoutError: It was not complete in time.
+        ReplyTooLong: The body is longer than 1 MiB, perhaps only after decompression.
+        TimeoutError: The body was not complete in time.
+        OSError: The body cannot be decompressed.
     """
     body = b""
     while new := part(_PART):
@@ -62,7 +64,7 @@ def _decompressed(body: bytes) -> bytes:
 
 
 def short_enough(body: bytes) -> bytes:
-    """Return a body, or raise `ReplyTooLong`."""
+    """Return a body of at most 1 MiB. Raise `ReplyTooLong` for a longer one."""
     if len(body) > _LONGEST:
         raise ReplyTooLong(_TOO_LONG)
     return body

@@ -1,15 +1,15 @@
-"""Post requests to Google: retried until one deadline, never redirected, with errors that explain the failure without secrets."""
+"""Post requests to Google. They are retried until the deadline and never redirected, and their errors contain no secrets."""
 
 import logging
-import random
 from collections.abc import Callable, Iterable, Mapping
 from email.utils import parsedate_to_datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from google_auth_botocore import _failures, _redaction
 from google_auth_botocore._failures._facts import Facts
 from google_auth_botocore._google import transport, transport_errors
 from google_auth_botocore._redaction.proxies import proxy_secrets
+from google_auth_botocore._refresh import backoff
 from google_auth_botocore._refresh.clock import LAST_SECOND, Clock, Moment
 from google_auth_botocore._refresh.exchange import ExchangeContext, Request
 from google_auth_botocore._version import __version__
@@ -17,17 +17,18 @@ from google_auth_botocore.exceptions import FederationError
 
 _LOGGER = logging.getLogger(__name__)
 
+# Seconds that one attempt may take.
 _ATTEMPT_TIMEOUT = 10.0
 # Seconds between two attempts: 0.25, 0.5, 1 ... up to 8, each with jitter.
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 8.0
 
 
 class Call(NamedTuple):
-    """One request to Google, in the words of its errors.
+    """One request to Google, and how its errors describe it.
 
     Attributes:
-        step: The step that fails if this fails, as in `FederationError.step`.
-        server: The server's name.
+        step: The step that the request belongs to, as in `FederationError.step`.
+        server: The name of the server in errors.
         url: The endpoint.
         wanted: What is requested, such as "an access token".
         facts: Returns what is known about the request, for its errors.
@@ -39,13 +40,17 @@ class Call(NamedTuple):
     wanted: str
     facts: Callable[[], Facts]
 
+    def known(self, **seen: Any) -> Facts:
+        """Return what is known about the request, and what was seen, for its errors."""
+        return self.facts()._replace(step=self.step, url=self.url, **seen)
+
 
 class Reply(NamedTuple):
     """A server's reply.
 
     Attributes:
         status: HTTP status.
-        headers: The headers, whose names are in lower case, or in any.
+        headers: The headers. Their names are in lower case, or the mapping ignores case.
         body: The decompressed body.
         requested_at: When the request was sent.
     """
@@ -60,7 +65,7 @@ class Reply(NamedTuple):
 
     @property
     def transient(self) -> bool:
-        """Whether the same request may succeed the next time."""
+        """Whether the same request may succeed later."""
         return self.status in (408, 429) or self.status >= 500
 
     @property
@@ -70,7 +75,7 @@ class Reply(NamedTuple):
 
     @property
     def retry_after(self) -> float | None:
-        """How many seconds the server requests to wait."""
+        """Seconds that the client must wait before the next request, according to the server."""
         value = self.headers.get("retry-after", "").strip()
         if value.isascii() and value.isdigit():
             return float(value)
@@ -79,13 +84,13 @@ class Reply(NamedTuple):
 
 
 class Sender:
-    """Post the requests of one exchange, until its deadline.
+    """Posts the requests of one exchange, until its deadline.
 
     Args:
         request: google.auth.transport.Request or a callable like it. None: this package's own transport.
         clock: Wall and elapsed time.
         context: The terms of the exchange.
-        known_secrets: Returns secrets that the servers know from earlier exchanges, which no error may quote either.
+        known_secrets: Returns secrets of earlier exchanges, which the servers know and no error may quote.
 
     Attributes:
         secrets: Secrets of this exchange, which no error may quote.
@@ -102,7 +107,7 @@ class Sender:
             self._transport = transport.prepared(request, clock)
         except transport.NotATransport as error:
             facts = Facts(context.step, reason="TypeError", detail="transport")
-            raise _failures.error(f"No request can be sent: {error}.", facts) from None
+            raise _failures.error(f"The request cannot be sent: {error}.", facts) from None
         self._clock = clock
         self._context = context
         self._known_secrets = known_secrets
@@ -128,11 +133,11 @@ class Sender:
             TransientFederationError: No reply came before the deadline.
             FederationError: A local mistake, a certificate that is not trusted, or a redirect.
         """
-        # Compression does not shorten tokens, and a small compressed reply can be a huge one.
+        # Compression does not shorten tokens, and a small compressed reply may be huge after decompression.
         headers = {"user-agent": f"google-auth-botocore/{__version__}", "accept-encoding": "identity", **headers}
         context = self._context
         context.step, context.doing = call.step, f"{call.server} at {call.url} has not replied"
-        pause = _FIRST_PAUSE
+        failures = 0
         while True:
             requested_at = Moment(self._clock.time(), self._clock.monotonic())
             reply, error = self._attempt(call, headers, body, requested_at)
@@ -141,30 +146,36 @@ class Sender:
                 context.resume(now)  # no attempt takes this long: the process was suspended
             _LOGGER.debug("%s: %s", call.url, type(error).__name__ if reply is None else f"HTTP {reply.status}")
             if reply is not None:
-                if reply.status < 300:
-                    return reply
-                if reply.status < 400:
+                context.failed = None
+                if 300 <= reply.status < 400:
                     raise _redirected(call, reply.status)
-                if not reply.transient:
+                if reply.status < 300 or not reply.transient:
                     return reply
-            wait = pause * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, hides nothing
+            failures += 1
+            wait = backoff.pause(failures, _FIRST_PAUSE, _LONGEST_PAUSE)
             if reply is not None and reply.retry_after is not None:
                 wait = max(wait, reply.retry_after)
-            if now + wait >= context.deadline:
-                break
+            too_late = now + wait >= context.deadline
+            if reply is None:
+                context.failed = failure = self._unreachable(call, error)
+                if too_late:
+                    raise failure
+            elif too_late:
+                context.not_before = now + (reply.retry_after or 0.0)
+                return reply
             self._clock.sleep(wait)
-            pause = min(2 * pause, _LONGEST_PAUSE)
-        if reply is not None:
-            context.not_before = now + (reply.retry_after or 0.0)
-            return reply
-        raise _failures.error(
+
+    def _unreachable(self, call: Call, error: Exception | None) -> FederationError:
+        failure = _failures.error(
             f"{call.server} could not be reached at {call.url}: {self._cleaned(error)}.",
             self._facts(call, error)._replace(
                 failure="resources-exhausted" if transport_errors.too_many_files(error) else None,
                 detail="unreachable",
                 transient=True,
             ),
-        ) from _redaction.safe_cause(error, self.all_secrets)
+        )
+        failure.__cause__ = _redaction.safe_cause(error, self.all_secrets)
+        return failure
 
     def _attempt(
         self, call: Call, headers: Mapping[str, str], body: bytes, requested_at: Moment
@@ -193,7 +204,7 @@ class Sender:
 
     def _facts(self, call: Call, error: Exception | None) -> Facts:
         kinds = dict.fromkeys(kind.__name__ for each in _redaction.related(error) for kind in type(each).__mro__)
-        return call.facts()._replace(step=call.step, kinds=tuple(kinds), url=call.url, text=self._cleaned(error))
+        return call.known(kinds=tuple(kinds), text=self._cleaned(error))
 
     def _cleaned(self, error: object) -> str:
         return _redaction.cleaned(str(error), self.all_secrets).rstrip(".")
@@ -201,8 +212,8 @@ class Sender:
 
 def _redirected(call: Call, status: int) -> FederationError:
     return _failures.error(
-        f"{call.server} answered with a redirect (HTTP {status}), which is not followed because it would take the AWS identity elsewhere.",
-        call.facts()._replace(step=call.step, status=status, url=call.url),
+        f"{call.server} answered with a redirect (HTTP {status}), which is not followed because it would send the AWS identity to another server.",
+        call.known(status=status),
     )
 
 

@@ -1,6 +1,6 @@
-"""The transport that a caller passes, or this package's own: one POST, with limits on its time and on the size of its reply.
+"""Post one request with the caller's transport or this package's own, with limits on its time and on the size of its reply.
 
-google-auth defines a transport as any callable with a signature. What a transport accepts beyond that depends on its kind.
+google-auth defines a transport as any callable with a certain signature. What else it accepts depends on its kind.
 """
 
 from __future__ import annotations
@@ -21,17 +21,21 @@ import urllib3
 
 from google_auth_botocore import _redaction
 from google_auth_botocore._google import reply_body
+from google_auth_botocore._refresh import forks
 from google_auth_botocore._refresh.clock import Clock
 from google_auth_botocore._refresh.exchange import Request
 
-# Seconds for each address of a host name, since a firewall may drop packets to all of them. TCP sends a second packet after 3 s.
+# Seconds to connect to each address of a host name, because a firewall may drop packets to some of them. It is slightly more than
+# 3, after which TCP sends its second or third packet.
 _CONNECT_TIMEOUT = 3.05
-# An authentication of requests that changes nothing. Without one, requests would put a netrc entry into the header.
+# How many connections to each host stay open, for many credentials that are refreshed at the same time.
+_MOST_CONNECTIONS = 512
+# The `auth` argument of requests: a function that changes nothing. Without it, requests would add a header for a netrc entry.
 _NO_AUTHENTICATION = requests.PreparedRequest.copy
 
 # google-auth's arguments of a request: url, method, body and headers.
 Message = dict[str, Any]
-# The status, the headers, whose names are in lower case or in any, and the body of a reply.
+# The status, the headers and the body of a reply. The names of the headers are in lower case, or the mapping ignores case.
 Received = tuple[int, Mapping[str, str], bytes]
 
 
@@ -40,12 +44,12 @@ class NotATransport(TypeError):  # noqa: N818 - the name is the error
 
 
 class Transport:
-    """A transport of another kind: it accepts google-auth's arguments, and perhaps a timeout.
+    """Posts with any callable that accepts google-auth's arguments, and perhaps a timeout. A subclass knows a library.
 
     Args:
         request: google.auth.transport.Request or a callable like it.
-        target: The same, or the object whose arguments *request* binds.
-        bound_timeout: The timeout that *request* binds.
+        target: The same, or the function of a `functools.partial`.
+        bound_timeout: The timeout in seconds that the partial binds, or None.
         clock: Elapsed time.
     """
 
@@ -53,7 +57,7 @@ class Transport:
         self.request = request
         self._target = target
         self._clock = clock
-        # requests accepts a pair: seconds to connect, and seconds between two parts of the reply. Each may be None.
+        # requests also accepts a pair: seconds to connect, and seconds between two parts of the reply. Each may be None.
         self._bound_pair = isinstance(bound_timeout, tuple)
         if not self._bound_pair:
             seconds = bound_timeout if isinstance(bound_timeout, (int, float)) else None
@@ -68,12 +72,13 @@ class Transport:
         Args:
             message: The request.
             timeout: Seconds to connect, and seconds between two parts of the reply.
-            complete_by: When the whole reply must be complete, in seconds of the monotonic clock. Not every kind has this limit.
+            complete_by: When the whole reply must be complete, in seconds of the monotonic clock. Not every kind of transport
+                enforces this.
 
         Raises:
-            ReplyTooLong: The body is longer than 1 MiB, perhaps only once it is decompressed.
+            ReplyTooLong: The body is longer than 1 MiB, perhaps only after decompression.
         """
-        if not _takes(self._target, "timeout"):
+        if not _accepts(self._target, "timeout"):
             return _complete(self.request(**message))
         read = min(timeout, self._longest_read)
         limit = (min(timeout, self._longest_connect), read) if self._bound_pair else read
@@ -85,7 +90,7 @@ class _RequestsTransport(Transport):
         replies: list[tuple[requests.Response, Mapping[str, str], bytes]] = []
 
         def read(response: requests.Response, **_: Any) -> None:
-            """Read the body before anything else does: at DEBUG, google-auth reads it without a limit for a log record."""
+            """Read the body before any other code: to log it at DEBUG, google-auth would read it without a limit."""
             if isinstance(response.raw, urllib3.HTTPResponse):
                 data = b"" if response.is_redirect else reply_body.of_urllib3(response.raw, self._clock, complete_by)
                 response.raw = io.BytesIO(data)
@@ -103,8 +108,8 @@ class _RequestsTransport(Transport):
                 hooks={"response": read},
             )
         except Exception as error:
-            # The reply is complete. requests parses a redirect's address even if it may not follow it, and can raise any
-            # exception for an invalid one. The sessions of some applications raise for a status.
+            # If there is a reply, it is complete. requests parses a redirect's address even if it may not follow it, and can
+            # raise any exception for an invalid one. The sessions of some applications raise an error for some statuses.
             if not replies or not (replies[-1][0].is_redirect or isinstance(error, requests.RequestException)):
                 raise
         if not replies:
@@ -115,7 +120,7 @@ class _RequestsTransport(Transport):
 
 class _Urllib3Transport(Transport):
     def post(self, message: Message, timeout: float, complete_by: float) -> Received:
-        # urllib3 itself sends it, because google-auth's response can only be read as a whole.
+        # Call urllib3 directly, because google-auth's response can only be read as a whole.
         limit = min(timeout, self._longest_read)
         response = self._target.http.request(**message, timeout=limit, redirect=False, preload_content=False)
         return response.status, _lower(response.headers), reply_body.of_urllib3(response, self._clock, complete_by)
@@ -123,7 +128,7 @@ class _Urllib3Transport(Transport):
 
 class _Httplib2Transport(Transport):
     def post(self, message: Message, timeout: float, complete_by: float) -> Received:  # noqa: ARG002 - its connections have their own
-        # httplib2 mixes up the replies of two threads that share a connection. A copy has its own connections.
+        # If two threads share a connection, httplib2 mixes up their replies. A copy has its own connections.
         transport = copy.copy(self._target)
         transport.http = copy.copy(transport.http)
         connection = _httplib2_connection(message["url"], self._clock, complete_by)
@@ -148,9 +153,9 @@ def prepared(request: Request, clock: Clock) -> Transport:
         clock: Elapsed time.
 
     Raises:
-        NotATransport: It cannot be called with a request.
+        NotATransport: The object cannot be called with a request.
     """
-    transport: Any = _own.request if request is None else request
+    transport: Any = own() if request is None else request
     if isinstance(request, type) or not callable(transport):
         raise NotATransport(f"the transport is {_redaction.quoted(request)}")
     target, bound_timeout = transport, None
@@ -192,11 +197,11 @@ def shareable(request: Request) -> bool:
 
 
 def kind(target: Any) -> str | None:
-    """Return the kind of a transport that accepts more arguments; None for others, and for a subclass that does not accept them."""
+    """Return the kind of a transport, which tells what other arguments it accepts. None: it accepts no others."""
     if type(target) is google.auth.transport.requests.Request:
         return "requests"
     if isinstance(target, google.auth.transport.requests.Request):
-        return "requests" if _takes(target, "allow_redirects") else None
+        return "requests" if _accepts(target, "allow_redirects") else None
     # Code that passes one of these has already imported its module.
     for name, module, argument in (
         ("urllib3", "google.auth.transport.urllib3", "redirect"),
@@ -204,18 +209,18 @@ def kind(target: Any) -> str | None:
     ):
         loaded = sys.modules.get(module)
         if loaded is not None and isinstance(target, loaded.Request):
-            return name if _takes(target, argument) and _used_by_us(name, target) else None
+            return name if _accepts(target, argument) and _wraps_library(name, target) else None
     return None
 
 
-def _used_by_us(name: str, target: Any) -> bool:
-    """Return whether the library's own object may be used in place of the transport."""
-    if name == "httplib2":  # but not a mock of it, such as those of google-api-python-client
+def _wraps_library(name: str, target: Any) -> bool:
+    """Return whether the library's object in a transport may be called directly, or copied."""
+    if name == "httplib2":  # a mock, such as those of google-api-python-client, may not
         return isinstance(target.http, sys.modules["httplib2"].Http)
     return type(target).__call__ is sys.modules["google.auth.transport.urllib3"].Request.__call__
 
 
-def _takes(target: Any, argument: str) -> bool:
+def _accepts(target: Any, argument: str) -> bool:
     try:
         parameters = inspect.signature(target).parameters
     except (TypeError, ValueError):
@@ -223,22 +228,15 @@ def _takes(target: Any, argument: str) -> bool:
     return argument in parameters or any(each.kind is each.VAR_KEYWORD for each in parameters.values())
 
 
-class _OwnTransport:
-    """The transport of calls that pass none, such as `get_token`. It is created for the first of them and shared."""
-
-    def __init__(self) -> None:
-        self._request: google.auth.transport.requests.Request | None = None
-
-    @property
-    def request(self) -> google.auth.transport.requests.Request:
-        if self._request is None:
-            self._request = google.auth.transport.requests.Request()
-        return self._request
-
-    def drop(self) -> None:
-        """In the child of a fork: do not use the parent's connections."""
-        self._request = None
+@functools.cache
+def own() -> google.auth.transport.requests.Request:
+    """Return the transport of calls that pass none, such as `get_token`. They share it."""
+    session = requests.Session()
+    # urllib3 closes further connections after use, and logs a warning for each.
+    adapter = requests.adapters.HTTPAdapter(pool_maxsize=_MOST_CONNECTIONS)
+    for scheme in ("https://", "http://"):
+        session.mount(scheme, adapter)
+    return google.auth.transport.requests.Request(session)
 
 
-_own = _OwnTransport()
-drop_own = _own.drop
+forks.in_child(own.cache_clear)  # do not use the parent's connections

@@ -1,4 +1,4 @@
-"""Classify the errors of transports: an outage, or a mistake on this machine, which another attempt does not change."""
+"""Classify the errors of transports: an outage, or a mistake on this machine, which another attempt would not fix."""
 
 import contextlib
 import errno
@@ -14,7 +14,7 @@ from google.auth import exceptions
 
 from google_auth_botocore._redaction import related
 
-# HTTP libraries. An error of one of their classes is a failed attempt, also if a user's own transport raises it.
+# HTTP libraries. An error of one of their classes is a failed attempt, even if a user's own transport raises it.
 _HTTP_LIBRARIES = {
     "aiohttp", "anyio", "h11", "h2", "httpcore", "httplib2", "httpx", "pycurl", "requests", "socks", "urllib3",
 }  # fmt: skip
@@ -22,7 +22,7 @@ _TOO_MANY_FILES = {errno.EMFILE, errno.ENFILE}
 # OpenSSL's messages for a file without a certificate or key, or with the key of another certificate.
 _UNREADABLE = ("[X509", "[PEM", "PEM lib", "KEY_VALUES_MISMATCH")
 _FILE = {errno.ENOENT, errno.EACCES, errno.EISDIR, errno.ENOTDIR, errno.EPERM, errno.ELOOP}
-# In the order in which requests reads them.
+# The variables that name a CA bundle, in the order in which requests reads them.
 _CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 _PROXY_VARIABLES = ("{}_proxy", "{}_PROXY", "all_proxy", "ALL_PROXY")
 
@@ -35,9 +35,9 @@ class Mistake(NamedTuple):
     """A mistake on this machine.
 
     Attributes:
-        reason: A name for it, for `FederationError.reason`.
-        what: What is wrong; None if the error's own text says it.
-        detail: The library or the setting at fault, if it is known.
+        reason: See `FederationError.reason`.
+        what: What is wrong. None: the error's own text says it.
+        detail: The library or the setting at fault. None: it is not known.
     """
 
     reason: str
@@ -65,7 +65,7 @@ def too_many_files(error: Exception | None) -> bool:
 
 
 def rejected_redirect(error: BaseException) -> int | None:
-    """Return the status of a redirect. httplib2 raises an error for one that it may not follow. None: it is another error."""
+    """Return the HTTP status if an error is about a redirect, which httplib2 raises if it may not follow it. None: it is not."""
     for cause in (error, error.__cause__, error.__context__):
         with contextlib.suppress(Exception):  # the class has an attribute that raises
             status = getattr(getattr(cause, "response", None), "status", None)
@@ -83,25 +83,20 @@ def _mock(chain: list[BaseException]) -> Mistake | None:
 
 
 def _untrusted(chain: list[BaseException]) -> Mistake | None:
-    if not any("CERTIFICATE_VERIFY_FAILED" in str(each) for each in chain):
-        return None
-    return Mistake("CERTIFICATE_VERIFY_FAILED")
+    found = any("CERTIFICATE_VERIFY_FAILED" in str(each) for each in chain)
+    return Mistake("CERTIFICATE_VERIFY_FAILED") if found else None
 
 
 def _proxy(chain: list[BaseException], url: str) -> Mistake | None:
     for each in chain:
         if isinstance(each, requests.exceptions.InvalidSchema) and "SOCKS" in str(each):
-            return Mistake(
-                "InvalidProxy",
-                f"the proxy in {_proxy_setting(url)} is a SOCKS proxy, and PySocks is not installed",
-                _proxy_setting(url),
-            )
-        if isinstance(each, (requests.exceptions.InvalidURL, urllib3.exceptions.LocationValueError)):
-            return Mistake(
-                "InvalidProxy",
-                f"the proxy in {_proxy_setting(url)} is not a valid URL ({type(each).__name__})",
-                _proxy_setting(url),
-            )
+            what = "is a SOCKS proxy, and PySocks is not installed"
+        elif isinstance(each, (requests.exceptions.InvalidURL, urllib3.exceptions.LocationValueError)):
+            what = f"is not a valid URL ({type(each).__name__})"
+        else:
+            continue
+        setting = _proxy_setting(url)
+        return Mistake("InvalidProxy", f"the proxy in {setting} {what}", setting)
     return None
 
 
@@ -118,7 +113,9 @@ def _certificate_file(chain: list[BaseException]) -> Mistake | None:
         text = str(each)
         if "TLS certificate file" in text or "TLS key file" in text:
             return Mistake("InvalidClientCertificate")
-        of_a_file = isinstance(each, OSError) and not isinstance(each, ConnectionError) and each.errno in _FILE
+        # The number of an error of TLS is not one of the system's.
+        other = isinstance(each, (ConnectionError, ssl.SSLError))
+        of_a_file = isinstance(each, OSError) and not other and each.errno in _FILE
         unreadable = isinstance(each, ssl.SSLError) and any(part in text for part in _UNREADABLE)
         if "TLS CA certificate bundle" in text or of_a_file or unreadable:
             variable = next((name for name in _CA_VARIABLES if os.environ.get(name)), None)
@@ -127,9 +124,8 @@ def _certificate_file(chain: list[BaseException]) -> Mistake | None:
 
 
 def _recursion(chain: list[BaseException]) -> Mistake | None:
-    if not any(isinstance(each, RecursionError) for each in chain):
-        return None
-    return Mistake("RecursionError")
+    found = any(isinstance(each, RecursionError) for each in chain)
+    return Mistake("RecursionError") if found else None
 
 
 def _library(error: BaseException) -> str:

@@ -1,1 +1,1 @@
-"""When to fetch a token, and how threads share one exchange. It knows neither botocore nor HTTP."""
+"""Decide when to fetch a token, and let threads share one exchange. This package uses neither botocore nor HTTP."""

@@ -17,8 +17,8 @@ def copied(error: ErrorT) -> ErrorT:
     """Return the same error for another thread, without its traceback, which would keep a whole stack alive."""
     try:
         copied_error = copy.copy(error)
-        # Through the base class, because a user's class may allow no assignment. Required even after a copy: tblib, which
-        # Dask uses to pickle errors, copies the traceback.
+        # Use the methods of BaseException, because a user's class may forbid assignment. Even a copy may have a traceback: tblib,
+        # with which Dask pickles errors, copies it.
         BaseException.with_traceback(copied_error, None)
         BaseException.__setattr__(copied_error, "__cause__", error.__cause__)
         if hasattr(copied_error, "__notes__"):
@@ -29,15 +29,15 @@ def copied(error: ErrorT) -> ErrorT:
 
 
 def without_frames(error: ErrorT, handled: BaseException | None) -> ErrorT:
-    """Remove the frames of an exchange: their local variables are keys and tokens, and crash reports often show them.
+    """Remove the frames of an exchange: their local variables hold keys and tokens, and crash reports often show them.
 
     Args:
         error: The exception that the exchange raised.
-        handled: The exception that this thread was handling before. It is the caller's, and keeps its frames.
+        handled: The exception that this thread was already handling. It belongs to the caller, and keeps its frames.
     """
     place = traceback.extract_tb(error.__traceback__)[-1:]
     if isinstance(error, FederationError):
-        error.__context__ = None  # it may hold what the cause leaves out on purpose
+        error.__context__ = None  # it may hold secrets that the cause leaves out on purpose
     for each in _redaction.related(error, handled):
         BaseException.with_traceback(each, None)
     with contextlib.suppress(Exception):  # a class that allows no notes, or Python before 3.11

@@ -11,7 +11,10 @@ import logging
 from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from google_auth_botocore.exceptions import FederationError
 
 # Longest time that one exchange may take, in seconds, AWS included.
 DEADLINE = 30.0
@@ -21,25 +24,29 @@ Request = Callable[..., Any] | None
 
 
 class PromptRequired(Exception):  # noqa: N818 - a request to the caller, not a failure
-    """The AWS keys need an MFA code, and this thread may not ask the user for it."""
+    """The AWS keys require an MFA code, and this thread may not prompt the user for it."""
 
 
-@dataclass(eq=False, kw_only=True)
+@dataclass(eq=False, kw_only=True, slots=True)
 class ExchangeContext:
-    """The terms of one exchange, which every call that it makes receives.
+    """The terms of one exchange, and its current step. Every function that the exchange calls receives this object.
 
     Args:
-        background: No caller waits for the token, so the user is not asked for an MFA code.
+        background: Whether no caller waits for the token. Then the user is not prompted for an MFA code.
         deadline: When the exchange must have finished, in seconds of the monotonic clock.
-        may_prompt: This is the caller's own thread, so the user may be asked for an MFA code.
+        may_prompt: Whether this is the caller's own thread, so that the user may be prompted for an MFA code.
 
     Attributes:
-        not_before: When the server that rejected the request accepts another one, if that is after the deadline.
+        not_before: When the server accepts another request, in seconds of the monotonic clock. Set only if that is after the
+            deadline.
         step: The current step, as in `FederationError.step`.
-        doing: What the exchange waits for, for the error of a caller that stops waiting.
-        url: The endpoint of the request to Google that is being sent; None between two requests.
+        doing: What the exchange is waiting for: a clause for the error of a caller that stops waiting.
+        failed: The error of the last attempt at the current step, for a caller that stops waiting during the next one: looking a
+            host name up has no timeout. None: no attempt failed, or there was a reply.
+        url: The endpoint of the request to Google that is being sent. None: no request is being sent.
         sender: Sends the requests to Google. The first request creates it. It holds secrets and the caller's transport, so it
             is dropped as soon as the exchange has finished.
+        locked: The base identity that this exchange has locked. Exchanges of all owners with this `base` wait for it.
     """
 
     background: bool
@@ -47,9 +54,11 @@ class ExchangeContext:
     may_prompt: bool = False
     not_before: float = 0.0
     step: str = "aws"
-    doing: str = "it has not begun"
+    doing: str = "the exchange has not begun"
+    failed: FederationError | None = field(default=None, repr=False)
     url: str | None = None
     sender: Any = field(default=None, repr=False)
+    locked: object = None
     _resumed: bool = False
 
     def resume(self, now: float) -> None:
@@ -68,16 +77,29 @@ class Exchange:
     Args:
         owner: The object whose AWS identity is exchanged. Exchanges of one owner wait for the same locks.
         context: The terms of the exchange. A nested exchange has those of the exchange that it is part of.
-        number: Its position among the exchanges for the same token.
+        number: Its position in the sequence of exchanges for the same token.
         nested: Whether it is part of another exchange.
-        finished: Whether it has succeeded or failed. True for the one that precedes the first real exchange.
+        finished: Whether it has succeeded or failed. True for the placeholder that precedes the first real exchange.
 
     Attributes:
         result: The token, after a success.
         error: Why it failed, without its frames, after a failure.
-        records: Log records that are delivered after it has finished.
-        delivered: Whether they have been delivered.
+        records: Log records, which are delivered after it has finished.
+        delivered: Whether the log records have been delivered.
     """
+
+    __slots__ = (
+        "_firsts",
+        "context",
+        "delivered",
+        "error",
+        "finished",
+        "nested",
+        "number",
+        "owner",
+        "records",
+        "result",
+    )
 
     def __init__(
         self, owner: object, context: ExchangeContext, number: int, *, nested: bool = False, finished: bool = False
@@ -94,7 +116,13 @@ class Exchange:
         self._firsts: dict[str, Any] = {}
 
     def is_first(self, role: str, candidate: object = None) -> bool:
-        """Return whether this call is the first one for a role. `dict.setdefault` is atomic: exactly one thread wins."""
+        """Return whether this call is the first one for a role. `dict.setdefault` is atomic: exactly one thread wins.
+
+        Args:
+            role: "worker": performs the exchange. "successor": starts the next exchange, which is the candidate. "raised":
+                raises the exchange's own error, of which other callers raise copies.
+            candidate: What is kept for the role, if this call is the first one.
+        """
         candidate = object() if candidate is None else candidate
         return self._firsts.setdefault(role, candidate) is candidate
 
@@ -111,21 +139,23 @@ class Exchange:
         return exchange
 
     def overdue(self, now: float) -> bool:
-        """Return whether it should have finished: one second after its deadline, so that its own error comes first."""
+        """Return whether it should have finished: one second after its deadline, so that it can report its own error first."""
         return now >= self.context.deadline + 1
 
     def __repr__(self) -> str:
         return f"<exchange, {'finished' if self.finished else self.context.doing}>"
 
 
-# The exchange that this code is part of. A copy of the context, such as the one of a task in a transport's event loop, may
-# keep it longer. A finished exchange has no effect.
+# The exchange that this code is part of. A copy of the context, such as that of a task in a transport's event loop, may keep a
+# finished exchange. It then has no effect.
 current: ContextVar[Exchange | None] = ContextVar("google_auth_botocore_exchange", default=None)
 
 
 def part_of(owner: object) -> Exchange | None:
-    """Return the exchange of this owner's AWS identity that this code is part of, or whose log records it handles."""
+    """Return the exchange that this code is part of, or whose log records it handles, if one of this owner would wait for it."""
     exchange = current.get()
-    if exchange is None or exchange.owner is not owner or exchange.delivered:
+    if exchange is None or exchange.delivered:
         return None
-    return exchange
+    locked = exchange.context.locked
+    waits = exchange.owner is owner or (locked is not None and locked is getattr(owner, "base", None))
+    return exchange if waits else None

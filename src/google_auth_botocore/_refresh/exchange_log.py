@@ -1,8 +1,8 @@
 """The log records of an exchange: those with secrets are dropped, the others are delivered after it has finished.
 
-They are delivered later because a handler that sends records to Google requests a token from these very credentials, and
-would wait for the exchange that called it. Some are dropped because botocore and google-auth log bodies, headers and keys
-at DEBUG.
+They are delivered later because a handler that sends records to Google may request a token from the same credentials, and
+would then wait for the exchange that called it. Records with secrets exist because botocore and google-auth log bodies,
+headers and keys at DEBUG.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from google_auth_botocore._refresh.exchange import Exchange, ExchangeContext, cu
 
 Result = TypeVar("Result")
 
-# The packages that an exchange uses. Records of other loggers, such as a user's own transport's, are not held back.
+# The packages that an exchange uses. Records of other loggers, such as that of a user's own transport, are not held back.
 _PACKAGES = (
-    "botocore",
-    "google.auth",
-    "google_auth_botocore",
-    "google_auth_httplib2",
-    "httplib2",
-    "requests",
-    "urllib3",
+    "botocore.",
+    "google.auth.",
+    "google_auth_botocore.",
+    "google_auth_httplib2.",
+    "httplib2.",
+    "requests.",
+    "urllib3.",
 )
 # Their DEBUG records hold bodies, headers or keys.
 _WITH_SECRETS = {
@@ -53,7 +53,7 @@ class _HoldBack(logging.Filter):
             return True
         if record.levelno > logging.DEBUG or record.name not in _WITH_SECRETS:
             # Format it now, as QueueHandler does: the arguments may change. Drop the traceback: its frames hold keys and
-            # tokens, and AWS quotes a session token in some errors. Our own error has the cause without them.
+            # tokens, and AWS quotes a session token in some errors. The error of the exchange has a redacted cause.
             with contextlib.suppress(Exception):  # a record that cannot be formatted, which its handler reports
                 record.msg, record.args = record.getMessage(), None
             record.exc_info = record.exc_text = None
@@ -66,23 +66,21 @@ _watched = 0
 
 
 def watch() -> None:
-    """Hold back the records of every logger that an exchange may use, including loggers that are new since the last call."""
+    """Hold back the records of every logger that an exchange may use, including loggers that were created since the last call."""
     global _watched  # noqa: PLW0603 - adding a filter twice has no effect
-    # Not documented by logging, although its own `config` module reads it. The alternative is a list of every logger in
-    # every release of four packages.
+    # logging does not document this attribute, although its `config` module reads it. The alternative would be a list of all
+    # loggers in all releases of these packages.
     loggers = logging.Logger.manager.loggerDict
     if len(loggers) == _watched:
         return
     _watched = len(loggers)
     for name in list(loggers):
-        if name.startswith(_PACKAGES) and (
-            name in _PACKAGES or name.startswith(tuple(f"{each}." for each in _PACKAGES))
-        ):
+        if f"{name}.".startswith(_PACKAGES):
             logging.getLogger(name).addFilter(_hold_back)
 
 
-def apart(owner: object, work: Callable[[], Result]) -> Result:
-    """Do work outside an exchange whose log records may hold secrets, on this thread."""
+def outside_exchange(owner: object, work: Callable[[], Result]) -> Result:
+    """Do work whose log records may hold secrets, on this thread, when no exchange is running."""
     exchange = Exchange(owner, ExchangeContext(background=False, deadline=math.inf), 0)
 
     def do() -> Result:

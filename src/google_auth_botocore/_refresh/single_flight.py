@@ -18,7 +18,6 @@ import logging
 import math
 import sys
 import threading
-from collections import deque
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
@@ -44,8 +43,8 @@ Result = TypeVar("Result")
 
 # One second more than an exchange may take, so that its own error comes first. Each caller counts from its own start.
 _LONGEST_WAIT = DEADLINE + 1
-# Seconds. A wait is cut into pieces, so that an exception that another thread, or Ctrl-C on Windows, raises in the caller
-# gets through between two of them.
+# Seconds. A wait is divided into pieces, so that an exception that another thread, or Ctrl-C on Windows, raises in the caller
+# takes effect between two of them.
 _PIECE = 0.1
 # A thread begins its job within milliseconds. If it has not begun after this many pieces, its start was interrupted.
 _PIECES_TO_BEGIN = 2
@@ -54,10 +53,10 @@ _DELIVERY = 0.05
 # If a piece takes this many seconds longer, the whole process was suspended.
 _SUSPENDED = 30.0
 # This many exchanges for one token may hang at a time while callers wait. After that, the pause before each further one
-# doubles: a server that never finishes a reply costs one thread an hour, and not one every half minute.
+# doubles: a server that never finishes a reply then costs one thread an hour, instead of one every half minute.
 _MOST_AT_ONCE = 4
 _LONGEST_PAUSE = 3600.0
-# Of the exchange that precedes the first real one. Nothing changes it.
+# The context of the placeholder that precedes the first real exchange. Nothing changes it.
 _NO_CONTEXT = ExchangeContext(background=False, deadline=-math.inf)
 
 
@@ -72,8 +71,24 @@ class SingleFlight(Generic[Result]):
             before callers are woken.
 
     Attributes:
-        latest: The result of the last successful exchange.
+        latest: The result of the last successful exchange. It stays when `TokenSource.cached` is dropped or changed: it only
+            tells whether an exchange has succeeded since a caller read it.
     """
+
+    # A back end keeps one of these for each of its users.
+    __slots__ = (
+        "_clock",
+        "_finished",
+        "_last",
+        "_latest_number",
+        "_lock",
+        "_perform",
+        "_running",
+        "_started_at",
+        "_waiters",
+        "latest",
+        "owner",
+    )
 
     def __init__(
         self,
@@ -99,13 +114,13 @@ class SingleFlight(Generic[Result]):
     def _start_afresh(self) -> None:
         self._lock = threading.Lock()  # between workers; callers never take it
         self._last = Exchange(self.owner, _NO_CONTEXT, self._latest_number, finished=True)
-        self._waiters: deque[Any] = deque()
-        self._running: set[Exchange] = set()
+        self._waiters: list[Any] = []
+        self._running: tuple[Exchange, ...] = ()
         self._started_at = 0.0
 
     @property
     def waiting(self) -> int:
-        """How many callers wait. Tests let several of them wait before they continue."""
+        """How many callers are waiting. Tests use it to continue only when all callers are."""
         return len(self._waiters)
 
     def new_result(self, request: Request, seen: Result | None, context: ExchangeContext | None = None) -> Result:
@@ -278,9 +293,12 @@ class SingleFlight(Generic[Result]):
     def _perform_and_keep(self, exchange: Exchange, request: Request) -> None:
         self._last = exchange
         now = self._started_at = self._clock.monotonic()
+        if exchange.context.background and not exchange.nested:
+            # Its thread may have begun late. A caller that joins it then gets an exchange of full length.
+            exchange.context.deadline = now + DEADLINE
         with self._lock:
             hanging = sum(each.overdue(now) for each in self._running) if exchange.context.background else 0
-            self._running.add(exchange)
+            self._running = (*self._running, exchange)
         if hanging:
             # Logged now, because this exchange may hang, too. A handler that needs a token finds the one that is still valid.
             text = "A background refresh of the Google token has not finished after %.0f s. Another one starts; %d still run."
@@ -294,7 +312,10 @@ class SingleFlight(Generic[Result]):
         if not exchange.nested:
             exchange.context.sender = None
         with self._lock:
-            self._running.discard(exchange)
+            running = list(self._running)
+            if exchange in running:  # not in the child of a fork on this thread
+                running.remove(exchange)
+            self._running = tuple(running)  # not a list, which takes 100 bytes for each user of a back end
             if exchange.number > self._latest_number:  # otherwise a newer exchange has succeeded meanwhile
                 if self._finished is not None:
                     self._finished(exchange)
@@ -307,7 +328,7 @@ class SingleFlight(Generic[Result]):
     def _wake(self) -> None:
         with contextlib.suppress(IndexError):  # another worker has taken the last one
             for _ in range(len(self._waiters)):
-                self._waiters.popleft().release()
+                self._waiters.pop(0).release()
 
 
 def _start_on_worker(job: Callable[[], object]) -> None:
@@ -335,6 +356,8 @@ def _would_wait_for_itself(exchange: Exchange) -> BaseException:
 
 def _took_too_long(exchange: Exchange) -> FederationError:
     context = exchange.context
+    if (failed := context.failed) is not None:
+        return copied(failed)
     return _failures.error(
         f"There is no token after {_LONGEST_WAIT:.0f} s: {context.doing}.",
         Facts(context.step, failure="deadline-exceeded", transient=True),

@@ -41,7 +41,7 @@ class Token(NamedTuple):
         return f"Token(value=<hidden>, expiry={self.expiry!r})"
 
 
-# Its public path, which pickles of it name.
+# Its public path. Pickles refer to the class by this path.
 Token.__module__ = "google_auth_botocore"
 
 
@@ -57,12 +57,12 @@ class State(Enum):
 class IssuedToken:
     """A token as a server has just issued it.
 
-    Like `CachedToken`, it is not a tuple: crash reports print the elements of a tuple, but only the `repr` of an object.
+    This class and `CachedToken` are not tuples: crash reports print the elements of a tuple, but only the `repr` of an object.
 
     Args:
         value: The bearer token itself.
         lifetime: Seconds from *requested_at* to its expiry.
-        requested_at: When the request for it was sent.
+        requested_at: When the request for the token was sent.
     """
 
     value: str = field(repr=False)
@@ -72,7 +72,7 @@ class IssuedToken:
 
 @dataclass(eq=False, slots=True)
 class CachedToken:
-    """A token and the two moments that decide its use. It never changes, so it is read without a lock.
+    """A token and the two moments that determine its state. It never changes, so it is read without a lock.
 
     Args:
         value: The bearer token itself.
@@ -94,8 +94,8 @@ class CachedToken:
 def with_expiry(issued: IssuedToken, draw: float) -> CachedToken:
     """Return the token with its expiry and its advisory window.
 
-    The window opens between an eighth and a quarter of the lifetime before the expiry, at most 15 minutes, so that
-    workers that started together drift apart.
+    The length of the window is random, between an eighth and a quarter of the lifetime and at most 15 minutes, so that workers
+    that started together refresh at different times.
 
     Args:
         issued: The token as the server issued it.
@@ -113,7 +113,7 @@ def with_new_expiry(cached: CachedToken, expiry: datetime, now: Moment) -> Cache
 
 
 def state(cached: CachedToken | None, now: Moment) -> State:
-    """Return the state of a token: a moment has come as soon as either clock says so."""
+    """Return the state of a token at a moment. It has changed as soon as it has changed by either clock."""
     if cached is None or now.reached(cached.expires_at):
         return State.EXPIRED
     return State.ADVISORY if now.reached(cached.refresh_at) else State.FRESH

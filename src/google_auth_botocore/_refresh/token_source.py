@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import logging
-import os
 import random
 import time
-import weakref
 from collections.abc import Callable
 
 from google_auth_botocore import _failures
 from google_auth_botocore._failures._facts import Facts
-from google_auth_botocore._refresh import exchange_log
+from google_auth_botocore._refresh import backoff, exchange_log, forks
 from google_auth_botocore._refresh.clock import Clock, Moment
 from google_auth_botocore._refresh.errors import copied
 from google_auth_botocore._refresh.exchange import Exchange, ExchangeContext, Request
@@ -21,8 +19,8 @@ from google_auth_botocore.exceptions import FederationError
 
 _LOGGER = logging.getLogger(__name__)
 
-# Seconds for which a permanent error from Google or AWS is raised again without a new exchange: gRPC retries many times a
-# second.
+# Seconds for which a permanent error from Google or AWS is raised again without a new exchange, because gRPC retries many times
+# a second.
 _REJECTION_REMEMBERED = 10.0
 # Seconds from a failed background refresh to the next: 1, 2, 4 ... up to 60, each with jitter.
 _FIRST_BACKOFF, _LONGEST_BACKOFF = 1.0, 60.0
@@ -36,12 +34,26 @@ class TokenSource:
         shareable: Returns whether a worker may use a transport while the caller continues.
         clock: Wall and elapsed time.
         owner: The object whose AWS identity is exchanged.
-        full_window: Whether the advisory window is as long as possible instead of drawn. The federated token, with which
-            other tokens are obtained, is then refreshed before they are.
+        full_window: Whether the advisory window has its full length instead of a random one. This is for the federated token,
+            with which other tokens are obtained: it is then refreshed before they are.
 
     Attributes:
         cached: The current token, read without a lock. The credentials' `token` and `expiry` may change it.
     """
+
+    __slots__ = (
+        "__weakref__",
+        "_clock",
+        "_failures",
+        "_fetch",
+        "_flight",
+        "_full_window",
+        "_not_before",
+        "_rejected",
+        "_shareable",
+        "cached",
+        "owner",
+    )
 
     def __init__(
         self,
@@ -62,7 +74,7 @@ class TokenSource:
         self._not_before: float = 0.0
         self._rejected: tuple[FederationError, float] | None = None
         self._flight = SingleFlight(self._fetch_valid, clock, owner, self._finished)
-        _SOURCES.add(self)
+        forks.watch(self)
 
     def after_fork(self) -> None:
         """In the child of a fork: forget the parent's workers and failures."""
@@ -74,7 +86,7 @@ class TokenSource:
     ) -> CachedToken:
         """Return a valid token.
 
-        It makes no network call if there is one. In the token's advisory window it also starts a refresh in the background.
+        If there is one, this makes no network call. In the token's advisory window it also starts a refresh in the background.
 
         Args:
             request: The transport.
@@ -82,8 +94,9 @@ class TokenSource:
             context: The terms of the exchange that needs the token, if this is part of one.
 
         Raises:
-            FederationError: No token could be fetched, or Google or AWS rejected the last attempt some seconds ago.
+            FederationError: No token could be fetched, or Google or AWS rejected the last attempt less than 10 seconds ago.
         """
+        # In this order: `new_result` then counts an exchange that succeeds between the two reads as newer, and starts no other.
         latest, cached = self._flight.latest, self.cached
         if cached is not None:
             now = Moment.now(self._clock)
@@ -103,13 +116,13 @@ class TokenSource:
 
         Args:
             request: The transport.
-            rejected: The token that a server has just rejected. If the current token is another one, it is returned.
+            rejected: The token that a server has just rejected. If the current token is already another one, that is returned.
             context: The terms of the exchange that needs the token, if this is part of one.
 
         Raises:
             FederationError: The token could not be fetched.
         """
-        latest, cached = self._flight.latest, self.cached
+        latest, cached = self._flight.latest, self.cached  # in this order; see `get`
         if rejected is not None and cached is not None and cached is not rejected:
             return cached
         return self._flight.new_result(request, latest, context)
@@ -122,6 +135,7 @@ class TokenSource:
     # On the worker thread.
 
     def _fetch_valid(self, request: Request, context: ExchangeContext) -> CachedToken:
+        """Fetch a token. Fetch another one if it has expired meanwhile, because the process was suspended."""
         if context.background:
             # Let the caller that started this thread continue first. Its request is sent milliseconds earlier.
             time.sleep(0)
@@ -152,9 +166,10 @@ class TokenSource:
     def _back_off(self, context: ExchangeContext) -> None:
         self._failures += 1
         now = self._clock.monotonic()
-        longest = min(_FIRST_BACKOFF * 2 ** (self._failures - 1), _LONGEST_BACKOFF)
-        pause = longest * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, hides nothing
-        if self.cached is not None:  # the server may request a longer pause, which the token's lifetime limits
+        pause = backoff.pause(self._failures, _FIRST_BACKOFF, _LONGEST_BACKOFF)
+        if (
+            self.cached is not None
+        ):  # the server may request a longer pause, up to half the time until the token expires
             pause = max(pause, min(context.not_before - now, (self.cached.expires_at.monotonic - now) / 2))
         self._not_before = now + pause
 
@@ -162,27 +177,15 @@ class TokenSource:
         cached = self.cached
         exchange_log.warn(
             _LOGGER,
-            "The Google token could not be refreshed in the background. It is valid until %s; the next attempt is in %.0f s. %s",
-            "it is needed" if cached is None else f"{cached.expiry:%H:%M:%S} UTC",
+            "The Google token could not be refreshed in the background. %s; the next attempt is in %.0f s. %s",
+            "It was dropped" if cached is None else f"It is valid until {cached.expiry:%H:%M:%S} UTC",
             max(0.0, self._not_before - self._clock.monotonic()),
             error if isinstance(error, FederationError) else type(error).__name__,
         )
 
 
 def _remembered(error: FederationError, context: ExchangeContext) -> bool:
-    """Return whether a server rejected the request and would again. Failures on this machine are not remembered."""
+    """Return whether a server rejected the request and would reject it again. Failures on this machine are not remembered."""
     if error.retryable:
         return context.not_before > 0.0
     return error.status_code is not None or error.reason == "CERTIFICATE_VERIFY_FAILED"
-
-
-_SOURCES: weakref.WeakSet[TokenSource] = weakref.WeakSet()
-
-
-def _after_fork_in_child() -> None:
-    for source in list(_SOURCES):
-        source.after_fork()
-
-
-if hasattr(os, "register_at_fork"):  # not on Windows
-    os.register_at_fork(after_in_child=_after_fork_in_child)

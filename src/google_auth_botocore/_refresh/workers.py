@@ -1,6 +1,7 @@
-"""Threads that perform exchanges. Each waits a second for its next job: starting a thread costs a quarter of an exchange.
+"""Threads that perform exchanges.
 
-Callers take no lock of this package here, so an exception that a signal handler raises at any line blocks no other caller.
+Each waits a second for its next job, because starting a thread takes a quarter of the time of an exchange. Callers hold
+no lock of this package here, so an exception that a signal handler raises at any line blocks no other caller.
 """
 
 from __future__ import annotations
@@ -16,21 +17,21 @@ from typing import Any
 Job = Callable[[], object]
 
 _BUSY, _IDLE = "google-auth-botocore exchange", "google-auth-botocore idle"
-# Seconds that an idle thread waits for a job: an application that signs a hundred URLs in turn uses one thread for all of them.
+# Seconds that an idle thread waits for a job. An application that signs a hundred URLs one after the other uses a single thread.
 _LONGEST_WAIT = 1.0
 # Seconds that a fork waits for an idle thread to end, which takes microseconds.
 _LONGEST_JOIN = 0.5
 
 
 def start(job: Job) -> None:
-    """Have a thread do a job. If an exception interrupts this call, the job may never begin.
+    """Run a job on a thread. If an exception interrupts this call, the job may never begin.
 
     Raises:
         RuntimeError: No thread can be started.
     """
     this = threading.current_thread()
     if isinstance(this, _Worker) and this.between_jobs:
-        job()  # a finalizer runs on this thread, which may be the one that would get the job
+        job()  # a finalizer called this on a thread that is becoming idle, and that might be given the job
         return
     with contextlib.suppress(IndexError):
         worker = _idle.pop()
@@ -51,7 +52,7 @@ def start(job: Job) -> None:
 
 
 class _Worker(threading.Thread):
-    """A thread that does one job after another.
+    """A thread that runs one job after another.
 
     It is a daemon, so that an exchange never delays the interpreter's exit.
 
@@ -66,6 +67,10 @@ class _Worker(threading.Thread):
         self.between_jobs: bool = True
 
     def run(self) -> None:
+        # This calls a separate method, because freezegun returns the real time within five frames of `threading`.
+        self._perform_jobs()
+
+    def _perform_jobs(self) -> None:
         job = self._next()
         while job is not None:
             self.between_jobs = False
@@ -85,16 +90,16 @@ class _Worker(threading.Thread):
             with contextlib.suppress(ValueError):
                 _idle.remove(self)
                 return None
-            # A caller has just taken this thread, and passes it a job next, unless it was interrupted.
+            # A caller has just taken this thread from the list. Unless it was interrupted, it passes the job next.
         return None
 
 
-# Threads and callers remove a thread from this list by one atomic operation: exactly one of them succeeds.
+# Idle threads. A caller, or the thread itself, removes a thread by one atomic operation, so exactly one of them succeeds.
 _idle: list[_Worker] = []
 
 
 def end_idle() -> None:
-    """End the idle threads before a fork: the child would lose them, and Python 3.12 warns about forking with several threads."""
+    """End the idle threads before a fork. They do not exist in the child, and Python 3.12 warns if several threads run."""
     ending: list[_Worker] = []
     with contextlib.suppress(IndexError):  # until the list is empty
         while True:
