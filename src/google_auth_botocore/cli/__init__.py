@@ -1,23 +1,29 @@
 """The command `google-auth-botocore`. Each subcommand has a module or a package here."""
+# PYTHON_ARGCOMPLETE_OK - for users who activated argcomplete for all commands
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import io
 import os
-import re
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
 
 from google_auth_botocore import ConfigurationError, FederationError, __version__
+from google_auth_botocore._command_line import Parser
 from google_auth_botocore._redaction import is_secret, shown
-from google_auth_botocore.cli import _executable, _exit_codes, _standard_streams, _token, config, doctor, serve
+from google_auth_botocore.cli import (
+    _completion,
+    _executable,
+    _exit_codes,
+    _standard_streams,
+    _token,
+    config,
+    doctor,
+    serve,
+)
 
-# argparse's own messages are shorter. A longer one quotes a value that may be a pasted key file.
-_LONGEST_MESSAGE = 1000
-_COMMANDS = (_token, doctor, config, _executable, serve)
+_COMMANDS = (_token, doctor, config, _executable, serve, _completion)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -64,7 +70,9 @@ def _main(arguments: Sequence[str]) -> int:
 
 
 def _run(arguments: Sequence[str]) -> int:
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    _completion.complete(parser)
+    options = parser.parse_args(arguments)
     try:
         code: int = options.run(options)
     except ConfigurationError as error:
@@ -79,27 +87,37 @@ def _failed(error: Exception | str, code: int) -> int:
     return code
 
 
-class _Parser(argparse.ArgumentParser):
-    """A parser whose errors hide values that look like secrets: users often paste a key file's JSON instead of its path."""
-
-    def error(self, message: str) -> NoReturn:
-        """Print the usage and the message, and exit with code 2."""
-        words = (word.strip("'\",:()").rpartition("=")[2] for word in message.split())
-        if len(message) > _LONGEST_MESSAGE or is_secret(message) or any(map(is_secret, words)):
-            argument = re.match("argument [^:'\"]{1,80}(?=:)|unrecognized arguments", message)
-            message = (
-                f"{argument[0] if argument else 'invalid argument'}: the value is hidden, because it may be a secret. "
-                "To pass a configuration, save it to a file and pass the file's path."
-            )
-        super().error(message)
+class _Parser(Parser):
+    def is_secret(self, text: str) -> bool:
+        """Return whether a text looks like a secret."""
+        return is_secret(text)
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> Parser:
     parser = _Parser(
-        prog="google-auth-botocore", description="Google Cloud credentials for workloads on AWS.", allow_abbrev=False
+        prog="google-auth-botocore",
+        usage="%(prog)s COMMAND [flags]",
+        description="Google Cloud credentials for workloads on AWS, without keys.",
+        epilog=(
+            "Exit codes: 0: success. 1: Google or AWS rejected the request. 2: an argument or a file is invalid. 74: the output "
+            "cannot be written. 75: a temporary failure, try again."
+        ),
+        examples="""
+        # Set up both clouds: print the commands for your account
+        google-auth-botocore config setup --help
+        # Find out why there is no token
+        google-auth-botocore doctor --config config.json
+        # Run a program with Google Cloud credentials
+        google-auth-botocore serve --config config.json -- gcloud storage ls
+        # Complete commands and flags with Tab, after
+        # pip install 'google-auth-botocore[completion]'
+        eval "$(google-auth-botocore completion bash)"
+        """,
     )
-    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    parser.add_argument(
+        "--version", action="version", version=f"%(prog)s {__version__}", help="print the version and exit"
+    )
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, prog=parser.prog)
     for command in _COMMANDS:
         command.add_to(commands)
     return parser

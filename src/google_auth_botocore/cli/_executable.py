@@ -12,9 +12,13 @@ import contextlib
 import io
 import json
 import os
+import signal
 import tempfile
+import threading
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from types import FrameType
+from typing import Any, NoReturn
 
 from google_auth_botocore import ConfigurationError, FederationError
 from google_auth_botocore._redaction import quoted
@@ -24,12 +28,28 @@ from google_auth_botocore.cli._subject_token import JWT
 # Google accepts a JWT under both types. The response must use the type in the configuration file.
 _TYPES = (JWT, "urn:ietf:params:oauth:token-type:id_token")
 
+# Seconds. Getting the JWT takes at most 31, except if the user is prompted for an MFA code. The library stops this command after
+# 60 if the file is from `config create --executable`, and then no reason would be printed.
+_TIME_LIMIT = 50.0
+
+
+class _TimeIsUp(BaseException):
+    """The time limit has passed. Not an Exception, so that no library that is interrupted handles it."""
+
 
 def add_to(commands: Any) -> None:
     """Add the command."""
     parser = commands.add_parser(
         "executable",
         help="print the subject token for a Google library that runs this command",
+        usage="%(prog)s [flags]",
+        examples="""
+        # Write a file with which Google's libraries run this command
+        google-auth-botocore config create --config config.json --executable \\
+          --output executable.json
+        # See what they get
+        google-auth-botocore executable --config config.json
+        """,
         description=(
             "Print a JWT from AWS in the JSON format that Google's libraries expect from an executable. They run this "
             "command if the configuration file is from `config create --executable`. Without --audience and --config, "
@@ -67,14 +87,43 @@ def _run(options: argparse.Namespace) -> int:
 
 def _response(options: argparse.Namespace) -> dict[str, Any]:
     try:
-        return _success(options)
+        with _time_limit(_TIME_LIMIT):
+            return _success(options)
+    except _TimeIsUp:
+        return _failure(
+            "TimeLimitExceeded",
+            f"There is no JWT after {_TIME_LIMIT:.0f} s. If the AWS profile requires an MFA code, use a profile that does not, or "
+            "enter the code earlier.",
+        )
     except FederationError as error:
         return _failure(error.reason or "FederationError", error)
     except ConfigurationError as error:
         return _failure("ConfigurationError", error)
 
 
-def _failure(code: str, error: Exception) -> dict[str, Any]:
+@contextlib.contextmanager
+def _time_limit(seconds: float) -> Iterator[None]:
+    """Interrupt the block after some seconds. A prompt for an MFA code then restores the terminal.
+
+    Windows has no such signal. There, the library stops the command.
+    """
+    if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
+        raise _TimeIsUp
+
+    handler = signal.signal(signal.SIGALRM, interrupt)
+    timer = signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, *timer)
+        signal.signal(signal.SIGALRM, handler)
+
+
+def _failure(code: str, error: Exception | str) -> dict[str, Any]:
     return {"version": 1, "success": False, "code": code, "message": str(error)}
 
 

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from google_auth_botocore import Credentials, IDTokenCredentials
+from google_auth_botocore._command_line import Parser
 from google_auth_botocore.cli import _credentials_flags
 
 _EXEC_VERSIONS = ("client.authentication.k8s.io/v1", "client.authentication.k8s.io/v1beta1")
@@ -23,14 +24,35 @@ def add_to(commands: Any) -> None:
     token = commands.add_parser(
         "token",
         help="print an access token",
-        description="Print an access token.",
+        usage="%(prog)s [flags]",
+        description="Print an access token for Google Cloud. It expires after at most an hour, or after --lifetime.",
+        examples="""
+        # With the file that GOOGLE_APPLICATION_CREDENTIALS names
+        google-auth-botocore token
+        # Call an API
+        curl -H "$(google-auth-botocore token --config config.json --header)" \\
+          "https://storage.googleapis.com/storage/v1/b?project=my-project"
+        # As another AWS role, with read-only access to Cloud Storage
+        google-auth-botocore token --config config.json \\
+          --assume-role arn:aws:iam::111122223333:role/my-role \\
+          --scopes https://www.googleapis.com/auth/devstorage.read_only
+        """,
         parents=[flags, _format_flags("token")],
     )
     token.set_defaults(run=_token)
     id_token = commands.add_parser(
         "id-token",
         help="print an ID token of the service account",
-        description="Print an ID token of the service account.",
+        usage="%(prog)s AUDIENCE [flags]",
+        description=(
+            "Print an ID token of the service account, for services that authenticate their callers with OpenID Connect. Cloud "
+            "Run and IAP are examples. The configuration file or --service-account must name the service account."
+        ),
+        examples="""
+        # Call a Cloud Run service
+        URL=https://my-service-abc123-uc.a.run.app
+        curl -H "$(google-auth-botocore id-token "$URL" --header)" "$URL"
+        """,
         parents=[flags, _format_flags("id-token AUDIENCE")],
     )
     id_token.add_argument(
@@ -42,11 +64,15 @@ def add_to(commands: Any) -> None:
     id_token.set_defaults(run=_id_token)
 
 
-def _format_flags(command: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(add_help=False)
+def _format_flags(command: str) -> Parser:
+    parser = Parser(add_help=False)
     group = parser.add_mutually_exclusive_group()
     group.add_argument(
-        "--json", dest="format", action="store_const", const=_json, help="print JSON: the token and its expiry in UTC"
+        "--json",
+        dest="format",
+        action="store_const",
+        const=_json,
+        help="print JSON: the token and its expiry in UTC; default: only the token",
     )
     group.add_argument(
         "--header",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from google_auth_botocore.cli.config import _check, _create, _setup
+from google_auth_botocore.cli.config import _check, _create, _setup, _teardown
 
 
 def add_to(commands: Any) -> None:
@@ -12,8 +12,12 @@ def add_to(commands: Any) -> None:
     parser = commands.add_parser(
         "config",
         help="write or check a configuration file, or print how to set up both clouds",
-        description="Write or check a configuration file, or print how to set up both clouds.",
+        usage="%(prog)s COMMAND [flags]",
+        description=(
+            "Write or check a configuration file, or print how to set up both clouds. Start with `setup`: its output creates "
+            "everything in both clouds, and ends with the configuration file."
+        ),
     )
-    subcommands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for subcommand in (_create, _check, _setup):
+    subcommands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, prog=parser.prog)
+    for subcommand in (_create, _check, _setup, _teardown):
         subcommand.add_to(subcommands)

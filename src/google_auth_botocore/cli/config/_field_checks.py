@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import difflib
+import re
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any, TypeGuard
 from urllib.parse import urlsplit
 
 from google_auth_botocore import ConfigurationError, Credentials
 from google_auth_botocore._redaction import as_json, quoted, shown
 from google_auth_botocore.cli._subject_token import JWT
+from google_auth_botocore.cli.config import _own_command, _remarks
 from google_auth_botocore.cli.config._field_meanings import MEANINGS, REQUIRED_ELSEWHERE, SECRET_FIELDS
 
 # A valid configuration. Each field is checked by putting it into this one.
@@ -23,6 +24,8 @@ _VALID: dict[str, Any] = {
 }
 _EXECUTABLE = "credential_source.executable"
 _LIFETIME = "service_account_impersonation.token_lifetime_seconds"
+# Milliseconds: 31 s for an exchange, and the start of Python on a busy machine.
+_LONG_ENOUGH = 40_000
 _OBJECTS = {"service_account_impersonation", "credential_source", _EXECUTABLE}
 _METADATA = ("credential_source.url", "credential_source.region_url", "credential_source.imdsv2_session_token_url")
 _METADATA_HOSTS = {"169.254.169.254", "fd00:ec2::254"}
@@ -86,6 +89,8 @@ class _Checker:
         if isinstance(source, Mapping):
             self._executable(source["executable"]) if "executable" in source else self._aws(source)
         self._impersonation()
+        for name, each in self.fields.items():
+            each.notes += _remarks.of(name, self.values.get(name))
         return list(self.fields.values())
 
     def check(self, name: str) -> Field:
@@ -99,7 +104,8 @@ class _Checker:
                 token_url = value.removesuffix("introspect") + "token" if value.endswith("/introspect") else ""
             if _mistakes({**_VALID, "token_url": token_url}, universe):
                 self.fields[name].mistakes.append(
-                    f"{quoted(value)} is not a Google endpoint (https://sts.googleapis.com/v1/introspect or another form of it)."
+                    f"{quoted(value)} is not the introspection endpoint of Google's Security Token Service, "
+                    "https://sts.googleapis.com/v1/introspect or another form of it."
                 )
         elif not name.startswith(f"{_EXECUTABLE}."):
             outer, _, inner = name.partition(".")
@@ -131,7 +137,7 @@ class _Checker:
             return
         command = self._add(f"{_EXECUTABLE}.command")
         words = _split(value.get("command"))
-        if not words or not (PurePosixPath(words[0]).is_absolute() or PureWindowsPath(words[0]).is_absolute()):
+        if not words or not _own_command.is_absolute(words[0]):
             command.mistakes.append("It must be the absolute path of a program, followed by its arguments.")
         elif words != str(value["command"]).split():
             command.notes.append(
@@ -147,6 +153,12 @@ class _Checker:
                 and not (_is_int(setting) and 5000 <= setting <= 120_000)
             ):
                 self.fields[full].mistakes.append("It must be a whole number of milliseconds, 5000 to 120000.")
+        timeout = value.get("timeout_millis")
+        if "executable" in words[1:] and (timeout is None or (_is_int(timeout) and timeout < _LONG_ENOUGH)):
+            self._add(f"{_EXECUTABLE}.timeout_millis").notes.append(
+                "google-auth-botocore reports a failure after up to 31 s, and the default timeout is 30000. Set 60000, or the "
+                "library stops the command before it prints the reason."
+            )
         self.fields[command.name].notes.append(
             "Credentials.from_file does not accept this file. Google's own libraries do."
         )
@@ -174,10 +186,17 @@ class _Checker:
             for name in self.values.keys() & {_LIFETIME, "service_account_impersonation"}:
                 self.fields[name].notes.append("It has no effect without service_account_impersonation_url.")
         lifetime = self.values.get(_LIFETIME)
-        if _is_int(lifetime) and lifetime > 3600:
+        seconds = _number(lifetime)
+        if seconds > 3600:
             self.fields[_LIFETIME].notes.append(
                 "For more than 3600 s, the organization policy "
                 "constraints/iam.allowServiceAccountCredentialLifetimeExtension must list the service account."
+            )
+        if 0 < seconds < 600:
+            self.fields[_LIFETIME].notes.append("Google's library for Java rejects less than 600 s.")
+        if isinstance(lifetime, (str, float)):
+            self.fields[_LIFETIME].notes.append(
+                "Google's library for Go accepts only a whole number, without quotes and a decimal point."
             )
 
 
@@ -215,6 +234,13 @@ def _split(command: object) -> list[str]:
         return shlex.split(command) if isinstance(command, str) else []
     except ValueError:
         return []
+
+
+def _number(value: object) -> float:
+    """Return a lifetime in any of the forms that are accepted, or 0."""
+    if isinstance(value, str):
+        return float(value) if re.fullmatch("[0-9]{1,6}", value) else 0
+    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else 0
 
 
 def _is_int(value: object) -> TypeGuard[int]:

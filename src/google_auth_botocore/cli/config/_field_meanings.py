@@ -6,7 +6,7 @@ https://google.aip.dev/auth/4117
 from __future__ import annotations
 
 _REPLACED = "Only Google's own libraries use it: here, botocore's chain finds the keys and the region."
-_WORKFORCE = "For workforce identity federation, which is for people."
+_WORKFORCE = "For workforce identity federation, which authenticates people instead of workloads."
 
 MEANINGS = {
     "universe_domain": "The domain of Google's endpoints: googleapis.com, or the one that your code also passes to Credentials.",
@@ -37,9 +37,9 @@ MEANINGS = {
     "project_id": "The default project of client libraries.",
     "credential_source": "The source of the subject token.",
     "credential_source.environment_id": "aws1: the subject token is signed with AWS keys.",
-    "credential_source.region_url": f"The instance metadata path of the region. {_REPLACED}",
-    "credential_source.url": f"The instance metadata path of the role's keys. {_REPLACED}",
-    "credential_source.imdsv2_session_token_url": f"The instance metadata path of session tokens, for IMDSv2. {_REPLACED}",
+    "credential_source.region_url": f"The URL of the region in instance metadata. {_REPLACED}",
+    "credential_source.url": f"The URL of the role's keys in instance metadata. {_REPLACED}",
+    "credential_source.imdsv2_session_token_url": f"The URL of session tokens in instance metadata, for IMDSv2. {_REPLACED}",
     "credential_source.regional_cred_verification_url": (
         "The AWS STS endpoint that Google calls to verify the signature. As gcloud writes it, with "
         "{region} in it, it is the endpoint of the workload's region, in every partition of AWS."

@@ -1,4 +1,4 @@
-"""AWS's side: the sources in botocore's chain, what is signed with their keys, and whom AWS sees."""
+"""The steps on AWS's side: the sources in botocore's chain, their keys, the signature, and the caller that AWS sees."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import contextlib
 import json
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+import threading
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -21,14 +22,14 @@ from google_auth_botocore._failures._instances import disabled, endpoint
 from google_auth_botocore._redaction import shown
 from google_auth_botocore.cli import _subject_token
 from google_auth_botocore.cli.doctor._evidence import AwsRejection, Evidence, SignedRequest
-from google_auth_botocore.cli.doctor._findings import StepFailed, Unknown
+from google_auth_botocore.cli.doctor._step_outcomes import StepFailed, Unknown
 
-# The sources whose keys are at hand. The others make a call for theirs.
-AT_HAND = STATIC
+# Seconds to wait for the source in its own step. The next step waits longer.
+_SOURCE_LIMIT = 15.0
 
-_NAMES = {
+_SOURCE_NAMES = {
     "env": "environment variables",
-    "assume-role": "role of a profile",
+    "assume-role": "assumed role of a profile",
     "assume-role-with-web-identity": "web identity (EKS IRSA)",
     "sso": "IAM Identity Center",
     "shared-credentials-file": "shared credentials file",
@@ -36,11 +37,11 @@ _NAMES = {
     "custom-process": "credential_process",
     "config-file": "config file",
     "ec2-credentials-file": "AWS_CREDENTIAL_FILE",
-    "boto-config": "boto's own file",
+    "boto-config": "configuration file of boto 2",
     "container-role": "container (ECS, EKS)",
     "iam-role": "EC2 instance metadata",
 }
-# The setting of a profile that each of these sources requires.
+# Settings in a profile that configure these sources.
 _SETTINGS = {
     "assume-role": ("role_arn",),
     "assume-role-with-web-identity": ("web_identity_token_file",),
@@ -56,30 +57,50 @@ _VARIABLES = {
 }
 _OBSOLETE = {"ec2-credentials-file", "boto-config"}
 _FILES = {"shared-credentials-file": "credentials_file", "config-file": "config_file"}
-_AUTHORIZATION = re.compile(r"Credential=([^/]+)/\d+/([^/]+)/.*SignedHeaders=([^,]+),")
-# What AWS says about a date that is too old or too new; the code is the one of a wrong signature.
+_AUTHORIZATION = re.compile(r"Credential=([^/]+)/[0-9]+/([^/]+)/.*SignedHeaders=([^,]+),")
+# AWS's messages about a date that is too old or too new. The error code is the same as for a wrong signature.
 _REJECTED_DATE = re.compile("Signature expired|Signature not yet current|RequestTimeTooSkewed")
 
 
 def source(evidence: Evidence) -> str:
-    """Look at the sources in botocore's chain, and find the one that has keys."""
+    """List the sources in botocore's chain, and find the one that has keys."""
     session = _session(evidence)
-    # What is wrong with its files, the credentials report themselves when they read the keys.
+    # Ignore errors in the AWS files here: the next step reports them.
     with contextlib.suppress(Exception):
         evidence.sources = _chain(session)
     configured = [each.method for each in evidence.sources if each.configured_by]
-    evidence.winner = next(iter(configured), None)
+    evidence.key_source = next(iter(configured), None)
     if not evidence.options.offline:
-        with contextlib.suppress(Exception):
-            found = session.get_credentials()
-            evidence.winner = getattr(found, "method", None)
-            end = getattr(found, "_expiry_time", None)  # botocore has no public name for it
-            evidence.expires = f"{end:%Y-%m-%dT%H:%M:%SZ}" if end else None
-    if evidence.winner == "env":
+        with evidence.waiting.trying(f"to get keys from {_configured_names(evidence) or 'AWS'}", _SOURCE_LIMIT):
+            _find_keys(evidence, session)
+    if evidence.key_source == "env":
         evidence.expires = evidence.expires or os.environ.get("AWS_CREDENTIAL_EXPIRATION")
     if not evidence.sources:
-        return Unknown("botocore cannot use the profile or its files")
-    return "\n".join(_lines(evidence))
+        return Unknown("botocore cannot use the profile or the AWS files")
+    lines = "\n".join(_lines(evidence))
+    return Unknown(lines) if evidence.source_silent else lines
+
+
+def _find_keys(evidence: Evidence, session: Any) -> None:
+    """Let botocore resolve the keys, and wait for a limited time. A source may never reply."""
+    found: list[Any] = []
+
+    def resolve() -> None:
+        with contextlib.suppress(Exception):
+            found.append(session.get_credentials())
+
+    worker = threading.Thread(target=resolve, name="doctor-source", daemon=True)
+    try:
+        worker.start()
+    except RuntimeError:  # the limit of threads is reached
+        resolve()
+    else:
+        worker.join(_SOURCE_LIMIT)
+    evidence.source_silent = worker.is_alive()
+    keys = next(iter(found), None)
+    evidence.key_source = getattr(keys, "method", None)
+    expiry = getattr(keys, "_expiry_time", None)  # botocore has no public name for it
+    evidence.expires = f"{expiry:%Y-%m-%dT%H:%M:%SZ}" if expiry else None
 
 
 def _session(evidence: Evidence) -> Any:
@@ -91,18 +112,20 @@ def _session(evidence: Evidence) -> Any:
 
 def _lines(evidence: Evidence) -> Sequence[str]:
     configured = [each for each in evidence.sources if each.configured_by]
-    methods = [each.method for each in configured]
+    # Not only those that are configured: botocore also finds keys in a file of boto 2.
+    methods = [each.method for each in evidence.sources]
     lines = []
     for each in configured:
-        if each.method == evidence.winner:
-            verdict = "is tried first" if evidence.options.offline and each.method not in AT_HAND else "has the keys"
-        elif evidence.winner is None or methods.index(each.method) < methods.index(evidence.winner):
-            verdict = "has no keys"
+        if each.method == evidence.key_source:
+            not_tried = evidence.options.offline and each.method not in STATIC
+            verdict = "first in the chain, not tried offline" if not_tried else "keys found"
+        elif evidence.key_source is None or methods.index(each.method) < methods.index(evidence.key_source):
+            verdict = f"no reply within {_SOURCE_LIMIT:.0f} s" if evidence.source_silent else "no keys found"
         else:
             verdict = "not tried, because another source comes first"
         lines.append(f"{each.name}, configured by {each.configured_by}: {verdict}")
-    unset = [each.name for each in evidence.sources if each not in configured and each.method not in _OBSOLETE]
-    return [*lines, *([f"not configured: {', '.join(unset)}"] if unset else [])]
+    others = [each.name for each in evidence.sources if each not in configured and each.method not in _OBSOLETE]
+    return [*lines, *([f"not configured: {', '.join(others)}"] if others else [])]
 
 
 def _chain(session: Any) -> list[Source]:
@@ -111,7 +134,7 @@ def _chain(session: Any) -> list[Source]:
     return [
         Source(
             provider.METHOD,
-            _NAMES.get(provider.METHOD, provider.METHOD),
+            _SOURCE_NAMES.get(provider.METHOD, provider.METHOD),
             _configured_by(session, config, profile, provider),
         )
         for provider in session.get_component("credential_provider").providers
@@ -119,7 +142,7 @@ def _chain(session: Any) -> list[Source]:
 
 
 def _configured_by(session: Any, config: Mapping[str, Any], profile: str, provider: Any) -> str | None:
-    """Return what configures this source. boto's own file is left out: it is obsolete."""
+    """Return what configures this source, or None. The configuration file of boto 2 is obsolete, and is ignored."""
     method = provider.METHOD
     variable = next((name for name in _VARIABLES.get(method, ()) if os.environ.get(name)), None)
     if variable:
@@ -135,7 +158,7 @@ def _configured_by(session: Any, config: Mapping[str, Any], profile: str, provid
 
 
 def _in_file(path: str, profile: str) -> str | None:
-    file = Path(os.path.expandvars(path)).expanduser()
+    file = Path(os.path.expanduser(os.path.expandvars(path)))  # noqa: PTH111 - pathlib raises without a home directory
     if not file.exists():
         return None
     sections = botocore.configloader.raw_config_parse(str(file))
@@ -146,26 +169,42 @@ def _in_file(path: str, profile: str) -> str | None:
 
 
 def keys(evidence: Evidence) -> str:
-    """Read the keys and sign with them."""
-    subject_token = evidence.credentials.retrieve_subject_token()
-    evidence.recorder.keep_subject_token(subject_token)
+    """Read the keys, and sign a request with them."""
+    with evidence.waiting.trying(f"to get keys from {_origin(evidence)}", None):
+        subject_token = evidence.credentials.retrieve_subject_token()
+    evidence.recorder.record_subject_token(subject_token)
     if evidence.uses_jwt:
         claims = _subject_token.claims(subject_token)
         evidence.arn = str(claims.get("sub"))
-        return f"a JWT of AWS's, issued by {claims.get('iss')} for {claims.get('aud')}"
-    evidence.request = signed(subject_token)
+        return f"a JWT from AWS, issued by {claims.get('iss')} for {claims.get('aud')}"
+    evidence.request = _parse_signed_request(subject_token)
     kind = "temporary" if evidence.request.temporary else "long-term"
-    end = f", which expire at {evidence.expires}" if evidence.expires else ""
+    expiry = f"; they expire at {evidence.expires}" if evidence.expires else ""
     token = "with" if evidence.request.has_session_token else "without"
     key_id = f"{evidence.request.key_id[:4]}...{evidence.request.key_id[-4:]}"
-    saw = f"{kind} keys ({key_id}) {token} a session token{end}"
+    saw = f"{kind} keys ({key_id}) {token} a session token{expiry}"
     if evidence.request.temporary and not evidence.request.has_session_token:
         raise StepFailed(saw, evidence.facts("aws", failure="no-session-token"))
     return saw
 
 
-def signed(subject_token: str) -> SignedRequest:
-    """Read a signed request."""
+def _origin(evidence: Evidence) -> str:
+    """Return where the credentials get their keys or their JWT from, in words."""
+    if evidence.uses_jwt:
+        return "AWS STS (GetWebIdentityToken)"
+    if evidence.options.assume_role:
+        return "AWS STS (AssumeRole)"
+    if evidence.key_source is None:
+        return _configured_names(evidence) or "botocore's sources"
+    return _SOURCE_NAMES.get(evidence.key_source, "botocore's sources")
+
+
+def _configured_names(evidence: Evidence) -> str:
+    return " or ".join(each.name for each in evidence.sources if each.configured_by)
+
+
+def _parse_signed_request(subject_token: str) -> SignedRequest:
+    """Return the signed request in a subject token."""
     document = json.loads(unquote(subject_token))
     headers = {each["key"].lower(): each["value"] for each in document["headers"]}
     key_id, region, signed = _AUTHORIZATION.findall(headers["authorization"])[0]
@@ -173,48 +212,51 @@ def signed(subject_token: str) -> SignedRequest:
 
 
 def signed_request(evidence: Evidence) -> str:
-    """Return the region, the host and the headers of the signature."""
+    """Describe the signed request: its host, the region and the signed headers."""
     if evidence.request is None:
-        return "none: the proof of identity is a JWT"
+        return "none: the subject token is a JWT"
     host = urlsplit(evidence.request.url).netloc
-    return f"for {host} in {evidence.request.region}\nsigned headers: {', '.join(evidence.request.signed)}"
+    return f"to {host}, signed for {evidence.request.region}\nsigned headers: {', '.join(evidence.request.signed)}"
 
 
 def caller(evidence: Evidence) -> str:
     """Send AWS the same signed request that Google will send."""
     if evidence.request is None:
-        return f"{evidence.arn}, as the JWT says"
-    evidence.arn, evidence.rejection, evidence.unreachable = ask(evidence, evidence.request)
+        return f"{evidence.arn}, according to the JWT"
+    evidence.arn, evidence.rejection, evidence.unreachable = _get_caller_identity(evidence, evidence.request)
     if evidence.unreachable:
-        return f"AWS STS cannot be reached from here ({evidence.unreachable}); Google calls it itself"
+        return f"AWS STS cannot be reached from this machine ({evidence.unreachable}); Google will call it directly"
     if evidence.rejection is None:
         return f"{evidence.arn}"
     code, message = evidence.rejection
-    saw = f"AWS rejects the signature ({code}): {message}"
+    saw = f"AWS rejected the signature ({code}): {message}"
     if _REJECTED_DATE.search(f"{code} {message}"):
-        return saw  # the exchange dates it again
-    raise StepFailed(saw, evidence.facts("exchange", aws_reason=code, text=f"AWS says {code}: {message}"))
+        return saw  # the exchange signs again with a corrected date
+    raise StepFailed(saw, evidence.facts("exchange", aws_reason=code, text=f"AWS replied {code}: {message}"))
 
 
-def ask(evidence: Evidence, request: SignedRequest) -> tuple[str | None, AwsRejection | None, str | None]:
-    """Return GetCallerIdentity's reply to a signed request: the ARN, a rejection, or why there is no reply."""
+def _get_caller_identity(
+    evidence: Evidence, request: SignedRequest
+) -> tuple[str | None, AwsRejection | None, str | None]:
+    """Send the signed request, and return the ARN, the rejection, or the reason why there is no reply."""
     url = request.url
     if evidence.options.aws_sts_endpoint:
         url = f"{evidence.options.aws_sts_endpoint.rstrip('/')}/?{urlsplit(url).query}"
     try:
-        reply = evidence.recorder.ask("POST", url, headers=request.headers)
+        reply = evidence.recorder.send("POST", url, headers=request.headers)
     except requests.RequestException as error:
         return None, None, type(error).__name__
-    part: Callable[[str], str] = lambda name: _xml(reply.text, name)  # noqa: E731 - it is used three times below
-    if reply.status == 200 and part("Arn"):
-        return part("Arn"), None, None
-    if part("Code"):
-        # After the first line, AWS quotes the request itself.
-        message = evidence.recorder.quotable(part("Message").strip().partition("\n")[0])
-        return None, AwsRejection(part("Code"), message), None
-    return None, None, f"HTTP {reply.status} that is not AWS's"
+    arn, code = _xml(reply.text, "Arn"), _xml(reply.text, "Code")
+    if reply.status == 200 and arn:
+        return arn, None, None
+    if code:
+        # After the first line, AWS quotes the request.
+        message = evidence.recorder.excerpt(_xml(reply.text, "Message").strip().partition("\n")[0])
+        return None, AwsRejection(code, message), None
+    return None, None, f"HTTP {reply.status}, but not from AWS"
 
 
 def _xml(text: str, name: str) -> str:
+    """Return the text of the first element with a name, or an empty string."""
     match = re.search(f"<{name}>([^<]*)</{name}>", text)
     return match[1] if match else ""

@@ -1,4 +1,4 @@
-"""Everything that `doctor` looks up while it follows a token: the evidence for the table of failures."""
+"""Everything that `doctor` finds out during its steps: the evidence for the table of failures."""
 
 from __future__ import annotations
 
@@ -16,22 +16,23 @@ from google_auth_botocore._failures import _evidence
 from google_auth_botocore._failures._evidence import Binding, Metadata, Source
 from google_auth_botocore._failures._facts import Facts, Keys, argument
 from google_auth_botocore._redaction import shown
-from google_auth_botocore._settings import CLOUD_PLATFORM, JWT, NOT_GIVEN, Settings
+from google_auth_botocore._settings import CLOUD_PLATFORM, DEFAULT_LIFETIME, JWT, Settings
 from google_auth_botocore.cli.doctor import _metadata
 from google_auth_botocore.cli.doctor._administrator import Administrator
 from google_auth_botocore.cli.doctor._recorder import Recorder, Reply
+from google_auth_botocore.cli.doctor._waiting import Waiting
 
 _CONTAINER_VARIABLES = ("KUBERNETES_SERVICE_HOST", "ECS_CONTAINER_METADATA_URI_V4", "ECS_CONTAINER_METADATA_URI")
 
 
 class SignedRequest(NamedTuple):
-    """The signed request that is the proof of identity.
+    """The signed GetCallerIdentity request that is the subject token.
 
     Attributes:
-        url: URL of GetCallerIdentity.
-        headers: Headers as they are sent; they hold secrets.
+        url: The URL.
+        headers: The headers. They contain secrets.
         key_id: Id of the access key.
-        temporary: Whether it is the id of temporary keys.
+        temporary: Whether the keys are temporary.
         region: Region of the signature.
         signed: Names of the signed headers.
     """
@@ -45,44 +46,48 @@ class SignedRequest(NamedTuple):
 
     @property
     def has_session_token(self) -> bool:
-        """Whether the keys came with one."""
+        """Whether the keys have a session token."""
         return "x-amz-security-token" in self.headers
 
 
 class AwsRejection(NamedTuple):
-    """AWS's reply to a signature that it rejects."""
+    """The error with which AWS rejected a signature."""
 
     code: str
     message: str
 
 
 class Evidence(_evidence.Evidence):
-    """What was looked up so far.
+    """What the steps have found out so far.
 
     Args:
-        options: The command's options.
+        options: The options of the command.
+        waiting: Shows on a terminal what the steps wait for.
 
     Attributes:
         recorder: The transport of all requests.
         credentials: The credentials, once they are built.
         error: The error of the step that failed.
-        pending: An error of a later step than the one that met it.
-        winner: botocore's name for the source that has the keys.
+        pending: An error that the exchange step raised, but that belongs to a later step.
+        key_source: botocore's name for the source that has the keys.
+        source_silent: Whether a source of keys has not replied yet.
         expires: When the keys expire.
-        request: The signed request; None if a JWT is the proof of identity.
-        rejection: How AWS rejects the signature.
-        called: The reply to the requested call.
+        request: The signed request. None if the subject token is a JWT.
+        rejection: The error with which AWS rejected the signature.
+        called: The reply to the call that --call requests.
     """
 
     credentials: Credentials
 
-    def __init__(self, options: argparse.Namespace) -> None:
+    def __init__(self, options: argparse.Namespace, waiting: Waiting | None = None) -> None:
         self.options = options
-        self.recorder = Recorder()
+        self.waiting = waiting or Waiting(None)
+        self.recorder = Recorder(waiting=self.waiting)
         self.error: ConfigurationError | FederationError | None = None
         self.pending: FederationError | None = None
         self.sources: Sequence[Source] = ()
-        self.winner: str | None = None
+        self.key_source: str | None = None
+        self.source_silent = False
         self.expires: str | None = None
         self.request: SignedRequest | None = None
         self.rejection: AwsRejection | None = None
@@ -98,31 +103,32 @@ class Evidence(_evidence.Evidence):
 
     @property
     def audience(self) -> str:
-        """Full name of the provider."""
+        """The full name of the provider."""
         return str(self.credentials.info["audience"])
 
     @property
     def service_account(self) -> str | None:
-        """The service account."""
+        """The service account to impersonate, if there is one."""
         return self.credentials.service_account_email
 
     @property
     def clock(self) -> float | None:
         """Seconds by which the servers' clocks are ahead of this machine's."""
-        return next((each.ahead for each in reversed(self.recorder.replies) if each.ahead is not None), None)
+        offsets = (each.clock_offset for each in reversed(self.recorder.replies))
+        return next((offset for offset in offsets if offset is not None), None)
 
     @cached_property
     def administrator(self) -> Administrator:
-        """Reads what the workload may not read."""
+        """Reads what the workload itself has no permission to read."""
         return Administrator(self.recorder)
 
     def facts(self, step: str, **more: Any) -> Facts:
-        """Return the facts of a failure that doctor itself has met."""
+        """Return the facts of a failure that doctor itself found."""
         facts = Facts(step, settings=self._settings(), keys=self._keys(), **more)
         return self._with_evidence(facts)
 
     def facts_of(self, error: ConfigurationError | FederationError) -> Facts:
-        """Return the facts of an error, with the evidence."""
+        """Return the facts of an error, with this evidence."""
         if isinstance(error, ConfigurationError):
             return self._with_evidence(Facts("configuration", failure=error.failure, text=str(error)))
         found = _failures.facts_of(error)
@@ -135,7 +141,7 @@ class Evidence(_evidence.Evidence):
         )
 
     def _with_evidence(self, facts: Facts) -> Facts:
-        self.has_administrator = self.administrator.there
+        self.has_administrator = self.administrator.has_token
         self.clock_offset = self.clock
         self.given_audience = self._given_audience()
         if self.request is not None:
@@ -155,14 +161,14 @@ class Evidence(_evidence.Evidence):
             self.audience,
             self.service_account,
             tuple(self.credentials.scopes or [CLOUD_PLATFORM]),
-            options.lifetime or NOT_GIVEN,
+            options.lifetime or DEFAULT_LIFETIME,
             tuple(options.delegates or ()),
             options.subject,
             str(info["subject_token_type"]),
         )
 
     def _keys(self) -> Keys:
-        source = "assume-role" if self.options.assume_role else self.winner
+        source = "assume-role" if self.options.assume_role else self.key_source
         if self.request is None:
             return Keys(source)
         return Keys(source, self.request.temporary, self.request.has_session_token)
@@ -174,51 +180,53 @@ class Evidence(_evidence.Evidence):
     def _given_audience(self) -> str | None:
         given = self.options.audience
         path = self.options.config or os.environ.get("GOOGLE_APPLICATION_CREDENTIALS")
-        if given is None and path:
+        if given is None and hasattr(self.options, "config_info"):  # from standard input
+            given = str(self.options.config_info.get("audience"))
+        elif given is None and path:
             with suppress(OSError, ValueError, AttributeError):
                 given = str(json.loads(Path(path).read_text(encoding="utf-8-sig")).get("audience"))
         return None if given is None else shown(given)
 
     @property
     def uses_jwt(self) -> bool:
-        """Whether AWS's JWT is the proof of identity."""
+        """Whether the subject token is a JWT from AWS."""
         return JWT in (self.options.subject_token_type, self.credentials.info["subject_token_type"])
 
-    # Lookups of the table.
+    # Lookups for the table of failures. The result is None or empty if there is no administrator's token.
 
     def metadata(self) -> Metadata | None:
-        """Return what instance metadata replied. It is requested once."""
+        """Return the reply of instance metadata. It is requested only once."""
         return self._metadata
 
     @cached_property
     def _metadata(self) -> Metadata | None:
-        return None if self.options.offline else _metadata.ask(in_container=self.container is not None)
+        return None if self.options.offline else _metadata.request_metadata(in_container=self.container is not None)
 
     def pool(self) -> Mapping[str, Any] | None:
-        """Return the pool, if an administrator may see it."""
+        """Return the pool, if the administrator may read it."""
         return self.administrator.pool(self.audience)
 
     def provider(self) -> Mapping[str, Any] | None:
-        """Return the provider, if an administrator may see it."""
+        """Return the provider, if the administrator may read it."""
         return self.administrator.provider(self.audience)
 
     def account(self, name: str) -> Mapping[str, Any] | None:
-        """Return the service account, if an administrator may see it."""
+        """Return the service account, if the administrator may read it."""
         return self.administrator.account(name)
 
     def bindings(self, account: str) -> Sequence[Binding] | None:
-        """Return the bindings on the service account, if an administrator may see them."""
+        """Return the bindings on the service account, if the administrator may read them."""
         return self.administrator.bindings(account)
 
     def project_bindings(self, account: str) -> Sequence[Binding]:
-        """Return the bindings on the service account's project, as far as an administrator may see them."""
+        """Return the bindings on the service account's project, if the administrator may read them."""
         return self.administrator.project_bindings(account)
 
     def accepted_in(self, region: str) -> bool:
-        """Return whether Google gives a token for the same keys in another region."""
-        given = {name: getattr(self.options, name) for name in ("profile", "assume_role")}
-        elsewhere = Credentials(self.audience, region=region, token_url=self.credentials.info["token_url"], **given)
+        """Return whether Google issues a token for the same keys if the request is signed for another region."""
+        arguments = {name: getattr(self.options, name) for name in ("profile", "assume_role")}
+        token_url = self.credentials.info["token_url"]
         with suppress(FederationError):
-            elsewhere.refresh(self.recorder)
+            Credentials(self.audience, region=region, token_url=token_url, **arguments).refresh(self.recorder)
             return True
         return False

@@ -1,4 +1,4 @@
-"""Instance metadata: its reply to a plain request.
+"""Request the role of the instance from instance metadata.
 
 https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html
 """
@@ -14,13 +14,14 @@ from google_auth_botocore._failures._evidence import Metadata
 from google_auth_botocore._failures._instances import disabled, endpoint, proxied
 from google_auth_botocore._redaction import shown
 
-# What the firmware of an instance says, also inside of a container.
+# The vendor in the machine's firmware. It is also visible inside a container.
 _VENDOR = Path("/sys/devices/virtual/dmi/id/sys_vendor")
+# Seconds.
 _TIMEOUT = 1.0
 
 
 def _expected() -> bool:
-    """Return whether this machine is an EC2 instance, or the environment names the endpoint."""
+    """Return whether this machine is an EC2 instance, or the environment sets the endpoint."""
     if os.environ.get("AWS_EC2_METADATA_SERVICE_ENDPOINT"):
         return True
     try:
@@ -29,11 +30,11 @@ def _expected() -> bool:
         return False
 
 
-def ask(*, in_container: bool) -> Metadata:
-    """Request the name of the instance's role, by version 2 of the protocol.
+def request_metadata(*, in_container: bool) -> Metadata:
+    """Request the name of the instance's role, with version 2 of the protocol (IMDSv2).
 
     Args:
-        in_container: There should be instance metadata, whatever the machine says.
+        in_container: Whether this is a container. If so, instance metadata should be available on any machine.
     """
     request, status, text = _reply()
     return Metadata(

@@ -18,6 +18,8 @@ from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any
 
 from google_auth_botocore import ConfigurationError, Credentials
+from google_auth_botocore._command_line import port_mistake, port_number
+from google_auth_botocore._redaction import shown
 from google_auth_botocore.cli import _credentials_flags, _standard_streams
 from google_auth_botocore.cli.serve import (
     _background,
@@ -32,12 +34,12 @@ from google_auth_botocore.cli.serve import (
 from google_auth_botocore.cli.serve._server import Server, listener
 from google_auth_botocore.cli.serve._tokens import Tokens
 
-_USAGE = "google-auth-botocore serve [flags] [-- COMMAND ...]"
+_USAGE = "%(prog)s [flags] [-- COMMAND ...]"
 _DESCRIPTION = (
-    "Emulate Google's metadata server on 127.0.0.1 for processes of the same user. It serves access tokens by scope, ID "
-    "tokens, the service account and the project. With a command, it runs the command, sets the environment variables "
+    "Emulate Google's metadata server on 127.0.0.1, where gcloud, Terraform and Google's client libraries find access tokens, "
+    "ID tokens, the service account and the project. Only processes of the same user are served. With a command, it runs the command, sets the environment variables "
     "that point client libraries to the server, unsets those that name other credentials, forwards signals, and exits with "
-    "the command's exit code: 128 plus the signal number if a signal ended the command, 127 if it was not found. Without a "
+    "the command's exit code: 128 plus the signal number if a signal terminated the command, 127 if it was not found. Without a "
     "command, it prints the variables and serves until Ctrl-C or SIGTERM; then it answers the clients that are connected "
     "and exits with code 0. With --background, it starts the server in the background, prints the variables for a shell's "
     "eval, and serves until the shell exits. macOS and Windows do not reveal the user behind a connection, so there it "
@@ -56,10 +58,15 @@ def add_to(commands: Any) -> None:
         help="emulate Google's metadata server on loopback, and run a command that uses it",
         usage=_USAGE,
         description=_DESCRIPTION,
+        examples="""
+        # Run one command
+        google-auth-botocore serve --config config.json -- gcloud storage ls
+        # Serve the rest of a script or shell
+        eval "$(google-auth-botocore serve --config config.json --background)"
+        """,
         parents=[_credentials_flags.parent_parser()],
-        allow_abbrev=False,
     )
-    parser.add_argument("--port", type=_port, default=0, help="port on 127.0.0.1; default: any free port")
+    parser.add_argument("--port", type=port_number, default=0, help="port on 127.0.0.1; default: any free port")
     parser.add_argument("--any-user", action="store_true", help="serve every local user")
     parser.add_argument(
         "--background",
@@ -68,12 +75,6 @@ def add_to(commands: Any) -> None:
     )
     parser.add_argument("command", nargs=argparse.REMAINDER, metavar="-- COMMAND ...", help="the command to run")
     parser.set_defaults(run=_run)
-
-
-def _port(text: str) -> int:
-    if not (text.isdecimal() and len(text) <= 5 and int(text) < 1 << 16):
-        raise argparse.ArgumentTypeError(f"invalid port {text!r}: must be 0-65535")
-    return int(text)
 
 
 def is_evaluated_by_shell(arguments: Sequence[str]) -> bool:
@@ -86,19 +87,19 @@ def _run(options: argparse.Namespace) -> int:
     command = options.command[1:]
     if options.command and (options.command[0] != "--" or not command):
         raise ConfigurationError(
-            f"Put the command after --, as in `serve --config FILE -- gcloud storage ls`. Got: {shlex.join(options.command)}"
+            f"Put the command after --, as in `serve --config FILE -- gcloud storage ls`. Got: {shown(shlex.join(options.command))}"
         )
     if options.background and command:
         raise ConfigurationError("--background cannot be combined with a command. Omit one of them.")
     if options.background and not hasattr(os, "fork"):
         raise ConfigurationError("--background is not supported on this system. Use `serve -- COMMAND`.")
     _signals.fork_if_process_1()
-    credentials = _credentials_flags.credentials(options)
+    credentials = _credentials_flags.credentials_of_application(options)
     try:
         listening = listener(options.port)
     except OSError as error:
-        reason = os.strerror(error.errno or 0)
-        raise ConfigurationError(f"Cannot listen on port {options.port} of 127.0.0.1: {reason}.") from None
+        problem = port_mistake(error, "127.0.0.1", options.port) or os.strerror(error.errno or 0)
+        raise ConfigurationError(f"Cannot serve: {problem}.") from None
     with listening:
         user = _served_user(listening, any_user=options.any_user)
         for warning in _other_credentials.warnings(os.environ):
@@ -144,7 +145,7 @@ class _Service:
         async def serve() -> int:
             signals = _signals.Signals(_signals.TERMINATING)
             server = self._server()
-            script = _background.CallingScript.find()  # before anything is printed: its reader then continues
+            script = _background.CallingScript.find()  # before printing, because the script continues after it
             _announce(self._variables, os.getpid())
             return await _serve_until_stopped(server, signals, script.wait() if script else None)
 
@@ -171,7 +172,8 @@ class _Service:
 
     def _server(self) -> Server:
         tokens = Tokens(self._credentials, _standard_streams.print_warning)
-        return Server(self._listening, _identity.identity(self._credentials), tokens, self._user)
+        identity = _identity.identity(self._credentials)
+        return Server(self._listening, identity, tokens, self._user, _standard_streams.print_warning)
 
     def _loop(self, serve: Coroutine[Any, Any, int]) -> int:
         # The other event loop of Windows cannot watch a listening socket.

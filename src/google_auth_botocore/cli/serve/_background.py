@@ -66,7 +66,8 @@ class CallingScript:
     """The shell script that runs the server in the background itself: `eval "$(google-auth-botocore serve &)"`.
 
     The server must exit with the script, and must close files that the caller may wait for. This form is recognized by
-    the subshell of the command substitution: it exits while the server continues, before or after this object is created.
+    the subshell of the command substitution, which exits while the server continues. It may exit before or after this
+    object is created.
 
     Args:
         chain: The result of `chain_to_calling_shell`.
@@ -81,7 +82,7 @@ class CallingScript:
 
     @classmethod
     def find(cls) -> CallingScript | None:
-        """Return the script, or None if there is none. Call this before printing: the reader of the output then continues."""
+        """Return the script, or None if there is none. Call this before printing: the script continues after it."""
         chain = _calling_shell.chain_to_calling_shell()
         return cls(chain) if chain else None
 

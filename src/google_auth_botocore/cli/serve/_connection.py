@@ -20,6 +20,9 @@ _IDLE_TIMEOUT = 60.0
 # Seconds that a client has to read its last answer and close the connection.
 _CLOSE_TIMEOUT = 1.0
 
+# Returns a future that is done if the client disconnects or sends more.
+ClientActs = Callable[[], "asyncio.Future[bytes]"]
+
 
 class State(enum.Enum):
     """The state of a connection."""
@@ -36,14 +39,15 @@ class Connection:
 
     Args:
         rejection: Returns the reply to a client that must not be served at all, or None.
-        answer: Returns the reply to a request, and whether the request was accepted.
+        answer: Returns the reply to a request, and whether the request was accepted. Its second argument returns a
+            future that is done if the client disconnects or sends more.
         may_keep_alive: Returns whether the connection may stay open for another request.
     """
 
     def __init__(
         self,
         rejection: Callable[[], Awaitable[Reply | None]],
-        answer: Callable[[Request], Awaitable[tuple[Reply, bool]]],
+        answer: Callable[[Request, ClientActs], Awaitable[tuple[Reply, bool]]],
         may_keep_alive: Callable[[], bool],
     ) -> None:
         self._rejection = rejection
@@ -52,6 +56,8 @@ class Connection:
         self._loop = asyncio.get_running_loop()
         self.state = State.UNVERIFIED
         self.since = self._loop.time()
+        # The first byte of the next request, if it arrived during the previous answer.
+        self._early = b""
 
     async def serve(self, connection: socket.socket) -> None:
         """Answer requests until the client disconnects, violates HTTP, or is rejected."""
@@ -91,7 +97,7 @@ class Connection:
                 return
             self._set_state(State.ANSWERING)
             with_body = request.method != "HEAD"
-            reply, accepted = await self._answer(request)
+            reply, accepted = await self._answer_while_watching(reader, request)
             if not accepted or request.has_body:
                 await self._send_last(reader, writer, reply, with_body=with_body)
                 return
@@ -103,11 +109,29 @@ class Connection:
 
     async def _head(self, reader: asyncio.StreamReader) -> bytes:
         """Return the head of the next request, including the empty line at its end."""
-        first = b""
+        first, self._early = self._early, b""
         if self.state is State.IDLE:
-            first = await asyncio.wait_for(reader.readexactly(1), _IDLE_TIMEOUT)
+            first = first or await asyncio.wait_for(reader.readexactly(1), _IDLE_TIMEOUT)
             self._set_state(State.READING)
         return first + await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), _HEAD_TIMEOUT)
+
+    async def _answer_while_watching(self, reader: asyncio.StreamReader, request: Request) -> tuple[Reply, bool]:
+        """Answer a request that may wait for a change. It stops waiting if the client disconnects."""
+        watching: list[asyncio.Task[bytes]] = []
+
+        def client_acts() -> asyncio.Future[bytes]:
+            if not watching:
+                watching.append(asyncio.ensure_future(reader.read(1)))
+            return watching[0]
+
+        try:
+            return await self._answer(request, client_acts)
+        finally:
+            for task in watching:
+                task.cancel()  # no byte is lost: it stays in the reader
+                await asyncio.wait({task})
+                if not task.cancelled() and task.exception() is None:
+                    self._early = task.result()
 
     async def _send_last(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, reply: Reply, *, with_body: bool = True

@@ -30,7 +30,7 @@ def variables(credentials: Credentials, port: int, environment: Mapping[str, str
         # Otherwise gcloud prefers an account that the user has logged in with.
         "CLOUDSDK_CORE_ACCOUNT": _identity.identity(credentials).email,
     }
-    project = _identity.configured_project(credentials)
+    project = credentials.get_project_id()
     if project is not None:
         found["GOOGLE_CLOUD_PROJECT"] = project
     if credentials.quota_project_id is not None:

@@ -46,11 +46,13 @@ class Reply(NamedTuple):
         status: HTTP status.
         body: The body.
         content_type: The media type of the body.
+        etag: Identifies the content, whatever its format. Empty: it cannot change.
     """
 
     status: int
     body: bytes
     content_type: str
+    etag: str = ""
 
 
 def parse_request(head: bytes) -> Request:
@@ -100,22 +102,29 @@ def text_reply(status: int, body: str) -> Reply:
     )
 
 
-def json_reply(body: Any) -> Reply:
+def json_reply(body: Any, status: int = 200) -> Reply:
     """Return a reply with JSON."""
-    return Reply(200, json.dumps(body).encode(), "application/json")
+    return Reply(status, json.dumps(body).encode(), "application/json")
 
 
 def encode_reply(reply: Reply, *, with_body: bool, keep_alive: bool) -> bytes:
-    """Return the bytes of a reply. No header allows a page of another origin to read it (CORS)."""
+    """Return the bytes of a reply, with the headers of Google's server.
+
+    No header allows a page of another origin to read it (CORS).
+    """
     headers = {
         "Metadata-Flavor": "Google",
         "Content-Type": reply.content_type,
         "Content-Length": str(len(reply.body)),
         "Cache-Control": "no-store",
         "Date": formatdate(usegmt=True),
-        "Server": "google-auth-botocore",
+        "Server": "Metadata Server for VM",
+        "X-XSS-Protection": "0",
+        "X-Frame-Options": "SAMEORIGIN",
         "Connection": "keep-alive" if keep_alive else "close",
     }
+    if reply.etag:
+        headers["ETag"] = reply.etag
     if reply.status == 405:
         headers["Allow"] = "GET, HEAD"
     lines = [f"HTTP/1.1 {reply.status} {HTTPStatus(reply.status).phrase}"]

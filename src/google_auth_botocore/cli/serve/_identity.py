@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -44,13 +43,7 @@ def identity(credentials: Credentials) -> Identity:
     return Identity(
         email=email,
         scopes=tuple(credentials.scopes or credentials.default_scopes or (CLOUD_PLATFORM,)),
-        project_id=configured_project(credentials) or project_in(email) or number,
+        project_id=credentials.get_project_id() or project_in(email) or number,
         project_number=int(number),
         universe_domain=credentials.universe_domain,
     )
-
-
-def configured_project(credentials: Credentials) -> str | None:
-    """Return the project that the user configured, if any."""
-    project_id = getattr(credentials, "project_id", None)
-    return project_id or os.environ.get("GOOGLE_CLOUD_PROJECT") or os.environ.get("GCLOUD_PROJECT")

@@ -6,11 +6,14 @@ https://cloud.google.com/run/docs/container-contract#metadata-server
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from google_auth_botocore.cli.serve._http import Reply, json_reply, text_reply
+from google_auth_botocore.cli.serve._changes import etag
+from google_auth_botocore.cli.serve._formats import value_reply
+from google_auth_botocore.cli.serve._http import Reply, text_reply
 from google_auth_botocore.cli.serve._identity import Identity
 
 _ROOT = ("computeMetadata", "v1")
@@ -56,11 +59,15 @@ def answer(identity: Identity, path: str, query: Mapping[str, str]) -> Reply | T
         if not audience:
             return text_reply(400, "The parameter audience is missing.")
         return IDTokenRequest(audience, query.get("format") == "full")
-    if isinstance(node, Mapping):
-        recursive = query.get("recursive", "").lower() == "true"
-        name = segments[-1] if segments else ""
-        return json_reply(_recursive(name, node)) if recursive else text_reply(200, _listing(node))
-    return text_reply(200, "".join(f"{each}\n" for each in node) if isinstance(node, list) else str(node))
+    recursive = isinstance(node, Mapping) and query.get("recursive", "").lower() == "true"
+    if recursive:
+        # Only JSON has keys in camel case.
+        as_text = query.get("alt", "").lower() == "text"
+        value: Any = _recursive(segments[-1] if segments else "", node, camel_case=not as_text)
+    else:
+        value = _listing(node) if isinstance(node, Mapping) else node
+    reply = value_reply(value, query, json_by_default=recursive)
+    return reply._replace(etag=etag(json.dumps([recursive, path.strip("/"), value])))
 
 
 def _tree(identity: Identity) -> _Node:
@@ -79,17 +86,18 @@ def _tree(identity: Identity) -> _Node:
     }
 
 
-def _listing(node: _Node) -> str:
-    return "".join(f"{name}/\n" if isinstance(value, Mapping) else f"{name}\n" for name, value in node.items())
+def _listing(node: _Node) -> list[str]:
+    return [f"{name}/" if isinstance(value, Mapping) else name for name, value in node.items()]
 
 
-def _recursive(directory: str, node: _Node) -> dict[str, Any]:
-    """Return a directory for JSON, without tokens. Keys are in camel case, except the names of accounts."""
+def _recursive(directory: str, node: _Node, *, camel_case: bool) -> dict[str, Any]:
+    """Return a directory without tokens. In camel case, the names of accounts stay the same."""
     found: dict[str, Any] = {}
     for name, value in node.items():
-        key = name if directory == _ACCOUNTS else re.sub(r"[-_](\w)", lambda match: match[1].upper(), name)
+        keep = directory == _ACCOUNTS or not camel_case
+        key = name if keep else re.sub(r"[-_](\w)", lambda match: match[1].upper(), name)
         if isinstance(value, Mapping):
-            found[key] = _recursive(name, value)
+            found[key] = _recursive(name, value, camel_case=camel_case)
         elif not isinstance(value, type):
             found[key] = value
     return found

@@ -5,6 +5,7 @@ https://cloud.google.com/compute/docs/metadata/querying-metadata
 
 from __future__ import annotations
 
+from google_auth_botocore.cli.serve import _health
 from google_auth_botocore.cli.serve._http import Reply, Request, text_reply
 
 # Headers that browsers add, and that no client of a metadata server sends. A page can neither set nor remove headers
@@ -25,6 +26,9 @@ def rejection(request: Request, port: int) -> Reply | None:
     host name that now resolves to loopback (DNS rebinding). It is detected by the headers that the browser adds, or by
     `Host`: only the address in the clients' environment variables is accepted. `localhost` is not accepted, because it
     may resolve to another user's server on [::1].
+
+    A probe of `/healthz` needs no `Metadata-Flavor`, because many probes cannot set a header, and the reply contains no
+    token. All other rules apply to it: the browser's headers still give a page away.
 
     Args:
         request: The request.
@@ -49,6 +53,6 @@ def rejection(request: Request, port: int) -> Reply | None:
             return text_reply(
                 403, "This metadata server rejects requests from web browsers. The User-Agent starts with Mozilla."
             )
-    if request.headers.get("metadata-flavor") != ["Google"]:
+    if request.path != _health.PATH and request.headers.get("metadata-flavor") != ["Google"]:
         return text_reply(403, "The request lacks the header Metadata-Flavor: Google.")
     return None

@@ -5,9 +5,11 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from datetime import datetime, timezone
 from functools import lru_cache
 
 from google_auth_botocore import ConfigurationError, Credentials, FederationError, IDTokenCredentials, Token
+from google_auth_botocore.cli.serve._changes import etag
 from google_auth_botocore.cli.serve._http import Reply, json_reply, text_reply
 from google_auth_botocore.cli.serve._metadata import AccessTokenRequest, TokenRequest
 
@@ -45,15 +47,25 @@ class Tokens:
         try:
             value, expiry = self._source(request).token()
         except (ConfigurationError, FederationError) as error:
-            self._warn(str(error))
+            # No warning without a service account: gcloud also requests an ID token when it only needs an access token.
+            if isinstance(request, AccessTokenRequest) or self._credentials.service_account_email is not None:
+                self._warn(str(error))
             return text_reply(_status(error), str(error))
         except Exception as error:  # noqa: BLE001 - the client waits for a reply
             # Not the text of the error: it may contain a secret.
             return text_reply(500, f"This metadata server failed: {type(error).__name__}.")
         if isinstance(request, AccessTokenRequest):
             expires_in = max(0, int(expiry.timestamp() - self._clock()))
-            return json_reply({"access_token": value, "expires_in": expires_in, "token_type": "Bearer"})
-        return text_reply(200, value)
+            reply = json_reply({"access_token": value, "expires_in": expires_in, "token_type": "Bearer"})
+        else:
+            reply = text_reply(200, value)
+        return reply._replace(etag=etag(value))
+
+    def expiry(self) -> datetime | None:
+        """Return when the current access token expires, in UTC, or None if there is no valid one. Makes no call."""
+        naive = self._credentials.expiry
+        expiry = naive and naive.replace(tzinfo=timezone.utc)
+        return expiry if expiry and expiry.timestamp() > self._clock() else None
 
     def _make_source(self, request: TokenRequest) -> _TokenSource:
         if not isinstance(request, AccessTokenRequest):
