@@ -15,6 +15,8 @@ mapping and condition, checks IAM bindings, issues tokens, and reports errors in
         )
         ...  # point a client at google.token_url and google.iam_credentials_endpoint
 
+`GoogleCloud` sets all of this up for an unmodified application: inside it, requests to Google's own URLs go to the emulator.
+
 Everything that can be created in Python can also be created with gcloud, or with any other client of Google's IAM,
 Service Usage and Resource Manager APIs: `google.gcloud_environment()` points gcloud at the emulator.
 
@@ -31,18 +33,21 @@ for _module, _distribution in (("celpy", "cel-python"), ("cryptography", "crypto
     if importlib.util.find_spec(_module) is None:
         # With `name` set to this package, `python -m` prints this one line instead of a traceback.
         raise ImportError(
-            f"the emulator needs {_distribution}: pip install 'google-auth-botocore[emulator]'",
+            f"The emulator requires {_distribution}, which is not installed. Install it with the extra.\n"
+            "Run: pip install 'google-auth-botocore[emulator]'",
             name=__name__,
         )
 
 from google_auth_botocore.emulator._aws_keys import AwsKeyRegistry, AwsKeys
 from google_auth_botocore.emulator._emulator import Emulator
 from google_auth_botocore.emulator._faults import Fault
+from google_auth_botocore.emulator._google_hosts import NotEmulatedError
 from google_auth_botocore.emulator._http import Call
 from google_auth_botocore.emulator._oidc import OidcProvider
 from google_auth_botocore.emulator._providers import AwsProvider, Provider
 from google_auth_botocore.emulator._service_accounts import ServiceAccount
 from google_auth_botocore.emulator._tokens import TokenInfo
+from google_auth_botocore.emulator.google_cloud import GoogleCloud
 
 __all__ = [
     "AwsKeyRegistry",
@@ -51,6 +56,8 @@ __all__ = [
     "Call",
     "Emulator",
     "Fault",
+    "GoogleCloud",
+    "NotEmulatedError",
     "OidcProvider",
     "Provider",
     "ServiceAccount",

@@ -2,174 +2,179 @@
 
 from __future__ import annotations
 
-import argparse
-import json
-import shlex
+import contextlib
+import dataclasses
+import ipaddress
 import signal
+import socket
 import sys
 import threading
-from collections.abc import Sequence
-from typing import Any
+import time
+from argparse import Namespace
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
-from google_auth_botocore.emulator import AwsKeys, AwsProvider, Emulator, ServiceAccount
+from google_auth_botocore._command_line import port_mistake
+from google_auth_botocore.emulator import AwsKeyRegistry, AwsKeys, AwsProvider, Emulator, _private_files
+from google_auth_botocore.emulator._endpoints import Endpoints, EndpointsAt, GoogleEndpoints
+from google_auth_botocore.emulator._instructions import Client, instructions
+from google_auth_botocore.emulator._service_options import parse, setup_of
+from google_auth_botocore.emulator._state_file import StateFile
 
 _TWELVE_HOURS = 43_200  # the longest lifetime that AWS allows for a role's keys
 _GCLOUD_CLIENT_ID = "32555940559.apps.googleusercontent.com"  # built into gcloud; no setting replaces it
+_MAX_CALLS = 1000  # a service runs for weeks
+_SAVE_INTERVAL = 1.0  # seconds; a process that is killed loses what changed in this time
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until SIGTERM or Ctrl-C. Return the exit code."""
-    options = _parser().parse_args(arguments)
+    options = parse(arguments)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    google = Emulator(port=options.port, sts_verdict_url=options.sts_verdict_url)
     try:
-        google.add_project(options.project, options.project_number)
-        provider = google.add_aws_provider(
-            options.account,
-            options.project_number,
-            options.pool,
-            options.provider,
-            attribute_condition=options.attribute_condition,
-        )
-        accounts = [google.add_service_account(email) for email in options.service_account]
-        if options.sts_verdict_url:
-            aws = f"# AWS keys: any keys that {options.sts_verdict_url} accepts."
-        else:
-            arn = options.arn or f"arn:aws:sts::{options.account}:assumed-role/app/i-0abc"
-            aws = _exports(google.aws_keys.issue(arn, lifetime=_TWELVE_HOURS))
-        # gcloud authenticates as this client when it exchanges for direct access and when it introspects its token.
-        google.add_oauth_client(_GCLOUD_CLIENT_ID)
-        for account in accounts:
-            google.grant(account.email, "roles/iam.workloadIdentityUser", provider.principal_set())
-        with google:
-            print(_instructions(google, provider, accounts, aws, options.project), flush=True)  # noqa: T201
-            stop.wait()
+        with contextlib.ExitStack() as stack:
+            state = None if options.state is None else stack.enter_context(StateFile(options.state))
+            return _run(options, state, stop)
+    except socket.gaierror as error:
+        problem = f"the host {options.host!r} has no address ({error.strerror})"
     except (OSError, ValueError) as error:
-        print(f"Cannot start the emulator: {error}.", file=sys.stderr)  # noqa: T201
+        problem = (isinstance(error, OSError) and port_mistake(error, options.host, options.port)) or str(error)
+    print(f"Cannot start the emulator: {problem}.", file=sys.stderr)  # noqa: T201
+    return 1
+
+
+def _run(options: Namespace, state: StateFile | None, stop: threading.Event) -> int:
+    google = Emulator(
+        host=options.host,
+        port=options.port,
+        sts_verdict_url=options.sts_verdict_url,
+        tls=options.tls,
+        tls_names=options.tls_name,
+        max_calls=_MAX_CALLS,
+    )
+    google.ready = False
+    if state is not None:
+        state.load(google)
+    setup = setup_of(options)
+    provider = _set_up(google, options, create=state is None or state.setup != setup)
+    keys = None if options.sts_verdict_url else _keys(google, options)
+    if state is not None:
+        state.save(google, setup)
+    with google:
+        client = Client(
+            google,
+            _endpoints(google, options),
+            provider,
+            next(iter(options.service_account), None),
+            options.project,
+            keys,
+            options.sts_verdict_url,
+        )
+        if options.write is not None:
+            _write(client, options.write)
+        if not _is_loopback(options.host):
+            _warn(
+                f"the emulator listens on {options.host}. Every machine that can reach it can get tokens and change its state"
+            )
+        google.ready = True
+        print(instructions(client, options.write), flush=True)  # noqa: T201
+        if state is None:
+            stop.wait()
+        else:
+            _keep(google, state, setup, stop)
+    if state is not None and (problem := _save(google, state, setup)):  # after the last request
+        print(f"Cannot save the state: {problem}.", file=sys.stderr)  # noqa: T201
         return 1
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m google_auth_botocore.emulator",
-        description="Emulate Google's side of workload identity federation on loopback.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+def _set_up(google: Emulator, options: Namespace, *, create: bool) -> AwsProvider:
+    """Create what the options describe, and return the provider.
+
+    With `create` False, only what is missing: all of it was created before the restart, and may have been changed since.
+    """
+    # gcloud authenticates as this client when it exchanges for direct access and when it introspects its token.
+    google.add_oauth_client(_GCLOUD_CLIENT_ID)
+    # For its name and its members.
+    provider = AwsProvider(
+        options.project_number,
+        options.pool,
+        options.provider,
+        {"google.subject": "assertion.arn"},
+        account_id=options.account,
     )
-    add = parser.add_argument
-    add("--port", type=_port, default=8085, help="port on 127.0.0.1; 0: any free port")
-    add("--project", default="my-project", help="ID of the clients' project")
-    add("--project-number", default="123456789012", help="number of the project that contains the pool")
-    add("--pool", default="aws-pool", help="ID of the workload identity pool")
-    add("--provider", default="prod", help="ID of the AWS provider in the pool")
-    add("--account", default="123456789012", help="AWS account that the provider trusts")
-    add("--attribute-condition", metavar="CEL", help="attribute condition of the provider")
-    add(
-        "--service-account",
-        metavar="EMAIL",
-        nargs="*",
-        default=["copycat@my-project.iam.gserviceaccount.com"],
-        help="service accounts that the pool may impersonate; without a value: direct resource access",
+    if not create:
+        return provider
+    google.add_project(options.project, options.project_number)
+    google.add_aws_provider(
+        options.account,
+        options.project_number,
+        options.pool,
+        options.provider,
+        attribute_condition=options.attribute_condition,
     )
-    add("--arn", help="AWS identity to issue keys for; None: a session of a role in the account")
-    add(
-        "--sts-verdict-url",
-        metavar="URL",
-        help="AWS STS endpoint that verifies signatures, instead of the keys issued here",
-    )
-    return parser
+    for email in options.service_account:
+        account = google.add_service_account(email)
+        google.grant(account.email, "roles/iam.workloadIdentityUser", provider.principal_set())
+    return provider
 
 
-def _port(text: str) -> int:
-    if not (text.isdecimal() and len(text) <= 5 and int(text) < 1 << 16):
-        raise argparse.ArgumentTypeError(f"invalid port {text!r}: must be 0-65535")
-    return int(text)
+def _keys(google: Emulator, options: Namespace) -> AwsKeys:
+    """Return the client's AWS keys: fixed ones, those from before the restart, or new ones."""
+    arn = options.arn or f"arn:aws:sts::{options.account}:assumed-role/app/i-0abc"
+    if options.aws_keys is None:
+        saved = [keys for keys in google.aws_keys.known() if keys.arn == arn]
+        return saved[-1] if saved else google.aws_keys.issue(arn, lifetime=_TWELVE_HOURS)
+    access_key_id, secret, token = options.aws_keys
+    # Issued by another registry, which checks the ARN and derives the user ID.
+    keys = AwsKeyRegistry(time.time).issue(arn, temporary=False)
+    keys = dataclasses.replace(keys, access_key_id=access_key_id, secret_access_key=secret, session_token=token)
+    google.aws_keys.add(keys)
+    return keys
 
 
-def _exports(keys: AwsKeys) -> str:
-    environment = {
-        "AWS_ACCESS_KEY_ID": keys.access_key_id,
-        "AWS_SECRET_ACCESS_KEY": keys.secret_access_key,
-        "AWS_SESSION_TOKEN": keys.session_token or "",
-        "AWS_REGION": "us-east-1",
-    }
-    exports = "\n".join(f"export {name}={shlex.quote(value)}" for name, value in environment.items())
-    return f"# AWS keys of {keys.arn}, valid until {keys.expiry:%Y-%m-%d %H:%M} UTC:\n{exports}"
+def _endpoints(google: Emulator, options: Namespace) -> Endpoints:
+    """Return the URLs that clients use."""
+    if options.google_hosts:
+        return GoogleEndpoints(google.url)
+    return google if options.url is None else EndpointsAt(options.url)
 
 
-def _instructions(
-    google: Emulator,
-    provider: AwsProvider,
-    accounts: Sequence[ServiceAccount],
-    aws: str,
-    project_id: str,
-) -> str:
-    """Return instructions that can be pasted into a shell."""
-    target = accounts[0].email if accounts else None
-    project = shlex.quote(project_id)
-    variables = google.gcloud_environment(project_id)
-    administrator = " \\\n    ".join(f"{name}={shlex.quote(value)}" for name, value in variables.items())
-    source = json.dumps(_external_account(google, provider, target), indent=2)
-    return f"""\
-# The emulator listens on {google.url}. Press Ctrl-C to stop it.
-
-{aws}
-
-# Connect to it without a proxy:
-export NO_PROXY=127.0.0.1,localhost no_proxy=127.0.0.1,localhost
-
-# google-auth:
-cat > external_account.json <<'JSON'
-{source}
-JSON
-export GOOGLE_APPLICATION_CREDENTIALS="$PWD/external_account.json"
-export GOOGLE_CLOUD_PROJECT={project}
-
-# gcloud, as the workload:
-export CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE="$PWD/external_account.json"
-export CLOUDSDK_CORE_PROJECT={project}
-export CLOUDSDK_API_ENDPOINT_OVERRIDES_IAMCREDENTIALS={google.url}/
-
-# gcloud, as an administrator, to set up more with gcloud iam, gcloud services and gcloud projects:
-#   as_admin gcloud iam workload-identity-pools list --location=global
-as_admin() {{
-  env {administrator} "$@"
-}}
-
-# google-auth-botocore accepts only Google's endpoints from a file, so pass these on the command line:
-#   google-auth-botocore token --token-url={google.token_url} --iam-credentials-endpoint={google.iam_credentials_endpoint}
-# or in Python:
-#   Credentials(
-#       {provider.audience!r},
-#       service_account_email={target!r},
-#       token_url={google.token_url!r},
-#       iam_credentials_endpoint={google.iam_credentials_endpoint!r},
-#   )
-"""
+def _write(client: Client, directory: Path) -> None:
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for name, text in client.files(directory).items():
+        _private_files.write(directory / name, text)
 
 
-def _external_account(google: Emulator, provider: AwsProvider, service_account: str | None) -> dict[str, Any]:
-    """Return the configuration file for google-auth and gcloud, with the emulator's endpoints instead of Google's."""
-    metadata = "http://169.254.169.254/latest/meta-data"
-    impersonation = f"{google.url}/v1/projects/-/serviceAccounts/{service_account}:generateAccessToken"
-    return {
-        "type": "external_account",
-        "audience": provider.audience,
-        "subject_token_type": "urn:ietf:params:aws:token-type:aws4_request",
-        "token_url": google.token_url,
-        "token_info_url": google.introspect_url,
-        **({"service_account_impersonation_url": impersonation} if service_account else {}),
-        "credential_source": {
-            "environment_id": "aws1",
-            "region_url": f"{metadata}/placement/availability-zone",
-            "url": f"{metadata}/iam/security-credentials",
-            "regional_cred_verification_url": (
-                "https://sts.{region}.amazonaws.com?Action=GetCallerIdentity&Version=2011-06-15"
-            ),
-        },
-    }
+def _keep(google: Emulator, state: StateFile, setup: Mapping[str, object], stop: threading.Event) -> None:
+    """Save the state once a second if it changed, until the emulator has to stop."""
+    known = ""
+    while not stop.wait(_SAVE_INTERVAL):
+        problem = _save(google, state, setup)  # the disk may have space again later
+        if problem and not known:
+            _warn(f"cannot save the state: {problem}")
+        known = problem
+
+
+def _save(google: Emulator, state: StateFile, setup: Mapping[str, object]) -> str:
+    """Save the state. Return what went wrong, or an empty text."""
+    try:
+        state.save(google, setup)
+    except OSError as error:
+        return str(error)
+    return ""
+
+
+def _is_loopback(host: str) -> bool:
+    """Return whether every address of a host is one that only this machine can reach."""
+    addresses = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    return all(ipaddress.ip_address(address[0]).is_loopback for *_, address in addresses)
+
+
+def _warn(text: str) -> None:
+    print(f"Warning: {text}.", file=sys.stderr, flush=True)  # noqa: T201
 
 
 if __name__ == "__main__":

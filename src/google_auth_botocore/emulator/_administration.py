@@ -83,7 +83,7 @@ class Administration:
         try:
             return self.policies.replace(resource, bindings, etag)
         except ValueError as error:
-            raise RpcError(400, f"Invalid argument: {error}") from error
+            raise RpcError(400, str(error)) from error
         except ConcurrentChangeError as error:
             raise RpcError(
                 409,
@@ -100,8 +100,4 @@ class Administration:
         role, members = binding.get("role"), binding.get("members", [])
         if not ROLE.fullmatch(str(role)):
             raise RpcError(400, f"Role ({role}) does not exist in the resource's hierarchy.")
-        for member in members:
-            email = str(member).removeprefix("serviceAccount:")
-            if email != member and self.accounts.find(email) is None:
-                raise RpcError(400, f"Service account {email} does not exist.")
         return str(role), [str(member) for member in members]

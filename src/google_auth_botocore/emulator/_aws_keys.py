@@ -65,7 +65,7 @@ class AwsKeyRegistry:
         Raises:
             ValueError: the ARN is not one that GetCallerIdentity returns.
         """
-        if not re.fullmatch(r"arn:[^:]+:(sts|iam)::\d{12}:.+", arn):
+        if not re.fullmatch(r"arn:[^:]+:(sts|iam)::[0-9]{12}:.+", arn):
             raise ValueError(f"{arn!r} is not the ARN of an AWS identity")
         if ":role/" in arn:
             raise ValueError(
@@ -88,8 +88,12 @@ class AwsKeyRegistry:
         """Accept keys that were created elsewhere."""
         self._keys[keys.access_key_id] = keys
 
+    def known(self) -> list[AwsKeys]:
+        """Return all keys that were issued or added here, the oldest first."""
+        return list(self._keys.values())
+
     def add_lookup(self, lookup: Callable[[str], AwsKeys | None]) -> None:
-        """Call `lookup` for every access key ID that is unknown here, for example to ask moto's backends.
+        """Call `lookup` for every access key ID that is unknown here, for example to search moto's backends.
 
         Args:
             lookup: returns the keys with this ID; None: unknown.

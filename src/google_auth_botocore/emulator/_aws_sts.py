@@ -18,7 +18,7 @@ from google_auth_botocore.emulator._subject_token import SignedRequest
 _SKEW = timedelta(minutes=15)
 _BASIC_FORMAT = "%Y%m%dT%H%M%SZ"
 _AUTHORIZATION = re.compile(
-    r"AWS4-HMAC-SHA256 +Credential=(?P<key>[^/,]+)/(?P<date>\d{8})/(?P<region>[^/,]+)/(?P<service>[^/,]+)/aws4_request"
+    r"AWS4-HMAC-SHA256 +Credential=(?P<key>[^/,]+)/(?P<date>[0-9]{8})/(?P<region>[^/,]+)/(?P<service>[^/,]+)/aws4_request"
     r" *, *SignedHeaders=(?P<headers>[^, ]+) *, *Signature=(?P<signature>[0-9a-f]{64})"
 )
 
@@ -150,7 +150,7 @@ class EndpointVerifier:
     """Sends each signed request to one fixed AWS STS endpoint, never to the host in the request."""
 
     def __init__(self, url: str) -> None:
-        """Set the endpoint's URL, without a query: that of a moto or LocalStack server, or AWS's."""
+        """Set the URL of the endpoint, without a query: a moto or LocalStack server, or AWS."""
         self._url = url.rstrip("/") + "/"
 
     def __call__(self, request: SignedRequest) -> CallerIdentity:
@@ -163,7 +163,7 @@ class EndpointVerifier:
                 timeout=10,
             )
         except requests.RequestException as error:
-            raise AwsError("ServiceUnavailable", f"{self._url} does not answer ({type(error).__name__})") from error
+            raise AwsError("ServiceUnavailable", f"{self._url} does not reply ({type(error).__name__})") from error
         try:
             answer = ET.fromstring(reply.content)  # noqa: S314 - the endpoint is trusted: the user configured it
         except ET.ParseError:

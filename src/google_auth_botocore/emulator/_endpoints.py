@@ -31,6 +31,11 @@ class Endpoints(abc.ABC):
         return self.url
 
     @property
+    def tokeninfo_url(self) -> str:
+        """The description of a token. Google's is `https://oauth2.googleapis.com/tokeninfo`."""
+        return f"{self.url}/tokeninfo"
+
+    @property
     def oauth_token_url(self) -> str:
         """The OAuth token endpoint. Google's is `https://oauth2.googleapis.com/token`."""
         return f"{self.url}/token"
@@ -49,3 +54,35 @@ class Endpoints(abc.ABC):
     def id_token_issuer(self) -> str:
         """The `iss` of ID tokens: the same as Google's."""
         return ID_TOKEN_ISSUER
+
+
+class EndpointsAt(Endpoints):
+    """The URLs with the base URL that clients use, if it is not the one that the emulator listens on."""
+
+    def __init__(self, url: str) -> None:
+        """Set the base URL, such as `http://emulator:8085`."""
+        self._url = url
+
+    @property
+    def url(self) -> str:
+        """The base URL that clients use."""
+        return self._url
+
+
+class GoogleEndpoints(EndpointsAt):
+    """Google's own URLs, for clients that resolve Google's host names to the emulator."""
+
+    @property
+    def token_url(self) -> str:
+        """Google's token exchange."""
+        return "https://sts.googleapis.com/v1/token"
+
+    @property
+    def introspect_url(self) -> str:
+        """Google's token introspection."""
+        return "https://sts.googleapis.com/v1/introspect"
+
+    @property
+    def iam_credentials_endpoint(self) -> str:
+        """Scheme and host of Google's IAM Credentials API."""
+        return "https://iamcredentials.googleapis.com"

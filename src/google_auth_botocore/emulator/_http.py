@@ -27,8 +27,8 @@ class Call:
         when: time of arrival by the emulator's clock, in seconds since the epoch.
         status: HTTP status of the reply; None while there is no reply, and if the connection was dropped.
         principal: the caller, once known: a `principal://` name or an e-mail address.
-        assertion: for a token exchange, the verified proof of identity: `arn`, `account` and `userid` of an AWS
-            caller, or the claims of a JWT.
+        assertion: for a token exchange, the verified contents of the subject token: `arn`, `account` and `userid` of an
+            AWS caller, or the claims of a JWT.
     """
 
     method: str

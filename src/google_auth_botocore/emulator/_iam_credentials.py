@@ -20,6 +20,7 @@ from google_auth_botocore.emulator._http import Call, Response, Route
 from google_auth_botocore.emulator._iam_policies import Policies
 from google_auth_botocore.emulator._oauth import ID_TOKEN_ISSUER, ID_TOKEN_SIGNER
 from google_auth_botocore.emulator._projects import IAM_CREDENTIALS, Projects
+from google_auth_botocore.emulator._scopes import unknown
 from google_auth_botocore.emulator._service_accounts import ServiceAccount, ServiceAccounts
 from google_auth_botocore.emulator._settings import Settings
 from google_auth_botocore.emulator._signing_keys import KeyRing
@@ -63,7 +64,7 @@ class IamCredentials:
         body = call.fields({"delegates", "scope", "lifetime"})
         account = self._authorize(call, match, body, "getAccessToken")
         scopes = body.get("scope")
-        if not isinstance(scopes, list) or not scopes or not all(isinstance(s, str) and s for s in scopes):
+        if not isinstance(scopes, list) or not scopes or not all(isinstance(s, str) for s in scopes) or unknown(scopes):
             raise RpcError(400, _INVALID_ARGUMENT)
         lifetime = _seconds(body.get("lifetime", f"{_HOUR}s"))
         if lifetime > (_TWELVE_HOURS if account.lifetime_extension else _HOUR):
@@ -144,7 +145,7 @@ class IamCredentials:
         return self._permitted(match["account"], method, members)
 
     def _permitted(self, name: str, method: str, members: frozenset[str]) -> ServiceAccount:
-        if not re.fullmatch(r"\d+|[^@/:]+@[^@/]+", name):
+        if not re.fullmatch(r"[0-9]+|[^@/:]+@[^@/]+", name):
             raise RpcError(404, "Requested entity was not found.")
         permission = f"iam.serviceAccounts.{method}"
         account = self._accounts.find(name)
@@ -168,7 +169,7 @@ def _true(body: Mapping[str, Any], field: str) -> bool:
 
 def _seconds(duration: object) -> float:
     """Parse a google.protobuf.Duration in its JSON form, such as `3600s`. It must be positive."""
-    if not isinstance(duration, str) or not re.fullmatch(r"\d+(\.\d{1,9})?s", duration):
+    if not isinstance(duration, str) or not re.fullmatch(r"[0-9]+(\.[0-9]{1,9})?s", duration):
         raise RpcError(400, _INVALID_ARGUMENT)
     seconds = float(duration[:-1])
     if seconds <= 0:

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from google_auth_botocore.emulator._members import Members
+
 _GET_ACCESS_TOKEN = "iam.serviceAccounts.getAccessToken"
 _GET_OPEN_ID_TOKEN = "iam.serviceAccounts.getOpenIdToken"
 
@@ -31,15 +33,6 @@ ROLE = re.compile(r"((projects|organizations)/[^/]+/)?roles/[A-Za-z0-9_.]+")
 # Owners have every permission except these.
 _IMPERSONATION = frozenset().union(*_PERMISSIONS.values())
 
-_MEMBER_PREFIXES = (
-    "principal://",
-    "principalSet://",
-    "serviceAccount:",
-    "user:",
-    "group:",
-    "domain:",
-)
-
 
 class ConcurrentChangeError(Exception):
     """The policy has changed since it was read."""
@@ -61,7 +54,8 @@ class _Policy:
 class Policies:
     """The IAM policy of every resource: its bindings, by role."""
 
-    def __init__(self) -> None:
+    def __init__(self, members: Members) -> None:
+        self._members = members
         self._lock = threading.Lock()
         self._policies: dict[str, _Policy] = {}
         self._revision = 0  # shared by all policies, so that no two have the same etag
@@ -70,9 +64,9 @@ class Policies:
         """Add one member to one role.
 
         Raises:
-            ValueError: the kind of member is unknown, or the role's name is invalid.
+            ValueError: IAM would reject the member, or the role's name is invalid.
         """
-        _check(member)
+        member = self._members.canonical(member)
         if not ROLE.fullmatch(role):
             raise ValueError(f"{role!r} is not the name of a role, such as roles/iam.workloadIdentityUser")
         with self._lock:
@@ -88,7 +82,9 @@ class Policies:
             permission: a permission, such as `iam.serviceAccounts.create`.
             members: every member name of the caller.
         """
-        names = frozenset(members)
+        names = {"allUsers", *members}
+        if any(name.startswith("serviceAccount:") for name in names):  # not the identities of pools
+            names.add("allAuthenticatedUsers")
         with self._lock:
             return any(
                 _has_permission(role, permission) and not names.isdisjoint(bound)
@@ -110,14 +106,13 @@ class Policies:
             etag: etag of the policy that the caller read; None: replace any version.
 
         Raises:
-            ValueError: the kind of a member is unknown.
+            ValueError: IAM would reject a member.
             ConcurrentChangeError: the policy has changed since the caller read it.
         """
         new: dict[str, dict[str, None]] = {}
         for role, members in bindings:
             for member in members:
-                _check(member)
-                new.setdefault(role, {})[member] = None
+                new.setdefault(role, {})[self._members.canonical(member)] = None
         with self._lock:
             if etag and etag != self._policies.get(resource, _Policy()).etag:
                 raise ConcurrentChangeError
@@ -129,14 +124,32 @@ class Policies:
         with self._lock:
             self._policies[to] = self._policies.pop(resource, _Policy())
 
+    def snapshot(self) -> dict[str, Any]:
+        """Return all policies as JSON values, for `restore`."""
+        with self._lock:
+            return {
+                resource: {
+                    "revision": policy.revision,
+                    "bindings": {role: list(members) for role, members in policy.bindings.items()},
+                }
+                for resource, policy in self._policies.items()
+            }
+
+    def restore(self, snapshot: Mapping[str, Any]) -> None:
+        """Replace all policies with the policies in a snapshot. Their etags stay the same."""
+        policies = {
+            resource: _Policy(
+                {role: dict.fromkeys(members) for role, members in policy["bindings"].items()}, policy["revision"]
+            )
+            for resource, policy in snapshot.items()
+        }
+        with self._lock:
+            self._policies = policies
+            self._revision = max((policy.revision for policy in policies.values()), default=0)
+
     def _next_revision(self) -> int:
         self._revision += 1
         return self._revision
-
-
-def _check(member: str) -> None:
-    if not member.startswith(_MEMBER_PREFIXES):
-        raise ValueError(f"{member!r} is not an IAM member: it must start with one of {', '.join(_MEMBER_PREFIXES)}")
 
 
 def _has_permission(role: str, permission: str) -> bool:

@@ -79,7 +79,10 @@ def _parts(token: str) -> tuple[dict[str, Any], dict[str, Any], bytes]:
     try:
         header, payload, signature = (_decode(part) for part in token.split("."))
         parsed = json.loads(header), json.loads(payload)
-    except ValueError as error:
+        json.dumps(
+            parsed, ensure_ascii=False
+        ).encode()  # rejects half of a surrogate pair, which UTF-8 cannot represent
+    except (ValueError, RecursionError) as error:
         raise JwtError("not a JWT") from error
     if not all(isinstance(part, dict) for part in parsed):
         raise JwtError("not a JWT")

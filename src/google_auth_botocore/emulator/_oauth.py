@@ -1,17 +1,20 @@
 """Google's OAuth endpoints: the JWT bearer grant, and the pages with public keys.
 
+The grant has two paths: `oauth2.googleapis.com/token`, and `www.googleapis.com/oauth2/v4/token` in older clients.
 Source: https://developers.google.com/identity/protocols/oauth2/service-account#httprest
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from re import Match
 from typing import Any
 
 from google_auth_botocore.emulator import _jwt
 from google_auth_botocore.emulator._errors import OAuthError, RpcError
 from google_auth_botocore.emulator._http import Call, Response, Route
+from google_auth_botocore.emulator._scopes import unknown
 from google_auth_botocore.emulator._service_accounts import ServiceAccount, ServiceAccounts
 from google_auth_botocore.emulator._settings import Settings
 from google_auth_botocore.emulator._signing_keys import KeyRing
@@ -23,6 +26,7 @@ ID_TOKEN_SIGNER = "federated-signon.system.gserviceaccount.com"
 
 _GRANT_TYPE = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 _AUDIENCE = "https://oauth2.googleapis.com/token"
+_AUDIENCES = {_AUDIENCE, "https://www.googleapis.com/oauth2/v4/token"}
 _HOUR = 3600
 _SKEW = 300
 
@@ -30,18 +34,24 @@ _SKEW = 300
 class OAuth:
     """Exchanges assertions signed by service accounts, for themselves or for a Workspace user, and publishes keys."""
 
-    def __init__(self, settings: Settings, accounts: ServiceAccounts, keys: KeyRing, tokens: Tokens) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        accounts: ServiceAccounts,
+        keys: KeyRing,
+        tokens: Tokens,
+        delegations: Mapping[str, frozenset[str]],
+    ) -> None:
         self._settings = settings
         self._accounts = accounts
         self._keys = keys
         self._tokens = tokens
-        self.delegations: dict[str, frozenset[str]] = {}
-        """The scopes with which a service account may act as any user of the domain, by its e-mail address."""
+        self._delegations = delegations
 
     def routes(self) -> list[Route]:
         """Return the routes of this API."""
         return [
-            Route("POST", re.compile("/token"), self._token),
+            Route("POST", re.compile("/token|/oauth2/v4/token"), self._token),
             Route("GET", re.compile("/oauth2/v1/certs"), self._id_token_certificates),
             Route("GET", re.compile("/oauth2/v3/certs"), self._id_token_jwks),
             Route("GET", re.compile("/service_accounts/v1/metadata/x509/([^/]+)"), self._certificates),
@@ -54,8 +64,9 @@ class OAuth:
             raise OAuthError("unsupported_grant_type", f"Invalid grant_type: {form.get('grant_type', '')}")
         account, claims = self._verify_assertion(form.get("assertion", ""))
         now = self._settings.clock()
-        # Google's URL of this endpoint, or the URL that was called.
-        if str(claims.get("aud")) not in {_AUDIENCE, f"http://{call.headers.get('host')}/token"}:
+        # One of Google's URLs of this endpoint, or the URL that was called.
+        called = f"{call.headers.get('host')}{call.path}"
+        if str(claims.get("aud")) not in {*_AUDIENCES, f"http://{called}", f"https://{called}"}:
             raise _invalid(f"Invalid JWT: Failed audience check. The right audience is {_AUDIENCE}")
         issued, expires = claims.get("iat"), claims.get("exp")
         if (
@@ -68,7 +79,7 @@ class OAuth:
                 " Check your iat and exp values in the JWT claim."
             )
         scopes = str(claims.get("scope", "")).split()
-        if not scopes:
+        if not scopes or unknown(scopes):
             raise OAuthError("invalid_scope", "Invalid OAuth scope or ID token audience provided.")
         subject = str(claims.get("sub") or account.email)
         if subject == account.email:
@@ -94,7 +105,7 @@ class OAuth:
             raise _invalid("Invalid JWT Signature.") from error
 
     def _check_delegation(self, account: ServiceAccount, subject: str, scopes: list[str]) -> None:
-        if not set(scopes) <= self.delegations.get(account.email, frozenset()):
+        if not set(scopes) <= self._delegations.get(account.email, frozenset()):
             raise OAuthError(
                 "unauthorized_client",
                 "Client is unauthorized to retrieve access tokens using this method, or client not authorized for any"

@@ -12,11 +12,15 @@ from urllib.parse import urlsplit
 
 import requests
 
-from google_auth_botocore.emulator import _jwt
+from google_auth_botocore.emulator import _cel, _jwt
 from google_auth_botocore.emulator._errors import OAuthError
+from google_auth_botocore.emulator._provider_texts import CONDITION_REQUIRED
 from google_auth_botocore.emulator._providers import Provider
 
 _TIMEOUT = 10
+# Every customer of these services has the same issuer, so a provider without a condition would trust all of them:
+# https://cloud.google.com/iam/docs/workload-identity-federation-with-deployment-pipelines#conditions
+_SHARED_ISSUERS = {"https://token.actions.githubusercontent.com", "https://gitlab.com", "https://app.terraform.io"}
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
@@ -38,9 +42,12 @@ class OidcProvider(Provider):
         """Check the issuer, too.
 
         Raises:
-            ValueError: it is neither an https URL nor an http URL on loopback.
+            ValueError: it is neither an https URL nor an http URL on loopback, or it requires a condition.
         """
         super().__post_init__()
+        condition = self.attribute_condition  # a valid one: each of its variables depends on the claims
+        if self.issuer.rstrip("/") in _SHARED_ISSUERS and not (condition and _cel.names(condition)):
+            raise ValueError(CONDITION_REQUIRED)
         if not _is_allowed(self.issuer):
             raise ValueError(f"the issuer {self.issuer!r} is neither an https URL nor an http URL on loopback")
 

@@ -9,7 +9,8 @@ import re
 from collections.abc import Collection
 from typing import Any
 
-_TOKEN = re.compile(r"[\w*]+|[(),/]")
+_NAME = re.compile(r"[^(),/]+")  # the names in an object's `metadata` can contain almost anything
+_TOKEN = re.compile(rf"{_NAME.pattern}|[(),/]")
 Tree = dict[str, "Tree"]
 
 
@@ -31,42 +32,43 @@ def select(document: Any, fields: str, known: Collection[str]) -> Any:
     tokens = _TOKEN.findall(fields)
     if "".join(tokens) != fields or not tokens:
         raise FieldsError(fields)
+    tokens.reverse()
     tree = _selections(tokens)
     if tokens:
-        raise FieldsError(tokens[0])
+        raise FieldsError(tokens[-1])
     _check(tree, known)
     return _selected(document, tree)
 
 
 def _selections(tokens: list[str]) -> Tree:
-    """Parse and remove a list of selections at the start of the tokens."""
+    """Parse and remove a list of selections. The tokens are in reverse order."""
     tree: Tree = {}
     while True:
         node = tree
         while True:
-            name = tokens.pop(0) if tokens else ""
-            if not re.fullmatch(r"[\w*]+", name):
+            name = tokens.pop() if tokens else ""
+            if not _NAME.fullmatch(name):
                 raise FieldsError(name)
             node = node.setdefault(name, {})
-            if tokens[:1] != ["/"]:
+            if tokens[-1:] != ["/"]:
                 break
-            tokens.pop(0)
-        if tokens[:1] == ["("]:
-            tokens.pop(0)
+            tokens.pop()
+        if tokens[-1:] == ["("]:
+            tokens.pop()
             node.update(_selections(tokens))
-            if tokens[:1] != [")"]:
+            if tokens[-1:] != [")"]:
                 raise FieldsError("(")
-            tokens.pop(0)
-        if tokens[:1] != [","]:
+            tokens.pop()
+        if tokens[-1:] != [","]:
             return tree
-        tokens.pop(0)
+        tokens.pop()
 
 
 def _check(tree: Tree, known: Collection[str]) -> None:
     for name, inner in tree.items():
         if name != "*" and name not in known:
             raise FieldsError(name)
-        if name != "metadata":  # its field names are defined by the user
+        if name not in {"labels", "metadata"}:  # the user chooses their names
             _check(inner, known)
 
 

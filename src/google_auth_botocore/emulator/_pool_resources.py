@@ -70,7 +70,7 @@ def provider_fields(call: Call) -> dict[str, Any]:
 
 
 def update_pool(pool: Pool, fields: dict[str, Any]) -> None:
-    """Change a pool to what the fields say.
+    """Set the fields of a pool.
 
     Raises:
         RpcError: 400 if a field is invalid.
@@ -104,7 +104,7 @@ def create_provider(pool: Pool, identifier: str, fields: dict[str, Any]) -> Prov
                 raise ValueError("the keys of the issuer are not a JSON Web Key Set")
             provider = OidcProvider(*names, mapping, condition, disabled, issuer, audiences, keys)
     except (TypeError, ValueError) as error:  # an invalid mapping, condition, account, issuer or key set
-        raise RpcError(400, f"Invalid argument: {error}") from error
+        raise RpcError(400, str(error)) from error
     provider.display_name, provider.description = display_name, description
     return provider
 
@@ -112,7 +112,7 @@ def create_provider(pool: Pool, identifier: str, fields: dict[str, Any]) -> Prov
 def _common_fields(fields: dict[str, Any]) -> tuple[str, str, bool]:
     for field, maximum in _MAX_CHARACTERS.items():
         if len(_value(fields, field, str) or "") > maximum:
-            raise RpcError(400, f"The {field} has at most {maximum} characters.")
+            raise RpcError(400, f"The {field} must have at most {maximum} characters.")
     return fields.get("displayName", ""), fields.get("description", ""), bool(_value(fields, "disabled", bool))
 
 

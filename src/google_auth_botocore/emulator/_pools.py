@@ -11,7 +11,7 @@ from google_auth_botocore.emulator._providers import AUDIENCE, Provider
 
 DAYS_TO_UNDELETE = 30
 _POOL_OF_PRINCIPAL = re.compile(
-    r"principal://iam\.googleapis\.com/(?P<pool>projects/\d+/locations/global/workloadIdentityPools/[^/]+)/subject/"
+    r"principal://iam\.googleapis\.com/(?P<pool>projects/[0-9]+/locations/global/workloadIdentityPools/[^/]+)/subject/"
 )
 
 
@@ -73,6 +73,11 @@ class Pools:
         """Return the pool with this resource name."""
         self._purge()
         return self._pools.get(name)
+
+    def has_pool(self, name: str) -> bool:
+        """Return whether there is a pool with this resource name that is not deleted."""
+        pool = self.pool(name)
+        return pool is not None and pool.purge_time is None
 
     def provider(self, name: str) -> Provider | None:
         """Return the provider with this resource name."""

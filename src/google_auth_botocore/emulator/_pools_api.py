@@ -139,7 +139,7 @@ class PoolsApi:
         new = create_provider(self._find_pool(provider.project_number, match), provider.provider, changed)
         if type(new) is not type(provider):
             raise RpcError(400, "The type of a provider can't be changed.")
-        vars(provider).update(vars(new))  # change it in place, because callers of add_…_provider hold it
+        vars(provider).update(vars(new))  # change it in place: callers of add_…_provider have a reference to it
         return self._start_operation(provider)
 
     def _pool(self, call: Call, match: Match[str], method: str) -> Pool:
@@ -177,7 +177,8 @@ def _new_id(call: Call, parameter: str) -> str:
     identifier = call.parameters().get(parameter, "")
     if not _ID.fullmatch(identifier):
         raise RpcError(
-            400, f"Invalid {parameter}: {identifier!r}. It has 4 to 32 characters of [a-z0-9-] and no prefix gcp-."
+            400,
+            f"Invalid {parameter}: {identifier!r}. It must have 4 to 32 characters of [a-z0-9-], and must not start with gcp-.",
         )
     return identifier
 

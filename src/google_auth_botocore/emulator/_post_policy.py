@@ -9,18 +9,18 @@ import base64
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timezone
-from email.message import Message
-from email.parser import BytesParser
 from typing import Any
 
+from google_auth_botocore.emulator._multipart import parts
+from google_auth_botocore.emulator._object_store import parse_timestamp
 from google_auth_botocore.emulator._signed_urls import Signatures, from_hex
-from google_auth_botocore.emulator._xml import XmlError, XmlRequest
+from google_auth_botocore.emulator._storage_request import StorageRequest
+from google_auth_botocore.emulator._xml import XmlError
 
 _POLICY_MESSAGE = "The content of the form does not meet the conditions specified in the policy document."
 _REQUIRED = ("key", "policy", "x-goog-algorithm", "x-goog-credential", "x-goog-date", "x-goog-signature")
 # Fields that need no condition in the policy.
-_UNLISTED = {"policy", "x-goog-signature"}
+_UNLISTED = {"bucket", "policy", "x-goog-signature"}
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Form:
     content: bytes
 
 
-def verify_form(request: XmlRequest, signatures: Signatures, clock: Callable[[], float]) -> Form:
+def verify_form(request: StorageRequest, signatures: Signatures, clock: Callable[[], float]) -> Form:
     """Parse a form, and verify its policy's signature and conditions.
 
     Raises:
@@ -48,32 +48,28 @@ def verify_form(request: XmlRequest, signatures: Signatures, clock: Callable[[],
     for name in _REQUIRED:
         if name not in fields:
             raise _policy_error(f"Missing {name}")
-    account, _, _ = signatures.credential(dict(fields))
+    account, _, _ = signatures.credential(fields)
     signatures.check(account, fields["policy"], from_hex(fields["x-goog-signature"]))
     try:
         policy = json.loads(base64.b64decode(fields["policy"], validate=True))
-        expiry = datetime.fromisoformat(policy["expiration"].replace("Z", "+00:00"))
+        expiry = parse_timestamp(policy["expiration"])
         conditions = [each for condition in policy["conditions"] for each in _as_tuples(condition)]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise _policy_error("The policy document is not valid.") from error
-    if clock() >= expiry.replace(tzinfo=expiry.tzinfo or timezone.utc).timestamp():
+    if clock() >= expiry.timestamp():
         raise _policy_error(f"Policy has expired. It expired at: {expiry.isoformat()}")
     _check_conditions(conditions, {**fields, "bucket": request.target[0]}, len(content))
     return Form(account, fields, content)
 
 
-def _parse_form(request: XmlRequest) -> tuple[dict[str, str], bytes]:
-    kind = Message()
-    kind["Content-Type"] = request.headers["content-type"]
+def _parse_form(request: StorageRequest) -> tuple[dict[str, str], bytes]:
     fields, content = {}, None
-    # Not with an email parser for the whole form: it would parse a file that is an email.
-    for part in (b"\r\n" + request.body).split(f"\r\n--{kind.get_boundary()}".encode())[1:-1]:
-        head, _, value = part.removeprefix(b"\r\n").partition(b"\r\n\r\n")
-        name = BytesParser().parsebytes(head, headersonly=True).get_param("name", header="content-disposition")
+    for part in parts(request.headers["content-type"], request.body):
+        name = part.headers.get_param("name", header="content-disposition")
         if name == "file":
-            content = value
+            content = part.content
         elif isinstance(name, str):
-            fields[name.lower()] = value.decode(errors="replace")
+            fields[name.lower()] = part.content.decode(errors="replace")
     if content is None:
         raise XmlError(
             400, "InvalidArgument", "Invalid argument.", "POST requires exactly one file upload per request."
@@ -81,16 +77,16 @@ def _parse_form(request: XmlRequest) -> tuple[dict[str, str], bytes]:
     return fields, content
 
 
-def _as_tuples(condition: Any) -> list[tuple[str, str, Any]]:
+def _as_tuples(condition: Any) -> list[tuple[str, Any, Any]]:
     """Return conditions as `(kind, field, value)` or `("content-length-range", minimum, maximum)`."""
     if isinstance(condition, dict):
         return [("eq", f"${name}", value) for name, value in condition.items()]
     kind, first, second = condition
-    return [(kind, *map(int, (first, second)))] if kind == "content-length-range" else [(kind, first, second)]
+    return [(kind, int(first), int(second))] if kind == "content-length-range" else [(kind, first, second)]
 
 
 def _check_conditions(conditions: list[tuple[str, Any, Any]], fields: Mapping[str, str], size: int) -> None:
-    named = set(_UNLISTED) | {"bucket"}
+    named = set(_UNLISTED)
     for kind, first, second in conditions:
         if kind == "content-length-range":
             if not first <= size <= second:

@@ -31,7 +31,7 @@ ORGANIZATION = "organizations/0"
 
 _ID = re.compile(r"[a-z][a-z0-9-]*[a-z0-9]")
 _PROJECT_OF_PRINCIPAL = re.compile(
-    r"principal://iam\.googleapis\.com/projects/(\d+)/|[^@:]+@([^@]+)\.iam\.gserviceaccount\.com$"
+    r"principal://iam\.googleapis\.com/projects/([0-9]+)/|[^@:]+@([^@]+)\.iam\.gserviceaccount\.com$"
 )
 
 

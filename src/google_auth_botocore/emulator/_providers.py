@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from google_auth_botocore.emulator import _cel
+from google_auth_botocore.emulator import _provider_texts as texts
 from google_auth_botocore.emulator._errors import OAuthError
 
 # Source: https://iam.googleapis.com/$discovery/rest?version=v1 (WorkloadIdentityPoolProvider.attributeMapping)
@@ -28,7 +29,7 @@ _MAX_CONDITION_CHARACTERS = 4096
 _ATTRIBUTE = re.compile(r"google\.(subject|groups)|attribute\.[a-z0-9_]{1,100}")
 
 AUDIENCE = re.compile(
-    r"//iam\.googleapis\.com/projects/(?P<number>\d+)/locations/global"
+    r"//iam\.googleapis\.com/projects/(?P<number>[0-9]+)/locations/global"
     r"/workloadIdentityPools/(?P<pool>[a-z0-9-]+)/providers/(?P<provider>[a-z0-9-]+)"
 )
 
@@ -83,20 +84,27 @@ class Provider:
         if not AUDIENCE.fullmatch(self.audience):
             raise ValueError(f"{self.name!r} is not the name of a provider: projects/NUMBER/…/providers/ID")
         if "google.subject" not in self.attribute_mapping:
-            raise ValueError("the attribute mapping must map google.subject")
-        custom = [name for name in self.attribute_mapping if name.startswith("attribute.")]
-        if len(custom) > _MAX_CUSTOM_ATTRIBUTES:
-            raise ValueError(f"the mapping has more than {_MAX_CUSTOM_ATTRIBUTES} custom attributes")
+            raise ValueError(texts.NO_SUBJECT)
+        attributes = [
+            name.removeprefix("attribute.") for name in self.attribute_mapping if name.startswith("attribute.")
+        ]
+        if len(attributes) > _MAX_CUSTOM_ATTRIBUTES:
+            raise ValueError(texts.TOO_MANY_ATTRIBUTES.format(maximum=_MAX_CUSTOM_ATTRIBUTES))
+        # That a mapping may refer to the mapped attributes is not documented. Google accepts `attribute.sub=attribute.sub`, which is in
+        # released modules: terraform-google-modules/terraform-example-foundation (gitlab-oidc), Cyclenerd/wif-github and wif-gitlab.
+        variables = {"assertion": None, "attribute": attributes}
         for name, expression in self.attribute_mapping.items():
             if not _ATTRIBUTE.fullmatch(name):
-                raise ValueError(f"{name!r} is not an attribute that can be mapped")
-            if len(expression) > _MAX_MAPPING_CHARACTERS:
-                raise ValueError(f"the mapping of {name} has more than {_MAX_MAPPING_CHARACTERS} characters")
-            _cel.check(expression)
+                text = texts.INVALID_KEY_CHARACTERS if name.startswith("attribute.") else texts.INVALID_KEY
+                raise ValueError(text.format(name=name))
+            problem = _problem(expression, _MAX_MAPPING_CHARACTERS, variables)
+            if problem:
+                raise ValueError(texts.INVALID_MAPPING.format(name=name, problem=problem))
         if self.attribute_condition:
-            if len(self.attribute_condition) > _MAX_CONDITION_CHARACTERS:
-                raise ValueError(f"the condition has more than {_MAX_CONDITION_CHARACTERS} characters")
-            _cel.check(self.attribute_condition)
+            variables["google"] = ["subject", "groups"]  # an unmapped google.groups is an empty list
+            problem = _problem(self.attribute_condition, _MAX_CONDITION_CHARACTERS, variables)
+            if problem:
+                raise ValueError(texts.INVALID_CONDITION.format(problem=problem))
 
     @property
     def in_service(self) -> bool:
@@ -126,7 +134,8 @@ class Provider:
         """Return the IAM member for all identities of the pool, or for those with an attribute value.
 
         Args:
-            attribute: the name without its `attribute.` prefix; `groups` is `google.groups`.
+            attribute: the name without its `attribute.` prefix, or `google.groups`. `groups` is a custom attribute if the
+                provider maps one of this name, otherwise `google.groups`.
             value: value of the attribute, or name of the group.
 
         Raises:
@@ -137,7 +146,8 @@ class Provider:
         base = f"principalSet://iam.googleapis.com/{self.pool_name}"
         if attribute is None:
             return f"{base}/*"
-        if attribute == "groups":
+        is_custom = f"attribute.{attribute}" in self.attribute_mapping
+        if attribute == "google.groups" or (attribute == "groups" and not is_custom):
             return f"{base}/group/{value}"
         return f"{base}/attribute.{attribute}/{value}"
 
@@ -147,21 +157,14 @@ class Provider:
         Raises:
             OAuthError: the mapping fails or exceeds a limit, or the condition is not met.
         """
-        mapped = {name: self._map(name, expression, assertion) for name, expression in self.attribute_mapping.items()}
+        values = {name: self._map(name, expression, assertion) for name, expression in self.attribute_mapping.items()}
+        mapped = {name: value for name, value in values.items() if value is not None}
         subject = mapped["google.subject"]
         if len(subject.encode()) > _MAX_SUBJECT_BYTES:
-            raise OAuthError(
-                "invalid_request",
-                f"The size of mapped attribute google.subject exceeds the {_MAX_SUBJECT_BYTES} bytes limit."
-                " Either modify your attribute mapping or the incoming assertion to produce a mapped attribute"
-                f" that is less than {_MAX_SUBJECT_BYTES} bytes.",
-            )
-        texts = [text for value in mapped.values() for text in ([value] if isinstance(value, str) else value)]
-        if sum(len(text.encode()) for text in texts) > _MAX_ATTRIBUTES_BYTES:
-            raise OAuthError(
-                "invalid_request",
-                f"The size of all mapped attributes exceeds the {_MAX_ATTRIBUTES_BYTES} bytes limit.",
-            )
+            raise OAuthError("invalid_request", texts.SUBJECT_TOO_LONG.format(maximum=_MAX_SUBJECT_BYTES))
+        strings = [text for value in mapped.values() for text in ([value] if isinstance(value, str) else value)]
+        if sum(len(text.encode()) for text in strings) > _MAX_ATTRIBUTES_BYTES:
+            raise OAuthError("invalid_request", texts.TOO_LARGE)
         attributes = {
             name.removeprefix("attribute."): value for name, value in mapped.items() if name.startswith("attribute.")
         }
@@ -176,23 +179,30 @@ class Provider:
         members = {
             self.principal(subject),
             self.principal_set(),
-            *(self.principal_set("groups", group) for group in groups),
+            *(self.principal_set("google.groups", group) for group in groups),
             *(self.principal_set(name, value) for name, value in attributes.items()),
         }
         return FederatedIdentity(self.principal(subject), frozenset(members))
 
     def _map(self, name: str, expression: str, assertion: Mapping[str, Any]) -> Any:
+        """Return the value of an attribute; None: the credential has none.
+
+        Only google.subject must have a value. Google does not document this for the other attributes, but released modules map
+        claims that most credentials lack, such as `environment` (the modules that `__post_init__` names, and GitLab's documentation).
+        """
         try:
-            value = _cel.evaluate(expression, {"assertion": assertion})
-        except _cel.CelError as error:
-            raise OAuthError("invalid_grant", f"The attribute mapping of {name} failed: {error}.") from error
-        if name == "google.groups":
-            valid = isinstance(value, list) and all(isinstance(group, str) for group in value)
-        else:
-            valid = isinstance(value, str) and (value != "" or name != "google.subject")
-        if not valid:
-            kind = "a list of strings" if name == "google.groups" else "a string that is not empty"
-            raise OAuthError("invalid_grant", f"The mapped attribute {name} must be {kind}.")
+            # That a mapped attribute has no value in another mapping is assumed.
+            value = _cel.evaluate(expression, {"assertion": assertion, "attribute": {}})
+        except _cel.CelError:
+            value = None
+        if name == "google.subject" and value in (None, ""):
+            raise OAuthError("unauthorized_client", texts.NO_SUBJECT_VALUE)
+        if name == "google.groups" and isinstance(value, list):
+            if not all(isinstance(group, str) for group in value):
+                raise OAuthError("unauthorized_client", texts.WRONG_ELEMENTS.format(name=name))
+        elif value is not None and (name == "google.groups" or not isinstance(value, str)):
+            kind = texts.LIST_OF_STRINGS if name == "google.groups" else "STRING"
+            raise OAuthError("unauthorized_client", texts.WRONG_TYPE.format(name=name, kind=kind))
         return value
 
     def _check_condition(self, variables: Mapping[str, Any]) -> None:
@@ -204,6 +214,25 @@ class Provider:
             met = False
         if not met:
             raise OAuthError("unauthorized_client", "The given credential is rejected by the attribute condition.")
+
+
+def _problem(expression: object, maximum: int, variables: Mapping[str, Collection[str] | None]) -> str | None:
+    """Return what is wrong with an expression; None: it is valid.
+
+    Args:
+        expression: the expression, which should be a string.
+        maximum: the maximum number of characters.
+        variables: the names of the variables, and the fields of each; None: it may have any field.
+    """
+    if not isinstance(expression, str):
+        return "it is not a string"
+    if len(expression) > maximum:
+        return texts.TOO_LONG.format(maximum=maximum)
+    try:
+        _cel.check(expression, variables)
+    except _cel.CelError as error:
+        return str(error)
+    return None
 
 
 @dataclass
@@ -223,5 +252,5 @@ class AwsProvider(Provider):
             ValueError: it is not a string of 12 digits.
         """
         super().__post_init__()
-        if not re.fullmatch(r"'\d{12}'", repr(self.account_id)):  # the quotes exclude an int
+        if not re.fullmatch(r"'[0-9]{12}'", repr(self.account_id)):  # the quotes exclude an int
             raise ValueError(f"the AWS account must be a string of 12 digits, not {self.account_id!r}")

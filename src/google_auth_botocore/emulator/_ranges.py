@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from google_auth_botocore.emulator._http import Response
 
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+_RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 
 
 def range_response(content: bytes, requested: str, headers: Mapping[str, str]) -> Response | None:

@@ -1,4 +1,4 @@
-"""The HTTP server on loopback: keep-alive, one thread per connection."""
+"""The HTTP server: keep-alive, one thread per connection, with or without TLS."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import contextlib
 import logging
 import socket
 import socketserver
+import ssl
 import sys
 import threading
 from collections.abc import Callable, Sequence
@@ -14,6 +15,7 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import unquote
 
+from google_auth_botocore.emulator import _health, _tls
 from google_auth_botocore.emulator._connection import Connection
 from google_auth_botocore.emulator._errors import ApiError, RpcError
 from google_auth_botocore.emulator._faults import Fault, FaultScript
@@ -33,14 +35,50 @@ class Listener(socketserver.ThreadingTCPServer):
     daemon_threads = True
     request_queue_size = 1024  # hundreds of clients may connect at the same moment
 
-    def __init__(self, port: int, handler: type[BaseHTTPRequestHandler], name: str) -> None:
-        """Bind 127.0.0.1:`port` (0: any free port) and listen. `start` serves in a thread called `name`."""
-        super().__init__(("127.0.0.1", port), handler)
+    def __init__(
+        self,
+        port: int,
+        handler: type[BaseHTTPRequestHandler],
+        name: str,
+        *,
+        host: str = "127.0.0.1",
+        context: ssl.SSLContext | None = None,
+    ) -> None:
+        """Bind a port and listen. `start` serves.
+
+        Args:
+            port: the port; 0: any free port.
+            handler: replies to requests.
+            name: name of the thread that accepts connections.
+            host: IP address or host name to bind. `0.0.0.0` is all IPv4 addresses; `::` also all IPv6 addresses.
+            context: for TLS; None: plain HTTP.
+        """
+        [(self.address_family, *_, address), *_] = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )
+        self._context = context
+        super().__init__(address, handler)  # type: ignore[arg-type]  # an IPv6 address has four parts
         self.stopping = threading.Event()
         self._connections: set[socket.socket] = set()
         self._connections_lock = threading.Lock()
         # Poll every 20 ms, because `shutdown` waits for the end of a poll.
         self._thread = threading.Thread(target=self.serve_forever, args=(0.02,), name=name, daemon=True)
+
+    def server_bind(self) -> None:
+        if self.address_family == socket.AF_INET6:
+            self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        super().server_bind()
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        connection, address = super().get_request()
+        if self._context is None:
+            return connection, address
+        # The handshake follows in the connection's own thread.
+        return self._context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False), address
+
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        if self._context is None or _tls.complete_handshake(request):
+            super().finish_request(request, client_address)
 
     @property
     def port(self) -> int:
@@ -77,8 +115,8 @@ class Listener(socketserver.ThreadingTCPServer):
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002
         error = sys.exc_info()[1]
-        if isinstance(error, (ConnectionError, TimeoutError)):
-            _logger.debug("a client closed the connection or did not read the reply")
+        if isinstance(error, OSError):
+            _logger.debug("a client closed the connection, did not read the reply or failed in the TLS handshake")
         else:
             _logger.error("a connection failed", exc_info=error)
 
@@ -93,13 +131,26 @@ class Server(Listener):
         faults: FaultScript,
         calls: list[Call],
         clock: Callable[[], float],
+        *,
+        max_calls: int | None = None,
+        host: str = "127.0.0.1",
+        context: ssl.SSLContext | None = None,
     ) -> None:
-        """Listen on 127.0.0.1:`port` (0: any free port)."""
-        super().__init__(port, _Handler, "google-emulator")
+        """Listen on a port (0: any free port). With `max_calls`, keep only the latest requests in `calls`."""
+        super().__init__(port, _Handler, "google-emulator", host=host, context=context)
         self.routes = routes
         self.faults = faults
         self.calls = calls
         self.clock = clock
+        self._max_calls = max_calls
+
+    def record(self, call: Call) -> None:
+        """Add a request to `calls`, except one for the state of health."""
+        if call.path == _health.PATH:
+            return
+        self.calls.append(call)
+        if self._max_calls is not None:
+            del self.calls[: -self._max_calls]
 
     def answer(self, call: Call) -> Response:
         """Return the reply to a request. An exception becomes an error reply."""
@@ -122,7 +173,8 @@ class Server(Listener):
 
 def hang_up(connection: socket.socket) -> None:
     with contextlib.suppress(OSError):  # the client has already closed it
-        connection.shutdown(socket.SHUT_RDWR)
+        # Not the method of SSLSocket, which would also discard the state that the connection's thread uses.
+        socket.socket.shutdown(connection, socket.SHUT_RDWR)
 
 
 class _Handler(Connection):
@@ -140,7 +192,7 @@ class _Handler(Connection):
             body=body,
             when=self.server.clock(),
         )
-        self.server.calls.append(call)
+        self.server.record(call)
         if error is not None:
             self._send(call, Response(error.body, error.status))
             self.discard_body()

@@ -54,8 +54,8 @@ class ServiceAccountsApi:
         if not re.fullmatch(r"(?=.{6,30}$)[a-z][-a-z0-9]*[a-z0-9]", name):
             raise RpcError(
                 400,
-                f'Invalid service account ID "{name}": it has 6 to 30 characters of [a-z0-9-], begins with a letter'
-                " and ends with a letter or a digit.",
+                f'Invalid service account ID "{name}": it must have 6 to 30 characters of [a-z0-9-], begin with a letter'
+                " and end with a letter or a digit.",
             )
         email = f"{name}@{project.project_id}.iam.gserviceaccount.com"
         if self._accounts.find(email) is not None:
@@ -143,7 +143,7 @@ def _account_fields(body: object) -> dict[str, Any]:
         if not isinstance(body.get(field, ""), str):
             raise RpcError(400, f"Invalid value at '{field}'.")
         if len(body.get(field, "").encode()) > maximum:
-            raise RpcError(400, f"The {field} of a service account has at most {maximum} bytes.")
+            raise RpcError(400, f"The {field} of a service account must have at most {maximum} bytes.")
     return body
 
 

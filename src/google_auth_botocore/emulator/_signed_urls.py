@@ -17,10 +17,11 @@ from datetime import datetime, timedelta, timezone
 from typing import NoReturn
 from urllib.parse import parse_qsl, quote
 
-from google_auth_botocore.emulator._xml import XmlError, XmlRequest
+from google_auth_botocore.emulator._storage_request import StorageRequest
+from google_auth_botocore.emulator._xml import XmlError
 
 _ALGORITHM = "GOOG4-RSA-SHA256"
-_CREDENTIAL = re.compile(r"([^/]+)/((\d{8})/[^/]+/storage/goog4_request)")
+_CREDENTIAL = re.compile(r"([^/]+)/(([0-9]{8})/[^/]+/storage/goog4_request)")
 _WEEK = 604_800
 _SKEW = 900
 # V2 does not sign the headers with customers' encryption keys.
@@ -40,7 +41,7 @@ class Signatures:
         self._check = check
         self._clock = clock
 
-    def signer_of_url(self, request: XmlRequest) -> str | None:
+    def signer_of_url(self, request: StorageRequest) -> str | None:
         """Return the service account that signed the URL; None: it is not signed.
 
         Raises:
@@ -54,7 +55,7 @@ class Signatures:
         # A URL for GET is also valid for HEAD.
         return self._find_signer(replace(request, method="GET"))
 
-    def _find_signer(self, request: XmlRequest) -> str | None:
+    def _find_signer(self, request: StorageRequest) -> str | None:
         parameters = {name.lower(): value for name, value in request.parameters.items()}
         if "x-goog-signature" in parameters:
             return self._v4(request, parameters)
@@ -62,13 +63,13 @@ class Signatures:
             return self._v2(request, parameters)
         return None
 
-    def _v4(self, request: XmlRequest, parameters: dict[str, str]) -> str:
+    def _v4(self, request: StorageRequest, parameters: dict[str, str]) -> str:
         for required in ("algorithm", "credential", "date", "expires", "signedheaders"):
             if f"x-goog-{required}" not in parameters:
                 raise_malformed(f"X-Goog-{required.capitalize()}", "A required parameter is missing.")
         account, scope, when = self.credential(parameters)
         expires = parameters["x-goog-expires"]
-        if not re.fullmatch(r"\d{1,6}", expires) or not 0 < int(expires) <= _WEEK:
+        if not re.fullmatch(r"[0-9]{1,6}", expires) or not 0 < int(expires) <= _WEEK:
             raise_malformed("X-Goog-Expires", f"It must be a number of seconds from 1 to {_WEEK}.")
         self._check_time(when + timedelta(seconds=int(expires)), when)
         signed = parameters["x-goog-signedheaders"].split(";")
@@ -77,9 +78,9 @@ class Signatures:
         self.check(account, text, from_hex(parameters["x-goog-signature"]), CanonicalRequest=canonical)
         return account
 
-    def _v2(self, request: XmlRequest, parameters: dict[str, str]) -> str:
+    def _v2(self, request: StorageRequest, parameters: dict[str, str]) -> str:
         account, expires = parameters["googleaccessid"], parameters.get("expires", "")
-        if not re.fullmatch(r"\d{1,12}", expires):
+        if not re.fullmatch(r"[0-9]{1,12}", expires):
             raise XmlError(
                 400, "InvalidArgument", "Invalid argument.", f"Expires parameter is not a valid long value: {expires}"
             )
@@ -162,7 +163,7 @@ class Signatures:
             raise XmlError(403, "SignatureDoesNotMatch", "Access denied.", details, StringToSign=text, **elements)
 
 
-def canonical_request(request: XmlRequest, signed: list[str]) -> str:
+def canonical_request(request: StorageRequest, signed: list[str]) -> str:
     """Return the canonical form of a request with these signed headers.
 
     Raises:

@@ -11,8 +11,9 @@ from datetime import datetime, timedelta, timezone
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
-from cryptography.x509.oid import NameOID
+from cryptography.hazmat.primitives.asymmetric import ed25519, padding, rsa
+
+from google_auth_botocore.emulator import _x509
 
 _YEAR = timedelta(days=365)
 
@@ -26,24 +27,12 @@ class SigningKey:
         jwk: the public key as a JSON Web Key.
     """
 
-    def __init__(self, common_name: str, now: datetime) -> None:
-        """Create a key with a certificate that is valid from one year before `now` to ten years after."""
-        self._private = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-        public = self._private.public_key()
+    def __init__(self, private_key: rsa.RSAPrivateKey, certificate: str) -> None:
+        self._private = private_key
+        self.certificate = certificate
+        public = private_key.public_key()
         der = public.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
         self.key_id = hashlib.sha1(der, usedforsecurity=False).hexdigest()  # as long as Google's
-        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
-        certificate = (
-            x509.CertificateBuilder()
-            .subject_name(name)
-            .issuer_name(name)
-            .public_key(public)
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - _YEAR)
-            .not_valid_after(now + 10 * _YEAR)
-            .sign(self._private, hashes.SHA256())
-        )
-        self.certificate = certificate.public_bytes(serialization.Encoding.PEM).decode()
         numbers = public.public_numbers()
         self.jwk = {
             "kty": "RSA",
@@ -53,6 +42,30 @@ class SigningKey:
             "n": _base64url_uint(numbers.n),
             "e": _base64url_uint(numbers.e),
         }
+
+    @classmethod
+    def create(cls, common_name: str, now: datetime) -> SigningKey:
+        """Create a key with a certificate that is valid from one year before `now` to ten years after."""
+        private_key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        certificate = _certificate(private_key, hashes.SHA256(), common_name, now)
+        return cls(private_key, _x509.certificate_pem(certificate))
+
+    @classmethod
+    def from_pem(cls, private_key: str, certificate: str) -> SigningKey:
+        """Load a key that was saved.
+
+        Raises:
+            ValueError: it is not an RSA key in PEM.
+        """
+        key = serialization.load_pem_private_key(private_key.encode(), password=None)
+        if not isinstance(key, rsa.RSAPrivateKey):
+            raise ValueError("not an RSA key")  # noqa: TRY004 - the content is wrong
+        return cls(key, certificate)
+
+    @property
+    def private_key(self) -> str:
+        """The private key, PKCS #8 in PEM."""
+        return _x509.private_key_pem(self._private)
 
     def sign(self, message: bytes) -> bytes:
         """Return the RSASSA-PKCS1-v1_5 signature with SHA-256."""
@@ -67,6 +80,13 @@ class SigningKey:
         return True
 
 
+def _certificate(
+    key: rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey, algorithm: hashes.SHA256 | None, common_name: str, now: datetime
+) -> x509.Certificate:
+    start, end = now - _YEAR, now + 10 * _YEAR
+    return _x509.builder(common_name, common_name, key.public_key(), start, end).sign(key, algorithm)
+
+
 def _base64url_uint(number: int) -> str:
     data = number.to_bytes((number.bit_length() + 7) // 8, "big")
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
@@ -79,11 +99,14 @@ class KeyRing:
         self._clock = clock
         self._lock = threading.Lock()
         self._keys: dict[str, SigningKey] = {}
+        # cryptography keeps the class `datetime` of the first certificate, and rejects others. Within freezegun, the class is
+        # freezegun's, so make one before a test sets the clock. This kind of key is created at once.
+        _certificate(ed25519.Ed25519PrivateKey.generate(), None, "unused", datetime.now(timezone.utc))
 
     def key_for(self, owner: str) -> SigningKey:
         """Return the key of an owner. It is created on first use."""
         with self._lock:
             if owner not in self._keys:
                 now = datetime.fromtimestamp(self._clock(), timezone.utc)
-                self._keys[owner] = SigningKey(owner, now)
+                self._keys[owner] = SigningKey.create(owner, now)
             return self._keys[owner]

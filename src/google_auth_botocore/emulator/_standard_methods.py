@@ -28,7 +28,7 @@ def paginate(call: Call, field: str, items: Sequence[Mapping[str, Any]]) -> dict
     """
     parameters = call.parameters()
     size, start = parameters.get("pageSize") or "0", parameters.get("pageToken") or "0"
-    if not (size.isdecimal() and start.isdecimal()):
+    if not ((size + start).isascii() and size.isdecimal() and start.isdecimal()):
         raise RpcError(400, "Request contains an invalid argument.")
     end = int(start) + (int(size) or _PAGE_SIZE)
     more = {"nextPageToken": str(end)} if end < len(items) else {}

@@ -1,31 +1,36 @@
-"""The HTTP server of Cloud Storage. It authenticates each request, and serves it or forwards it to gcp-storage-emulator."""
+"""The HTTP server of Cloud Storage. It reads and authenticates each request, applies faults, and sends the reply."""
 
 from __future__ import annotations
 
+import gzip
 import http.client
-import json
+import logging
 import re
 import time
+import zlib
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, unquote, urlsplit
-
-from gcp_storage_emulator.server import RequestHandler
+from urllib.parse import unquote
 
 from google_auth_botocore.emulator._connection import Connection
 from google_auth_botocore.emulator._faults import Fault
+from google_auth_botocore.emulator._google_hosts import is_google
 from google_auth_botocore.emulator._http import Response
 from google_auth_botocore.emulator._server import Listener, hang_up
-from google_auth_botocore.emulator._storage_api import StorageRequest
-from google_auth_botocore.emulator._storage_errors import StorageError, general
-from google_auth_botocore.emulator._xml import XmlError, XmlRequest
-from google_auth_botocore.emulator._xml_api import media_link, unauthenticated_response
+from google_auth_botocore.emulator._storage_authentication import Caller, UnauthenticatedError
+from google_auth_botocore.emulator._storage_errors import StorageError, general, invalid_token
+from google_auth_botocore.emulator._storage_request import StorageRequest
+from google_auth_botocore.emulator._xml import XmlError, error_response
+from google_auth_botocore.emulator._xml_api import unauthenticated_response
 
 if TYPE_CHECKING:
     from google_auth_botocore.emulator.storage import Storage
 
+_logger = logging.getLogger(__name__)
+
 _CHUNK = 1 << 16
-_HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "host", "date", "server"}
-_JSON_API = re.compile(r"/(?:(?:resumable/)?upload/|download/)?storage/v1/|/batch/")
+_NO_BODY = {204, 304}
 
 
 class StorageServer(Listener):
@@ -33,21 +38,13 @@ class StorageServer(Listener):
 
     Args:
         storage: the service.
-        upstream: host and port of gcp-storage-emulator.
         is_open: whether it serves every client as the owner of the buckets.
     """
 
-    def __init__(self, storage: Storage, upstream: str, *, is_open: bool) -> None:
+    def __init__(self, storage: Storage, *, is_open: bool) -> None:
         super().__init__(0, _Handler, "storage-server")
         self.storage = storage
-        self.upstream = upstream
         self.is_open = is_open
-
-
-class UpstreamHandler(RequestHandler):  # type: ignore[misc]  # gcp-storage-emulator has no types
-    """gcp-storage-emulator's handler with a timeout: it serves one connection at a time, and an idle one would block it."""
-
-    timeout = 10
 
 
 class _Handler(Connection):
@@ -64,34 +61,47 @@ class _Handler(Connection):
         if body is None:  # the client closed the connection in the middle of the body
             self.close_connection = True
             return
-        storage = self.server.storage
-        principal = None
-        if not self.server.is_open:
-            signed = storage.signed(self._xml_request(body))
-            if signed is not None:
-                time.sleep(storage.latency)
-                self._send(signed)
-                return
-            principal = storage.caller(self.headers.get("Authorization"))
-            if principal is None:
-                self._reject()
-                return
-            time.sleep(storage.latency)
-        url = urlsplit(self.path)
-        headers = {name.lower(): ",".join(self.headers.get_all(name, ())) for name in self.headers}
-        parameters = dict(parse_qsl(url.query, keep_blank_values=True))
-        base_url = f"http://{self.headers['Host']}"
-        request = StorageRequest(self.command, url.path, parameters, headers, body, base_url, principal)
-        if self.server.is_open or not self._apply_fault(request):
-            self._answer(request, body)
+        request = self._request(body)
+        try:
+            self._authenticate_and_answer(request)
+        except UnauthenticatedError as error:
+            if request.is_json:
+                self._send(invalid_token(anonymous=error.anonymous).response())
+            else:
+                self._send(unauthenticated_response(anonymous=error.anonymous))
+        except StorageError as error:
+            self._send(self._rejection(request, error))
+        except XmlError as error:
+            self._send(error.response)
+        except OSError:  # of the connection
+            raise
+        except Exception:
+            _logger.exception("%s %s failed", request.method, request.path)
+            self._send(self._rejection(request, general(500, {})))
 
-    def _apply_fault(self, request: StorageRequest) -> bool:
+    def _request(self, body: bytes) -> StorageRequest:
+        path, _, query = self.requestline.split()[1].partition("?")  # `self.path` has leading slashes merged
+        headers = {name.lower(): ",".join(self.headers.get_all(name, ())) for name in self.headers}
+        method = headers.get("x-http-method-override", self.command) if self.command == "POST" else self.command
+        return StorageRequest(method, path, query, headers, body, _base_url(headers))
+
+    def _authenticate_and_answer(self, request: StorageRequest) -> None:
+        storage = self.server.storage
+        if self.server.is_open:
+            self._send(storage.answer(_uncompressed(request), None))
+            return
+        caller = storage.caller(request)
+        time.sleep(storage.latency)
+        request = replace(request, principal=caller.principal)
+        if not self._apply_fault(request, caller):
+            self._send(storage.answer(_uncompressed(request), caller.form))
+
+    def _apply_fault(self, request: StorageRequest, caller: Caller) -> bool:
         """Record the request and apply the next fault, if any. Return whether the fault has already dealt with it."""
         storage = self.server.storage
-        if request.is_media and request.target is not None:
-            storage.downloads.append(request.target[1])
-        if request.parameters.get("userProject"):
-            storage.user_projects.append(request.parameters["userProject"])
+        storage.record(request)
+        if caller.token is None:  # faults are for requests with a token
+            return False
         description = f"{self.command} {unquote(self.path)}"
         if storage.on_request is not None:
             storage.on_request(description)
@@ -103,39 +113,19 @@ class _Handler(Connection):
             hang_up(self.connection)
             return True
         if fault.status is not None and fault.body is None:
-            self._send(general(fault.status, fault.extra_headers).response(media=request.is_media))
-            return True
+            raise general(fault.status, fault.extra_headers)
         response = fault.response(request.path)
         if response is not None:
             self._send(response)
         return response is not None
 
-    def _answer(self, request: StorageRequest, body: bytes) -> None:
-        """Reply to a request of an authenticated caller."""
-        storage = self.server.storage
-        if _JSON_API.match(self.path) is None and request.target is None and not _is_unprefixed(request.path):
-            try:
-                self._send(storage.xml(self._xml_request(body)))
-            except XmlError as error:
-                self._send(error.response)
-            return
+    def _rejection(self, request: StorageRequest, error: StorageError) -> Response:
+        if not request.is_json:
+            return error_response(error)
         try:
-            response = storage.answer(request)
-        except StorageError as error:
-            self._send(error.response(media=request.is_media))
-            return
-        if response is not None:
-            self._send(response)
-            return
-        upstream = http.client.HTTPConnection(self.server.upstream)
-        try:
-            headers = {
-                name: value for name, value in self.headers.items() if name.lower() not in _HOP_BY_HOP - {"host"}
-            }
-            upstream.request(self.command, self.path, body, headers)
-            self._forward(request, upstream.getresponse())
-        finally:
-            upstream.close()
+            return error.response(media=request.media is not None)
+        except StorageError:  # the name of the object is invalid
+            return error.response()
 
     def _body(self) -> bytes | None:
         """Read the body, which may be chunked, as in a streamed upload. None: it is incomplete.
@@ -162,34 +152,6 @@ class _Handler(Connection):
             size -= len(chunk)
         return None if size else b"".join(chunks)
 
-    def _xml_request(self, body: bytes) -> XmlRequest:
-        path, _, query = self.requestline.split()[1].partition("?")  # `self.path` has leading slashes merged
-        headers = {name.lower(): ",".join(self.headers.get_all(name, ())) for name in self.headers}
-        return XmlRequest(self.command, path, query, headers, body)
-
-    def _forward(self, request: StorageRequest, reply: http.client.HTTPResponse) -> None:
-        """Send gcp-storage-emulator's reply, completed."""
-        body = reply.read()
-        headers = {name: value for name, value in reply.headers.items() if name.lower() not in _HOP_BY_HOP}
-        if reply.headers.get_content_type() == "application/json" and body:
-            document = json.loads(body, object_hook=lambda item: _with_link(request.url, item))
-            body = json.dumps(self.server.storage.complete_write(request, document)).encode()
-        elif reply.status == 404 and not body:
-            self._send(StorageError(404, "notFound", "Not Found").response())
-            return
-        self._send(Response(body, reply.status, headers))
-
-    def _reject(self) -> None:
-        if not _JSON_API.match(self.path):
-            self._send(unauthenticated_response(self.headers.get("Authorization")))
-            return
-        message = (
-            "Invalid Credentials" if self.headers.get("Authorization") else "Anonymous caller does not have access."
-        )
-        challenge = {"WWW-Authenticate": 'Bearer realm="https://accounts.google.com/", error="invalid_token"'}
-        location = {"locationType": "header", "location": "Authorization"}
-        self._send(StorageError(401, "authError", message, location, challenge).response())
-
     def _send(self, response: Response) -> None:
         body, kind = response.encoded()
         headers = {"Content-Type": kind, **response.headers}
@@ -198,10 +160,12 @@ class _Handler(Connection):
             body, cut = self._fault.damaged(body), self._fault.cut
             headers.update(self._fault.extra_headers)
         self.send_response(response.status)
-        for name, value in {**headers, "Content-Length": str(len(body))}.items():
+        if response.status not in _NO_BODY:
+            headers["Content-Length"] = str(len(body))
+        for name, value in headers.items():
             self.send_header(name, value)
         self.end_headers()
-        if self.command != "HEAD" and response.status != 304:
+        if self.command != "HEAD" and response.status not in _NO_BODY:
             self.wfile.write(body[:cut])
         if cut is not None:
             self.close_connection = True
@@ -212,9 +176,24 @@ class _Handler(Connection):
         """Log nothing: a log handler that needs a token may hold its lock until this server replies."""
 
 
-def _is_unprefixed(path: str) -> bool:
-    """Return whether a path belongs to gcp-storage-emulator, or to the JSON API without the prefix `/storage/v1`."""
-    return path in {"/", "/wipe", "/b"} or path.startswith(("/b/", "/upload/", "/resumable/", "/batch"))
+def _base_url(headers: Mapping[str, str]) -> str:
+    """Return the base URL of the service as the client uses it. Google's own hosts are https, also behind a redirection."""
+    host = headers.get("host", "127.0.0.1")
+    return f"{'https' if is_google(host.partition(':')[0]) else 'http'}://{host}"
+
+
+def _uncompressed(request: StorageRequest) -> StorageRequest:
+    """Return a request to the JSON API with its body decompressed. In the XML API, the encoding is the object's.
+
+    Raises:
+        StorageError: the body is not gzip.
+    """
+    if not request.is_json or request.headers.get("content-encoding", "").lower() != "gzip":
+        return request
+    try:
+        return replace(request, body=gzip.decompress(request.body))
+    except (OSError, EOFError, zlib.error):
+        raise StorageError(400, "badRequest", "The body is not gzip, as its Content-Encoding says.") from None
 
 
 def _number(text: str, base: int) -> int:
@@ -226,10 +205,3 @@ def _number(text: str, base: int) -> int:
     if not re.fullmatch("[0-9a-fA-F]{1,16}", text):
         raise ValueError(text)
     return int(text, base)
-
-
-def _with_link(url: str, item: dict[str, Any]) -> dict[str, Any]:
-    """Point `mediaLink` at the URL that the client uses, with the name percent-encoded as at Google."""
-    if "mediaLink" in item and "name" in item:
-        item["mediaLink"] = media_link(url, item)
-    return item

@@ -1,4 +1,4 @@
-"""The Security Token Service: `/v1/token` and `/v1/introspect`.
+"""The Security Token Service: `/v1/token` and `/v1/introspect`. `/v1beta` serves the same methods.
 
 Source: https://cloud.google.com/iam/docs/reference/sts/rest/v1/TopLevel
 """
@@ -12,7 +12,7 @@ from re import Match
 from typing import Any
 from urllib.parse import unquote
 
-from google_auth_botocore.emulator import _subject_token
+from google_auth_botocore.emulator import _scopes, _subject_token
 from google_auth_botocore.emulator._aws_sts import AwsError, SignatureVerifier
 from google_auth_botocore.emulator._errors import ApiError, OAuthError
 from google_auth_botocore.emulator._http import Call, Response, Route
@@ -42,21 +42,27 @@ _FIELDS = (
 
 
 class SecurityTokenService:
-    """Exchanges a proof of identity for a federated access token, and introspects federated tokens."""
+    """Exchanges a subject token for a federated access token, and introspects federated tokens."""
 
-    def __init__(self, settings: Settings, pools: Pools, tokens: Tokens, verify_aws: SignatureVerifier) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        pools: Pools,
+        tokens: Tokens,
+        oauth_clients: Mapping[str, str | None],
+        verify_aws: SignatureVerifier,
+    ) -> None:
         self._settings = settings
         self._pools = pools
         self._tokens = tokens
         self._verify_aws = verify_aws
-        self.oauth_clients: dict[str, str | None] = {}
-        """The secret of each OAuth client that may introspect tokens, by client ID; None: any secret is accepted."""
+        self._oauth_clients = oauth_clients
 
     def routes(self) -> list[Route]:
         """Return the routes of this API."""
         return [
-            Route("POST", re.compile("/v1/token"), self._token),
-            Route("POST", re.compile("/v1/introspect"), self._introspect),
+            Route("POST", re.compile("/v1(?:beta)?/token"), self._token),
+            Route("POST", re.compile("/v1(?:beta)?/introspect"), self._introspect),
         ]
 
     def _token(self, call: Call, _match: Match[str]) -> Response:
@@ -74,6 +80,9 @@ class SecurityTokenService:
         scopes = request["scope"].split()
         if not scopes:
             raise OAuthError("invalid_request", "Scope(s) must be provided.")
+        unknown = _scopes.unknown(scopes)
+        if unknown:
+            raise OAuthError("invalid_scope", _scopes.UNKNOWN_SCOPES.format(scopes=", ".join(unknown)))
         if isinstance(provider, AwsProvider) and request["subject_token_type"] == _AWS_TYPE:
             assertion = self._aws_assertion(provider, request["subject_token"])
         elif isinstance(provider, OidcProvider) and request["subject_token_type"] in _JWT_TYPES:
@@ -143,11 +152,11 @@ class SecurityTokenService:
         """Check the OAuth client's credentials, and return its ID."""
         if call.bearer() is not None:
             # Google: an Authorization header "can cause the request to fail".
-            raise OAuthError("invalid_request", "The Authorization header must not hold a token.")
+            raise OAuthError("invalid_request", "The Authorization header must not contain a token.")
         client_id, secret = call.basic() or ("", "")
-        if client_id not in self.oauth_clients:
+        if client_id not in self._oauth_clients:
             raise OAuthError("invalid_client", "The OAuth client was not found.", 401)
-        if self.oauth_clients[client_id] not in {None, secret}:
+        if self._oauth_clients[client_id] not in {None, secret}:
             raise OAuthError("invalid_client", "The OAuth client secret is wrong.", 401)
         return client_id
 

@@ -1,35 +1,34 @@
 """Parse an AWS subject token as strictly as Google documents it. The signature is not verified here.
 
 Source: https://cloud.google.com/iam/docs/reference/sts/rest/v1/TopLevel/token (field `subjectToken`).
+
+Two forms are accepted that the documentation does not mention, because released libraries of Google send them:
+
+- Java lists `x-goog-cloud-target-resource` twice, with the same value (google-auth-library-java, `AwsCredentials`).
+- C++ adds `"body": ""` (google-cloud-cpp, `ComputeSubjectToken`; tested on AWS: googleapis/google-cloud-cpp#10464).
+
+Two forms are rejected, although reqsign (OpenDAL) sends them, because Google rejects them:
+
+- JSON that is not URL-encoded, apart from the encoding of the form. Google's Java and C++ libraries sent it at first, and tests
+  against Google showed that it must be encoded (googleapis/google-auth-library-java#506, googleapis/google-cloud-cpp#10464).
+- A signature over `x-amz-content-sha256`. Google does not forward this header, so AWS rejects the signature
+  (googleapis/google-auth-library-java#1792, aws/aws-sdk-java-v2#4550).
 """
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, unquote_plus, urlsplit
 
+from google_auth_botocore.emulator import _aws_sts_hosts
 from google_auth_botocore.emulator._errors import OAuthError
 
 _TARGET = "x-goog-cloud-target-resource"
 _REQUIRED = ("authorization", "host", "x-amz-date", _TARGET)
 _NOT_THE_URL = "the url is not an https URL of GetCallerIdentity"
-
-# By DNS suffix: the partition and the regions in it.
-# https://docs.aws.amazon.com/whitepapers/latest/aws-fault-isolation-boundaries/partitions.html
-_PARTITIONS = (
-    ("aws", "amazonaws.com", r"(?!cn-|us-gov-)[a-z]{2}-[a-z]+-\d"),
-    ("aws-us-gov", "amazonaws.com", r"us-gov-[a-z]+-\d"),
-    ("aws-cn", "amazonaws.com.cn", r"cn-[a-z]+-\d"),
-    ("aws-eusc", "amazonaws.eu", r"eusc-[a-z]+-[a-z]+-\d"),
-    ("aws-iso", "c2s.ic.gov", r"us-iso-[a-z]+-\d"),
-    ("aws-iso-b", "sc2s.sgov.gov", r"us-isob-[a-z]+-\d"),
-    ("aws-iso-e", "cloud.adc-e.uk", r"eu-isoe-[a-z]+-\d"),
-    ("aws-iso-f", "csp.hci.ic.gov", r"us-isof-[a-z]+-\d"),
-)
 
 
 @dataclass(frozen=True)
@@ -95,8 +94,10 @@ def _fields(subject_token: str) -> dict[str, Any]:
         fields = json.loads(text)
     except ValueError as error:
         raise _malformed(f"Error: {error}") from error
-    if set(fields) != {"url", "method", "headers"}:
+    if set(fields) - {"body"} != {"url", "method", "headers"}:
         raise _malformed("the fields are not url, method and headers")
+    if fields.get("body", "") != "":  # Google forwards a request without a body
+        raise _malformed("the body is not empty")
     return dict(fields)
 
 
@@ -107,9 +108,10 @@ def _headers(listed: object) -> dict[str, str]:
     for item in listed:
         match item:
             case {"key": str(name), "value": str(value), **rest} if not rest:
-                if name.lower() in headers:
-                    raise _malformed(f"the header {name} is there twice")
-                headers[name.lower()] = value
+                lower = name.lower()
+                if lower in headers and not (lower == _TARGET and headers[lower] == value):
+                    raise _malformed(f"the header {name} is repeated")
+                headers[lower] = value
             case _:
                 raise _malformed("a header is not an object of key and value")
     return headers
@@ -135,11 +137,7 @@ def _get_caller_identity(url: object) -> tuple[str, str]:
 
 def _aws_sts(host: str) -> tuple[str, str]:
     """Return the partition and the signing region of an AWS STS host."""
-    name = host.removesuffix(":443")
-    if name == "sts.amazonaws.com":  # the global endpoint
-        return "aws", "us-east-1"
-    for partition, suffix, region in _PARTITIONS:
-        match = re.fullmatch(rf"sts(?:-fips)?\.({region})\.{re.escape(suffix)}", name)
-        if match:
-            return partition, match[1]
-    raise _malformed("the host of the url is not an AWS STS endpoint")
+    endpoint = _aws_sts_hosts.endpoint(host.removesuffix(":443"))
+    if endpoint is None:
+        raise _malformed("the host of the url is not an AWS STS endpoint")
+    return endpoint

@@ -1,60 +1,27 @@
-"""Requests to Cloud Storage's XML API, and its error replies.
+"""Documents and error replies of Cloud Storage's XML API.
 
-Sources: https://cloud.google.com/storage/docs/request-endpoints#xml-api and
-https://cloud.google.com/storage/docs/xml-api/reference-status
+Source: https://cloud.google.com/storage/docs/xml-api/reference-status
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
-from urllib.parse import parse_qsl, unquote
-from xml.sax.saxutils import escape
+from collections.abc import Iterator, Mapping
+from xml.etree import ElementTree as ET
+from xml.sax.saxutils import escape, quoteattr
 
 from google_auth_botocore.emulator._http import Response
+from google_auth_botocore.emulator._storage_errors import StorageError
 
-# With a bucket as subdomain: virtual-hosted style. Any other host is itself the name of a bucket (CNAME).
-_STORAGE_HOST = re.compile(r"(?:(.+)\.)?(?:storage\.googleapis\.com|127\.0\.0\.1|localhost)")
-
-
-@dataclass(frozen=True)
-class XmlRequest:
-    """A request.
-
-    Attributes:
-        method: `GET`, `PUT`, ….
-        path: the path, percent-encoded.
-        query: the query, percent-encoded, without the question mark.
-        headers: headers by lower-case name. Values of a repeated one are joined by a comma.
-        body: the body as it was sent.
-    """
-
-    method: str
-    path: str
-    query: str
-    headers: Mapping[str, str]
-    body: bytes
-
-    @property
-    def parameters(self) -> dict[str, str]:
-        """The decoded parameters of the query."""
-        return dict(parse_qsl(self.query, keep_blank_values=True))
-
-    @property
-    def resource(self) -> str:
-        """`/BUCKET/OBJECT`, percent-encoded. The bucket is in the path or in the host."""
-        host = self.headers.get("host", "").partition(":")[0]
-        match = _STORAGE_HOST.fullmatch(host)
-        if match is not None and match[1] is None:
-            return self.path
-        return f"/{host if match is None else match[1]}{self.path}"
-
-    @property
-    def target(self) -> tuple[str, str]:
-        """The decoded names of bucket and object. For a request for a bucket, the object's name is empty."""
-        bucket, _, name = unquote(self.resource[1:]).partition("/")
-        return bucket, name
+_MESSAGES = {
+    "AccessDenied": "Access denied.",
+    "InvalidArgument": "Invalid argument.",
+    "InvalidRange": "The requested range cannot be satisfied.",
+    "NoSuchBucket": "The specified bucket does not exist.",
+    "NoSuchKey": "The specified key does not exist.",
+}
+# XML 1.0 forbids these characters, also as references. S3 and its clients use references all the same.
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f]")
 
 
 class XmlError(Exception):
@@ -76,15 +43,53 @@ class XmlError(Exception):
     @property
     def response(self) -> Response:
         """The reply."""
-        return document("Error", "".join(element(name, text) for name, text in self._elements.items()), self.status)
+        return document("Error", elements(**self._elements), self.status)
+
+
+def error_response(error: StorageError) -> Response:
+    """Return the reply of the XML API for an error that both APIs have."""
+    if error.status == 304:
+        return Response(b"", 304, error.headers)
+    details = str(error)
+    response = XmlError(error.status, error.code, _MESSAGES.get(error.code, details), details).response
+    return Response(response.body, response.status, {**response.headers, **error.headers})
 
 
 def element(name: str, text: object) -> str:
     """Return an XML element with a text."""
-    return f"<{name}>{escape(str(text))}</{name}>"
+    return f"<{name}>{_CONTROL.sub(lambda found: f'&#{ord(found[0])};', escape(str(text)))}</{name}>"
 
 
-def document(root: str, content: str, status: int = 200) -> Response:
+def elements(**fields: object) -> str:
+    """Return an XML element for each field."""
+    return "".join(element(name, text) for name, text in fields.items())
+
+
+def document(
+    root: str, content: str, status: int = 200, namespace: str = "", headers: Mapping[str, str] = {}
+) -> Response:
     """Return a reply with an XML document."""
-    text = f"<?xml version='1.0' encoding='UTF-8'?><{root}>{content}</{root}>"
-    return Response(text.encode(), status, {"Content-Type": "application/xml; charset=UTF-8"})
+    start = f"{root} xmlns={quoteattr(namespace)}" if namespace else root
+    text = f"<?xml version='1.0' encoding='UTF-8'?><{start}>{content}</{root}>"
+    return Response(text.encode(), status, {"Content-Type": "application/xml; charset=UTF-8", **headers})
+
+
+def parsed(body: bytes, root: str) -> Iterator[tuple[str, dict[str, str]]]:
+    """Yield the elements directly in a document: the name of each, and its own elements. Namespaces are ignored.
+
+    Raises:
+        XmlError: the body is not such a document.
+    """
+    try:
+        document = ET.fromstring(body)  # noqa: S314 - expat limits how far entities expand
+    except ET.ParseError:
+        document = None
+    if document is None or _local(document) != root:
+        message = "The XML you provided was not well-formed or did not validate against our published schema."
+        raise XmlError(400, "MalformedXML", message, f"The document must be {root}.")
+    for each in document:
+        yield _local(each), {_local(inner): (inner.text or "").strip() for inner in each}
+
+
+def _local(element: ET.Element) -> str:
+    return element.tag.rpartition("}")[2]

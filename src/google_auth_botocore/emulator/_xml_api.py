@@ -1,180 +1,183 @@
-"""Cloud Storage's XML API: read, write and delete objects, and list buckets.
+"""Cloud Storage's XML API: objects and buckets, as clients of S3 know them.
 
 Source: https://cloud.google.com/storage/docs/xml-api/reference-methods
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
-from datetime import datetime
-from email.utils import format_datetime
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-from gcp_storage_emulator.exceptions import NotFound
-from gcp_storage_emulator.handlers import objects
-
-from google_auth_botocore.emulator import _post_policy
+from google_auth_botocore.emulator import _storage_errors as errors
+from google_auth_botocore.emulator import _storage_preconditions as preconditions
 from google_auth_botocore.emulator._http import Response
 from google_auth_botocore.emulator._post_policy import Form
-from google_auth_botocore.emulator._ranges import range_response
-from google_auth_botocore.emulator._signed_urls import Signatures
-from google_auth_botocore.emulator._xml import XmlError, XmlRequest, document, element
+from google_auth_botocore.emulator._storage_buckets import create_bucket, delete_bucket
+from google_auth_botocore.emulator._storage_download import META, METADATA_HEADERS, download, version_headers
+from google_auth_botocore.emulator._storage_metadata import check_key, expected_checksums
+from google_auth_botocore.emulator._storage_objects import ObjectReference, Objects
+from google_auth_botocore.emulator._storage_preconditions import entity_tag
+from google_auth_botocore.emulator._storage_request import StorageRequest, decoded
+from google_auth_botocore.emulator._storage_uploads import Uploads
+from google_auth_botocore.emulator._xml import XmlError, document, elements, error_response, parsed
+from google_auth_botocore.emulator._xml_listing import list_buckets, list_objects
+from google_auth_botocore.emulator._xml_multipart import MultipartUploads
 
-# Headers that an upload sets and a download returns, with the name of each in the JSON API.
-METADATA_HEADERS = {
-    "cache-control": "cacheControl",
-    "content-disposition": "contentDisposition",
-    "content-encoding": "contentEncoding",
-    "content-language": "contentLanguage",
-    "content-type": "contentType",
-}
-_HASHES = {"crc32c": "crc32c", "md5": "md5Hash"}  # a composite object has no MD5
-_META = "x-goog-meta-"
-_NOT_IN_HEADER = re.compile(r"[^\t\x20-\x7e\x80-\xff]+")
+_COPY = "x-goog-copy-source"
 
 
 class XmlApi:
-    """Serves requests that are signed or have a token.
+    """Serves the XML API.
 
     Args:
-        store: the buckets and objects.
-        url: base URL for the links in an object's metadata.
-        signatures: verifies signatures.
-        clock: returns the time, in seconds since the epoch.
+        objects: the operations on objects.
+        uploads: the resumable uploads.
     """
 
-    def __init__(self, store: Any, url: str, signatures: Signatures, clock: Callable[[], float]) -> None:
-        self._store = store
-        self._url = url
-        self._signatures = signatures
-        self._clock = clock
+    def __init__(self, objects: Objects, uploads: Uploads) -> None:
+        self._objects = objects
+        self._uploads = uploads
+        self._multipart = MultipartUploads(objects)
 
-    def answer(self, request: XmlRequest) -> tuple[str | None, Response] | None:
-        """Reply to a signed request.
-
-        Returns:
-            The service account that signed the request (None: the signature is invalid) and the reply; None: the
-            request is not signed.
-        """
-        signer: str | None = None
-        try:
-            if request.method == "POST" and request.headers.get("content-type", "").startswith("multipart/form-data"):
-                form = _post_policy.verify_form(request, self._signatures, self._clock)
-                signer = form.account
-                return signer, self._post(request, form)
-            signer = self._signatures.signer_of_url(request)
-            return None if signer is None else (signer, self.serve(request))
-        except XmlError as error:
-            return signer, error.response
-
-    def serve(self, request: XmlRequest) -> Response:
+    def answer(self, request: StorageRequest) -> Response:
         """Return the reply to a request of an authenticated caller.
 
         Raises:
-            XmlError: the request is rejected.
+            StorageError: the request is rejected.
+            XmlError: the same.
         """
         bucket, name = request.target
-        try:
-            if not name and request.method in {"GET", "HEAD"}:
-                return self._list(bucket, request.parameters)
-            if name and request.method in {"GET", "HEAD"}:
-                return self._read(bucket, name, request)
-            if name and request.method == "PUT":
-                return self._write(bucket, name, request.headers, request.body)
-            if name and request.method == "DELETE":
-                self._store.delete_file(bucket, name)
-                return Response(status=204)
-        except (NotFound, ValueError) as error:  # ValueError: a path outside the bucket
-            if bucket in self._store.buckets:
-                details = f"No such object: {bucket}/{name}"
-                raise XmlError(404, "NoSuchKey", "The specified key does not exist.", details) from error
-            details = f"No such bucket: {bucket}"
-            raise XmlError(404, "NoSuchBucket", "The specified bucket does not exist.", details) from error
-        raise XmlError(
-            405, "MethodNotAllowed", "The specified method is not allowed against this resource.", request.method
-        )
-
-    def _read(self, bucket: str, name: str, request: XmlRequest) -> Response:
-        found = self._store.get_file_obj(bucket, name)
-        parameters = request.parameters
-        if parameters.get("generation", found["generation"]) != found["generation"]:
-            raise NotFound
-        content = self._store.get_file(bucket, name)
-        updated = datetime.fromisoformat(found["updated"].replace("Z", "+00:00"))
-        headers = {"Last-Modified": format_datetime(updated, usegmt=True), **version_headers(found)}
-        for header, field in METADATA_HEADERS.items():
-            value = parameters.get(f"response-{header}") or found.get(field)
-            if value:
-                headers[header.title()] = value
-        headers.update({f"{_META}{key}": value for key, value in (found.get("metadata") or {}).items()})
-        headers = {header_safe(name): header_safe(value) for name, value in headers.items()}
-        requested = request.headers.get("range", "")
-        reply = range_response(content, requested, headers)
+        reply = self._serve_object(request, bucket, name) if name else self._serve_bucket(request, bucket)
         if reply is None:
-            raise XmlError(416, "InvalidRange", "The requested range cannot be satisfied.", requested)
+            message = "The specified method is not allowed against this resource."
+            raise XmlError(405, "MethodNotAllowed", message, request.method)
         return reply
 
-    def _write(self, bucket: str, name: str, headers: Mapping[str, str], content: bytes) -> Response:
-        """Create an object. Its metadata comes from the headers, or from the fields of a form."""
-        fields = {field: headers[header] for header, field in METADATA_HEADERS.items() if header in headers}
-        metadata = {key.removeprefix(_META): value for key, value in headers.items() if key.startswith(_META)}
-        kind = fields.get("contentType", "application/octet-stream")
-        resource = objects._make_object_resource("", bucket, name, kind, str(len(content)))
-        resource.update(fields, **({"metadata": metadata} if metadata else {}))
-        resource = objects._checksums(content, {**resource, "mediaLink": media_link(self._url, resource)})
-        self._store.create_file(bucket, name, content, resource)
-        return Response(status=200, headers=version_headers(resource))
+    def _serve_bucket(self, request: StorageRequest, bucket: str) -> Response | None:
+        parameters, method = request.parameters, request.method
+        if not bucket:
+            return list_buckets(self._objects.store.buckets) if request.reads else None
+        if method == "PUT" and not request.query:
+            create_bucket(self._objects.store, bucket, {})
+            return Response()
+        if method == "DELETE":
+            return delete_bucket(self._objects, request, bucket)
+        if method == "POST" and "delete" in parameters:
+            return self._delete_several(request, bucket)
+        if not request.reads:
+            return None
+        found = self._objects.allow(request, bucket, "storage.objects.list")
+        if "location" in parameters:
+            return document("LocationConstraint", found.metadata["location"])
+        if "uploads" in parameters:
+            return self._multipart.list_uploads(bucket, parameters.get("prefix", ""))
+        with self._objects.store.lock:
+            return list_objects(found, parameters, self._objects.page_size)
 
-    def _post(self, request: XmlRequest, form: Form) -> Response:
-        bucket, _ = request.target
-        key = form.fields["key"]
-        done = self._write(bucket, key, form.fields, form.content)
+    def _serve_object(self, request: StorageRequest, bucket: str, name: str) -> Response | None:
+        parameters, headers, method = request.parameters, request.headers, request.method
+        if "uploadId" in parameters:
+            return self._multipart.serve(request)
+        if "upload_id" in parameters and method in {"PUT", "DELETE"}:
+            done = self._uploads.add(parameters["upload_id"], request)
+            return done if isinstance(done, Response) else _written(done)
+        target = ObjectReference(bucket, name, parameters.get("generation"), preconditions.of_xml(headers))
+        if request.reads:
+            return self._read(request, target)
+        if method == "PUT":
+            copies = _COPY in headers
+            return self._copy(request, target) if copies else self.write(request, target, headers, request.body)
+        if method == "POST" and "uploads" in parameters:
+            return self._multipart.start(request, _fields(headers))
+        if method == "POST" and headers.get("x-goog-resumable") == "start":
+            identifier = self._uploads.start(request, target, _fields(headers), expected_checksums(headers))
+            location = f"{request.url}/{quote(bucket)}/{quote(name)}?upload_id={identifier}"
+            return Response(status=201, headers={"Location": location, "X-GUploader-UploadID": identifier})
+        if method == "DELETE":
+            self._objects.delete(request, target)
+            return Response(status=204)
+        return None
+
+    def write(
+        self, request: StorageRequest, target: ObjectReference, headers: Mapping[str, str], content: bytes
+    ) -> Response:
+        """Create an object. Its metadata comes from the headers, or from the fields of a form.
+
+        Raises:
+            StorageError: the request is rejected.
+        """
+        return _written(self._objects.write(request, target, content, _fields(headers), expected_checksums(headers)))
+
+    def post_form(self, request: StorageRequest, form: Form) -> Response:
+        """Create an object from a form.
+
+        Raises:
+            StorageError: the request is rejected.
+        """
+        bucket, key = request.target[0], form.fields["key"]
+        done = self.write(request, ObjectReference(bucket, key), form.fields, form.content)
         status = form.fields.get("success_action_status")
         if status != "201":
             return Response(b"", 200 if status == "200" else 204, done.headers)
-        described = element("Bucket", bucket) + element("Key", key) + element("ETag", done.headers["ETag"])
-        return document("PostResponse", described, 201)
+        return document("PostResponse", elements(Bucket=bucket, Key=key, ETag=done.headers["ETag"]), 201)
 
-    def _list(self, bucket: str, parameters: Mapping[str, str]) -> Response:
-        prefix, delimiter = parameters.get("prefix"), parameters.get("delimiter")
-        found, prefixes = self._store.get_file_list(bucket, prefix, delimiter)
-        content = element("Name", bucket) + element("Prefix", prefix or "")
-        for each in found:
-            fields = {"Key": "name", "Generation": "generation", "LastModified": "updated", "Size": "size"}
-            content += f"<Contents>{''.join(element(tag, each[field]) for tag, field in fields.items())}</Contents>"
-        for each in prefixes:
-            content += f"<CommonPrefixes>{element('Prefix', each)}</CommonPrefixes>"
-        return document("ListBucketResult", content)
+    def _read(self, request: StorageRequest, target: ObjectReference) -> Response:
+        found = self._objects.find(request, target)
+        check_key(request, found.metadata)
+        prefix = "response-"
+        replaced = {
+            name.removeprefix(prefix): value for name, value in request.parameters.items() if name.startswith(prefix)
+        }
+        return download(found, request.headers, entity_tag(found.metadata), replaced)
+
+    def _copy(self, request: StorageRequest, target: ObjectReference) -> Response:
+        headers = request.headers
+        bucket, _, name = decoded(headers[_COPY].removeprefix("/")).partition("/")
+        source = ObjectReference(
+            bucket, name, headers.get(f"{_COPY}-generation"), preconditions.of_xml(headers, f"{_COPY}-")
+        )
+        replaces = headers.get("x-goog-metadata-directive", "COPY").upper() == "REPLACE"
+        metadata = self._objects.copy(request, source, target, _fields(headers) if replaces else None)
+        headers = version_headers(metadata, entity_tag(metadata))
+        content = elements(LastModified=metadata["updated"], ETag=headers["ETag"])
+        return document("CopyObjectResult", content, headers=headers)
+
+    def _delete_several(self, request: StorageRequest, bucket: str) -> Response:
+        """Delete the objects that the body lists. One that does not exist counts as deleted."""
+        replies = ""
+        for kind, each in parsed(request.body, "Delete"):
+            if kind != "Object":
+                continue
+            name = each.get("Key", "")
+            try:
+                self._objects.delete(request, ObjectReference(bucket, name, each.get("VersionId") or None))
+            except errors.StorageError as error:
+                if error.status != 404:
+                    replies += f"<Error>{elements(Key=name, Code=error.code, Message=str(error))}</Error>"
+                    continue
+            replies += f"<Deleted>{elements(Key=name)}</Deleted>"
+        return document("DeleteResult", replies)
 
 
-def unauthenticated_response(authorization: str | None) -> Response:
+def unauthenticated_response(*, anonymous: bool) -> Response:
     """Return the error for a request without a signature and without a valid token."""
-    if authorization is not None:
+    if not anonymous:
         return XmlError(401, "AuthenticationRequired", "Authentication required.", "Invalid credentials.").response
     details = "Anonymous caller does not have storage.objects.get access to the Google Cloud Storage object."
-    return XmlError(403, "AccessDenied", "Access denied.", details).response
+    return error_response(errors.StorageError(403, "forbidden", details, code="AccessDenied"))
 
 
-def media_link(url: str, resource: Mapping[str, Any]) -> str:
-    """Return the URL of an object's content in the JSON API at *url*."""
-    return (
-        f"{url}/download/storage/v1/b/{resource['bucket']}/o/{quote(resource['name'], safe='')}"
-        f"?generation={resource['generation']}&alt=media"
-    )
+def _fields(headers: Mapping[str, str]) -> dict[str, Any]:
+    """Return the metadata in the headers of an upload."""
+    fields: dict[str, Any] = {field: headers[header] for header, field in METADATA_HEADERS.items() if header in headers}
+    metadata = {name.removeprefix(META): value for name, value in headers.items() if name.startswith(META)}
+    fields["metadata"] = metadata or None
+    for header, field in (("x-goog-storage-class", "storageClass"), ("x-goog-custom-time", "customTime")):
+        if header in headers:
+            fields[field] = headers[header]
+    return fields
 
 
-def header_safe(text: str) -> str:
-    """Percent-encode characters that a header cannot contain, as gsutil does. Latin-1 characters stay as they are."""
-    return _NOT_IN_HEADER.sub(lambda match: quote(match[0]), text)
-
-
-def version_headers(resource: Mapping[str, Any]) -> dict[str, str]:
-    """Return the headers that identify the version of an object."""
-    return {
-        "ETag": f'"{resource["etag"]}"',
-        "x-goog-generation": resource["generation"],
-        "x-goog-metageneration": resource["metageneration"],
-        "x-goog-hash": ",".join(f"{name}={resource[field]}" for name, field in _HASHES.items() if resource.get(field)),
-    }
+def _written(metadata: Mapping[str, Any]) -> Response:
+    return Response(headers=version_headers(metadata, entity_tag(metadata)))

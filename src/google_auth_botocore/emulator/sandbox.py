@@ -6,6 +6,7 @@ For tests and demonstrations. It requires the extra `google-auth-botocore[sandbo
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator
 from types import TracebackType
 from typing import Any
 
@@ -14,7 +15,10 @@ from google.auth.credentials import AnonymousCredentials
 from google.cloud import storage  # type: ignore[attr-defined]  # a namespace without types
 
 from google_auth_botocore.emulator._emulator import Emulator
+from google_auth_botocore.emulator._google_hosts import IDENTITY_SERVICES, STORAGE
+from google_auth_botocore.emulator._intercept import Interception
 from google_auth_botocore.emulator._providers import AwsProvider
+from google_auth_botocore.emulator._tokens import TokenInfo
 from google_auth_botocore.emulator.aws.metadata import InstanceMetadata
 from google_auth_botocore.emulator.aws.moto import Moto
 from google_auth_botocore.emulator.storage import Storage
@@ -48,7 +52,12 @@ class Sandbox:
         self.arn: str = f"arn:aws:sts::{_ACCOUNT}:assumed-role/{role}/{_SESSION}"
         self.imds: InstanceMetadata = InstanceMetadata(lambda: self.google.aws_keys.issue(self.arn), role=role)
         self.aws: Moto = Moto()
-        self.storage: Storage = Storage(self.google.check_access_token, self.google.check_signature, self.google._now)
+        self.storage: Storage = Storage(
+            self._check_access_token,
+            self.google.check_signature,
+            self.google._now,
+            check_member=self.google.check_member,
+        )
         self.google.aws_keys.add_lookup(self.aws.lookup)
         self.provider: AwsProvider = self.google.add_aws_provider(account_id=_ACCOUNT)
         self.service_account = f"{_ROLE}@{_PROJECT}.iam.gserviceaccount.com"
@@ -59,20 +68,41 @@ class Sandbox:
             self.provider.principal_set("aws_role", f"arn:aws:sts::{_ACCOUNT}:assumed-role/{role}"),
         )
         self._running = contextlib.ExitStack()
+        self._interception = Interception(self, lambda: self.google._server is not None, self._servers)
 
     def __enter__(self) -> Sandbox:
-        """Start every part."""
+        """Start all servers."""
         with contextlib.ExitStack() as started:
-            for part in (self.google, self.imds, self.aws, self.storage):
-                started.enter_context(part)
+            for server in (self.google, self.imds, self.aws, self.storage):
+                started.enter_context(server)
             self._running = started.pop_all()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Stop every part."""
+        """Stop all servers."""
         self._running.close()
+
+    @contextlib.contextmanager
+    def intercept(self) -> Iterator[Sandbox]:
+        """Redirect this process's requests inside a `with` block, as `Emulator.intercept` does, for two more hosts.
+
+        The hosts are storage.googleapis.com, and 169.254.169.254, the instance's metadata service. Requests to AWS's other
+        services are unchanged: `environment()` has moto's endpoints.
+        """
+        with self._interception.block():
+            yield self
+
+    def _check_access_token(self, token: str) -> TokenInfo | None:
+        return self.google.check_access_token(token)  # look the method up each time, because tests may replace it
+
+    def _servers(self) -> dict[str, str]:
+        return {
+            **dict.fromkeys(IDENTITY_SERVICES, self.google.url),
+            STORAGE: self.storage.url,
+            "169.254.169.254": self.imds.url,
+        }
 
     def environment(self) -> dict[str, str]:
         """Return the environment of a process on the instance: metadata and moto's endpoints, no keys, and no proxy."""

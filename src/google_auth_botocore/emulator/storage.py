@@ -1,39 +1,42 @@
 """Cloud Storage on loopback: buckets in memory that accept bearer tokens and signed URLs.
 
-Reads behave as in Cloud Storage: paged listings in the order of UTF-8 bytes, without the checksums of objects that are
-encrypted with a customer's key; ranges, generations and preconditions; requester pays; Google's error messages. Uploads
-are handled by gcp-storage-emulator. `Storage.fail` simulates a server that is overloaded, does not reply, or sends
-wrong data.
+Both of its APIs work as in Cloud Storage: JSON, for Google's libraries and tools, and XML, for clients such as object_store,
+obstore and polars. Listings have pages in the order of UTF-8 bytes, without the checksums of objects that are encrypted
+with a customer's key. Ranges, generations, preconditions, uploads in parts and requester pays work; so do Google's error
+messages. pyarrow's own file system, `pyarrow.fs.GcsFileSystem`, must run in another process than this server, because it holds
+Python's global lock while it waits for the size of a file. `Storage.fail` simulates a server that is overloaded, does not
+reply, or sends wrong data. There are no ACLs, old generations or deleted objects to restore.
 
-A request goes from `_storage_server` to `_storage_api` (JSON) or `_xml_api`, or is forwarded to gcp-storage-emulator and
-completed by `_storage_writes`. All of them use the buckets in `_object_store`.
+A request goes from `_storage_server` to `_storage_api` (JSON) or `_xml_api`. Both use the operations in `_storage_objects`,
+which check permissions and preconditions and change the buckets in `_object_store`.
 """
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Callable
-from functools import partial
-from http.server import HTTPServer
 from types import TracebackType
 from typing import Any
 
+from google_auth_botocore.emulator import _storage_errors as errors
 from google_auth_botocore.emulator._faults import Fault, FaultScript
 from google_auth_botocore.emulator._http import Response
-from google_auth_botocore.emulator._object_store import ObjectStore
+from google_auth_botocore.emulator._object_store import NotFoundError, ObjectStore
+from google_auth_botocore.emulator._post_policy import Form
+from google_auth_botocore.emulator._settings import system_time
 from google_auth_botocore.emulator._signed_urls import Signatures
-from google_auth_botocore.emulator._storage_api import StorageApi, StorageRequest
-from google_auth_botocore.emulator._storage_server import StorageServer, UpstreamHandler
-from google_auth_botocore.emulator._storage_writes import complete_write
+from google_auth_botocore.emulator._storage_api import StorageApi
+from google_auth_botocore.emulator._storage_authentication import Authentication, Caller, UnauthenticatedError
+from google_auth_botocore.emulator._storage_batch import answer_batch
+from google_auth_botocore.emulator._storage_buckets import is_name
+from google_auth_botocore.emulator._storage_objects import Objects
+from google_auth_botocore.emulator._storage_request import StorageRequest
+from google_auth_botocore.emulator._storage_server import StorageServer
+from google_auth_botocore.emulator._storage_uploads import Uploads
 from google_auth_botocore.emulator._tokens import TokenInfo
-from google_auth_botocore.emulator._xml import XmlRequest
+from google_auth_botocore.emulator._xml import XmlError
 from google_auth_botocore.emulator._xml_api import XmlApi
 
-_SCOPES = {
-    f"https://www.googleapis.com/auth/{name}"
-    for name in ("cloud-platform", "devstorage.full_control", "devstorage.read_write", "devstorage.read_only")
-}
+__all__ = ["NotFoundError", "Storage"]
 
 
 class Storage:
@@ -44,6 +47,7 @@ class Storage:
         check_signature: returns whether a service account signed a message (arguments: account, message, signature);
             None: the account does not exist.
         clock: returns the time that decides whether a signed URL has expired, in seconds since the epoch.
+        check_member: raises ValueError for a member of a bucket's policy that IAM would reject; None: all are accepted.
 
     Attributes:
         principals: the caller of each request so far; None: the request was rejected.
@@ -59,7 +63,9 @@ class Storage:
         self,
         check: Callable[[str], TokenInfo | None],
         check_signature: Callable[[str, bytes, bytes], bool | None],
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] = system_time,
+        *,
+        check_member: Callable[[str], None] | None = None,
     ) -> None:
         self.principals: list[str | None] = []
         self.tokens: set[str] = set()
@@ -67,13 +73,13 @@ class Storage:
         self.latency: float = 0.0
         self.user_projects: list[str] = []
         self.on_request: Callable[[str], None] | None = None
-        self._check = check
-        self._signatures = Signatures(check_signature, clock)
-        self._clock = clock
         self._faults = FaultScript()
         self._store = ObjectStore()
-        self._api = StorageApi(self._store)
-        self._upstream: HTTPServer | None = None
+        self._objects = Objects(self._store, check_member)
+        uploads = Uploads(self._objects)
+        self._authentication = Authentication(check, Signatures(check_signature, clock), uploads, clock)
+        self._json = StorageApi(self._objects, uploads)
+        self._xml = XmlApi(self._objects, uploads)
         self._servers: tuple[StorageServer, StorageServer] | None = None
 
     def __enter__(self) -> Storage:
@@ -84,15 +90,8 @@ class Storage:
         """
         if self._servers is not None:
             raise RuntimeError("Cloud Storage is already running")
-        # Not gcp-storage-emulator's own create_server: its server takes 0.5 s to stop and does not reveal its port.
-        self._store.wipe()
-        self._upstream = HTTPServer(("127.0.0.1", 0), partial(UpstreamHandler, self._store))
-        threading.Thread(target=self._upstream.serve_forever, args=(0.02,), name="storage", daemon=True).start()
-        upstream = f"127.0.0.1:{self._upstream.server_address[1]}"
-        self._servers = (
-            StorageServer(self, upstream, is_open=False),
-            StorageServer(self, upstream, is_open=True),
-        )
+        self._store.clear()
+        self._servers = (StorageServer(self, is_open=False), StorageServer(self, is_open=True))
         for server in self._servers:
             server.start()
         return self
@@ -102,26 +101,23 @@ class Storage:
     ) -> None:
         """Stop the servers and close all connections."""
         servers, self._servers = self._servers, None
-        upstream, self._upstream = self._upstream, None
         for server in servers or ():
             server.stop()
-        if upstream is not None:
-            upstream.shutdown()
-            upstream.server_close()
 
     @property
     def url(self) -> str:
         """The URL for clients with a token: their `client_options={"api_endpoint": …}`."""
-        if self._servers is None:
-            raise RuntimeError("Cloud Storage is not running: use it as a context manager")
-        return f"http://127.0.0.1:{self._servers[0].port}"
+        return self._url(0)
 
     @property
     def open_url(self) -> str:
         """The URL that requires no token, for tests to fill and inspect buckets. Faults do not apply to it."""
+        return self._url(1)
+
+    def _url(self, index: int) -> str:
         if self._servers is None:
             raise RuntimeError("Cloud Storage is not running: use it as a context manager")
-        return f"http://127.0.0.1:{self._servers[1].port}"
+        return f"http://127.0.0.1:{self._servers[index].port}"
 
     def create_bucket(self, name: str, *, kms_key: str | None = None, requester_pays: bool = False) -> None:
         """Create a bucket, or change one.
@@ -131,7 +127,12 @@ class Storage:
             kms_key: its default Cloud KMS key, `projects/…/cryptoKeys/NAME`. As in Cloud Storage, listings omit the
                 checksums of objects that are written from now on.
             requester_pays: whether each request must name a project to bill.
+
+        Raises:
+            ValueError: Cloud Storage does not accept the name.
         """
+        if not is_name(name):
+            raise ValueError(f"{name!r} is not the name of a bucket: use 3 to 63 of a-z, 0-9, '-', '_' and '.'")
         encryption = {"encryption": {"defaultKmsKeyName": kms_key}} if kms_key is not None else {}
         self._store.make_bucket(name, billing={"requesterPays": requester_pays}, **encryption)
 
@@ -147,7 +148,7 @@ class Storage:
                 `customerEncryption={"keySha256": …}` creates one whose content can be read only with its key.
 
         Raises:
-            NotFound: the bucket does not exist.
+            NotFoundError: the bucket does not exist.
         """
         return dict(self._store.put(bucket, name, content, **fields))
 
@@ -155,7 +156,7 @@ class Storage:
         """Change an object's metadata directly, without HTTP, and return it. Its metageneration increases.
 
         Raises:
-            NotFound: the object does not exist.
+            NotFoundError: the object does not exist.
         """
         return dict(self._store.change(bucket, name, fields))
 
@@ -163,13 +164,13 @@ class Storage:
         """Delete an object directly, without HTTP.
 
         Raises:
-            NotFound: the object does not exist.
+            NotFoundError: the object does not exist.
         """
-        self._store.delete_file(bucket, name)
+        self._store.delete(bucket, name)
 
     def deny(self, bucket: str, permission: str) -> None:
         """Deny every caller a permission on a bucket, such as `storage.objects.list` or `storage.objects.get`."""
-        self._api.denied.add((bucket, permission))
+        self._objects.denied.add((bucket, permission))
 
     def fail(self, request: str, fault: Fault) -> None:
         """Apply a fault to the next requests that contain `request` or match it as a glob.
@@ -192,62 +193,62 @@ class Storage:
     @property
     def page_size(self) -> int:
         """The maximum number of objects on a page of a listing, even if the request allows more."""
-        return self._api.page_size
+        return self._objects.page_size
 
     @page_size.setter
     def page_size(self, maximum: int) -> None:
-        self._api.page_size = maximum
+        self._objects.page_size = maximum
 
     @property
     def refused(self) -> int:
         """The number of requests without a valid token or signature."""
         return self.principals.count(None)
 
-    def caller(self, authorization: str | None) -> str | None:
-        """Return the caller of a request with this Authorization header, and record it. None: reject the request."""
-        scheme, _, value = (authorization or "").partition(" ")
-        info = self._check(value) if scheme == "Bearer" else None
-        allowed = info is not None and not _SCOPES.isdisjoint(info.scopes)
-        principal = info.principal if info is not None and allowed else None
-        self.principals.append(principal)
-        if principal is not None:
-            self.tokens.add(value)
-        return principal
+    def caller(self, request: StorageRequest) -> Caller:
+        """Return the sender of a request, and record it.
 
-    def signed(self, request: XmlRequest) -> Response | None:
-        """Return the reply to a request whose URL or form is signed; None: it is not signed."""
-        result = self._xml_api().answer(request)
-        if result is None:
-            return None
-        signer, response = result
-        self.principals.append(signer)
-        if signer is not None and request.method == "GET":
-            self.downloads.append(request.target[1])
-        return response
+        Raises:
+            UnauthenticatedError: the request has neither a valid token nor a signature.
+            StorageError: the scopes of the token do not allow the request.
+            XmlError: a signature is invalid.
+        """
+        try:
+            caller = self._authentication.caller(request)
+        except (UnauthenticatedError, errors.StorageError, XmlError):
+            self.principals.append(None)
+            raise
+        self.principals.append(caller.principal)
+        if caller.token is not None:
+            self.tokens.add(caller.token)
+        return caller
 
-    def answer(self, request: StorageRequest) -> Response | None:
-        """Return the reply of the JSON API; None: forward the request to gcp-storage-emulator.
+    def record(self, request: StorageRequest) -> None:
+        """Record the object that an authenticated caller downloads, and the project to bill.
+
+        Raises:
+            StorageError: a name is not UTF-8.
+        """
+        if request.media is not None:
+            self.downloads.append(request.media)
+        if request.parameters.get("userProject"):
+            self.user_projects.append(request.parameters["userProject"])
+
+    def answer(self, request: StorageRequest, form: Form | None) -> Response:
+        """Return the reply to a request of an authenticated caller.
 
         Raises:
             StorageError: the request is rejected.
+            XmlError: the same, by the XML API.
         """
-        return self._api.answer(request)
-
-    def xml(self, request: XmlRequest) -> Response:
-        """Return the reply of the XML API to a caller with a valid token.
-
-        Raises:
-            XmlError: the request is rejected.
-        """
-        return self._xml_api().serve(request)
-
-    def _xml_api(self) -> XmlApi:
-        return XmlApi(self._store, self.open_url, self._signatures, self._clock)
-
-    def complete_write(self, request: StorageRequest, document: Any) -> Any:
-        """Complete the result of a write that gcp-storage-emulator has served, and return the reply."""
-        return complete_write(self._store, request, document)
+        if form is not None:
+            return self._xml.post_form(request, form)
+        if not request.is_json:
+            return self._xml.answer(request)
+        if request.path.startswith("/batch"):
+            return answer_batch(request, self._json.answer)
+        return self._json.answer(request)
 
     def resource(self, bucket: str, name: str) -> dict[str, Any] | None:
         """Return an object's metadata; None: the object does not exist."""
-        return self._store.find(bucket, name)
+        found = self._store.find(bucket, name)
+        return None if found is None else dict(found.metadata)

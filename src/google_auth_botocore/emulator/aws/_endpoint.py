@@ -18,18 +18,6 @@ Address = tuple[str, int]
 LOOPBACK = ("127.0.0.1", 0)
 
 
-class _ServerAt(Server):
-    """A server at an address that need not be on loopback."""
-
-    def __init__(self, address: Address, routes: list[Route], faults: FaultScript, calls: list[Call]) -> None:
-        self._address = address
-        super().__init__(address[1], routes, faults, calls, time.time)
-
-    def server_bind(self) -> None:
-        self.server_address = self._address
-        super().server_bind()
-
-
 class AwsEndpoint(abc.ABC):
     """One of AWS's endpoints, served on loopback inside a `with` block.
 
@@ -45,7 +33,7 @@ class AwsEndpoint(abc.ABC):
         self.address = address
         self.calls: list[Call] = []
         self._faults = FaultScript()
-        self._server: _ServerAt | None = None
+        self._server: Server | None = None
 
     @abc.abstractmethod
     def routes(self) -> list[Route]:
@@ -59,7 +47,8 @@ class AwsEndpoint(abc.ABC):
         """
         if self._server is not None:
             raise RuntimeError("the endpoint is already running")
-        self._server = _ServerAt(self.address, self.routes(), self._faults, self.calls)
+        host, port = self.address
+        self._server = Server(port, self.routes(), self._faults, self.calls, time.time, host=host)
         self._server.start()
         return self
 

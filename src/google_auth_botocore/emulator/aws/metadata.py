@@ -78,7 +78,7 @@ class InstanceMetadata(AwsEndpoint):
         lifetime = call.headers.get("x-aws-ec2-metadata-token-ttl-seconds", "")
         if "x-forwarded-for" in call.headers:
             return Response("", 403)
-        if not lifetime.isdigit() or not 1 <= int(lifetime) <= 21600:
+        if not (lifetime.isascii() and lifetime.isdecimal()) or not 1 <= int(lifetime) <= 21600:
             return Response("", 400)
         token = secrets.token_urlsafe(40)
         self._tokens.add(token)

@@ -9,7 +9,7 @@ import json
 import re
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
 from re import Match
 
@@ -19,7 +19,7 @@ from google_auth_botocore.emulator._http import Call, Response, Route
 from google_auth_botocore.emulator._signing_keys import SigningKey
 from google_auth_botocore.emulator.aws._endpoint import AwsEndpoint
 
-_ASSUMED_ROLE = re.compile(r"arn:(aws[a-z-]*):sts::(\d{12}):assumed-role/([^/]+)/.+")
+_ASSUMED_ROLE = re.compile(r"arn:(aws[a-z-]*):sts::([0-9]{12}):assumed-role/([^/]+)/.+")
 _NAMESPACE = "https://sts.amazonaws.com/"
 
 
@@ -29,13 +29,18 @@ class WebIdentityIssuer(AwsEndpoint):
     Args:
         find: returns the keys with an access key ID, usually `Emulator.aws_keys.find`.
         enabled: whether outbound identity federation is enabled for the account.
+        origin_identity: the user or workload on whose behalf sessions act, for the subject mode OriginIdentity; None: requests
+            for this mode are rejected.
     """
 
-    def __init__(self, find: Callable[[str], AwsKeys | None], *, enabled: bool = True) -> None:
+    def __init__(
+        self, find: Callable[[str], AwsKeys | None], *, enabled: bool = True, origin_identity: str | None = None
+    ) -> None:
         super().__init__()
+        self.origin_identity = origin_identity
         self.enabled = enabled
         self._find = find
-        self._key = SigningKey("AWS", datetime.now(timezone.utc))
+        self._key = SigningKey.create("AWS", datetime.now(timezone.utc))
 
     def environment(self) -> dict[str, str]:
         """Return the variables that point an AWS SDK at this endpoint."""
@@ -66,16 +71,26 @@ class WebIdentityIssuer(AwsEndpoint):
             )
         if form.get("Action") != "GetWebIdentityToken" or form.get("SigningAlgorithm") != "RS256":
             return _error_response("ValidationError", "The emulator does not support this request.")
+        role = _ASSUMED_ROLE.sub(r"arn:\1:iam::\2:role/\3", keys.arn)
+        subject: str | None = role
+        if form.get("SubjectMode") == "OriginIdentity":
+            subject = self.origin_identity
+            if subject is None:
+                return _error_response("ValidationError", "The session has no trusted identity propagation context.")
         now = int(time.time())
         end = now + int(form.get("DurationSeconds", "300"))
         claims = {
             "iss": self.url,
             "aud": form.get("Audience.member.1"),
-            "sub": _ASSUMED_ROLE.sub(r"arn:\1:iam::\2:role/\3", keys.arn),
+            "sub": subject,
             "iat": now,
             "exp": end,
             "jti": str(uuid.uuid4()),
-            _NAMESPACE: {"aws_account": keys.account},
+            _NAMESPACE: {
+                "aws_account": keys.account,
+                "principal_id": role,
+                **({"request_tags": tags} if (tags := _tags(form)) else {}),
+            },
         }
         token = _jwt.sign(json.dumps(claims).encode(), self._key)
         expiration = f"{datetime.fromtimestamp(end, timezone.utc):%Y-%m-%dT%H:%M:%SZ}"
@@ -84,6 +99,12 @@ class WebIdentityIssuer(AwsEndpoint):
             f"<WebIdentityToken>{token}</WebIdentityToken><Expiration>{expiration}</Expiration>"
             "</GetWebIdentityTokenResult></GetWebIdentityTokenResponse>"
         )
+
+
+def _tags(form: Mapping[str, str]) -> dict[str, str]:
+    """Return the tags of a request."""
+    keys = (match for match in (re.fullmatch(r"(Tags\.member\.[0-9]+)\.Key", name) for name in form) if match)
+    return {form[match[0]]: form.get(f"{match[1]}.Value", "") for match in keys}
 
 
 def _error_response(code: str, message: str) -> Response:
