@@ -9,16 +9,19 @@ import asyncio
 import io
 from datetime import datetime, timezone
 
-from gcloud.aio import auth
-from gcloud.aio.auth.token import TokenResponse
-
 from google_auth_botocore import Credentials
+from google_auth_botocore.adapters._extras import requires
+
+with requires("gcloud-aio-auth", extra="gcloud-aio"):
+    from gcloud.aio import auth
+    from gcloud.aio.auth.token import TokenResponse
 
 
 class Token(auth.Token):
     """A gcloud-aio token whose values come from credentials.
 
-    gcloud-aio requests another value after half of the remaining lifetime. After 95 % of it, requests wait for that.
+    gcloud-aio calls `refresh` after half of the token's remaining lifetime. After 95 % of it, requests wait for the new
+    token.
 
     Args:
         credentials: The credentials to get tokens from.
@@ -33,11 +36,11 @@ class Token(auth.Token):
         """Return a valid token and its remaining lifetime in seconds.
 
         Raises:
-            FederationError: No token could be obtained. gcloud-aio calls this five times before it reports the error.
+            FederationError: No token could be obtained. gcloud-aio tries five times before it reports the error.
         """
         value, expiry = await asyncio.to_thread(self._credentials.get_token)
         return TokenResponse(value=value, expires_in=int((expiry - datetime.now(timezone.utc)).total_seconds()))
 
     async def get_project(self) -> str | None:
         """Return the project of the credentials. Without this, gcloud-aio would call Google's metadata server."""
-        return getattr(self._credentials, "project_id", None)
+        return self._credentials.get_project_id()

@@ -11,9 +11,11 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any, NamedTuple
 
-import kubernetes.client
-
 from google_auth_botocore import Credentials
+from google_auth_botocore.adapters._extras import requires
+
+with requires("kubernetes"):
+    import kubernetes.client
 
 
 def authenticate(configuration: kubernetes.client.Configuration, credentials: Credentials) -> None:
@@ -24,7 +26,7 @@ def authenticate(configuration: kubernetes.client.Configuration, credentials: Cr
 
     Args:
         configuration: The configuration of the client, with the address of the cluster and its CA.
-        credentials: The credentials to get tokens from. A request raises FederationError if they have none.
+        credentials: The credentials to get tokens from. A request raises FederationError if no token can be obtained.
     """
     hook = _async_hook if inspect.iscoroutinefunction(configuration.get_api_key_with_prefix) else _hook
 
@@ -57,7 +59,7 @@ def get_google_credentials(credentials: Credentials) -> Callable[[], GoogleCrede
     The loader calls it for kubeconfig files whose user has the auth provider `gcp`.
 
     Args:
-        credentials: The credentials to get tokens from. The function raises FederationError if they have none.
+        credentials: The credentials to get tokens from. The function raises FederationError if no token can be obtained.
     """
     return lambda: GoogleCredentials(*credentials.get_token())
 

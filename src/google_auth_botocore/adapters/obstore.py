@@ -38,7 +38,7 @@ class CredentialProvider:
 
 
 class AsyncCredentialProvider:
-    """The same for obstore's async methods. Fetching a token does not block the event loop.
+    """Gives obstore's async methods a valid token and its expiry. Fetching a token does not block the event loop.
 
     Args:
         credentials: The credentials to get tokens from.

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import time
 
-import polars as pl
-
 from google_auth_botocore import Credentials
+from google_auth_botocore.adapters._extras import requires
 
-# In seconds. polars uses a token until the second of its expiry. It gets an earlier expiry, because a request takes time.
+with requires("polars"):
+    import polars as pl
+
+# Seconds. polars would use a token until the second of its expiry. Report an earlier expiry, because a request takes time.
 _EARLY = 300
-# Seconds to keep a token that expires sooner than that, while the background refresh runs. Below 7 s, polars would sleep.
+# Seconds for which polars keeps a token that expires sooner than that, while a background refresh runs. If a token is
+# valid for less than 7 s, polars sleeps.
 _SHORT = 15
 
 
