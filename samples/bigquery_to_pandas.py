@@ -3,6 +3,8 @@
 Requires pandas-gbq. GOOGLE_APPLICATION_CREDENTIALS names the file that `google-auth-botocore config create` wrote. The
 identity in that file requires roles/bigquery.jobUser on the project and roles/bigquery.dataViewer on the data. If
 google-cloud-bigquery-storage is installed, large results are read with the BigQuery Storage API and the same credentials.
+
+Time: 5 minutes. Cost: $6.25 per TiB that the query reads.
 """
 
 from __future__ import annotations

@@ -3,6 +3,8 @@
 Requires dask[dataframe,distributed] and gcsfs. GOOGLE_APPLICATION_CREDENTIALS names the file that
 `google-auth-botocore config create` wrote. Dask sends only configuration to its workers. Each worker finds the AWS role of
 its machine, and gets and refreshes its own tokens.
+
+Time: 10 minutes. Cost: reads of Cloud Storage, and data that leaves Google Cloud.
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
 """Lists the objects in a bucket: `python quickstart.py my-bucket`.
 
-Requires google-cloud-storage. Replace the names, which are the defaults of `google-auth-botocore config setup`, with your own.
+Requires google-cloud-storage. Replace the names of the provider, the service account and the project with your own.
+
+Time: 5 minutes. Cost: one listing per 1,000 objects.
 """
 
 from __future__ import annotations

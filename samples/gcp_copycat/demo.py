@@ -2,50 +2,86 @@
 
 from __future__ import annotations
 
-import gzip
-import io
+import contextlib
 import os
+import shutil
+import signal
 import subprocess
 import sys
-import sysconfig
-import tarfile
 import tempfile
+import textwrap
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from types import FrameType
+from typing import TYPE_CHECKING
 from urllib.error import HTTPError
 
-import botocore.session
+import demo_files
 
-from google_auth_botocore import Credentials
-from google_auth_botocore.emulator.sandbox import Sandbox
+# Slow imports are inside the functions that use them, so that Ctrl-C also works during them.
+if TYPE_CHECKING:
+    from google_auth_botocore.emulator.sandbox import Sandbox
 
 _SAMPLE = Path(__file__).with_name("gcp_copycat.py")
 _SOURCE, _DESTINATION = "gcp-source", "aws-destination"
-# Tokens expire so quickly that a run of a few seconds refreshes them several times.
+# Seconds. Tokens expire so quickly that a short run refreshes them several times.
 _TOKEN_LIFETIME = 2
-# High latency, as between continents, and few workers: so a copy takes several seconds even on a fast machine.
+# A high latency, as between continents, and few workers, so that a copy takes several seconds even on a fast machine.
 _LATENCY = 0.1
 _WORKERS = "8"
-_FILES = 400
-_ARCHIVE = 24 << 20
+_NOTHING_LEFT = "No emulator is running any more, and the copied data is deleted."
+_STOPPED_BY = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
 def main() -> int:
-    """Run the demo. Return 0 if all checks pass, else 1."""
+    """Run the demo. Return 0 if all checks pass, 1 if one fails, or 128 plus the number of the signal that stopped it."""
+    for number in _STOPPED_BY:
+        signal.signal(number, _stop)
+    try:
+        checks = run()
+    except _Stopped as stopped:
+        print(f"\nStopped. {_NOTHING_LEFT}", flush=True)
+        return 128 + int(stopped.args[0])
+    title("Result")
+    for check, passed in checks.items():
+        row("ok" if passed else "FAILED", check, width=8)
+    if not all(checks.values()):
+        return 1
+    title(f"All {len(checks)} checks passed. {_NOTHING_LEFT}")
+    print(
+        'Next, use your own clouds: see "Set up" in README.md. The application is in samples/gcp_copycat.', flush=True
+    )
+    return 0
+
+
+class _Stopped(BaseException):
+    """A signal stopped the demo. The argument is its number."""
+
+
+def _stop(number: int, _frame: FrameType | None) -> None:
+    for each in _STOPPED_BY:
+        signal.signal(each, signal.SIG_IGN)
+    raise _Stopped(number)
+
+
+def run() -> dict[str, bool]:
+    """Copy the bucket and show what happened. Return each check and whether it passed."""
+    print("This demo takes half a minute and makes no connection to the internet. Ctrl-C stops it.", flush=True)
+    from google_auth_botocore.emulator.sandbox import Sandbox  # noqa: PLC0415
+
     # Both clouds are on loopback, so do not use a proxy of this machine.
     os.environ.update(dict.fromkeys(("NO_PROXY", "no_proxy"), "127.0.0.1,localhost"))
     with Sandbox(token_lifetime=_TOKEN_LIFETIME) as sandbox, tempfile.TemporaryDirectory() as home:
         title("An EC2 instance with a role, and a Cloud Storage bucket")
-        objects, size = fill(sandbox)
+        sizes = fill(sandbox)
         sandbox.storage.latency = _LATENCY
         row("instance role", sandbox.arn)
         row("AWS credentials", "from instance metadata (IMDSv2), none in the environment")
         row("service account", sandbox.service_account)
         row("Google's tokens", f"expire after {_TOKEN_LIFETIME} s")
-        row(f"gs://{_SOURCE}", f"{objects} objects, {size:,} bytes")
+        row(f"gs://{_SOURCE}", size_of(sizes))
 
         checks = {}
         environment = instance(sandbox, home)
@@ -55,7 +91,7 @@ def main() -> int:
         title("What both clouds recorded")
         exchanges = [call for call in sandbox.google.calls if call.path == "/v1/token"]
         arns = {str(call.assertion["arn"]) if call.assertion else "no identity" for call in exchanges}
-        # On a busy machine, a token can expire on the way. It is rejected, and the request is repeated with a new one.
+        # On a busy machine, a token can expire before its request arrives. Then the request is repeated with a new token.
         callers = {principal for principal in sandbox.storage.principals if principal is not None}
         row("instance metadata", f"{len(sandbox.imds.calls)} calls")
         row("Google STS", f"{len(exchanges)} exchanges of a signed GetCallerIdentity request")
@@ -83,59 +119,31 @@ def main() -> int:
         title("Both buckets, compared byte by byte")
         here, there = in_cloud_storage(sandbox), in_s3(sandbox)
         different = sorted(name for name in here.keys() | there.keys() if here.get(name) != there.get(name))
-        row(f"gs://{_SOURCE}", size_of(here))
-        row(f"s3://{_DESTINATION}", size_of(there))
+        row(f"gs://{_SOURCE}", size_of([*map(len, here.values())]))
+        row(f"s3://{_DESTINATION}", size_of([*map(len, there.values())]))
         row("different", ", ".join(different) or "none")
-        checks["S3 has the same objects as Cloud Storage."] = not different and len(here) == objects
+        checks["S3 has the same objects as Cloud Storage."] = not different and len(here) == len(sizes)
 
         title("Cloud Storage with other tokens")
         for case, expected, status in probes(sandbox):
             row(case, f"HTTP {status}")
             checks[f"A request with {case} gets HTTP {expected}."] = status == expected
-
-        title("Result")
-        for check, passed in checks.items():
-            row("ok" if passed else "FAILED", check, width=8)
-        return 0 if all(checks.values()) else 1
+        return checks
 
 
-def fill(sandbox: Sandbox) -> tuple[int, int]:
-    """Create both buckets and fill the source. Return its number of objects and bytes."""
+def fill(sandbox: Sandbox) -> list[int]:
+    """Create both buckets and fill the source. Return the size of each object."""
     place = {"LocationConstraint": sandbox.imds.region}
     sandbox.s3_client().create_bucket(Bucket=_DESTINATION, CreateBucketConfiguration=place)
     bucket = sandbox.storage_client().create_bucket(_SOURCE)
-    objects = size = 0
-    for name, content, properties in contents():
+    sizes = []
+    for name, content, properties in demo_files.contents():
         blob = bucket.blob(name)
         for attribute, value in properties.items():
             setattr(blob, attribute, value)
         blob.upload_from_string(content, content_type=properties.get("content_type", "application/octet-stream"))
-        objects, size = objects + 1, size + len(content)
-    return objects, size
-
-
-def contents() -> Iterator[tuple[str, bytes, dict[str, Any]]]:
-    """Yield name, content and properties of each object: real files of the installed packages, and special cases."""
-    root = Path(sysconfig.get_path("purelib"))
-    files = sorted(path for path in root.rglob("*") if path.is_file() and path.suffix != ".pyc")
-    chosen = [path for path in files[:: max(1, len(files) // _FILES)] if path.stat().st_size < 1 << 20]
-    for path in chosen:
-        yield f"site-packages/{path.relative_to(root).as_posix()}", path.read_bytes(), {}
-    archive = io.BytesIO()
-    with tarfile.open(fileobj=archive, mode="w") as tar:
-        for path in files:
-            if archive.tell() < _ARCHIVE:
-                tar.add(path, path.relative_to(root))
-    yield "large/site-packages.tar", archive.getvalue(), {"content_type": "application/x-tar"}
-    yield (
-        "logs/app.log",
-        gzip.compress(b"GET / 200\n" * 10_000),
-        {"content_encoding": "gzip", "content_type": "text/plain"},
-    )
-    yield "empty/none", b"", {}
-    yield "empty/folder/", b"", {}
-    yield "names/Übergrößenträger – 日本語 😀.txt", "Grüße".encode(), {"metadata": {"Herkunft": "Köln"}}
-    yield "names/a b+c#d?e=f&g%20h'(i).txt", b"punctuation", {"cache_control": "no-store"}
+        sizes.append(len(content))
+    return sizes
 
 
 def instance(sandbox: Sandbox, home: str) -> dict[str, str]:
@@ -154,7 +162,15 @@ def instance(sandbox: Sandbox, home: str) -> dict[str, str]:
 def copycat(environment: dict[str, str]) -> int:
     """Run gcp_copycat in a separate process. Return its exit code."""
     command = [sys.executable, str(_SAMPLE), "--source", _SOURCE, "--destination", _DESTINATION, "--workers", _WORKERS]
-    return subprocess.run(command, env=environment, check=False).returncode  # noqa: S603 - the file beside this one
+    # In a new session, Ctrl-C reaches only the demo, which then stops the program.
+    with subprocess.Popen(command, env=environment, start_new_session=True) as process:  # noqa: S603 - the file beside this one
+        try:
+            return process.wait()
+        finally:
+            process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=10)
+            process.kill()
 
 
 def in_cloud_storage(sandbox: Sandbox) -> dict[str, bytes]:
@@ -175,14 +191,18 @@ def in_s3(sandbox: Sandbox) -> dict[str, bytes]:
 def probes(sandbox: Sandbox) -> Iterator[tuple[str, int, int]]:
     """List the bucket with valid and invalid tokens. Yield the case, the expected status and the actual status."""
     yield "no token", 401, status(sandbox)
-    yield "an invented token", 401, status(sandbox, "ya29.made-up")
+    yield "an invalid token", 401, status(sandbox, "ya29.made-up")
+    import botocore.session  # noqa: PLC0415
+
+    from google_auth_botocore import Credentials  # noqa: PLC0415
+
     keys = sandbox.imds.keys
     session = botocore.session.Session()
     session.set_credentials(keys.access_key_id, keys.secret_access_key, keys.session_token)
     token = Credentials(**sandbox.credentials_arguments(), session=session).get_token()
     yield "a new token", 200, status(sandbox, token.value)
     time.sleep(_TOKEN_LIFETIME + 0.1)
-    yield "the same token after it expired", 401, status(sandbox, token.value)
+    yield "an expired token", 401, status(sandbox, token.value)
 
 
 def status(sandbox: Sandbox, token: str | None = None) -> int:
@@ -197,9 +217,10 @@ def status(sandbox: Sandbox, token: str | None = None) -> int:
             return error.code
 
 
-def size_of(objects: dict[str, bytes]) -> str:
-    """Return the number of objects and their total size as text."""
-    return f"{len(objects)} objects, {sum(map(len, objects.values())):,} bytes"
+def size_of(sizes: Sequence[int]) -> str:
+    """Return the number of objects, their total size and the size of the largest as text."""
+    total, largest = (f"{size / (1 << 20):.1f} MiB" for size in (sum(sizes), max(sizes, default=0)))
+    return f"{len(sizes)} objects, {total}, the largest {largest}"
 
 
 def title(text: str) -> None:
@@ -208,8 +229,11 @@ def title(text: str) -> None:
 
 
 def row(name: str, value: str, *, width: int = 22) -> None:
-    """Print a name and a value."""
-    print(f"  {name:{width}}{value}", flush=True)
+    """Print a name and a value. In a terminal, break a long value into lines that align."""
+    space = shutil.get_terminal_size().columns - 2 - width if sys.stdout.isatty() else len(value)
+    for line in textwrap.wrap(value, max(space, 20)):
+        print(f"  {name:{width}}{line}", flush=True)
+        name = ""
 
 
 if __name__ == "__main__":

@@ -9,18 +9,18 @@ trap '[ $? = 0 ] || aws cloudwatch put-metric-data --namespace gcp-copycat --met
 dnf install -y python3.11 amazon-cloudwatch-agent
 useradd --system --no-create-home --shell /sbin/nologin gcp-copycat
 python3.11 -m venv /opt/gcp-copycat
-# Wheels only: installing a source distribution runs its code, as root.
-/opt/gcp-copycat/bin/pip install --only-binary=:all: 'google-auth-botocore[copycat]'
 # The workload can read this bucket but cannot write to it.
-aws s3 cp --recursive s3://my-program-bucket/gcp-copycat/ /opt/gcp-copycat/app/
-aws s3 cp --recursive s3://my-program-bucket/units/ /opt/gcp-copycat/units/
+aws s3 cp --recursive s3://${program_bucket}/gcp-copycat/ /opt/gcp-copycat/app/
+aws s3 cp --recursive s3://${program_bucket}/units/ /opt/gcp-copycat/units/
+# Wheels only: installing a source distribution runs its code, as root. The package itself is the wheel in the bucket.
+/opt/gcp-copycat/bin/pip install --only-binary=:all: "$(echo /opt/gcp-copycat/app/google_auth_botocore-*.whl)[copycat]"
 
 cat > /etc/gcp-copycat.env <<'END'
-GCP_COPYCAT_SOURCE=my-gcs-bucket
-GCP_COPYCAT_DESTINATION=my-s3-bucket
-GCP_COPYCAT_EXPECTED_BUCKET_OWNER=111122223333
-GCP_COPYCAT_AUDIENCE=//iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/aws-pool/providers/prod
-GCP_COPYCAT_SERVICE_ACCOUNT=gcp-copycat@my-project.iam.gserviceaccount.com
+GCP_COPYCAT_SOURCE=${source_bucket}
+GCP_COPYCAT_DESTINATION=${destination_bucket}
+GCP_COPYCAT_EXPECTED_BUCKET_OWNER=${aws_account}
+GCP_COPYCAT_AUDIENCE=${audience}
+GCP_COPYCAT_SERVICE_ACCOUNT=${service_account}
 GCP_COPYCAT_CHECKPOINT=/var/lib/gcp-copycat/checkpoint.json
 GCP_COPYCAT_MANIFEST=/var/lib/gcp-copycat/manifest.jsonl
 GCP_COPYCAT_PROCESSES=2

@@ -6,11 +6,11 @@ The command and the Lambda handler are in `gcp_copycat.py`, in the folder above.
 
 Settings and results
     `arguments` reads the command line and the environment. `settings` and `objects` are the data that all modules share.
-    `summary`, `progress` and `manifest` report what happened. `machine` tells how many processors and how much memory there are.
+    `summary`, `progress` and `manifest` report what happened. `machine` finds the number of processors and the memory.
 The run
-    `run` is the main loop. `stopping` has the exit codes and ends a run early. `prefetch` lists ahead in a thread.
+    `run` is the main loop. `stopping` has the exit codes and ends a run early. `prefetch` lists in advance, in a thread.
     `listing` merges both listings, and `object_filter` selects objects. `denied` recognises a permission that all objects lack.
-    `checkpoint` and `manifest` are kept by `records`, stored by `record_files`, and written in the background by `saving`.
+    `records` manages `checkpoint` and `manifest`. `saving` writes them in the background, to a file of `record_files`.
     `stale_uploads` aborts what killed runs left in S3.
 Workers
     `workers` has the interface, and the threads that copy. `processes` and `worker_process` run these threads in processes on
@@ -20,9 +20,9 @@ One object
     content. `metadata` and `checksums` convert what S3 stores with it. `memory` limits the content in memory.
 The clouds
     `cloud_storage` reads and `s3` writes. `google_listing` lists with google-cloud-storage, `s3_client` and `s3_listing` with
-    botocore. `google_errors` and `aws_errors` classify exceptions as those of `errors`. `retrying` retries and slows down.
+    botocore. `google_errors` and `aws_errors` convert exceptions to those of `errors`. `retrying` retries and slows down.
 The fast path for small objects
-    `direct_get` and `direct_put` send most requests without the client libraries, by `direct`, which parses replies with
+    `direct_get` and `direct_put` send most requests with `direct` instead of the client libraries. It parses replies with
     `direct_reply`. `direct_template` and `signature` build the requests to S3; `content` checks what was read from Google.
     Anything unusual goes through the libraries.
 """

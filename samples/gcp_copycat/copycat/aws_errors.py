@@ -48,7 +48,7 @@ _THROTTLING = {
     "KMS.ThrottlingException",
 }
 _TRANSIENT = {"RequestTimeout", "IncompleteBody", "OperationAborted", "InternalError"}
-# S3 received other bytes than were sent.
+# S3 did not receive the bytes that were sent.
 _DAMAGED = {"BadDigest", "XAmzContentChecksumMismatch", "XAmzContentSHA256Mismatch", "InvalidDigest"}
 _IDENTITY = {
     "AuthorizationHeaderMalformed",
@@ -64,7 +64,7 @@ _IDENTITY = {
 }
 _CONDITION = {"PreconditionFailed", "ConditionalRequestConflict"}
 _MISSING = {"NoSuchKey", "NoSuchUpload", "NotFound", "404"}
-# Errors that every object would meet.
+# Errors that would fail every object.
 _SETTINGS = {"NoSuchBucket", "InvalidStorageClass", "AllAccessDisabled", "AccountProblem", "NotSignedUp"}
 # botocore gets credentials from a metadata service or AWS STS, which may be unavailable for a moment.
 _CREDENTIALS_UNAVAILABLE = (exceptions.CredentialRetrievalError, exceptions.MetadataRetrievalError)
@@ -140,7 +140,7 @@ def _permanent_error(settings: Settings, status: int, code: str, operation: str,
     """Return the error for a response that a retry does not change."""
     bucket = f"bucket '{settings.destination}'"
     is_bucket_request = operation.startswith("List") and operation != "ListParts"
-    if operation not in _PERMISSIONS:  # a request of botocore's to another service, for credentials
+    if operation not in _PERMISSIONS:  # a request for credentials, which botocore sent to another service
         return SetupError(f"Cannot get AWS credentials ({details})")
     if code in _IDENTITY:
         return SetupError(f"AWS rejected the credentials ({details})")

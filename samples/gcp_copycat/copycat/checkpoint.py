@@ -1,4 +1,4 @@
-"""Tracks and stores how far a run is: the name up to which every object is in S3."""
+"""Tracks and stores the position of a run: the name up to which every object is in S3."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Frontier:
         """Start the next object of the listing. Return its number."""
         number = self._last.objects
         if name <= self._last.after and number:
-            # The listing is not sorted, so a position does not tell which objects come before it.
+            # The listing is not sorted, so a position does not show which objects come before it.
             self._failed = (-1, Position())
         self._unfinished[number] = self._last
         self._last = Position(name, number + 1)

@@ -1,4 +1,4 @@
-"""Tells a permission that all objects lack from one that single objects lack."""
+"""Distinguishes a permission that all objects lack from one that single objects lack."""
 
 from __future__ import annotations
 

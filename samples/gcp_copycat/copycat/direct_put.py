@@ -42,7 +42,7 @@ class DirectPut:
         self._stop = stop
         self._locations = ArgumentLocations(client.meta.service_model.operation_model(operation).input_shape.members)
         self._route: tuple[RequestTemplate, DirectClient] | None = None
-        # Per thread: the response that botocore's client is to be given, and the request that it has sent.
+        # Per thread: the response to pass to botocore's client, and the request that it has sent.
         self._call = threading.local()
         client.meta.events.register(f"before-send.s3.{operation}", self._before_send)
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import BinaryIO, cast
 
-# Longest body, in bytes, that is read without a buffer of the caller's. It limits the memory that a response can take.
+# Longest body, in bytes, that is read if the caller passes no buffer. It limits the memory that a response can take.
 MAX_BODY = 1 << 20
 # Status codes of responses that have the requested content.
 WITH_CONTENT = (200, 206)

@@ -47,7 +47,7 @@ class _Assignment:
 class _Worker:
     assigned: dict[int, _Assignment] = field(default_factory=dict)
     size: int = 0
-    # It has only one task, a suspect.
+    # It has only one task, which may have killed a worker.
     alone: bool = False
 
 
@@ -62,7 +62,7 @@ class Dispatcher(Generic[_W]):
         self._threads = threads
         self._workers: dict[_W, _Worker] = {}
         self._waiting: deque[_Assignment] = deque()
-        # Tasks that several workers died with. Each is assigned alone, so that the next death shows whether it is the cause.
+        # Tasks that several workers had when they died. Each is assigned alone, so the next death shows whether it is the cause.
         self._suspects: deque[_Assignment] = deque()
 
     @property

@@ -1,4 +1,4 @@
-"""The errors of a copy, by what the program does about them, and helpers that make text of other programs safe to print.
+"""The errors of a copy, one class for each reaction to them, and helpers that make text of other programs safe to print.
 
 `cloud_storage.py` and `s3.py` convert all exceptions of the client libraries to these.
 """
@@ -66,7 +66,7 @@ class Failure:
     """The classification of an exception of a client library.
 
     Attributes:
-        error: error to raise if the request is not retried, or not any more.
+        error: error to raise if the request is not retried, or no longer.
         transient: whether the same request may succeed later.
         throttled: whether the server reports too many requests.
         retry_after: seconds to wait, as the server requests.

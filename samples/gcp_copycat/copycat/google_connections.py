@@ -43,7 +43,7 @@ class ConnectionSettings:
 
 
 class Reply:
-    """A response. When its context ends, the connection is reused if the body was read completely, and else closed."""
+    """A response. At the end of its context, the connection is reused if the body was read completely, and otherwise closed."""
 
     def __init__(self, reply: urllib3.BaseHTTPResponse) -> None:
         self.status = reply.status

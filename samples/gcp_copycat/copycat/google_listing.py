@@ -33,7 +33,7 @@ _NO_BUCKET_METADATA = "DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA"
 class Listing:
     """Lists and describes objects, with one request per call.
 
-    `retrying.py` does the retries, because those of the library heed neither signals nor the deadline.
+    `retrying.py` does the retries, because those of the library ignore signals and the deadline.
 
     Args:
         settings: settings of the run.

@@ -147,13 +147,18 @@ def tasks(
         after: list only names after this one.
         stop: once this is set, nothing more is listed.
     """
-    source, destination = CloudStorage(settings, stop), S3(settings, stop)
 
-    def page(token: str | None) -> tuple[list[SourceObject], str | None]:
-        found, following = source.page(settings.prefix, after, token)
-        # Some servers that imitate Cloud Storage ignore `startOffset`.
-        return [each for each in found if each.name > after or not after], following
+    def found() -> Iterator[list[Task]]:
+        # In the thread, because botocore gets the AWS credentials here, and may wait for them.
+        source, destination = CloudStorage(settings, stop), S3(settings, stop)
 
-    listed = Prefetcher(pages(page), stop)
-    known = DestinationLookup(destination.page, settings.destination_prefix)
-    return Prefetcher(merge(listed, settings.key, known.find, selected), stop)
+        def page(token: str | None) -> tuple[list[SourceObject], str | None]:
+            objects, following = source.page(settings.prefix, after, token)
+            # Some servers that imitate Cloud Storage ignore `startOffset`.
+            return [each for each in objects if each.name > after or not after], following
+
+        listed = Prefetcher(pages(page), stop)
+        known = DestinationLookup(destination.page, settings.destination_prefix)
+        yield from merge(listed, settings.key, known.find, selected)
+
+    return Prefetcher(found(), stop)

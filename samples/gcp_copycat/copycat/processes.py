@@ -99,7 +99,7 @@ class ProcessWorkers(DispatchedWorkers["_Process", "tuple[_Process, Message | No
 
 
 class _Process:
-    """A worker process, from the view of the main process."""
+    """A worker process, as the main process sees it."""
 
     def __init__(self, settings: Settings, inbox: queue.SimpleQueue[tuple[_Process, Message | None]]) -> None:
         self._pipe, theirs = _CONTEXT.Pipe()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -163,21 +164,24 @@ class S3RecordFile:
     """An object in S3."""
 
     def __init__(self, bucket: str, key: str, owner: str | None) -> None:
+        self._name = f"s3://{bucket}/{key}"
+        self._where = {"Bucket": bucket, "Key": key} | ({"ExpectedBucketOwner": owner} if owner else {})
+
+    @functools.cached_property
+    def _client(self) -> Any:
+        """The client. botocore gets the AWS credentials when it creates one, so `_send` retries this, too."""
         import boto3  # noqa: PLC0415 - slow, and not needed for local files
 
         # A run must end within 10 s of SIGTERM, even if S3 does not respond.
         config = Config(connect_timeout=3, read_timeout=5, retries={"mode": "standard", "max_attempts": 5})
-        self._client: Any = boto3.client("s3", config=config)
-        self._name = f"s3://{bucket}/{key}"
-        self._where = {"Bucket": bucket, "Key": key} | ({"ExpectedBucketOwner": owner} if owner else {})
+        return boto3.client("s3", config=config)
 
     def read(self) -> Iterator[bytes]:
         """Yield the content in chunks. Yield nothing if the object does not exist."""
         try:
             body = self._send("read", lambda: self._client.get_object(**self._where)["Body"])
-            yield from body.iter_chunks(1 << 20)
-        except self._client.exceptions.NoSuchKey:
-            return
+            if body is not None:
+                yield from body.iter_chunks(1 << 20)
         except BotoCoreError as error:
             raise self._error("read", error) from error
 
@@ -202,14 +206,17 @@ class S3RecordFile:
         return self._send("write", lambda: getattr(self._client, operation)(**self._where, **arguments))
 
     def _send(self, action: str, call: Callable[[], Any]) -> Any:
-        """Send a request, and retry it during an outage. The run limits how long it waits for this thread."""
+        """Send a request, and retry it during an outage. The run limits how long it waits for this thread.
+
+        Return the reply, or None if the object does not exist.
+        """
         end = time.monotonic() + OUTAGE_LIMIT
         while True:
             try:
                 return call()
-            except self._client.exceptions.NoSuchKey:
-                raise
             except (BotoCoreError, ClientError) as error:
+                if isinstance(error, ClientError) and error.response.get("Error", {}).get("Code") == "NoSuchKey":
+                    return None
                 if not _is_transient(error) or time.monotonic() >= end:
                     raise self._error(action, error) from error
             time.sleep(_DELAY)

@@ -77,10 +77,11 @@ class S3:
         if settings.kms_key_id:
             self._storage_options |= {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": settings.kms_key_id}
         self._common = {**self._bucket, **self._storage_options, "ChecksumAlgorithm": "CRC32C"}
-        self._client, session = s3_client(connections)
+        self._retrier = Retrier("S3", partial(classify, settings), stop, connections, outage_limit=outage_limit)
+        # botocore gets the AWS credentials when it creates a client, so an outage of their source is retried here.
+        self._client, session = self._retrier.call(lambda: s3_client(connections))
         self._put = DirectPut("PutObject", self._client, session, stop)
         self._upload_part = DirectPut("UploadPart", self._client, session, stop)
-        self._retrier = Retrier("S3", partial(classify, settings), stop, connections, outage_limit=outage_limit)
 
     def page(
         self, prefix: str, after: str = "", token: str | None = None

@@ -43,7 +43,7 @@ class Saver:
             return
 
     def limit(self, seconds: float) -> None:
-        """Set the time limit for everything from now on."""
+        """Set a time limit for all further waiting."""
         end = time.monotonic() + seconds
         self._out_of_time = lambda: time.monotonic() > end
 

@@ -1,0 +1,78 @@
+# gcp_copycat on EC2. Its state is in this folder, so no other host's role changes. It writes the files below to rendered/.
+
+variable "project" {
+  description = "Google Cloud project id."
+  type        = string
+}
+
+variable "aws_account" {
+  description = "AWS account id."
+  type        = string
+}
+
+variable "region" {
+  description = "AWS region. It also decides the partition."
+  type        = string
+}
+
+variable "source_bucket" {
+  description = "Existing Cloud Storage bucket to copy."
+  type        = string
+}
+
+variable "destination_bucket" {
+  description = "Existing S3 bucket that receives the copies."
+  type        = string
+}
+
+variable "program_bucket" {
+  description = "S3 bucket with the program, which the workload can only read."
+  type        = string
+}
+
+variable "kms_key" {
+  description = "ARN of the KMS key that encrypts the objects in the destination bucket. Empty: no KMS key."
+  type        = string
+  default     = ""
+}
+
+variable "quota_project" {
+  description = "Google project that pays for requests to a requester-pays bucket. Empty: the bucket's owner pays."
+  type        = string
+  default     = ""
+}
+
+variable "abort_unfinished_uploads" {
+  description = "Whether to replace the whole lifecycle configuration of the destination bucket. If false, add the rule to yours."
+  type        = bool
+  default     = false
+}
+
+provider "google" {
+  project = var.project
+}
+
+provider "aws" {
+  region              = var.region
+  allowed_account_ids = [var.aws_account]
+}
+
+module "copycat" {
+  source                   = "../terraform"
+  name                     = "copycat-ec2"
+  aws_account              = var.aws_account
+  region                   = var.region
+  source_bucket            = var.source_bucket
+  destination_bucket       = var.destination_bucket
+  kms_key                  = var.kms_key
+  quota_project            = var.quota_project
+  abort_unfinished_uploads = var.abort_unfinished_uploads
+  folder                   = path.module
+  trust_policy             = "trust-policy.json"
+  files                    = ["user-data.sh", "program-bucket-policy.json", "instance-policy.json"]
+  values                   = { program_bucket = var.program_bucket }
+}
+
+output "topic" {
+  value = module.copycat.topic
+}
