@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import io
 import json
+import sys
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -25,6 +27,9 @@ VALUES: list[Any] = [
     *("https://sts.googleapis.com/v1/token", "https://evil.example/v1/token"),
     "https://sts.us-east-1.amazonaws.com?Action=GetCallerIdentity&Version=2011-06-15",
 ]
+
+
+VERIFICATION = "https://sts.{region}.amazonaws.com?Action=GetCallerIdentity&Version=2011-06-15"
 
 
 class Check(Protocol):
@@ -61,7 +66,7 @@ def source(**changes: Any) -> dict[str, Any]:
 
 
 def executable(**changes: Any) -> dict[str, Any]:
-    found = {"command": "/bin/google-auth-botocore executable", "timeout_millis": 30000, **changes}
+    found = {"command": "/bin/google-auth-botocore executable", "timeout_millis": 60000, **changes}
     inner = {name: value for name, value in found.items() if value is not None}
     return valid(subject_token_type=JWT, credential_source={"executable": inner})
 
@@ -86,7 +91,7 @@ class TestValidFiles:
         assert values["audience"] == AUDIENCE
         assert {name.partition(".")[0] for name in values} == set(document)
 
-    def test_fields_that_botocore_replaces_say_so(self, run: Run, tmp_path: Path) -> None:
+    def test_fields_that_botocore_replaces_are_explained(self, run: Run, tmp_path: Path) -> None:
         path = tmp_path / "config.json"
         path.write_text(json.dumps(valid()))
         done = run("config", "check", str(path))
@@ -164,17 +169,21 @@ class TestMistakes:
                 "must be set in code",
             ),
             (valid(Token_Url="x"), "Token_Url", "Did you mean token_url?"),
-            (valid(token_info_url=7), "token_info_url", "is not a Google endpoint"),
-            (valid(token_info_url="https://sts.googleapis.com/v1/"), "token_info_url", "is not a Google endpoint"),
+            (valid(token_info_url=7), "token_info_url", "is not the introspection endpoint"),
+            (
+                valid(token_info_url="https://sts.googleapis.com/v1/"),
+                "token_info_url",
+                "is not the introspection endpoint",
+            ),
             (
                 valid(token_info_url="https://sts.googleapis.com/v1/token"),
                 "token_info_url",
-                "is not a Google endpoint",
+                "is not the introspection endpoint",
             ),
             (
                 valid(token_info_url="https://evil.example/v1/introspect"),
                 "token_info_url",
-                "is not a Google endpoint",
+                "is not the introspection endpoint",
             ),
             (
                 source(imdsv2_token_url="x"),
@@ -289,20 +298,103 @@ class TestNotes:
                 "allowServiceAccountCredentialLifetimeExtension",
             ),
             (executable(command="/bin/x '--y=a b'"), "credential_source.executable.command", "Go and Java"),
+            (executable(timeout_millis=30000), "credential_source.executable.timeout_millis", "Set 60000"),
+            (executable(timeout_millis=None), "credential_source.executable.timeout_millis", "Set 60000"),
+            (
+                valid(service_account_impersonation={"token_lifetime_seconds": 599}),
+                "service_account_impersonation.token_lifetime_seconds",
+                "Java rejects less than 600 s",
+            ),
+            (
+                valid(service_account_impersonation={"token_lifetime_seconds": "300"}),
+                "service_account_impersonation.token_lifetime_seconds",
+                "Java rejects less than 600 s. Google's library for Go accepts only a whole number",
+            ),
+            (
+                valid(service_account_impersonation={"token_lifetime_seconds": 3600.0}),
+                "service_account_impersonation.token_lifetime_seconds",
+                "Google's library for Go accepts only a whole number",
+            ),
+            (valid(audience=AUDIENCE.replace("global", "eu")), "audience", "The location is 'eu'."),
+            (
+                source(regional_cred_verification_url=VERIFICATION.replace("{region}", "us-east-9")),
+                "credential_source.regional_cred_verification_url",
+                "botocore does not know the AWS region us-east-9",
+            ),
+            (valid(aws_role_name="arn:aws:iam::123456789012:role/x"), "aws_role_name", "Pass assume_role=ARN"),
+            (valid(aws_external_id="x"), "aws_external_id", '"ExternalId": ID'),
+            (valid(aws_profile_name="x"), "aws_profile_name", "Pass profile=NAME"),
+            (source(AWS_REGION_NAME="eu-west-1"), "credential_source.AWS_REGION_NAME", "Pass region=NAME"),
+            (
+                valid(aws_web_identity_token="/x"),
+                "aws_web_identity_token",
+                "Set the variable AWS_WEB_IDENTITY_TOKEN_FILE",
+            ),
+            (valid(aws_secret_access_key="x"), "aws_secret_access_key", "looks like a secret"),
+            (
+                source(x="-----BEGIN PRIVATE KEY-----\nMII\n-----END PRIVATE KEY-----"),
+                "credential_source.x",
+                "looks like a secret",
+            ),
+            (valid(comment={"a": [{"password": "x"}]}), "comment", "looks like a secret"),
+            (valid(comment="AKIA" + "A" * 16), "comment", "looks like a secret"),
         ],
     )
-    def test_unintended_values_get_a_note_and_are_no_mistake(
+    def test_unintended_values_are_notes_and_not_mistakes(
         self, check: Check, document: dict[str, Any], name: str, words: str
     ) -> None:
         found = check(document)
         assert found["valid"]
         assert words in texts(found, "notes")[name]
 
-    def test_an_unknown_field_is_no_mistake(self, check: Check) -> None:
+    def test_an_unknown_field_is_not_a_mistake(self, check: Check) -> None:
         found = check(valid(comment="made by hand"))
         assert found["valid"]
         [unknown] = [each for each in found["fields"] if each["name"] == "comment"]
         assert (unknown["value"], unknown["meaning"]) == (None, "Unknown field. It is ignored.")
+
+    @pytest.mark.parametrize(
+        "document",
+        [
+            valid(service_account_impersonation={"token_lifetime_seconds": 600}),
+            source(regional_cred_verification_url=VERIFICATION.replace("{region}", "eu-central-1")),
+            source(regional_cred_verification_url=VERIFICATION.replace("{region}", "us-gov-west-1")),
+            source(
+                regional_cred_verification_url=VERIFICATION.replace(
+                    "{region}.amazonaws.com", "cn-north-1.amazonaws.com.cn"
+                )
+            ),
+            source(
+                regional_cred_verification_url="https://sts.amazonaws.com?Action=GetCallerIdentity&Version=2011-06-15"
+            ),
+            valid(access_token_lifetime="1800", secret_file="/run/x"),
+            valid(token_url="https://sts.googleapis.com/v1beta/token", quota_project_id="", project_id=""),
+        ],
+    )
+    def test_valid_values_have_no_notes(self, check: Check, document: dict[str, Any]) -> None:
+        found = check(document)
+        assert found["valid"]
+        assert texts(found, "notes") == {}
+
+    def test_no_secret_of_a_note_is_printed(self, check: Check) -> None:
+        found = check(valid(aws_secret_access_key="hush-hush", comment={"password": "hush-hush"}))
+        assert "hush-hush" not in json.dumps(found)
+
+    def test_a_byte_order_mark_is_noted(self, check: Check) -> None:
+        found = check("\ufeff" + json.dumps(valid()))
+        assert "google-auth rejects it" in texts(found, "notes").pop("(file)")
+
+    @pytest.mark.parametrize(
+        ("before", "name"),
+        [
+            ('{"audience": "x", ', "audience"),
+            ('{"comment": {"a": 1, "a": 2}, ', "comment"),
+            ('{"credential_source": {}, ', "credential_source.environment_id"),
+        ],
+    )
+    def test_keys_that_occur_twice_are_noted(self, check: Check, before: str, name: str) -> None:
+        found = check(before + json.dumps(valid())[1:])
+        assert "occurs more than once. The last one counts." in texts(found, "notes")[name]
 
 
 class TestNesting:
@@ -326,7 +418,44 @@ class TestWhichFile:
         monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(path))
         assert run("config", "check").out.startswith(f"{path}: no mistakes")
 
-    def test_no_file_at_all_is_one_clear_error(self, run: Run) -> None:
+    def test_a_missing_file_argument_is_one_clear_error(self, run: Run) -> None:
         done = run("config", "check")
         assert (done.code, done.out) == (2, "")
-        assert "No file is named." in done.error
+        assert "No file is specified." in done.error
+
+    def test_a_dash_is_standard_input(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+        type_in(monkeypatch, json.dumps(valid()).encode("utf-8-sig"))
+        done = run("config", "check", "-")
+        assert (done.code, done.error) == (0, "")
+        assert done.out.startswith("standard input: no mistakes\n")
+        assert "(BOM)" in done.out
+        type_in(monkeypatch, json.dumps(valid(audience="x")).encode())
+        assert run("config", "check", "-").code == 2
+
+    @pytest.mark.parametrize(
+        "content", [b"", b"{", b"[]", b"\xff", b"[" * 100_000], ids=["empty", "cut", "list", "latin", "deep"]
+    )
+    @pytest.mark.parametrize("command", [["config", "check", "-"], ["token", "--config", "-"]])
+    def test_standard_input_without_a_json_object_is_one_error(
+        self, run: Run, monkeypatch: pytest.MonkeyPatch, content: bytes, command: list[str]
+    ) -> None:
+        type_in(monkeypatch, content)
+        done = run(*command)
+        assert (done.code, done.out) == (2, "")
+        assert done.error.startswith(
+            "google-auth-botocore: The configuration on standard input cannot be read as JSON: "
+        )
+        assert [line[:5] for line in done.error.splitlines()[1:]] in ([], ["Run: "])
+
+    def test_config_may_be_standard_input(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+        type_in(monkeypatch, json.dumps(valid()).encode())
+        done = run("config", "create", "--config=-", "--quota-project=q")
+        assert (done.code, done.error) == (0, "")
+        assert json.loads(done.out)["quota_project_id"] == "q"
+
+    def test_a_tilde_that_no_shell_replaced_is_explained(self, run: Run) -> None:
+        assert "Only a shell replaces ~" in run("config", "check", "~/none.json").error
+
+
+def type_in(monkeypatch: pytest.MonkeyPatch, content: bytes) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))

@@ -21,7 +21,7 @@ AWS = "urn:ietf:params:aws:token-type:aws4_request"
 JWT = "urn:ietf:params:oauth:token-type:jwt"
 
 
-@pytest.mark.skipif(shutil.which("gcloud") is None, reason="gcloud is not on this machine")
+@pytest.mark.skipif(shutil.which("gcloud") is None, reason="gcloud is not installed")
 class TestBesideGcloud:
     @pytest.mark.parametrize(
         ("flags", "gcloud_flags"),
@@ -66,7 +66,7 @@ class TestBesideGcloud:
         create = ["gcloud", "iam", "workload-identity-pools", "create-cred-config", PROVIDER]
         command = "--executable-command=/opt/bin/google-auth-botocore executable"
         subprocess.run(
-            [*create, command, "--executable-timeout-millis=30000", f"--output-file={path}"],
+            [*create, command, "--executable-timeout-millis=60000", f"--output-file={path}"],
             check=True,
             capture_output=True,
             timeout=60,
@@ -79,7 +79,12 @@ class TestFile:
     def test_google_auth_and_this_library_accept_the_file(self, run: Run, tmp_path: Path) -> None:
         path = tmp_path / "config.json"
         flags = [f"--audience={AUDIENCE}", f"--service-account={ACCOUNT}", "--quota-project=billing"]
-        assert run("config", "create", *flags, f"--output={path}") == (0, "", "")
+        done = run("config", "create", *flags, f"--output={path}")
+        assert (done.code, done.out) == (0, "")
+        assert done.error == (
+            f"google-auth-botocore: Wrote '{path}', a configuration file for the service account {ACCOUNT}. "
+            "To use it, set GOOGLE_APPLICATION_CREDENTIALS to this path.\n"
+        )
         ours, googles = Credentials.from_file(path), aws.Credentials.from_file(str(path))
         assert ours.service_account_email == googles.service_account_email == ACCOUNT
         assert ours.quota_project_id == googles.quota_project_id == "billing"
@@ -99,6 +104,16 @@ class TestFile:
         done = run("config", "create", f"--audience={AUDIENCE}", f"--output={tmp_path / 'none' / 'config.json'}")
         assert done.code == 2
         assert re.search("Cannot write '.*': No such file or directory\\.", done.error)
+
+    def test_a_relative_path_is_reported_in_full(
+        self, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        error = run("config", "create", f"--audience={AUDIENCE}", "--output=config.json").error
+        assert f"'{tmp_path / 'config.json'}', a configuration file without a service account" in error
+
+    def test_nothing_is_reported_for_standard_output(self, run: Run) -> None:
+        assert run("config", "create", f"--audience={AUDIENCE}").error == ""
 
     def test_another_file_can_be_the_starting_point(self, run: Run, tmp_path: Path) -> None:
         path = tmp_path / "config.json"
@@ -132,6 +147,8 @@ class TestUnsupportedArguments:
             "--profile=p",
             "--region=eu-west-1",
             "--assume-role=arn:aws:iam::123456789012:role/r",
+            "--tags=team=data",
+            "--subject-mode=AWSIdentity",
             "--oauth-token-url=https://oauth2.example/token",
         ]
         done = run("config", "create", f"--audience={AUDIENCE}", f"--service-account={ACCOUNT}", *flags)
@@ -145,6 +162,7 @@ class TestUnsupportedArguments:
     ) -> None:
         role = '{"RoleArn": "arn:aws:iam::123456789012:role/r"}'
         flags = ["--profile=p", "--region=eu-west-1", f"--assume-role={role}", "--executable=/bin/x"]
+        flags += ["--tags=team=a=b, stage=", "--subject-mode=OriginIdentity"]
         done = run("config", "create", f"--audience={AUDIENCE}", *flags, *more)
         if rejected is not None:
             assert (done.code, done.out) == (2, "")
@@ -152,7 +170,7 @@ class TestUnsupportedArguments:
             return
         command = json.loads(done.out)["credential_source"]["executable"]["command"]
         assert command == (
-            "/bin/x executable --profile=p --region=eu-west-1 "
+            "/bin/x executable --profile=p --region=eu-west-1 --subject-mode=OriginIdentity --tags=team=a=b,stage= "
             """'--assume-role={"RoleArn":"arn:aws:iam::123456789012:role/r"}'"""
         )
         assert "Go and Java split the command at every space" in done.error
@@ -167,7 +185,7 @@ class TestUnsupportedArguments:
         [
             (
                 "--token-url=https://sts.example/v1/token",
-                "Your own endpoint must be set in code, token_url=, or on",
+                "Correct it. To use your own endpoint, set it in code (token_url=) or on",
             ),
             ("--universe-domain=apis.example", "universe_domain='apis.example'"),
             (f"--subject-token-type={JWT}", "config create --executable"),

@@ -17,7 +17,7 @@ import pytest
 from cli.conftest import Run
 from google_auth_botocore._failures._entry import Block
 from google_auth_botocore.cli._terraform_syntax import Call, document
-from google_auth_botocore.cli.config._setup_plan import _FORMS
+from google_auth_botocore.cli.config._setup_names import FORMS
 
 ACCOUNT, PROJECT, NUMBER = "123456789012", "copycat-project", "210987654321"
 POOL = f"projects/{NUMBER}/locations/global/workloadIdentityPools/aws-pool"
@@ -35,7 +35,20 @@ NAMES = (
 BUCKETS = ("--bucket=gcp-source", "--s3-bucket=aws-destination")
 IMPERSONATING = (*NAMES, "--service-account=gcp-copycat", *BUCKETS, "--grant=roles/bigquery.dataViewer")
 DIRECT = (*NAMES, "--direct", *BUCKETS, "--grant=roles/bigquery.dataViewer")
+_KINDS: list[tuple[str, ...]] = [
+    ("--partition=aws-cn",),
+    ("--proof=jwt", "--tag=team", "--trust=lambda"),
+    ("--trust=eks", "--namespace=copies", "--kubernetes-service-account=gcp-copycat"),
+]
 EVERY_FORM = [IMPERSONATING, DIRECT, (*NAMES, "--direct"), (*NAMES, "--service-account=gcp-copycat")]
+EVERY_SETUP = [
+    *EVERY_FORM,
+    *((*IMPERSONATING, *kind, "--grant=roles/iam.serviceAccountTokenCreator") for kind in _KINDS),
+    (*DIRECT, "--proof=jwt", "--partition=account"),
+    (*NAMES, "--direct", "--existing-role", "--bucket=gcp-source"),
+    (*NAMES, "--direct", "--existing-role", "--proof=jwt", "--partition=aws"),
+    (*NAMES, "--direct", "--aws-role=/team/my-role", "--aws-region=us-gov-west-1"),
+]
 
 
 def printed(run: Run, *flags: str) -> str:
@@ -170,14 +183,13 @@ class TestNames:
         """Not even a value that starts with a valid one."""
         right = [
             *IMPERSONATING,
-            "--pool=aws-pool",
-            "--provider=aws-provider",
-            f"--trust=arn:aws:iam::{ACCOUNT}:role/ci",
+            *("--pool=aws-pool", "--provider=aws-provider", "--tag=team", "--aws-region=eu-central-1"),
+            *("--trust=eks", "--namespace=copies", "--kubernetes-service-account=gcp-copycat"),
         ]
-        assert {flag.partition("=")[0] for flag in right} == {f"--{name.replace('_', '-')}" for name in _FORMS}
-        assert run("config", "setup", f"--format={form}", *right).code == 0
-        for flag in right:
-            done = run("config", "setup", f"--format={form}", *right, f"{flag}{evil}")
+        assert {flag.partition("=")[0] for flag in right} == {f"--{name.replace('_', '-')}" for name in FORMS}
+        assert run("config", "setup", f"--format={form}", "--proof=jwt", *right).code == 0
+        for flag in (*right, f"--trust=arn:aws:iam::{ACCOUNT}:role/ci", "--trust=batch.amazonaws.com"):
+            done = run("config", "setup", f"--format={form}", "--proof=jwt", *right, f"{flag}{evil}")
             assert (done.code, done.out) == (2, "")
             assert done.error.startswith(f"google-auth-botocore: Invalid {flag.partition('=')[0]} ")
 
@@ -187,16 +199,45 @@ class TestNames:
 
 
 class TestScript:
-    @pytest.mark.parametrize("form", EVERY_FORM, ids=["account", "direct", "nothing", "account alone"])
-    def test_bash_accepts_the_script_and_it_fits_a_terminal(self, run: Run, form: tuple[str, ...]) -> None:
-        text = printed(run, *form, "--format=script")
+    @pytest.mark.parametrize("command", ["setup", "teardown"])
+    @pytest.mark.parametrize("form", EVERY_SETUP)
+    def test_every_function_that_is_called_is_defined_and_no_other(
+        self, run: Run, form: tuple[str, ...], command: str
+    ) -> None:
+        text = run("config", command, *form, "--format=script").out
+        code = "\n".join(line for line in text.splitlines() if not line.startswith("#"))
+        defined = set(re.findall(r"^(\w+)\(\) ", code, re.MULTILINE))
+        known = {"exists", "is", "note", "found", "bindings", "bound", "others", "for_role", "empty"}
+        called = {name for name in known if re.search(rf"(^|[(|&]|\bif|\belif) *{name} ", code, re.MULTILINE)}
+        assert called == defined
+
+    @pytest.mark.parametrize("command", ["setup", "teardown"])
+    @pytest.mark.parametrize("form", EVERY_SETUP)
+    def test_bash_accepts_the_script_and_it_fits_a_terminal(
+        self, run: Run, form: tuple[str, ...], command: str
+    ) -> None:
+        done = run("config", command, *form, "--format=script")
+        assert (done.code, done.error) == (0, "")
+        text = done.out
         assert text.isascii()
         assert text.startswith("#!/usr/bin/env bash\n")
         assert "\nset -euo pipefail\n" in text
         subprocess.run(["bash", "-n"], input=text, text=True, check=True, timeout=60)
         for line in text.splitlines():
             # Only a single word may be longer.
-            assert len(line) < 80 or line.lstrip().startswith(("--", "projects/")), line
+            assert len(line) < 80 or line.lstrip().startswith(("--", "projects/", "'principalSet:", "principalSet:")), (
+                line
+            )
+        if shutil.which("shellcheck") is not None:
+            checked = subprocess.run(
+                ["shellcheck", "--severity=style", "-"],
+                input=text,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=60,
+            )
+            assert checked.stdout == ""
 
 
 def unquoted(value: Any) -> Any:
@@ -211,7 +252,11 @@ def unquoted(value: Any) -> Any:
 
 
 def resources(text: str) -> dict[str, dict[str, Any]]:
-    return {kind: by_name for each in unquoted(hcl2.loads(text))["resource"] for kind, by_name in each.items()}
+    found: dict[str, dict[str, Any]] = {}
+    for each in unquoted(hcl2.loads(text))["resource"]:
+        for kind, by_name in each.items():
+            found.setdefault(kind, {}).update(by_name)
+    return found
 
 
 def terraform(home: Path, *arguments: str) -> str:
@@ -228,12 +273,12 @@ def terraform(home: Path, *arguments: str) -> str:
     return done.stdout
 
 
-has_terraform = pytest.mark.skipif(shutil.which("terraform") is None, reason="terraform is not on this machine")
+has_terraform = pytest.mark.skipif(shutil.which("terraform") is None, reason="terraform is not installed")
 
 
 class TestTerraform:
     def test_the_resources_are_the_six_steps(self, run: Run) -> None:
-        found = resources(printed(run, *IMPERSONATING, "--format=terraform"))
+        found = resources(printed(run, *IMPERSONATING, "--partition=aws", "--format=terraform"))
         assert set(found) == {
             "google_project_service",
             "aws_iam_role",
@@ -253,7 +298,7 @@ class TestTerraform:
         assert (binding["role"], binding["member"]) == ("roles/iam.workloadIdentityUser", "${local.role}")
 
     def test_without_a_service_account_access_is_granted_to_the_role(self, run: Run) -> None:
-        text = printed(run, *DIRECT, "--format=terraform")
+        text = printed(run, *DIRECT, "--partition=aws", "--format=terraform")
         found = resources(text)
         assert not any("service_account" in kind for kind in found)
         for kind in ("google_storage_bucket_iam_member", "google_project_iam_member"):
@@ -262,10 +307,24 @@ class TestTerraform:
         assert unquoted(hcl2.loads(text))["locals"] == [{"role": EVERY_SESSION.replace(POOL, pool)}]
 
     @has_terraform
-    @pytest.mark.parametrize("form", EVERY_FORM, ids=["account", "direct", "nothing", "account alone"])
+    @pytest.mark.parametrize("form", EVERY_SETUP)
     def test_the_format_is_that_of_terraform_fmt(self, run: Run, form: tuple[str, ...], tmp_path: Path) -> None:
         (tmp_path / "main.tf").write_text(printed(run, *form, "--format=terraform"))
         terraform(tmp_path, "fmt", "-check", "-diff")
+
+    @pytest.mark.parametrize("form", EVERY_SETUP)
+    def test_every_variable_has_a_type_and_every_aws_provider_a_region(self, run: Run, form: tuple[str, ...]) -> None:
+        """`terraform validate` needs the providers, which are not available without Hashicorp's registry."""
+        text = printed(run, *form, "--format=terraform")
+        found = unquoted(hcl2.loads(text))
+        variables = {name: each for block in found.get("variable", []) for name, each in block.items()}
+        assert {each["type"].strip("${}") for each in variables.values()} <= {"string"}
+        assert {each.get("default", "us-gov-west-1") for each in variables.values()} <= {"us-gov-west-1"}
+        providers = {name: each for block in found["provider"] for name, each in block.items()}
+        assert ("aws" in providers) == bool(re.search('"aws_(iam|partition)', text))
+        assert providers.get("aws", {"region": "${var.aws_region}"})["region"] == "${var.aws_region}"
+        for reference in re.findall(r"\bvar\.(\w+)", text):
+            assert reference in variables
 
     @has_terraform
     @pytest.mark.parametrize("form", [IMPERSONATING, DIRECT], ids=["account", "direct"])

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import socket
 import stat
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +19,7 @@ from google.auth.exceptions import RefreshError
 from google.auth.transport.requests import Request
 
 from cli.conftest import Run, command
+from google_auth_botocore.cli import _subject_token
 from google_auth_botocore.emulator import OidcProvider
 from google_auth_botocore.emulator.aws import WebIdentityIssuer
 
@@ -97,6 +101,19 @@ class TestGoogleAuth:
         assert "aws iam enable-outbound-web-identity-federation" in str(caught.value)
         assert not (tmp_path / "cached.json").exists()
 
+    @pytest.mark.slow
+    @pytest.mark.timeout(120)
+    def test_the_reason_arrives_before_the_library_ends_the_command(
+        self, config: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """AWS STS accepts connections and never answers. The library stops waiting after the time in the file."""
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            monkeypatch.setenv("AWS_ENDPOINT_URL_STS", f"http://127.0.0.1:{server.getsockname()[1]}")
+            with pytest.raises(RefreshError, match="Executable returned unsuccessful response") as caught:
+                pluggable.Credentials.from_file(str(config)).refresh(Request())
+        assert "code: ReadTimeoutError" in str(caught.value)
+        assert "AWS STS requires a VPC endpoint" in str(caught.value)
+
 
 class TestResponse:
     def test_the_token_is_for_the_provider_that_the_library_names(
@@ -106,6 +123,17 @@ class TestResponse:
         done = run("executable")
         assert (done.code, done.error) == (0, "")
         assert set(json.loads(done.out)) == {"version", "success", "token_type", "id_token", "expiration_time"}
+
+    def test_the_token_contains_the_tags(self, run: Run, provider: OidcProvider) -> None:
+        flags = ["--tags=team=data, stage=", "--subject-mode=AWSIdentity"]
+        done = run("executable", f"--audience={provider.audience}", *flags)
+        claims = _subject_token.claims(json.loads(done.out)["id_token"])
+        assert claims["https://sts.amazonaws.com/"]["request_tags"] == {"team": "data", "stage": ""}
+
+    def test_a_tag_without_a_value_is_a_usage_error(self, run: Run, provider: OidcProvider) -> None:
+        done = run("executable", f"--audience={provider.audience}", "--tags=team")
+        assert done.code == 2
+        assert "each tag must have the form NAME=VALUE" in done.error
 
     def test_the_token_type_is_the_one_in_the_file(
         self, run: Run, provider: OidcProvider, monkeypatch: pytest.MonkeyPatch
@@ -119,7 +147,7 @@ class TestResponse:
         ("environment", "code", "message"),
         [
             ({"GOOGLE_EXTERNAL_ACCOUNT_AUDIENCE": "x"}, "ConfigurationError", "names no workload identity pool"),
-            ({}, "ConfigurationError", "No identity is named."),
+            ({}, "ConfigurationError", "No identity is configured."),
             (
                 {"GOOGLE_EXTERNAL_ACCOUNT_TOKEN_TYPE": "urn:ietf:params:oauth:token-type:saml2"},
                 "ConfigurationError",
@@ -177,3 +205,37 @@ class TestResponse:
         response = json.loads(done.out)
         assert (done.code, response["success"]) == (0, False)
         assert "aws sts get-caller-identity" in response["message"]
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no timer signal")
+    def test_a_prompt_that_no_user_answers_is_an_error_response(
+        self, provider: OidcProvider, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        """An MFA code has no other time limit."""
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+            monkeypatch.delenv(name)
+        config = tmp_path / "aws-config"
+        config.write_text(
+            "[profile mfa]\nrole_arn = arn:aws:iam::123456789012:role/x\nmfa_serial = arn:aws:iam::123456789012:mfa/x\n"
+            "source_profile = base\n[profile base]\naws_access_key_id = AKIDEXAMPLE\naws_secret_access_key = x\n"
+        )
+        monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+        program = (
+            "from google_auth_botocore.cli import _executable, main\n"
+            "_executable._TIME_LIMIT = 1.0\n"
+            f"main(['executable', '--audience={provider.audience}', '--profile=mfa'])\n"
+        )
+        with subprocess.Popen(
+            [sys.executable, "-c", program],
+            stdin=subprocess.PIPE,  # stays open, and the prompt waits for it
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        ) as process:
+            assert process.stdout is not None
+            try:
+                response = json.loads(process.stdout.read())
+            finally:
+                process.kill()
+        assert (response["success"], response["code"]) == (False, "TimeLimitExceeded")
+        assert "MFA code" in response["message"]

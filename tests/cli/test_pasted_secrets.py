@@ -90,6 +90,8 @@ PLACES: dict[str, Callable[[str], list[str]]] = {
     "flag itself": lambda text: ["token", f"--{text}"],
     "role": lambda text: ["token", f"--audience={PROVIDER}", f"--assume-role={text}"],
     "port": lambda text: ["serve", f"--port={text}"],
+    "command of serve": lambda text: ["serve", f"--audience={PROVIDER}", text],
+    "words of the command of serve": lambda text: ["serve", f"--audience={PROVIDER}", "run", *text.split()],
     "URL": lambda text: ["doctor", f"--call={text}"],
     "STS endpoint": lambda text: ["doctor", f"--aws-sts-endpoint={text}"],
     "audience": lambda text: ["token", f"--audience={text}"],

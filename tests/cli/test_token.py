@@ -129,7 +129,7 @@ class TestIdentity:
         made = _credentials_flags.credentials(_credentials_flags.parent_parser().parse_args([*flags.split(), role]))
         assert (made.scopes, made.quota_project_id, made.project_id) == (("a", "b"), "q", "p")
         shown = repr(made)
-        for part in ("lifetime=600", "delegates=('d@p.iam.gserviceaccount.com',)", "region='eu-west-1'", "role/r as"):
+        for part in ("lifetime=600", "delegates=('d@p.iam.gserviceaccount.com',)", "region='eu-west-1'", "role/r'}"):
             assert part in shown
 
     @pytest.mark.parametrize("by", ["--config", "GOOGLE_APPLICATION_CREDENTIALS"])
@@ -150,7 +150,7 @@ class TestIdentity:
             2,
             "",
             (
-                "google-auth-botocore: No identity is named. Pass --config FILE or --audience NAME, "
+                "google-auth-botocore: No identity is configured. Pass --config FILE or --audience NAME, "
                 "or set GOOGLE_APPLICATION_CREDENTIALS.\n"
             ),
         )

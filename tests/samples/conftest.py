@@ -20,7 +20,9 @@ from typing import Any
 import boto3
 import pytest
 import requests
+from pages import markdown
 
+import google_auth_botocore
 from google_auth_botocore import cli
 from google_auth_botocore.emulator.sandbox import Sandbox
 from samples import addresses
@@ -171,13 +173,19 @@ def _function(copycat: Copycat, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 def blocks(page: Path, language: str) -> list[str]:
     """Return the code blocks in one language on a page."""
-    return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    return [block.text for block in markdown.blocks(page, language)]
 
 
 def commands(text: str) -> list[list[str]]:
     """Return the words of each command, split like a shell does."""
     lines = re.sub(r"\\\n", " ", text).splitlines()
     return [words for words in (shlex.split(line, comments=True) for line in lines) if words]
+
+
+def stand_in(folder: Path, name: str, script: str) -> None:
+    """Create a program that runs a shell script instead of the real one."""
+    (folder / name).write_text(f"#!/bin/sh\n{script}\n")
+    (folder / name).chmod(0o755)
 
 
 @pytest.fixture(name="redirects")
@@ -198,6 +206,20 @@ def _configured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for variable in variables:
         name, _, value = variable.partition("=")
         monkeypatch.setenv(name, value.replace("$PWD", str(tmp_path)))
+
+
+@pytest.fixture(name="instance")
+def _instance(
+    sandbox: Sandbox, redirects: dict[str, str], configured: None, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    """Run this process on an instance. `my-bucket` has one object. Undo `install` at the end."""
+    for name, value in sandbox.environment().items():
+        monkeypatch.setenv(name, value)
+    bucket = sandbox.storage_client().create_bucket("my-bucket")
+    bucket.blob("object").upload_from_string(b"content")
+    yield
+    google_auth_botocore.uninstall()
+    bucket.delete(force=True)
 
 
 Run = Callable[..., str]

@@ -7,13 +7,13 @@ import requests
 from service_account.services import Service, over_http
 
 from google_auth_botocore.emulator.sandbox import Sandbox
-from samples.conftest import SAMPLES, Run, grant
+from samples.conftest import SAMPLES, Run
 
 URL = "https://hello-123456789012.europe-west1.run.app"
 
 
 def test_the_service_sees_the_service_account(sandbox: Sandbox, run: Run, redirects: dict[str, str]) -> None:
-    grant(sandbox, "roles/iam.serviceAccountOpenIdTokenCreator")
+    """The only role of the AWS identity is workloadIdentityUser, which the sandbox grants as `config setup` does."""
     service = Service(sandbox.google.certs_url)
     with over_http(service) as address:
         redirects[URL] = address

@@ -68,8 +68,9 @@ def test_the_commands_run_dbt_as_the_service_account(
             ["sh", "-c", script], env=environment, capture_output=True, text=True, check=False, timeout=60
         )
 
-    # The program's exit code.
-    assert (done.returncode, done.stderr) == (42, "")
+    # The program's exit code, and what the page's first command wrote.
+    assert (done.returncode, len(done.stderr.splitlines())) == (42, 1), done.stderr
+    assert done.stderr.startswith("google-auth-botocore: Wrote ")
     assert (bigquery.callers, bigquery.rejected) == ({sandbox.service_account}, 0)
 
 

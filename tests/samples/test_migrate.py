@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import json
+import os
 import re
+import shutil
 import subprocess
+import threading
 from collections.abc import Iterator
 from datetime import datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +23,13 @@ import google.auth.credentials as google_credentials
 import pytest
 from cryptography.hazmat.primitives import serialization
 from google.oauth2 import service_account
+from packaging.version import Version
 
+import google_auth_botocore
 from google_auth_botocore import Credentials
 from google_auth_botocore.emulator import TokenInfo
 from google_auth_botocore.emulator.sandbox import Sandbox
-from samples.conftest import SAMPLES, blocks, grant
+from samples.conftest import SAMPLES, blocks, grant, stand_in
 
 PAGES = SAMPLES / "migrate"
 DRIVE = "https://www.googleapis.com/auth/drive.readonly"
@@ -50,18 +58,10 @@ def behind(sandbox: Sandbox, credentials: Any) -> TokenInfo:
 
 
 @pytest.fixture(name="world", autouse=True)
-def _world(
-    sandbox: Sandbox, redirects: dict[str, str], configured: None, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[None]:
+def _world(sandbox: Sandbox, instance: None, redirects: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     """An instance with a bucket to read. Requests to both clouds are redirected to the sandbox."""
     redirects["https://sts.googleapis.com/v1beta/"] = f"{sandbox.google.url}/v1/"  # TokenService calls this version
     monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "my-project")
-    for name, value in sandbox.environment().items():
-        monkeypatch.setenv(name, value)
-    bucket = sandbox.storage_client().create_bucket("my-bucket")
-    bucket.blob("object").upload_from_string(b"content")
-    yield
-    bucket.delete(force=True)
 
 
 class TestFromKeys:
@@ -125,9 +125,100 @@ class TestFromKeys:
             if "trust_boundary" not in name and "regional_access" not in name
         } == set()
 
-    def test_the_shell_can_read_the_commands(self) -> None:
-        [script] = blocks(PAGES / "from_service_account_keys.md", "sh")
-        subprocess.run(["sh", "-n"], input=script, text=True, check=True, timeout=60)
+    def test_the_commands_change_only_the_key_in_the_file(self, key: Path) -> None:
+        """gcloud is a program that writes down its arguments."""
+        record = key.with_name("record")
+        stand_in(key.parent, "gcloud", f"printf '%s\\n' \"$*\" >> {record}")
+        key_id = json.loads(key.read_text())["private_key_id"]
+        account, project = "gcp-copycat@my-project.iam.gserviceaccount.com", "my-project"
+        done = key_commands(key, PATH=f"{key.parent}{os.pathsep}{os.environ['PATH']}")
+        assert (done.returncode, done.stderr) == (0, "")
+        name = f"//iam.googleapis.com/projects/{project}/serviceAccounts/{account}/keys/{key_id}"
+        activity = f"--activity-type=serviceAccountKeyLastAuthentication --project={project}"
+        key_only = f'activities.full_resource_name="{name}"'
+        assert record.read_text().splitlines() == [
+            f"services enable policyanalyzer.googleapis.com --project={project}",
+            f"policy-intelligence query-activity {activity} --query-filter={key_only}",
+            *(
+                f"iam service-accounts keys {verb} {key_id} --iam-account={account} --project={project}"
+                for verb in ("disable", "enable", "delete")
+            ),
+        ]
+        assert not key.exists()
+
+    @pytest.mark.slow
+    @pytest.mark.skipif(shutil.which("gcloud") is None, reason="gcloud is not installed")
+    def test_the_real_gcloud_accepts_the_commands(self, sandbox: Sandbox, key: Path) -> None:
+        key_id = json.loads(key.read_text())["private_key_id"]
+        with google_api() as (url, requested):
+            apis = ("IAM", "POLICYANALYZER", "SERVICEUSAGE")
+            done = key_commands(
+                key,
+                **sandbox.google.gcloud_environment()
+                | {f"CLOUDSDK_API_ENDPOINT_OVERRIDES_{api}": f"{url}/" for api in apis},
+                CLOUDSDK_CONFIG=str(key.with_name("config")),
+            )
+        assert done.returncode == 0, done.stderr
+        assert "lastAuthenticatedTime: '2026-11-01T08:00:00Z'" in done.stdout
+        assert any("policyanalyzer.googleapis.com:enable" in each for each in requested)
+        # gcloud writes the project of an account as `-` in some requests.
+        keys = "projects/-/serviceAccounts/gcp-copycat@my-project.iam.gserviceaccount.com/keys"
+        changed = [each for each in requested if "/keys/" in each and "activities" not in each]
+        assert [each.replace("/my-project/", "/-/") for each in changed] == [
+            f"POST /v1/{keys}/{key_id}:disable?alt=json",
+            f"POST /v1/{keys}/{key_id}:enable?alt=json",
+            f"DELETE /v1/{keys}/{key_id}?alt=json",
+        ]
+
+
+def key_commands(key: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run the commands of the page in the folder of the key file."""
+    scripts = blocks(PAGES / "from_service_account_keys.md", "sh")
+    assert [each.splitlines()[0] for each in scripts] == ["# names", "# last use", "# disable", "# undo", "# delete"]
+    return subprocess.run(
+        ["sh", "-eu"],
+        input="".join(scripts),
+        cwd=key.parent,
+        env={**os.environ, **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+@contextlib.contextmanager
+def google_api() -> Iterator[tuple[str, list[str]]]:
+    """Run a server that answers any request of these commands, and records it."""
+    requested: list[str] = []
+    reply = {
+        "done": True,
+        "name": "operations/noop.DONE_OPERATION",
+        "activities": [{"activity": {"lastAuthenticatedTime": "2026-11-01T08:00:00Z"}}],
+    }
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            requested.append(f"{self.command} {self.path}")
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            content = json.dumps(reply if "keys/" not in self.path or "activities" in self.path else {}).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        do_GET = do_DELETE = do_POST
+
+        def log_message(self, *_: Any) -> None:
+            """Log nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}", requested
+        server.shutdown()
+        thread.join(60)
 
 
 class TestFromGoogleAuthAws:
@@ -146,6 +237,19 @@ class TestFromGoogleAuthAws:
         assert (theirs.principal, theirs.scopes) == (ours.principal, ours.scopes)
         arns = [call.assertion["arn"] for call in sandbox.google.calls if call.assertion]
         assert arns[-2:] == [sandbox.arn] * 2
+
+    def test_the_errors_on_the_page_include_every_error(self, sandbox: Sandbox) -> None:
+        """A request that failed, an argument that is invalid, and a file that is invalid."""
+        [names] = re.findall(r"\| `except \(([\w, ]+)\)`: a", (PAGES / "from_google_auth_aws.md").read_text())
+        ours = tuple(getattr(google_auth_botocore, name) for name in names.split(", "))
+        with pytest.raises(ours):
+            Credentials("not-a-provider")
+        with pytest.raises(ours):
+            Credentials.from_info({"type": "external_account"})
+        assert issubclass(google_auth_botocore.ConfigurationError, ValueError)
+        with pytest.raises(ours) as caught:
+            Credentials(sandbox.provider.audience + "-other", token_url=sandbox.google.token_url).get_token()
+        assert isinstance(caught.value, google.auth.exceptions.RefreshError)
 
 
 class TestFromTokenService:
@@ -192,6 +296,33 @@ class TestFromTokenService:
         table = re.findall(r"^\| `(\w+)", (PAGES / "from_token_service.md").read_text(), re.MULTILINE)
         assert table == list(inspect.signature(TokenService).parameters)
         assert len(table) == 9
+
+
+class TestFromAwsGcpWifAuth:
+    def test_the_old_and_the_new_code_read_as_the_same_identity(self, sandbox: Sandbox) -> None:
+        [(before, after)] = pairs("from_aws_gcp_wif_auth.md")
+        made = [outcome(code) for code in (before, after)]
+        assert [each["names"] for each in made] == [["object"]] * 2
+        theirs, ours = (behind(sandbox, each["credentials"]) for each in made)
+        assert (theirs.principal, theirs.scopes) == (ours.principal, ours.scopes)
+        arns = [call.assertion["arn"] for call in sandbox.google.calls if call.assertion]
+        assert arns[-2:] == [sandbox.arn] * 2
+
+    def test_every_function_and_argument_has_a_replacement(self) -> None:
+        import aws_gcp_wif_auth
+
+        page = (PAGES / "from_aws_gcp_wif_auth.md").read_text()
+        replaced = set(re.findall(r"`(\w+)", " ".join(re.findall(r"^\| (`.*?) \|", page, re.MULTILINE))))
+        functions = {getattr(aws_gcp_wif_auth, name) for name in aws_gcp_wif_auth.__all__}
+        arguments = {name for function in functions for name in inspect.signature(function).parameters}
+        assert replaced == {*aws_gcp_wif_auth.__all__, *arguments}
+
+
+@pytest.mark.parametrize("page", sorted(PAGES.glob("*.md")), ids=lambda page: page.stem)
+def test_the_page_names_the_version_with_which_it_was_checked(page: Path) -> None:
+    """The other tests of this module run the page with the installed version. It is the named one, or a later one."""
+    [(package, version)] = re.findall(r"^Checked with ([\w-]+) ([\d.]+\d)", page.read_text(), re.MULTILINE)
+    assert Version(metadata.version(package)) >= Version(version)
 
 
 def test_every_argument_on_the_pages_exists() -> None:

@@ -1,4 +1,4 @@
-"""All cases of failures, of every step."""
+"""The failures of all steps."""
 
 from cli.doctor import cases_aws, cases_calls, cases_configuration, cases_exchange, cases_service_account
 from cli.doctor.cases import CASES

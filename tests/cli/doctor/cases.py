@@ -1,4 +1,4 @@
-"""What a case of a failure is, and what cases share."""
+"""The class `Case`, and helpers that the cases share."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ GRANT = (
 USER = "roles/iam.workloadIdentityUser"
 CREATOR = "roles/iam.serviceAccountTokenCreator"
 
-Make = Callable[[Sandbox], object]
+Simulation = Callable[[Sandbox], object]
 
 
 @dataclass
 class Case:
-    """A failure.
+    """A failure to simulate, and the expected diagnosis.
 
     Attributes:
-        failure: Its key in `FAILURES`; empty if it is not there.
-        happens: Makes it happen.
-        cause: The name that doctor must give it.
-        command: What must be part of the fix.
-        step: The step that fails.
-        code: doctor's exit code; 0 for a warning.
+        failure: The key in `FAILURES`, or an empty string if it is not in that list.
+        simulate: Simulates the failure in a sandbox.
+        cause: The id of the expected cause.
+        command: Text that the fix must contain.
+        step: The step that fails, or has the warning.
+        code: The expected exit code; 0 for a warning.
     """
 
     failure: str
-    happens: Make
+    simulate: Simulation
     cause: str
     command: str
     step: str
@@ -48,19 +48,19 @@ class Case:
 CASES: dict[str, Case] = {}
 
 
-def case(failure: str, cause: str, command: str, step: str, code: int = 1) -> Callable[[Make], Make]:
-    """Add a function that makes a failure happen."""
+def case(failure: str, cause: str, command: str, step: str, code: int = 1) -> Callable[[Simulation], Simulation]:
+    """Register a function that simulates a failure. Its name describes the failure."""
 
-    def add(happens: Make) -> Make:
-        name = happens.__name__.removeprefix("_").replace("_", " ")
+    def add(simulate: Simulation) -> Simulation:
+        name = simulate.__name__.removeprefix("_").replace("_", " ")
         assert name not in CASES
-        CASES[name] = Case(failure, happens, cause, command, step, code)
-        return happens
+        CASES[name] = Case(failure, simulate, cause, command, step, code)
+        return simulate
 
     return add
 
 
-def instance(sandbox: Sandbox, role: str = "app") -> InstanceMetadata:
+def use_instance_metadata(sandbox: Sandbox, role: str = "app") -> InstanceMetadata:
     sandbox.unset(*KEYS)
     keys = lambda: sandbox.google.aws_keys.issue(f"arn:aws:sts::123456789012:assumed-role/{role}/i-0abc")  # noqa: E731
     metadata = sandbox.start(InstanceMetadata(keys, role=role))
@@ -83,22 +83,22 @@ def pool(sandbox: Sandbox) -> Pool:
     return pool
 
 
-def write(sandbox: Sandbox, name: str, text: str) -> None:
+def write_aws_file(sandbox: Sandbox, name: str, text: str) -> None:
     path = sandbox.home / ".aws" / name
     path.parent.mkdir(exist_ok=True)
     path.write_text(text)
 
 
-def with_jwt(sandbox: Sandbox, issuer: WebIdentityIssuer, audience: str) -> None:
+def use_jwt(sandbox: Sandbox, issuer: WebIdentityIssuer, audience: str) -> None:
     sandbox.set(**issuer.environment())
     sandbox.flags.update({"audience": audience, "subject-token-type": JWT})
 
 
-def delegated(sandbox: Sandbox) -> None:
+def use_delegation(sandbox: Sandbox) -> None:
     sandbox.google.grant(ACCOUNT, CREATOR, sandbox.member(ROLE))
     sandbox.flags["subject"] = "ann@example.com"
 
 
-def call(sandbox: Sandbox, status: int, message: str, path: str = "/a-service/v1/things") -> None:
+def fail_call(sandbox: Sandbox, status: int, message: str, path: str = "/a-service/v1/things") -> None:
     sandbox.flags["call"] = f"{sandbox.google.url}{path}"
     sandbox.fault(path, status, {"error": {"code": status, "message": message}})

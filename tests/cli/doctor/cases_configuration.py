@@ -17,7 +17,7 @@ from cli.doctor.sandbox import ROLE, Sandbox
     "configuration",
     2,
 )
-def _a_pool_for_an_audience(sandbox: Sandbox) -> None:
+def _a_pool_as_the_audience(sandbox: Sandbox) -> None:
     sandbox.flags["audience"] = POOL
 
 
@@ -50,7 +50,7 @@ def _another_host_in_the_audience(sandbox: Sandbox) -> None:
     "configuration",
     2,
 )
-def _a_member_for_an_audience(sandbox: Sandbox) -> None:
+def _a_member_as_the_audience(sandbox: Sandbox) -> None:
     sandbox.flags["audience"] = sandbox.member(ROLE)
 
 
@@ -65,12 +65,12 @@ def _https_in_the_audience(sandbox: Sandbox) -> None:
     f"gcloud iam workload-identity-pools providers describe {PROVIDERS}/prod '--format=value(name)'",
     "exchange",
 )
-def _an_audience_that_google_does_not_take(sandbox: Sandbox) -> None:
+def _an_audience_that_google_rejects(sandbox: Sandbox) -> None:
     text = 'Invalid value for "audience". This value should be the full resource name of the Identity Provider.'
     sandbox.fault("/v1/token", 400, {"error": "invalid_request", "error_description": text})
 
 
-@case("", "no-identity-named", "Give --config FILE or --audience NAME.", "configuration", 2)
+@case("", "no-identity-named", "Pass --config FILE or --audience NAME.", "configuration", 2)
 def _no_identity(sandbox: Sandbox) -> None:
     sandbox.flags.clear()
 
@@ -103,6 +103,6 @@ def _an_id_token_without_a_service_account(sandbox: Sandbox) -> None:
     sandbox.flags["target-audience"] = "https://service.example"
 
 
-@case("", "configuration-wrong", "Correct what the message names.", "configuration", 2)
+@case("", "configuration-wrong", "Correct the value that the message names.", "configuration", 2)
 def _an_endpoint_without_tls(sandbox: Sandbox) -> None:
     sandbox.flags["token-url"] = "http://sts.example/v1/token"

@@ -13,8 +13,8 @@ from cli.doctor.cases import (
     POOL,
     USER,
     case,
-    delegated,
-    with_jwt,
+    use_delegation,
+    use_jwt,
 )
 from cli.doctor.sandbox import ROLE, Sandbox
 from google_auth_botocore.emulator.aws import WebIdentityIssuer
@@ -26,15 +26,15 @@ def _no_binding(sandbox: Sandbox) -> None:
 
 
 @case("C1", "not-bound", GRANT, "service account")
-def _no_binding_as_the_policy_says(sandbox: Sandbox) -> None:
+def _no_binding_with_an_administrator_token(sandbox: Sandbox) -> None:
     sandbox.bind()
-    sandbox.administer()
+    sandbox.use_administrator_token()
 
 
 @case("C1", "not-bound", f"--member=principal:{POOL}/subject/arn:aws:iam::123456789012:role/app", "service account")
 def _no_binding_of_a_jwt(sandbox: Sandbox) -> None:
     issuer = sandbox.start(WebIdentityIssuer(sandbox.google.aws_keys.find))
-    with_jwt(sandbox, issuer, sandbox.google.add_oidc_provider(issuer.url).audience)
+    use_jwt(sandbox, issuer, sandbox.google.add_oidc_provider(issuer.url).audience)
 
 
 @case(
@@ -43,78 +43,86 @@ def _no_binding_of_a_jwt(sandbox: Sandbox) -> None:
     f"gcloud iam service-accounts remove-iam-policy-binding {ACCOUNT} --role={USER} --member=principalSet:{POOL}/attribute.aws_role/arn:aws:iam::123456789012:role/app",
     "service account",
 )
-def _the_roles_own_arn_in_the_binding(sandbox: Sandbox) -> None:
+def _an_iam_arn_in_the_binding(sandbox: Sandbox) -> None:
     sandbox.bind(sandbox.member("arn:aws:iam::123456789012:role/app"))
-    sandbox.administer()
+    sandbox.use_administrator_token()
 
 
 @case("C1", "path-in-binding", GRANT, "service account")
 def _a_path_in_the_binding(sandbox: Sandbox) -> None:
     sandbox.bind(sandbox.member("arn:aws:sts::123456789012:assumed-role/team/app"))
-    sandbox.administer()
+    sandbox.use_administrator_token()
 
 
 @case("C1", "project-id-in-binding", GRANT, "service account")
 def _a_project_id_in_the_binding(sandbox: Sandbox) -> None:
     sandbox.bind(sandbox.member(ROLE, project="my-project"))
-    sandbox.administer()
+    sandbox.use_administrator_token()
 
 
 @case("C1", "letter-case-in-binding", GRANT, "service account")
 def _another_letter_case_in_the_binding(sandbox: Sandbox) -> None:
     sandbox.bind(sandbox.member(f"{ROLE[:-3]}App"))
-    sandbox.administer()
+    sandbox.use_administrator_token()
 
 
 @case("C1", "attribute-not-mapped", GRANT, "service account")
 def _an_attribute_that_is_not_mapped(sandbox: Sandbox) -> None:
     sandbox.bind(sandbox.member("123456789012", attribute="account"))
-    sandbox.administer()
+    sandbox.use_administrator_token()
 
 
 @case("C1", "granted-to-the-account", GRANT, "service account")
 def _a_grant_to_the_account_itself(sandbox: Sandbox) -> None:
     sandbox.bind(f"serviceAccount:{ACCOUNT}")
-    sandbox.administer()
+    sandbox.use_administrator_token()
 
 
 @case("C1", "granted-on-the-project", GRANT, "service account")
 def _a_grant_on_the_project(sandbox: Sandbox) -> None:
     sandbox.bind()
     sandbox.set_policy("projects/my-project", USER, f"serviceAccount:{ACCOUNT}")
-    sandbox.administer()
+    sandbox.use_administrator_token()
 
 
 @case("C1", "wrong-role-in-binding", GRANT, "service account")
 def _another_role_in_the_binding(sandbox: Sandbox) -> None:
     sandbox.bind(sandbox.member(ROLE), role="roles/iam.serviceAccountUser")
-    sandbox.administer()
+    sandbox.use_administrator_token()
 
 
 @case("C1", "another-identity-in-binding", GRANT, "service account")
 def _another_identity_in_the_binding(sandbox: Sandbox) -> None:
     sandbox.bind(sandbox.member("arn:aws:sts::123456789012:assumed-role/other"))
-    sandbox.administer()
+    sandbox.use_administrator_token()
+
+
+@case("C1", "another-identity-in-binding", GRANT, "service account")
+def _another_identity_beside_the_account_itself(sandbox: Sandbox) -> None:
+    """`config setup` creates these bindings for the role of the token creator."""
+    other = sandbox.member("arn:aws:sts::123456789012:assumed-role/other")
+    sandbox.bind(f"serviceAccount:{ACCOUNT}", other, role="roles/iam.serviceAccountTokenCreator")
+    sandbox.use_administrator_token()
 
 
 @case("C1", "grant-not-seen-yet", f"gcloud iam service-accounts get-iam-policy {ACCOUNT}", "service account")
-def _a_grant_of_this_minute(sandbox: Sandbox) -> None:
+def _a_grant_that_has_not_taken_effect(sandbox: Sandbox) -> None:
     text = "Permission 'iam.serviceAccounts.getAccessToken' denied on resource (or it may not exist)."
     sandbox.fault(":generateAccessToken", 403, {"error": {"code": 403, "message": text, "status": "PERMISSION_DENIED"}})
-    sandbox.administer()
+    sandbox.use_administrator_token()
 
 
 @case("C1", "account-missing", "gcloud iam service-accounts create typo --project=my-project", "service account")
 def _no_such_account(sandbox: Sandbox) -> None:
     sandbox.flags["service-account"] = "typo@my-project.iam.gserviceaccount.com"
-    sandbox.administer()
+    sandbox.use_administrator_token()
 
 
 @case("", "account-disabled", f"gcloud iam service-accounts enable {ACCOUNT}", "service account")
 def _a_disabled_account(sandbox: Sandbox) -> None:
     sandbox.bind()
     sandbox.fault(f"[/]v1/projects/my-project/serviceAccounts/{ACCOUNT}", 200, {"email": ACCOUNT, "disabled": True})
-    sandbox.administer()
+    sandbox.use_administrator_token()
 
 
 @case(
@@ -123,7 +131,7 @@ def _a_disabled_account(sandbox: Sandbox) -> None:
     f"gcloud iam service-accounts add-iam-policy-binding {ACCOUNT} --role={CREATOR} --member=serviceAccount:hop@my-project.iam.gserviceaccount.com",
     "service account",
 )
-def _a_delegate_that_may_not(sandbox: Sandbox) -> None:
+def _a_delegate_without_permission(sandbox: Sandbox) -> None:
     hop = sandbox.google.add_service_account("hop@my-project.iam.gserviceaccount.com").email
     sandbox.google.grant(hop, CREATOR, sandbox.member(ROLE))
     sandbox.flags["delegates"] = hop
@@ -135,11 +143,11 @@ def _a_delegate_that_may_not(sandbox: Sandbox) -> None:
     f"gcloud iam service-accounts add-iam-policy-binding {ACCOUNT} --role={CREATOR} --member=serviceAccount:hop@my-project.iam.gserviceaccount.com",
     "service account",
 )
-def _a_delegate_that_may_not_as_the_policy_says(sandbox: Sandbox) -> None:
+def _a_delegate_without_permission_with_an_administrator_token(sandbox: Sandbox) -> None:
     hop = sandbox.google.add_service_account("hop@my-project.iam.gserviceaccount.com").email
     sandbox.google.grant(hop, CREATOR, sandbox.member(ROLE))
     sandbox.flags["delegates"] = hop
-    sandbox.administer()
+    sandbox.use_administrator_token()
 
 
 @case(
@@ -148,12 +156,12 @@ def _a_delegate_that_may_not_as_the_policy_says(sandbox: Sandbox) -> None:
     f"gcloud iam service-accounts add-iam-policy-binding {ACCOUNT} --role=roles/iam.serviceAccountOpenIdTokenCreator",
     "service account",
 )
-def _no_right_to_id_tokens(sandbox: Sandbox) -> None:
+def _no_permission_for_id_tokens(sandbox: Sandbox) -> None:
     sandbox.bind()
     sandbox.flags["target-audience"] = "https://service.example"
 
 
-@case("C2", "argument-refused", "Check scopes, delegates, lifetime and the ID token's audience.", "service account")
+@case("C2", "argument-rejected", "Check scopes, delegates, lifetime and the ID token's audience.", "service account")
 def _an_argument_that_is_rejected(sandbox: Sandbox) -> None:
     text = "Request contains an invalid argument."
     sandbox.fault(":generateAccessToken", 400, {"error": {"code": 400, "message": text, "status": "INVALID_ARGUMENT"}})
@@ -161,14 +169,14 @@ def _an_argument_that_is_rejected(sandbox: Sandbox) -> None:
 
 @case("C3", "clock-skew", "timedatectl set-ntp true", "clock", 0)
 def _a_clock_that_aws_accepts_and_google_rejects(sandbox: Sandbox) -> None:
-    delegated(sandbox)
+    use_delegation(sandbox)
     sandbox.google.allow_domain_wide_delegation(ACCOUNT, [CLOUD_PLATFORM])
     sandbox.google.clock = lambda: time.time() - 600
 
 
 @case("C3", "clock-skew", "timedatectl set-ntp true", "service account")
 def _a_clock_that_makes_assertions_too_long(sandbox: Sandbox) -> None:
-    delegated(sandbox)
+    use_delegation(sandbox)
     text = "Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable timeframe."
     sandbox.fault("[/]token", 400, {"error": "invalid_grant", "error_description": text})
 
@@ -195,18 +203,18 @@ def _another_api_that_is_not_enabled(sandbox: Sandbox) -> None:
     f"gcloud resource-manager org-policies allow iam.allowServiceAccountCredentialLifetimeExtension {ACCOUNT} --organization=ORGANIZATION_ID",
     "service account",
 )
-def _two_hours(sandbox: Sandbox) -> None:
+def _a_lifetime_of_two_hours(sandbox: Sandbox) -> None:
     sandbox.flags["lifetime"] = "7200"
 
 
 @case("C9", "authorization-stripped", "env | grep -i _proxy", "service account")
-def _a_header_that_is_taken_off(sandbox: Sandbox) -> None:
+def _a_missing_authorization_header(sandbox: Sandbox) -> None:
     text = "Request is missing required authentication credential. Expected OAuth 2 access token"
     sandbox.fault(":generateAccessToken", 401, {"error": {"code": 401, "message": text, "status": "UNAUTHENTICATED"}})
 
 
 @case("C12", "not-bound", f"--role={CREATOR} --member=principalSet:{POOL}/attribute.aws_role/{ROLE}", "service account")
-def _no_right_to_sign(sandbox: Sandbox) -> None:
+def _no_permission_to_sign(sandbox: Sandbox) -> None:
     sandbox.flags["subject"] = "ann@example.com"
 
 
@@ -216,9 +224,9 @@ def _no_right_to_sign(sandbox: Sandbox) -> None:
     f"--role={CREATOR} --member=principalSet:{POOL}/attribute.aws_role/{ROLE}",
     "service account",
 )
-def _no_right_to_sign_as_the_policy_says(sandbox: Sandbox) -> None:
+def _no_permission_to_sign_with_an_administrator_token(sandbox: Sandbox) -> None:
     sandbox.flags["subject"] = "ann@example.com"
-    sandbox.administer()
+    sandbox.use_administrator_token()
 
 
 @case(
@@ -227,12 +235,12 @@ def _no_right_to_sign_as_the_policy_says(sandbox: Sandbox) -> None:
     f"gcloud iam service-accounts describe {ACCOUNT} --format='value(uniqueId)'",
     "service account",
 )
-def _a_domain_that_does_not_allow_it(sandbox: Sandbox) -> None:
-    delegated(sandbox)
+def _a_domain_that_does_not_allow_delegation(sandbox: Sandbox) -> None:
+    use_delegation(sandbox)
 
 
-@case("", "refused", "The message is all that is known.", "service account")
+@case("", "rejected", "The message is all that is known.", "service account")
 def _an_unknown_error_of_iam(sandbox: Sandbox) -> None:
     sandbox.fault(
-        ":generateAccessToken", 409, {"error": {"code": 409, "message": "Nobody knows.", "status": "ABORTED"}}
+        ":generateAccessToken", 409, {"error": {"code": 409, "message": "Something new.", "status": "ABORTED"}}
     )

@@ -1,4 +1,4 @@
-"""Each failure happens in the sandbox; doctor names its cause and the commands that fix it."""
+"""doctor names the cause of each simulated failure, and prints the commands that fix it."""
 
 from __future__ import annotations
 
@@ -7,51 +7,56 @@ from pathlib import Path
 
 import hcl2
 import pytest
+from failures.reported_texts import TEXTS
 
 from cli.doctor.all_cases import CASES
 from cli.doctor.cases import Case
-from cli.doctor.failures import ELSEWHERE, FAILURES
+from cli.doctor.reported_failures import FAILURES, ONLY_BY_TEXT
 from cli.doctor.sandbox import Sandbox
 
-README = Path(__file__).parents[3] / "README.md"
+PAGE = Path(__file__).parents[3] / "src" / "google_auth_botocore" / "cli" / "README.md"
 
 
 @pytest.mark.parametrize(
     "each",
-    # botocore tries a container for twelve seconds.
+    # botocore retries requests to a container endpoint for 12 seconds.
     [
-        pytest.param(each, id=name, marks=pytest.mark.slow if name == "a container that gets no keys" else ())
+        pytest.param(each, id=name, marks=pytest.mark.slow if name == "a container with a wrong token" else ())
         for name, each in CASES.items()
     ],
 )
 def test_doctor_names_the_cause_and_the_fix(sandbox: Sandbox, each: Case) -> None:
-    each.happens(sandbox)
+    each.simulate(sandbox)
 
-    visit = sandbox.visit()
+    report = sandbox.diagnose()
 
-    found = visit.cause(each.cause)
+    found = report.cause(each.cause)
     if each.code and each.step != "call":
         error = sandbox.error()
-        # Some rejections by AWS are made up for doctor's own call only.
+        # Some cases simulate a rejection only in the call that doctor itself makes to AWS.
         assert error is None or error.failure == found["general"]
         assert error is not None or each.step == "AWS caller"
-    assert visit.code == each.code
-    assert visit.states[each.step] == ("failed" if each.code else "warning")
-    assert visit.document["cause"] == (each.cause if each.code else None)
-    assert f"{'Cause' if each.code else 'Warning'}: {each.cause}\n" in visit.text
-    hcl2.loads(found["mend"].get("terraform", "") + "\n")
-    fixes = [command for commands in found["mend"].values() for command in commands]
+    assert report.code == each.code
+    assert report.states[each.step] == ("failed" if each.code else "warning")
+    assert report.document["cause"] == (each.cause if each.code else None)
+    assert f"{'Cause' if each.code else 'Warning'}: {each.cause}\n" in report.text
+    hcl2.loads(found["fix"].get("terraform", "") + "\n")
+    fixes = [command for commands in found["fix"].values() for command in commands]
     assert any(each.command in command for command in fixes), fixes
     assert found["evidence"]
-    assert squeezed(each.command) in squeezed(visit.text)
+    assert squeezed(each.command) in squeezed(report.text)
 
 
 def squeezed(text: str) -> str:
-    """Text without the breaks of its lines."""
+    """Return the text without line breaks."""
     return re.sub(r"[\s\\]+", " ", text)
 
 
-def test_readme_says_how_many_of_the_known_failures_doctor_names() -> None:
-    named = {each.failure for each in CASES.values()} - {""}
-    assert named == FAILURES.keys() - ELSEWHERE.keys()
-    assert f"{len(named)} of {len(FAILURES)}" in README.read_text(encoding="utf-8")
+def test_the_page_of_the_command_states_how_many_reported_failures_doctor_identifies() -> None:
+    identified = {each.failure for each in CASES.values()} - {""}
+    assert identified == FAILURES.keys() - ONLY_BY_TEXT.keys()
+    by_text = {name for name, texts in TEXTS.items() if texts}
+    assert ONLY_BY_TEXT.keys() <= by_text
+    text = PAGE.read_text(encoding="utf-8")
+    assert f"{len(identified)} of {len(FAILURES)}" in text
+    assert f"all {len(identified | by_text)} by" in text

@@ -1,4 +1,4 @@
-"""How much doctor listens to: servers that say too much, or never come to an end."""
+"""How much of a reply doctor reads, from servers whose replies are too long or endless."""
 
 from __future__ import annotations
 
@@ -9,30 +9,30 @@ import threading
 from collections.abc import Iterator
 
 from cli.doctor.sandbox import Sandbox
-from cli.doctor.test_visits import Answering
+from cli.doctor.test_report import OneReplyServer
 from google_auth_botocore.cli.doctor._recorder import Recorder
 from google_auth_botocore.emulator._http import Response
 
-_HEAD = b"HTTP/1.1 200 OK\r\n\r\n"  # the body ends with the connection
+_HEAD = b"HTTP/1.1 200 OK\r\n\r\n"  # without a length: the body ends when the connection is closed
 
 
-class Talker:
-    """A server that says something, and then nothing more until its client hangs up.
+class StreamingServer:
+    """A server that sends a body, and then keeps the connection open until the client disconnects.
 
     Attributes:
-        heard_out: whether it has said all.
+        sent_everything: Whether it has sent the whole body.
     """
 
     def __init__(self, body: bytes, times: int) -> None:
         self._parts = itertools.repeat(body, times)
         self._listening = socket.create_server(("127.0.0.1", 0))
         self._listening.settimeout(60)
-        self._hung_up = threading.Event()
-        self.heard_out = False
+        self._disconnected = threading.Event()
+        self.sent_everything = False
         self.url = "http://{}:{}/".format(*self._listening.getsockname())
 
-    def wait_until_the_client_has_hung_up(self) -> None:
-        assert self._hung_up.wait(60)
+    def wait_for_disconnect(self) -> None:
+        assert self._disconnected.wait(60)
 
     def serve(self) -> None:
         with self._listening, self._listening.accept()[0] as connection, contextlib.suppress(ConnectionError):
@@ -40,45 +40,45 @@ class Talker:
             connection.sendall(_HEAD)
             for part in self._parts:
                 connection.sendall(part)
-            self.heard_out = True
+            self.sent_everything = True
             connection.recv(1)
-        self._hung_up.set()
+        self._disconnected.set()
 
 
 @contextlib.contextmanager
-def talking(body: bytes, times: int = 1) -> Iterator[Talker]:
-    talker = Talker(body, times)
-    thread = threading.Thread(target=talker.serve)
+def streaming_server(body: bytes, times: int = 1) -> Iterator[StreamingServer]:
+    server = StreamingServer(body, times)
+    thread = threading.Thread(target=server.serve)
     thread.start()
-    yield talker
+    yield server
     thread.join(60)
     assert not thread.is_alive()
 
 
-def test_of_a_long_reply_no_more_is_read_than_is_wanted() -> None:
-    with talking(bytes(1 << 20), times=200) as talker:
-        reply = Recorder().ask("GET", talker.url, headers={}, at_most=1000)
-        talker.wait_until_the_client_has_hung_up()
-        assert (reply.status, len(reply.text), talker.heard_out) == (200, 1000, False)
+def test_a_long_reply_is_read_only_up_to_the_limit() -> None:
+    with streaming_server(bytes(1 << 20), times=200) as server:
+        reply = Recorder().send("GET", server.url, headers={}, max_size=1000)
+        server.wait_for_disconnect()
+        assert (reply.status, len(reply.text), server.sent_everything) == (200, 1000, False)
 
 
-def test_of_a_call_the_beginning_is_read(sandbox: Sandbox) -> None:
-    with talking(bytes(1 << 20), times=200) as talker:
+def test_only_the_beginning_of_the_reply_to_a_call_is_read(sandbox: Sandbox) -> None:
+    with streaming_server(bytes(1 << 20), times=200) as server:
         done = sandbox.run(
-            "doctor", *(f"--{name}={value}" for name, value in sandbox.flags.items()), f"--call={talker.url}"
+            "doctor", *(f"--{name}={value}" for name, value in sandbox.flags.items()), f"--call={server.url}"
         )
-        talker.wait_until_the_client_has_hung_up()
-        assert (done.code, talker.heard_out) == (0, False)
+        server.wait_for_disconnect()
+        assert (done.code, server.sent_everything) == (0, False)
 
 
-def test_a_reply_without_an_end_is_left_after_half_a_minute() -> None:
-    """By a clock on which each byte takes a second."""
+def test_reading_an_endless_reply_stops_after_30_seconds() -> None:
+    """On the test's clock, each byte takes one second."""
     ticks = itertools.count()
-    with talking(b"x" * 40) as talker:
-        reply = Recorder(lambda: float(next(ticks))).ask("GET", talker.url, headers={})
+    with streaming_server(b"x" * 40) as server:
+        reply = Recorder(lambda: float(next(ticks))).send("GET", server.url, headers={})
         assert (reply.status, reply.text) == (200, "x" * 30)
 
 
-def test_the_largest_policy_is_read_to_its_end(sandbox: Sandbox) -> None:
-    answering = sandbox.start(Answering(Response({"bindings": "x" * 250_000})))
-    assert len(Recorder().ask("GET", answering.url, headers={}).document["bindings"]) == 250_000
+def test_the_largest_policy_is_read_completely(sandbox: Sandbox) -> None:
+    server = sandbox.start(OneReplyServer(Response({"bindings": "x" * 250_000})))
+    assert len(Recorder().send("GET", server.url, headers={}).document["bindings"]) == 250_000

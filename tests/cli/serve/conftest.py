@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
@@ -50,13 +51,18 @@ class Answer(NamedTuple):
 def exchange(connection: socket.socket, request: str) -> Answer:
     """Send the text of a request, and return the answer."""
     connection.sendall(request.encode("latin-1"))
+    return receive(connection, with_body=not request.startswith("HEAD"))
+
+
+def receive(connection: socket.socket, *, with_body: bool = True) -> Answer:
+    """Return the next answer."""
     with connection.makefile("rb") as reply:
         status = int(reply.readline().split()[1])
         lines = iter(reply.readline, b"\r\n")
         pairs = (line.decode().strip().split(": ", 1) for line in lines)
         headers = {name.lower(): value for name, value in pairs}
         # Read the body and no more: the connection may stay open.
-        body = b"" if request.startswith("HEAD") else reply.read(int(headers["content-length"]))
+        body = reply.read(int(headers["content-length"])) if with_body else b""
     return Answer(status, headers, body.decode())
 
 
@@ -86,20 +92,22 @@ def rejected(port: int, *more: str, method: str = "GET", path: str = TOKEN) -> t
     return answer.status, answer.body
 
 
-def server(credentials: Credentials, owner: int | None = None) -> AbstractContextManager[int]:
+def server(
+    credentials: Credentials, owner: int | None = None, clock: Callable[[], float] = time.time
+) -> AbstractContextManager[int]:
     """Run the server in a thread, and return its port."""
-    return _server(credentials, owner)
+    return _server(credentials, owner, clock)
 
 
 @contextlib.contextmanager
-def _server(credentials: Credentials, owner: int | None) -> Iterator[int]:
+def _server(credentials: Credentials, owner: int | None, clock: Callable[[], float]) -> Iterator[int]:
     listening = listener(0)
     port = listening.getsockname()[1]
     loop = asyncio.SelectorEventLoop()
     end = asyncio.Event()
 
     async def serve() -> None:
-        running = Server(listening, _identity.identity(credentials), Tokens(credentials, print), owner)
+        running = Server(listening, _identity.identity(credentials), Tokens(credentials, print, clock), owner)
         await end.wait()
         await running.stop(PATIENCE)
 
@@ -142,10 +150,10 @@ def arguments(*flags: str) -> list[str]:
 
 @pytest.fixture(name="serve")
 def _serve(flags: list[str]) -> Serve:
-    """Start `serve`, and check that it exits with code 0 and prints no error."""
+    """Start `serve`, and check that it exits with code 0 and prints no error except *error*."""
 
     @contextlib.contextmanager
-    def serve(*more: str) -> Iterator[Serving]:
+    def serve(*more: str, error: str = "") -> Iterator[Serving]:
         process = subprocess.Popen(
             arguments(*flags, *more), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
         )
@@ -157,7 +165,7 @@ def _serve(flags: list[str]) -> Serve:
                 yield Serving(process, process.stdout.read())
                 process.send_signal(signal.SIGTERM)
                 assert process.wait(PATIENCE) == 0
-                assert process.stderr.read() == ""
+                assert process.stderr.read() == error
             finally:
                 process.kill()
 
@@ -174,8 +182,8 @@ def run(*all_arguments: str, **options: Any) -> subprocess.CompletedProcess[str]
 
 
 @pytest.fixture(autouse=True)
-def _usual_signals() -> Iterator[None]:
-    """Processes started by the tests do not inherit ignored signals, such as from nohup."""
+def _default_signals() -> Iterator[None]:
+    """Restore signals that our parent process, such as nohup, made us ignore, so that child processes do not inherit this."""
     kept = {number: signal.getsignal(number) for number in signal.valid_signals() - {signal.SIGPIPE, signal.SIGXFSZ}}
     ignored = [number for number, handler in kept.items() if handler is signal.SIG_IGN]
     for number in ignored:

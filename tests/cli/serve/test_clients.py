@@ -12,10 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from adapters.conftest import _checker as _checker  # noqa: PLC0414 - fixtures
-from adapters.conftest import _objects as _objects  # noqa: PLC0414
-from adapters.conftest import _storage_url as _storage_url  # noqa: PLC0414
-from adapters.token_checking_servers import Objects, TokenChecker
 from emulator.workload import Workload
 from google.auth.transport.requests import Request
 from google.oauth2 import id_token
@@ -147,7 +143,7 @@ class TestPython:
 
 
 class TestRust:
-    def test_obstore(self, flags: list[str], checker: TokenChecker, objects: Objects, storage_url: str) -> None:
+    def test_obstore(self, flags: list[str], storage: Storage) -> None:
         found = program(
             flags,
             "import json, obstore, sys\n"
@@ -155,16 +151,14 @@ class TestRust:
             "store = GCSStore('bucket', base_url=sys.argv[1], client_options={'allow_http': True})\n"
             "obstore.put(store, 'a', b'content')\n"
             "print(json.dumps(bytes(obstore.get(store, 'a').bytes()).decode()))\n",
-            storage_url,
+            storage.url,
         )
         assert found == "content"
-        assert objects == {"/bucket/a": b"content"}
-        assert (len(checker.tokens), len(set(checker.tokens)), checker.rejected) == (2, 1, 0)
+        assert storage.resource("bucket", "a") is not None
+        assert (len(storage.principals), len(storage.tokens), storage.refused) == (2, 1, 0)
 
     @pytest.mark.parametrize("provider", ["auto", None])
-    def test_polars(
-        self, flags: list[str], checker: TokenChecker, objects: Objects, storage_url: str, provider: str | None
-    ) -> None:
+    def test_polars(self, flags: list[str], storage: Storage, provider: str | None) -> None:
         """With google-auth, which is the default, and with its own implementation."""
         found = program(
             flags,
@@ -173,18 +167,18 @@ class TestRust:
             "more = {'credential_provider': json.loads(sys.argv[2]), 'storage_options': options}\n"
             "polars.DataFrame({'number': [1, 2]}).write_parquet('gs://bucket/a.parquet', **more)\n"
             "print(json.dumps(polars.scan_parquet('gs://bucket/*.parquet', **more).collect().rows()))\n",
-            storage_url,
+            storage.url,
             json.dumps(provider),
         )
         assert found == [[1], [2]]
-        assert set(objects) == {"/bucket/a.parquet"}
-        assert (len(set(checker.tokens)), checker.rejected) == (1, 0)
+        assert storage.resource("bucket", "a.parquet") is not None
+        assert (len(storage.tokens), storage.refused) == (1, 0)
 
 
 PLUGIN = "gke-gcloud-auth-plugin"
 
 
-@pytest.mark.skipif(shutil.which(PLUGIN) is None, reason=f"{PLUGIN} is not on this machine")
+@pytest.mark.skipif(shutil.which(PLUGIN) is None, reason=f"{PLUGIN} is not installed")
 def test_go(flags: list[str], workload: Workload) -> None:
     """The plugin that kubectl runs for GKE uses Google's library for Go."""
     found = json.loads(output(flags, PLUGIN, "--use_application_default_credentials"))
@@ -193,7 +187,7 @@ def test_go(flags: list[str], workload: Workload) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(shutil.which("gcloud") is None, reason="gcloud is not on this machine")
+@pytest.mark.skipif(shutil.which("gcloud") is None, reason="gcloud is not installed")
 class TestGcloud:
     def test_print_access_token(self, flags: list[str], workload: Workload) -> None:
         check_access_token(workload, output(flags, "gcloud", "auth", "print-access-token").strip(), CLOUD_PLATFORM)
@@ -213,6 +207,13 @@ class TestGcloud:
         assert None not in storage.principals
         assert workload.account.email in storage.principals or direct
 
+    def test_config_helper_with_direct_access_prints_no_complaint(self, flags: list[str], workload: Workload) -> None:
+        """gcloud also requests an ID token here, which requires a service account."""
+        direct = [flag for flag in flags if not flag.startswith("--service-account")]
+        done = run(*direct, "--", "gcloud", "config", "config-helper", "--format=value(credential.access_token)")
+        assert (done.returncode, done.stderr) == (0, "")
+        assert workload.google.check_access_token(done.stdout.strip()) is not None
+
     def test_after_gcloud_has_cached_that_there_is_no_metadata_server(
         self, flags: list[str], workload: Workload
     ) -> None:
@@ -231,7 +232,7 @@ class TestGcloud:
 def no_node() -> str | None:
     """Return why Node.js cannot be used, or None."""
     if shutil.which("node") is None:
-        return "node is not on this machine"
+        return "node is not installed"
     found = subprocess.run(
         ["node", "-e", "require('google-auth-library')"], cwd=NODE, capture_output=True, check=False, timeout=60
     )

@@ -20,6 +20,7 @@ from variations import few
 
 from cli.conftest import Run
 from cli.serve.conftest import PATIENCE, TOKEN, Serve, arguments, connect, get, run
+from google_auth_botocore import Credentials
 from google_auth_botocore.cli.serve import _command, _job_control
 
 SHOW = "import json, os, sys; print(json.dumps(dict(os.environ)))"
@@ -57,6 +58,51 @@ class TestEnvironment:
         done = run(*flags, "--project=mine", "--quota-project=billed", "--", *python, SHOW)
         found = json.loads(done.stdout)
         assert (found["GOOGLE_CLOUD_PROJECT"], found["GOOGLE_CLOUD_QUOTA_PROJECT"]) == ("mine", "billed")
+
+    @pytest.mark.parametrize(
+        ("flag", "environment", "project"),
+        [
+            ([], {}, "of-file"),
+            ([], {"GOOGLE_CLOUD_QUOTA_PROJECT": ""}, "of-file"),
+            ([], {"GOOGLE_CLOUD_QUOTA_PROJECT": "of-environment"}, "of-environment"),
+            (["--quota-project=of-flag"], {"GOOGLE_CLOUD_QUOTA_PROJECT": "of-environment"}, "of-flag"),
+        ],
+    )
+    def test_the_quota_project_is_that_of_default(
+        self, flags: list[str], tmp_path: Path, flag: list[str], environment: dict[str, str], project: str
+    ) -> None:
+        """Flag, environment, file."""
+        file = tmp_path / "config.json"
+        configuration = {**Credentials(flags[0].partition("=")[2]).info, "quota_project_id": "of-file"}
+        file.write_text(json.dumps(configuration))
+
+        done = run(f"--config={file}", *flag, "--", *python, SHOW, env={**os.environ, **environment})
+
+        assert (done.returncode, done.stderr) == (0, "")
+        assert json.loads(done.stdout)["GOOGLE_CLOUD_QUOTA_PROJECT"] == project
+
+    @pytest.mark.slow
+    def test_the_project_is_that_of_default(self, flags: list[str], tmp_path: Path) -> None:
+        """Flag, environment, file."""
+        file = tmp_path / "config.json"
+        configuration = {**Credentials(flags[0].partition("=")[2]).info, "project_id": "of-file"}
+        file.write_text(json.dumps(configuration))
+        for flag, environment, project in [
+            ((), {}, "of-file"),
+            ((), {"GCLOUD_PROJECT": "legacy"}, "legacy"),
+            ((), {"GCLOUD_PROJECT": "legacy", "GOOGLE_CLOUD_PROJECT": "of-environment"}, "of-environment"),
+            (("--project=of-flag",), {"GOOGLE_CLOUD_PROJECT": "of-environment"}, "of-flag"),
+        ]:
+            done = run(f"--config={file}", *flag, "--", *python, SHOW, env={**os.environ, **environment})
+            assert done.returncode == 0, done.stderr
+            assert json.loads(done.stdout)["GOOGLE_CLOUD_PROJECT"] == project
+            doctor = [sys.executable, "-m", "google_auth_botocore", "doctor", "--offline", f"--config={file}", *flag]
+            report = subprocess.run(
+                doctor, env={**os.environ, **environment}, capture_output=True, text=True, check=False, timeout=PATIENCE
+            )
+            assert f"{project}, from {next(iter(reversed(environment)), 'the file') if not flag else '--project'}" in (
+                report.stdout
+            )
 
     @pytest.mark.parametrize(
         ("present", "then"),
@@ -261,7 +307,8 @@ class TestFlags:
             done = run("serve", *flags, f"--port={serving.port}")
         assert (done.code, done.out) == (2, "")
         assert done.error == (
-            f"google-auth-botocore: Cannot listen on port {serving.port} of 127.0.0.1: Address already in use.\n"
+            f"google-auth-botocore: Cannot serve: port {serving.port} of 127.0.0.1 is in use by another process. Pass another "
+            "--port, or --port 0 for any free port.\n"
         )
 
     @pytest.mark.parametrize("port", ["-1", "65536", "http"])

@@ -24,10 +24,15 @@ class TestUsers:
     def test_a_process_of_another_user_is_rejected(self, serve: Serve) -> None:
         if os.geteuid() != 0:
             pytest.skip("only root can become another user")
-        with serve() as serving:
+        warning = (
+            f"google-auth-botocore: rejected a client of user id {NOBODY}: this server only serves user id 0. "
+            "To serve every user of the machine, or of the pod, start it with --any-user.\n"
+        )
+        with serve(error=warning) as serving:
             text = request(serving.port, TOKEN)
             assert get(serving.port, TOKEN).status == 200
             status, body = _as_nobody(serving.port, text)
+            assert _as_nobody(serving.port, request(serving.port, "/healthz"))[0] == "403"
         assert status == "403"
         assert f"This connection belongs to user id {NOBODY}" in body
         assert "ya29" not in body

@@ -60,7 +60,7 @@ def closed(port: int) -> bool:
     return False
 
 
-def test_a_thousand_clients_cost_one_exchange(
+def test_a_thousand_clients_share_one_exchange(
     serve: Serve, workload: Workload, paused: PausedGoogle, crowd: int
 ) -> None:
     """All send a request before Google has answered the first, and again afterwards."""

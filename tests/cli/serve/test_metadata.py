@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -20,6 +21,8 @@ PROVIDER = "projects/123456789012/locations/global/workloadIdentityPools/aws-poo
 EMAIL = "copycat@my-project.iam.gserviceaccount.com"
 IDENTITY = Identity(EMAIL, ("scope-a", "scope-b"), "my-project", 123456789012, "googleapis.com")
 ACCOUNT_AS_JSON = {"aliases": ["default"], "email": EMAIL, "scopes": ["scope-a", "scope-b"]}
+
+PROJECT_AS_JSON = '{"numericProjectId": 123456789012, "projectId": "my-project"}'
 
 
 def value_at(path: str, **query: str) -> str:
@@ -74,6 +77,37 @@ class TestPaths:
             "project": {"numericProjectId": 123456789012, "projectId": "my-project"},
             "universe": {"universeDomain": "googleapis.com"},
         }
+
+    @pytest.mark.parametrize(
+        ("path", "query", "text"),
+        [
+            (f"{ACCOUNT}/email", {"alt": "json"}, f'"{EMAIL}"'),
+            (f"{ACCOUNT}/scopes", {"alt": "json"}, '["scope-a", "scope-b"]'),
+            ("/computeMetadata/v1/project/numeric-project-id", {"alt": "json"}, "123456789012"),
+            ("/computeMetadata/v1/project/", {"alt": "json"}, '["numeric-project-id", "project-id"]'),
+            ("/computeMetadata/v1/project/", {"alt": "JSON", "recursive": "true"}, PROJECT_AS_JSON),
+            (
+                "/computeMetadata/v1/project/",
+                {"alt": "text", "recursive": "true"},
+                "numeric-project-id 123456789012\nproject-id my-project\n",
+            ),
+            (
+                "/computeMetadata/v1/instance/service-accounts/",
+                {"alt": "text", "recursive": "true"},
+                "".join(
+                    f"{name}/aliases default\n{name}/email {EMAIL}\n{name}/scopes scope-a\n{name}/scopes scope-b\n"
+                    for name in (EMAIL, "default")
+                ),
+            ),
+            (f"{ACCOUNT}/email", {"alt": "text"}, EMAIL),
+            (f"{ACCOUNT}/email", {"alt": "xml"}, EMAIL),
+        ],
+    )
+    def test_a_client_chooses_the_format(self, path: str, query: dict[str, str], text: str) -> None:
+        reply = answer(IDENTITY, path, query)
+        assert isinstance(reply, Reply)
+        assert (reply.status, reply.body.decode()) == (200, text)
+        assert reply.content_type == ("application/json" if query["alt"].lower() == "json" else "application/text")
 
     @pytest.mark.parametrize(
         "path",
@@ -132,14 +166,10 @@ class TestIdentity:
             "googleapis.com",
         )
 
-    def test_the_project_is_configured_or_that_of_the_service_account_or_pool(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_the_project_is_configured_or_that_of_the_service_account_or_pool(self) -> None:
         assert identity(Credentials(PROVIDER, EMAIL)).project_id == "my-project"
         assert identity(Credentials(PROVIDER, "other@appspot.gserviceaccount.com")).project_id == "other"
         assert identity(Credentials(PROVIDER, "123456789012345678901")).project_id == "123456789012"
-        monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "named")
-        assert identity(Credentials(PROVIDER, EMAIL)).project_id == "named"
         assert identity(Credentials(PROVIDER, EMAIL, project_id="argument")).project_id == "argument"
 
 
@@ -147,12 +177,15 @@ class TestOnTheWire:
     def test_the_headers_are_those_of_a_metadata_server(self, port: int) -> None:
         answered = get(port, f"{ACCOUNT}/email")
         assert answered.headers.pop("date").endswith(" GMT")
+        assert re.fullmatch("[0-9a-f]{16}", answered.headers.pop("etag"))
         assert answered.headers == {
             "metadata-flavor": "Google",
             "content-type": "application/text",
             "content-length": "42",
             "cache-control": "no-store",
-            "server": "google-auth-botocore",
+            "server": "Metadata Server for VM",
+            "x-xss-protection": "0",
+            "x-frame-options": "SAMEORIGIN",
             "connection": "keep-alive",
         }
         assert (answered.status, answered.body) == (200, EMAIL)
@@ -167,7 +200,9 @@ class TestOnTheWire:
         assert (head.status, head.body) == (whole.status, "")
         assert {**head.headers, "date": ""} == {**whole.headers, "date": ""}
 
-    @pytest.mark.parametrize(("query", "scopes"), [("?scopes=a%2Cb", ("a", "b")), ("", (CLOUD_PLATFORM,))])
+    @pytest.mark.parametrize(
+        ("query", "scopes"), [("?scopes=openid%2Cemail", ("openid", "email")), ("", (CLOUD_PLATFORM,))]
+    )
     def test_a_token_has_the_scopes_in_the_query(
         self, workload: Workload, port: int, query: str, scopes: tuple[str, ...]
     ) -> None:
@@ -175,8 +210,19 @@ class TestOnTheWire:
         assert known is not None
         assert known.scopes == scopes
 
-    def test_an_id_token_requires_a_service_account(self, make: Make) -> None:
+    def test_tokens_in_the_other_format(self, port: int) -> None:
+        token = get(port, f"{ACCOUNT}/token").token
+        name, *rest = get(port, f"{ACCOUNT}/token?alt=text").body.splitlines()
+        assert name == f"access_token {token}"
+        assert re.fullmatch("expires_in [0-9]+ token_type Bearer", " ".join(rest))
+        id_token = get(port, f"{ACCOUNT}/identity?audience=https://a")
+        as_json = get(port, f"{ACCOUNT}/identity?audience=https://a&alt=json")
+        assert (json.loads(as_json.body), as_json.headers["content-type"]) == (id_token.body, "application/json")
+        assert id_token.headers["etag"] == as_json.headers["etag"]
+
+    def test_an_id_token_requires_a_service_account(self, make: Make, capsys: pytest.CaptureFixture[str]) -> None:
         with server(make(service_account_email=None)) as port:
             answered = get(port, f"{ACCOUNT}/identity?audience=https://a")
         assert answered.status == 404
         assert "set service_account_email" in answered.body
+        assert capsys.readouterr().out == ""  # `print` is the server's way to warn here

@@ -275,7 +275,7 @@ class TestTerminal:
     def test_a_command_that_stops_itself_returns_the_terminal(
         self, terminal: Terminal, serving: str, stop: str
     ) -> None:
-        terminal.type(f"{serving} sh -c 'kill -{stop} $$; read line; echo \"went on: $line\"; exit 3'\n")
+        terminal.type(f"{serving} sh -c 'kill -{stop} $$; read line; echo \"continued: $line\"; exit 3'\n")
         terminal.until("Stopped")
         terminal.until("<%> ")
         terminal.type("echo mi''ne\n")
@@ -283,7 +283,7 @@ class TestTerminal:
         terminal.type("fg\n")
         terminal.until("sh -c")
         terminal.type("hello\n")
-        terminal.until("went on: hello")
+        terminal.until("continued: hello")
         terminal.until("<%> ")
         terminal.type('echo "code $?"\n')
         terminal.until("code 3")
@@ -364,11 +364,11 @@ def test_a_stop_without_a_terminal_does_not_stop_the_server(flags: list[str]) ->
         "import os, signal, subprocess, sys\n"
         "subprocess.Popen(['sh', '-c', f'sleep 0.6; kill -CONT {os.getpid()}'])\n"
         "os.kill(os.getpid(), signal.SIGSTOP)\n"
-        "print('went on')\n"
+        "print('continued')\n"
         "sys.exit(4)\n"
     )
     done = run(*flags, "--", *python, program)
-    assert (done.returncode, done.stdout) == (4, "went on\n")
+    assert (done.returncode, done.stdout) == (4, "continued\n")
 
 
 # A server with a slow answer, which a second signal would cut off.
@@ -376,7 +376,7 @@ SLOW_APPLICATION = """
 import asyncio, os, sys, uvicorn
 async def application(scope, receive, send):
     if scope["type"] != "http": return
-    print("asked", flush=True)
+    print("received", flush=True)
     await asyncio.sleep(2)
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"4")]})
     await send({"type": "http.response.body", "body": b"done"})
@@ -416,7 +416,7 @@ def test_uvicorn_answers_the_request_in_flight(flags: list[str], how: str, name:
             port = int(process.stdout.readline())
             with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as connection:
                 connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-                assert process.stdout.readline() == "asked\n"
+                assert process.stdout.readline() == "received\n"
                 if how == "ctrl-c":
                     os.write(terminal, b"\x03")
                 elif how == "the group":

@@ -10,6 +10,8 @@ import botocore.session
 from botocore import xform_name
 from botocore.validate import ParamValidator
 
+from samples.deploy.conftest import rendered_file
+
 _SESSION = botocore.session.Session()
 # Commands of the CLI that are not operations of a service.
 CUSTOM = {("s3", "cp"), ("ecr", "get-login-password")}
@@ -78,7 +80,11 @@ def check(service: str, operation: str, parameters: dict[str, Any]) -> None:
 
 
 def _read(text: str, folder: Path) -> str:
-    return (folder / text.removeprefix("file://")).read_text() if text.startswith("file://") else text
+    if not text.startswith("file://"):
+        return text
+    name = text.removeprefix("file://")
+    template = name.removeprefix("rendered/")
+    return (folder / name).read_text() if name == template else rendered_file(folder / template)
 
 
 def _value(text: str, member: Any) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import re
 import subprocess
 import sys
@@ -17,15 +16,48 @@ from hcl2 import SerializationOptions
 from google_auth_botocore.emulator import AwsKeys
 from google_auth_botocore.emulator.sandbox import Sandbox
 from samples.conftest import QUIET, SAMPLE, SAMPLES, blocks, commands
-from samples.deploy.policies import Policy, rendered
+from samples.deploy.policies import Policy, render, rendered
 
 DEPLOY = SAMPLES / "deploy"
 ACCOUNT, PROJECT, NUMBER = "111122223333", "my-project", "123456789012"
-ROLE = f"arn:aws:sts::{ACCOUNT}:assumed-role/gcp-copycat"
-TOPIC = f"arn:aws:sns:eu-central-1:{ACCOUNT}:gcp-copycat-alarms"
+POOLS = f"projects/{NUMBER}/locations/global/workloadIdentityPools"
 SOURCE, DESTINATION, STATE, PROGRAM = "my-gcs-bucket", "my-s3-bucket", "my-state-bucket", "my-program-bucket"
+ISSUER = "oidc.eks.eu-central-1.amazonaws.com/id/EXAMPLED539D4633E53DE1B71EXAMPLE"
 # EC2 keeps the state on its disk, not in a bucket.
 STATE_FOLDER = "/var/lib/gcp-copycat"
+
+
+def role_of(host: str) -> str:
+    """Return the ARN of a host's sessions, without the session name."""
+    return f"arn:aws:sts::{ACCOUNT}:assumed-role/copycat-{host}"
+
+
+def topic_of(host: str) -> str:
+    return f"arn:aws:sns:eu-central-1:{ACCOUNT}:copycat-{host}-alarms"
+
+
+def values_of(template: Path) -> dict[str, str]:
+    """Return the values of the pages for a template in the folder of a host."""
+    host = template.parent.name
+    return {
+        "partition": "aws",
+        "dns_suffix": "amazonaws.com",
+        "aws_account": ACCOUNT,
+        "region": "eu-central-1",
+        "oidc_issuer": ISSUER,
+        "role_arn": f"arn:aws:iam::{ACCOUNT}:role/copycat-{host}",
+        "audience": f"//iam.googleapis.com/{POOLS}/copycat-{host}/providers/prod",
+        "service_account": f"copycat-{host}@{PROJECT}.iam.gserviceaccount.com",
+        "source_bucket": SOURCE,
+        "destination_bucket": DESTINATION,
+        "state_bucket": STATE,
+        "program_bucket": PROGRAM,
+    }
+
+
+def rendered_file(path: Path) -> str:
+    """Return the file that Terraform renders from a template in the folder of a host, with the values of the pages."""
+    return render(path.read_text(), values_of(path))
 
 
 def printed(page: Path, program: str) -> list[list[str]]:
@@ -51,16 +83,17 @@ def _without_variables(words: list[str]) -> list[str]:
 
 
 class Terraform:
-    """A configuration and its values after `apply` with the defaults.
+    """The module and its values after `apply` for a host.
 
     Attributes:
         resources: the attributes of each resource, by address.
         values: the value of each expression.
     """
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, host: str) -> None:
         plain = SerializationOptions(with_comments=False, explicit_blocks=False, strip_string_quotes=True)
-        document: Any = hcl2.load(io.StringIO(text), serialization_options=plain)
+        text = (DEPLOY / "terraform" / "main.tf").read_text()
+        document: Any = hcl2.loads(text, serialization_options=plain)
         self.resources: dict[str, dict[str, Any]] = {
             f"{kind}.{name}": attributes
             for each in document["resource"]
@@ -70,21 +103,26 @@ class Terraform:
         self.variables = {name: each for block in document["variable"] for name, each in block.items()}
         self.outputs = {name: each["value"] for block in document["output"] for name, each in block.items()}
         account, pool = "google_service_account.copycat", "google_iam_workload_identity_pool"
-        email = f"{self.resources[account]['account_id']}@{PROJECT}.iam.gserviceaccount.com"
-        pool_name = (
-            f"projects/{NUMBER}/locations/global/workloadIdentityPools/"
-            f"{self.resources[f'{pool}.aws']['workload_identity_pool_id']}"
-        )
+        email = f"copycat-{host}@{PROJECT}.iam.gserviceaccount.com"
+        pool_name = f"{POOLS}/copycat-{host}"
         provider = self.resources[f"{pool}_provider.prod"]["workload_identity_pool_provider_id"]
         self.values = {
             **{f"var.{name}": each["default"] for name, each in self.variables.items() if "default" in each},
             **{f"local.{name}": value for block in document["locals"] for name, value in block.items()},
+            "var.name": f"copycat-{host}",
+            "var.aws_account": ACCOUNT,
+            "var.region": "eu-central-1",
+            "var.source_bucket": SOURCE,
+            "var.destination_bucket": DESTINATION,
+            "data.aws_partition.current.partition": "aws",
+            "data.aws_partition.current.dns_suffix": "amazonaws.com",
+            "aws_iam_role.copycat.arn": f"arn:aws:iam::{ACCOUNT}:role/copycat-{host}",
             f"{account}.email": email,
             f"{account}.name": f"projects/{PROJECT}/serviceAccounts/{email}",
             f"{account}.member": f"serviceAccount:{email}",
             f"{pool}.aws.name": pool_name,
             f"{pool}_provider.prod.name": f"{pool_name}/providers/{provider}",
-            "aws_sns_topic.alarms.arn": TOPIC,
+            "aws_sns_topic.alarms.arn": topic_of(host),
         }
 
     def value(self, text: str) -> str:
@@ -128,9 +166,10 @@ def applied(page: Path) -> list[dict[str, str]]:
     ]
 
 
-@pytest.fixture(scope="session", name="terraform")
-def _terraform() -> Terraform:
-    return Terraform((DEPLOY / "terraform" / "main.tf").read_text())
+@pytest.fixture(name="terraform")
+def _terraform(request: pytest.FixtureRequest) -> Terraform:
+    """The module as the host of the test module uses it."""
+    return Terraform(getattr(request.module, "HOST", "ec2"))
 
 
 class World:
@@ -139,15 +178,17 @@ class World:
     Args:
         sandbox: the clouds.
         folder: the program's disk.
+        role: ARN of the host's sessions, without the session name.
     """
 
-    def __init__(self, sandbox: Sandbox, folder: Path) -> None:
+    def __init__(self, sandbox: Sandbox, folder: Path, role: str) -> None:
         self.sandbox = sandbox
+        self._role = role
         self._folder = folder
 
-    def issue(self, session: str, role: str = ROLE) -> AwsKeys:
+    def issue(self, session: str, role: str | None = None) -> AwsKeys:
         """Issue keys of the role, as AWS does for a host."""
-        return self.sandbox.google.aws_keys.issue(f"{role}/{session}")
+        return self.sandbox.google.aws_keys.issue(f"{role or self._role}/{session}")
 
     def environment(self, variables: Mapping[str, str]) -> dict[str, str]:
         """Return these variables, with the sandbox in place of the clouds and a folder in place of the host's disk."""
@@ -193,6 +234,7 @@ def _world(sandbox: Sandbox, terraform: Terraform, tmp_path: Path) -> Iterator[W
     provider = terraform.resources["google_iam_workload_identity_pool_provider.prod"]
     google = sandbox.google
     google.add_aws_provider(
+        pool=terraform.value(terraform.resources["google_iam_workload_identity_pool.aws"]["workload_identity_pool_id"]),
         account_id=terraform.value(provider["aws"][0]["account_id"]),
         project_number=NUMBER,
         attribute_mapping=provider["attribute_mapping"],
@@ -200,6 +242,7 @@ def _world(sandbox: Sandbox, terraform: Terraform, tmp_path: Path) -> Iterator[W
     )
     binding = terraform.resources["google_service_account_iam_member.copycat"]
     account = terraform.value(binding["service_account_id"]).rpartition("/")[2]
+    google.add_service_account(account)
     google.grant(account, binding["role"], terraform.value(binding["member"]))
     source = sandbox.storage_client().create_bucket(SOURCE)
     source.blob("reports/a").upload_from_string(b"a")
@@ -207,7 +250,7 @@ def _world(sandbox: Sandbox, terraform: Terraform, tmp_path: Path) -> Iterator[W
     s3 = sandbox.s3_client()
     for bucket in (DESTINATION, STATE):
         s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
-    yield World(sandbox, tmp_path)
+    yield World(sandbox, tmp_path, terraform.value(terraform.values["local.role"]))
     source.delete(force=True)
     for bucket in (DESTINATION, STATE):
         for each in s3.list_objects_v2(Bucket=bucket).get("Contents", ()):

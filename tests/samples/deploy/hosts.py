@@ -10,17 +10,19 @@ from typing import Any
 import yaml
 
 from samples.conftest import SAMPLE
-from samples.deploy.conftest import DEPLOY
+from samples.deploy.conftest import DEPLOY, rendered_file
 
+# The user of the image.
+USER = "10001"
 EVERYTHING = ["b", "reports/a"]
-TASK = json.loads((DEPLOY / "ecs" / "task-definition.json").read_text())
-FUNCTION = json.loads((DEPLOY / "lambda" / "function.json").read_text())
-USER_DATA = (DEPLOY / "ec2" / "user-data.sh").read_text()
+TASK = json.loads(rendered_file(DEPLOY / "ecs" / "task-definition.json"))
+FUNCTION = json.loads(rendered_file(DEPLOY / "lambda" / "function.json"))
+USER_DATA = rendered_file(DEPLOY / "ec2" / "user-data.sh")
 UNITS = DEPLOY / "ec2" / "units"
 IRSA, POD_IDENTITY, CRON_JOB = (
-    yaml.safe_load((DEPLOY / "eks" / f"{name}.yaml").read_text()) for name in ("irsa", "pod-identity", "cron-job")
+    yaml.safe_load(rendered_file(DEPLOY / "eks" / f"{name}.yaml")) for name in ("irsa", "pod-identity", "cron-job")
 )
-DASK = list(yaml.safe_load_all((DEPLOY / "eks" / "dask.yaml").read_text()))
+DASK = list(yaml.safe_load_all(rendered_file(DEPLOY / "eks" / "dask.yaml")))
 POD = CRON_JOB["spec"]["jobTemplate"]["spec"]["template"]["spec"]
 # The pages' figures for a process without the content that it copies, and for one part of an object of 5 TiB.
 PROCESS_MIB = 150

@@ -54,8 +54,13 @@ def rendered(text: str, values: Mapping[str, str]) -> Policy:
     """Return a policy after Terraform's `templatefile` has filled in the values. Every value must be used."""
     names = set(re.findall(r"\$\{(\w+)\}", text))
     assert names == set(values)
-    policy: Policy = json.loads(re.sub(r"\$\{(\w+)\}", lambda match: values[match[1]], text))
+    policy: Policy = json.loads(render(text, values))
     return policy
+
+
+def render(template: str, values: Mapping[str, str]) -> str:
+    """Return a template with these values, as Terraform renders it."""
+    return re.sub(r"\$\{(\w+)\}", lambda match: values[match[1]], template)
 
 
 def _applies(statement: Mapping[str, Any], action: str, resource: str, context: Mapping[str, str]) -> bool:

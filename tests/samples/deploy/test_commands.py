@@ -22,7 +22,7 @@ from moto.backends import get_backend
 from google_auth_botocore.emulator.sandbox import Sandbox
 from samples.conftest import SAMPLE, blocks
 from samples.deploy.aws_commands import CUSTOM, request
-from samples.deploy.conftest import ACCOUNT, DEPLOY, DESTINATION, PROGRAM, TOPIC, printed
+from samples.deploy.conftest import ACCOUNT, DEPLOY, DESTINATION, PROGRAM, printed, rendered_file, topic_of
 from samples.deploy.hosts import files_of_the_program
 
 KEYS = {"aws_access_key_id": "x", "aws_secret_access_key": "x", "region_name": "eu-central-1"}
@@ -39,22 +39,25 @@ class Account:
 
     Args:
         url: moto's address.
+        host: the host whose Terraform was applied.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, host: str) -> None:
         self.url = url
+        self._host = host
         self.client("iam").create_role(
-            RoleName="gcp-copycat", AssumeRolePolicyDocument=(DEPLOY / "lambda" / "trust-policy.json").read_text()
+            RoleName=f"copycat-{host}", AssumeRolePolicyDocument=(DEPLOY / "lambda" / "trust-policy.json").read_text()
         )
-        self.client("sns").create_topic(Name=TOPIC.rpartition(":")[2])
+        self.client("sns").create_topic(Name=topic_of(host).rpartition(":")[2])
         place = {"LocationConstraint": "eu-central-1"}
         self.client("s3").create_bucket(Bucket=DESTINATION, CreateBucketConfiguration=place)
 
     def client(self, service: str) -> Any:
         return boto3.client(service, endpoint_url=self.url, **KEYS)
 
-    def run(self, page: Path) -> None:
-        """Send the requests of a page's commands, in their order."""
+    def run(self) -> None:
+        """Send the requests of the host's page, in their order."""
+        page = DEPLOY / self._host / "README.md"
         for words in printed(page, "aws"):
             if (words[1], words[2]) in CUSTOM or words[1] in ELSEWHERE or words[2] in NOT_IN_MOTO:
                 continue
@@ -75,22 +78,22 @@ class Account:
 
 
 @pytest.fixture(name="account")
-def _account(sandbox: Sandbox) -> Iterator[Account]:
+def _account(request: pytest.FixtureRequest, sandbox: Sandbox) -> Iterator[Account]:
     services = ("cloudwatch", "events", "iam", "lambda", "logs", "s3", "sns")
-    yield Account(sandbox.aws.url)
+    yield Account(sandbox.aws.url, getattr(request, "param", "ec2"))
     for service in services:
         backends: Any = get_backend(service)  # type: ignore[call-overload]  # a union of names
         backends.reset()
 
 
 def test_the_ec2_page_creates_a_bucket_a_profile_a_log_and_two_alarms(account: Account) -> None:
-    account.run(DEPLOY / "ec2" / "README.md")
+    account.run()
     s3 = account.client("s3")
     assert s3.get_bucket_versioning(Bucket=PROGRAM)["Status"] == "Enabled"
     policy = json.loads(s3.get_bucket_policy(Bucket=PROGRAM)["Policy"])
-    assert policy == _in_moto(json.loads((DEPLOY / "ec2" / "program-bucket-policy.json").read_text()))
+    assert policy == _in_moto(json.loads(rendered_file(DEPLOY / "ec2" / "program-bucket-policy.json")))
     profile = account.client("iam").get_instance_profile(InstanceProfileName="gcp-copycat")["InstanceProfile"]
-    assert [role["RoleName"] for role in profile["Roles"]] == ["gcp-copycat"]
+    assert [role["RoleName"] for role in profile["Roles"]] == ["copycat-ec2"]
     [group] = account.client("logs").describe_log_groups()["logGroups"]
     assert (group["logGroupName"], group["retentionInDays"]) == ("/ec2/gcp-copycat", 90)
     agent = json.loads((DEPLOY / "ec2" / "units" / "amazon-cloudwatch-agent.json").read_text())
@@ -105,8 +108,9 @@ def test_the_ec2_page_creates_a_bucket_a_profile_a_log_and_two_alarms(account: A
     assert account.client("sns").list_subscriptions()["Subscriptions"]
 
 
+@pytest.mark.parametrize("account", ["lambda"], indirect=True)
 def test_the_lambda_page_creates_a_function_that_runs_once_at_a_time(account: Account) -> None:
-    account.run(DEPLOY / "lambda" / "README.md")
+    account.run()
     functions = account.client("lambda")
     assert functions.get_function_concurrency(FunctionName="gcp-copycat")["ReservedConcurrentExecutions"] == 1
     events = account.client("events")
@@ -123,8 +127,9 @@ def test_the_lambda_page_creates_a_function_that_runs_once_at_a_time(account: Ac
     assert alarm["Dimensions"] == [{"Name": "FunctionName", "Value": "gcp-copycat"}]
 
 
+@pytest.mark.parametrize("account", ["ecs"], indirect=True)
 def test_the_ecs_page_publishes_failed_tasks_to_the_topic(account: Account) -> None:
-    account.run(DEPLOY / "ecs" / "README.md")
+    account.run()
     events = account.client("events")
     [rule] = events.list_rules()["Rules"]
     assert json.loads(rule["EventPattern"]) == json.loads((DEPLOY / "ecs" / "stopped-tasks.json").read_text())
@@ -149,7 +154,7 @@ def test_the_real_cli_uploads_the_program_and_its_units(account: Account) -> Non
     place = {"LocationConstraint": "eu-central-1"}
     account.client("s3").create_bucket(Bucket=PROGRAM, CreateBucketConfiguration=place)
     for words in printed(page, "aws"):
-        if words[1:3] == ["s3", "cp"]:
+        if words[1:3] == ["s3", "cp"] and words[-2] != "dist/":  # which `pip wheel` fills
             aws(words[1:], page.parent, AWS_ENDPOINT_URL_S3=account.url)
     keys = {each["Key"] for each in account.client("s3").list_objects_v2(Bucket=PROGRAM)["Contents"]}
     program = {f"gcp-copycat/{path.relative_to(SAMPLE)}" for path in files_of_the_program()}
@@ -162,7 +167,7 @@ def test_the_real_cli_uploads_the_program_and_its_units(account: Account) -> Non
     ("attempts", "sent"), [({"AWS_MAX_ATTEMPTS": "1"}, 1), ({}, 5)], ids=["as printed", "by default"]
 )
 def test_the_real_cli_sends_one_invocation(tmp_path: Path, attempts: dict[str, str], sent: int) -> None:
-    """The function does not answer in time. The printed timeout of 0 would wait for ever, so the test uses 1 s."""
+    """The function does not answer in time. The printed timeout of 0 would wait forever, so the test uses 1 s."""
     with silent_function() as (url, invocations):
         words = next(each for each in printed(DEPLOY / "lambda" / "README.md", "aws") if "--cli-read-timeout" in each)
         start = words.index("--cli-binary-format")  # version 1, which may be installed here, does not know this flag

@@ -13,8 +13,12 @@ from pathlib import Path
 import pytest
 
 from google_auth_botocore.emulator.aws import ContainerCredentials
-from samples.deploy.conftest import ROLE, World
+from samples.deploy.conftest import World, role_of
 from samples.deploy.hosts import DASK, EVERYTHING, environment
+
+HOST = "eks"
+ROLE = role_of(HOST)
+
 
 PODS = {
     each["metadata"]["name"]: each["spec"]["template"]["spec"] for each in DASK if "template" in each.get("spec", {})

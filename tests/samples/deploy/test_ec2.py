@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from google_auth_botocore.emulator.aws import InstanceMetadata
-from samples.conftest import SAMPLE, commands
-from samples.deploy.conftest import DEPLOY, PROGRAM, ROLE, World, printed
+from samples.conftest import SAMPLE, commands, stand_in
+from samples.deploy.conftest import DEPLOY, PROGRAM, World, printed, role_of
 from samples.deploy.hosts import (
     EVERYTHING,
     UNITS,
@@ -24,9 +24,12 @@ from samples.deploy.hosts import (
     settings_of_the_instance,
 )
 
+HOST = "ec2"
+ROLE = role_of(HOST)
+
 
 def test_the_instance_copies_as_its_role(world: World) -> None:
-    with InstanceMetadata(lambda: world.issue("i-0a1b2c3d4e5f60718"), role="gcp-copycat") as imds:
+    with InstanceMetadata(lambda: world.issue("i-0a1b2c3d4e5f60718"), role="copycat-ec2") as imds:
         code, err = world.copy(settings_of_the_instance() | imds.environment())
     assert code == 0, err
     assert (world.seen, world.copied) == (f"{ROLE}/i-0a1b2c3d4e5f60718", EVERYTHING)
@@ -102,11 +105,6 @@ def recorded(folder: Path, command: list[str], **variables: str) -> list[str]:
     stand_in(folder, "aws", f'printf "%s\\n" "$@" > {folder}/called')
     subprocess.run(command, env={"PATH": f"{folder}:/usr/bin:/bin", **variables}, check=False, timeout=60)
     return (folder / "called").read_text().splitlines()
-
-
-def stand_in(folder: Path, name: str, script: str) -> None:
-    (folder / name).write_text(f"#!/bin/sh\n{script}\n")
-    (folder / name).chmod(0o755)
 
 
 def metric(value: str) -> list[str]:

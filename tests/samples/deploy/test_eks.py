@@ -13,8 +13,9 @@ from click.testing import CliRunner
 from distributed.cli.dask_scheduler import main as dask_scheduler
 from distributed.cli.dask_worker import main as dask_worker
 
+from google_auth_botocore.emulator import Fault
 from google_auth_botocore.emulator.aws import ContainerCredentials
-from samples.deploy.conftest import DEPLOY, ROLE, World, printed
+from samples.deploy.conftest import DEPLOY, STATE, World, printed, rendered_file, role_of
 from samples.deploy.hosts import (
     CRON_JOB,
     DASK,
@@ -23,10 +24,14 @@ from samples.deploy.hosts import (
     LARGEST_PART_MIB,
     POD,
     POD_IDENTITY,
+    USER,
     environment,
     mib,
     required_mib,
 )
+
+HOST = "eks"
+ROLE = role_of(HOST)
 
 # The page's figure for the processes of a Dask worker.
 DASK_MIB = 350
@@ -37,6 +42,10 @@ DOCUMENTS = {
     **{f"{each['kind']} {each['metadata']['name']}": each for each in DASK},
 }
 PODS = {each["metadata"]["name"]: each["spec"]["template"] for each in DASK if "template" in each.get("spec", {})}
+JOBS = {
+    CRON_JOB["metadata"]["name"]: CRON_JOB["spec"]["jobTemplate"]["spec"],
+    **{each["metadata"]["name"]: each["spec"] for each in DASK if each["kind"] == "Job"},
+}
 ALL_PODS = {"cron-job": POD, **{name: pod["spec"] for name, pod in PODS.items()}}
 
 
@@ -71,7 +80,7 @@ def test_the_policies_and_commands_name_this_pod() -> None:
     account_name = (CRON_JOB["metadata"]["namespace"], POD["serviceAccountName"])
     for account in (IRSA, POD_IDENTITY):
         assert (account["metadata"]["namespace"], account["metadata"]["name"]) == account_name
-    [statement] = json.loads((DEPLOY / "eks" / "irsa-trust-policy.json").read_text())["Statement"]
+    [statement] = json.loads(rendered_file(DEPLOY / "eks" / "irsa-trust-policy.json"))["Statement"]
     issuer = statement["Principal"]["Federated"].partition(":oidc-provider/")[2]
     assert statement["Condition"]["StringEquals"] == {
         f"{issuer}:aud": "sts.amazonaws.com",
@@ -96,7 +105,11 @@ def test_kubernetes_knows_every_field(document: dict[str, Any]) -> None:
 def test_the_commands_apply_the_files() -> None:
     applied = [words for words in printed(DEPLOY / "eks" / "README.md", "kubectl") if words[1] == "apply"]
     files = [words[3::2] for words in applied]
-    assert files == [["pod-identity.yaml", "cron-job.yaml"], ["irsa.yaml", "cron-job.yaml"], ["dask.yaml"]]
+    assert files == [
+        ["pod-identity.yaml", "rendered/cron-job.yaml"],
+        ["rendered/irsa.yaml", "rendered/cron-job.yaml"],
+        ["rendered/dask.yaml"],
+    ]
 
 
 def test_the_pod_has_the_memory_and_the_time_that_the_program_requires() -> None:
@@ -164,7 +177,11 @@ def test_the_scheduler_has_no_role() -> None:
 
 @pytest.mark.parametrize("pod", ALL_PODS.values(), ids=ALL_PODS)
 def test_no_pod_runs_as_root_or_changes_its_image(pod: dict[str, Any]) -> None:
-    assert (pod["securityContext"]["runAsNonRoot"], pod["securityContext"]["runAsUser"]) == (True, 1000)
+    security = pod["securityContext"]
+    assert (security["runAsNonRoot"], security["runAsUser"]) == (True, int(USER))
+    assert security["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert pod["automountServiceAccountToken"] is False
+    assert pod["nodeSelector"] == {"kubernetes.io/arch": "amd64"}
     [container] = pod["containers"]
     assert container["securityContext"] == {
         "allowPrivilegeEscalation": False,
@@ -172,3 +189,80 @@ def test_no_pod_runs_as_root_or_changes_its_image(pod: dict[str, Any]) -> None:
         "capabilities": {"drop": ["ALL"]},
     }
     assert container["volumeMounts"] == [{"name": "tmp", "mountPath": "/tmp"}]
+
+
+def test_every_job_ends_by_a_deadline() -> None:
+    [hours] = re.findall(r"--timeout=(\d+)h job/gcp-copycat-dask", (DEPLOY / "eks" / "README.md").read_text())
+    assert JOBS["gcp-copycat-dask"]["activeDeadlineSeconds"] == int(hours) * 3600
+    assert 3600 <= JOBS["gcp-copycat"]["activeDeadlineSeconds"] <= 86_400
+
+
+class TestFailurePolicy:
+    """What Kubernetes does with the job after a pod, and what the program exits with."""
+
+    @pytest.mark.parametrize("job", JOBS.values(), ids=JOBS)
+    @pytest.mark.parametrize(
+        ("code", "expected"), [(1, "retry"), (2, "FailJob"), (75, "retry"), (137, "retry"), (143, "retry")]
+    )
+    def test_only_a_wrong_configuration_fails_the_job_at_once(
+        self, job: dict[str, Any], code: int, expected: str
+    ) -> None:
+        assert action(job, code) == expected
+        assert job["backoffLimit"] > 0
+
+    @pytest.mark.parametrize("job", JOBS.values(), ids=JOBS)
+    def test_an_eviction_does_not_count(self, job: dict[str, Any]) -> None:
+        assert action(job, 143, "DisruptionTarget") == "Ignore"
+
+    @pytest.mark.parametrize(
+        ("wrong", "expected"),
+        [
+            ({"GCP_COPYCAT_SOURCE": ""}, "No source bucket"),
+            ({"GCP_COPYCAT_AUDIENCE": "my-provider"}, "audience"),
+            ({"GCP_COPYCAT_DEADLINE": "never"}, "deadline"),
+            ({"GCP_COPYCAT_DESTINATION": "another-bucket"}, "another-bucket"),
+            ({"GCP_COPYCAT_SERVICE_ACCOUNT": "other@my-project.iam.gserviceaccount.com"}, "other@my-project"),
+        ],
+        ids=["no bucket", "audience", "deadline", "bucket", "service account"],
+    )
+    def test_a_wrong_configuration_exits_with_2(self, world: World, wrong: dict[str, str], expected: str) -> None:
+        code, err = run_pod(world, wrong)
+        assert (code, action(JOBS["gcp-copycat"], code)) == (2, "FailJob"), err
+        assert expected in err
+
+    @pytest.mark.parametrize("path", ["/v1/token", ":generateAccessToken"])
+    def test_an_outage_of_google_exits_with_75(self, world: World, path: str) -> None:
+        """The deadline of the run is short, so that the test is. Otherwise the program waits for minutes."""
+        world.sandbox.google.fail(path, Fault(503, times=None))
+        try:
+            code, err = run_pod(world, {"GCP_COPYCAT_DEADLINE": "5"})
+        finally:
+            world.sandbox.google.clear_faults()
+        assert (code, action(JOBS["gcp-copycat"], code)) == (75, "retry"), err
+
+    @pytest.mark.parametrize("checkpoint", ["", f"s3://{STATE}/checkpoint.json"], ids=["no checkpoint", "checkpoint"])
+    def test_an_outage_of_the_pod_identity_agent_exits_with_75(self, world: World, checkpoint: str) -> None:
+        """The pod may start before the agent of its node does."""
+        [container] = POD["containers"]
+        unreachable = {"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://127.0.0.1:1/", "GCP_COPYCAT_DEADLINE": "5"}
+        settings = environment(container, "env") | {"GCP_COPYCAT_MANIFEST": "", "GCP_COPYCAT_CHECKPOINT": checkpoint}
+        code, err = world.copy(settings | unreachable)
+        assert (code, action(JOBS["gcp-copycat"], code)) == (75, "retry"), err
+        assert "Traceback" not in err
+
+
+def run_pod(world: World, changed: dict[str, str]) -> tuple[int, str]:
+    """Run the pod of the CronJob with Pod Identity and some other settings."""
+    [container] = POD["containers"]
+    with ContainerCredentials(lambda: world.issue("session")) as agent:
+        return world.copy(environment(container, "env") | agent.environment() | changed)
+
+
+def action(job: dict[str, Any], code: int, condition: str | None = None) -> str:
+    """Return the action of the first rule that matches a pod's exit code or condition, as Kubernetes does."""
+    for rule in job["podFailurePolicy"]["rules"]:
+        codes = rule.get("onExitCodes", {"operator": "In", "values": []})
+        assert codes["operator"] == "In"
+        if code in codes["values"] or condition in [each["type"] for each in rule.get("onPodConditions", ())]:
+            return str(rule["action"])
+    return "retry"

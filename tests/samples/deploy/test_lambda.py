@@ -8,8 +8,11 @@ import subprocess
 import sys
 
 from samples.conftest import SAMPLE
-from samples.deploy.conftest import DEPLOY, ROLE, World, printed
+from samples.deploy.conftest import DEPLOY, World, printed, role_of
 from samples.deploy.hosts import FUNCTION, program, required_mib
+
+HOST = "lambda"
+ROLE = role_of(HOST)
 
 
 def test_the_function_copies_as_its_role(world: World) -> None:

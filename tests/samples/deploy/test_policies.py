@@ -19,17 +19,18 @@ from samples.deploy.conftest import (
     PROGRAM,
     SOURCE,
     STATE,
-    TOPIC,
     Terraform,
     World,
     applied,
     printed,
+    rendered_file,
+    topic_of,
 )
 from samples.deploy.hosts import USER_DATA, settings_of_the_instance
 from samples.deploy.policies import Policy, actions, allows
 
 HOSTS = ("ec2", "ecs", "eks", "lambda")
-ROLE_ARN = f"arn:aws:iam::{ACCOUNT}:role/gcp-copycat"
+ROLE_ARN = f"arn:aws:iam::{ACCOUNT}:role/copycat-ec2"
 KEY = f"arn:aws:kms:eu-central-1:{ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 LIST = {"s3:ListBucket", "s3:ListBucketMultipartUploads"}
 COPY = {"s3:GetObject", "s3:PutObject", "s3:ListMultipartUploadParts", "s3:AbortMultipartUpload"}
@@ -56,7 +57,7 @@ def policies_of(host: str, terraform: Terraform) -> list[Policy]:
     for words in printed(page, "aws"):
         if words[1:3] == ["iam", "put-role-policy"]:
             file = words[words.index("--policy-document") + 1].removeprefix("file://")
-            found.append(json.loads((page.parent / file).read_text()))
+            found.append(json.loads(rendered_file(page.parent / file.removeprefix("rendered/"))))
         if words[1:3] == ["iam", "attach-role-policy"]:
             name = words[words.index("--policy-arn") + 1].rpartition("/")[2]
             found.append(json.loads(aws_managed_policies_data)[name]["Document"])
@@ -64,7 +65,7 @@ def policies_of(host: str, terraform: Terraform) -> list[Policy]:
 
 
 def program_bucket_policy() -> Policy:
-    policy: Policy = json.loads((DEPLOY / "ec2" / "program-bucket-policy.json").read_text())
+    policy: Policy = json.loads(rendered_file(DEPLOY / "ec2" / "program-bucket-policy.json"))
     return policy
 
 
@@ -186,7 +187,7 @@ def test_only_the_alarms_and_the_rule_can_publish_to_the_topic(terraform: Terraf
         "cloudwatch.amazonaws.com": {"StringEquals": {"aws:SourceAccount": ACCOUNT}},
         "events.amazonaws.com": {"ArnEquals": {"aws:SourceArn": f"arn:aws:events:eu-central-1:{ACCOUNT}:rule/{rule}"}},
     }
-    assert {each["Resource"] for each in policy["Statement"]} == {TOPIC}
+    assert {each["Resource"] for each in policy["Statement"]} == {topic_of("ec2")}
     assert {each["Action"] for each in policy["Statement"]} == {"sns:Publish"}
 
 
@@ -196,10 +197,12 @@ def test_iam_accepts_the_policies_and_the_page_prints_them(sandbox: Sandbox, ter
 
     keys = {"aws_access_key_id": "x", "aws_secret_access_key": "x", "region_name": "us-east-1"}
     iam = boto3.client("iam", endpoint_url=sandbox.aws.url, **keys)
-    iam.create_role(RoleName="gcp-copycat", AssumeRolePolicyDocument=(DEPLOY / "ec2" / "trust-policy.json").read_text())
+    iam.create_role(
+        RoleName="gcp-copycat", AssumeRolePolicyDocument=rendered_file(DEPLOY / "ec2" / "trust-policy.json")
+    )
     policies = [
         *terraform.role_policies(state_bucket=STATE, kms_key=KEY),
-        json.loads((DEPLOY / "ec2" / "instance-policy.json").read_text()),
+        json.loads(rendered_file(DEPLOY / "ec2" / "instance-policy.json")),
     ]
     for number, policy in enumerate(policies):
         document = json.dumps(policy)
@@ -234,7 +237,7 @@ def test_unfinished_uploads_are_aborted_and_state_is_kept(terraform: Terraform) 
 @pytest.mark.parametrize("name", ["trust-policy", "role-policy", "state-policy", "kms-policy", "topic-policy"])
 def test_every_policy_is_used(name: str) -> None:
     files = [*DEPLOY.glob(f"*/*{name}.json")]
-    text = "".join(path.read_text() for path in [*DEPLOY.glob("*/README.md"), DEPLOY / "terraform" / "main.tf"])
+    text = "".join(path.read_text() for path in [*DEPLOY.glob("*/README.md"), *DEPLOY.glob("*/main.tf")])
     assert files
     assert [path.name for path in files if path.name not in text] == []
 

@@ -100,7 +100,7 @@ class Bucket:
         name: its name.
         owner: the account that owns it.
         kms_key: default KMS key. None: S3's own key.
-        smallest_part: least bytes of each part but the last.
+        smallest_part: minimum size in bytes of each part except the last.
     """
 
     name: str

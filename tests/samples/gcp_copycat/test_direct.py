@@ -35,7 +35,8 @@ class Server:
             except OSError:
                 return
             self.connections += 1
-            with connection:
+            # The client closes the connection before a long response is complete.
+            with connection, contextlib.suppress(ConnectionError):
                 for piece in self.script.pop(0) if self.script else []:
                     if piece is None:
                         break

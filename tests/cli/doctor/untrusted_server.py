@@ -1,4 +1,4 @@
-"""A proxy that reads TLS: a server with a certificate that nobody trusts."""
+"""A server with a certificate that clients do not trust, like that of a proxy that intercepts TLS."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from cryptography.x509.oid import NameOID
 
 class _Server(HTTPServer):
     def handle_error(self, request: object, client_address: object) -> None:
-        """The client hangs up, as it should."""
+        """Print nothing: the client is expected to disconnect."""
 
 
-class Intercepted:
-    """Serves on loopback while its context is open."""
+class UntrustedServer:
+    """Listens on loopback until the context exits."""
 
-    def __enter__(self) -> Intercepted:
+    def __enter__(self) -> UntrustedServer:
         self._server = _Server(("127.0.0.1", 0), BaseHTTPRequestHandler)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         with tempfile.TemporaryDirectory() as folder:
@@ -45,7 +45,7 @@ class Intercepted:
 
 
 def _certificate(path: Path) -> Path:
-    """Key and certificate, signed by itself."""
+    """Write a key and its self-signed certificate, and return the path."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "proxy")])
     now = datetime.now(timezone.utc)

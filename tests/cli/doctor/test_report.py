@@ -1,4 +1,4 @@
-"""What doctor prints for a healthy workload, and what it never prints."""
+"""The report that doctor prints, and what it must never contain."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 
 from cli.conftest import command
 from cli.doctor.cases import JWT, POOL
-from cli.doctor.sandbox import KEYS, NOWHERE, ROLE, Impatient, Sandbox
+from cli.doctor.sandbox import KEYS, NOWHERE, ROLE, Sandbox, SkippingClock
 from google_auth_botocore import Credentials
 from google_auth_botocore._refresh.exchange import Exchange, current
 from google_auth_botocore._shared_token_credentials import SourceCredentials
@@ -39,49 +39,50 @@ STEPS = [
 PRINCIPAL = f"principal:{POOL}/subject/{ROLE}/i-0abc"
 
 
-def saw(sandbox: Sandbox, step: str, *flags: str) -> str:
-    """Return what a step saw, in one line."""
-    [found] = [each for each in sandbox.visit(*flags).document["steps"] if each["step"] == step]
+def result_of(sandbox: Sandbox, step: str, *flags: str) -> str:
+    """Return the result of a step, as one line."""
+    [found] = [each for each in sandbox.diagnose(*flags).document["steps"] if each["step"] == step]
     return " | ".join(found["saw"])
 
 
 class TestHealthy:
-    def test_each_step_says_what_it_saw(self, sandbox: Sandbox) -> None:
+    def test_each_step_has_a_result(self, sandbox: Sandbox) -> None:
         sandbox.fault("/nothing", 200, {"ok": True})
-        visit = sandbox.visit(f"--call={sandbox.google.url}/nothing")
-        assert visit.code == 0
-        assert list(visit.states) == [*STEPS, "call"]
-        assert {state for step, state in visit.states.items() if step != "AWS keys"} == {"ok"}
-        assert visit.document["cause"] is None
-        assert (visit.document["caller"], visit.document["principal"]) == (f"{ROLE}/i-0abc", PRINCIPAL)
-        assert visit.document["audience"] == sandbox.flags["audience"]
+        report = sandbox.diagnose(f"--call={sandbox.google.url}/nothing")
+        assert report.code == 0
+        assert list(report.states) == [*STEPS, "call"]
+        assert {state for step, state in report.states.items() if step != "AWS keys"} == {"ok"}
+        assert report.document["cause"] is None
+        assert (report.document["caller"], report.document["principal"]) == (f"{ROLE}/i-0abc", PRINCIPAL)
+        assert report.document["audience"] == sandbox.flags["audience"]
         for part in (
-            "for sts.eu-central-1.amazonaws.com in eu-central-1",
+            "to sts.eu-central-1.amazonaws.com, signed for",
             "host, x-amz-date,",
             f"    {PRINCIPAL}\n",
             f"    principalSet:{POOL}/attribute.aws_role/{ROLE}\n",
             f"    principalSet:{POOL}/*\n",
             "All checks passed. A token was issued.",
         ):
-            assert part in visit.text
+            assert part in report.text
 
-    def test_one_run_costs_one_exchange(self, sandbox: Sandbox) -> None:
+    def test_one_run_makes_one_exchange(self, sandbox: Sandbox) -> None:
         sandbox.run("doctor", *[f"--{name}={value}" for name, value in sandbox.flags.items()])
         posts = [call.path for call in sandbox.google.calls if call.method == "POST"]
         assert [path.rpartition(":")[2] for path in posts] == ["/v1/token", "generateAccessToken"]
         assert sandbox.aws.count("/") == 1
 
-    def test_nothing_is_wider_than_a_terminal_but_names_and_commands(self, sandbox: Sandbox) -> None:
-        for line in sandbox.visit().text.splitlines():
+    def test_only_names_and_commands_are_wider_than_a_terminal(self, sandbox: Sandbox) -> None:
+        for line in sandbox.diagnose().text.splitlines():
             assert len(line) < 80 or re.fullmatch(r" +\S+", line) or "--" in line, line
 
-    def test_without_a_service_account_the_federated_token_is_the_token(self, sandbox: Sandbox) -> None:
+    def test_without_a_service_account_the_federated_token_is_the_access_token(self, sandbox: Sandbox) -> None:
         del sandbox.flags["service-account"]
-        assert saw(sandbox, "service account") == "none: the federated token is the access token"
+        assert result_of(sandbox, "service account") == "none: the federated token is the access token"
 
-    def test_an_id_token_requires_no_right_to_access_tokens(self, sandbox: Sandbox) -> None:
+    def test_an_id_token_requires_no_permission_for_access_tokens(self, sandbox: Sandbox) -> None:
         sandbox.bind(sandbox.member(ROLE), role="roles/iam.serviceAccountOpenIdTokenCreator")
-        assert "gives an ID token | for the audience https://x" in saw(
+        account = sandbox.workload.account.email
+        assert f"ID token of {account} | for the audience https://x" in result_of(
             sandbox, "service account", "--target-audience=https://x"
         )
         assert sandbox.google.count(":generateAccessToken") == 0
@@ -92,59 +93,59 @@ class TestHealthy:
         provider = sandbox.google.add_oidc_provider(issuer.url)
         sandbox.bind(provider.principal("arn:aws:iam::123456789012:role/app"))
         sandbox.flags.update({"audience": provider.audience, "subject-token-type": JWT})
-        visit = sandbox.visit()
-        assert visit.code == 0, visit.text
-        assert visit.document["principal"] == f"principal:{POOL}/subject/arn:aws:iam::123456789012:role/app"
+        report = sandbox.diagnose()
+        assert report.code == 0, report.text
+        assert report.document["principal"] == f"principal:{POOL}/subject/arn:aws:iam::123456789012:role/app"
 
-    def test_with_an_oauth_client_google_itself_states_the_principal(self, sandbox: Sandbox) -> None:
+    def test_with_an_oauth_client_the_principal_comes_from_google(self, sandbox: Sandbox) -> None:
         sandbox.google.add_oauth_client("client", "secret-of-the-client")
         sandbox.workload.provider.attribute_mapping = {
             "google.subject": "'someone'",
             "attribute.aws_role": f"'{ROLE}'",
         }
         sandbox.set(CLOUDSDK_AUTH_CLIENT_ID="client", CLOUDSDK_AUTH_CLIENT_SECRET="secret-of-the-client")
-        visit = sandbox.visit()
-        assert visit.document["principal"] == f"principal:{POOL}/subject/someone"
-        assert "secret-of-the-client" not in visit.text
+        report = sandbox.diagnose()
+        assert report.document["principal"] == f"principal:{POOL}/subject/someone"
+        assert "secret-of-the-client" not in report.text
 
-    def test_with_an_administrator_another_mapping_of_the_subject_is_seen(self, sandbox: Sandbox) -> None:
+    def test_with_an_administrator_token_an_unusual_mapping_of_the_subject_is_reported(self, sandbox: Sandbox) -> None:
         sandbox.workload.provider.attribute_mapping = {
             "google.subject": "assertion.userid",
             "attribute.aws_role": f"'{ROLE}'",
         }
-        sandbox.administer()
-        assert saw(sandbox, "principal").startswith(
-            "not known, because the provider maps google.subject = assertion.userid"
+        sandbox.use_administrator_token()
+        assert result_of(sandbox, "principal").startswith(
+            "the provider has an unusual attribute mapping: google.subject = assertion.userid"
         )
 
-    def test_with_an_administrator_nothing_is_changed(self, sandbox: Sandbox) -> None:
+    def test_with_an_administrator_token_nothing_is_changed(self, sandbox: Sandbox) -> None:
         sandbox.bind()
-        sandbox.administer()
-        sandbox.visit()
+        sandbox.use_administrator_token()
+        sandbox.diagnose()
         written = [call for call in sandbox.google.calls if call.method in ("PUT", "PATCH", "DELETE")]
         assert written == []
         assert [call for call in sandbox.google.calls if "setIamPolicy" in call.path][1:] == []
 
-    def test_the_project_of_a_default_account_is_the_one_in_its_name(self, sandbox: Sandbox) -> None:
+    def test_the_project_of_a_default_service_account_is_the_one_in_its_name(self, sandbox: Sandbox) -> None:
         account = "my-project@appspot.gserviceaccount.com"
         sandbox.flags["service-account"] = account
         sandbox.fault(":generateAccessToken", 403)
         sandbox.fault("[/]v1/projects/my-project/serviceAccounts/*", 404)
-        sandbox.administer()
-        mend = sandbox.visit().cause("account-missing")["mend"]
-        assert mend["gcloud"][0].startswith("gcloud iam service-accounts list --project=my-project ")
+        sandbox.use_administrator_token()
+        fix = sandbox.diagnose().cause("account-missing")["fix"]
+        assert fix["gcloud"][0].startswith("gcloud iam service-accounts list --project=my-project ")
 
-    def test_the_file_of_the_environment_is_used(self, sandbox: Sandbox) -> None:
+    def test_the_file_that_the_environment_names_is_used(self, sandbox: Sandbox) -> None:
         path = sandbox.home / "config.json"
         path.write_text(
             json.dumps(Credentials(sandbox.flags.pop("audience"), sandbox.flags.pop("service-account")).info)
         )
         sandbox.set(GOOGLE_APPLICATION_CREDENTIALS=str(path))
-        assert saw(sandbox, "configuration").startswith(str(path))
+        assert result_of(sandbox, "configuration").startswith(str(path))
 
 
-class Answering(AwsEndpoint):
-    """A server with one reply to all requests."""
+class OneReplyServer(AwsEndpoint):
+    """A server that sends the same reply to all requests."""
 
     def __init__(self, response: Response) -> None:
         super().__init__()
@@ -154,7 +155,7 @@ class Answering(AwsEndpoint):
         return [Route("GET", re.compile("/.*"), lambda _, __: self._response)]
 
 
-class Sleepy(Impatient):
+class SleepingMachineClock(SkippingClock):
     """The clock of a machine that sleeps for two hours after every other access token."""
 
     def __init__(self, google: Emulator) -> None:
@@ -166,7 +167,7 @@ class Sleepy(Impatient):
         slept = 7200 * ((self._google.count(":generateAccessToken") + 1) // 2)
         exchange = current.get()
         if exchange is not None:
-            # Not in the midst of an exchange: the token would expire before it arrives.
+            # Not during an exchange: the token would expire before it arrives.
             slept = self._slept.setdefault(exchange, slept)
         return super().monotonic() + slept
 
@@ -176,11 +177,11 @@ class TestCalls:
         ("path", "status", "cause"),
         [(":generateAccessToken", 403, "not-bound"), ("/v1/token", 400, "reply-not-googles")],
     )
-    def test_without_a_token_no_call_is_made(
+    def test_no_call_is_made_without_a_token(
         self, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, path: str, status: int, cause: str
     ) -> None:
-        """The token expired before the call, and no other is issued: the cause is the token's."""
-        monkeypatch.setattr(SourceCredentials, "_clock", Sleepy(sandbox.google))
+        """The token expires before the call, and the next exchange fails: doctor reports the cause of that."""
+        monkeypatch.setattr(SourceCredentials, "_clock", SleepingMachineClock(sandbox.google))
         sandbox.google.fail(path, Fault(None))
         sandbox.google.fail(path, Fault(status, times=None))
         done = sandbox.run(
@@ -205,27 +206,27 @@ class TestCalls:
         if cause == "bucket-with-acls":
             del sandbox.flags["service-account"]
         sandbox.flags["quota-project"] = "a;reboot"
-        refusing = sandbox.start(Answering(Response({"error": {"message": words}}, status)))
-        found = sandbox.visit(f"--call={refusing.url}{path}").cause(cause)["mend"]
+        server = sandbox.start(OneReplyServer(Response({"error": {"message": words}}, status)))
+        found = sandbox.diagnose(f"--call={server.url}{path}").cause(cause)["fix"]
         for each in [*found.get("gcloud", ()), *found.get("local", ())]:
             read = list(shlex.shlex(each, posix=True, punctuation_chars=True))
             assert not {";", "&", "&&", "|", "("} & set(read), each
 
     @pytest.mark.parametrize(("name", "kept"), [("a${file(x)}", "a$${file(x)}"), ("%{if x}", "%%{if x}"), ('"', '\\"')])
-    def test_the_called_url_is_no_terraform_expression(self, sandbox: Sandbox, name: str, kept: str) -> None:
+    def test_the_called_url_is_not_evaluated_by_terraform(self, sandbox: Sandbox, name: str, kept: str) -> None:
         del sandbox.flags["service-account"]
-        refusing = sandbox.start(Answering(Response({}, 403)))
-        found = sandbox.visit(f"--call={refusing.url}/storage/v1/b/{name}/o").cause("bucket-with-acls")
-        hcl2.loads(found["mend"]["terraform"] + "\n")
-        assert f'name                        = "{kept}"\n' in found["mend"]["terraform"]
+        server = sandbox.start(OneReplyServer(Response({}, 403)))
+        found = sandbox.diagnose(f"--call={server.url}/storage/v1/b/{name}/o").cause("bucket-with-acls")
+        hcl2.loads(found["fix"]["terraform"] + "\n")
+        assert f'name                        = "{kept}"\n' in found["fix"]["terraform"]
 
 
 class TestSources:
-    def test_the_first_source_wins_and_the_others_are_not_tried(self, sandbox: Sandbox) -> None:
+    def test_the_first_source_is_used_and_the_others_are_not_tried(self, sandbox: Sandbox) -> None:
         container = sandbox.start(ContainerCredentials(sandbox.google.aws_keys.issue))
         sandbox.set(**container.environment(), AWS_EC2_METADATA_DISABLED="false")
-        found = saw(sandbox, "AWS source")
-        assert "environment variables, configured by AWS_ACCESS_KEY_ID: has the keys" in found
+        found = result_of(sandbox, "AWS source")
+        assert "environment variables, configured by AWS_ACCESS_KEY_ID: keys found" in found
         assert (
             "container (ECS, EKS), configured by AWS_CONTAINER_CREDENTIALS_FULL_URI: not tried, because another source comes first"
             in found
@@ -234,26 +235,36 @@ class TestSources:
             "EC2 instance metadata, configured by http://169.254.169.254: not tried, because another source comes first"
             in found
         )
-        assert "not configured: role of a profile, web identity (EKS IRSA), IAM Identity Center" in found
+        assert "not configured: assumed role of a profile, web identity (EKS IRSA), IAM Identity Center" in found
         assert container.calls == []
 
-    def test_a_source_without_keys_is_followed_by_the_next(self, sandbox: Sandbox) -> None:
+    def test_the_next_source_is_tried_if_a_source_has_no_keys(self, sandbox: Sandbox) -> None:
         sandbox.unset(*KEYS)
         container = sandbox.start(ContainerCredentials(lambda: sandbox.google.aws_keys.issue(f"{ROLE}/task")))
         sandbox.set(**container.environment())
-        found = saw(sandbox, "AWS source")
-        assert "container (ECS, EKS), configured by AWS_CONTAINER_CREDENTIALS_FULL_URI: has the keys" in found
-        assert "which expire at 20" in saw(sandbox, "AWS keys")
+        found = result_of(sandbox, "AWS source")
+        assert "container (ECS, EKS), configured by AWS_CONTAINER_CREDENTIALS_FULL_URI: keys found" in found
+        assert "; they expire at 20" in result_of(sandbox, "AWS keys")
 
-    def test_instance_metadata_knows_the_region(self, sandbox: Sandbox) -> None:
+    def test_keys_in_a_file_of_boto_2_come_before_instance_metadata(self, sandbox: Sandbox) -> None:
+        keys = sandbox.workload.keys
+        sandbox.unset(*KEYS)
+        (sandbox.home / ".boto").write_text(
+            f"[Credentials]\naws_access_key_id = {keys.access_key_id}\naws_secret_access_key = {keys.secret_access_key}\n"
+        )
+        sandbox.set(BOTO_CONFIG=str(sandbox.home / ".boto"), AWS_EC2_METADATA_DISABLED="false")
+        found = result_of(sandbox, "AWS source")
+        assert "EC2 instance metadata, configured by http://169.254.169.254: not tried, because" in found
+
+    def test_the_region_comes_from_instance_metadata(self, sandbox: Sandbox) -> None:
         sandbox.unset(*KEYS, "AWS_REGION")
         metadata = sandbox.start(InstanceMetadata(lambda: sandbox.google.aws_keys.issue(f"{ROLE}/i-0abc")))
         sandbox.set(**metadata.environment())
-        assert f"EC2 instance metadata, configured by {metadata.url}: has the keys" in saw(sandbox, "AWS source")
-        assert "in eu-central-1" in saw(sandbox, "signed request")
+        assert f"EC2 instance metadata, configured by {metadata.url}: keys found" in result_of(sandbox, "AWS source")
+        assert "signed for eu-central-1" in result_of(sandbox, "signed request")
 
     @pytest.mark.parametrize(("file", "named"), [("credentials", "shared credentials file"), ("config", "config file")])
-    def test_a_profile_is_named_with_its_file(self, sandbox: Sandbox, file: str, named: str) -> None:
+    def test_a_profile_is_reported_with_its_file(self, sandbox: Sandbox, file: str, named: str) -> None:
         keys = sandbox.workload.keys
         sandbox.unset(*KEYS)
         path = sandbox.home / ".aws" / file
@@ -264,67 +275,70 @@ class TestSources:
             f"aws_secret_access_key = {keys.secret_access_key}\naws_session_token = {keys.session_token}\n"
         )
         sandbox.flags["profile"] = "app"
-        assert f"{named}, configured by profile app in {path}: has the keys" in saw(sandbox, "AWS source")
+        assert f"{named}, configured by profile app in {path}: keys found" in result_of(sandbox, "AWS source")
 
 
 class TestOffline:
     def test_no_network_call_is_made(self, sandbox: Sandbox) -> None:
-        visit = sandbox.visit("--offline")
-        assert visit.code == 0
+        report = sandbox.diagnose("--offline")
+        assert report.code == 0
         assert (sandbox.google.calls, sandbox.aws.calls) == ([], [])
-        reached = [step for step, state in visit.states.items() if state != "not reached"]
+        reached = [step for step, state in report.states.items() if state != "not reached"]
         assert reached == ["configuration", "AWS source", "AWS keys", "signed request", "project"]
-        assert "All checks that work offline passed." in visit.text
+        assert "All checks that work offline passed." in report.text
 
     def test_keys_that_require_a_call_are_not_requested(self, sandbox: Sandbox) -> None:
         sandbox.unset(*KEYS)
         container = sandbox.start(ContainerCredentials(sandbox.google.aws_keys.issue))
         sandbox.set(**container.environment())
-        visit = sandbox.visit("--offline")
-        assert (visit.code, container.calls) == (0, [])
-        assert "is tried first" in visit.text
+        report = sandbox.diagnose("--offline")
+        assert (report.code, container.calls) == (0, [])
+        [source] = [step for step in report.document["steps"] if step["step"] == "AWS source"]
+        assert source["saw"][0].endswith(": first in the chain, not tried offline")
 
     def test_a_role_is_not_assumed(self, sandbox: Sandbox) -> None:
         sandbox.flags["assume-role"] = "arn:aws:iam::123456789012:role/other"
         sandbox.set(AWS_ENDPOINT_URL_STS=sandbox.aws.url)
-        assert sandbox.visit("--offline").code == 0
+        assert sandbox.diagnose("--offline").code == 0
         assert sandbox.aws.calls == []
 
-    def test_failures_of_this_machine_are_found(self, sandbox: Sandbox) -> None:
+    def test_failures_on_this_machine_are_found(self, sandbox: Sandbox) -> None:
         sandbox.unset("AWS_SESSION_TOKEN")
-        visit = sandbox.visit("--offline")
-        assert (visit.code, visit.document["cause"]) == (1, "no-session-token")
+        report = sandbox.diagnose("--offline")
+        assert (report.code, report.document["cause"]) == (1, "no-session-token")
 
 
 class TestUnknown:
-    """A step that could not look is neither "ok" nor a failure."""
+    """A step that could not find out its result is reported as "unknown", not as "ok" or "failed"."""
 
-    def test_no_server_says_what_time_it_is(self, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_the_clock_if_no_reply_has_a_date(self, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(Evidence, "clock", None)
-        visit = sandbox.visit()
-        assert (visit.code, visit.states["clock"]) == (0, "unknown")
-        assert "  unknown clock           no reply has a Date\n" in visit.text
+        report = sandbox.diagnose()
+        assert (report.code, report.states["clock"]) == (0, "unknown")
+        assert "  unknown clock           no reply has a Date header\n" in report.text
 
-    def test_the_principal_without_a_caller(self, sandbox: Sandbox) -> None:
+    def test_the_principal_if_the_aws_caller_is_unknown(self, sandbox: Sandbox) -> None:
         sandbox.flags["aws-sts-endpoint"] = NOWHERE
-        visit = sandbox.visit()
-        assert (visit.code, visit.states["principal"]) == (0, "unknown")
+        report = sandbox.diagnose()
+        assert (report.code, report.states["principal"]) == (0, "unknown")
 
-    def test_sources_in_a_file_that_cannot_be_read(self, sandbox: Sandbox) -> None:
+    def test_the_sources_if_the_file_cannot_be_read(self, sandbox: Sandbox) -> None:
         path = sandbox.home / ".aws" / "config"
         path.parent.mkdir()
         path.write_text("[default\n")
-        assert sandbox.visit().states["AWS source"] == "unknown"
+        assert sandbox.diagnose().states["AWS source"] == "unknown"
 
 
 @pytest.mark.parametrize(
     ("ahead", "words"), [(5, r"[456] s behind"), (-300, "5 min ahead of"), (7200, "2 h 0 min behind")]
 )
-def test_the_offset_of_the_clock_is_printed_in_usual_units(sandbox: Sandbox, ahead: float, words: str) -> None:
-    sandbox.hold(sandbox.google.aws_keys.issue(f"{ROLE}/i-0abc", lifetime=86_400))
+def test_the_offset_of_the_clock_is_printed_in_seconds_minutes_or_hours(
+    sandbox: Sandbox, ahead: float, words: str
+) -> None:
+    sandbox.use_keys(sandbox.google.aws_keys.issue(f"{ROLE}/i-0abc", lifetime=86_400))
     sandbox.google.clock = lambda: time.time() + ahead + 0.5
     sandbox.flags["aws-sts-endpoint"] = NOWHERE
-    assert re.match(words, saw(sandbox, "clock"))
+    assert re.match(words, result_of(sandbox, "clock"))
 
 
 class Echo(AwsEndpoint):
@@ -339,14 +353,14 @@ class Echo(AwsEndpoint):
 
     def _echo(self, call: Call, _: Match[str]) -> Response:
         # The secret comes first, because the end of a long text is not printed.
-        told = [call.headers.get(name, "") for name in ("x-amz-security-token", "authorization")]
-        return Response(self._form(" ".join([*told[self.calls.index(call) % 2 :], call.body.decode()])), 403)
+        secrets = [call.headers.get(name, "") for name in ("x-amz-security-token", "authorization")]
+        return Response(self._form(" ".join([*secrets[self.calls.index(call) % 2 :], call.body.decode()])), 403)
 
 
 class TestSecrets:
     @pytest.mark.parametrize("fault", ["--call", "--aws-sts-endpoint", "--token-url", "--iam-credentials-endpoint"])
     def test_secrets_that_a_server_echoes_are_not_printed(self, sandbox: Sandbox, fault: str) -> None:
-        """Each visit looks for every key, token and signature in the output."""
+        """`diagnose` searches the output for every key, token and signature."""
         name = fault.removeprefix("--")
         for form in (
             str,
@@ -354,12 +368,12 @@ class TestSecrets:
             lambda text: f"<ErrorResponse><Code>AccessDenied</Code><Message>{text}</Message></ErrorResponse>",
         ):
             sandbox.flags[name] = sandbox.start(Echo(form)).url
-            visit = sandbox.visit()
-            assert visit.code in (0, 1)
+            report = sandbox.diagnose()
+            assert report.code in (0, 1)
 
     def test_control_characters_do_not_reach_the_terminal(self, sandbox: Sandbox) -> None:
         sandbox.fault("/thing", 403, {"error": {"message": "\x1b[31mred\x07 \N{SNOWMAN}"}})
-        text = sandbox.visit(f"--call={sandbox.google.url}/thing").text
+        text = sandbox.diagnose(f"--call={sandbox.google.url}/thing").text
         assert "[31mred \\u2603" in text
         assert text.isascii()
         assert text.replace("\n", "").isprintable()
@@ -382,4 +396,4 @@ class TestCommand:
     def test_a_temporary_failure_has_its_own_exit_code(self, sandbox: Sandbox) -> None:
         sandbox.google.fail("/v1/token", Fault(429, times=None, retry_after=60))
         sandbox.flags["aws-sts-endpoint"] = NOWHERE
-        assert sandbox.visit().code == 75
+        assert sandbox.diagnose().code == 75
