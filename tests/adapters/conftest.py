@@ -11,12 +11,14 @@ from typing import Any
 import pytest
 from core.stand_in import FakeClock
 
-from adapters.token_checking_servers import Objects, Reply, Sent, TokenChecker
-from google_auth_botocore import Credentials
+from adapters.token_checking_servers import Reply, Sent, TokenChecker
+from google_auth_botocore import Credentials, IDTokenCredentials
 from google_auth_botocore._shared_token_credentials import SourceCredentials
 from google_auth_botocore.emulator import Emulator, Fault
 
 PATIENCE = 60
+
+pytest.register_assert_rewrite("adapters.httpx_contract")
 
 
 @pytest.fixture(name="credentials")
@@ -27,6 +29,20 @@ def _credentials(google: Emulator, monkeypatch: pytest.MonkeyPatch) -> Credentia
     monkeypatch.setenv("AWS_SESSION_TOKEN", keys.session_token or "")
     monkeypatch.setenv("AWS_REGION", "eu-central-1")
     return Credentials(google.add_aws_provider().audience, token_url=google.token_url, project_id="my-project")
+
+
+@pytest.fixture(name="identity")
+def _identity(google: Emulator, credentials: Credentials) -> IDTokenCredentials:
+    """ID tokens, which a `TokenChecker` rejects: it only accepts access tokens."""
+    account = google.add_service_account("app@my-project.iam.gserviceaccount.com")
+    provider = google.add_aws_provider()
+    everyone = provider.principal_set("aws_role", "arn:aws:sts::123456789012:assumed-role/app")
+    google.grant(account.email, "roles/iam.serviceAccountOpenIdTokenCreator", everyone)
+    endpoint = google.iam_credentials_endpoint
+    impersonating = Credentials(
+        provider.audience, account.email, token_url=google.token_url, iam_credentials_endpoint=endpoint
+    )
+    return IDTokenCredentials(impersonating, "https://app.example.com")
 
 
 @pytest.fixture(name="checker")
@@ -45,21 +61,9 @@ def _api_url(checker: TokenChecker) -> Iterator[str]:
         yield url
 
 
-@pytest.fixture(name="objects")
-def _objects() -> Objects:
-    return Objects()
-
-
-@pytest.fixture(name="storage_url")
-def _storage_url(checker: TokenChecker, objects: Objects) -> Iterator[str]:
-    """The URL of Cloud Storage's XML API, which serves `objects`."""
-    with checker.serve(objects) as url:
-        yield url
-
-
 @pytest.fixture(name="late_clock")
 def _late_clock(google: Emulator, monkeypatch: pytest.MonkeyPatch) -> FakeClock:
-    """A clock for the emulator and the credentials that is two hours late.
+    """A clock for the emulator and the credentials that is two hours behind.
 
     Libraries use the real time, so that they consider each token expired and request another.
     """

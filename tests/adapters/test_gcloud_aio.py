@@ -51,8 +51,8 @@ def test_a_client_keeps_its_token(
     assert google.count("/v1/token") == 1
 
 
-def test_the_lifetime_is_the_remaining_one_of_the_token(credentials: Credentials) -> None:
-    """gcloud-aio counts it from its own request, so it must not be that of a new token."""
+def test_the_lifetime_is_the_remaining_lifetime_of_the_token(credentials: Credentials) -> None:
+    """gcloud-aio counts it from its own request, so it must not be the full lifetime of a new token."""
     credentials.get_token()
     credentials.expiry = datetime.now(timezone.utc) + timedelta(seconds=2000)
     answer = asyncio.run(Token(credentials).refresh(timeout=10))

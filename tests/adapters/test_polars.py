@@ -3,53 +3,71 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Iterator
 from typing import Any
 
 import polars as pl
 import pytest
+import seams
 from core.stand_in import FakeClock
 
-from adapters.token_checking_servers import Objects, TokenChecker
 from google_auth_botocore import Credentials, FederationError
 from google_auth_botocore.adapters import polars as adapter
 from google_auth_botocore.adapters.polars import CredentialProvider
-from google_auth_botocore.emulator import Emulator
+from google_auth_botocore.emulator import Emulator, TokenInfo
+from google_auth_botocore.emulator.storage import Storage
 
 pytestmark = pytest.mark.filterwarnings("ignore:the `credential_provider` parameter")
 
 TABLE = pl.DataFrame({"number": [1, 2, 3]})
 
 
+@pytest.fixture(name="revoked")
+def _revoked() -> set[str]:
+    """Tokens that Cloud Storage rejects."""
+    return set()
+
+
+@pytest.fixture(name="storage")
+def _storage(google: Emulator, revoked: set[str]) -> Iterator[Storage]:
+    def check(token: str) -> TokenInfo | None:
+        return None if token in revoked else google.check_access_token(token)
+
+    with Storage(check, google.check_signature) as storage:
+        storage.create_bucket("bucket")
+        yield storage
+
+
 @pytest.fixture(name="options")
-def _options(storage_url: str) -> dict[str, Any]:
-    return {"google_base_url": storage_url, "allow_http": "true"}
+def _options(storage: Storage) -> dict[str, Any]:
+    return {"google_base_url": storage.url, "allow_http": "true"}
 
 
 def test_tables_are_written_and_read(
-    credentials: Credentials, google: Emulator, checker: TokenChecker, objects: Objects, options: dict[str, Any]
+    credentials: Credentials, google: Emulator, storage: Storage, options: dict[str, Any]
 ) -> None:
     provider = CredentialProvider(credentials)
     TABLE.write_parquet("gs://bucket/a.parquet", credential_provider=provider, storage_options=options)
     lazy = pl.scan_parquet("gs://bucket/*.parquet", credential_provider=provider, storage_options=options)
     lazy.sink_parquet("gs://bucket/b.parquet", credential_provider=provider, storage_options=options)
     assert pl.read_parquet("gs://bucket/b.parquet", credential_provider=provider, storage_options=options).equals(TABLE)
-    assert set(objects) == {"/bucket/a.parquet", "/bucket/b.parquet"}
-    assert set(checker.tokens) == {credentials.token}
-    assert checker.rejected == 0
+    assert storage.resource("bucket", "a.parquet") is not None
+    assert storage.tokens == {credentials.token}
+    assert storage.refused == 0
     assert google.count("/v1/token") == 1
 
 
 def test_a_rejected_token_is_replaced_by_the_current_one(
-    credentials: Credentials, checker: TokenChecker, options: dict[str, Any]
+    credentials: Credentials, storage: Storage, revoked: set[str], options: dict[str, Any]
 ) -> None:
     provider = CredentialProvider(credentials)
     TABLE.write_parquet("gs://bucket/a.parquet", credential_provider=provider, storage_options=options)
-    checker.revoked.update(checker.tokens)
+    revoked.update(storage.tokens)
     credentials.refresh(None)
     read = pl.read_parquet("gs://bucket/a.parquet", credential_provider=provider, storage_options=options)
     assert read.equals(TABLE)
-    assert checker.rejected > 0
-    assert checker.tokens[-1] == credentials.token
+    assert storage.refused > 0
+    assert credentials.token in storage.tokens
 
 
 def test_polars_keeps_a_token_until_five_minutes_before_it_expires(
@@ -92,16 +110,16 @@ def test_a_rejection_by_google_reaches_the_user(
         read()
 
 
-def test_a_pickled_provider_fetches_its_own_token(
-    credentials: Credentials, google: Emulator, checker: TokenChecker, options: dict[str, Any]
+def test_a_pickled_provider_fetches_its_own_token_in_another_process(
+    credentials: Credentials, google: Emulator, storage: Storage, options: dict[str, Any]
 ) -> None:
     provider = CredentialProvider(credentials)
     provider()
     pickled = pickle.dumps(provider)
     assert str(credentials.token).encode() not in pickled
-    other = pickle.loads(pickled)
+    other = seams.unpickled_elsewhere(pickled)
     TABLE.write_parquet("gs://bucket/a.parquet", credential_provider=other, storage_options=options)
-    assert credentials.token not in checker.tokens
+    assert credentials.token not in storage.tokens
     assert google.count("/v1/token") == 2
 
 

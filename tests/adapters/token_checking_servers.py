@@ -1,17 +1,18 @@
-"""Servers that require a valid access token: any API, and Cloud Storage's XML API."""
+"""Servers that require a valid access token: any API, and a few objects for DuckDB."""
 
 from __future__ import annotations
 
-import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import MappingProxyType
 from typing import NamedTuple
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from google_auth_botocore.emulator import Emulator
+from google_auth_botocore.emulator._ranges import range_response
 
 
 class Sent(NamedTuple):
@@ -68,7 +69,7 @@ class TokenChecker:
                 try:
                     super().handle_one_request()
                 except ConnectionError:
-                    self.close_connection = True  # the client is gone
+                    self.close_connection = True  # the client closed the connection
 
             def _read(self, size: str, base: int = 10) -> bytes:
                 return self.rfile.read(int(size, base))
@@ -107,32 +108,26 @@ class TokenChecker:
 
 
 class Objects(dict[str, bytes]):
-    """Objects by `/BUCKET/NAME`, served like Cloud Storage's XML API, as far as object_store (Rust) uses it.
+    """Objects by `/BUCKET/NAME`, served like Cloud Storage's XML API, as far as DuckDB's httpfs uses it.
 
     https://cloud.google.com/storage/docs/xml-api/reference-methods
     """
 
-    def __init__(self, objects: Mapping[str, bytes] = MappingProxyType({})) -> None:
+    def __init__(self, objects: Mapping[str, bytes]) -> None:
         super().__init__(objects)
         self._uploads: dict[str, dict[int, bytes]] = {}
 
     def __call__(self, sent: Sent) -> Reply:
-        identity = {"ETag": '"1"', "Last-Modified": "Tue, 24 Nov 2026 12:00:00 GMT"}
+        identity = {"ETag": '"1"', "Last-Modified": formatdate(usegmt=True)}
         if "uploads" in sent.query or "uploadId" in sent.query:
             return Reply(self._upload(sent).encode(), headers={"Content-Type": "application/xml", **identity})
-        if "list-type" in sent.query:
-            return Reply(self._listing(sent).encode(), headers={"Content-Type": "application/xml"})
         if sent.method == "PUT":
             self[sent.path] = sent.body
             return Reply(b"", headers=identity)
         if sent.path not in self:
             return Reply(b"<Error><Code>NoSuchKey</Code></Error>", 404)
-        content = self[sent.path]
-        part = re.fullmatch(r"bytes=(\d+)-(\d*)", sent.headers.get("range", ""))
-        if part is None:
-            return Reply(content, headers=identity)
-        start, end = int(part[1]), min(len(content), int(part[2] or len(content)) + 1)
-        return Reply(content[start:end], 206, {**identity, "Content-Range": f"bytes {start}-{end - 1}/{len(content)}"})
+        found = range_response(self[sent.path], sent.headers.get("range", ""), identity)
+        return Reply(b"", 416) if found is None else Reply(found.body, found.status, found.headers)
 
     def _upload(self, sent: Sent) -> str:
         """Handle one request of a multipart upload: its start, a part, or its completion."""
@@ -147,13 +142,3 @@ class Objects(dict[str, bytes]):
             return ""
         self[sent.path] = b"".join(parts[number] for number in sorted(parts))
         return '<CompleteMultipartUploadResult><ETag>"1"</ETag></CompleteMultipartUploadResult>'
-
-    def _listing(self, sent: Sent) -> str:
-        start = f"{sent.path}/"
-        found = "".join(
-            f"<Contents><Key>{name.removeprefix(start)}</Key><Size>{len(content)}</Size>"
-            '<LastModified>2026-11-24T12:00:00.000Z</LastModified><ETag>"1"</ETag></Contents>'
-            for name, content in sorted(self.items())
-            if name.startswith(start + sent.query.get("prefix", [""])[0])
-        )
-        return f"<ListBucketResult><IsTruncated>false</IsTruncated>{found}</ListBucketResult>"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 
 import pytest
@@ -13,12 +12,11 @@ from google_auth_botocore.emulator.sandbox import Sandbox
 
 pytest.register_assert_rewrite("consumers.matrix")
 
-# Otherwise gcsfs calls Storage Control, which is not emulated, for the bucket's type. It reads this on import.
-os.environ["GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT"] = "false"
-
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--write-matrix", action="store_true", help="update the README's table of client libraries")
+    parser.addoption(
+        "--write-matrix", action="store_true", help="update the table of client libraries on the page of the adapters"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -288,6 +288,7 @@ def test_a_deleted_service_account_can_be_restored(admin: Administrator, workloa
 def test_a_policy_is_replaced_only_if_its_etag_matches(admin: Administrator, resource: str) -> None:
     """Without an etag, any version is replaced."""
     admin.new_account()
+    admin.done("POST", POOLS, {}, workloadIdentityPoolId="new-pool")
     empty = admin.done("POST", f"{resource}:getIamPolicy", {})
     assert empty == {"etag": "ACAB"}
 
@@ -369,6 +370,7 @@ def test_grants_in_python_appear_in_the_policy(admin: Administrator, workload: W
 
     member = workload.provider.principal_set("aws_role", ROLE_ARN)
     assert policy["bindings"] == [{"role": USER, "members": [member]}]
+    admin.done("POST", POOLS, {}, workloadIdentityPoolId="new-pool")
     workload.google.grant(workload.account.email, USER, MEMBER)
     resource = f"{ACCOUNTS}/{workload.account.email}"
     assert admin.error("POST", f"{resource}:setIamPolicy", {"policy": policy}) == (409, "ABORTED")

@@ -17,36 +17,15 @@ from pathlib import Path
 import pytest
 from variations import few
 
-MODULE = "google_auth_botocore.emulator"
-
-
-def environment() -> dict[str, str]:
-    """Return the environment with PYTHONPATH, which only the tests' own interpreter may use: gcloud has another."""
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+from emulator.service import MODULE, command, serving
 
 
 @contextmanager
 def running(*arguments: str, end: int = signal.SIGTERM) -> Iterator[str]:
     """Run the command, yield its instructions, and stop it with a signal."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", MODULE, "--port", "0", *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=environment(),
-    )
-    assert process.stdout is not None
-    lines: list[str] = []
-    try:
-        for line in process.stdout:
-            lines.append(line)
-            if line.startswith("#   )"):
-                break
-        yield "".join(lines)
-    finally:
-        process.send_signal(end)
-        _, errors = process.communicate(timeout=20)
-    assert (process.returncode, errors) == (0, "")
+    with serving("--port", "0", *arguments, end=end) as service:
+        yield service.printed
+    assert service.errors == ""
 
 
 def shell(instructions: str, command: str, tmp_path: Path) -> str:
@@ -112,24 +91,30 @@ def test_with_an_sts_endpoint_no_keys_are_issued() -> None:
         assert "AWS_ACCESS_KEY_ID" not in instructions
 
 
-def command(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, *arguments],
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-
-
 def test_a_port_in_use_is_reported_in_one_line() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         result = command("-m", MODULE, "--port", port)
     assert result.returncode == 1
-    assert result.stderr.startswith("Cannot start the emulator: ")
-    assert len(result.stderr.splitlines()) == 1
+    assert result.stderr == (
+        f"Cannot start the emulator: port {port} of 127.0.0.1 is in use by another process. Pass another --port, or "
+        "--port 0 for any free port.\n"
+    )
+
+
+def test_a_host_of_another_machine_is_reported_in_one_line() -> None:
+    result = command("-m", MODULE, "--host", "192.0.2.1", "--port", "0")
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr == (
+        "Cannot start the emulator: 192.0.2.1 is not an address of this machine. Pass another --host.\n"
+    )
+
+
+@pytest.mark.parametrize(("wrong", "right"), [("--prot=1", "--port"), ("--google-host", "--google-hosts")])
+def test_a_mistyped_or_abbreviated_flag_gets_a_suggestion(wrong: str, right: str) -> None:
+    result = command("-m", MODULE, wrong)
+    assert result.returncode == 2
+    assert f": Did you mean {right}" in result.stderr
 
 
 @pytest.mark.parametrize("port", few(["65536", "-1", "x", "9" * 5000]))
@@ -139,14 +124,23 @@ def test_an_invalid_port_is_rejected(port: str) -> None:
     assert result.stderr.endswith(f"error: argument --port: invalid port {port!r}: must be 0-65535\n")
 
 
+INVALID = "Invalid attribute condition:"
+
+
 @pytest.mark.parametrize(
     ("argument", "message"),
     few(
         [
             ("--service-account=not an address", "'not an address' is not the e-mail address of a service account."),
-            ("--attribute-condition=x ==", "not a CEL expression: line 1, column 3, in 'x =='."),
-            ("--attribute-condition=true &&\n$", "not a CEL expression: line 2, column 1, in '$'."),
-            ("--attribute-condition= ", "not a CEL expression: line 1, column 1, in ' '."),
+            (
+                "--attribute-condition=x ==",
+                f"{INVALID} ERROR: <expression>:1:3: Syntax error: not a CEL expression: 'x =='.",
+            ),
+            (
+                "--attribute-condition=true &&\n$",
+                f"{INVALID} ERROR: <expression>:2:1: Syntax error: not a CEL expression: '$'.",
+            ),
+            ("--attribute-condition= ", f"{INVALID} ERROR: <expression>:1:1: Syntax error: not a CEL expression: ' '."),
         ]
     ),
     ids=["address", "condition", "two lines", "empty"],
@@ -161,6 +155,6 @@ def test_a_missing_extra_is_reported() -> None:
     result = command("-c", f"import runpy, sys; sys.modules['celpy'] = None; {run}")
 
     assert result.returncode == 1
-    assert "the emulator needs cel-python" in result.stderr
+    assert "The emulator requires cel-python" in result.stderr
     assert "pip install 'google-auth-botocore[emulator]'" in result.stderr
     assert "Traceback" not in result.stderr

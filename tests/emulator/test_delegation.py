@@ -165,3 +165,14 @@ def test_another_grant_type_is_rejected(signer: Workload) -> None:
 def test_delegation_requires_an_existing_account(signer: Workload) -> None:
     with pytest.raises(ValueError, match="no service account"):
         signer.google.allow_domain_wide_delegation("gone@my-project.iam.gserviceaccount.com", [DRIVE])
+
+
+@pytest.mark.parametrize("path", ["/token", "/oauth2/v4/token"])
+@pytest.mark.parametrize(
+    "audience", ["https://oauth2.googleapis.com/token", "https://www.googleapis.com/oauth2/v4/token", ""]
+)
+def test_both_paths_accept_the_audiences_of_both_and_their_own_url(signer: Workload, path: str, audience: str) -> None:
+    url = f"{signer.google.url}{path}"
+    form = {"grant_type": GRANT_TYPE, "assertion": signed(signer, sub=None, aud=audience or url)}
+
+    assert signer.session.post(url, data=form).status_code == 200

@@ -117,6 +117,18 @@ def test_an_unknown_or_disabled_provider_is_an_invalid_target(workload: Workload
     [
         ({"scope": None}, "invalid_request", "Scope(s) must be provided."),
         ({"scope": " "}, "invalid_request", "Scope(s) must be provided."),
+        *(
+            ({"scope": scope}, "invalid_scope", f"Some requested scopes were invalid. {{invalid=[{unknown}]}}")
+            for scope, unknown in (
+                ("cloud-platform", "cloud-platform"),
+                (f"{CLOUD_PLATFORM} storage", "storage"),
+                (f"{CLOUD_PLATFORM},openid", f"{CLOUD_PLATFORM},openid"),
+                (CLOUD_PLATFORM.replace("https", "http"), CLOUD_PLATFORM.replace("https", "http")),
+                (CLOUD_PLATFORM.upper(), CLOUD_PLATFORM.upper()),
+                ("https://example.com/auth/cloud-platform", "https://example.com/auth/cloud-platform"),
+                ("https://www.googleapis.com/auth/", "https://www.googleapis.com/auth/"),
+            )
+        ),
         (
             {"grant_type": "password"},
             "unsupported_grant_type",
@@ -346,3 +358,22 @@ def test_hosts_of_all_partitions_are_accepted(workload: Workload) -> None:
     # Keys of one partition are unknown in another.
     url = f"https://sts.cn-north-1.amazonaws.com.cn?{query}"
     assert aws_error(workload.exchange(workload.signed(url=url, region="cn-north-1"))) == INVALID_TOKEN
+
+
+@pytest.mark.parametrize(
+    "scope",
+    [
+        CLOUD_PLATFORM,
+        "https://www.googleapis.com/auth/devstorage.read_only openid email profile",
+        "https://www.googleapis.com/auth/drive https://mail.google.com/",
+    ],
+)
+def test_the_scopes_of_google_are_accepted(workload: Workload, scope: str) -> None:
+    assert workload.exchange(scope=scope).status_code == 200
+
+
+def test_v1beta_issues_tokens_too(workload: Workload) -> None:
+    form = {"grant_type": "password"}
+    reply = workload.session.post(f"{workload.google.url}/v1beta/token", data=form)
+
+    assert error_of(reply) == (400, "unsupported_grant_type", 'Invalid value for "grant_type".')

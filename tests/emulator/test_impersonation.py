@@ -115,6 +115,8 @@ def test_a_principal_is_not_a_service_account(workload: Workload) -> None:
         {"scope": []},
         {"scope": CLOUD_PLATFORM},
         {"scope": [""]},
+        {"scope": ["cloud-platform"]},
+        {"scope": [f"{CLOUD_PLATFORM} {CLOUD_PLATFORM}"]},
         {**SCOPE, "lifetime": "0s"},
         {**SCOPE, "lifetime": "-1s"},
         {**SCOPE, "lifetime": 3600},
@@ -247,7 +249,7 @@ def test_each_caller_in_the_chain_needs_the_token_creator_role_on_the_next_accou
 def test_grants_are_checked(workload: Workload) -> None:
     with pytest.raises(ValueError, match="no service account"):
         workload.google.grant("gone@my-project.iam.gserviceaccount.com", USER, "user:a@b.c")
-    with pytest.raises(ValueError, match="not an IAM member"):
+    with pytest.raises(ValueError, match="is of an unknown type"):
         workload.google.grant(workload.account.email, USER, "a@b.c")
     with pytest.raises(ValueError, match="e-mail address"):
         workload.google.add_service_account("a@b.c")

@@ -44,8 +44,7 @@ def test_unknown_expired_and_other_tokens_are_inactive(workload: Workload, clock
     """The Security Token Service does not know the access token of a service account."""
     workload.google.add_oauth_client("client")
     federated = workload.federated_token()
-    body = {"scope": [CLOUD_PLATFORM]}
-    impersonated = workload.iam("generateAccessToken", body).json()["accessToken"]
+    impersonated = workload.account_token()
     clock.now += 3600
 
     for token in ("made up", federated, impersonated):

@@ -117,7 +117,14 @@ def test_a_signature_by_none_of_the_issuer_s_keys_is_rejected(
     assert rejection(reply).startswith("Invalid ID Token: ")
 
 
-@pytest.mark.parametrize("token", ["", "a.b", "a.b.c", "é.é.é", f"{jose.encode(b'[]')}.{jose.encode(b'[]')}.eA"])
+@pytest.mark.parametrize(
+    "token",
+    [
+        *("", "a.b", "a.b.c", "é.é.é"),
+        *(f"{jose.encode(part)}.{jose.encode(part)}.eA" for part in (b"[]", rb'{"sub": "\ud800"}', b"[" * 100_000)),
+    ],
+    ids=["empty", "two parts", "not base64", "not ASCII", "list", "half of a surrogate pair", "deeply nested"],
+)
 def test_a_malformed_token_is_rejected(workload: Workload, oidc: OidcProvider, token: str) -> None:
     assert rejection(exchange(workload, oidc, token)) == "Invalid ID Token: not a JWT."
 

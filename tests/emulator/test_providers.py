@@ -8,6 +8,7 @@ import pytest
 
 from emulator.workload import ROLE_ARN, Workload
 from google_auth_botocore.emulator import AwsProvider, Emulator
+from google_auth_botocore.emulator._errors import OAuthError
 
 ASSERTION = {
     "arn": f"{ROLE_ARN}/i-0abc",
@@ -150,18 +151,223 @@ def test_all_mapped_attributes_together_have_at_most_8192_bytes(workload: Worklo
         assert reply.status_code == status
     assert reply.json() == {
         "error": "invalid_request",
-        "error_description": "The size of all mapped attributes exceeds the 8192 bytes limit.",
+        "error_description": "The size of the entire mapped attributes exceeds the 8 KB limit.",
     }
 
 
-@pytest.mark.parametrize("expression", ["assertion.missing", "1 + 1", "''", "assertion.arn.nothing()"])
-def test_a_subject_that_is_not_a_string_is_rejected(workload: Workload, expression: str) -> None:
-    provider(workload.google, attribute_mapping={"google.subject": expression})
+NO_STRING = "The mapped attribute 'google.subject' must be of type STRING."
+NO_VALUE = "Could not obtain a value for google.subject from the given credential."
+
+
+@pytest.mark.parametrize(
+    ("name", "expression", "description"),
+    [
+        ("google.subject", "assertion.arn.contains('app')", NO_STRING),
+        ("google.subject", "1 + 1", NO_STRING),
+        ("google.subject", "['me']", NO_STRING),
+        ("google.subject", "{'me': 'me'}", NO_STRING),
+        ("google.subject", "timestamp('2026-01-01T00:00:00Z')", NO_STRING),
+        ("google.subject", "type(assertion)", NO_STRING),
+        ("google.subject", "b'me'", NO_STRING),
+        ("google.subject", "assertion.missing", NO_VALUE),
+        ("google.subject", "assertion['missing']", NO_VALUE),
+        ("google.subject", "assertion.arn.split('/')[7]", NO_VALUE),
+        ("google.subject", "assertion.arn.split('/')[-1]", NO_VALUE),
+        ("google.subject", "assertion.arn[0]", NO_VALUE),
+        ("google.subject", "'me' * 2", NO_VALUE),
+        ("google.subject", "'%s' % 1", NO_VALUE),
+        ("google.subject", "''", NO_VALUE),
+        ("google.subject", "null", NO_VALUE),
+        ("google.subject", "assertion.arn + 1", NO_VALUE),
+        ("google.subject", "assertion.arn.substring(4, 2)", NO_VALUE),
+        ("attribute.team", "size(assertion.arn)", "The mapped attribute 'attribute.team' must be of type STRING."),
+        ("google.groups", "assertion.arn", "The mapped attribute 'google.groups' must be of type LIST<STRING>."),
+        ("google.groups", "{'a': 'b'}", "The mapped attribute 'google.groups' must be of type LIST<STRING>."),
+        ("google.groups", "['a', 1]", "The elements in mapped attribute 'google.groups' must be of type STRING."),
+    ],
+)
+def test_a_mapping_without_a_value_of_the_right_type_rejects_the_credential(
+    workload: Workload, name: str, expression: str, description: str
+) -> None:
+    provider(workload.google, attribute_mapping={"google.subject": "assertion.arn", name: expression})
 
     reply = workload.exchange()
 
-    assert (reply.status_code, reply.json()["error"]) == (400, "invalid_grant")
-    assert "google.subject" in reply.json()["error_description"]
+    assert reply.status_code == 400
+    assert reply.json() == {"error": "unauthorized_client", "error_description": description}
+
+
+@pytest.mark.parametrize(
+    ("name", "expression"),
+    [
+        ("attribute.team", "assertion.tags.team"),
+        ("attribute.team", "assertion['team']"),
+        ("attribute.team", "assertion.arn.split('/')[7]"),
+        ("attribute.team", "null"),
+        ("attribute.team", "assertion.email || assertion.arn"),
+        ("attribute.team", "attribute.team"),
+        ("google.groups", "assertion.groups"),
+        ("google.groups", "null"),
+    ],
+)
+def test_only_the_subject_must_have_a_value(google: Emulator, name: str, expression: str) -> None:
+    """Released modules map claims that most credentials lack. A condition over such an attribute is not met."""
+    mapping = {"google.subject": "assertion.account", name: expression}
+    custom = provider(google, attribute_mapping=mapping)
+
+    assert members(custom) == {custom.principal("123456789012"), custom.principal_set()}
+    if name == "google.groups":
+        provider(google, attribute_mapping=mapping, attribute_condition="google.groups == []").identify(ASSERTION)
+    with pytest.raises(OAuthError, match="rejected by the attribute condition"):
+        provider(google, attribute_mapping=mapping, attribute_condition=f"{name} != 'x' && {name} != []").identify(
+            ASSERTION
+        )
+
+
+@pytest.mark.parametrize(
+    ("expression", "subject"),
+    [
+        ("assertion.arn.split('/')[1]", "app"),
+        ("assertion.userid.split(':')[0]", "AROAEXAMPLE"),
+        ("assertion.arn.extract('assumed-role/{role}/').split('-')[0]", "app"),
+        ("assertion.arn.split(':', 3)[2]", "sts::123456789012:assumed-role/app/i-0abc"),
+        ("assertion.arn.split('/').join('~')", "arn:aws:sts::123456789012:assumed-role~app~i-0abc"),
+        ("[assertion.account, 'x'].join()", "123456789012x"),
+        ("assertion.userid.lowerAscii()", "aroaexample:i-0abc"),
+        ("'É' + assertion.account.upperAscii()", "É123456789012"),
+        ("'Éa'.lowerAscii()", "Éa"),
+        ("assertion.arn.replace('/', '~', 1).substring(26)", "assumed-role~app/i-0abc"),
+        ("assertion.arn.substring(0, 7)", "arn:aws"),
+        ("assertion.arn.substring(assertion.arn.lastIndexOf('/') + 1)", "i-0abc"),
+        ("assertion.arn.substring(0, assertion.arn.indexOf(':'))", "arn"),
+        ("'  me '.trim() + 'abc'.charAt(1)", "meb"),
+        ("has(assertion.sub) ? assertion.sub : assertion.account", "123456789012"),
+        ("assertion.arn.startsWith('arn:aws:sts') ? 'sts' : assertion.missing", "sts"),
+        ("assertion.account in ['123456789012'] ? 'mine' : 'theirs'", "mine"),
+        ("['a', 'b'].filter(x, x != 'a').map(x, x + assertion.account)[0]", "b123456789012"),
+        ("{'123456789012': 'prod'}[assertion.account]", "prod"),
+        ("string(assertion.account.size()) + string(true) + string(1.5)", "12true1.5"),
+        ("assertion['account']", "123456789012"),
+        ("string(int(assertion.account) == 123456789012.0)", "true"),
+        ("string(assertion.account == 123456789012)", "false"),
+        ("string([1, 'a'] == [1.0, 'a'])", "true"),
+        ("string('é'.size())", "1"),
+        ("string(assertion.missing == 'x' || true)", "true"),
+    ],
+)
+def test_a_mapping_can_use_the_functions_that_google_documents(google: Emulator, expression: str, subject: str) -> None:
+    custom = provider(google, attribute_mapping={"google.subject": expression})
+
+    assert custom.identify(ASSERTION).principal == custom.principal(subject)
+
+
+@pytest.mark.parametrize(
+    ("expression", "claim", "subject"),
+    [
+        ("assertion.claim[1]", ["a", "b"], "b"),
+        ("assertion.claim.sub.split(':')[1]", {"sub": "a:b"}, "b"),
+        ("assertion.claim == null ? 'none' : assertion.claim", None, "none"),
+        ("string(assertion.claim)", 5, "5"),
+        ("assertion.claim ? 'yes' : 'no'", True, "yes"),
+        ("has(assertion.claim.more) ? 'yes' : 'no'", {}, "no"),
+        ("'admin' in assertion.claim ? 'yes' : 'no'", ["admin"], "yes"),
+        ("assertion['claim']['https://example.com/team']", {"https://example.com/team": "t"}, "t"),
+    ],
+)
+def test_claims_may_have_any_json_value(google: Emulator, expression: str, claim: Any, subject: str) -> None:
+    custom = provider(google, attribute_mapping={"google.subject": expression})
+
+    assert custom.identify({"claim": claim}).principal == custom.principal(subject)
+
+
+@pytest.mark.parametrize("claim", [2**70, 1e400, "text", ["a", [1, None]]])
+def test_a_claim_that_cel_cannot_represent_rejects_the_credential(google: Emulator, claim: Any) -> None:
+    custom = provider(google, attribute_mapping={"google.subject": "string(assertion.claim * 2)"})
+
+    with pytest.raises(OAuthError, match="unauthorized_client"):
+        custom.identify({"claim": claim})
+
+
+UNMAPPED = "undeclared reference to 'attribute.team'"
+
+
+@pytest.mark.parametrize(
+    ("mapping", "condition", "message"),
+    [
+        (
+            "assertion.arn.nothing()",
+            None,
+            "google.subject: ERROR: <expression>:1:15: undeclared reference to 'nothing'",
+        ),
+        ("concat(assertion.arn)", None, "undeclared reference to 'concat'"),
+        ("assertion.arn.split()", None, "no matching overload for 'split' with 0 arguments"),
+        ("sub", None, "undeclared reference to 'sub'"),
+        ("google.subject", None, "undeclared reference to 'google'"),
+        ("assertion.arn =", None, "ERROR: <expression>:1:15: Syntax error"),
+        ("assertion.arn", "has(assertion)", "invalid argument to has() macro"),
+        ("assertion.arn", "attribute.team == 'x'", f"condition: ERROR: <expression>:1:1: {UNMAPPED}"),
+        ("assertion.arn", "has(attribute.team)", UNMAPPED),
+        ("assertion.arn", "true || attribute['team'] == 'x'", UNMAPPED),
+        ("assertion.arn", "['x'].exists(y, attribute.team == y)", UNMAPPED),
+        ("assertion.arn", "['x'].exists(y, x == y)", "undeclared reference to 'x'"),
+        ("assertion.arn", "repository == 'x'", "undeclared reference to 'repository'"),
+        ("assertion.arn", "google.email == 'x'", "undeclared reference to 'google.email'"),
+        ("assertion.arn", "(" * 2000 + "true" + ")" * 2000, "ERROR: <expression>"),
+    ],
+)
+def test_expressions_are_compiled_when_the_provider_is_created(
+    google: Emulator, mapping: str, condition: str | None, message: str
+) -> None:
+    with pytest.raises(ValueError, match=r"^Invalid attribute") as caught:
+        provider(google, attribute_mapping={"google.subject": mapping}, attribute_condition=condition)
+
+    assert message in str(caught.value)
+    assert "celpy" not in str(caught.value)
+    assert "lark" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("assertion.aud", "Custom mapped attributes must be in format 'attribute.{custom_attribute}'"),
+        ("attribute.Team", "may only contain the characters [a-z0-9_]"),
+        ("attribute.team-a", "may only contain the characters [a-z0-9_]"),
+    ],
+)
+def test_an_invalid_key_of_a_mapping_is_rejected_as_google_does(google: Emulator, name: str, message: str) -> None:
+    with pytest.raises(ValueError, match=f"^Invalid mapped attribute key: {name}") as caught:
+        provider(google, attribute_mapping={"google.subject": "assertion.arn", name: "'x'"})
+
+    assert message in str(caught.value)
+
+
+def test_only_google_groups_bind_as_a_group(google: Emulator) -> None:
+    """A custom attribute may be called groups, too."""
+    custom = provider(
+        google,
+        attribute_mapping={
+            "google.subject": "assertion.account",
+            "google.groups": "['g']",
+            "attribute.groups": "'a'",
+        },
+    )
+    pool = f"principalSet://iam.googleapis.com/{custom.pool_name}"
+
+    assert {f"{pool}/group/g", f"{pool}/attribute.groups/a"} <= members(custom)
+    assert f"{pool}/group/a" not in members(custom)
+    assert custom.principal_set("groups", "a") == f"{pool}/attribute.groups/a"
+    assert custom.principal_set("google.groups", "g") == f"{pool}/group/g"
+
+
+@pytest.mark.parametrize("condition", [None, "true", "'x' == 'x'"])
+@pytest.mark.parametrize("issuer", ["https://token.actions.githubusercontent.com", "https://gitlab.com"])
+def test_an_issuer_that_all_its_customers_share_requires_a_condition(
+    google: Emulator, issuer: str, condition: str | None
+) -> None:
+    with pytest.raises(ValueError, match=r"^The attribute condition must reference one of the provider's claims"):
+        google.add_oidc_provider(issuer, attribute_condition=condition)
+
+    google.add_oidc_provider(issuer, attribute_condition="assertion.repository_owner == 'me'")
 
 
 @pytest.mark.parametrize(
@@ -189,7 +395,7 @@ def test_a_subject_that_is_not_a_string_is_rejected(workload: Workload, expressi
     ],
 )
 def test_an_invalid_provider_cannot_be_created(google: Emulator, changes: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=r"google\.|attribute|condition|CEL|12 digits|name of a provider"):
+    with pytest.raises(ValueError, match=r"google\.|attribute|condition|12 digits|name of a provider"):
         google.add_aws_provider(**changes)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 import requests
 
-from emulator.workload import CLOUD_PLATFORM, Workload
+from emulator.workload import Workload
 from google_auth_botocore.emulator import Emulator
 from google_auth_botocore.emulator.aws.metadata import InstanceMetadata
 from google_auth_botocore.emulator.aws.moto import Moto
@@ -81,7 +81,7 @@ def test_the_open_url_is_served_only_inside_the_context(google: Emulator) -> Non
 
 def test_a_chunked_upload_is_read_completely(workload: Workload) -> None:
     """The connection can be used for the next request, even if this one is rejected."""
-    token = workload.iam("generateAccessToken", {"scope": [CLOUD_PLATFORM]}).json()["accessToken"]
+    token = workload.account_token()
     session = workload.session
     with _storage(workload.google) as storage:
         session.post(f"{storage.open_url}/storage/v1/b", json={"name": "bucket"}).raise_for_status()

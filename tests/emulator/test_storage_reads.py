@@ -6,6 +6,7 @@ import base64
 import gzip
 import hashlib
 import math
+import re
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
@@ -14,9 +15,9 @@ import google_crc32c
 import pytest
 import requests
 from google.auth.credentials import AnonymousCredentials
-from google.cloud import storage as cloud_storage
+from google.cloud import storage as cloud_storage  # type: ignore[attr-defined]  # a namespace without types
 
-from emulator.workload import CLOUD_PLATFORM, Workload
+from emulator.workload import Workload
 from google_auth_botocore.emulator import Fault
 from google_auth_botocore.emulator.storage import Storage
 
@@ -52,10 +53,9 @@ class Bucket:
 
 @pytest.fixture(name="bucket")
 def _bucket(workload: Workload) -> Iterator[Bucket]:
-    token = workload.iam("generateAccessToken", {"scope": [CLOUD_PLATFORM]}).json()["accessToken"]
     with Storage(workload.google.check_access_token, workload.google.check_signature) as storage:
         storage.create_bucket("bucket")
-        yield Bucket(storage, token)
+        yield Bucket(storage, workload.account_token())
 
 
 def _crc32c(content: bytes) -> str:
@@ -253,8 +253,8 @@ def test_an_overwritten_generation_is_not_found(bucket: Bucket) -> None:
     [old], [new] = bucket.put("a", content=b"old"), bucket.put("a", content=b"new")
 
     assert bucket.media("a", generation=new["generation"]).content == b"new"
-    gone = bucket.media("a", generation=old["generation"])
-    assert (gone.status_code, gone.text) == (404, "No such object: bucket/a")
+    missing = bucket.media("a", generation=old["generation"])
+    assert (missing.status_code, missing.text) == (404, "No such object: bucket/a")
     assert bucket.get("a", generation=old["generation"]).status_code == 404
     assert bucket.get("a", ifGenerationMatch=old["generation"]).status_code == 412
     assert bucket.get("a", ifGenerationNotMatch=new["generation"]).status_code == 304
@@ -369,6 +369,21 @@ def test_the_xml_api_serves_a_caller_with_a_token(bucket: Bucket) -> None:
 
     assert (read.status_code, read.content) == (206, b"23")
     assert (missing.status_code, b"<Code>NoSuchKey</Code>" in missing.content) == (404, True)
+
+
+@pytest.mark.parametrize(
+    ("path", "fields"),
+    [
+        ("", "name,labels/team,iamConfiguration/uniformBucketLevelAccess/enabled,retentionPolicy(isLocked)"),
+        ("/iam", "bindings(role,members,condition/expression),etag,version"),
+        ("/iam/testPermissions?permissions=storage.objects.get", "permissions"),
+    ],
+)
+def test_the_fields_parameter_accepts_the_fields_of_buckets_and_policies(
+    bucket: Bucket, path: str, fields: str
+) -> None:
+    reply = bucket.session.get(f"{bucket.storage.url}/storage/v1/b/bucket{path}", params={"fields": fields}, timeout=30)
+    assert (reply.status_code, reply.json().keys() <= set(re.findall(r"\w+", fields))) == (200, True)
 
 
 @pytest.mark.parametrize("fields", ["items(", "items)", "items((name))", "items/", ",", "items(name)size", "a b"])

@@ -107,7 +107,7 @@ def test_an_error_of_the_endpoint_is_reported() -> None:
     assert second.json()["error_description"] == (f"{prefix}InternalFailure with error message: HTTP 502")
     path, headers = Handler.seen[0]
     assert path == "/?Action=GetCallerIdentity&Version=2011-06-15"
-    # The Host header is that of the subject token, because the signature covers it.
+    # The Host header is the subject token's, because the signature covers it.
     assert headers["host"] == "sts.us-east-1.amazonaws.com"
     assert headers["authorization"].startswith("AWS4-HMAC-SHA256 ")
     assert headers["content-length"] == "0"
@@ -122,5 +122,5 @@ def test_an_unreachable_endpoint_is_reported_as_an_aws_error() -> None:
     assert reply.status_code == 400
     assert reply.json()["error_description"] == (
         "Received invalid AWS response of type ServiceUnavailable with error message:"
-        f" {url}/ does not answer (ConnectionError)"
+        f" {url}/ does not reply (ConnectionError)"
     )

@@ -100,3 +100,9 @@ class Workload:
             json=body,
             headers={"Authorization": f"Bearer {token or self.federated_token()}"},
         )
+
+    def account_token(self, *scopes: str) -> str:
+        """Return an access token of the service account, by default with the scope of all of Google Cloud."""
+        reply = self.iam("generateAccessToken", {"scope": scopes or [CLOUD_PLATFORM]})
+        assert reply.status_code == 200, reply.text
+        return str(reply.json()["accessToken"])

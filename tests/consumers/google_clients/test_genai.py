@@ -10,7 +10,7 @@ import pytest
 from google import genai  # type: ignore[attr-defined]  # a namespace without types
 
 from consumers.google_clients.apis import CLOUD_PLATFORM, HttpApi
-from consumers.matrix.cloud import ANSWER, METHOD, MODEL
+from consumers.matrix.genai import ANSWER, METHOD, MODEL
 from google_auth_botocore import Credentials
 
 

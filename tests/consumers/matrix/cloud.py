@@ -1,4 +1,4 @@
-"""Google's HTTP clients: Cloud Storage, BigQuery and pandas-gbq, Vertex AI, Cloud SQL."""
+"""Google's HTTP clients: Cloud Storage, BigQuery and pandas-gbq, Cloud SQL."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Any
 
 import pandas_gbq
 import pytest
-from google import genai  # type: ignore[attr-defined]  # a namespace without types
 from google.cloud import bigquery, storage  # type: ignore[attr-defined]  # a namespace without types
 from google.cloud.sql.connector import Connector, IPTypes  # type: ignore[attr-defined]  # as above
 from google.cloud.sql.connector.exceptions import CloudSQLIPTypeError
@@ -26,9 +25,6 @@ RESULT = {
     "rows": [{"f": [{"v": "42"}]}],
     "totalRows": "1",
 }
-MODEL = "gemini-2.5-flash"
-METHOD = f"POST /v1beta1/projects/my-project/locations/europe-west1/publishers/google/models/{MODEL}"
-ANSWER = {"candidates": [{"content": {"role": "model", "parts": [{"text": "42"}]}}]}
 INSTANCE = "my-project:europe-west1:it"
 PATH = "/sql/v1beta4/projects/my-project/instances/it"
 
@@ -93,27 +89,6 @@ class PandasGbq(Consumer):
     def call(self) -> None:
         frame: Any = pandas_gbq.read_gbq("SELECT 42 AS answer", credentials=self._credentials, progress_bar_type=None)
         assert frame.to_dict("list") == {"answer": [42]}
-
-
-class Genai(Consumer):
-    name = "google-genai"
-
-    def __init__(self, credentials: Credentials, harness: Harness) -> None:
-        harness.http.replies[f"{METHOD}:generateContent"] = ANSWER
-        self._client = genai.Client(
-            vertexai=True,
-            credentials=credentials,
-            project="my-project",
-            location="europe-west1",
-            http_options={"base_url": harness.http.url},
-        )
-
-    def call(self) -> None:
-        assert self._client.models.generate_content(model=MODEL, contents="6 × 7?").text == "42"
-
-    def close(self) -> None:
-        if hasattr(self._client, "close"):  # older releases have no close
-            self._client.close()
 
 
 def sql_instance(certificate: Certificate) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 import duckdb
 import gcsfs
 from distributed import Client
+from google.cloud.storage_control_v2 import StorageLayout
 
 from consumers.matrix.harness import BUCKET, OBJECTS, TABLE, TABLE_NAME, Consumer, Harness
 from google_auth_botocore import Credentials
@@ -19,6 +20,9 @@ class Gcsfs(Consumer):
 
     def __init__(self, credentials: Credentials, harness: Harness) -> None:
         harness.patch.setenv("STORAGE_EMULATOR_HOST", harness.sandbox.storage.url)
+        # gcsfs calls Storage Control over gRPC for the bucket's type, at the address of the JSON API.
+        harness.patch.setattr(gcsfs.GCSFileSystem, "_grpc_location", harness.grpc.target)
+        harness.grpc.replies["GetStorageLayout"] = StorageLayout(location_type="region")
         self._files = gcsfs.GCSFileSystem(project="my-project", token=credentials)
 
     def call(self) -> None:

@@ -121,7 +121,7 @@ class _EventLoopClient(Consumer):
 
 
 class SecretManagerAsync(_EventLoopClient):
-    name = "its async client"  # in the README, it follows SecretManager
+    name = "its async client"  # in the table, it follows SecretManager
 
     async def _create_client(self, credentials: Credentials, harness: Harness) -> Any:
         harness.grpc.replies["AccessSecretVersion"] = secretmanager.AccessSecretVersionResponse(payload={"data": b"it"})

@@ -103,7 +103,6 @@ class Harness:
         check = Emulator.check_access_token
         patch.setattr(Emulator, "check_access_token", lambda it, token: self.tokens.check(token, check(it, token)))
         patch.setattr(google, "clock", self.clock.time)
-        patch.setattr(sandbox.storage, "_check", google.check_access_token)
         patch.setattr(Credentials, "_clock", self.clock)
         self.threads.install(patch)
         keys = google.aws_keys.issue(sandbox.arn, lifetime=86_400)
@@ -111,7 +110,7 @@ class Harness:
         patch.setenv("AWS_SECRET_ACCESS_KEY", keys.secret_access_key)
         patch.setenv("AWS_SESSION_TOKEN", keys.session_token or "")
         patch.setenv("AWS_REGION", "eu-central-1")
-        self.use_fake_clock("google_auth_botocore._google.sender.random")
+        self.use_fake_clock("google_auth_botocore._refresh.backoff.random")
         arguments = {**sandbox.credentials_arguments(), "service_account_email": self._account}
         self.credentials = Credentials(**arguments)
         self.http = HttpApi(google)
@@ -181,7 +180,7 @@ class Consumer:
         harness: its environment.
     """
 
-    # Its name in the README.
+    # Its name in the table.
     name: ClassVar[str]
     # Seconds of real time for which it caches a token that expires after them. It accepts no token that has expired.
     keeps: ClassVar[float] = 0.0

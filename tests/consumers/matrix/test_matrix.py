@@ -1,6 +1,6 @@
 """How each client library handles expiry, revocation, outages and denial.
 
-`--write-matrix` updates the table in the README with the expected behaviour.
+`--write-matrix` updates the table on the page of the adapters with the expected behaviour.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ from pathlib import Path
 import pytest
 
 from consumers.matrix.harness import Consumer, Harness
-from consumers.matrix.table import COLUMNS, EXPECTED, with_table
+from consumers.matrix.row import COLUMNS
+from consumers.matrix.table import EXPECTED, with_table
 
 ROOT = Path(__file__).parents[3]
-README = ROOT / "README.md"
+PAGE = ROOT / "src" / "google_auth_botocore" / "adapters" / "README.md"
 VERSIONS = Path(__file__).with_name("versions.txt")
 
 pytestmark = [
@@ -33,12 +34,12 @@ def test_a_library_behaves_as_expected(harness: Harness, consumer: type[Consumer
     assert COLUMNS[column](harness, consumer) in getattr(EXPECTED[consumer], column).split(" or ")
 
 
-def test_the_readme_contains_the_table(pytestconfig: pytest.Config) -> None:
-    written = with_table(README.read_text(encoding="utf-8"))
+def test_the_page_of_the_adapters_contains_the_table(pytestconfig: pytest.Config) -> None:
+    written = with_table(PAGE.read_text(encoding="utf-8"))
     if pytestconfig.getoption("write_matrix", False):
-        README.write_text(written, encoding="utf-8")
+        PAGE.write_text(written, encoding="utf-8")
         VERSIONS.write_text(_installed(), encoding="utf-8")
-    assert README.read_text(encoding="utf-8") == written, "update it with: nox -s consumers -- --write-matrix"
+    assert PAGE.read_text(encoding="utf-8") == written, "update it with: nox -s consumers -- --write-matrix"
 
 
 def _installed() -> str:

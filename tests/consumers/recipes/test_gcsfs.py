@@ -10,6 +10,7 @@ import gcsfs
 import pandas as pd
 import pytest
 
+from consumers.google_clients.apis import CLOUD_PLATFORM, GrpcApi
 from consumers.recipes.readme import execute
 from google_auth_botocore import Credentials, FederationError
 from google_auth_botocore.emulator.sandbox import Sandbox
@@ -20,6 +21,16 @@ def test_recipe(sandbox: Sandbox, credentials: Credentials, bucket: str) -> None
     assert done.files.ls(bucket) == [f"{bucket}/table.parquet"]
     assert done.frame.to_dict("list") == {"x": [1, 2, 3]}
     assert set(sandbox.storage.principals) == {credentials.service_account_email}
+    assert sandbox.google.count(":generateAccessToken") == 2  # one for Storage Control, with other scopes
+
+
+def test_with_scopes_storage_control_uses_the_same_token(
+    sandbox: Sandbox, credentials: Credentials, bucket: str, storage_control: GrpcApi
+) -> None:
+    scoped = credentials.with_scopes([CLOUD_PLATFORM])
+    assert execute("gcsfs", scoped).files.ls(bucket) == [f"{bucket}/table.parquet"]
+    assert storage_control.callers == {credentials.service_account_email}
+    assert storage_control.scopes == {(CLOUD_PLATFORM,)}
     assert sandbox.google.count(":generateAccessToken") == 1
 
 
@@ -55,17 +66,19 @@ def test_a_token_refreshed_by_the_user_is_used(sandbox: Sandbox, credentials: Cr
     assert len(sandbox.storage.tokens) == 2
 
 
-def test_an_unpickled_file_system_gets_its_own_token(sandbox: Sandbox, credentials: Credentials, bucket: str) -> None:
+def test_an_unpickled_file_system_shares_the_token_of_its_process(
+    sandbox: Sandbox, credentials: Credentials, bucket: str
+) -> None:
     files = gcsfs.GCSFileSystem(project="my-project", token=credentials)
     content = files.cat_file(f"{bucket}/table.parquet")
     pickled = pickle.dumps(files)
     [token] = sandbox.storage.tokens
     assert token.encode() not in pickled
-    gcsfs.GCSFileSystem.clear_instance_cache()  # as in another process
+    gcsfs.GCSFileSystem.clear_instance_cache()  # so that unpickling makes a new file system
     unpickled = pickle.loads(pickled)
     assert unpickled is not files
     assert unpickled.cat_file(f"{bucket}/table.parquet") == content
-    assert len(sandbox.storage.tokens) == 2
+    assert sandbox.storage.tokens == {token}
     assert sandbox.storage.refused == 0
 
 
