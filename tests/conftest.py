@@ -1,4 +1,4 @@
-"""The starting point of every test: no cloud account, proxy or configuration of the machine that runs it."""
+"""The environment of every test: no cloud account, proxy or configuration of the machine that runs it."""
 
 from __future__ import annotations
 
@@ -13,24 +13,55 @@ import pytest
 
 from google_auth_botocore.emulator import Emulator
 
-# Without it argparse searches the disk for a translation of each of its texts.
+# Without this, argparse searches the disk for a translation of each of its texts.
 os.environ["LANGUAGE"] = "C"
 
-# The same examples in each run, and no deadline: a timing is never a test.
+# The same examples in each run, and no deadline: no test may depend on a duration.
 hypothesis.settings.register_profile("default", derandomize=True, deadline=None, max_examples=50)
 hypothesis.settings.load_profile("default")
 
 TESTS = Path(__file__).parent
 # Folders whose tests import more than the dependency group `core` installs: the group, and the modules.
 NEEDED = {
-    "adapters": ("tests", ("gcloud", "httpx", "kubernetes", "obstore", "polars")),
+    "adapters": (
+        "tests",
+        (
+            "gcloud",
+            "httpx",
+            "httpx2",
+            "kubernetes",
+            "obstore",
+            "openai",
+            "opentelemetry.exporter",
+            "polars",
+            "pyiceberg",
+        ),
+    ),
     "aws": ("tests", ("moto",)),
     "bench": ("tests", ("google_crc32c",)),
     "cli": ("tests", ("hcl2", "kubernetes", "moto")),
-    "consumers": ("consumers", ("airflow", "duckdb", "google.cloud.aiplatform", "gspread", "pandas_gbq", "pyarrow")),
-    "emulator": ("tests", ("google_crc32c", "moto")),
-    "processes": ("tests", ("celery", "distributed", "gcsfs")),
-    "samples": ("tests", ("boto3", "distributed", "hcl2", "moto", "tqdm", "yaml")),
+    "consumers": (
+        "consumers",
+        (
+            "airflow",
+            "dlt",
+            "duckdb",
+            "google.cloud.aiplatform",
+            "gspread",
+            "litellm",
+            "pandas_gbq",
+            "pyarrow",
+            "pyspark",
+        ),
+    ),
+    "emulator": ("tests", ("freezegun", "google_crc32c", "moto")),
+    "live": ("tests", ("google.cloud.storage", "moto", "nox")),
+    "pages": (
+        "tests",
+        ("gcloud", "google_crc32c", "hcl2", "httpx2", "kubernetes", "moto", "obstore", "openai", "polars"),
+    ),
+    "processes": ("tests", ("celery", "distributed", "gcsfs", "joblib")),
+    "samples": ("tests", ("boto3", "distributed", "hcl2", "mcp", "moto", "tqdm", "yaml")),
     "service_account": ("tests", ("dask", "jwt", "moto")),
 }
 
@@ -38,7 +69,7 @@ NEEDED = {
 def _is_missing(module: str) -> bool:
     try:
         return importlib.util.find_spec(module) is None
-    except ModuleNotFoundError:  # of a parent package
+    except ModuleNotFoundError:  # the parent package is missing
         return True
 
 
@@ -55,7 +86,7 @@ def pytest_ignore_collect(collection_path: Path) -> bool | None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Say which of the requested folders were left out, and what to install for them: one line for each group."""
+    """Print which of the requested folders were left out, and what to install for them: one line for each group."""
     requested = [Path(argument.partition("::")[0]).absolute() for argument in config.args]
     for group in ("tests", "consumers"):
         folders = {

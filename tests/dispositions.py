@@ -33,7 +33,7 @@ def make_default() -> None:
     run = os.getpid()
 
     def stay(number: int, _: object) -> None:
-        # The child of a fork runs no new program and inherits this handler. `multiprocessing` ends it by SIGTERM.
+        # The child of a fork runs no new program, so it inherits this handler. `multiprocessing` stops it with SIGTERM.
         if os.getpid() != run:
             signal.signal(number, signal.SIG_DFL)
             signal.raise_signal(number)

@@ -1,4 +1,4 @@
-"""The seams: all that tests know of the package beside its public names.
+"""The seams: all private names of the package that tests use.
 
 Everything private that a test needs is here, so that a name that changes inside the package changes in one file of
 the tests. `tests/test_seams.py` finds a test that goes around it. .github/CONTRIBUTING.md says when to use which.
@@ -6,6 +6,7 @@ the tests. `tests/test_seams.py` finds a test that goes around it. .github/CONTR
 
 from __future__ import annotations
 
+import pickle
 import threading
 import time
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from urllib.parse import parse_qsl
 
 import pytest
 
-from google_auth_botocore import Credentials, _federation
+from google_auth_botocore import Credentials, _federation, _shared_federations
 from google_auth_botocore import _redaction as redaction
 from google_auth_botocore._aws import arguments as _arguments
 from google_auth_botocore._aws import errors as aws_errors
@@ -22,6 +23,7 @@ from google_auth_botocore._aws import identity as _identity
 from google_auth_botocore._aws import partitions as aws_partitions
 from google_auth_botocore._aws import retry as _retry
 from google_auth_botocore._aws.identity import AwsIdentity
+from google_auth_botocore._aws.keys import AwsKeys
 from google_auth_botocore._aws.subject_token import Signer, sign
 from google_auth_botocore._failures._facts import Facts
 from google_auth_botocore._google import transport as _transport
@@ -29,12 +31,13 @@ from google_auth_botocore._google.api import GoogleClient as _GoogleClient
 from google_auth_botocore._google.sender import Sender as _Sender
 from google_auth_botocore._redaction.proxies import proxy_secrets
 from google_auth_botocore._redaction.secret_shapes import kind as secret_kind
+from google_auth_botocore._refresh import forks as _forks
 from google_auth_botocore._refresh import single_flight as _single_flight
-from google_auth_botocore._refresh import token_source as _token_source
 from google_auth_botocore._refresh import workers as _workers
 from google_auth_botocore._refresh.clock import Clock, Moment
 from google_auth_botocore._refresh.exchange import ExchangeContext, PromptRequired
 from google_auth_botocore._refresh.token import IssuedToken, State, state, with_expiry, with_new_expiry
+from google_auth_botocore._refresh.token_source import TokenSource as _TokenSource
 from google_auth_botocore._settings import Settings as _Settings
 from google_auth_botocore._shared_token_credentials import SourceCredentials as _SourceCredentials
 
@@ -42,6 +45,7 @@ from google_auth_botocore._shared_token_credentials import SourceCredentials as 
 # text, botocore's errors, AWS partitions.
 __all__ = [
     "AwsIdentity",
+    "AwsKeys",
     "ExchangeContext",
     "Facts",
     "IssuedToken",
@@ -69,7 +73,29 @@ def hidden_by_doctor(text: str, secrets: list[str], *, quoted: bool = False) -> 
 
     recorder = Recorder()
     recorder.secrets.update(secrets)
-    return recorder.quotable(text) if quoted else recorder.hidden(text)
+    return recorder.excerpt(text) if quoted else recorder.redacted(text)
+
+
+def unpickled_elsewhere(data: bytes) -> Any:
+    """Unpickle as another process does, with which this one shares nothing."""
+    _shared_federations._FEDERATIONS.clear()
+    _shared_federations._WITH_ROLE.clear()
+    return pickle.loads(data)
+
+
+def most_federations() -> int:
+    """Return how many federations a process keeps for unpickled copies."""
+    return _shared_federations._MOST
+
+
+def shown_with_shared_federations() -> str:
+    """Return what a crash report shows of the federations that unpickled copies share."""
+    return repr((_shared_federations._FEDERATIONS._values, _shared_federations._WITH_ROLE._values))
+
+
+def federation(credentials: Credentials) -> object:
+    """Return the object that copies with the same AWS identity and federated token have in common."""
+    return credentials._federation
 
 
 # The clock.
@@ -89,7 +115,7 @@ class SystemClock:
 
 
 def use_clock(patch: pytest.MonkeyPatch, clock: Clock) -> None:
-    """Give this clock to all credentials that are made from now on."""
+    """Let all credentials that are created from now on use this clock."""
     patch.setattr(_SourceCredentials, "_clock", clock)
 
 
@@ -99,7 +125,7 @@ def clock_of(credentials: Any) -> Any:
 
 
 def at_next_reading(patch: pytest.MonkeyPatch, action: Callable[[], object]) -> None:
-    """Run an action when a caller next reads the clock, after it has looked at the token."""
+    """Run an action the next time a caller reads the clock, after it has read the token."""
     now = Moment.now
 
     def late(clock: Clock) -> Moment:
@@ -120,71 +146,85 @@ def take_over_threads(patch: pytest.MonkeyPatch, stand_in: object) -> None:
 
 
 def take_over_waits(patch: pytest.MonkeyPatch, stand_in: object) -> None:
-    """Have callers wait by `stand_in.Lock()`; exchanges run on real threads."""
+    """Let callers wait by `stand_in.Lock()`. Exchanges run on real threads."""
     patch.setattr(_single_flight, "threading", stand_in)
 
 
 def look_often(patch: pytest.MonkeyPatch) -> None:
-    """Have callers that wait read the clock every millisecond."""
+    """Let waiting callers read the clock every millisecond."""
     patch.setattr(_single_flight, "_PIECE", 0.001)
 
 
 def take_over_start(patch: pytest.MonkeyPatch, stand_in: Callable[[Callable[[Any], None], Any], None]) -> None:
-    """Call `stand_in(start, job)` when a thread is to be started for a job."""
+    """Call `stand_in(start, job)` instead of `start(job)`, which starts a thread for a job."""
     start = _workers.start
     patch.setattr(_workers, "start", lambda job: stand_in(start, job))
 
 
 def idle_threads() -> int:
-    """Count the threads that wait for their next exchange."""
+    """Return the number of threads that wait for their next exchange."""
     return len(_workers._idle)
 
 
 def end_idle_threads() -> None:
-    """End them, as before a fork."""
+    """Stop the threads that wait for their next exchange, as before a fork."""
     _workers.end_idle()
 
 
 def end_idle_threads_after(patch: pytest.MonkeyPatch, seconds: float) -> None:
-    """Have threads wait only so long for their next exchange."""
+    """Limit how long a thread waits for its next exchange."""
     patch.setattr(_workers, "_LONGEST_WAIT", seconds)
 
 
 def callers_waiting(credentials: Any) -> int:
-    """Count the callers that wait for a token of these credentials."""
+    """Return the number of callers that wait for a token of these credentials."""
     waiting: int = credentials._source._flight.waiting
     return waiting
 
 
 def exchanges_waiting(credentials: Credentials) -> int:
-    """Count the exchanges that wait for the federated token with which these credentials impersonate."""
+    """Return the number of exchanges that wait for the federated token that these credentials impersonate with."""
     source = credentials._federation._federated(credentials._settings, (_federation._IAM_SCOPE,))
     return source._flight.waiting
 
 
 def exchange_has_finished(credentials: Any) -> bool:
-    """Whether the last exchange has brought its token; its log records may still be delivered."""
+    """Return whether the last exchange has finished. Its log records may still be undelivered."""
     finished: bool = credentials._source._flight._last.newest().finished
     return finished
 
 
 def hold_the_lock(credentials: Any) -> threading.Lock:
-    """Return the lock that workers take to keep their result."""
+    """Return the lock that a worker holds while it stores its result. The test can hold it, too."""
     lock: threading.Lock = credentials._source._flight._lock
     return lock
 
 
+def keep_sources(patch: pytest.MonkeyPatch, most: int) -> None:
+    """Limit how many tokens the credentials that are created from now on keep."""
+    patch.setattr(_federation, "_MOST_SOURCES", most)
+
+
+def at_new_sources(patch: pytest.MonkeyPatch, action: Callable[[], object]) -> None:
+    """Run an action whenever a thread creates the source of a token that it has not found."""
+
+    def late(*arguments: Any, **more: Any) -> Any:
+        action()
+        return _TokenSource(*arguments, **more)
+
+    patch.setattr(_federation, "TokenSource", late)
+
+
 def become_the_child_of_a_fork() -> None:
-    """Do what happens in the child."""
-    _token_source._after_fork_in_child()
-    _federation._after_fork_in_child()
+    """Do what the package does in the child of a fork."""
+    _forks.begin_child()
 
 
 # Google's side.
 
 
 def share_any_transport(patch: pytest.MonkeyPatch, *, share: bool = True) -> None:
-    """Have a transport used by a worker while its caller goes on, as google-auth's own are; or have none used so."""
+    """Let workers use every transport while its caller continues, as they use google-auth's own. With `share=False`: none."""
     patch.setattr(_transport, "shareable", lambda _: share)
 
 
@@ -197,8 +237,8 @@ _shareable = _transport.shareable
 
 
 def use_own_transport(patch: pytest.MonkeyPatch, request: object) -> None:
-    """Send what is sent without a transport of the caller's through this one."""
-    patch.setattr(_transport._own, "_request", request)
+    """Send requests for which the caller passes no transport through this one."""
+    patch.setattr(_transport, "own", lambda: request)
 
 
 def form_of(subject_token: str, request: Any, clock: Clock) -> dict[str, str]:
@@ -220,18 +260,22 @@ def aws_identity(
     session: object = None,
     clock: Clock = time,
 ) -> AwsIdentity:
-    """Return the AWS side alone, which resolves keys on the calling thread: signals and interrupts strike there."""
-    return AwsIdentity(_arguments.source(profile, region, assume_role), session, clock=clock)
+    """Return only the AWS side. It resolves keys on the calling thread, so signals and interrupts reach it there."""
+    return AwsIdentity(_arguments.source(profile, region, assume_role, None, None), session, clock=clock)
 
 
 def holds_no_keys(identity: AwsIdentity) -> bool:
-    """Whether the next call resolves everything again."""
-    return identity._credentials is None and identity._own is None
+    """Return whether the next call resolves everything again."""
+    keys = identity._session_keys
+    if keys is None:
+        return True
+    found = keys._base_is_current and keys.base._created_session is not None
+    return keys._role_credentials is None and not found
 
 
 def lock_of(identity: AwsIdentity) -> Any:
     """Return the lock that is held while keys are resolved."""
-    return identity._guard.lock
+    return identity._guard.exclusive.lock
 
 
 def identity_of(credentials: Credentials) -> AwsIdentity:
@@ -239,8 +283,13 @@ def identity_of(credentials: Credentials) -> AwsIdentity:
     return credentials._federation.identity
 
 
+def session_of(credentials: Credentials) -> Any:
+    """Return the botocore session that was passed to credentials, or the one that has replaced it."""
+    return identity_of(credentials).session
+
+
 def before_signing(patch: pytest.MonkeyPatch, action: Callable[[ExchangeContext], object]) -> None:
-    """Call an action with the terms of the exchange before keys are resolved; it may raise `PromptRequired`."""
+    """Call an action with the context of the exchange before keys are resolved. It may raise `PromptRequired`."""
     signer = AwsIdentity.signer
 
     def late(self: AwsIdentity, url: str | None, context: ExchangeContext) -> Signer:
@@ -251,11 +300,11 @@ def before_signing(patch: pytest.MonkeyPatch, action: Callable[[ExchangeContext]
 
 
 def assume(patch: pytest.MonkeyPatch, arn: str) -> None:
-    """Have all credentials know the assumed role that their keys are of."""
+    """Let all credentials know this ARN as the assumed role of their keys."""
     known = property(lambda _: arn, lambda _, __: None)
     patch.setattr(_identity.AwsIdentity, "assumed_role", known, raising=False)
 
 
 def limit_requests_to_aws(patch: pytest.MonkeyPatch, seconds: float) -> None:
-    """Have a request to AWS give up after this time."""
+    """Limit how long a request to AWS takes."""
     patch.setattr(_retry, "LONGEST_REQUEST", seconds)

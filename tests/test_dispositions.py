@@ -82,13 +82,13 @@ def outcome_of(tests: str, tmp_path: Path, *options: str, start: tuple[str, ...]
 
 @pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="this platform has no signal masks")
 @pytest.mark.parametrize("workers", ["-n0", pytest.param("-n1", marks=pytest.mark.slow)])
-def test_programs_that_tests_start_ignore_no_signal_that_the_caller_ignores(workers: str, tmp_path: Path) -> None:
+def test_programs_that_tests_start_do_not_ignore_signals_that_the_caller_ignores(workers: str, tmp_path: Path) -> None:
     printed = outcome_of(CHILDREN, tmp_path, workers, start=(sys.executable, "-c", START))
     assert "4 passed" in printed, printed
 
 
 @pytest.mark.slow
-def test_a_test_that_hangs_fails_with_its_stack_and_the_run_continues(tmp_path: Path) -> None:
+def test_a_hanging_test_fails_with_its_stack_and_the_run_continues(tmp_path: Path) -> None:
     printed = outcome_of(HANGS, tmp_path, "-n1", "--timeout=1")
     assert "test_it.py:5:" in printed
     assert "1 failed, 1 passed" in printed, printed

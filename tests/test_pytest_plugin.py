@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from importlib.metadata import entry_points
+
 import pytest
 
 pytest_plugins = ["pytester"]
@@ -56,6 +59,240 @@ def test_fixtures_work_in_another_project_with_any_environment(
     pytester.makeconftest('pytest_plugins = ["google_auth_botocore.pytest_plugin"]')
     pytester.makepyfile(test_it=TESTS)
     pytester.runpytest("-p", "no:cacheprovider").assert_outcomes(passed=4)
+
+
+# Three applications and their tests. The applications have no code for the emulator.
+REPORTS = """
+import requests
+from google.auth.transport.requests import AuthorizedSession
+from google_auth_botocore import Credentials
+
+AUDIENCE = "//iam.googleapis.com/projects/4711/locations/global/workloadIdentityPools/workers/providers/aws-eu"
+SERVICE_ACCOUNT = "reports@acme-prod.iam.gserviceaccount.com"
+session = AuthorizedSession(Credentials(AUDIENCE, SERVICE_ACCOUNT))
+
+
+def publish(name, content):
+    url = "https://storage.googleapis.com/upload/storage/v1/b/reports/o"
+    reply = session.post(url, params={"uploadType": "media", "name": name}, data=content)
+    reply.raise_for_status()
+    return reply.json()
+
+
+def is_public(name):
+    return requests.get(f"https://storage.googleapis.com/reports/{name}").ok
+"""
+TEST_REPORTS = """
+import pytest
+import reports
+
+
+@pytest.fixture(scope="session")
+def google_cloud_settings():
+    return {"audience": reports.AUDIENCE, "service_account_email": reports.SERVICE_ACCOUNT, "buckets": ["reports"]}
+
+
+@pytest.mark.parametrize("name", ["first", "second"])
+def test_publish(google_cloud, name):
+    assert reports.publish(name, b"content")["size"] == "7"
+    assert google_cloud.storage.principals[-1] == reports.SERVICE_ACCOUNT
+    assert not reports.is_public(name)
+"""
+SHARING = """
+import datetime
+from google.cloud import storage
+from google_auth_botocore import default
+
+
+def share(name, content):
+    credentials, project = default()
+    blob = storage.Client(project=project, credentials=credentials).bucket("shared").blob(name)
+    blob.upload_from_string(content)
+    return blob.generate_signed_url(version="v4", expiration=datetime.timedelta(hours=1))
+
+
+def fetch(name):
+    return storage.Client().bucket("shared").blob(name).download_as_bytes()
+"""
+TEST_SHARING = """
+import os
+
+import pytest
+import requests
+import sharing
+
+URLS = []
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _bucket(google_cloud_module):
+    google_cloud_module.storage.create_bucket("shared")
+
+
+def test_share():
+    URLS.append(sharing.share("a b", b"content"))
+    assert requests.get(URLS[0]).content == b"content"
+
+
+def test_objects_and_urls_are_valid_for_the_module():
+    assert sharing.fetch("a b") == requests.get(URLS[0]).content == b"content"
+
+
+def test_innermost(google_cloud, google_cloud_module):
+    outer, inner = google_cloud_module.configuration_file, google_cloud.configuration_file
+    assert os.environ["GOOGLE_APPLICATION_CREDENTIALS"] == str(inner) != str(outer)
+    assert requests.get(URLS[0]).status_code in (403, 404)
+"""
+CALLER = """
+from google.auth.transport.requests import AuthorizedSession, Request
+from google.oauth2 import id_token
+from google_auth_botocore import Credentials, IDTokenCredentials, default
+
+AUDIENCE = "https://orders.run.app"
+credentials = None
+
+
+def call():
+    global credentials
+    credentials = credentials or IDTokenCredentials(default()[0], AUDIENCE, include_email=True)
+    return AuthorizedSession(credentials).get(AUDIENCE)
+
+
+def authenticate(authorization):
+    return id_token.verify_oauth2_token(authorization.removeprefix("Bearer "), Request(), AUDIENCE)["email"]
+"""
+TEST_CALLER = """
+import caller
+import pytest
+import responses
+from google.cloud import bigquery
+from google_auth_botocore.emulator import NotEmulatedError
+
+
+@pytest.fixture
+def orders():
+    with responses.RequestsMock() as mocked:
+        for service in ("www", "sts", "iamcredentials"):
+            mocked.add_passthru(f"https://{service}.googleapis.com")
+        mocked.get(caller.AUDIENCE)
+        yield mocked
+
+
+# The application keeps its credentials, so both tests must use the same emulator.
+@pytest.mark.parametrize("time", [1, 2])
+def test_call(google_cloud_session, orders, time):
+    assert caller.call().ok
+    account = google_cloud_session.service_account
+    sent = [call.request for call in orders.calls if call.request.url.startswith(caller.AUDIENCE)]
+    assert caller.authenticate(sent[0].headers["Authorization"]) == account.email
+    assert google_cloud_session.emulator.count(":generateIdToken") == 1
+
+
+def test_bigquery(google_cloud):
+    with pytest.raises(NotEmulatedError, match="bigquery.googleapis.com"):
+        bigquery.Client(credentials=caller.default()[0]).query("SELECT 1")
+"""
+APPLICATIONS = {
+    "reports": (REPORTS, TEST_REPORTS, 2),
+    "sharing": (SHARING, TEST_SHARING, 3),
+    "caller": (CALLER, TEST_CALLER, 3),
+}
+PLUGIN = ("-p", "google_auth_botocore.pytest_plugin")
+
+
+@pytest.mark.parametrize("name", APPLICATIONS)
+def test_an_unmodified_application_is_tested(pytester: pytest.Pytester, name: str) -> None:
+    pytest.importorskip("google_auth_botocore.emulator.storage")  # not in the dependency group `core`
+    application, tests, count = APPLICATIONS[name]
+    pytester.makepyfile(**{name: application, f"test_{name}": tests})
+    pytester.syspathinsert()
+    pytester.runpytest("-p", "no:cacheprovider", *PLUGIN).assert_outcomes(passed=count)
+
+
+UNRELATED = """
+import sys
+
+
+def test_unrelated():
+    assert "google_auth_botocore.pytest_plugin" in sys.modules
+    assert not {"botocore", "requests", "google_auth_botocore.emulator"} & set(sys.modules)
+"""
+
+
+def test_pytest_loads_the_plugin_by_itself(pytester: pytest.Pytester) -> None:
+    """Also below the root, where pytest rejects `pytest_plugins`. It loads no more than the package itself."""
+    [found] = [each for each in entry_points(group="pytest11") if each.value == "google_auth_botocore.pytest_plugin"]
+    assert found.name == found.value  # otherwise pytest rejects the same plugin in `pytest_plugins`
+    for package in ("billing", "orders"):
+        (pytester.mkdir(package) / f"test_{package}.py").write_text(UNRELATED, encoding="utf-8")
+    # The options disable the plugins of other libraries, which import requests.
+    others = {each.name for each in entry_points(group="pytest11")} - {found.name}
+    options = [option for name in sorted(others) for option in ("-p", f"no:{name}")]
+    done = pytester.runpytest_subprocess("-p", "no:cacheprovider", "-Werror", *options, timeout=60)
+    done.assert_outcomes(passed=2)
+
+
+@pytest.mark.parametrize(
+    ("before", "arguments"),
+    [
+        ("import google_auth_botocore", []),
+        ("import os; os.environ['PYTEST_DISABLE_PLUGIN_AUTOLOAD'] = '1'", [*PLUGIN]),
+        ("pass", [*PLUGIN]),
+    ],
+    ids=["imported by sitecustomize", "-p without autoload", "-p"],
+)
+@pytest.mark.slow
+def test_the_plugin_causes_no_warning(pytester: pytest.Pytester, before: str, arguments: list[str]) -> None:
+    pytester.makepyfile(test_it="def test_it(google_provider): pass")
+    program = f"{before}; import pytest; raise SystemExit(pytest.main({['-Werror', *arguments]}))"
+    done = pytester.run(sys.executable, "-c", program, timeout=60)
+    done.assert_outcomes(passed=1)
+
+
+@pytest.mark.slow
+def test_without_the_extra_only_the_fixtures_fail(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(test_it="def test_it(): pass\ndef test_emulator(google_cloud): pass\n")
+    program = (
+        "import importlib.util, pytest; find = importlib.util.find_spec\n"
+        "importlib.util.find_spec = lambda name, *more: None if name == 'celpy' else find(name, *more)\n"
+        f"raise SystemExit(pytest.main({['-p', 'no:cacheprovider', *PLUGIN]}))"
+    )
+    done = pytester.run(sys.executable, "-c", program, timeout=60)
+    done.assert_outcomes(passed=1, errors=1)
+    done.stdout.fnmatch_lines(["*pip install 'google-auth-botocore[[]emulator]'*"])
+
+
+WITHOUT_STORAGE = r"""
+import pytest
+import requests
+from google_auth_botocore import default
+
+
+def test_token(google_cloud):
+    assert default()[0].get_token().value
+    for use in (lambda: google_cloud.storage, lambda: requests.get("https://storage.googleapis.com")):
+        with pytest.raises(RuntimeError, match=r"pip install 'google-auth-botocore\[sandbox\]'"):
+            use()
+"""
+
+
+@pytest.mark.slow
+def test_without_the_extra_for_cloud_storage_the_rest_works(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(test_it=WITHOUT_STORAGE)
+    program = (
+        "import sys, pytest; sys.modules['google_auth_botocore.emulator.storage'] = None\n"
+        f"raise SystemExit(pytest.main({['-p', 'no:cacheprovider', *PLUGIN]}))"
+    )
+    pytester.run(sys.executable, "-c", program, timeout=60).assert_outcomes(passed=1)
+
+
+@pytest.mark.slow
+def test_each_worker_of_xdist_has_its_own_emulator(pytester: pytest.Pytester) -> None:
+    pytest.importorskip("google_auth_botocore.emulator.storage")  # not in the dependency group `core`
+    for name, (application, tests, _) in APPLICATIONS.items():
+        pytester.makepyfile(**{name: application, f"test_{name}": tests})
+    done = pytester.runpytest_subprocess("-p", "no:cacheprovider", "-n2", "--dist=loadfile", *PLUGIN, timeout=120)
+    done.assert_outcomes(passed=8)
 
 
 BESIDE_MOTO = """

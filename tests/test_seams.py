@@ -14,7 +14,7 @@ SEAMS = {TESTS / "seams.py", TESTS / "aws" / "servers.py"}
 FOLDERS = ("aws", "core", "refresh", "service_account")
 FILES = [path for folder in FOLDERS for path in sorted((TESTS / folder).rglob("*.py")) if path not in SEAMS]
 PRIVATE = re.compile(r"google_auth_botocore(\.\w+)*\._[a-z]\w*(?!\w*\.py)")
-# Private to others: Python, botocore and google-auth, whose own tests or documentation use these names too.
+# Private names of others: Python, botocore and google-auth, whose own tests or documentation also use them.
 OF_OTHERS = {
     "_clear_cache",
     "_credentials",
@@ -29,7 +29,7 @@ OF_OTHERS = {
 
 
 def private_names(source: str) -> Iterator[str]:
-    """Yield what a test knows of the inside of the package: imports, attributes of other objects, and names in texts."""
+    """Yield the private names of the package in a test: imports, attributes of other objects, and names in texts."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.ImportFrom):
             module = node.module or ""
@@ -46,7 +46,7 @@ def private_names(source: str) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("path", FILES, ids=[str(path.relative_to(TESTS)) for path in FILES])
-def test_private_names_are_used_by_the_seams_alone(path: Path) -> None:
+def test_only_the_seams_use_private_names(path: Path) -> None:
     assert set(private_names(path.read_text(encoding="utf-8"))) == set()
 
 

@@ -1,4 +1,4 @@
-"""A program for a separate network namespace, where the addresses that AWS fixes are this machine's: an ECS task, an EC2 instance.
+"""A program for a separate network namespace, where this machine has the fixed addresses of AWS's metadata services.
 
 Run by test_sources.py; prints whom Google saw, in the task and on the instance.
 """

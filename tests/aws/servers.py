@@ -1,4 +1,4 @@
-"""The emulator's HTTP server, for AWS services that only one test needs: a seam, see `tests/seams.py`."""
+"""The emulator's HTTP server, for AWS services that only one test needs. It is a seam: see `tests/seams.py`."""
 
 from google_auth_botocore.emulator import AwsKeys, Emulator
 from google_auth_botocore.emulator._http import Call, Response, Route

@@ -78,7 +78,7 @@ def _bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert six.origin is not None
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as bundle:
         bundle.write(six.origin, "six.py")
-        bundle.writestr("google/", "")  # `zip -r` writes it, and a namespace package is not found without
+        bundle.writestr("google/", "")  # `zip -r` writes this entry, without which a namespace package is not found
         own = Path(google_auth_botocore.__file__).parent
         for each in own.rglob("*.py"):
             bundle.write(each, each.relative_to(own.parent))
@@ -102,7 +102,7 @@ def _without_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _run(path: Path, arguments: dict[str, Any], variables: dict[str, str] | None = None) -> list[str]:
-    """Return the output of a process with this first on its path. With a zip, it has hardly more than the standard library."""
+    """Return the output of a process with this first on its path. With a zip, little more than the standard library follows."""
     options = ["-S"] if path.suffix == ".zip" else []
     done = subprocess.run(
         [sys.executable, *options, "-c", _TOKEN, json.dumps(arguments)],
@@ -163,7 +163,7 @@ def test_role_that_requires_botocores_data_is_an_error_that_names_the_bundle(
         "token_url": federation.google.token_url,
         "assume_role": ROLE,
     }
-    reason, message = _run(path, arguments, {**environment(issue("base")), "AWS_REGION": "eu-west-1"})
+    reason, message, *_ = _run(path, arguments, {**environment(issue("base")), "AWS_REGION": "eu-west-1"})
     assert reason in ("DataNotFoundError", "UnknownServiceError")
     assert message.startswith("botocore's data files cannot be read")
     assert f"botocore was loaded from {path}" in message
@@ -171,9 +171,9 @@ def test_role_that_requires_botocores_data_is_an_error_that_names_the_bundle(
     assert "could not get AWS credentials" not in message
 
 
-def test_our_table_of_partitions_is_botocores() -> None:
+def test_our_table_of_partitions_equals_botocores() -> None:
     def comparable(partitions: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
-        names = ("dnsSuffix", "dualStackDnsSuffix", "implicitGlobalRegion")
+        names = ("name", "dnsSuffix", "dualStackDnsSuffix", "implicitGlobalRegion")
         return sorted(
             (each["regionRegex"], *(each["outputs"][name] for name in names), *_global(each)) for each in partitions
         )
@@ -185,7 +185,7 @@ def test_our_table_of_partitions_is_botocores() -> None:
     assert comparable(aws_partitions.OWN) == comparable(aws_partitions.partitions())
 
 
-def test_each_region_of_botocores_has_the_same_partition_in_our_table() -> None:
+def test_each_region_in_botocore_has_the_same_partition_in_our_table() -> None:
     for partition in aws_partitions.partitions():
         for region in partition["regions"]:
             found = [

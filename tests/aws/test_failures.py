@@ -68,14 +68,14 @@ CAUSES = {
     "an access key without a secret": Cause(_NO_SECRET, {"AWS_ACCESS_KEY_ID": "AKIAEXAMPLE"}),
     "an access key with an empty secret": Cause(_NO_SECRET, {**_KEYS, "AWS_SECRET_ACCESS_KEY": ""}),
     "a secret with an empty access key": Cause(NO_SOURCE, {**_KEYS, "AWS_ACCESS_KEY_ID": ""}),
-    "half a set in a file": Cause(
+    "an incomplete set in a file": Cause(
         _NO_SECRET.replace("env", "shared-credentials-file").replace(
             "AWS_SECRET_ACCESS_KEY.", "aws_secret_access_key."
         ),
         shared="[default]\naws_access_key_id = AKIAEXAMPLE\n",
     ),
-    "a profile that is not there": Cause(_NO_PROFILE, {"AWS_PROFILE": "nobody"}),
-    "a profile that is not there beside keys": Cause(_NO_PROFILE, {**_AND_REGION, "AWS_PROFILE": "nobody"}),
+    "a missing profile": Cause(_NO_PROFILE, {"AWS_PROFILE": "nobody"}),
+    "a missing profile beside keys": Cause(_NO_PROFILE, {**_AND_REGION, "AWS_PROFILE": "nobody"}),
     "a broken config file": Cause(_UNPARSED.format("config"), config="[default\nregion"),
     "a broken credentials file beside keys": Cause(
         _UNPARSED.format("credentials"), _AND_REGION, shared="aws_access_key_id"
@@ -95,12 +95,12 @@ CAUSES = {
     "white space in the secret": Cause(
         _WHITE.format("secret access key"), {**_KEYS, "AWS_SECRET_ACCESS_KEY": " secret"}
     ),
-    "a letter that no key has": Cause(
-        "The AWS session token from env contains a letter that no key has.",
+    "a character that no key has": Cause(
+        "The AWS session token from env contains a character that no key has.",
         {**_KEYS, "AWS_SESSION_TOKEN": "t\N{LATIN SMALL LETTER O WITH DIAERESIS}ken"},
     ),
     "quotes, as a file for Docker keeps them": Cause(
-        "The AWS secret access key from env contains a letter that no key has.",
+        "The AWS secret access key from env contains a character that no key has.",
         {**_KEYS, "AWS_SECRET_ACCESS_KEY": '"secret"'},
     ),
     "white space in the session token": Cause(_WHITE.format("session token"), {**_KEYS, "AWS_SESSION_TOKEN": "to ken"}),
@@ -177,7 +177,13 @@ def test_one_clear_error_until_the_cause_is_gone(
         credentials = federation.credentials()
         error = failure(credentials)
         said = cause.message.replace("HOME", str(tmp_path / "home"))
-        assert message(error) == (f"botocore could not get AWS credentials {said}" if said[0] == "(" else said)
+        said = f"botocore could not get AWS credentials {said}" if said[0] == "(" else said
+        # A message that would be longer than 400 characters with its hint has the short text.
+        shorter = said.replace("Error when retrieving credentials from ", "")
+        if len(f"{said} {error.hint}".partition("\n")[0]) < 400:
+            assert message(error) == said
+        else:
+            assert shorter.startswith(message(error).rstrip("….")), message(error)
     for file in (tmp_path / "home" / ".aws").glob("*"):
         file.unlink()
     set_all(monkeypatch, environment(issue("fixed")))
@@ -185,14 +191,14 @@ def test_one_clear_error_until_the_cause_is_gone(
     assert federation.last_seen().arn == arn("fixed")
 
 
-class TestOfContainers:
+class TestContainers:
     """The endpoint that ECS or EKS runs beside a workload."""
 
     @pytest.fixture(autouse=True)
     def _at_once(self, clock: HurriedClock, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("botocore.utils.ContainerMetadataFetcher.SLEEP_TIME", 0)
 
-    def test_one_that_denies_access(
+    def test_an_endpoint_that_denies_access_is_a_permanent_error(
         self, federation: Federation, issue: Issue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         (tmp_path / "token").write_text("right")
@@ -212,7 +218,7 @@ class TestOfContainers:
             credentials.refresh(None)
             assert federation.last_seen().arn == arn("pod")
 
-    def test_one_that_breaks_down_may_come_back(
+    def test_an_endpoint_that_fails_is_a_temporary_error(
         self, federation: Federation, issue: Issue, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         with ContainerCredentials(lambda: issue("pod")) as container:
@@ -225,7 +231,9 @@ class TestOfContainers:
             container.clear_faults()
             credentials.refresh(None)
 
-    def test_one_that_is_not_there_may_come(self, federation: Federation, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_missing_endpoint_is_a_temporary_error(
+        self, federation: Federation, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://127.0.0.1:1/")
         error = failure(federation.credentials())
         assert isinstance(error, TransientFederationError)
@@ -237,10 +245,10 @@ class TestOfContainers:
     [
         ("api/token", Fault(403, times=None)),  # switched off
         ("security-credentials", Fault(404, times=None)),  # no instance profile
-        ("security-credentials", Fault(401, times=None)),  # the token does not count
+        ("security-credentials", Fault(401, times=None)),  # the token is not accepted
     ],
 )
-def test_instance_metadata_that_denies_access_is_no_source(
+def test_instance_metadata_that_denies_access_is_not_a_source(
     federation: Federation, issue: Issue, monkeypatch: pytest.MonkeyPatch, path: str, fault: Fault, clock: HurriedClock
 ) -> None:
     with InstanceMetadata(lambda: issue("node")) as imds:
@@ -254,7 +262,7 @@ def test_instance_metadata_that_denies_access_is_no_source(
         assert federation.last_seen().arn == arn("node")
 
 
-def test_instance_metadata_behind_a_proxy_says_so(
+def test_instance_metadata_behind_a_proxy_is_an_error_that_names_the_proxy(
     federation: Federation, issue: Issue, monkeypatch: pytest.MonkeyPatch, clock: HurriedClock
 ) -> None:
     with InstanceMetadata(lambda: issue("node")) as imds:
@@ -271,7 +279,7 @@ def test_instance_metadata_behind_a_proxy_says_so(
         assert federation.last_seen().arn == arn("node")
 
 
-def test_single_sign_on_that_is_over(
+def test_expired_single_sign_on(
     federation: Federation, issue: Issue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with SsoPortal(lambda: issue("reader")) as portal:
@@ -289,9 +297,7 @@ def test_single_sign_on_that_is_over(
         assert federation.last_seen().arn == arn("reader")
 
 
-def test_login_that_is_over(
-    federation: Federation, issue: Issue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_expired_login(federation: Federation, issue: Issue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with SignIn(lambda: issue("deployer")) as endpoint:
         endpoint.sign_in(tmp_path / "home", since=timedelta(hours=1))
         endpoint.sign_out()
@@ -313,7 +319,7 @@ def test_login_without_botocores_c_library_says_what_to_install(
         endpoint.sign_in(tmp_path / "home")
         credentials = federation.credentials()
         with monkeypatch.context() as without:
-            without.setattr(botocore.credentials, "EC", None)  # what the failed import leaves
+            without.setattr(botocore.credentials, "EC", None)  # the state after a failed import
             assert message(failure(credentials)) == (
                 "botocore could not get AWS credentials (MissingDependencyException): Missing Dependency: Using the "
                 "login credential provider requires an additional dependency. You will need to pip install "
@@ -323,8 +329,8 @@ def test_login_without_botocores_c_library_says_what_to_install(
         assert federation.last_seen().arn == arn("deployer")
 
 
-class _Refusing(AwsEndpoint):
-    """STS, which says no."""
+class _RejectingSts(AwsEndpoint):
+    """An STS that rejects every request."""
 
     def __init__(self, code: str, message: str, status: int) -> None:
         super().__init__()
@@ -366,34 +372,35 @@ class _Refusing(AwsEndpoint):
 def test_role_that_sts_denies(
     federation: Federation, issue: Issue, monkeypatch: pytest.MonkeyPatch, code: str, said: str, name: str
 ) -> None:
-    with _Refusing(code, said, 403) as sts:
+    with _RejectingSts(code, said, 403) as sts:
         set_all(monkeypatch, {**environment(issue("app")), "AWS_ENDPOINT_URL_STS": sts.url})
         error = failure(federation.credentials(assume_role=ROLE))
-        assert message(error) == (
-            f"botocore could not get AWS credentials ({code}): An error occurred ({code}) when calling the AssumeRole "
-            f"operation: {said.rstrip('.')}."
-        )
+        wordy = f"An error occurred ({code}) when calling the AssumeRole operation:"
+        text = f"botocore could not get AWS credentials ({code}): {wordy} {said.rstrip('.')}."
+        # A message that would be longer than 400 characters with its hint has the short text.
+        shorter = text.replace(wordy, "AWS rejects AssumeRole:")
+        assert message(error) == (text if len(f"{text} {error.hint}".partition("\n")[0]) < 400 else shorter)
         assert (error.failure, error.reason, error.status_code, error.retryable) == (name, code, 403, False)
 
 
-def test_reason_that_sts_gives_is_one_word(
+def test_white_space_around_an_error_code_of_sts_is_removed(
     federation: Federation, issue: Issue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with _Refusing("\n  AccessDenied\n", "no", 403) as sts:
+    with _RejectingSts("\n  AccessDenied\n", "no", 403) as sts:
         set_all(monkeypatch, {**environment(issue("app")), "AWS_ENDPOINT_URL_STS": sts.url})
         error = failure(federation.credentials(assume_role=ROLE))
     assert error.reason == "AccessDenied"
     assert message(error).isprintable()
 
 
-def test_session_token_that_sts_echoes_is_in_no_log(
+def test_session_token_that_sts_quotes_is_in_no_log(
     federation: Federation, issue: Issue, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """AWS quotes the whole request that it could not verify, and botocore logs what AWS says."""
+    """AWS quotes the whole request that it could not verify, and botocore logs the reply."""
     caplog.set_level(logging.DEBUG)
     keys = issue("app")
     said = f"The Canonical String should have been 'POST x-amz-security-token:{keys.session_token}'"
-    with _Refusing("SignatureDoesNotMatch", said, 403) as sts:
+    with _RejectingSts("SignatureDoesNotMatch", said, 403) as sts:
         set_all(monkeypatch, {**environment(keys), "AWS_ENDPOINT_URL_STS": sts.url})
         error = failure(federation.credentials(assume_role=ROLE))
     assert "Refreshing temporary credentials failed" in caplog.text
@@ -418,7 +425,7 @@ def test_keys_without_their_session_token(
 def test_keys_that_were_copied_once_and_have_expired(
     federation: Federation, issue: Issue, monkeypatch: pytest.MonkeyPatch, told: bool
 ) -> None:
-    """AWS has the last word on it: by a clock that is off, fresh keys look expired too."""
+    """AWS decides whether keys have expired: by a wrong clock, fresh keys also look expired."""
     old = issue("app", lifetime=-60)
     set_all(monkeypatch, environment(old))
     if told:
@@ -443,13 +450,13 @@ def test_white_space_in_the_keys_that_assume_a_role_is_never_quoted(
     name: str,
     profile: str | None,
 ) -> None:
-    """What may not be sent, http.client quotes; it is a key."""
+    """http.client quotes a header that it cannot send, and the header contains a key."""
     keys = environment(issue("app"))
     set_all(monkeypatch, {**keys, name: "leak ed\n"})
     config(ini("profile team", role_arn=ROLE, credential_source="Environment"))
     credentials = federation.credentials(**({"profile": profile} if profile else {"assume_role": ROLE}))
     if profile and name == "AWS_SECRET_ACCESS_KEY":
-        credentials.refresh(None)  # moto does not look at it, and nothing of it is sent
+        credentials.refresh(None)  # the key is not sent, and moto does not check the signature
         return
     error = failure(credentials)
     assert message(error).endswith("contains white space.")

@@ -75,7 +75,7 @@ def _strike(server: socket.socket, source: str, started: Path, over: threading.E
     "raised",
     [SoftTimeLimitExceeded("limit"), TimeoutError("limit"), OwnTimeout("limit"), KeyboardInterrupt(), SystemExit(3)],
 )
-def test_exception_of_a_signal_handler_is_the_callers(
+def test_exception_of_a_signal_handler_reaches_the_caller(
     issue: Issue,
     config: Write,
     monkeypatch: pytest.MonkeyPatch,
@@ -147,7 +147,7 @@ class VaultSealed(RuntimeError):
 @pytest.mark.parametrize(
     "raised", [VaultSealed("sealed"), RuntimeError("sealed"), ValueError("sealed"), KeyError("sealed"), bdb.BdbQuit()]
 )
-def test_exception_of_the_users_own_provider_is_the_callers(
+def test_exception_of_the_users_own_provider_reaches_the_caller(
     federation: Federation, issue: Issue, raised: Exception
 ) -> None:
     keys, failing = issue("app"), [True]
@@ -167,7 +167,7 @@ def test_exception_of_the_users_own_provider_is_the_callers(
     assert federation.last_seen().arn == arn("app")
 
 
-def test_failure_of_the_standard_library_in_the_users_own_provider_is_the_callers(federation: Federation) -> None:
+def test_failure_of_the_standard_library_in_the_users_own_provider_reaches_the_caller(federation: Federation) -> None:
     def load() -> Any:
         return Path("/nowhere/keys").read_text(encoding="utf-8")
 
@@ -183,7 +183,9 @@ def test_botocores_exception_from_the_users_own_provider_is_translated(federatio
         federation.credentials(session=_Given.session(load)).refresh(None)
 
 
-def test_failure_of_a_source_is_translated_inside_the_callers_own_except(federation: Federation, config: Write) -> None:
+def test_failure_of_a_source_is_translated_while_the_caller_handles_another_exception(
+    federation: Federation, config: Write
+) -> None:
     """Python links the caller's exception to ours, although it is unrelated."""
     config(ini("default", credential_process="/nowhere/program"))
     credentials = federation.credentials()
@@ -194,7 +196,7 @@ def test_failure_of_a_source_is_translated_inside_the_callers_own_except(federat
             credentials.refresh(None)
 
 
-def test_failure_of_a_source_is_translated_though_a_tracer_wraps_the_library(
+def test_failure_of_a_source_is_translated_if_a_tracer_wraps_the_library(
     federation: Federation, config: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Sentry, with its defaults, wraps subprocess."""
@@ -207,7 +209,7 @@ def test_failure_of_a_source_is_translated_though_a_tracer_wraps_the_library(
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # connections that an interrupt leaves
-def test_exception_sent_to_a_thread_is_that_threads(issue: Issue, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_exception_sent_to_a_thread_is_raised_in_that_thread(issue: Issue, monkeypatch: pytest.MonkeyPatch) -> None:
     """RQ's time limit for threads and debuggers do this. Only the type of the exception shows its origin, not a frame."""
     identity = seams.aws_identity(region="eu-west-1")
     raised: list[type[BaseException]] = []
@@ -225,7 +227,9 @@ def test_exception_sent_to_a_thread_is_that_threads(issue: Issue, monkeypatch: p
         thread.start()
         assert thread.ident is not None
         server.settimeout(60)
-        with server.accept()[0]:  # it waits for the answer now; earlier, botocore itself might swallow the exception
+        with server.accept()[
+            0
+        ]:  # now the thread waits for the answer; earlier, botocore itself might swallow the exception
             ctypes.pythonapi.PyThreadState_SetAsyncExc(
                 ctypes.c_ulong(thread.ident), ctypes.py_object(SoftTimeLimitExceeded)
             )
@@ -273,7 +277,7 @@ def test_signals_at_random_moments_leave_no_lock_and_no_keys(
 
 
 @pytest.mark.parametrize("where", ["finalizer", "signal handler"])
-def test_reentry_on_one_thread_is_an_error_and_no_deadlock(
+def test_reentry_on_one_thread_is_an_error_and_not_a_deadlock(
     issue: Issue, config: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
     """The thread holds our lock and botocore's lock, which are not reentrant."""

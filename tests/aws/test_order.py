@@ -108,14 +108,14 @@ def _role(name: str) -> str:
     return f"arn:aws:iam::{ACCOUNT}:role/{name}"
 
 
-def test_these_are_all_that_botocore_has_but_for_two_files_of_its_ancestors() -> None:
+def test_every_source_of_botocore_is_tested_except_two_legacy_files() -> None:
     session = botocore.session.Session()
     chain = {provider.METHOD for provider in session.get_component("credential_provider").providers}
     assert chain - set(CHAIN) == {"ec2-credentials-file", "boto-config"}
 
 
 @pytest.mark.parametrize(("first", "second"), list(itertools.pairwise(CHAIN)))
-def test_of_two_neighbours_in_botocores_chain_google_sees_the_first(
+def test_of_two_consecutive_sources_in_botocores_chain_the_first_is_used(
     federation: Federation, sources: Sources, first: str, second: str
 ) -> None:
     sources[first]()
@@ -126,12 +126,12 @@ def test_of_two_neighbours_in_botocores_chain_google_sees_the_first(
 
 
 @pytest.mark.parametrize("last", CHAIN)
-def test_each_alone_is_found(federation: Federation, sources: Sources, last: str) -> None:
+def test_each_source_is_found_if_it_is_the_only_one(federation: Federation, sources: Sources, last: str) -> None:
     sources[last]()
     assert federation.seen().arn == arn(last)
 
 
-def test_pods_own_role_wins_over_its_nodes(federation: Federation, sources: Sources) -> None:
+def test_the_pods_role_wins_over_the_nodes_role(federation: Federation, sources: Sources) -> None:
     """With Pod Identity and with IRSA."""
     sources["iam-role"]()
     sources["container-role"]()

@@ -27,18 +27,18 @@ def endpoint(seen: Seen) -> tuple[str, str]:
     return seen.host, seen.region
 
 
-def test_no_region_is_the_global_endpoint(federation: Federation) -> None:
+def test_without_a_region_the_global_endpoint_is_called(federation: Federation) -> None:
     assert endpoint(federation.seen()) == GLOBAL
 
 
 @pytest.mark.parametrize("empty", ["", "  "])
-def test_empty_region_is_a_missing_one(federation: Federation, monkeypatch: pytest.MonkeyPatch, empty: str) -> None:
+def test_empty_region_counts_as_missing(federation: Federation, monkeypatch: pytest.MonkeyPatch, empty: str) -> None:
     monkeypatch.setenv("AWS_REGION", empty)
     monkeypatch.setenv("AWS_DEFAULT_REGION", empty)
     assert endpoint(federation.seen()) == GLOBAL
 
 
-def test_empty_region_in_the_environment_leaves_the_profiles(
+def test_profiles_region_is_used_if_the_environments_is_empty(
     federation: Federation, config: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "")
@@ -124,7 +124,7 @@ class TestOnAnInstance:
             assert federation.seen().region == "us-west-2"
             assert imds.count("placement/region") == 1
 
-    def test_invalid_region_counts_as_none(
+    def test_invalid_region_counts_as_missing(
         self, federation: Federation, issue: Issue, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Another server can answer in place of the metadata service, with the same text for every request."""
@@ -143,29 +143,54 @@ class TestOnAnInstance:
 
 
 @pytest.mark.parametrize(
+    "query", ["Action=GetCallerIdentity&Version=2011-06-15", "Version=2011-06-15&Action=GetCallerIdentity"]
+)
+@pytest.mark.parametrize(
     ("url", "host", "signed"),
     [
         ("https://sts.{region}.amazonaws.com", "sts.cn-north-1.amazonaws.com.cn", "cn-north-1"),
+        ("https://STS.{region}.amazonaws.com:443/", "sts.cn-north-1.amazonaws.com.cn", "cn-north-1"),
         ("https://sts.amazonaws.com", "sts.amazonaws.com", "us-east-1"),
         ("https://sts-fips.us-east-2.amazonaws.com", "sts-fips.us-east-2.amazonaws.com", "us-east-2"),
         ("https://sts.{region}.amazonaws.com.cn", "sts.cn-north-1.amazonaws.com.cn", "cn-north-1"),
     ],
 )
 def test_verification_url_of_a_file(
-    federation: Federation, issue: Issue, monkeypatch: pytest.MonkeyPatch, url: str, host: str, signed: str
+    federation: Federation, issue: Issue, monkeypatch: pytest.MonkeyPatch, url: str, host: str, signed: str, query: str
 ) -> None:
     """gcloud's default URL means "the endpoint of the partition". Any other URL is used."""
     keys = issue("app", "aws-cn" if host.endswith(".cn") else "aws")
     set_all(monkeypatch, {**environment(keys), "AWS_REGION": "cn-north-1"})
     info = federation.credentials().info
     info["token_url"] = "https://sts.googleapis.com/v1/token"
-    info["credential_source"]["regional_cred_verification_url"] = f"{url}?Action=GetCallerIdentity&Version=2011-06-15"
+    info["credential_source"]["regional_cred_verification_url"] = f"{url}?{query}"
     Credentials.from_info(info, token_url=federation.google.token_url).get_token()
     assert endpoint(federation.last_seen()) == (host, signed)
 
 
+@pytest.mark.parametrize(
+    "host",
+    [
+        "sts.zz-west-1.amazonaws.com",
+        "sts.cn-north-1.amazonaws.com",
+        "sts.eu-west-1.amazonaws.com.cn",
+        "sts.eu-west-1.api.amazonwebservices.com.cn",
+        "sts.amazonaws.com.cn",
+        "sts.api.aws",
+    ],
+)
+def test_verification_url_of_a_file_must_name_a_region_of_its_partition(federation: Federation, host: str) -> None:
+    info = federation.credentials().info
+    info["token_url"] = "https://sts.googleapis.com/v1/token"
+    info["credential_source"]["regional_cred_verification_url"] = (
+        f"https://{host}?Action=GetCallerIdentity&Version=2011-06-15"
+    )
+    with pytest.raises(ConfigurationError, match="is not GetCallerIdentity at an AWS STS endpoint"):
+        Credentials.from_info(info)
+
+
 @pytest.mark.parametrize("region", ["cn-north-1", "evil.test/x"])
-def test_verification_url_of_a_file_is_filled_in_with_a_region_of_its_partition_alone(
+def test_verification_url_of_a_file_is_filled_in_only_with_a_region_of_its_partition(
     federation: Federation, issue: Issue, monkeypatch: pytest.MonkeyPatch, region: str
 ) -> None:
     set_all(monkeypatch, {**environment(issue("app")), "AWS_REGION": region})
@@ -185,7 +210,7 @@ def test_verification_url_of_a_file_is_filled_in_with_a_region_of_its_partition_
     assert endpoint(federation.last_seen()) == ("sts-fips.us-east-1.amazonaws.com", "us-east-1")
 
 
-class TestOfAnAssumedRole:
+class TestAssumedRole:
     """AssumeRole must be called in the role's partition, so our session gets the region that was found."""
 
     ROLE = "arn:aws-cn:iam::123456789012:role/reader"
@@ -252,7 +277,7 @@ class TestOfAnAssumedRole:
         assert self.hosts == ["sts.us-east-1.amazonaws.com"]
 
 
-def test_no_region_where_a_container_has_none(
+def test_instance_metadata_is_not_called_for_the_region_of_a_container(
     federation: Federation, issue: Issue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The node's metadata is not that of the task, so it is not called."""
@@ -265,11 +290,11 @@ def test_no_region_where_a_container_has_none(
 
 
 @pytest.mark.parametrize("region", ["", None])
-def test_region_that_is_empty_in_code_is_a_missing_one(federation: Federation, region: str | None) -> None:
+def test_empty_region_in_code_counts_as_missing(federation: Federation, region: str | None) -> None:
     assert endpoint(federation.seen(region=region)) == GLOBAL
 
 
-def test_explicit_sessions_profile_has_the_region_that_the_session_has(
+def test_profile_of_an_explicit_session_uses_the_sessions_region(
     federation: Federation, issue: Issue, config: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The session's region, which defaults to that of the environment."""
@@ -281,7 +306,7 @@ def test_explicit_sessions_profile_has_the_region_that_the_session_has(
 
 
 @pytest.mark.parametrize("empty", ["", "  "])
-def test_empty_region_of_an_explicit_session_is_a_missing_one(
+def test_empty_region_of_an_explicit_session_counts_as_missing(
     federation: Federation, config: Write, monkeypatch: pytest.MonkeyPatch, empty: str
 ) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", empty)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
@@ -17,7 +16,8 @@ from core.stand_in import HurriedClock
 from variations import few
 
 from aws.conftest import ACCOUNT, ROLE, Federation, Issue, arn, environment, ini, set_all
-from aws.servers import AwsEndpoint, Call, Response, Route, known_keys
+from aws.role_server import RoleServer
+from aws.servers import known_keys
 from google_auth_botocore import Credentials, FederationError
 from google_auth_botocore.emulator import AwsKeys, Emulator, Fault
 from google_auth_botocore.emulator.aws import WebIdentityIssuer
@@ -80,7 +80,7 @@ def test_rewritten_credentials_file_is_read_again(
 
 @each_session
 @pytest.mark.parametrize("code", _REJECTIONS)
-def test_each_code_has_the_keys_resolved_once_more_and_no_more(
+def test_after_each_error_code_for_rejected_keys_the_keys_are_resolved_exactly_once_more(
     federation: Federation, issue: Issue, tmp_path: Path, session: Callable[[], Any], code: str
 ) -> None:
     _file(tmp_path, ini("default", issue("app")))
@@ -141,7 +141,7 @@ def test_session_with_explicit_keys_never_becomes_another_identity(
             credentials.refresh(None)
 
 
-def test_provider_of_the_users_own_is_never_left_out(federation: Federation, issue: Issue, tmp_path: Path) -> None:
+def test_the_users_own_provider_is_never_skipped(federation: Federation, issue: Issue, tmp_path: Path) -> None:
     _file(tmp_path, ini("default", issue("of-the-file")))
     keys = issue("of-the-provider")
 
@@ -174,7 +174,7 @@ def test_environment_that_changed_is_read_again(
     assert federation.last_seen().arn == arn("new")
 
 
-def test_environment_beside_a_profile_stays_the_winner(
+def test_keys_in_the_environment_still_win_over_a_profile(
     federation: Federation, issue: Issue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A profile from the environment does not override keys there. A profile in code does."""
@@ -190,7 +190,7 @@ def test_environment_beside_a_profile_stays_the_winner(
 
 
 @each_session
-def test_file_that_turns_from_keys_to_a_role_is_read_again(
+def test_file_whose_keys_are_replaced_by_a_role_is_read_again(
     federation: Federation,
     issue: Issue,
     user: AwsKeys,
@@ -210,35 +210,6 @@ def test_file_that_turns_from_keys_to_a_role_is_read_again(
     assert federation.last_seen().arn == arn("reader", "me")
 
 
-class _Sts(AwsEndpoint):
-    """An STS that accepts the callers that the test names and issues a role's keys to them."""
-
-    def __init__(self, issue: Issue, code: str = "InvalidClientTokenId") -> None:
-        super().__init__()
-        self.known: set[str] = set()
-        self._issue = issue
-        self._code = code
-
-    def routes(self) -> list[Route]:
-        return [Route("POST", re.compile("/"), self._assume)]
-
-    def _assume(self, call: Call, _: object) -> Response:
-        found = re.search("Credential=([^/]+)", call.headers["authorization"])
-        assert found is not None
-        if found[1] not in self.known:
-            return Response(
-                f"<ErrorResponse><Error><Code>{self._code}</Code><Message>no</Message></Error></ErrorResponse>", 403
-            )
-        keys = self._issue("reader")
-        return Response(
-            "<AssumeRoleResponse><AssumeRoleResult><Credentials>"
-            f"<AccessKeyId>{keys.access_key_id}</AccessKeyId><SecretAccessKey>{keys.secret_access_key}</SecretAccessKey>"
-            f"<SessionToken>{keys.session_token}</SessionToken><Expiration>{keys.expiry:%Y-%m-%dT%H:%M:%SZ}</Expiration>"
-            f"</Credentials><AssumedRoleUser><Arn>{keys.arn}</Arn><AssumedRoleId>{keys.user_id}</AssumedRoleId>"
-            "</AssumedRoleUser></AssumeRoleResult></AssumeRoleResponse>"
-        )
-
-
 @each_session
 @pytest.mark.parametrize("code", few(_REJECTIONS, 2))
 def test_keys_that_a_role_is_assumed_with_are_read_again(
@@ -253,9 +224,8 @@ def test_keys_that_a_role_is_assumed_with_are_read_again(
     """In this case AWS STS rejects the keys. It is called again without a pause."""
     old, new = issue("old"), issue("new")
     _file(tmp_path, ini("default", old))
-    with _Sts(issue, code) as sts:
+    with RoleServer(issue, code, known={old.access_key_id}) as sts:
         monkeypatch.setenv("AWS_ENDPOINT_URL_STS", sts.url)
-        sts.known.add(old.access_key_id)
         credentials = federation.credentials(session=session(), assume_role=ROLE)
         credentials.refresh(None)
         _file(tmp_path, ini("default", new))
@@ -281,7 +251,7 @@ def _reject_all(google: Emulator, role: str) -> None:
             _reject(google, keys, "deleted")
 
 
-def test_first_assumption_of_a_role_with_old_keys_is_tried_again(
+def test_first_assumption_of_a_role_with_old_keys_is_retried(
     federation: Federation, issue: Issue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The session has read the file before the rotation, and requires the keys after it."""
@@ -290,9 +260,8 @@ def test_first_assumption_of_a_role_with_old_keys_is_tried_again(
     session = botocore.session.Session()
     session.get_credentials()
     _file(tmp_path, ini("default", new))
-    with _Sts(issue) as sts:
+    with RoleServer(issue, known={new.access_key_id}) as sts:
         monkeypatch.setenv("AWS_ENDPOINT_URL_STS", sts.url)
-        sts.known = {new.access_key_id}
         federation.credentials(session=session, assume_role=ROLE).refresh(None)
         assert [call.status for call in sts.calls] == [403, 200]
 
@@ -302,9 +271,8 @@ def test_role_of_keys_that_were_set_in_code_is_assumed_again(
 ) -> None:
     """The role's keys were revoked, but not the keys with which it is assumed."""
     base = issue("base")
-    with _Sts(issue) as sts:
+    with RoleServer(issue, known={base.access_key_id}) as sts:
         monkeypatch.setenv("AWS_ENDPOINT_URL_STS", sts.url)
-        sts.known.add(base.access_key_id)
         session = boto3.Session(base.access_key_id, base.secret_access_key, base.session_token)
         credentials = federation.credentials(session=session, assume_role=ROLE)
         credentials.refresh(None)
@@ -332,7 +300,9 @@ def test_web_identity_token_is_requested_again_with_new_keys(
         assert federation.google.calls[-1].assertion["sub"] == subject
 
 
-def test_new_session_is_set_up_as_the_given_one(federation: Federation, issue: Issue, tmp_path: Path) -> None:
+def test_new_session_has_the_configuration_of_the_original_one(
+    federation: Federation, issue: Issue, tmp_path: Path
+) -> None:
     """It keeps the region, the files and the client configuration."""
     old, elsewhere = issue("old"), tmp_path / "elsewhere"
     elsewhere.write_text(ini("team", old))
@@ -347,6 +317,6 @@ def test_new_session_is_set_up_as_the_given_one(federation: Federation, issue: I
     credentials.refresh(None)
     seen = federation.last_seen()
     assert (seen.arn, seen.region) == (arn("new"), "eu-west-3")
-    replaced: Any = seams.identity_of(credentials).session
+    replaced: Any = seams.session_of(credentials)
     assert replaced is not session
     assert replaced.get_default_client_config().proxies == {"https": "http://proxy.example"}

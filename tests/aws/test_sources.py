@@ -249,7 +249,7 @@ def test_fixed_addresses_of_an_ecs_task_and_of_an_instance() -> None:
     try:
         subprocess.run([*namespace, addresses], check=True, capture_output=True, timeout=60)
     except (OSError, subprocess.CalledProcessError) as error:
-        pytest.skip(f"no network namespace can be made here: {error}")
+        pytest.skip(f"this machine does not allow a network namespace: {error}")
     program = Path(__file__).with_name("fixed_addresses.py")
     variables = {name: value for name, value in os.environ.items() if name != "AWS_EC2_METADATA_DISABLED"}
     done = subprocess.run(
@@ -279,7 +279,7 @@ def test_instance_metadata_of_version_1_is_rejected(issue: Issue) -> None:
             assert urllib3.request("GET", f"{imds.url}/latest/meta-data/{path}").status == 401
 
 
-def test_login_is_used_as_it_is_while_it_is_fresh(
+def test_login_is_used_without_a_refresh_while_it_is_fresh(
     federation: Federation, issue: Issue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with SignIn(lambda: issue("deployer", lifetime=900)) as endpoint:
@@ -325,7 +325,7 @@ def test_web_identity_in_a_profile(federation: Federation, moto: Moto, config: W
 
 
 @pytest.mark.parametrize("source", ["Ec2InstanceMetadata", "EcsContainer"])
-def test_role_arn_with_a_credential_source_that_is_served(
+def test_role_arn_with_a_credential_source_over_http(
     federation: Federation, issue: Issue, moto: Moto, config: Write, monkeypatch: pytest.MonkeyPatch, source: str
 ) -> None:
     config(ini("profile team", role_arn=ROLE, credential_source=source, role_session_name="me"))
@@ -335,7 +335,7 @@ def test_role_arn_with_a_credential_source_that_is_served(
         assert (len(imds.calls) > 0, len(container.calls) > 0) == (source[:3] == "Ec2", source[:3] == "Ecs")
 
 
-def test_assumed_role_on_top_of_an_instances(
+def test_assumed_role_with_the_keys_of_an_instance(
     federation: Federation, issue: Issue, moto: Moto, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with InstanceMetadata(lambda: issue("node"), region="eu-west-3") as imds:
@@ -345,7 +345,7 @@ def test_assumed_role_on_top_of_an_instances(
         assert imds.count("placement/region") == 1
 
 
-def test_assumed_role_on_top_of_a_chain_of_profiles(
+def test_assumed_role_with_the_keys_of_a_chain_of_profiles(
     federation: Federation, user: AwsKeys, config: Write, shared: Write
 ) -> None:
     shared(ini("base", user))

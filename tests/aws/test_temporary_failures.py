@@ -70,7 +70,7 @@ def test_instance_metadata_that_fails_is_retried_until_it_answers(
     session = botocore.session.Session() if given else None
     federation.credentials(session=session).refresh(None)
     assert federation.last_seen().arn == arn("node")
-    # The list of roles is good for version 1 as well, and botocore does without the token then.
+    # The list of roles also exists in version 1, so botocore then continues without the token.
     assert len(clock.pauses) == 3
 
 
@@ -100,7 +100,7 @@ def test_slow_instance_metadata_works(federation: Federation, imds: InstanceMeta
     assert federation.last_seen().region == imds.region
 
 
-def test_half_a_json_of_instance_metadata_is_temporary(
+def test_incomplete_json_of_instance_metadata_is_temporary(
     federation: Federation, imds: InstanceMetadata, clock: HurriedClock
 ) -> None:
     imds.fail("security-credentials/app", Fault(200, times=2, body='{"AccessKeyId": "AKIA'))
@@ -130,7 +130,7 @@ def test_region_is_requested_until_it_is_known_and_the_keys_are_kept(
     assert imds.count("security-credentials/app") == 1
 
 
-def test_refresh_of_an_instances_keys_waits_for_a_service_that_has_gone(
+def test_refresh_of_an_instances_keys_waits_for_a_service_that_has_disappeared(
     federation: Federation, issue: Issue, monkeypatch: pytest.MonkeyPatch, clock: HurriedClock
 ) -> None:
     """An instance always has metadata, while a laptop never has any."""
@@ -154,7 +154,7 @@ def test_profile_whose_source_is_instance_metadata_waits_for_it(
     assert federation.last_seen().arn == arn("reader", "me")
 
 
-def test_role_without_trust_is_said_by_name(
+def test_role_that_the_instance_cannot_assume_is_named(
     federation: Federation, imds: InstanceMetadata, clock: HurriedClock
 ) -> None:
     answer = {"Code": "AssumeRoleUnauthorizedAccess", "Message": "EC2 cannot assume the role app."}
@@ -195,7 +195,7 @@ def test_no_source_is_an_error_at_once(
     assert clock.pauses == []
 
 
-def test_version_2_behind_a_hop_limit_is_no_source(
+def test_version_2_behind_a_hop_limit_is_not_a_source(
     federation: Federation, imds: InstanceMetadata, clock: HurriedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Only the answer with the token never arrives. It is retried once in case of a temporary failure."""
@@ -218,7 +218,7 @@ def test_metadata_that_was_removed_from_a_sessions_chain_is_not_called(
 
 
 @pytest.mark.parametrize("given", [False, True], ids=["own", "given"])
-def test_container_agent_that_starts_late_is_waited_for(
+def test_a_caller_waits_for_a_container_agent_that_starts_late(
     federation: Federation, issue: Issue, clock: HurriedClock, monkeypatch: pytest.MonkeyPatch, given: bool
 ) -> None:
     with contextlib.ExitStack() as later:
@@ -309,7 +309,7 @@ def test_sts_that_never_answers_holds_an_exchange_no_longer_than_its_deadline(
         assert time.monotonic() - started < 8
 
 
-def test_lock_is_waited_for_until_the_deadline(issue: Issue, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_caller_waits_for_the_lock_until_the_deadline(issue: Issue, monkeypatch: pytest.MonkeyPatch) -> None:
     set_all(monkeypatch, environment(issue("app")))
     identity = seams.aws_identity()
     with ThreadPoolExecutor(1) as pool, seams.lock_of(identity):
@@ -320,7 +320,7 @@ def test_lock_is_waited_for_until_the_deadline(issue: Issue, monkeypatch: pytest
 
 @pytest.mark.parametrize("source", ["file", "environment", "profile", "imds"])
 @pytest.mark.parametrize("given", [False, True], ids=["own", "given"])
-def test_nothing_is_kept_after_no_keys_were_found(
+def test_a_failed_search_for_keys_is_not_remembered(
     federation: Federation,
     issue: Issue,
     shared: Write,
@@ -351,14 +351,14 @@ def test_nothing_is_kept_after_no_keys_were_found(
 
 @pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN])
 @pytest.mark.parametrize("wrapped", [False, True])
-def test_lack_of_files_memory_or_processes_is_temporary(number: int, wrapped: bool) -> None:
+def test_lack_of_file_descriptors_memory_or_processes_is_temporary(number: int, wrapped: bool) -> None:
     """Even if a botocore exception with another message wraps it."""
     error: Exception = OSError(number, os.strerror(number))
     if wrapped:
         make: Any = botocore.exceptions.SSOTokenLoadError
         error = make(error_msg="no token")
         error.__context__ = OSError(number, os.strerror(number))
-    translated = seams.aws_errors.translated(error, seams.Facts("aws"))
+    translated = seams.aws_errors.translate(error, seams.Facts("aws"))
     assert isinstance(translated, TransientFederationError)
     assert "Raise the limit (ulimit -n)" in str(translated.hint)
 
@@ -387,7 +387,7 @@ except g.FederationError as error:
 
 
 @pytest.mark.parametrize("source", few(["sts", "imds", "file", "process", "container"], 2))
-def test_process_without_free_files_gets_a_temporary_error(
+def test_process_without_free_file_descriptors_gets_a_temporary_error(
     imds: InstanceMetadata,
     container: ContainerCredentials,
     issue: Issue,

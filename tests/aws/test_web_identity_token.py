@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import io
 import json
+import pickle
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,7 +17,7 @@ from botocore.exceptions import EndpointConnectionError
 from core.stand_in import HurriedClock
 
 from aws.conftest import Federation, Issue, environment, set_all
-from google_auth_botocore import FederationError
+from google_auth_botocore import Credentials, FederationError
 from google_auth_botocore.emulator.aws import WebIdentityIssuer
 
 JWT = "urn:ietf:params:oauth:token-type:jwt"
@@ -53,8 +55,79 @@ def test_a_new_one_is_requested_for_each_exchange(federation: Federation, issuer
     assert [call.form()["Action"] for call in issuer.calls if call.method == "POST"] == ["GetWebIdentityToken"] * 2
 
 
+def _claims(federation: Federation, **arguments: Any) -> dict[str, Any]:
+    """Return the claims that Google sees."""
+    federation.credentials(subject_token_type=JWT, **arguments).get_token()
+    assertion = federation.google.calls[-1].assertion
+    assert assertion is not None
+    return dict(assertion)
+
+
+@pytest.mark.usefixtures("issuer")
+def test_tags_are_claims_of_the_jwt(federation: Federation) -> None:
+    names = {"team": "data", "cost:center/1": "a=b@c", "empty": ""}
+    assert _claims(federation, tags=names)["https://sts.amazonaws.com/"]["request_tags"] == names
+    assert "request_tags" not in _claims(federation)["https://sts.amazonaws.com/"]
+
+
+def test_tags_can_be_mapped_to_attributes(federation: Federation, issuer: WebIdentityIssuer) -> None:
+    """With the mapping in the docstring of `Credentials`."""
+    [team] = re.findall(r"`attribute\.team=(.*?)`", str(Credentials.__doc__))
+    mapping = {"google.subject": "assertion.sub", "attribute.team": team}
+    condition = "attribute.team == 'data'"
+    google = federation.google
+    federation.audience = google.add_oidc_provider(
+        issuer.url, attribute_mapping=mapping, attribute_condition=condition
+    ).audience
+    federation.credentials(subject_token_type=JWT, tags={"team": "data"}).get_token()
+    with pytest.raises(FederationError, match="attribute condition"):
+        federation.credentials(subject_token_type=JWT, tags={"team": "sales"}).get_token()
+
+
+def test_subject_mode_chooses_the_identity(federation: Federation, issuer: WebIdentityIssuer) -> None:
+    role = "arn:aws:iam::123456789012:role/app"
+    assert _claims(federation, subject_mode="AWSIdentity")["sub"] == role
+    with pytest.raises(FederationError, match="trusted identity propagation") as caught:
+        _claims(federation, subject_mode="OriginIdentity")
+    assert caught.value.step == "aws"
+    issuer.origin_identity = "user@example.com"
+    claims = _claims(federation, subject_mode="OriginIdentity")
+    assert (claims["sub"], claims["https://sts.amazonaws.com/"]["principal_id"]) == ("user@example.com", role)
+
+
+def test_copies_and_pickles_keep_tags_and_subject_mode(federation: Federation, issuer: WebIdentityIssuer) -> None:
+    issuer.origin_identity = "user@example.com"
+    made = federation.credentials(subject_token_type=JWT, tags={"team": "data"}, subject_mode="OriginIdentity")
+    for each in (made.with_scopes(["https://www.googleapis.com/auth/drive"]), pickle.loads(pickle.dumps(made))):
+        each.refresh(None)
+        assertion = federation.google.calls[-1].assertion
+        assert assertion is not None
+        assert assertion["sub"] == "user@example.com"
+        assert assertion["https://sts.amazonaws.com/"]["request_tags"] == {"team": "data"}
+        assert "tags={'team': 'data'}, subject_mode='OriginIdentity'" in repr(each)
+
+
+@pytest.mark.usefixtures("issuer")
+def test_a_botocore_that_does_not_know_subject_mode_is_an_error(federation: Federation) -> None:
+    session = botocore.session.Session()
+    loader = session.get_component("data_loader")
+    load = loader.load_service_model
+
+    def load_older(*arguments: Any, **more: Any) -> Any:
+        model = load(*arguments, **more)
+        shape = model.get("shapes", {}).get("GetWebIdentityTokenRequest")
+        if shape:
+            shape["members"].pop("SubjectMode", None)
+        return model
+
+    loader.load_service_model = load_older
+    with pytest.raises(FederationError, match=r"does not know SubjectMode of GetWebIdentityToken") as caught:
+        federation.credentials(subject_token_type=JWT, session=session, subject_mode="AWSIdentity").get_token()
+    assert "pip install --upgrade botocore" in str(caught.value.hint)
+
+
 @pytest.mark.parametrize("region", [None, "aws-global"])
-def test_missing_region_is_an_error_of_this_form_alone(
+def test_missing_region_is_an_error_only_for_this_kind(
     federation: Federation, issuer: WebIdentityIssuer, monkeypatch: pytest.MonkeyPatch, region: str | None
 ) -> None:
     if region is None:
@@ -64,7 +137,7 @@ def test_missing_region_is_an_error_of_this_form_alone(
     credentials = federation.credentials(subject_token_type=JWT)
     with pytest.raises(FederationError) as caught:
         credentials.refresh(None)
-    assert str(caught.value).startswith("GetWebIdentityToken has regional endpoints only, and no AWS region is set. ")
+    assert str(caught.value).startswith("GetWebIdentityToken has only regional endpoints, and no AWS region is set. ")
     assert caught.value.failure == "no-region"
     assert (caught.value.step, issuer.calls) == ("aws", [])
     monkeypatch.setenv("AWS_REGION", "eu-west-1")
@@ -93,7 +166,7 @@ class _Raw(io.BytesIO):
         yield self.read()
 
 
-def test_account_that_has_it_switched_off(federation: Federation, issuer: WebIdentityIssuer) -> None:
+def test_account_without_the_feature(federation: Federation, issuer: WebIdentityIssuer) -> None:
     issuer.enabled = False
     credentials = federation.credentials(subject_token_type=JWT)
     with pytest.raises(FederationError) as caught:

@@ -10,10 +10,11 @@ import time
 from pathlib import Path
 
 from bench import report
-from bench.contestants import COPYCAT, OURS, REQUIREMENTS
+from bench.contestants import COPYCAT, REQUIREMENTS
 from bench.copies import Copies
 from bench.processes import Servers
 from bench.rows import Bench
+from bench.scale import Scale
 
 _PACKAGES = (
     "google-auth-botocore",
@@ -32,7 +33,7 @@ for each in importlib.metadata.distributions():
 
 def main() -> None:
     out, *named = sys.argv[1:]
-    pythons = {OURS: sys.executable, **dict(each.split("=", 1) for each in named)}
+    pythons = dict(each.split("=", 1) for each in named)
     versions = {
         name: subprocess.check_output([python, "-c", _VERSIONS, *_PACKAGES], text=True, timeout=60).strip("; ")
         for name, python in pythons.items()
@@ -44,7 +45,9 @@ def main() -> None:
     try:
         with tempfile.TemporaryDirectory() as home:
             for row in itertools.chain(
-                Bench(pythons, servers, home).rows(), Copies(copycat, servers.urls, home).rows()
+                Bench(pythons, servers, home).rows(),
+                Scale(pythons, servers, home).rows(),
+                Copies(copycat, servers.urls, home).rows(),
             ):
                 print(report.table([row]), flush=True)
                 rows.append(row)

@@ -17,8 +17,10 @@ COPYCAT, RCLONE = "gcp_copycat", "rclone"
 # Requirements of gcp_copycat and of the servers that it copies between, installed from the project's folder. rclone is a
 # Debian package.
 COPYCAT_REQUIREMENTS = (".[copycat]", "google-crc32c")
-# Requirements of each peer. Google's client libraries depend on google-auth and requests in any case.
+# Requirements of each contestant, ours included: nothing else is installed in its environment. Google's client libraries depend
+# on google-auth and requests in any case.
 REQUIREMENTS = {
+    OURS: (".",),
     GOOGLE: ("google-auth", "requests"),
     SUPPLIER: ("google-auth", "requests", "boto3"),
     WIF: ("aws-gcp-wif-auth", "google-auth", "requests"),
@@ -46,7 +48,29 @@ def build(name: str, urls: Urls, *, impersonate: bool) -> Any:
     return _BUILDERS[name](urls, impersonate)
 
 
-def _ours(urls: Urls, impersonate: bool) -> Any:
+def for_user(name: str, urls: Urls, credentials: Any, user: str) -> Any:
+    """Return credentials that act for a Workspace user: google-auth's, with the contestant's as their source, or a copy of ours."""
+    if name == OURS:
+        return credentials.with_subject(user)
+    _redirect(urls)
+    from google.auth import impersonated_credentials
+
+    return impersonated_credentials.Credentials(credentials, _ACCOUNT, [SCOPE], subject=user)
+
+
+def for_tenant(name: str, urls: Urls, number: int) -> Any:
+    """Return credentials that assume the role of a tenant, as each package does it."""
+    role = f"arn:aws:iam::111122223333:role/tenant{number}"
+    if name == OURS:
+        return _ours(urls, False, role)
+    if name == SUPPLIER:
+        return _supplier(urls, False, role)
+    if name == SCALESEC:
+        return _Scalesec(urls, True, f"tenant{number}")
+    raise NotImplementedError("cannot assume a role")
+
+
+def _ours(urls: Urls, impersonate: bool, role: str | None = None) -> Any:
     from google_auth_botocore import Credentials
 
     return Credentials(
@@ -54,6 +78,8 @@ def _ours(urls: Urls, impersonate: bool) -> Any:
         _ACCOUNT if impersonate else None,
         token_url=f"{urls.sts}/v1/token",
         iam_credentials_endpoint=urls.iam,
+        oauth_token_url=f"{urls.sts}/oauth",
+        assume_role=role,
     )
 
 
@@ -79,26 +105,10 @@ def _google(urls: Urls, impersonate: bool, **supplier: Any) -> Any:
     )
 
 
-def _supplier(urls: Urls, impersonate: bool) -> Any:
-    boto3 = import_module("boto3")
-    from google.auth import aws
+def _supplier(urls: Urls, impersonate: bool, role: str | None = None) -> Any:
+    from bench.supplier import Supplier
 
-    class Supplier(aws.AwsSecurityCredentialsSupplier):
-        """The supplier from Google's documentation: one session, which is called for each exchange."""
-
-        def __init__(self) -> None:
-            self._session = boto3.Session()
-
-        def get_aws_region(self, context: Any, request: Any) -> Any:
-            if not self._session.region_name:
-                raise ValueError("No AWS region.")
-            return self._session.region_name
-
-        def get_aws_security_credentials(self, context: Any, request: Any) -> aws.AwsSecurityCredentials:
-            keys = self._session.get_credentials().get_frozen_credentials()
-            return aws.AwsSecurityCredentials(keys.access_key, keys.secret_key, keys.token)
-
-    return _google(urls, impersonate, aws_security_credentials_supplier=Supplier())
+    return _google(urls, impersonate, aws_security_credentials_supplier=Supplier(role))
 
 
 def _wif(urls: Urls, impersonate: bool) -> Any:
@@ -108,13 +118,13 @@ def _wif(urls: Urls, impersonate: bool) -> Any:
 
 
 class _Scalesec:
-    def __init__(self, urls: Urls, impersonate: bool) -> None:
+    def __init__(self, urls: Urls, impersonate: bool, role: str = "role") -> None:
         _redirect(urls)
         os.environ["AWS_ENDPOINT_URL_STS"] = urls.aws
         service = import_module("scalesec_gcp_workload_identity.main").TokenService
         place = {"gcp_project_number": "123456789012", "gcp_workload_id": "aws", "gcp_workload_provider": "prod"}
-        role = {"aws_account_id": "111122223333", "aws_role_name": "role", "aws_region": "eu-central-1"}
-        self._service = service(gcp_service_account_email=_ACCOUNT, **place, **role)
+        source = {"aws_account_id": "111122223333", "aws_role_name": role, "aws_region": "eu-central-1"}
+        self._service = service(gcp_service_account_email=_ACCOUNT, **place, **source)
 
     def refresh(self, request: object) -> None:
         self.token, _ = self._service.get_token()
@@ -125,7 +135,13 @@ def _redirect(urls: Urls) -> None:
     from requests.adapters import HTTPAdapter
 
     send = HTTPAdapter.send
-    hosts = {"https://sts.googleapis.com": urls.sts, "https://iamcredentials.googleapis.com": urls.iam}
+    if send.__module__ == __name__:
+        return
+    hosts = {
+        "https://sts.googleapis.com": urls.sts,
+        "https://iamcredentials.googleapis.com": urls.iam,
+        "https://oauth2.googleapis.com/token": f"{urls.sts}/oauth",
+    }
 
     def redirected(self: HTTPAdapter, request: Any, *args: Any, **kwargs: Any) -> Any:
         for host, url in hosts.items():

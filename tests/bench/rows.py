@@ -14,7 +14,7 @@ from bench.processes import CannotError, Servers, cold_start, contestants, envir
 
 # Lifetime of short tokens, in seconds. Our advisory window opens 4 to 8 seconds before they expire.
 _SHORT = 32
-_NO_OBJECT = "n/a: returns a token, not a credentials object"
+NO_OBJECT = "n/a: returns a token, not a credentials object"
 
 
 @dataclass
@@ -139,7 +139,7 @@ class Bench:
                     row.reached = (
                         result["refreshed"] and result["waited"] == result["failed"] == 0 and result["p999_ms"] < 1
                     )
-        row.cells[SCALESEC] = _NO_OBJECT
+        row.cells[SCALESEC] = NO_OBJECT
         return row
 
     def _down(self) -> Row:
@@ -159,7 +159,7 @@ class Bench:
                 if name == OURS:
                     row.reached = result["waited"] == result["failed"] == 0
             self._servers.sts.start()
-        row.cells[SCALESEC] = _NO_OBJECT
+        row.cells[SCALESEC] = NO_OBJECT
         return row
 
     @staticmethod
@@ -178,7 +178,7 @@ class Bench:
                 each.do("start", False)
             nanoseconds = _in_turn(running, 31, lambda each: float(each.do("hot", 10_000)))
         self._paired(row, {name: [each / 1000 for each in values] for name, values in nanoseconds.items()})
-        row.cells[SCALESEC] = _NO_OBJECT
+        row.cells[SCALESEC] = NO_OBJECT
         row.reached = row.ratios[GOOGLE] <= 0.15
         return row
 
@@ -241,7 +241,7 @@ class Bench:
                 each.do("copies", 10)
                 row.bars[name] = self._servers.sts.set()
                 row.cells[name] = f"{row.bars[name]:.0f}"
-        row.cells[SCALESEC] = _NO_OBJECT
+        row.cells[SCALESEC] = NO_OBJECT
         row.ratios[GOOGLE] = row.bars[OURS] / row.bars[GOOGLE]
         row.reached = row.bars[OURS] == 1
         return row

@@ -66,6 +66,10 @@ class _Handler(BaseHTTPRequestHandler):
         if self.path in ("/v1/token", "/v1beta/token"):
             kind = "urn:ietf:params:oauth:token-type:access_token"
             return {"access_token": token, "issued_token_type": kind, "token_type": "Bearer", "expires_in": lifetime}
+        if self.path == "/oauth":
+            return {"access_token": token, "token_type": "Bearer", "expires_in": lifetime}
+        if self.path.endswith(":signJwt"):
+            return {"keyId": "key", "signedJwt": "header.claims.signature"}
         if self.path.endswith(":generateAccessToken"):
             return {"accessToken": token, "expireTime": _utc(lifetime)}
         if self.path == f"{_IAM}/role":

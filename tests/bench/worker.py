@@ -5,17 +5,23 @@ Started as `python -m bench.worker NAME URL…`. A call is a JSON array of a met
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
+import multiprocessing
+import os
+import pickle
 import sys
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
 from typing import Any
 
 from google.auth.transport.requests import Request
 
-from bench.contestants import Urls, build
+from bench.contestants import Urls, build, for_tenant, for_user
 
 # A request that takes longer than this, in seconds, counts as one that waited.
 _WAITED = 0.1
@@ -83,6 +89,39 @@ class Worker:
         for number in range(count):
             self._token(self._credentials.with_scopes([f"https://www.googleapis.com/auth/scope{number}"]))
 
+    def carries_token(self) -> bool:
+        """Return whether the pickled credentials contain the token."""
+        return str(self._credentials.token).encode() in pickle.dumps(self._credentials)
+
+    def tasks(self, count: int) -> None:
+        """Run this many tasks in two processes. Each receives the pickled credentials and sends a request."""
+        with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("fork")) as pool:
+            list(pool.map(_send, [self._credentials] * count, timeout=300))
+
+    def unpickle(self, count: int) -> None:
+        """Unpickle this many copies, each of which sends a request."""
+        pickled = pickle.dumps(self._credentials)
+        kept = []
+        for _ in range(count):
+            kept.append(pickle.loads(pickled))
+            self._token(kept[-1])
+
+    def users(self, count: int) -> None:
+        """Send a request for each of this many Workspace users, as a back end does that acts for the user of each request."""
+        for number in range(count):
+            self._token(for_user(self._name, self._urls, self._credentials, f"user{number}@example.com"))
+
+    def tenants(self, count: int) -> tuple[float, float]:
+        """Return the bytes and seconds that each of this many further tenants takes."""
+        kept = [for_tenant(self._name, self._urls, 0)]
+        self._token(kept[0])
+        before, start = _memory(), time.perf_counter()
+        for number in range(1, count + 1):
+            kept.append(for_tenant(self._name, self._urls, number))
+            self._token(kept[-1])
+        seconds = time.perf_counter() - start
+        return (_memory() - before) / count, seconds / count
+
     def hot(self, count: int) -> float:
         """Return the nanoseconds of one `before_request` with a fresh token."""
         before_request, request = self._credentials.before_request, self._request
@@ -135,6 +174,17 @@ class Worker:
         headers: dict[str, str] = {}
         credentials.before_request(self._request, "GET", "https://storage.googleapis.com/", headers)
         return headers["authorization"].removeprefix("Bearer ")
+
+
+def _send(credentials: Any) -> None:
+    """Send a request with a copy of the credentials. This is a task in another process."""
+    credentials.before_request(Request(), "GET", "https://storage.googleapis.com/", {})
+
+
+def _memory() -> int:
+    """Return the resident memory of this process, in bytes, as Linux reports it."""
+    gc.collect()
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def _together(work: Callable[[], None], count: int) -> None:

@@ -48,7 +48,7 @@ def whole(data: bytes) -> Callable[[], Iterator[bytes]]:
 
 
 def dripping(start: bytes, each: bytes) -> Callable[[], Iterator[bytes]]:
-    """Send the start at once, and then one piece per second for ever."""
+    """Send the start at once, and then one piece per second forever."""
 
     def parts() -> Iterator[bytes]:
         yield start
@@ -66,7 +66,7 @@ def silence() -> Iterator[bytes]:
 
 
 def zeros(encoding: str) -> Iterator[bytes]:
-    """Send a GiB of blanks, compressed to one MB."""
+    """Send a GiB of spaces, compressed to one MB."""
     block = gzip.compress(b" " * 2**24)
     yield f"HTTP/1.1 200 OK\r\nContent-Encoding: {encoding}\r\nContent-Length: {len(block) * 64}\r\n\r\n".encode()
     for _ in range(64):

@@ -16,6 +16,8 @@ from urllib.parse import parse_qs, parse_qsl, quote, unquote, urlsplit
 import google.auth.transport
 import seams
 
+from google_auth_botocore import FederationError
+
 PROVIDER = "//iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/aws/providers/prod"
 ACCOUNT = "copycat@my-project.iam.gserviceaccount.com"
 STS_URL = "https://sts.googleapis.com/v1/token"
@@ -66,7 +68,7 @@ class HurriedClock(seams.SystemClock):
 
 def wait_until(happened: Callable[[], bool]) -> None:
     """Wait for something in other threads that no event reports."""
-    deadline = time.monotonic() + 60  # an exchange that another test left running takes half a minute
+    deadline = time.monotonic() + 60  # an exchange that another test has left running can take half a minute
     while not happened():
         assert time.monotonic() < deadline
         time.sleep(0.001)
@@ -207,10 +209,16 @@ def verify_subject_token(subject_token: str, audience: str, secret_of: Callable[
 
 
 def is_printable(error: BaseException) -> bool:
-    """Return whether an error has no control character: the hint, which is ours, may be two lines."""
+    """Return whether an error has no control character. Only the line breaks in our hint are allowed."""
     hint = getattr(error, "hint", None) or ""
-    sentences, _, command = hint.partition("\n")
-    return str(error).removesuffix(hint).isprintable() and sentences.isprintable() and command.isprintable()
+    return str(error).removesuffix(hint).isprintable() and all(line.isprintable() for line in hint.split("\n", 2))
+
+
+def message_without_hint(error: FederationError) -> str:
+    """Return what failed and what was seen. The hints of all failures are compared in tests/failures."""
+    text, hint = str(error), f" {error.hint}"
+    assert text.endswith(hint)
+    return text.removesuffix(hint)
 
 
 def visible_text(error: BaseException) -> str:

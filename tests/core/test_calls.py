@@ -75,13 +75,13 @@ def test_first_impersonated_token_takes_at_most_90_calls(
     make_fresh: Callable[[], Credentials], transport: google.auth.transport.requests.Request
 ) -> None:
     """Count from the first request of credentials with AWS keys in the environment to the header with the token."""
-    with _recorded_calls() as calls:  # also on the thread that the first exchange starts, and the second one uses
-        make_fresh().before_request(transport, "GET", OBJECT, {})  # whatever the process does once
+    with _recorded_calls() as calls:  # also record the thread that the first exchange starts and the second one reuses
+        make_fresh().before_request(transport, "GET", OBJECT, {})  # leaves out what a process does only once
         credentials, headers = make_fresh(), dict[str, str]()
         calls.clear()
         credentials.before_request(transport, "GET", OBJECT, headers)
     assert headers["authorization"].startswith("Bearer ")
-    # A caller that waits calls these every 100 ms, so their number depends on the machine. `filter` sees each record that
+    # A waiting caller calls these every 100 ms, so their number depends on the machine. `filter` sees each record that
     # urllib3 logs, if another test has left its logger at the level DEBUG.
     uncounted = ("begun", "overdue", "_register", "_time_suspended", "filter")
     calls = [call for call in calls if call.split()[-1] not in uncounted]

@@ -187,7 +187,7 @@ def test_gapic_client_accepts_the_object(credentials: Credentials) -> None:
         client.transport.close()  # type: ignore[no-untyped-call]
 
 
-def test_httplib2_has_no_timeout_forced_on_it(make: Make, caplog: pytest.LogCaptureFixture) -> None:
+def test_no_timeout_is_passed_to_httplib2(make: Make, caplog: pytest.LogCaptureFixture) -> None:
     """A timeout would make httplib2 log a warning."""
     with Api() as api:
         http = httplib2.Http()

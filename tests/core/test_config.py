@@ -15,17 +15,20 @@ from core.conftest import Make
 from core.stand_in import ACCOUNT, PROVIDER
 from google_auth_botocore import ConfigurationError, Credentials
 
+AUDIENCE_FORM = (
+    "//iam.googleapis.com/projects/PROJECT_NUMBER/locations/global/workloadIdentityPools/POOL/providers/PROVIDER"
+)
 PATH = PROVIDER.removeprefix("//iam.googleapis.com/")
 POOL = PROVIDER.rsplit("/providers/", 1)[0]
 
 
 @pytest.mark.parametrize("form", [PROVIDER, PATH, f"https:{PROVIDER}", f"{PROVIDER}/", f" {PROVIDER}\n"])
-def test_audience_in_every_form_that_google_tools_print(form: str) -> None:
+def test_audience_is_accepted_in_every_form_that_google_tools_print(form: str) -> None:
     assert Credentials(form).info["audience"] == PROVIDER
 
 
 NO_PROVIDER = (
-    "The audience {!r} names no workload identity pool provider. Expected //iam.googleapis.com/projects/PROJECT_NUMBER"
+    "The audience {!r} names no workload identity pool provider. Pass //iam.googleapis.com/projects/PROJECT_NUMBER"
     "/locations/global/workloadIdentityPools/POOL/providers/PROVIDER."
 )
 
@@ -36,22 +39,22 @@ NO_PROVIDER = (
         (
             POOL,
             (
-                f"The audience {POOL!r} is a pool, not a provider. Add /providers/PROVIDER; to list the pool's providers, run: "
-                "gcloud iam workload-identity-pools providers list --location=global --workload-identity-pool=aws"
+                f"The audience {POOL!r} is a pool, not a provider. Add /providers/PROVIDER.\n"
+                "Run: gcloud iam workload-identity-pools providers list --location=global --workload-identity-pool=aws"
             ),
         ),
         (
             PROVIDER.replace("123456789012", "my-project"),
             (
-                f"The audience {PROVIDER.replace('123456789012', 'my-project')!r} has the project id 'my-project' where the "
-                "project number belongs. To see the number, run: gcloud projects describe my-project --format='value(projectNumber)'"
+                f"The audience {PROVIDER.replace('123456789012', 'my-project')!r} has the project id 'my-project' in the "
+                "place of the project number. Replace it with the number.\nRun: gcloud projects describe my-project --format='value(projectNumber)'"
             ),
         ),
         (
             PROVIDER.replace("123456789012", "１２"),
             (
-                f"The audience {PROVIDER.replace('123456789012', '１２')!r} has the project id '１２' where the project number "
-                "belongs. To see the number, run: gcloud projects describe '１２' --format='value(projectNumber)'"
+                f"The audience {PROVIDER.replace('123456789012', '１２')!r} has the project id '１２' in the place of the project number. "
+                "Replace it with the number.\nRun: gcloud projects describe '１２' --format='value(projectNumber)'"
             ),
         ),
         *(
@@ -64,11 +67,11 @@ NO_PROVIDER = (
                 "//iam.googleapis.com/projects/12/locations/global/workloadIdentityPools/aws/providers/pröd",
             )
         ),
-        ("", "audience must be a non-empty string, not ''."),
-        (None, "audience must be a non-empty string, not None."),
+        ("", f"audience must be a non-empty string, not ''. Pass {AUDIENCE_FORM}."),
+        (None, f"audience must be a non-empty string, not None. Pass {AUDIENCE_FORM}."),
     ],
 )
-def test_invalid_audience(audience: Any, message: str) -> None:
+def test_invalid_audience_is_rejected(audience: Any, message: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         Credentials(audience)
     assert str(caught.value) == message
@@ -77,102 +80,145 @@ def test_invalid_audience(audience: Any, message: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"service_account_email": ""}, "service_account_email must be a non-empty string, not ''."),
+        (
+            {"service_account_email": ""},
+            "service_account_email must be a non-empty string, not ''. Set service_account_email, or leave it out.",
+        ),
         (
             {"service_account_email": "a b@c.d"},
             (
-                "The service_account_email 'a b@c.d' is neither a service account's e-mail address "
-                "(NAME@PROJECT.iam.gserviceaccount.com) nor its unique id (digits)."
+                "The service_account_email 'a b@c.d' is not a service account. Pass its e-mail address "
+                "(NAME@PROJECT.iam.gserviceaccount.com) or its unique id (digits)."
             ),
         ),
         (
             {"service_account_email": ACCOUNT, "delegates": ["x; rm -rf /"]},
             (
-                "The delegate 'x; rm -rf /' is neither a service account's e-mail address "
-                "(NAME@PROJECT.iam.gserviceaccount.com) nor its unique id (digits)."
+                "The delegate 'x; rm -rf /' is not a service account. Pass its e-mail address "
+                "(NAME@PROJECT.iam.gserviceaccount.com) or its unique id (digits)."
             ),
         ),
         (
             {"service_account_email": ACCOUNT, "delegates": ACCOUNT},
-            f"delegates must be a sequence of strings, not {ACCOUNT!r}.",
+            f"delegates must be a sequence of strings, not {ACCOUNT!r}. Pass a list: delegates=[{ACCOUNT!r}].",
         ),
         ({"delegates": [ACCOUNT]}, "delegates and subject require a service account: set service_account_email."),
         ({"subject": "u@example.com"}, "delegates and subject require a service account: set service_account_email."),
-        ({"service_account_email": ACCOUNT, "subject": ""}, "subject must be a non-empty string, not ''."),
+        (
+            {"service_account_email": ACCOUNT, "subject": ""},
+            "subject must be a non-empty string, not ''. Set subject, or leave it out.",
+        ),
         (
             {"service_account_email": ACCOUNT, "subject": "u@example.com", "lifetime": 3601},
-            "A token that acts for a subject is valid for at most 3600 s, not lifetime=3601.",
+            "A token that acts for a subject is valid for at most 3600 s, not lifetime=3601. Set lifetime=3600.",
         ),
         (
             {"service_account_email": ACCOUNT, "subject": "u@example.com", "universe_domain": "apis.example"},
-            "subject (domain-wide delegation) is not available in the universe 'apis.example'.",
+            "subject (domain-wide delegation) is not available in the universe 'apis.example'. Leave subject out.",
         ),
-        ({"universe_domain": ""}, "universe_domain must be a non-empty string, not ''."),
-        ({"scopes": "a b"}, "scopes must be a sequence of strings, not 'a b'."),
-        ({"scopes": [1]}, "scopes must be a non-empty string, not 1."),
-        ({"lifetime": 0}, "lifetime must be a whole number of seconds from 1 to 43200, not 0."),
-        ({"lifetime": 43201}, "lifetime must be a whole number of seconds from 1 to 43200, not 43201."),
-        ({"lifetime": True}, "lifetime must be a whole number of seconds from 1 to 43200, not True."),
-        # More digits than Python writes.
-        ({"lifetime": 10**5000}, "lifetime must be a whole number of seconds from 1 to 43200, not <int>."),
+        (
+            {"universe_domain": ""},
+            "universe_domain must be a non-empty string, not ''. Set universe_domain, or leave it out.",
+        ),
+        ({"scopes": "a b"}, "scopes must be a sequence of strings, not 'a b'. Pass a list: scopes=['a', 'b']."),
+        ({"scopes": [1]}, "scopes must be a non-empty string, not 1. Pass it in quotes: '1'."),
+        (
+            {"lifetime": 0},
+            "lifetime must be a whole number of seconds from 1 to 43200, not 0. Use 3600 for an hour, without quotes.",
+        ),
+        (
+            {"lifetime": 43201},
+            "lifetime must be a whole number of seconds from 1 to 43200, not 43201. Use 3600 for an hour, without quotes.",
+        ),
+        (
+            {"lifetime": True},
+            "lifetime must be a whole number of seconds from 1 to 43200, not True. Use 3600 for an hour, without quotes.",
+        ),
+        # More digits than Python converts to text.
+        (
+            {"lifetime": 10**5000},
+            "lifetime must be a whole number of seconds from 1 to 43200, not <int>. Use 3600 for an hour, without quotes.",
+        ),
         (
             {"quota_project_id": "\n" + 1000 * "x"},
-            f"quota_project_id must be a single line of text, not '\\n{597 * 'x'}….",
+            f"quota_project_id must be a single line of text, not '\\n{177 * 'x'}…. Remove line breaks and other control characters.",
         ),
-        ({"lifetime": "3600s"}, "lifetime must be a whole number of seconds from 1 to 43200, not '3600s'."),
+        (
+            {"lifetime": "3600s"},
+            "lifetime must be a whole number of seconds from 1 to 43200, not '3600s'. Use 3600 for an hour, without quotes.",
+        ),
         (
             {"token_url": "http://sts.example.com/v1/token"},
             (
-                "token_url must be an https URL, or http on loopback, without user part or fragment, "
-                "not 'http://sts.example.com/v1/token'."
+                "token_url must be an https URL, or http on loopback, without a user part or a fragment, "
+                "not 'http://sts.example.com/v1/token'. Google's own is https://sts.googleapis.com/v1/token: leave token_url out to use it."
             ),
         ),
         (
             {"token_url": "https://u:p@example.com/"},
-            "token_url must be an https URL, or http on loopback, without user part or fragment, not 'https://[hidden]@example.com/'.",
+            "token_url must be an https URL, or http on loopback, without a user part or a fragment, not 'https://[hidden]@example.com/'. Google's own is https://sts.googleapis.com/v1/token: leave token_url out to use it.",
         ),
         (
             {"iam_credentials_endpoint": "https://iamcredentials.googleapis.com/v1"},
             (
                 "iam_credentials_endpoint must be a scheme and a host without a path, such as https://iamcredentials.googleapis.com, "
-                "not 'https://iamcredentials.googleapis.com/v1'."
+                "not 'https://iamcredentials.googleapis.com/v1'. Remove the path."
             ),
         ),
         (
             {"universe_domain": "https://apis.example"},
-            "universe_domain must be a host name such as 'googleapis.com', not 'https://apis.example'.",
+            "universe_domain must be a host name such as 'googleapis.com', not 'https://apis.example'. Pass it without a scheme and a path.",
         ),
         (
             {"subject_token_type": "urn:x"},
             (
                 "subject_token_type must be 'urn:ietf:params:aws:token-type:aws4_request' or "
-                "'urn:ietf:params:oauth:token-type:jwt', not 'urn:x'."
+                "'urn:ietf:params:oauth:token-type:jwt', not 'urn:x'. Use the first for a provider of the type AWS, the second for OIDC."
             ),
         ),
-        ({"quota_project_id": "a\r\nx: y"}, "quota_project_id must be a single line of text, not 'a\\r\\nx: y'."),
-        ({"scopes": ["a\nb"]}, "scopes must be a single line of text, not 'a\\nb'."),
-        ({"quota_project_id": "日本"}, "quota_project_id must be the id or number of a project, not '日本'."),
-        ({"quota_project_id": ""}, "quota_project_id must be a non-empty string, not ''."),
-        ({"project_id": 42}, "project_id must be a non-empty string, not 42."),
-        ({"session": object()}, "session must be a botocore or boto3 Session, not object."),
-        ({"session": botocore.session.Session}, "session must be a botocore or boto3 Session, not the class Session."),
+        (
+            {"quota_project_id": "a\r\nx: y"},
+            "quota_project_id must be a single line of text, not 'a\\r\\nx: y'. Remove line breaks and other control characters.",
+        ),
+        (
+            {"scopes": ["a\nb"]},
+            "scopes must be a single line of text, not 'a\\nb'. Remove line breaks and other control characters.",
+        ),
+        (
+            {"quota_project_id": "日本"},
+            "quota_project_id must be the id or number of a project, not '日本'. Correct it.",
+        ),
+        (
+            {"quota_project_id": ""},
+            "quota_project_id must be a non-empty string, not ''. Set quota_project_id, or leave it out.",
+        ),
+        ({"project_id": 42}, "project_id must be a non-empty string, not 42. Pass it in quotes: '42'."),
+        (
+            {"session": object()},
+            "session must be a botocore or boto3 Session, not object. Pass boto3.Session(), or leave it out to use botocore's default chain.",
+        ),
+        (
+            {"session": botocore.session.Session},
+            "session must be a botocore or boto3 Session, not the class Session. Call the class: session=Session().",
+        ),
         (
             {"assume_role": {"RoleArn": "arn:aws:iam::123456789012:role/r", 7: "x"}},
             (
-                "assume_role must be a role's ARN (arn:aws:iam::123456789012:role/NAME), or a mapping of AssumeRole's arguments "
-                "with such a RoleArn, not {'RoleArn': 'arn:aws:iam::123456789012:role/r', 7: '…'}."
+                "assume_role must be a role's ARN, or a mapping of AssumeRole's arguments with a RoleArn, "
+                "not {'RoleArn': 'arn:aws:iam::123456789012:role/r', 7: '…'}. "
+                "Pass an ARN of the form arn:aws:iam::123456789012:role/NAME."
             ),
         ),
         (
             {"assume_role": "reader"},
             (
-                "assume_role must be a role's ARN (arn:aws:iam::123456789012:role/NAME), or a mapping of AssumeRole's arguments "
-                "with such a RoleArn, not 'reader'."
+                "assume_role must be a role's ARN, or a mapping of AssumeRole's arguments with a RoleArn, not 'reader'. "
+                "Pass an ARN of the form arn:aws:iam::123456789012:role/NAME."
             ),
         ),
     ],
 )
-def test_argument_that_can_not_be_right(make: Make, arguments: dict[str, Any], message: str) -> None:
+def test_invalid_argument_is_rejected(make: Make, arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         make(**arguments)
     assert str(caught.value) == message
@@ -190,7 +236,7 @@ def test_argument_that_can_not_be_right(make: Make, arguments: dict[str, Any], m
         "http://[::1]:1/v1/token",
     ],
 )
-def test_secure_endpoint_is_called_as_given(make: Make, url: str) -> None:
+def test_secure_endpoint_is_called_unchanged(make: Make, url: str) -> None:
     assert make(token_url=url).info["token_url"] == url
 
 
@@ -215,12 +261,18 @@ def test_secure_endpoint_is_called_as_given(make: Make, url: str) -> None:
 def test_invalid_or_insecure_endpoint_is_rejected(make: Make, name: str, url: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         make(**{name: url})
+    own = {
+        "token_url": "https://sts.googleapis.com/v1/token",
+        "iam_credentials_endpoint": "https://iamcredentials.googleapis.com",
+        "oauth_token_url": "https://oauth2.googleapis.com/token",
+    }
     assert str(caught.value) == (
-        f"{name} must be an https URL, or http on loopback, without user part or fragment, not {url!r}."
+        f"{name} must be an https URL, or http on loopback, without a user part or a fragment, not {url!r}. "
+        f"Google's own is {own[name]}: leave {name} out to use it."
     )
 
 
-def test_members_of_enumerations_count_for_their_values(make: Make) -> None:
+def test_enumeration_member_is_used_as_its_value(make: Make) -> None:
     class Name(str, Enum):
         ACCOUNT = ACCOUNT
         SCOPE = "https://www.googleapis.com/auth/devstorage.read_only"
@@ -248,7 +300,7 @@ def test_lifetime_that_google_accepts_is_accepted(make: Make, seconds: int) -> N
 ENDPOINTS = ("token_url", "iam_credentials_endpoint", "oauth_token_url")
 
 
-def test_default_endpoint_moves_with_the_universe_and_another_stays(make: Make) -> None:
+def test_universe_changes_default_endpoints_but_not_explicit_ones(make: Make) -> None:
     own = ("https://sts.{}/v1/token", "https://iamcredentials.{}", "https://oauth2.{}/token")
     here, elsewhere = (
         dict(zip(ENDPOINTS, (url.format(domain) for url in own), strict=True))
@@ -263,28 +315,72 @@ def test_default_endpoint_moves_with_the_universe_and_another_stays(make: Make) 
         assert f"{name}={url!r}" in repr(make(ACCOUNT, **elsewhere).with_universe_domain("apis.test"))
 
 
-def test_empty_endpoint_is_named(make: Make) -> None:
-    with pytest.raises(ConfigurationError, match=r"^token_url must be a non-empty string, not ''\.$"):
+def test_empty_endpoint_is_rejected_by_name(make: Make) -> None:
+    with pytest.raises(
+        ConfigurationError, match=r"^token_url must be a non-empty string, not ''\. Set token_url, or leave it out\.$"
+    ):
         make(token_url="")
 
 
-def test_host_of_iam_may_end_with_a_slash(make: Make) -> None:
+def test_iam_endpoint_may_end_with_a_slash(make: Make) -> None:
     credentials = make(ACCOUNT, iam_credentials_endpoint="https://iam.example.com/")
     assert credentials.info["service_account_impersonation_url"].startswith("https://iam.example.com/v1/projects/")
     assert make(ACCOUNT, iam_credentials_endpoint="https://iamcredentials.googleapis.com/").info == make(ACCOUNT).info
 
 
 @pytest.mark.parametrize("end", ["?x=y", "/v1", "/?", "//x"])
-def test_host_of_iam_has_nothing_behind_it(make: Make, end: str) -> None:
+def test_iam_endpoint_with_a_path_is_rejected(make: Make, end: str) -> None:
     with pytest.raises(ConfigurationError, match="must be a scheme and a host without a path"):
         make(iam_credentials_endpoint=f"https://iam.example.com{end}")
 
 
 @given(st.text())
-def test_any_text_is_an_audience_or_one_clear_error(text: str) -> None:
+def test_any_text_is_a_valid_audience_or_one_clear_error(text: str) -> None:
     error = None
     try:
         Credentials(text)
     except ConfigurationError as raised:
         error = raised
     assert error is None or "audience" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            {"tags": {"team": "data"}},
+            "tags and subject_mode require AWS's JWT: set subject_token_type to 'urn:ietf:params:oauth",
+        ),
+        ({"subject_mode": "AWSIdentity"}, "tags and subject_mode require AWS's JWT"),
+        ({"tags": [("team", "data")]}, "tags must be a mapping of names to values, not "),
+        ({"tags": {"team": 1}}, "The tag team must be a non-empty string, not 1"),
+        ({"tags": {"": "data"}}, "A name in tags must be a non-empty string, not ''"),
+        ({"tags": {1: "data"}}, "A name in tags must be a non-empty string, not 1"),
+        ({"tags": {"team": "a\nb"}}, "The tag team must be a single line of text"),
+        (
+            {"subject_mode": "Originidentity"},
+            "subject_mode must be 'AWSIdentity' or 'OriginIdentity', not 'Originidentity'.",
+        ),
+        ({"subject_mode": []}, "subject_mode must be "),
+        ({"subject_mode": ""}, "subject_mode must be "),
+    ],
+)
+def test_invalid_tags_and_subject_modes_are_rejected(make: Make, arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        make(**arguments)
+    assert str(caught.value).startswith(message)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"audience": PROVIDER.replace("123456789012", "١٢٣٤٥٦٧٨٩٠١٢")},
+        {"service_account_email": "١٢٣٤٥٦٧٨٩٠١٢"},
+        {"assume_role": "arn:aws:iam::١٢٣٤٥٦٧٨٩٠١٢:role/x"},
+        {"region": "us-east-١"},
+    ],
+    ids=lambda each: next(iter(each)),
+)
+def test_digits_of_other_scripts_are_rejected(arguments: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError):
+        Credentials(**{"audience": PROVIDER, **arguments})

@@ -17,7 +17,7 @@ from google.auth import exceptions
 
 import google_auth_botocore
 from core.stand_in import ACCOUNT, FakeGoogle
-from core.test_external_account import info
+from core.test_external_account import WRITE_FILE, info
 from google_auth_botocore import ConfigurationError, Credentials
 
 Put = Callable[[Any], Path]
@@ -52,7 +52,7 @@ def _offline(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("offline")
-def test_file_of_an_aws_workload_gives_our_credentials_without_a_network_call(put: Put) -> None:
+def test_file_of_an_aws_workload_is_loaded_as_our_credentials_without_a_network_call(put: Put) -> None:
     path = put(info())
     credentials, project_id = google_auth_botocore.default()
     assert isinstance(credentials, Credentials)
@@ -60,7 +60,7 @@ def test_file_of_an_aws_workload_gives_our_credentials_without_a_network_call(pu
     assert credentials.get_cred_info()["credential_source"] == str(path)
 
 
-def test_every_argument_reaches_them(put: Put, request_: FakeGoogle) -> None:
+def test_every_argument_reaches_the_credentials(put: Put, request_: FakeGoogle) -> None:
     put(info())
     credentials, project_id = google_auth_botocore.default(
         ["a"], None, "q", ["b"], service_account_email=None, project_id="p", region="us-west-2"
@@ -84,7 +84,7 @@ PROJECTS = {
 
 @pytest.mark.parametrize("case", PROJECTS.values(), ids=PROJECTS)
 @pytest.mark.parametrize("with_file", [False, True])
-def test_project_is_the_arguments_the_environments_or_the_files(
+def test_project_comes_from_the_argument_the_environment_or_the_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, case: tuple[Any, ...], with_file: bool
 ) -> None:
     expected, argument, environment, in_file = case
@@ -106,7 +106,7 @@ def test_project_is_the_arguments_the_environments_or_the_files(
     ("argument", "environment", "expected"),
     [("argument", "environment", "argument"), (None, "environment", "environment"), (None, "", "file")],
 )
-def test_quota_project_is_the_arguments_the_environments_or_the_files(
+def test_quota_project_comes_from_the_argument_the_environment_or_the_file(
     put: Put, monkeypatch: pytest.MonkeyPatch, argument: str | None, environment: str, expected: str
 ) -> None:
     """The order is that of google-auth."""
@@ -129,7 +129,7 @@ def test_quota_project_is_the_arguments_the_environments_or_the_files(
     ],
     ids=lambda changes: next(iter(changes)),
 )
-def test_file_of_an_aws_workload_that_is_wrong_is_our_error(put: Put, changes: dict[str, Any]) -> None:
+def test_invalid_file_of_an_aws_workload_is_our_error(put: Put, changes: dict[str, Any]) -> None:
     """Callers can also catch it as google-auth's error."""
     put(info(**changes))
     with pytest.raises(exceptions.DefaultCredentialsError) as caught:
@@ -172,7 +172,7 @@ def outcome(find: Callable[[], Found]) -> object:
 
 @pytest.mark.parametrize("document", ELSEWHERE.values(), ids=ELSEWHERE)
 @pytest.mark.filterwarnings("ignore:The load_credentials_from_file method is deprecated:DeprecationWarning")
-def test_everything_else_is_left_to_google_auth(put: Put, monkeypatch: pytest.MonkeyPatch, document: Any) -> None:
+def test_everything_else_is_passed_to_google_auth(put: Put, monkeypatch: pytest.MonkeyPatch, document: Any) -> None:
     path = put(document)
     monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "p")
     arguments: dict[str, Any] = {"scopes": ["a"], "quota_project_id": "q"}
@@ -197,7 +197,7 @@ def test_file_that_google_auth_cannot_read_is_a_clear_error(
         google_auth_botocore.load_credentials_from_file(path)
 
 
-def test_project_given_wins_for_other_credentials_too(put: Put) -> None:
+def test_explicit_project_also_applies_to_other_credentials(put: Put) -> None:
     """Arguments that do not apply are ignored, so the same line works on AWS and on a developer's machine."""
     put(ELSEWHERE["key"])
     assert google_auth_botocore.default()[1] == "file"
@@ -205,15 +205,31 @@ def test_project_given_wins_for_other_credentials_too(put: Put) -> None:
     assert (project_id, isinstance(credentials, Credentials)) == ("argument", False)
 
 
-def test_no_credentials_at_all_is_the_error_of_google_auth(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "none.json"))
+@pytest.mark.parametrize("variable", ["none.json", None])
+def test_missing_credentials_are_google_auths_error_with_a_fix(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, variable: str | None
+) -> None:
+    """google-auth's own text says neither what is set nor how to set it."""
+    monkeypatch.setenv("NO_GCE_CHECK", "true")
+    if variable is not None:
+        monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / variable))
     theirs = outcome(google.auth.default)
     assert isinstance(theirs, tuple)
     assert theirs[0] is exceptions.DefaultCredentialsError
-    assert outcome(google_auth_botocore.default) == theirs
+    with pytest.raises(exceptions.DefaultCredentialsError) as caught:
+        google_auth_botocore.default()
+    assert str(caught.value.__cause__) == theirs[1]
+    assert str(caught.value) == (
+        f"GOOGLE_APPLICATION_CREDENTIALS names {str(tmp_path / 'none.json')!r}, which does not exist. "
+        f"Correct the path, or create the file.\n{WRITE_FILE}"
+        if variable
+        else "There are no Application Default Credentials: GOOGLE_APPLICATION_CREDENTIALS is not set, and "
+        f"{str(tmp_path / 'home' / 'gcloud' / 'application_default_credentials.json')!r} does not exist. "
+        "Set the variable to the path of an external_account file, or pass the provider in code: Credentials(AUDIENCE)."
+    )
 
 
 @pytest.mark.parametrize("name", ["default", "load_credentials_from_file"])
-def test_arguments_stand_where_google_auth_has_them(name: str) -> None:
+def test_positional_arguments_have_google_auths_order(name: str) -> None:
     theirs = list(inspect.signature(getattr(google.auth, name)).parameters)
     assert list(inspect.signature(getattr(google_auth_botocore, name)).parameters) == [*theirs, "overrides"]

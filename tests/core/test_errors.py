@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+import re
 import shlex
 from typing import Any
 
@@ -76,28 +77,33 @@ AWS = "Received invalid AWS response of type {} with error message: {}"
             "Invalid format of AWS credentials:the host of the url is not an AWS STS endpoint",
             "region-not-accepted",
         ),
-        ("something_new", "A sentence that is not known.", "exchange-refused"),
+        ("something_new", "A sentence that is not known.", "exchange-rejected"),
     ],
 )
-def test_refusal_of_the_exchange(make: Make, request_: FakeGoogle, reason: str, description: str, failure: str) -> None:
+def test_rejection_of_the_exchange(
+    make: Make, request_: FakeGoogle, reason: str, description: str, failure: str
+) -> None:
     credentials = make()
     request_.script.extend([Answer({"error": reason, "error_description": description}, 400)] * 3)
     with pytest.raises(FederationError) as caught:
         credentials.refresh(request_)
     error = caught.value
-    assert str(error) == (
-        f"Google's Security Token Service rejected the request for a federated token for {PROVIDER} (HTTP 400, {reason}): "
-        f"{description.rstrip('.')}." + (f" {error.hint}" if error.hint else "")
-    )
+    message = str(error).removesuffix(f" {error.hint}")
+    prefix, said = message.split(f" (HTTP 400, {reason}): ")
+    assert prefix.startswith("Google's Security Token Service rejected the request for a federated token for ")
+    assert prefix.endswith((PROVIDER, " for provider prod of pool aws in project 123456789012"))
+    whole = re.sub(r"Received invalid AWS response of type (\w+) with error message:", r"AWS answered \1:", description)
+    assert said == f"{description.rstrip('.')}." or whole.startswith((said.rstrip("…"), said.rstrip(".")))
+    assert len(f"{message} {error.hint}".partition("\n")[0]) < 400
     assert (error.step, error.reason, error.status_code, error.failure) == ("exchange", reason, 400, failure)
-    assert (error.hint is None) is (failure == "exchange-refused")
+    assert (error.hint is None) is (failure == "exchange-rejected")
     assert not error.retryable
     assert not isinstance(error, exceptions.TransportError)
     request_.script.clear()
     credentials.refresh(request_)
 
 
-def test_clock_that_is_off_is_named_when_it_can_not_be_helped(make: Make, request_: FakeGoogle) -> None:
+def test_wrong_clock_is_named_if_googles_time_is_unknown(make: Make, request_: FakeGoogle) -> None:
     text = AWS.format(
         "SignatureDoesNotMatch", "Signature expired: 20270115T080000Z is now earlier than 20270115T090000Z (- 5 min.)"
     )
@@ -123,7 +129,7 @@ def test_clock_that_is_off_is_named_when_it_can_not_be_helped(make: Make, reques
         (408, b"", None),
     ],
 )
-def test_failure_that_lasts_is_transient_for_every_library(
+def test_lasting_failure_is_transient_for_every_library(
     make: Make, request_: FakeGoogle, clock: FakeClock, status: int, body: object, reason: str | None
 ) -> None:
     request_.script.extend([Answer(body, status)] * 100)
@@ -134,26 +140,26 @@ def test_failure_that_lasts_is_transient_for_every_library(
     assert isinstance(error, exceptions.RefreshError)
     assert isinstance(error, exceptions.TransportError)
     assert isinstance(error.args[0], ConnectionError)
-    assert str(error).startswith("Google's Security Token Service could not provide a federated token for //iam.google")
+    assert str(error).startswith("Google's Security Token Service could not provide a federated token for ")
     assert sum(clock.slept) <= 30
     assert error.failure == ("quota-exceeded" if reason == "quota_exceeded" else "google-unavailable")
 
 
-def test_refusal_that_is_not_googles(make: Make, request_: FakeGoogle) -> None:
+def test_reply_of_another_server_is_recognised(make: Make, request_: FakeGoogle) -> None:
     request_.script.append(Answer(b"<html>Not Found</html>", 404))
     with pytest.raises(FederationError) as caught:
         make().refresh(request_)
     assert caught.value.failure == "reply-not-googles"
 
 
-def test_request_that_is_a_class(make: Make) -> None:
-    with pytest.raises(FederationError, match=r"^No request can be sent: the transport is <class ") as caught:
+def test_transport_that_is_a_class_is_named(make: Make) -> None:
+    with pytest.raises(FederationError, match=r"^The request cannot be sent: the transport is <class ") as caught:
         make().refresh(google.auth.transport.requests.Request)
     assert caught.value.failure == "transport-wrong"
 
 
-def test_request_that_calls_itself(make: Make) -> None:
-    """Neither a proxy nor, in this process, gevent has a part in it."""
+def test_transport_that_calls_itself_is_named(make: Make) -> None:
+    """The cause is neither a proxy nor gevent, which this process does not use."""
 
     def request(**arguments: Any) -> Any:
         return request(**arguments)
@@ -210,11 +216,11 @@ PERMISSION = {"permission": "iam.serviceAccounts.getAccessToken"}
             "lifetime-too-long",
         ),
         (rpc(404, "Requested entity was not found.", "NOT_FOUND"), {}, "account-missing"),
-        (rpc(400, "Request contains an invalid argument.", "INVALID_ARGUMENT"), {}, "argument-refused"),
+        (rpc(400, "Request contains an invalid argument.", "INVALID_ARGUMENT"), {}, "argument-rejected"),
     ],
     ids=["denied", "delegates", "disabled", "perimeter", "lifetime", "not-found", "argument"],
 )
-def test_refusal_of_impersonation(
+def test_rejection_of_impersonation(
     make: Make, request_: FakeGoogle, answer: Answer, arguments: dict[str, Any], failure: str
 ) -> None:
     credentials = make(ACCOUNT, **arguments)
@@ -230,10 +236,8 @@ def test_refusal_of_impersonation(
     credentials.refresh(request_)
 
 
-def test_grant_names_the_role_where_it_is_known(
-    make: Make, request_: FakeGoogle, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """And is a command that a shell takes as it stands."""
+def test_grant_names_the_role_if_it_is_known(make: Make, request_: FakeGoogle, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The hint ends with a command that a shell can run unchanged."""
     credentials = make(ACCOUNT)
     seams.assume(monkeypatch, "arn:aws:sts::123456789012:assumed-role/app")
     request_.script.extend([federated("federated-0"), rpc(403, DENIED, "PERMISSION_DENIED")])
@@ -285,7 +289,7 @@ def test_errors_survive_copies_and_pickles(kind: type[FederationError], act: Any
     assert copied.retryable is error.retryable
 
 
-def test_the_tree() -> None:
+def test_the_class_hierarchy() -> None:
     assert issubclass(FederationError, exceptions.RefreshError)
     assert issubclass(TransientFederationError, FederationError)
     assert issubclass(TransientFederationError, exceptions.TransportError)
@@ -293,9 +297,7 @@ def test_the_tree() -> None:
     assert not issubclass(ConfigurationError, exceptions.RefreshError)
 
 
-def test_api_that_is_off_in_a_project_that_google_does_not_name_is_enabled_in_the_pools(
-    make: Make, request_: FakeGoogle
-) -> None:
+def test_disabled_api_is_enabled_in_the_pools_project_if_google_names_none(make: Make, request_: FakeGoogle) -> None:
     details = [{"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "SERVICE_DISABLED"}]
     error = {"code": 403, "message": "It is off.", "status": "PERMISSION_DENIED", "details": details}
     request_.script.extend([federated("federated-0"), Answer({"error": error}, 403)])

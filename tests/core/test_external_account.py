@@ -6,6 +6,7 @@ import copy
 import json
 import os
 import pickle
+import re
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -23,6 +24,12 @@ from google_auth_botocore import ConfigurationError, Credentials
 
 PATH = PROVIDER.removeprefix("//iam.googleapis.com/")
 IMPERSONATION = f"https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/{ACCOUNT}:generateAccessToken"
+
+# The last line of an error about a file that must be written again.
+WRITE_FILE = (
+    "Run: gcloud iam workload-identity-pools create-cred-config projects/PROJECT_NUMBER/locations/global/workloadIdentityPools/POOL"
+    "/providers/PROVIDER --aws --enable-imdsv2 --service-account=EMAIL --output-file=FILE"
+)
 
 
 def info(**changes: Any) -> dict[str, Any]:
@@ -72,7 +79,7 @@ def test_file_that_gcloud_wrote_loads_unchanged(tmp_path: Path, request_: FakeGo
     }
 
 
-def test_info_is_a_configuration_that_google_auth_accepts_too(tmp_path: Path) -> None:
+def test_info_is_a_configuration_that_google_auth_also_accepts(tmp_path: Path) -> None:
     made = Credentials(PROVIDER, ACCOUNT, lifetime=1800, quota_project_id="q")
     path = tmp_path / "config.json"
     path.write_text(json.dumps(made.info))
@@ -85,7 +92,7 @@ def test_info_is_a_configuration_that_google_auth_accepts_too(tmp_path: Path) ->
     assert theirs.token_info_url == "https://sts.googleapis.com/v1/introspect"
 
 
-def test_mappings_of_any_kind_are_an_info() -> None:
+def test_from_info_accepts_any_mapping() -> None:
     of_others = MappingProxyType(
         {name: MappingProxyType(value) if isinstance(value, dict) else value for name, value in info().items()}
     )
@@ -101,7 +108,7 @@ def test_path_may_be_bytes(tmp_path: Path) -> None:
     assert credentials.get_cred_info()["credential_source"] == str(path)
 
 
-def test_info_can_not_be_changed_from_outside() -> None:
+def test_info_cannot_be_changed_from_outside() -> None:
     credentials = Credentials.from_info(info())
     credentials.info["credential_source"]["environment_id"] = "x"
     assert credentials.info == info()
@@ -120,7 +127,7 @@ def test_endpoint_in_code_wins_over_any_endpoint_in_the_file() -> None:
     assert credentials.info["service_account_impersonation_url"].startswith("https://iam.example.com/v1/")
     for lacking in in_code:
         others = {name: url for name, url in in_code.items() if name != lacking}
-        with pytest.raises(ConfigurationError, match="is not an endpoint of Google's"):
+        with pytest.raises(ConfigurationError, match="is not a Google endpoint"):
             Credentials.from_info(elsewhere, **others)
 
 
@@ -130,7 +137,7 @@ def test_overrides_win_over_the_file() -> None:
     assert credentials.info["quota_project_id"] == "q"
 
 
-def test_copies_say_what_they_are() -> None:
+def test_info_of_a_copy_has_the_changes_of_the_copy() -> None:
     credentials = Credentials.from_info(info())
     assert credentials.with_scopes(["a"]).info == info()
     assert credentials.with_quota_project("q").info["quota_project_id"] == "q"
@@ -138,20 +145,19 @@ def test_copies_say_what_they_are() -> None:
 
 FOREIGN = [
     "https://sts.evil.com/v1/token",
-    "http://sts.googleapis.com/v1/token",
     "https://sts.googleapis.com.evil.com/v1/token",
-    "https://evilsts.googleapis.com/v1/token",
     "https://sts.googleapis.com@evil.com/v1/token",
-    "https://sts.googleapis.com:444/v1/token",
-    "https://sts.googleapis.com/v1/token#",
-    "https://sts.googleapis.com/v1/token?x=y",
-    "https://sts.googleapis.com/v1/token\n",
     "https://sts.googleapis.com\\.evil.com/v1/token",
+    "https://evil.com\\.sts.googleapis.com/v1/token",
     "https://stsxgoogleapis.com/v1/token",
-    "https://sts.evil.com.rep.googleapis.com/v1/token",
-    "https://STS.googleapis.com/v1/token",
+    "https://us-east1-sts.googleapis.com.evil.com/v1/token",
+    "https://stſ.googleapis.com/v1/token",
+    "https://sts.googleapis。com/v1/token",
+    "https://sts.googleapis.com./v1/token",
+    "https://sts%2egoogleapis.com/v1/token",
     "http://127.0.0.1/v1/token",
     "file:///v1/token",
+    "https://[::1/v1/token",
     7,
     "",
 ]
@@ -163,9 +169,62 @@ def test_foreign_token_url_is_rejected(url: object) -> None:
         Credentials.from_info(info(token_url=url))
     seen = repr(url).replace("//sts.googleapis.com@", "//[hidden]@")
     assert str(caught.value) == (
-        f"The configuration's token_url {seen} is not an endpoint of Google's (sts.googleapis.com and its forms). "
-        "Your own endpoint must be set in code, token_url=, or on the command line, --token-url."
+        f"The configuration's token_url {seen} is not a Google endpoint (sts.googleapis.com or one of its variants). "
+        "Correct it. To use your own endpoint, set it in code (token_url=) or on the command line (--token-url)."
     )
+    assert caught.value.failure == "foreign-endpoint"
+
+
+START = "must begin with https://sts.googleapis.com/, without a user part and with no port other than 443."
+SERVICE = (
+    "is a Google host, but not the one of Google's Security Token Service (sts.googleapis.com or one of its variants)."
+)
+WRONG_PATH = (
+    "has the wrong path for Google's Security Token Service. Replace it with https://sts.googleapis.com/v1/token."
+)
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("http://sts.googleapis.com/v1/token", START),
+        ("https://sts.googleapis.com:444/v1/token", START),
+        ("https://evil@sts.googleapis.com/v1/token", START),
+        ("https://sts.googleapis.com?", START),
+        ("https://evilsts.googleapis.com/v1/token", SERVICE),
+        ("https://sts.evil.com.rep.googleapis.com/v1/token", SERVICE),
+        ("https://sts.storage.googleapis.com/v1/token", SERVICE),
+        ("https://bucket.sts.googleapis.com/v1/token", SERVICE),
+        ("https://oauth2.googleapis.com/token", SERVICE),
+        ("https://accounts.google.com/o/oauth2/token", SERVICE),
+        ("https://sts.googleapis.com/v1/token\n", "has a space or a control character."),
+        ("https://sts.googleapis.com/v1/token#", WRONG_PATH),
+        ("https://sts.googleapis.com/v1/token?x=y", WRONG_PATH),
+        ("https://sts.googleapis.com/v1/token/", WRONG_PATH),
+        ("https://sts.googleapis.com/V1/TOKEN", WRONG_PATH),
+        ("https://sts.googleapis.com/v2/token", WRONG_PATH),
+        ("https://sts.googleapis.com/v1/%74oken", WRONG_PATH),
+        ("https://sts.googleapis.com/v1/../v1/token", WRONG_PATH),
+        ("https://sts.us-east1.rep.googleapis.com/token", WRONG_PATH),
+    ],
+)
+def test_a_wrong_url_of_google_is_rejected_with_the_difference(url: str, message: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        Credentials.from_info(info(token_url=url))
+    assert message in str(caught.value)
+    assert "is not a Google endpoint" not in str(caught.value)
+
+
+def test_a_wrong_path_is_rejected_with_the_right_form_even_if_code_sets_the_endpoint() -> None:
+    """Setting an endpoint in code would lead to the same error, so the message does not advise it."""
+    for url in (IMPERSONATION.replace("/-/", "/my-project/"), IMPERSONATION.replace("generateAccessToken", "signBlob")):
+        for in_code in ({}, {"iam_credentials_endpoint": "https://iam.example.com"}):
+            with pytest.raises(ConfigurationError) as caught:
+                Credentials.from_info(info(service_account_impersonation_url=url), **in_code)
+            assert str(caught.value).endswith(
+                "has the wrong path for Google's IAM Credentials API. Replace it with https://iamcredentials.googleapis.com/v1/projects/-/"
+                "serviceAccounts/EMAIL:generateAccessToken."
+            )
 
 
 @pytest.mark.parametrize(
@@ -195,6 +254,11 @@ def test_foreign_impersonation_url_is_rejected(url: object) -> None:
         "https://sts.amazonaws.com?Action=AssumeRole&Version=2011-06-15",
         "https://{region}.amazonaws.com?Action=GetCallerIdentity&Version=2011-06-15",
         "https://sts.{region}.evil.{region}.amazonaws.com?Action=GetCallerIdentity&Version=2011-06-15",
+        "https://ſts.{region}.amazonaws.com?Action=GetCallerIdentity&Version=2011-06-15",
+        "https://sts.us-east-١.amazonaws.com?Action=GetCallerIdentity&Version=2011-06-15",
+        "https://x@sts.amazonaws.com?Action=GetCallerIdentity&Version=2011-06-15",
+        "https://sts.amazonaws.com.?Action=GetCallerIdentity&Version=2011-06-15",
+        "https://sts.amazonaws.com?action=getcalleridentity&version=2011-06-15",
     ],
 )
 def test_verification_url_that_is_not_aws_is_rejected(url: str) -> None:
@@ -204,7 +268,7 @@ def test_verification_url_that_is_not_aws_is_rejected(url: str) -> None:
         Credentials.from_info(info(source={"regional_cred_verification_url": url}))
 
 
-def test_another_aws_endpoint_is_verified_at_for_every_copy(request_: FakeGoogle) -> None:
+def test_every_copy_keeps_another_verification_url(request_: FakeGoogle) -> None:
     url = "https://sts.us-east-2.amazonaws.com?Action=GetCallerIdentity&Version=2011-06-15"
     credentials = Credentials.from_info(info(source={"regional_cred_verification_url": url}))
     for each in (credentials, credentials.with_scopes(["openid"]), credentials.with_quota_project("q")):
@@ -215,6 +279,17 @@ def test_another_aws_endpoint_is_verified_at_for_every_copy(request_: FakeGoogle
     assert all(quote(f'"url":"{url}"', safe="") in subject_token for subject_token in asked)
 
 
+def test_verification_url_in_upper_case_is_sent_in_lower_case(request_: FakeGoogle) -> None:
+    url = "https://sts.us-east-2.amazonaws.com?Action=GetCallerIdentity&Version=2011-06-15"
+    document = info(
+        source={"regional_cred_verification_url": url.replace("https://sts", "HTTPS://STS").replace("ama", "AMA")}
+    )
+    credentials = Credentials.from_info(document)
+    credentials.refresh(request_)
+    assert quote(f'"url":"{url}"', safe="") in request_.calls[0].form["subject_token"]
+    assert credentials.info == document
+
+
 @pytest.mark.parametrize(
     "host",
     [
@@ -222,6 +297,9 @@ def test_another_aws_endpoint_is_verified_at_for_every_copy(request_: FakeGoogle
         "sts.us-east1.rep.googleapis.com",
         "sts-psc1.p.googleapis.com",
         "sts.googleapis.com:443",
+        "us-east1-sts.googleapis.com",
+        "us-east1.sts.googleapis.com",
+        "sts.europe-west12.googleapis.com",
     ],
 )
 def test_other_google_endpoints_are_accepted(host: str, request_: FakeGoogle) -> None:
@@ -231,7 +309,48 @@ def test_other_google_endpoints_are_accepted(host: str, request_: FakeGoogle) ->
     assert request_.calls[0].url == url
 
 
-def test_address_in_a_url_may_be_escaped() -> None:
+def test_forms_that_google_auth_accepts_are_accepted(request_: FakeGoogle) -> None:
+    upper = IMPERSONATION.replace("iamcredentials.googleapis.com", "US-EAST1-IAMCREDENTIALS.GOOGLEAPIS.COM")
+    document = info(
+        token_url="HTTPS://STS.googleapis.com/v1beta/token",
+        service_account_impersonation_url=upper,
+        universe_domain="GoogleAPIs.com",
+        quota_project_id="",
+        project_id="",
+    )
+    credentials = Credentials.from_info(document)
+    assert credentials.info == document
+    assert (credentials.service_account_email, credentials.quota_project_id) == (ACCOUNT, None)
+    assert not hasattr(credentials, "project_id")
+    credentials.refresh(request_)
+    assert [sent.url for sent in request_.calls] == [
+        "https://sts.googleapis.com/v1beta/token",
+        f"{IAM_URL}:generateAccessToken".replace("iamcredentials", "us-east1-iamcredentials"),
+    ]
+    assert Credentials.from_info(info(service_account_impersonation_url="")).service_account_email is None
+
+
+@pytest.mark.parametrize(
+    ("seconds", "lifetime"), [("1800", 1800), (1800.0, 1800), ("", 3600), (0, 3600), (None, 3600), ("43200", 43200)]
+)
+def test_lifetime_may_be_any_form_of_a_whole_number(seconds: object, lifetime: int, request_: FakeGoogle) -> None:
+    document = info(service_account_impersonation={"token_lifetime_seconds": seconds})
+    credentials = Credentials.from_info(document)
+    credentials.refresh(request_)
+    assert request_.calls[1].json["lifetime"] == f"{lifetime}s"
+    assert credentials.info == document
+
+
+@pytest.mark.parametrize(
+    "seconds",
+    ["١٨٠٠", "1_800", " 1800", "+1800", "1800s", 1800.5, "9" * 5000, float("inf"), float("nan"), False, [], "0"],
+)
+def test_lifetime_that_is_not_a_whole_number_is_rejected(seconds: object) -> None:
+    with pytest.raises(ConfigurationError, match="must be a whole number of seconds from 1 to 43200"):
+        Credentials.from_info(info(service_account_impersonation={"token_lifetime_seconds": seconds}))
+
+
+def test_email_address_in_a_url_may_be_percent_encoded() -> None:
     url = IMPERSONATION.replace("@", "%40")
     assert "%40" in url
     assert Credentials.from_info(info(service_account_impersonation_url=url)).service_account_email == ACCOUNT
@@ -250,7 +369,7 @@ def test_universe_of_a_file_must_be_the_one_in_code() -> None:
         "universe_domain='apis.example'."
     )
     assert Credentials.from_info(foreign, universe_domain="apis.example").universe_domain == "apis.example"
-    with pytest.raises(ConfigurationError, match="not an endpoint of Google's"):
+    with pytest.raises(ConfigurationError, match="not a Google endpoint"):
         Credentials.from_info(foreign | {"universe_domain": "googleapis.com"})
 
 
@@ -259,11 +378,21 @@ def test_universe_of_a_file_must_be_the_one_in_code() -> None:
     [
         ({"type": "service_account"}, "The configuration has the type 'service_account', not 'external_account'."),
         ({"type": None}, "The configuration has the type None, not 'external_account'."),
-        ({"audience": None}, "The configuration lacks 'audience'. Expected //iam.googleapis.com/projects/"),
+        ({"audience": None}, "The configuration lacks 'audience'. Add //iam.googleapis.com/projects/"),
         ({"client_secret": "x"}, "The configuration has client_secret, which is for workforce identity"),
         ({"credential_source": []}, "credential_source must be a JSON object."),
-        ({"source": {"environment_id": "azure1"}}, "credential_source has the environment_id 'azure1', not 'aws1'"),
-        ({"source": {"environment_id": "aws2"}}, "credential_source has the environment_id 'aws2', not 'aws1'"),
+        (
+            {"source": {"environment_id": "azure1"}},
+            "credential_source has the environment_id 'azure1', not 'aws1'. AWS has only version 1: set environment_id to 'aws1'.",
+        ),
+        (
+            {"source": {"environment_id": "aws2"}, "subject_token_type": "urn:ietf:params:oauth:token-type:jwt"},
+            "credential_source has the environment_id 'aws2', not 'aws1'. AWS has only version 1: set environment_id to 'aws1'.",
+        ),
+        (
+            {"source": {"environment_id": "azure1"}, "subject_token_type": "urn:ietf:params:oauth:token-type:jwt"},
+            "credential_source has the environment_id 'azure1', not 'aws1'. The configuration is for a workload elsewhere.",
+        ),
         ({"service_account_impersonation": 1}, "service_account_impersonation must be a JSON object."),
         (
             {"service_account_impersonation": {"token_lifetime_seconds": "x"}},
@@ -272,7 +401,7 @@ def test_universe_of_a_file_must_be_the_one_in_code() -> None:
         ({"subject_token_type": "saml"}, "subject_token_type must be"),
     ],
 )
-def test_configuration_that_can_not_be_right(changes: dict[str, Any], message: str) -> None:
+def test_invalid_configuration_is_rejected(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         Credentials.from_info(info(**changes))
     assert str(caught.value).startswith(message)
@@ -281,7 +410,8 @@ def test_configuration_that_can_not_be_right(changes: dict[str, Any], message: s
 @pytest.mark.parametrize("bad", [None, [], "x", 7])
 def test_configuration_must_be_a_mapping(bad: Any) -> None:
     with pytest.raises(
-        ConfigurationError, match=f"^The configuration must be a JSON object, not {type(bad).__name__}\\.$"
+        ConfigurationError,
+        match=f"^The configuration must be a JSON object, not {type(bad).__name__}\\. (Use|Pass) .*\\.$",
     ):
         Credentials.from_info(bad)
 
@@ -298,15 +428,81 @@ def test_truncated_file_is_one_error_that_names_it(tmp_path: Path, text: str) ->
 
 
 @pytest.mark.parametrize(
+    ("content", "mistake"),
+    [
+        (b"", "it is empty. Write it again.\nRun: gcloud iam workload-identity-pools create-cred-config projects/"),
+        (b" \n", "it is empty. Write it again.\nRun: gcloud iam workload-identity-pools create-cred-config projects/"),
+        (b"[" * 100_000, "it is nested too deeply. Write it again.\nRun: gcloud iam "),
+        (
+            '{"type": "external_account"}'.encode("utf-16"),
+            "it is not UTF-8. Save it as UTF-8 without a byte-order mark.",
+        ),
+        (
+            b"{'type': 'external_account'}",
+            "double quotes: line 1 column 2 (char 1). Correct the file there, or write it again.",
+        ),
+        (b'{"type": "external_account",}', ". Correct the file there, or write it again."),
+    ],
+)
+def test_a_file_that_is_not_json_is_explained_without_the_words_of_the_decoder(
+    tmp_path: Path, content: bytes, mistake: str
+) -> None:
+    path = tmp_path / "config.json"
+    path.write_bytes(content)
+
+    with pytest.raises(ConfigurationError) as caught:
+        Credentials.from_file(path)
+
+    assert mistake in str(caught.value)
+    assert not re.search("codec|recursion|unicode", str(caught.value))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"service_account_impersonation": {"token_lifetime_seconds": "3600.0"}},
+        {"credential_source": {"environment_id": "aws01"}},
+        {
+            "credential_source": {
+                "environment_id": "aws1",
+                "regional_cred_verification_url": "https://sts.{region}.amazonaws.com?Version=2011-06-15&Action=GetCallerIdentity",
+            }
+        },
+    ],
+)
+def test_other_forms_that_google_auth_accepts_are_accepted(changes: dict[str, Any]) -> None:
+    Credentials.from_info(info(**changes))
+
+
+def test_the_error_for_a_value_that_is_not_a_url_contains_the_url() -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        Credentials.from_info(info(service_account_impersonation_url="app@my-project.iam.gserviceaccount.com"))
+
+    assert str(caught.value) == (
+        "The configuration's service_account_impersonation_url 'app@my-project.iam.gserviceaccount.com' is not a URL. "
+        "Replace it with https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/EMAIL:generateAccessToken."
+    )
+
+
+def test_a_fips_endpoint_without_a_region_is_rejected() -> None:
+    url = "https://sts-fips.amazonaws.com?Action=GetCallerIdentity&Version=2011-06-15"
+    with pytest.raises(ConfigurationError, match="is not GetCallerIdentity at an AWS STS endpoint"):
+        Credentials.from_info(info(credential_source={"environment_id": "aws1", "regional_cred_verification_url": url}))
+
+
+@pytest.mark.parametrize(
     ("text", "seen"),
     [("null", "null"), ("[]", "an array"), ('"aws"', "a string"), ("NaN", "a number"), ("true", "true or false")],
 )
-def test_file_that_holds_no_object(tmp_path: Path, text: str, seen: str) -> None:
+def test_file_without_a_json_object_is_rejected(tmp_path: Path, text: str, seen: str) -> None:
     path = tmp_path / "config.json"
     path.write_text(text)
     with pytest.raises(ConfigurationError) as caught:
         Credentials.from_file(path)
-    assert str(caught.value) == f"The configuration file {str(path)!r} must hold a JSON object, not {seen}."
+    assert (
+        str(caught.value)
+        == f"The configuration file {str(path)!r} must hold a JSON object, not {seen}. Write it again.\n{WRITE_FILE}"
+    )
 
 
 def nested(levels: int) -> dict[str, Any]:
@@ -325,17 +521,17 @@ def test_document_that_is_nested_deeply_is_one_error(tmp_path: Path, levels: int
     with pytest.raises(ConfigurationError) as caught:
         Credentials.from_file(path)
     assert str(caught.value) == (
-        f"The configuration is nested deeper than 32 levels. The configuration file is {str(path)!r}."
+        f"The configuration is nested deeper than 32 levels. Write it again. The configuration file is {str(path)!r}.\n{WRITE_FILE}"
     )
     with pytest.raises(ConfigurationError, match="nested deeper"):
         Credentials.from_info(nested(levels))
 
 
-def test_document_of_32_levels_is_read_and_given_back() -> None:
+def test_document_of_32_levels_is_read_and_returned_by_info() -> None:
     assert Credentials.from_info(nested(32)).info == nested(32)
 
 
-def test_document_that_holds_itself_is_one_error() -> None:
+def test_document_that_contains_itself_is_one_error() -> None:
     around = info()
     around["self"] = [around, around, [around]]
     with pytest.raises(ConfigurationError, match="nested deeper"):
@@ -343,19 +539,20 @@ def test_document_that_holds_itself_is_one_error() -> None:
 
 
 @pytest.mark.parametrize("name", ["", None, 7])
-def test_file_without_a_name(name: Any) -> None:
+def test_value_that_is_not_a_path_is_rejected(name: Any) -> None:
     with pytest.raises(ConfigurationError) as caught:
         Credentials.from_file(name)
-    assert str(caught.value) == f"The configuration file must be a path, not {name!r}."
+    assert str(caught.value) == f"The configuration file must be a path, not {name!r}. Pass the path of the JSON file."
 
 
-def test_file_in_which_something_is_wrong_is_named(tmp_path: Path) -> None:
+def test_error_in_a_file_names_the_file(tmp_path: Path) -> None:
     path = tmp_path / "config.json"
-    path.write_text(json.dumps(info(quota_project_id="")))
+    path.write_text(json.dumps(info(quota_project_id=" ")))
     with pytest.raises(ConfigurationError) as caught:
         Credentials.from_file(path)
     assert str(caught.value) == (
-        f"quota_project_id must be a non-empty string, not ''. The configuration file is {str(path)!r}."
+        "quota_project_id must be a non-empty string, not ' '. Set quota_project_id, or leave it out. "
+        f"The configuration file is {str(path)!r}."
     )
 
 
@@ -363,7 +560,7 @@ DIRECT = info(service_account_impersonation_url=None, service_account_impersonat
 
 
 def test_lifetime_of_a_file_without_a_service_account_has_no_effect(tmp_path: Path) -> None:
-    """Like in google-auth. In code it is an error."""
+    """As in google-auth. In code it is an error."""
     path = tmp_path / "config.json"
     path.write_text(json.dumps(DIRECT))
     credentials = Credentials.from_file(path)
@@ -377,7 +574,7 @@ def test_lifetime_of_a_file_without_a_service_account_has_no_effect(tmp_path: Pa
 
 
 @pytest.mark.parametrize("lifetime", [3600, 1800])
-def test_lifetime_in_code_without_a_service_account_is_a_mistake(lifetime: int) -> None:
+def test_lifetime_in_code_without_a_service_account_is_an_error(lifetime: int) -> None:
     """Even if it is the default lifetime, because it was set explicitly."""
     message = r"^lifetime requires a service account: set service_account_email\."
     with pytest.raises(ConfigurationError, match=message):
@@ -399,6 +596,15 @@ def test_copies_without_a_service_account_need_no_lifetime(act: Callable[[Creden
         assert (copied.service_account_email, copied.quota_project_id, copied.scopes) == (None, "q", ("a",))
 
 
-def test_file_that_is_not_there(tmp_path: Path) -> None:
+def test_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"There is no configuration file '.*none\.json'\."):
         Credentials.from_file(tmp_path / "none.json")
+
+
+def test_a_tilde_in_a_path_is_not_expanded_and_the_error_says_so() -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        Credentials.from_file("~/none.json")
+    assert str(caught.value) == (
+        "There is no configuration file '~/none.json'. Only a shell replaces ~ and variables. Write the whole path, or use "
+        "os.path.expanduser() and os.path.expandvars()."
+    )

@@ -89,7 +89,7 @@ _AWS = re.compile(
 )
 
 
-def _asks_google_and_aws_alone(credentials: Credentials) -> bool:
+def _calls_only_google_and_aws(credentials: Credentials) -> bool:
     """Return whether the endpoints are Google's and AWS's, parsed with the library that connects to them."""
     info = credentials.with_quota_project("that-no-document-has").info
     used = [info["token_url"], *(info[name] for name in ("service_account_impersonation_url",) if name in info)]
@@ -106,17 +106,17 @@ def _asks_google_and_aws_alone(credentials: Credentials) -> bool:
 
 
 @given(mutated(INFO, *_OF_A_FILE) | values(_OF_A_FILE))
-def test_any_document_is_a_configuration_that_is_given_back_or_one_error(info: Any) -> None:
+def test_any_document_is_a_configuration_that_info_returns_or_one_error(info: Any) -> None:
     try:
         credentials = Credentials.from_info(info)
     except ConfigurationError:
         return
     assert credentials.info == info
-    assert _asks_google_and_aws_alone(credentials)
+    assert _calls_only_google_and_aws(credentials)
     changed = credentials.with_quota_project("another")
     again = Credentials.from_info(changed.info)
     assert again.info == changed.info
-    # Without a service account its lifetime means nothing, and is not written.
+    # Without a service account, the lifetime has no meaning and is not written.
     assert repr(again) == repr(changed) or credentials.service_account_email is None
 
 
@@ -226,9 +226,9 @@ class Way(NamedTuple):
     """One kind of request to Google.
 
     Attributes:
-        kind: Of the request whose replies are anything.
-        make: The credentials.
-        ask: Has them bring it.
+        kind: The kind of request whose replies are arbitrary.
+        make: Creates the credentials.
+        ask: Sends the request with them, and returns what it brings.
     """
 
     kind: str
@@ -324,7 +324,7 @@ _headers = st.dictionaries(st.sampled_from(["Date", "date", "DATE", "X"]), _date
 )
 
 
-# A token under the name that it has, also in a document that is cut off.
+# A token under the name that Google gives it, even in a truncated document.
 _GIVEN = re.compile(r'"(?:access_token|accessToken|token)": "([^"]+)')
 
 
@@ -342,7 +342,7 @@ def replies(kind: str) -> st.SearchStrategy[list[Answer]]:
     return st.lists(st.builds(Answer, bodies(documents | refusals), statuses, _headers), min_size=1, max_size=3)
 
 
-# Made once: to make a strategy takes longer than to draw from it.
+# Created once, because creating a strategy takes longer than drawing from it.
 _REPLIES = {way.kind: replies(way.kind) for way in WAYS.values()}
 
 

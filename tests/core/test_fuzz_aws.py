@@ -1,6 +1,6 @@
 """Fuzz tests of input from AWS: environment, endpoints, processes and STS. The result is keys or one of our errors.
 
-botocore reads it; what answers in the place of its HTTP connections is a script. `nox -s fuzz` tries more of it.
+botocore parses it, and a script replaces its HTTP connections. `nox -s fuzz` tries more examples.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ KEYS = {
 PRINTED = {"Version": 1, **{name: KEYS[name] for name in ("AccessKeyId", "SecretAccessKey", "Expiration")}}
 _OF_KEYS = (*KEYS, "Version", "SessionToken", "Failed", "soon", "2030-01-31T12:00:00", "0001-01-01T00:00:00Z", "AKID ")
 
-# Each makes a session, which takes some hundred times what it takes to read a configuration.
+# Each example creates a session, which takes a hundred times as long as reading a configuration.
 few = settings(
     max_examples=max(1, settings().max_examples // 10),
     suppress_health_check=[HealthCheck.function_scoped_fixture],
@@ -49,7 +49,7 @@ class Wire:
     """Replaces botocore's HTTP connections.
 
     Attributes:
-        replies: status, headers and body of each that is next; the last one is given again and again.
+        replies: status, headers and body of the next replies. The last one is repeated.
     """
 
     def __init__(self) -> None:
@@ -176,7 +176,7 @@ def test_credential_process(tmp_path: Path, printed: bytes, code: int) -> None:
         attempt()
 
 
-# No program and no number of tries that would take their time.
+# Without programs to run and without a high number of retries, which would take too long.
 _VARIABLES = {
     **{name: near("AKIAEXAMPLE", SECRET_KEY) for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")},
     **{name: near("eu-central-1", "aws-global", "x") for name in ("AWS_REGION", "AWS_DEFAULT_REGION")},
@@ -215,7 +215,7 @@ _VARIABLES = {
 def test_environment(wire: Wire, variables: dict[str, str], replies: list[Any], arguments: dict[str, Any]) -> None:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in variables.items():
-            # What an environment can hold.
+            # Only what an environment variable can contain.
             patch.setenv(name, value.replace("\0", "").encode(errors="ignore").decode())
         wire.replies = deque(replies)
         attempt(**arguments)

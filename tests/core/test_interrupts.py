@@ -79,7 +79,7 @@ def _header(credentials: Credentials, request: FakeGoogle) -> str:
 @pytest.mark.parametrize("opcodes", [False, True], ids=["at any line", "between any two steps"])
 @pytest.mark.parametrize("cached", few([False, True]), ids=["first", "expired"])
 @pytest.mark.parametrize("act", few(["before_request", "refresh"]))
-def test_it_may_strike_anywhere(
+def test_it_can_be_raised_anywhere(
     make: Make, request_: FakeGoogle, clock: FakeClock, act: str, cached: bool, opcodes: bool
 ) -> None:
     number = 0
@@ -93,7 +93,7 @@ def test_it_may_strike_anywhere(
         assert error is raiser.raised, "another exception arrived, or none"
         if error is None:
             break
-        # A signal's exception is raised at the start of a line, or as a call returns; not as before_request itself returns.
+        # A signal's exception is raised at the start of a line or when a call returns, but not when before_request itself does.
         text = "" if opcodes else text_in_frames(error)
         assert not any(secret in text for secret in ("Bearer ", "access-", "federated-", "SECRET", "SESSION"))
         assert _header(credentials, request_).startswith("Bearer access-")
@@ -101,7 +101,7 @@ def test_it_may_strike_anywhere(
     assert number > 20, "the debugger saw nothing"
 
 
-def test_the_exchange_goes_on_and_serves_the_next_call(make: Make, request_: FakeGoogle) -> None:
+def test_the_exchange_continues_and_serves_the_next_call(make: Make, request_: FakeGoogle) -> None:
     credentials, reached, goes_on = make(ACCOUNT), threading.Event(), threading.Event()
 
     def hold(sent: Any) -> Any:

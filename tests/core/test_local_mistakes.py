@@ -40,12 +40,12 @@ def _server(clock: FakeClock) -> Iterator[SlowServer]:
 
 def _fails_at_once(make: Make, clock: FakeClock, request: Any, url: str) -> FederationError:
     credentials = make(token_url=url)
-    for _ in range(2):  # the second time, too, and not from memory
+    for _ in range(2):  # the second attempt is a new one: the failure is not remembered
         with pytest.raises(FederationError) as caught:
             credentials.before_request(request, "GET", "https://x", {})
         assert not isinstance(caught.value, TransientFederationError), str(caught.value)
         assert not caught.value.retryable
-    assert clock.slept == [], "it tried again"
+    assert clock.slept == [], "the request was retried"
     return caught.value
 
 

@@ -160,13 +160,13 @@ def test_records_of_the_exchange_reach_their_handlers(
         with root_handler(handler, logging.INFO):
             credentials.refresh()
             logging.getLogger("application").info("line")
-            if "environment" not in request.node.name:  # the whole session of botocore is not needed there
+            if "environment" not in request.node.name:  # these keys require no complete botocore session
                 wait_until(lambda: any(each.startswith(BOTOCORE) for each in api.lines))
         assert handler.errors == []
         assert google.count("/token") == 1
 
 
-def test_a_handler_that_fails_affects_no_caller(
+def test_a_failing_handler_affects_no_caller(
     make: Make, request_: FakeGoogle, capsys: pytest.CaptureFixture[str]
 ) -> None:
     class Broken(logging.Handler):
@@ -205,7 +205,7 @@ def test_a_failed_exchange_is_not_repeated_for_each_of_its_records(
     assert len(request_.calls) == calls
 
 
-def test_another_object_works_in_the_midst_of_an_exchange(make: Make, request_: FakeGoogle) -> None:
+def test_another_object_works_during_an_exchange(make: Make, request_: FakeGoogle) -> None:
     """For example, a transport that is authorized with other credentials."""
     one, other, headers = make(ACCOUNT), make(ACCOUNT, scopes=["other"]), dict[str, str]()
 
@@ -219,7 +219,7 @@ def test_another_object_works_in_the_midst_of_an_exchange(make: Make, request_: 
     assert one.token is not None
 
 
-def test_our_own_request_carries_no_token_of_ours(make: Make, request_: FakeGoogle) -> None:
+def test_a_request_of_the_exchange_has_no_token(make: Make, request_: FakeGoogle) -> None:
     """The transport is authorized with the same credentials, as in gspread's login. Its other requests carry the token."""
     credentials, seen = make(), list[dict[str, str]]()
     credentials.refresh(request_)
@@ -229,7 +229,7 @@ def test_our_own_request_carries_no_token_of_ours(make: Make, request_: FakeGoog
             headers: dict[str, str] = {}
             credentials.before_request(request_, "POST", url, headers)
             seen.append(headers)
-        credentials.refresh(request_)  # after a 401, say
+        credentials.refresh(request_)  # for example after a 401
         return request_.default_answer(sent)
 
     request_.script.append(answer)
@@ -238,7 +238,7 @@ def test_our_own_request_carries_no_token_of_ours(make: Make, request_: FakeGoog
     assert credentials.token == "federated-2"
 
 
-def test_a_request_in_the_midst_of_the_first_exchange_fails_at_once_and_never_goes_without_a_token(
+def test_a_request_during_the_first_exchange_fails_at_once_and_is_never_sent_without_a_token(
     make: Make, request_: FakeGoogle
 ) -> None:
     """The request comes from a user's transport, whose log records are not delayed."""
@@ -254,9 +254,7 @@ def test_a_request_in_the_midst_of_the_first_exchange_fails_at_once_and_never_go
     assert credentials.token == "federated-1"
 
 
-def test_a_task_that_begins_meanwhile_and_outlasts_it_has_its_requests_authorized(
-    make: Make, request_: FakeGoogle
-) -> None:
+def test_a_task_that_starts_during_an_exchange_and_outlasts_it_gets_tokens(make: Make, request_: FakeGoogle) -> None:
     """For example, a task in a transport's event loop, which has a copy of the context."""
     credentials, contexts = make(), []
 

@@ -37,7 +37,7 @@ PASTED = {
     "a key in hex, with colons": json.dumps(KEY_FILE).encode().hex(":"),
     "lines": "line\nline",
 }
-# No part of this length of what was pasted may be shown.
+# No part of the pasted text that is this long may be shown.
 WINDOW = 12
 SOURCE = Path(google_auth_botocore.__file__).parent
 
@@ -46,7 +46,7 @@ def parts(text: str) -> set[str]:
     return {text[start : start + WINDOW] for start in range(len(text) - WINDOW + 1)}
 
 
-# A configuration has the same words in it as our code, and as the names of its variables.
+# A configuration contains the same words as our code and its variable names.
 CODE = "\n".join(
     path.read_text(encoding="utf-8") for pattern in ("*.py", "_*/*.py") for path in SOURCE.glob(pattern)
 ) + str(SOURCE)
@@ -90,7 +90,7 @@ LOADERS: dict[str, Callable[[Any], object]] = {
 
 @pytest.mark.parametrize("pasted", PASTED.values(), ids=PASTED)
 @pytest.mark.parametrize("load", LOADERS.values(), ids=LOADERS)
-def test_argument_that_is_not_a_path(load: Callable[[Any], object], pasted: str) -> None:
+def test_secret_in_an_argument_is_hidden(load: Callable[[Any], object], pasted: str) -> None:
     with pytest.raises(
         ConfigurationError, match=r"^filename holds .*, not a path\. Its value is not shown here\."
     ) as caught:
@@ -99,7 +99,7 @@ def test_argument_that_is_not_a_path(load: Callable[[Any], object], pasted: str)
 
 
 @pytest.mark.parametrize("pasted", PASTED.values(), ids=PASTED)
-def test_variable_that_does_not_hold_a_path(monkeypatch: pytest.MonkeyPatch, pasted: str) -> None:
+def test_secret_in_the_environment_variable_is_hidden(monkeypatch: pytest.MonkeyPatch, pasted: str) -> None:
     monkeypatch.setenv(VARIABLE, pasted)
     for load in (google_auth_botocore.default, lambda: Credentials.from_file(os.environ[VARIABLE])):
         with pytest.raises(ConfigurationError, match=rf"^{VARIABLE} holds .*, not a path\.") as caught:
@@ -107,7 +107,7 @@ def test_variable_that_does_not_hold_a_path(monkeypatch: pytest.MonkeyPatch, pas
         assert_hidden(pasted, caught.value)
 
 
-def test_json_is_called_so_and_the_error_says_how_to_fix_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_error_says_that_the_variable_holds_json_and_how_to_fix_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(VARIABLE, json.dumps(KEY_FILE))
     with pytest.raises(ConfigurationError) as caught:
         google_auth_botocore.default()
@@ -130,13 +130,13 @@ def test_json_is_called_so_and_the_error_says_how_to_fix_it(monkeypatch: pytest.
     ],
     ids=["base64", "gzip", "PEM", "PEM in base64", "JWT", "long", "data"],
 )
-def test_error_says_what_it_is(pasted: str, said: str) -> None:
+def test_error_says_what_was_pasted(pasted: str, said: str) -> None:
     with pytest.raises(ConfigurationError, match=f"^filename holds {said}, not a path"):
         Credentials.from_file(pasted)
 
 
 @pytest.mark.parametrize("document", [KEY_FILE, {"type": KEY_FILE["private_key"]}, {"audience": PEM, **KEY_FILE}])
-def test_mapping_in_the_place_of_a_path(document: Any) -> None:
+def test_mapping_instead_of_a_path_is_hidden(document: Any) -> None:
     with pytest.raises(ConfigurationError, match="must be a path") as caught:
         Credentials.from_file(document)
     assert_hidden(PEM, caught.value)
@@ -163,7 +163,7 @@ FILES = {
 
 
 @pytest.mark.parametrize("text", FILES.values(), ids=FILES)
-def test_file_that_holds_a_key(tmp_path: Path, text: str) -> None:
+def test_key_in_a_file_is_hidden(tmp_path: Path, text: str) -> None:
     """The key is the whole file, or part of a configuration."""
     path = tmp_path / "config.json"
     path.write_bytes(text.encode("utf-8", "surrogateescape"))
@@ -176,7 +176,9 @@ def test_file_that_holds_a_key(tmp_path: Path, text: str) -> None:
 
 @pytest.mark.parametrize("text", [FILES[name] for name in ("array", "string", "base64", "number")])
 @pytest.mark.filterwarnings("ignore:The load_credentials_from_file method is deprecated:DeprecationWarning")
-def test_file_that_google_auth_cannot_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+def test_content_that_google_auth_cannot_read_is_hidden(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
     """The error of google-auth has the document in an attribute."""
     path = tmp_path / "config.json"
     path.write_text(text)
@@ -220,7 +222,7 @@ VALUES = [PEM, json.dumps(KEY_FILE), b64(json.dumps(KEY_FILE)), "ya29.c.b0Aaekm1
 @pytest.mark.parametrize(
     "wrap", [str, lambda value: [value], lambda value: {"x": value}], ids=["text", "list", "mapping"]
 )
-def test_secret_in_the_place_of_a_name(name: str, value: str, wrap: Callable[[str], Any]) -> None:
+def test_secret_instead_of_a_name_is_hidden(name: str, value: str, wrap: Callable[[str], Any]) -> None:
     arguments = {"audience": PROVIDER, name: wrap(value)}
     with pytest.raises(ConfigurationError) as caught:
         Credentials(**arguments)
@@ -229,7 +231,7 @@ def test_secret_in_the_place_of_a_name(name: str, value: str, wrap: Callable[[st
 
 
 @pytest.mark.parametrize("name", ["scopes", "default_scopes", "delegates"])
-def test_secret_in_the_place_of_a_list(name: str) -> None:
+def test_secret_instead_of_a_list_is_hidden(name: str) -> None:
     for value in (PEM, [PEM], json.dumps(KEY_FILE), [json.dumps(KEY_FILE)]):
         with pytest.raises(ConfigurationError) as caught:
             Credentials(PROVIDER, "a@p.iam.gserviceaccount.com", **{name: value})  # type: ignore[arg-type]
@@ -255,10 +257,12 @@ def test_odd_path_is_one_error(name: str) -> None:
 def test_path_that_is_a_url_shows_no_password() -> None:
     with pytest.raises(ConfigurationError) as caught:
         Credentials.from_file("https://user:hunter2@host/config.json")
-    assert str(caught.value) == "There is no configuration file 'https://[hidden]@host/config.json'."
+    assert str(caught.value) == (
+        "There is no configuration file 'https://[hidden]@host/config.json'. Download the file, and pass the path of the copy."
+    )
 
 
-def test_a_file_is_a_path_whatever_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_existing_file_is_a_path_whatever_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     name = '{"type": "service_account"}'
     Path(name).write_text(json.dumps(info()))

@@ -20,6 +20,7 @@ import botocore.session
 import cloudpickle
 import hypothesis
 import pytest
+import seams
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -77,6 +78,17 @@ FORMAT_1 = {
         "source_info": None,
     },
 }
+# A pickle of format 2, likewise.
+FORMAT_2 = {
+    "format": 2,
+    "written_by": "0.1.0",
+    "configuration": {
+        **FORMAT_1["configuration"],  # type: ignore[dict-item]
+        "subject_token_type": JWT,
+        "tags": {"stage": "", "team": "data"},
+        "subject_mode": "OriginIdentity",
+    },
+}
 OF_FORMAT_1: dict[str, Any] = {
     "service_account_email": ACCOUNT,
     "scopes": ["a", "b"],
@@ -91,6 +103,13 @@ OF_FORMAT_1: dict[str, Any] = {
     "token_url": "https://sts.example/v1/token",
     "iam_credentials_endpoint": "https://iam.example",
     "oauth_token_url": "https://oauth.example/token",
+}
+
+OF_FORMAT_2: dict[str, Any] = {
+    **OF_FORMAT_1,
+    "subject_token_type": JWT,
+    "tags": {"team": "data", "stage": ""},
+    "subject_mode": "OriginIdentity",
 }
 
 
@@ -122,7 +141,7 @@ def _default(tmp_path: Path) -> Credentials:
 
 KINDS: dict[str, Callable[[Path], Any]] = {
     "direct access": lambda _: Credentials(PROVIDER),
-    "every argument": lambda _: Credentials(PROVIDER, **OF_FORMAT_1),
+    "every argument": lambda _: Credentials(PROVIDER, **OF_FORMAT_2),
     "another universe": lambda _: Credentials(PROVIDER, universe_domain="apis.example"),
     "web identity token": lambda _: Credentials(PROVIDER, subject_token_type=JWT),
     "with_scopes": lambda _: Credentials(PROVIDER, ACCOUNT).with_scopes(["z"], ["y"]),
@@ -170,7 +189,7 @@ PUBLIC = {
     ("google_auth_botocore.credentials", "Credentials"),
     ("google_auth_botocore.id_token", "IDTokenCredentials"),
 }
-# What pickle itself and a call of `getattr` refer to; the first three by Python 2's names in old protocols.
+# Names that pickle itself and a call of `getattr` refer to. Old protocols use Python 2's names for the first three.
 PYTHON = {
     ("copy_reg", "_reconstructor"),
     ("__builtin__", "object"),
@@ -183,7 +202,7 @@ PYTHON = {
 
 @pytest.mark.parametrize("dumps", DUMPS.values(), ids=DUMPS)
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
-def test_pickle_names_public_classes_alone(
+def test_pickle_names_only_public_classes(
     kind: Callable[[Path], Any], dumps: Callable[[Any], bytes], tmp_path: Path
 ) -> None:
     original = kind(tmp_path)
@@ -282,7 +301,7 @@ _CHANGES: list[Callable[[Credentials], Credentials]] = [
     lambda each: each.with_scopes(["z"]),
     lambda each: each.with_scopes(None),
     lambda each: each.with_quota_project("z"),
-    lambda each: each.with_quota_project("quota"),  # back to the one of the file
+    lambda each: each.with_quota_project("quota"),  # the value in the file again
     lambda each: each.with_quota_project(None),
     lambda each: each.with_token_uri("https://y.example/token"),
     lambda each: each.with_universe_domain("other.example"),
@@ -338,8 +357,8 @@ def test_copy_equals_its_original(original: Credentials, act: Callable[[Credenti
 )
 def test_copy_sends_the_same_requests(make: Make, request_: FakeGoogle, act: Any, arguments: dict[str, Any]) -> None:
     for credentials in (make(**arguments), Credentials.from_info(INFO, **arguments)):
-        copied = act(credentials)  # before there is a token, which some copies share
-        again = pickle.loads(pickle.dumps(credentials))
+        copied = act(credentials)  # before the first token, because some copies share one
+        again = seams.unpickled_elsewhere(pickle.dumps(credentials))
         sent = []
         for each in (copied, again):
             request_.calls.clear()
@@ -363,7 +382,7 @@ def test_credentials_and_their_id_tokens_share_an_exchange_when_one_pickle_holds
     assert request_.count(":generateIdToken") >= 1
 
 
-def test_file_name_may_have_bytes_that_are_no_text(tmp_path: Path) -> None:
+def test_file_name_may_have_bytes_that_are_not_text(tmp_path: Path) -> None:
     path = os.fsencode(tmp_path) + b"/\xff.json"
     Path(os.fsdecode(path)).write_text(json.dumps(INFO))
     credentials = Credentials.from_file(path)
@@ -371,23 +390,23 @@ def test_file_name_may_have_bytes_that_are_no_text(tmp_path: Path) -> None:
         assert act(credentials).get_cred_info() == credentials.get_cred_info()
 
 
-def test_configuration_that_is_not_plain_is_not_pickled() -> None:
+def test_configuration_that_is_not_plain_data_is_not_pickled() -> None:
     nested: Any = []
     for _ in range(2000):
         nested = [nested]
     for value in (object(), b"bytes", {1, 2}, (nested,)):
         credentials = Credentials.from_info({**INFO, "another field": value})
-        with pytest.raises(pickle.PicklingError, match=r"holds a value .*, which is not in JSON"):
+        with pytest.raises(pickle.PicklingError, match=r"holds a value .*, which JSON cannot represent"):
             pickle.dumps(credentials)
 
 
 @pytest.mark.parametrize("value", [object(), b"bytes", {1, 2}])
-def test_argument_of_a_role_that_is_not_plain_is_an_error_at_once(value: object) -> None:
+def test_argument_of_a_role_that_is_not_plain_data_is_an_error_at_once(value: object) -> None:
     with pytest.raises(ConfigurationError, match=rf"^assume_role holds a value of type {type(value).__name__}\."):
         Credentials(PROVIDER, assume_role={"RoleArn": ROLE, "Tags": [value]})
 
 
-def test_role_is_that_of_the_arguments_as_they_were() -> None:
+def test_later_changes_of_the_arguments_do_not_change_the_role() -> None:
     tags = [{"Key": "k", "Value": "v"}]
     credentials = Credentials(PROVIDER, assume_role={"RoleArn": ROLE, "Tags": tags})
     before = repr(credentials)
@@ -402,15 +421,15 @@ def _loaded(kind: Any, state: object) -> Any:
     return made
 
 
-def test_pickle_of_format_1_is_read() -> None:
-    expected = Credentials(PROVIDER, **OF_FORMAT_1)
-    assert _seen(_loaded(Credentials, FORMAT_1)) == _seen(expected)
+@pytest.mark.parametrize(("pickled", "arguments"), [(FORMAT_1, OF_FORMAT_1), (FORMAT_2, OF_FORMAT_2)], ids=["1", "2"])
+def test_pickle_of_every_format_is_read(pickled: dict[str, Any], arguments: dict[str, Any]) -> None:
+    assert _seen(_loaded(Credentials, pickled)) == _seen(Credentials(PROVIDER, **arguments))
 
 
-def test_pickle_of_format_1_is_written() -> None:
+def test_pickle_of_format_2_is_written() -> None:
     """If names change, a new format and a new literal beside the old one are required."""
-    state = Credentials(PROVIDER, **OF_FORMAT_1).__getstate__()
-    assert state == {**FORMAT_1, "written_by": google_auth_botocore.__version__}
+    state = Credentials(PROVIDER, **OF_FORMAT_2).__getstate__()
+    assert state == {**FORMAT_2, "written_by": google_auth_botocore.__version__}
 
 
 def test_pickle_of_format_1_is_read_when_fields_are_added_in_the_middle(tmp_path: Path) -> None:
@@ -458,8 +477,8 @@ CLASSES = {"credentials": Credentials, "file": Credentials, "id_token": IDTokenC
 OTHERS: dict[str, tuple[str, Any, str]] = {
     "a later format": (
         "credentials",
-        {"format": 2, "written_by": "9.0", "settings": ("all", "new")},
-        "it has the format 2, and this version reads format 1. google-auth-botocore 9.0 wrote it",
+        {"format": 3, "written_by": "9.0", "settings": ("all", "new")},
+        "it has the format 3, and this version reads formats 1, 2. google-auth-botocore 9.0 wrote it",
     ),
     "no format": ("credentials", {"_settings": (), "_identity": ()}, "it has the format None"),
     "a format that equals 1": ("credentials", _changed((), lambda each: each.update(format=True)), "the format True"),
@@ -557,6 +576,7 @@ def test_other_state_is_an_error_that_names_both_versions(kind: str, state: Any,
         ("scopes", "cloud-platform"),
         ("delegates", 3),
         ("token_url", "http://z.example"),
+        ("verification_url", ["https://sts.us-east-2.amazonaws.com"]),
         ("profile", 3),
         ("region", ()),
         ("assume_role", "arn"),
@@ -626,5 +646,5 @@ def test_subclass_without_its_own_state_is_recreated(act: Callable[[Any], Any]) 
 
 
 def test_subclass_rejects_a_later_format_too() -> None:
-    with pytest.raises(ConfigurationError, match=r"^This pickle of Silent cannot be read: it has the format 2"):
-        _loaded(Silent, {**FORMAT_1, "format": 2})
+    with pytest.raises(ConfigurationError, match=r"^This pickle of Silent cannot be read: it has the format 3"):
+        _loaded(Silent, {**FORMAT_1, "format": 3})

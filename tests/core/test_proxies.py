@@ -24,7 +24,7 @@ KINDS = ["environment", "session", "session without scheme", "partial", "urllib3
 
 
 class Quoting(google_auth_httplib2.Request):  # type: ignore[misc]  # an Any
-    """httplib2's transport with an error that quotes the password, because its proxies require PySocks."""
+    """Like httplib2's transport, but with an error that quotes the password. The real one would require PySocks."""
 
     def __init__(self, http: httplib2.Http, password: str) -> None:
         super().__init__(http)
@@ -43,7 +43,7 @@ def transport(kind: str, password: str, monkeypatch: pytest.MonkeyPatch) -> Any:
     if kind == "environment":
         monkeypatch.setenv("HTTPS_PROXY", url(password))
         return google.auth.transport.requests.Request()
-    if kind == "urllib3":  # which takes encoded passwords alone
+    if kind == "urllib3":  # accepts only encoded passwords
         pool = urllib3.ProxyManager(url(quote(password, safe="")), retries=False)
         return google.auth.transport.urllib3.Request(pool)
     if kind.startswith("httplib2"):
@@ -71,8 +71,8 @@ def test_password_is_in_no_error(kind: str, password: str, monkeypatch: pytest.M
         assert part not in said
 
 
-def test_error_of_the_transport_that_has_it_in_a_text(clock: FakeClock) -> None:
-    """However the transport's classes format it."""
+def test_password_in_the_text_of_a_transports_error_is_hidden(clock: FakeClock) -> None:
+    """In each format that the classes of a transport use."""
     with requests.Session() as session:
         session.proxies = {"https": url("hun#ter2@x")}
         session.headers["Proxy-Authorization"] = "Basic dXNlcjpodW50ZXIyaHVudGVyMg=="
@@ -101,12 +101,12 @@ class Odd:
 
 
 @pytest.mark.parametrize("odd", [None, print, Odd(), Odd, object(), lambda **_: None])
-def test_any_transport_will_do(odd: object, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_password_in_the_environment_is_found_for_any_transport(odd: object, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "user:hunter2@host:3128")
     assert "hunter2" in list(proxy_secrets(odd))
 
 
-def test_long_user_without_a_password_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_long_user_name_without_a_password_counts_as_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy@host")
     assert list(proxy_secrets()) == []
     monkeypatch.setenv("HTTPS_PROXY", "http://0123456789abcdef@host")

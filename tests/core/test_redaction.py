@@ -96,7 +96,7 @@ def test_a_secret_is_hidden_in_every_form(redact: Callable[[str, list[str]], str
 
 
 def _outside(text: str) -> str:
-    """In base64, the text before a secret shares one letter with it, and so does the text after it."""
+    """Remove what is left of a letter that a secret in base64 shares with the text before it."""
     return re.sub(r"<\w{1,4}(?=\[hidden\])", "<", text)
 
 
@@ -104,7 +104,7 @@ def _outside(text: str) -> str:
 def test_no_part_of_twelve_letters_survives(secret: str, around: str, name: str) -> None:
     """The remaining text contains no encoding of a part of the secret."""
     form = FORMS[name]
-    assume("%" not in secret)  # which may be a part of an escape, and then of another secret
+    assume("%" not in secret)  # it could start an escape, and so belong to another secret
     assume("&" not in secret)
     assume("\\" not in secret)
     found = redaction.cleaned(f"{around} {form(secret)} {around}", [secret])
@@ -119,7 +119,7 @@ def test_no_part_of_twelve_letters_survives(secret: str, around: str, name: str)
     st.text(max_size=200),
     st.lists(st.text(st.characters(min_codepoint=0x2600, max_codepoint=0x26FF), min_size=4), max_size=3),
 )
-def test_text_without_secrets_is_left_as_it_is(text: str, secrets: list[str]) -> None:
+def test_text_without_secrets_is_unchanged(text: str, secrets: list[str]) -> None:
     assume(not re.search("[\u2600-\u26ff]|BEGIN|eyJ|ya29|[&%\\\\]", text))
     assert redaction.redacted(text, secrets) == text
     printable = "".join(letter if letter.isprintable() else " " for letter in text)
@@ -138,7 +138,7 @@ def test_text_without_secrets_is_left_as_it_is(text: str, secrets: list[str]) ->
         "\\",
     ],
 )
-def test_words_are_left_as_they_are(text: str) -> None:
+def test_words_are_unchanged(text: str) -> None:
     assert redaction.cleaned(text, [SESSION, "x", "", "ab", "abc"]) == text
 
 
@@ -168,7 +168,7 @@ def test_a_password_beyond_ascii_is_hidden_where_it_is_percent_encoded() -> None
         "'secretAccessKey': 'abc'",
     ],
 )
-def test_what_looks_like_a_key_is_hidden(text: str) -> None:
+def test_text_that_looks_like_a_key_is_hidden(text: str) -> None:
     found = redaction.cleaned(f"before {text} after", hide=redaction.KEY_LIKE)
     assert re.fullmatch(r"before [\"']?(x|client_)?\[hidden\][\"']? after|before \[hidden\]", found), found
 
@@ -183,7 +183,7 @@ def test_what_looks_like_a_key_is_hidden(text: str) -> None:
         "An error occurred (InvalidClientTokenId) when calling the GetCallerIdentity operation: The security token is invalid",
     ],
 )
-def test_names_are_no_keys(text: str) -> None:
+def test_names_are_not_mistaken_for_keys(text: str) -> None:
     assert redaction.cleaned(text, hide=redaction.KEY_LIKE) == text
 
 
@@ -271,11 +271,11 @@ def test_secret_in_an_attribute_of_a_cause() -> None:
     ],
     ids=lambda value: value if isinstance(value, str) else type(value).__name__,
 )
-def test_value_that_an_error_shows(value: object, expected: str) -> None:
+def test_value_in_an_error_is_shown_without_secrets(value: object, expected: str) -> None:
     assert redaction.quoted(value) == expected
 
 
-def test_value_that_holds_itself_is_looked_through_once() -> None:
+def test_value_that_contains_itself_is_searched_once() -> None:
     around: list[object] = [SESSION, "ya29.c.b0Aaekm1K"]
     around += [around] * 1000
     assert redaction.quoted(around) == "[hidden: a key or token]"

@@ -135,7 +135,7 @@ def test_token_of_a_known_issuer(text: str) -> None:
 @pytest.mark.parametrize(
     "encode",
     [
-        lambda data: base64.b64encode(data[:30]).decode(),  # as AWS's secret keys are
+        lambda data: base64.b64encode(data[:30]).decode(),  # like the secret keys of AWS
         lambda data: base64.b64encode(data).decode(),
         lambda data: base64.urlsafe_b64encode(data).decode(),
     ],

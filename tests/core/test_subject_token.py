@@ -9,11 +9,10 @@ from pathlib import Path
 from urllib.parse import quote, unquote
 
 import pytest
-from botocore.credentials import ReadOnlyCredentials
 from google.auth import _helpers, aws
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from seams import Signer, form_of, sign
+from seams import AwsKeys, Signer, form_of, sign
 
 from core.conftest import Make
 from core.stand_in import PROVIDER, FakeClock, FakeGoogle, federated, verify_subject_token
@@ -21,14 +20,12 @@ from google_auth_botocore import FederationError
 
 GOLDEN = Path(__file__).parent / "golden" / "subject_token.txt"
 MOMENT = datetime(2027, 1, 15, 8, 0, 0, tzinfo=timezone.utc)
-SIGNER = Signer(ReadOnlyCredentials("AKID", "SECRET", "SESSION"), "eu-central-1", "sts.eu-central-1.amazonaws.com")
+SIGNER = Signer(AwsKeys("AKID", "SECRET", "SESSION"), "eu-central-1", "sts.eu-central-1.amazonaws.com")
 
 printable = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=80)
 signers = st.builds(
     Signer,
-    st.builds(
-        ReadOnlyCredentials, st.from_regex(r"(AKIA|ASIA)[A-Z2-7]{16}", fullmatch=True), printable, st.none() | printable
-    ),
+    st.builds(AwsKeys, st.from_regex(r"(AKIA|ASIA)[A-Z2-7]{16}", fullmatch=True), printable, st.none() | printable),
     st.sampled_from(["us-east-1", "cn-north-1", "us-gov-west-1"]),
     st.sampled_from(["sts.amazonaws.com", "sts.cn-north-1.amazonaws.com.cn", "sts-fips.us-gov-west-1.amazonaws.com"]),
 )
@@ -40,7 +37,9 @@ timestamps = st.floats(0, 4e9)
 
 
 @given(signers, audiences, timestamps)
-def test_independent_recomputation_finds_the_same_signature(signer: Signer, audience: str, timestamp: float) -> None:
+def test_an_independent_implementation_computes_the_same_signature(
+    signer: Signer, audience: str, timestamp: float
+) -> None:
     token = sign(signer, audience, timestamp)
     headers = verify_subject_token(token.value, audience, lambda _: signer.keys.secret_key or "")
     assert headers.get("x-amz-security-token") == signer.keys.token
@@ -50,7 +49,7 @@ def test_independent_recomputation_finds_the_same_signature(signer: Signer, audi
 
 
 @given(signers, audiences, st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1)))
-def test_google_auths_own_signer_finds_the_same_signature(signer: Signer, audience: str, moment: datetime) -> None:
+def test_google_auths_signer_computes_the_same_signature(signer: Signer, audience: str, moment: datetime) -> None:
     """google-auth's signer signs the target resource only if it gets that header, which google-auth itself never passes."""
     moment = moment.replace(microsecond=0)
     keys = aws.AwsSecurityCredentials(signer.keys.access_key or "", signer.keys.secret_key or "", signer.keys.token)
@@ -74,7 +73,7 @@ def test_google_auths_own_signer_finds_the_same_signature(signer: Signer, audien
 
 
 @given(signers, audiences, audiences, timestamps)
-def test_token_for_one_audience_can_not_be_aimed_at_another(
+def test_token_for_one_audience_cannot_be_used_for_another(
     signer: Signer, audience: str, other: str, timestamp: float
 ) -> None:
     assume(audience != other)
@@ -85,12 +84,12 @@ def test_token_for_one_audience_can_not_be_aimed_at_another(
         verify_subject_token(aimed, other, lambda _: signer.keys.secret_key or "")
 
 
-def test_golden_file() -> None:
+def test_token_equals_the_golden_file() -> None:
     assert sign(SIGNER, PROVIDER, MOMENT.timestamp()).value == GOLDEN.read_text().strip()
 
 
-@pytest.mark.skipif(not hasattr(time, "tzset"), reason="Windows takes no time zone from the environment")
-def test_date_is_in_utc_wherever_the_machine_is(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="Windows reads no time zone from the environment")
+def test_date_is_in_utc_in_any_time_zone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TZ", "America/New_York")
     time.tzset()
     try:
@@ -101,7 +100,7 @@ def test_date_is_in_utc_wherever_the_machine_is(monkeypatch: pytest.MonkeyPatch)
     assert token.value == GOLDEN.read_text().strip()
 
 
-def test_what_is_secret_is_named_and_shown_nowhere() -> None:
+def test_secrets_are_listed_and_not_shown() -> None:
     token = sign(SIGNER, PROVIDER, MOMENT.timestamp())
     signature = unquote(token.value).split("Signature=")[1][:64]
     assert set(token.secrets) == {"SECRET", "SESSION", signature}
@@ -129,7 +128,7 @@ def test_retrieved_subject_token_is_signed_for_the_audience_and_makes_no_call_to
 
 
 def test_retrieved_subject_token_is_the_one_that_google_auth_retrieves(make: Make) -> None:
-    """A subclass of google-auth's credentials and this one can be exchanged: both return a quoted JSON object."""
+    """The two classes are interchangeable: both return a percent-encoded JSON object."""
     document = json.loads(unquote(make().retrieve_subject_token()))
     assert sorted(document) == ["headers", "method", "url"]
     assert document["method"] == "POST"

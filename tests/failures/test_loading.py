@@ -29,7 +29,7 @@ assert importing.wait(20)
 threading.Timer(0.2, go_on.set).start()
 child = os.fork()
 if child == 0:
-    # The parent's thread is gone: if it had the import half done, this would wait for ever.
+    # The parent's thread does not exist here. If its import were incomplete, this would wait forever.
     error = _failures.error("Bad.", Facts("aws", reason="ProfileNotFound"))
     os._exit(0 if error.failure == "profile-missing" and error.hint else 3)
 worker.join(20)
@@ -37,7 +37,7 @@ print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), _failures.error("x", F
 """
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform does not fork")
 def test_a_fork_waits_for_the_import() -> None:
     done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, timeout=60, check=False)
     assert done.stdout.strip() == "0 profile-missing", done.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import json
 import multiprocessing
 import os
@@ -28,6 +29,7 @@ from google_auth_botocore._google import transport
 from google_auth_botocore._refresh.token import CachedToken
 from google_auth_botocore.emulator import Emulator, Fault
 from google_auth_botocore.emulator.aws import InstanceMetadata
+from google_auth_botocore.emulator.aws.moto import Moto
 from google_auth_botocore.emulator.sandbox import Sandbox
 
 pytestmark = [
@@ -76,6 +78,10 @@ def token(credentials: Credentials) -> str:
     return credentials.get_token().value
 
 
+def token_of_process(credentials: Credentials) -> tuple[int, str]:
+    return os.getpid(), token(credentials)
+
+
 def refreshed(credentials: Credentials) -> str:
     credentials.refresh(None)
     return token(credentials)
@@ -92,26 +98,57 @@ def test_child_uses_the_parents_token_and_refreshes_it_itself(credentials: Crede
 def test_child_has_its_own_connections(credentials: Credentials) -> None:
     """Two processes that share a connection would mix up their requests."""
     token(credentials)
-    parents = transport._own.request.session
-    assert in_child(lambda: str(transport._own.request.session is parents)) == "False"
-    assert transport._own.request.session is parents
+    parents = transport.own().session
+    assert in_child(lambda: str(transport.own().session is parents)) == "False"
+    assert transport.own().session is parents
 
 
 @pytest.mark.parametrize("lock", ["source", "identity"])
 def test_child_of_a_fork_while_another_thread_holds_a_lock_gets_its_own_token(
     credentials: Credentials, lock: str
 ) -> None:
-    locks = {"source": credentials._source._flight._lock, "identity": credentials._federation.identity._guard.lock}
+    locks = {
+        "source": credentials._source._flight._lock,
+        "identity": credentials._federation.identity._guard.exclusive.lock,
+    }
     with holding(locks[lock]):
         assert in_child(lambda: refreshed(credentials)).startswith("ya29.")
-        assert in_child(lambda: token(credentials.with_scopes(["a"]))).startswith("ya29.")
+        assert in_child(lambda: token(credentials.with_scopes(["openid"]))).startswith("ya29.")
 
 
 def test_child_of_a_fork_while_botocores_refresh_lock_is_held_gets_its_own_token(credentials: Credentials) -> None:
     token(credentials)
-    keys: Any = credentials._federation.identity._credentials
+    base: Any = credentials._federation.base
+    keys = base._credentials
     with holding(keys._refresh_lock):
         assert in_child(lambda: refreshed(credentials)).startswith("ya29.")
+
+
+@pytest.mark.parametrize("when", ["idle", "base identity is locked", "between two tenants"])
+def test_child_of_a_fork_assumes_its_roles_with_its_own_keys(
+    google: Emulator, imds: InstanceMetadata, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    """The objects share a base identity, which has a lock."""
+    with Moto() as moto:
+        google.aws_keys.add_lookup(moto.lookup)
+        for name, value in moto.environment().items():
+            monkeypatch.setenv(name, value)
+        provider = google.add_aws_provider()
+        role = "arn:aws:iam::123456789012:role/tenant{}"
+        tenants = [
+            Credentials(provider.audience, token_url=google.token_url, assume_role=role.format(number))
+            for number in range(3)
+        ]
+        for tenant in tenants[: 1 if when == "between two tenants" else None]:
+            token(tenant)
+        base: Any = tenants[0]._federation.base
+        before = imds.count("security-credentials/")
+        with holding(base._exclusive.lock) if when == "base identity is locked" else contextlib.nullcontext():
+            assert in_child(lambda: " ".join(refreshed(each)[:5] for each in tenants)) == "ya29. ya29. ya29."
+        assert imds.count("security-credentials/") == before + 2  # the name of the role, and its keys
+        for tenant in tenants:
+            refreshed(tenant)
+        assert imds.count("security-credentials/") == before + 2
 
 
 def open_window(credentials: Credentials) -> None:
@@ -197,9 +234,10 @@ def test_each_process_of_a_pool_gets_its_own_token(
 ) -> None:
     context = multiprocessing.get_context(method)
     with concurrent.futures.ProcessPoolExecutor(2, mp_context=context) as pool:
-        tokens = list(pool.map(token, [credentials] * 4, timeout=PATIENCE))
-    assert all(each.startswith("ya29.") for each in tokens)
-    assert len(set(tokens)) >= 2
+        found = set(pool.map(token_of_process, [credentials] * 4, timeout=PATIENCE))
+    # One process may run all tasks. `test_schedulers` makes several of them work.
+    assert len(found) == len({process for process, _ in found}) == len({token for _, token in found})
+    assert imds.count("security-credentials/app") == len(found)
     assert credentials.token is None
 
 
@@ -293,7 +331,7 @@ def _no_fork_server() -> Iterator[None]:
 
 @pytest.mark.usefixtures("no_fork_server")
 def test_transfer_manager_downloads_in_its_own_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It pickles the client's credentials. Each process gets its own token."""
+    """It pickles the client's credentials for each file. Each process gets one token of its own."""
     with Sandbox() as sandbox:
         for name, value in sandbox.environment().items():
             monkeypatch.setenv(name, value)
@@ -311,7 +349,8 @@ def test_transfer_manager_downloads_in_its_own_processes(tmp_path: Path, monkeyp
         assert results == [None] * 6
         assert [(tmp_path / "out" / f"{number}").read_bytes() for number in range(6)] == [b"%d" % n for n in range(6)]
         assert sandbox.storage.refused == 0
-        assert len(sandbox.storage.tokens) >= 2
+        assert len(sandbox.storage.tokens) in (1, 2), "one process may download all files"
+        assert client._credentials.token is None
 
 
 def test_a_finalizer_at_interpreter_exit_gets_a_token_and_does_not_hang(google: Emulator) -> None:

@@ -6,6 +6,7 @@ import copyreg
 import gc
 import itertools
 import random
+import socket
 import sys
 import threading
 import weakref
@@ -23,95 +24,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from seams import IssuedToken, Moment, State, state, with_expiry, with_new_expiry
 
-from google_auth_botocore import Credentials, FederationError, TransientFederationError
-from refresh.threads import PassingTime, Threads, authorization_header, finish, workers
+from google_auth_botocore import FederationError, TransientFederationError
+from refresh.gates import PATIENCE, Gate, HangingWaits, wait_for_callers
+from refresh.threads import PassingTime, Threads, advisory, authorization_header, finish, workers
 
-PATIENCE = 60
 AWS_REJECTION = "Received invalid AWS response of type {} with error message: {}"
 UNAVAILABLE = Answer({"error": "unavailable"}, 503)
-
-
-class Gate:
-    """Holds a server's answer back until it is opened.
-
-    Attributes:
-        thread: The worker that waits for the answer.
-        answer: What arrives in the place of the server's own.
-    """
-
-    def __init__(self, request: FakeGoogle) -> None:
-        self._reached, self._open = threading.Event(), threading.Event()
-        self._request = request
-        self.thread: threading.Thread | None = None
-        self.answer: Answer | None = None
-        request.script.append(self._answer)
-
-    def _answer(self, sent: Sent) -> Answer:
-        self.thread = threading.current_thread()
-        self._reached.set()
-        assert self._open.wait(PATIENCE)
-        return self.answer or self._request.default_answer(sent)
-
-    def reached(self) -> None:
-        assert self._reached.wait(PATIENCE)
-
-    def is_open(self) -> bool:
-        return self._open.is_set()
-
-    def release(self) -> None:
-        """Let the answer through."""
-        self._open.set()
-
-    def open(self) -> None:
-        """Let the answer through and wait until the exchange has finished."""
-        self.release()
-        wait_until(lambda: self.thread not in workers())
-
-
-class HangingWaits:
-    """Replaces the module `threading`: real workers, which hang, and callers that wait on the fake clock.
-
-    Args:
-        clock: The fake clock.
-        gate: Where the first worker hangs.
-    """
-
-    def __init__(self, clock: FakeClock, gate: Gate) -> None:
-        self._clock, self._gate = clock, gate
-
-    def Lock(self) -> Any:
-        clock, gate = self._clock, self._gate
-
-        class Lock:
-            def __init__(self) -> None:
-                lock = threading.Lock()
-                self.release, self._acquire = lock.release, lock.acquire
-
-            def __enter__(self) -> bool:
-                return self._acquire()
-
-            def __exit__(self, *_: object) -> None:
-                self.release()
-
-            def acquire(self, timeout: float = -1) -> bool:
-                if timeout >= 0:
-                    gate.reached()
-                    clock.advance(timeout)
-                return self._acquire(blocking=False)
-
-        return Lock()
-
-
-def waits_for(credentials: Credentials, callers: int) -> None:
-    """Wait until this many callers wait for the running exchange."""
-    wait_until(lambda: seams.callers_waiting(credentials) >= callers)
-
-
-def advisory(credentials: Credentials, request: FakeGoogle, clock: FakeClock) -> str:
-    """Get a token, advance the clock into its advisory window, and return its header."""
-    header = authorization_header(credentials, request)
-    clock.advance(3600 - 400)
-    return header
 
 
 class TestFresh:
@@ -134,7 +52,7 @@ class TestFresh:
         ours = {"before_request", "apply", "time", "monotonic", "token"}
         assert called - {"", "ContextVar.get", "setprofile"} <= ours
 
-    def test_the_window_is_drawn_once_for_each_token(
+    def test_the_start_of_the_window_is_drawn_once_for_each_token(
         self, make: Make, request_: FakeGoogle, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         draws: list[float] = []
@@ -152,7 +70,7 @@ class TestFresh:
 
 
 class TestAdvisory:
-    def test_no_request_waits_or_makes_a_network_call_while_the_servers_hang(
+    def test_no_request_waits_or_makes_a_network_call_while_a_server_hangs(
         self, make: Make, request_: FakeGoogle, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """All requests finish before the exchange, which one worker performs."""
@@ -186,7 +104,7 @@ class TestAdvisory:
         gate.reached()
         with ThreadPoolExecutor(1) as pool:
             refreshed = pool.submit(credentials.refresh, request_)
-            waits_for(credentials, 1)
+            wait_for_callers(credentials, 1)
             gate.open()
             refreshed.result(PATIENCE)
         assert credentials.token == "federated-2"
@@ -214,7 +132,7 @@ class TestAdvisory:
         first.open()
         assert credentials.token == "federated-3", "a late result is dropped if there is a newer one"
 
-    def test_a_server_that_hangs_for_good_costs_few_threads(
+    def test_a_server_that_hangs_forever_costs_few_threads(
         self, make: Make, request_: FakeGoogle, clock: FakeClock
     ) -> None:
         """The pause between two attempts doubles."""
@@ -238,7 +156,7 @@ class TestAdvisory:
         finish()
         assert begun == [0, 60, 180, 420]
 
-    def test_of_a_foreign_error_the_log_has_only_the_name(
+    def test_the_log_has_only_the_class_of_a_foreign_error(
         self, make: Make, request_: FakeGoogle, clock: FakeClock, caplog: pytest.LogCaptureFixture
     ) -> None:
         """The text can contain secrets."""
@@ -289,13 +207,13 @@ class TestAdvisory:
             owner = pool.submit(authorization_header, credentials, request_)
             gate.reached()
             assert authorization_header(credentials, FakeGoogle()) == header
-            waits_for(credentials, 1)
+            wait_for_callers(credentials, 1)
             assert not owner.done()
             gate.open()
             assert owner.result(PATIENCE) == header
         assert credentials.token == "federated-2"
 
-    def test_a_plain_callable_that_hangs_is_waited_for_until_the_deadline(
+    def test_a_caller_waits_for_a_hanging_plain_callable_until_the_deadline(
         self, make: Make, request_: FakeGoogle, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         seams.share_by_kind(monkeypatch)
@@ -322,7 +240,7 @@ class TestAdvisory:
 
 
 class TestExpired:
-    def test_clients_of_different_scopes_share_the_exchange_that_runs(
+    def test_clients_with_different_scopes_share_the_running_exchange(
         self, make: Make, request_: FakeGoogle, clock: FakeClock
     ) -> None:
         credentials = make(ACCOUNT)
@@ -345,7 +263,7 @@ class TestExpired:
             gate.reached()
             passing.seconds(5)
             caller = pool.submit(authorization_header, credentials, request_)
-            waits_for(credentials, 2)
+            wait_for_callers(credentials, 2)
             passing.seconds(25.9)
             assert not caller.done()
             assert len(request_.calls) == 1
@@ -365,13 +283,13 @@ class TestExpired:
             late.reached()
             passing.seconds(5)
             caller = pool.submit(authorization_header, credentials, request_)
-            waits_for(credentials, 2)
+            wait_for_callers(credentials, 2)
             passing.seconds(26)
             newer.reached()
             late.open()
             assert caller.result(PATIENCE) == "Bearer late"
             newer.open()
-        assert credentials.token == "federated-2", "of the newer exchange"
+        assert credentials.token == "federated-2", "the newer exchange has it"
 
     def test_each_caller_gets_the_cause_too(self, make: Make, request_: FakeGoogle, clock: FakeClock) -> None:
         """Even if the failure is remembered."""
@@ -421,11 +339,24 @@ class TestExpired:
         assert clock.monotonic() - start == pytest.approx(31)
         gate.open()
         finish()
-        assert str(caught.value) == (
+        assert str(caught.value).partition("\nMore: ")[0] == (
             "There is no token after 31 s: Google's Security Token Service at https://sts.googleapis.com/v1/token has not replied. "
             "The exchange continues in the background, and the next call gets its token."
         )
         assert caught.value.step == "exchange"
+
+    def test_the_error_of_a_caller_that_waited_too_long_says_why_the_last_attempt_failed(
+        self, make: Make, request_: FakeGoogle, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        request_.script.append(socket.gaierror(socket.EAI_NONAME, "Name or service not known"))
+        credentials, gate = make(), Gate(request_)
+        seams.take_over_waits(monkeypatch, HangingWaits(clock, gate))
+        with pytest.raises(TransientFederationError, match="could not be reached") as caught:
+            credentials.refresh(request_)
+        assert caught.value.failure == "name-not-resolved"
+        gate.open()
+        finish()
+        assert credentials.token == "federated-2"
 
     @pytest.mark.parametrize("reduced", [False, True], ids=["as it is", "as tblib pickles errors"])
     def test_a_remembered_failure_keeps_no_stack_alive(
@@ -466,16 +397,16 @@ class TestExpired:
             assert fail()() is None
         finally:
             gc.enable()
-        with pytest.raises(FederationError, match="invalid_target"):  # it is remembered all the same
+        with pytest.raises(FederationError, match="invalid_target"):  # it is remembered nevertheless
             authorization_header(credentials, request_)
 
-    def test_an_interrupt_on_the_worker_is_raised_in_one_caller_and_the_others_try_again(
+    def test_an_interrupt_on_the_worker_is_raised_in_one_caller_and_the_others_retry(
         self, make: Make, request_: FakeGoogle, clock: FakeClock
     ) -> None:
         credentials, interrupt = make(), KeyboardInterrupt()
 
         def raise_it(_: Sent) -> Answer:
-            waits_for(credentials, 8)
+            wait_for_callers(credentials, 8)
             raise interrupt
 
         def outcome(_: int) -> str | BaseException:
@@ -491,14 +422,14 @@ class TestExpired:
         assert outcomes.count("Bearer federated-2") == 7
         assert len(request_.calls) == 2
 
-    def test_a_foreign_exception_is_for_every_caller_and_the_very_object_for_one(
+    def test_a_foreign_exception_reaches_every_caller_and_the_object_itself_reaches_one(
         self, make: Make, request_: FakeGoogle, clock: FakeClock
     ) -> None:
         """If two threads raised the same object, they would mix up its traceback."""
         credentials, foreign = make(), LookupError("of a plug-in")
 
         def raise_it(_: Sent) -> Answer:
-            waits_for(credentials, 8)
+            wait_for_callers(credentials, 8)
             raise foreign
 
         def outcome(_: int) -> Exception:
@@ -514,7 +445,9 @@ class TestExpired:
         assert {str(each) for each in errors} == {"of a plug-in"}
         assert len(request_.calls) == 1
 
-    def test_a_failure_ends_when_the_servers_recover(self, make: Make, request_: FakeGoogle, clock: FakeClock) -> None:
+    def test_calls_succeed_as_soon_as_the_servers_recover(
+        self, make: Make, request_: FakeGoogle, clock: FakeClock
+    ) -> None:
         """A transient failure is not remembered."""
         credentials = make(ACCOUNT)
         request_.script.extend([UNAVAILABLE] * 100)
@@ -527,7 +460,9 @@ class TestExpired:
 
 
 class TestAws:
-    def test_keys_that_expire_on_the_way_are_resolved_again_once(self, make: Make, request_: FakeGoogle) -> None:
+    def test_keys_that_expire_during_an_exchange_are_resolved_again_once(
+        self, make: Make, request_: FakeGoogle
+    ) -> None:
         expired = Answer(
             {"error": "invalid_grant", "error_description": AWS_REJECTION.format("ExpiredToken", "It is expired")}, 400
         )
@@ -541,7 +476,7 @@ class TestAws:
         assert caught.value.aws_reason == "ExpiredToken"
         assert len(request_.calls) == 4
 
-    def test_a_clock_that_is_off_and_keys_that_expired_are_one_refresh(
+    def test_a_wrong_clock_and_expired_keys_are_corrected_in_one_refresh(
         self, make: Make, request_: FakeGoogle, clock: FakeClock
     ) -> None:
         """Each is corrected once. If a server reports the same problem again, it becomes an error."""
@@ -577,7 +512,7 @@ class TestSuspension:
     """The process was suspended during an attempt, and the server has dropped the connection."""
 
     @pytest.mark.parametrize("stands", [40.0, 3600.0])
-    def test_the_deadline_starts_again_for_all_calls(
+    def test_the_deadline_starts_again_for_all_remaining_calls(
         self, make: Make, request_: FakeGoogle, clock: FakeClock, stands: float
     ) -> None:
         def suspended(_: Sent) -> Answer:
@@ -590,7 +525,7 @@ class TestSuspension:
         assert (request_.count("/token"), request_.count(":generateAccessToken")) == (2, 3)
         assert {sent.timeout for sent in request_.calls} == {10.0}
 
-    def test_once(self, make: Make, request_: FakeGoogle, clock: FakeClock) -> None:
+    def test_the_deadline_starts_again_only_once(self, make: Make, request_: FakeGoogle, clock: FakeClock) -> None:
         """A server that repeatedly replies too late does not count as a suspension."""
 
         def slow(_: Sent) -> Answer:
@@ -613,7 +548,7 @@ class TestRetries:
 
     @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(script=st.lists(answers, max_size=40), hangs=st.floats(0, 10))
-    def test_they_wait_as_the_server_says_and_end_with_the_deadline(
+    def test_they_respect_retry_after_and_stop_at_the_deadline(
         self, make: Make, clock: FakeClock, script: list[tuple[int | None, int | None]], hangs: float
     ) -> None:
         request, ends, told = FakeGoogle(), list[float](), list[int | None]()
@@ -676,7 +611,7 @@ class TestRetryAfterTheDeadline:
     def test_requests_get_its_rejection_for_ten_seconds(
         self, make: Make, request_: FakeGoogle, clock: FakeClock
     ) -> None:
-        """gRPC's many attempts would all come too soon. `refresh()` still makes a call."""
+        """All of gRPC's attempts would come too soon. `refresh()` still makes a call."""
         credentials = make()
         for _ in range(20):
             with pytest.raises(TransientFederationError):
@@ -693,14 +628,14 @@ class TestRetryAfterTheDeadline:
 class TestExpirySetByALibrary:
     """Some libraries assign `expiry` to force a refresh or to keep a token."""
 
-    def test_in_the_past_it_has_the_token_refreshed(self, make: Make, request_: FakeGoogle) -> None:
+    def test_an_expiry_in_the_past_causes_a_refresh(self, make: Make, request_: FakeGoogle) -> None:
         credentials = make()
         credentials.refresh(request_)
         credentials.expiry = datetime(2020, 1, 1)
         assert authorization_header(credentials, request_) == "Bearer federated-2"
 
     @given(lifetime=st.floats(-1e6, 1e6))
-    def test_it_moves_the_expiry_and_the_window(self, lifetime: float) -> None:
+    def test_an_expiry_also_moves_the_window(self, lifetime: float) -> None:
         now = Moment(0.0, 1e3)
         cached = with_expiry(IssuedToken("t", 3600, now), 0.0)
         moved = with_new_expiry(cached, datetime.fromtimestamp(now.wall + lifetime, timezone.utc), now)
@@ -709,7 +644,7 @@ class TestExpirySetByALibrary:
         if lifetime > 1:
             assert state(moved, now) is State.FRESH
             window = moved.expires_at.wall - moved.refresh_at.wall
-            assert window == pytest.approx(min(lifetime / 4, 900), abs=1e-3), "as long as one can be"
+            assert window == pytest.approx(min(lifetime / 4, 900), abs=1e-3), "the maximum length"
             assert state(moved, Moment(now.wall + lifetime + 1e-3, now.monotonic)) is State.EXPIRED
         elif lifetime < -1:
             assert state(moved, now) is State.EXPIRED

@@ -17,15 +17,8 @@ from core.conftest import Make
 from core.stand_in import ACCOUNT, Answer, FakeClock, FakeGoogle, Sent, federated, wait_until
 
 from google_auth_botocore import Credentials, TransientFederationError
-from refresh.test_concurrent_callers import PATIENCE, Gate, HangingWaits, advisory, waits_for
-from refresh.threads import PassingTime, Threads, authorization_header, finish, loggers
-
-
-@pytest.fixture(name="background")
-def _background(monkeypatch: pytest.MonkeyPatch, clock: FakeClock) -> Threads:
-    threads = Threads(clock)
-    threads.install(monkeypatch)
-    return threads
+from refresh.gates import PATIENCE, Gate, HangingWaits, wait_for_callers
+from refresh.threads import PassingTime, Threads, advisory, authorization_header, finish, loggers
 
 
 class SignalError(Exception):
@@ -104,7 +97,7 @@ class TestLate:
         late.open()
         assert caplog.messages == []
 
-    def test_a_token_that_has_expired_meanwhile_is_not_used(
+    def test_a_token_that_has_expired_in_the_meantime_is_not_used(
         self, make: Make, request_: FakeGoogle, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """The lifetime counts from the request, which was sent before the process was suspended."""
@@ -121,7 +114,7 @@ class TestLate:
 
 class TestFailures:
     @pytest.mark.parametrize("fails", ["/token", ":generateAccessToken"])
-    def test_a_failure_in_the_background_is_one_warning_whichever_step_fails(
+    def test_a_failure_in_the_background_is_one_warning_in_every_step(
         self,
         make: Make,
         request_: FakeGoogle,
@@ -167,7 +160,7 @@ class TestFailures:
         gc.collect()
         assert reference() is None
 
-    def test_a_log_handler_does_not_take_the_callers_exception(
+    def test_a_log_handler_does_not_receive_the_callers_exception(
         self, make: Make, request_: FakeGoogle, clock: FakeClock
     ) -> None:
         """The handler uses the credentials and gets a record of the failed exchange."""
@@ -197,7 +190,7 @@ class TestFailures:
         assert seen, "the handler got no record"
         assert caught.value is foreign
 
-    def test_the_error_of_a_caller_that_waited_31_seconds_says_what_hangs_and_not_what_was_just_started(
+    def test_the_error_of_a_caller_that_waited_31_seconds_names_the_exchange_that_hangs(
         self, make: Make, request_: FakeGoogle, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         credentials, gate = make(), Gate(request_)
@@ -253,7 +246,7 @@ class TestPrompt:
         seams.before_signing(monkeypatch, prompting)
         return script
 
-    def test_an_exception_that_the_caller_handles_meanwhile_keeps_its_traceback(
+    def test_an_exception_that_the_caller_is_handling_keeps_its_traceback(
         self, make: Make, request_: FakeGoogle, clock: FakeClock, prompt: list[Any]
     ) -> None:
         """It becomes the context of an exception at the prompt, but is not part of the exchange."""
@@ -296,7 +289,7 @@ class TestPrompt:
 
         def interrupted() -> None:
             prompting.append(threading.current_thread())
-            waits_for(credentials, 1)
+            wait_for_callers(credentials, 1)
             logging.getLogger("google_auth_botocore").warning("a record of the exchange")
             raise interrupt
 
@@ -325,7 +318,7 @@ class TestPrompt:
 
 
 class TestSuspension:
-    def test_no_second_exchange_starts_beside_the_one_that_was_suspended_with_its_caller(
+    def test_no_second_exchange_starts_after_a_suspension_of_the_caller_and_its_exchange(
         self, make: Make, request_: FakeGoogle, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """The exchange gets another 30 s, and so does the caller."""
@@ -351,7 +344,7 @@ class FrozenError(Exception):
 class TestForeign:
     """Exceptions of any class from a user's transport."""
 
-    def test_one_that_allows_no_assignment_reaches_the_caller_at_once(
+    def test_an_exception_that_allows_no_assignment_reaches_the_caller_at_once(
         self, make: Make, request_: FakeGoogle, clock: FakeClock
     ) -> None:
         raised = FrozenError(1)
@@ -366,7 +359,7 @@ class TestForeign:
         assert caught.value is raised
         assert authorization_header(credentials, request_) == "Bearer federated-2"
 
-    def test_nothing_that_belongs_to_it_has_frames_of_the_exchange(
+    def test_neither_an_exception_nor_those_attached_to_it_have_frames_of_the_exchange(
         self, make: Make, request_: FakeGoogle, clock: FakeClock
     ) -> None:
         """This includes its cause and exceptions in its attributes."""

@@ -14,7 +14,7 @@ from core.stand_in import ACCOUNT, Answer, FakeClock, Sent
 
 from google_auth_botocore import FederationError
 from refresh.test_random_events import START, Google, rejected
-from refresh.threads import Threads, authorization_header, expiry_of, silence
+from refresh.threads import Threads, authorization_header, expiry_of, fault, silence
 
 WEEK = 7 * 24 * 3600.0
 STEP_OF = {"aws": "aws", "sts": "exchange", "iam": "impersonation"}
@@ -62,12 +62,7 @@ class World(Google):
         if self.random.random() < 0.3:
             harm = self.random.choice(["503", "reset", "timeout", "garbage", "cut off"])
             self.harm[harm] += 1
-            if harm == "reset":
-                raise ConnectionResetError
-            if harm == "timeout":
-                self.clock.advance(10)
-                raise TimeoutError
-            return {"503": Answer({}, 503), "garbage": Answer(b"<html>", 502), "cut off": Answer(b'{"acc')}[harm]
+            return fault(harm, self.clock)
         return super().default_answer(sent)
 
 
@@ -103,17 +98,17 @@ def test_a_request_fails_only_while_no_token_can_be_obtained_and_says_why(
             seen["failed"] += 1
             seen["failed while a token was valid"] += alive
             permanent = last_outage.side == "aws" or last_outage.rejects
-            # The rejection of an outage is remembered for ten seconds more.
+            # After an outage, its rejection is remembered for up to ten seconds.
             if begun < last_outage.end + 10:
                 seen["failed in an outage"] += 1
                 right = error.retryable or (permanent and error.step == STEP_OF[last_outage.side])
-            else:  # the network
+            else:  # a failure of the network
                 right = error.retryable and error.step in ("exchange", "impersonation")
             seen["failed with another error"] += not right
         else:
             assert alive or len(world.calls) > calls
-            # A request that makes the refresh itself, because its transport allows no other, may outlive its token.
-            assert world.ends[value] > begun
+            # If the transport lets only the caller refresh, the request may take longer than its token is valid.
+            assert world.expiries[value] > begun
             if own_thread and alive:
                 assert len(world.calls) == calls, "a request waited while a token was valid"
         threads.run()
@@ -124,7 +119,7 @@ def test_a_request_fails_only_while_no_token_can_be_obtained_and_says_why(
     assert seen["failed"] > 0, "no outage was longer than a window"
     assert seen["failed in an outage"] > 0.95 * seen["failed"]
     assert min(world.harm.values()) > 5
-    # At the least one token an hour; with windows of 7½ to 15 minutes at the most one in 45 minutes.
+    # The advisory window opens 7½ to 15 minutes before expiry, so there is at most one token per 45 minutes.
     assert world.issued["iam" if account else "sts"] <= WEEK / 2700
 
 
@@ -150,7 +145,7 @@ def test_an_outage_of_the_security_token_service_has_no_effect(
         else:
             google.trouble.clear()
         calls = len(google.calls)
-        assert google.ends[authorization_header(credentials, google).removeprefix("Bearer ")] > google.now
+        assert google.expiries[authorization_header(credentials, google).removeprefix("Bearer ")] > google.now
         assert len(google.calls) == calls or clock.now == start, "a request waited"
         threads.run()
         clock.advance(10)

@@ -32,22 +32,21 @@ from hypothesis.stateful import (
 )
 
 from google_auth_botocore import Credentials, FederationError
-from refresh.threads import Threads, authorization_header, silence
+from refresh.threads import authorization_header, in_one_thread, silence
 
 START = 1_800_000_000.0
 HOUR = 3600.0
 moments = st.sampled_from([None, 0.0, 0.5, 12.0, 31.0, 600.0, 2500.0, 4000.0])
-KEYS = {"AWS_ACCESS_KEY_ID": "AKID", "AWS_SECRET_ACCESS_KEY": "SECRET", "AWS_REGION": "us-east-1"}
 
 
 class Google(FakeGoogle):
     """Both services with a correct clock, tokens that expire and can be revoked, and AWS's check of the date.
 
     Attributes:
-        trouble: what each service answers with instead of its usual reply, by name.
-        hiccups: how many requests fail before the next one that does not.
+        trouble: what replaces the usual reply of each service, by its name.
+        lost: how many of the next requests fail, because their connection is lost.
         issued: how many tokens each service has issued.
-        ends: by token, when it ends by the clock of the server.
+        expiries: when each token expires, by the server's clock.
     """
 
     def __init__(self, clock: FakeClock) -> None:
@@ -55,9 +54,9 @@ class Google(FakeGoogle):
         self.clock = clock
         self.begin = clock.monotonic()
         self.trouble: dict[str, Callable[[], Answer]] = {}
-        self.hiccups = 0
+        self.lost = 0
         self.issued: Counter[str] = Counter()
-        self.ends: dict[str, float] = {}
+        self.expiries: dict[str, float] = {}
 
     @property
     def now(self) -> float:
@@ -65,8 +64,8 @@ class Google(FakeGoogle):
 
     def default_answer(self, sent: Sent) -> Answer:
         service = "sts" if sent.url.endswith("/token") else "iam"
-        if self.hiccups:
-            self.hiccups -= 1
+        if self.lost:
+            self.lost -= 1
             raise ConnectionResetError
         if service in self.trouble:
             return self.trouble[service]()
@@ -79,11 +78,11 @@ class Google(FakeGoogle):
                 text = "Signature expired: x" if signed < self.now else "Signature not yet current: x"
                 reason = f"Received invalid AWS response of type SignatureDoesNotMatch with error message: {text}"
                 return Answer({"error": "invalid_grant", "error_description": reason}, 400, date)
-        elif self.ends.get(sent.headers["authorization"].removeprefix("Bearer "), 0.0) <= self.now:
+        elif self.expiries.get(sent.headers["authorization"].removeprefix("Bearer "), 0.0) <= self.now:
             return Answer({"error": {"code": 401, "message": "x", "status": "UNAUTHENTICATED"}}, 401, date)
         self.issued[service] += 1
         value = f"{service}-{len(self.calls)}"
-        self.ends[value] = self.now + HOUR
+        self.expiries[value] = self.now + HOUR
         if service == "sts":
             return federated(value)
         end = datetime.fromtimestamp(int(self.now) + HOUR, timezone.utc)
@@ -109,20 +108,15 @@ class Machine(RuleBasedStateMachine):
         super().__init__()
         self.patch = pytest.MonkeyPatch()
         self.clock = FakeClock(now=START)
-        self.threads, self.google = Threads(self.clock), Google(self.clock)
-        seams.use_clock(self.patch, self.clock)
-        seams.share_any_transport(self.patch)
-        self.threads.install(self.patch)
+        self.threads, self.google = in_one_thread(self.patch, self.clock), Google(self.clock)
         silence(self.patch)
-        for name, value in KEYS.items():
-            self.patch.setenv(name, value)
         self.credentials: list[Credentials] = []
-        # What may cost a token more than time does.
+        # Events that may cause an exchange, and how often they happened.
         self.explicit = self.clock_set = self.revoked = self.late = 0
         self.rejected_at = -HOUR
         self.hung = False
-        # When each token came, by both clocks of this machine.
-        self.came: dict[str, tuple[float, float]] = {}
+        # When each token was issued, by both clocks of this machine.
+        self.issued_at: dict[str, tuple[float, float]] = {}
 
     @initialize()
     def two_clients(self) -> None:
@@ -133,23 +127,23 @@ class Machine(RuleBasedStateMachine):
     def teardown(self) -> None:
         self.patch.undo()
 
-    def alive(self, token: str | None) -> bool:
+    def is_valid(self, token: str | None) -> bool:
         if token is None:
             return False
-        wall, monotonic = self.came[token]
+        wall, monotonic = self.issued_at[token]
         return self.clock.time() < wall + HOUR - 1 and self.clock.monotonic() < monotonic + HOUR - 1
 
-    def note(self) -> None:
+    def record_issued(self) -> None:
         """Record when each new token was issued."""
         for credentials in self.credentials:
             if credentials.token is not None:
-                self.came.setdefault(credentials.token, (self.clock.time(), self.clock.monotonic()))
+                self.issued_at.setdefault(credentials.token, (self.clock.time(), self.clock.monotonic()))
 
     def time_passes(self, seconds: float | None) -> None:
         """Let time pass; None means until the advisory window of the first client's token has opened."""
         if seconds is None:
             token = self.credentials[0].token
-            opens = 0.0 if token is None else self.came[token][1] + HOUR - 450
+            opens = 0.0 if token is None else self.issued_at[token][1] + HOUR - 450
             seconds = max(0.0, opens - self.clock.monotonic())
         self.clock.advance(seconds)
 
@@ -157,11 +151,10 @@ class Machine(RuleBasedStateMachine):
     def a_service_fails(self, service: str, trouble: Callable[[], Answer]) -> None:
         self.google.trouble = {service: trouble}
 
-    @rule(hiccups=st.integers(0, 3))
-    def the_services_recover(self, hiccups: int) -> None:
+    @rule(lost=st.integers(0, 3))
+    def the_services_recover(self, lost: int) -> None:
         self.google.trouble = {}
-        # An exchange whose thread begins when its time is over makes one attempt only.
-        self.google.hiccups = 0 if self.threads.paused else hiccups
+        self.google.lost = lost
 
     @rule(hours=st.sampled_from([-5, -1, 0, 3]))
     def the_clock_is_set(self, hours: int) -> None:
@@ -169,28 +162,30 @@ class Machine(RuleBasedStateMachine):
         self.clock_set += 1
 
     @rule(event=st.sampled_from(["revoked", "forked", "copied"]))
-    def something_happens(self, event: str) -> None:
+    def a_token_is_revoked_or_the_process_forks_or_a_client_is_copied(self, event: str) -> None:
         if event == "revoked":
-            self.google.ends = {value: end for value, end in self.google.ends.items() if value.startswith("iam")}
+            self.google.expiries = {
+                value: end for value, end in self.google.expiries.items() if value.startswith("iam")
+            }
             self.revoked += 1
         elif event == "copied":
             self.credentials[2:] = [self.credentials[0].with_quota_project("q")]
-        else:  # and goes on in the child
+        else:  # forked: the test continues in the child
             self.threads.paused.clear()
             seams.become_the_child_of_a_fork()
             self.rejected_at = -HOUR
 
     @precondition(lambda self: self.threads.paused)
     @rule()
-    def threads_go_on(self) -> None:
+    def threads_continue(self) -> None:
         self.late += self.threads.replaced()
         while self.threads.paused:
             self.threads.paused.pop(0)()
-            self.note()
+            self.record_issued()
 
     @precondition(lambda self: self.threads.paused)
     @rule()
-    def a_thread_hangs_for_ever(self) -> None:
+    def a_thread_hangs_forever(self) -> None:
         self.threads.hang()
         self.hung = True
 
@@ -199,39 +194,39 @@ class Machine(RuleBasedStateMachine):
         self.time_passes(seconds)
         credentials = self.credentials[min(which, len(self.credentials) - 1)]
         before, calls = credentials.token, len(self.google.calls)
-        alive = self.alive(before)
+        valid = self.is_valid(before)
         try:
             value = authorization_header(credentials, self.google).removeprefix("Bearer ")
         except FederationError as error:
-            assert not alive, "a request failed while a token was valid"
-            self.why(error)
+            assert not valid, "a request failed while a token was valid"
+            self.check_cause(error)
             return
         finally:
-            self.note()
-        assert self.google.ends[value] > self.google.now, "an expired token was used"
-        if alive:
+            self.record_issued()
+        assert self.google.expiries[value] > self.google.now, "an expired token was used"
+        if valid:
             assert value == before
             assert len(self.google.calls) == calls, "a request waited while a token was valid"
 
     @rule(which=st.integers(0, 1))
-    def a_refresh_is_asked_for(self, which: int) -> None:
+    def a_refresh_is_requested(self, which: int) -> None:
         credentials, before = self.credentials[which], self.credentials[which].token
         self.explicit += 1
         try:
             credentials.refresh(self.google)
         except FederationError as error:
             assert credentials.token == before
-            assert self.google.trouble or self.hung, "nothing was wrong"
-            self.why(error)
+            assert self.google.trouble or self.hung, "no service failed, and no thread hung"
+            self.check_cause(error)
         else:
             assert credentials.token != before
         finally:
-            self.note()
+            self.record_issued()
 
-    def why(self, error: FederationError) -> None:
+    def check_cause(self, error: FederationError) -> None:
         """Check that an error has a current cause, or a rejection within the last ten seconds."""
-        if self.hung and "it has not begun" in str(error):
-            return  # who comes at the moment at which a thread begins to hang waits for that one to the end
+        if self.hung and "the exchange has not begun" in str(error):
+            return  # a caller that joins a thread as it begins to hang waits until its own deadline
         trouble = self.google.trouble.values()
         if error.retryable:
             assert set(trouble) & {down, reset}
@@ -246,7 +241,7 @@ class Machine(RuleBasedStateMachine):
         assert len({credentials.token for credentials in self.credentials}) <= 2
 
     @invariant()
-    def no_more_is_exchanged_than_time_and_events_ask_for(self) -> None:
+    def there_are_no_more_exchanges_than_time_and_events_require(self) -> None:
         elapsed, extra = self.clock.monotonic() - self.google.begin, 1 + self.clock_set
         assert self.google.issued["iam"] <= 2 * (extra + elapsed // 2700) + self.explicit + self.late
         assert self.google.issued["sts"] <= extra + elapsed // 2700 + self.revoked
@@ -257,10 +252,10 @@ def run(examples: int) -> None:
     run_state_machine_as_test(Machine, settings=settings)
 
 
-def test_days_with_all_that_can_go_wrong() -> None:
+def test_random_events_over_days() -> None:
     run(40)
 
 
 @pytest.mark.slow
-def test_many_more_of_them() -> None:
+def test_many_more_random_events() -> None:
     run(200)

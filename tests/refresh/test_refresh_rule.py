@@ -21,7 +21,15 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from seams import IssuedToken, Moment, State, state, with_expiry
 
 from google_auth_botocore import Credentials, FederationError, TransientFederationError
-from refresh.threads import PassingTime, Threads, authorization_header, expiry_of, finish
+from refresh.threads import (
+    PassingTime,
+    Threads,
+    advisory,
+    authorization_header,
+    expiry_of,
+    finish,
+    in_one_thread,
+)
 
 lifetimes = st.floats(1, 43200)
 draws = st.floats(0, 1)
@@ -39,7 +47,9 @@ class TestRule:
         assert cached.expires_at == Moment(1e9 + lifetime, 5e3 + lifetime)
 
     @given(lifetimes, draws, st.lists(st.floats(0, 50_000), max_size=20))
-    def test_token_only_ever_ages(self, lifetime: float, draw: float, moments: list[float]) -> None:
+    def test_a_token_never_returns_to_an_earlier_state(
+        self, lifetime: float, draw: float, moments: list[float]
+    ) -> None:
         cached = with_expiry(IssuedToken("t", lifetime, Moment(0.0, 0.0)), draw)
         seen = [state(cached, Moment(at, at)) for at in sorted(moments)]
         order = [State.FRESH, State.ADVISORY, State.EXPIRED]
@@ -48,7 +58,7 @@ class TestRule:
         assert state(cached, Moment(0.0, 0.0)) is State.FRESH
 
     @given(lifetimes, draws)
-    def test_it_has_expired_as_soon_as_either_clock_says_so(self, lifetime: float, draw: float) -> None:
+    def test_a_token_has_expired_as_soon_as_either_clock_says_so(self, lifetime: float, draw: float) -> None:
         cached = with_expiry(IssuedToken("t", lifetime, Moment(0.0, 0.0)), draw)
         assert state(cached, Moment(lifetime, 0.0)) is State.EXPIRED
         assert state(cached, Moment(0.0, lifetime)) is State.EXPIRED
@@ -62,19 +72,11 @@ class TestRule:
         assert state(cached, Moment(2699.9, 2699.9)) is State.FRESH
 
 
-@pytest.fixture(name="background")
-def _background(monkeypatch: pytest.MonkeyPatch, clock: FakeClock) -> Threads:
-    threads = Threads(clock)
-    threads.install(monkeypatch)
-    return threads
-
-
 class TestAdvisory:
     @pytest.fixture(name="credentials")
     def _credentials(self, make: Make, request_: FakeGoogle, background: Threads, clock: FakeClock) -> Credentials:
         credentials = make()
-        assert authorization_header(credentials, request_) == "Bearer federated-1"
-        clock.advance(3600 - 400)
+        assert advisory(credentials, request_, clock) == "Bearer federated-1"
         return credentials
 
     def test_a_fresh_token_is_used_and_no_refresh_starts(
@@ -145,7 +147,7 @@ class TestAdvisory:
         authorization_header(credentials, request_)
         credentials.token = None
         background.run()
-        assert "It is valid until it is needed; the next attempt is in" in caplog.messages[-1]
+        assert "It was dropped; the next attempt is in" in caplog.messages[-1]
 
     @pytest.mark.parametrize("transient", [False, True])
     def test_a_caller_that_waited_for_a_rejected_background_refresh_starts_an_exchange_itself(
@@ -169,7 +171,17 @@ class TestAdvisory:
             assert authorization_header(credentials, request_) == "Bearer federated-3"
         assert len(request_.calls) == 3 - transient
 
-    def test_a_refresh_whose_thread_never_begins_is_given_up_a_second_after_its_deadline(
+    def test_a_refresh_whose_thread_starts_late_retries_like_any_other(
+        self, credentials: Credentials, request_: FakeGoogle, background: Threads, clock: FakeClock
+    ) -> None:
+        clock.advance(370)
+        authorization_header(credentials, request_)
+        clock.advance(30.5)
+        request_.script += [Answer({}, 503)] * 2
+        assert authorization_header(credentials, request_) == "Bearer federated-4"
+        assert background.paused == []
+
+    def test_a_refresh_whose_thread_never_starts_is_abandoned_a_second_after_its_deadline(
         self, credentials: Credentials, request_: FakeGoogle, background: Threads, clock: FakeClock
     ) -> None:
         for seconds, standing in ((0, 1), (30.9, 1), (0.1, 2)):
@@ -177,7 +189,7 @@ class TestAdvisory:
             assert authorization_header(credentials, request_) == "Bearer federated-1"
             assert len(background.paused) == standing
 
-    def test_a_server_that_requests_more_time_than_the_token_is_valid_gets_half_of_it(
+    def test_a_longer_retry_after_than_the_tokens_lifetime_becomes_half_of_that_lifetime(
         self,
         credentials: Credentials,
         request_: FakeGoogle,
@@ -192,7 +204,7 @@ class TestAdvisory:
             assert authorization_header(credentials, request_) == "Bearer federated-1"
             assert len(background.paused) == standing
 
-    def test_a_federated_token_is_refreshed_beside_the_call_that_still_uses_it(
+    def test_a_federated_token_is_refreshed_during_the_call_that_still_uses_it(
         self,
         make: Make,
         request_: FakeGoogle,
@@ -200,7 +212,7 @@ class TestAdvisory:
         clock: FakeClock,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        """It uses the transport of that call, and always starts within the last 15 minutes, whatever other tokens drew."""
+        """It uses the transport of that call, and always starts in the last 15 minutes, whatever the windows of other tokens."""
         monkeypatch.setattr(random, "random", lambda: 0.0)
         credentials = make(ACCOUNT)
         credentials.refresh(request_)
@@ -300,8 +312,7 @@ class TestAdvisory:
         """The callable may not be thread-safe. A failure is only a warning here, too."""
         seams.share_by_kind(monkeypatch)
         credentials = make()
-        authorization_header(credentials, request_)
-        clock.advance(3600 - 400)
+        advisory(credentials, request_, clock)
         request_.script.append(Answer({"error": "invalid_target"}, 400))
         assert authorization_header(credentials, request_) == "Bearer federated-1"
         assert (len(request_.calls), background.paused) == (2, [])
@@ -318,7 +329,7 @@ class TestClock:
     )
 
     @pytest.mark.parametrize("hours", [-5, 3])
-    def test_a_clock_that_is_hours_off_is_measured_once_and_again_when_it_is_set_right(
+    def test_a_clock_that_is_hours_wrong_is_measured_once_and_again_after_its_correction(
         self, make: Make, request_: FakeGoogle, clock: FakeClock, hours: int
     ) -> None:
         def dated(sent: Sent) -> str:
@@ -385,7 +396,9 @@ class TestServers:
         assert (request_.count("/token"), request_.count(":generateAccessToken")) == (2, 2)
         assert background.paused == []
 
-    def test_refresh_calls_each_server_again_whatever_it_replied_last(self, make: Make, request_: FakeGoogle) -> None:
+    def test_refresh_calls_each_server_again_whatever_its_last_reply_was(
+        self, make: Make, request_: FakeGoogle
+    ) -> None:
         credentials, no = make(ACCOUNT), Answer({"error": "invalid_target"}, 400)
         request_.script.extend([no, no])
         for asked in (1, 2):
@@ -403,7 +416,7 @@ class TestServers:
                 credentials.refresh(request_)
             assert len(request_.calls) == asked
 
-    def test_one_deadline_holds_for_all_calls_also_if_iam_rejects_the_federated_token(
+    def test_one_deadline_applies_to_all_calls_even_if_iam_rejects_the_federated_token(
         self, make: Make, request_: FakeGoogle, clock: FakeClock
     ) -> None:
         def late(_: Sent) -> Answer:
@@ -418,7 +431,7 @@ class TestServers:
             credentials.refresh(request_)
         assert clock.monotonic() - start <= 30
 
-    def test_retry_after_beyond_the_deadline_is_not_waited_for(
+    def test_a_retry_after_beyond_the_deadline_is_an_error_at_once(
         self, make: Make, request_: FakeGoogle, clock: FakeClock
     ) -> None:
         request_.script.append(Answer({"error": "quota_exceeded"}, 429, {"Retry-After": "600"}))
@@ -432,7 +445,7 @@ class TestServers:
         make().refresh(request_)
         assert clock.slept == [9.0]
 
-    def test_one_attempt_takes_at_most_10_seconds_and_all_of_them_30(
+    def test_one_attempt_takes_at_most_10_seconds_and_all_attempts_30(
         self, make: Make, request_: FakeGoogle, clock: FakeClock
     ) -> None:
         def hang(sent: Sent) -> Answer:
@@ -460,7 +473,7 @@ class TestServers:
         clock.advance(0.2)
         assert authorization_header(credentials, request_) == "Bearer federated-2"
 
-    def test_a_failure_to_find_aws_keys_is_not_remembered(
+    def test_missing_aws_keys_are_not_remembered(
         self, make: Make, request_: FakeGoogle, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         credentials = make()
@@ -482,7 +495,7 @@ class TestServers:
         assert authorization_header(credentials, request_) == "Bearer federated-2"
         assert len(request_.calls) == 2
 
-    def test_an_exception_that_is_not_of_a_transport_is_not_remembered(
+    def test_an_exception_of_unknown_origin_is_not_remembered(
         self, make: Make, request_: FakeGoogle, clock: FakeClock
     ) -> None:
         """It is not translated either, and the request is not repeated."""
@@ -536,7 +549,7 @@ class TestThreads:
         finish()
         assert credentials.token == "federated-2"
 
-    def test_an_interrupt_is_for_one_caller(self, make: Make, request_: FakeGoogle) -> None:
+    def test_an_interrupt_reaches_only_one_caller(self, make: Make, request_: FakeGoogle) -> None:
         credentials, error = make(), KeyboardInterrupt()
 
         def interrupt(_: Sent) -> Answer:
@@ -556,16 +569,7 @@ class Machine(RuleBasedStateMachine):
         super().__init__()
         self.patch = pytest.MonkeyPatch()
         self.clock = FakeClock()
-        self.background = Threads(self.clock)
-        seams.use_clock(self.patch, self.clock)
-        seams.share_any_transport(self.patch)
-        self.background.install(self.patch)
-        for name, value in {
-            "AWS_ACCESS_KEY_ID": "AKID",
-            "AWS_SECRET_ACCESS_KEY": "SECRET",
-            "AWS_REGION": "us-east-1",
-        }.items():
-            self.patch.setenv(name, value)
+        self.background = in_one_thread(self.patch, self.clock)
         logging.getLogger("google_auth_botocore").setLevel(logging.CRITICAL)
         self.request = FakeGoogle()
         self.credentials = [Credentials(PROVIDER)]

@@ -12,7 +12,7 @@ from core.conftest import Make
 from core.stand_in import ACCOUNT, Answer, FakeClock, FakeGoogle, Sent
 
 from google_auth_botocore import FederationError
-from refresh.threads import Threads, authorization_header, expiry_of, silence
+from refresh.threads import Threads, authorization_header, expiry_of, fault, silence
 
 WEEK = 7 * 24 * 3600.0
 STEPS = {"aws", "exchange", "impersonation"}
@@ -31,7 +31,9 @@ class Weather:
     def __post_init__(self) -> None:
         at = self.clock.now + 3600
         while at < self.clock.now + WEEK:
-            length = 5 * (3 * 3600 / 5) ** self.random.random()  # 5 seconds to 3 hours, each length as likely
+            length = (
+                5 * (3 * 3600 / 5) ** self.random.random()
+            )  # 5 seconds to 3 hours, evenly distributed on a logarithmic scale
             self.outages.append((at, at + length, self.random.choice(["aws", "sts", "iam"])))
             at += length + self.random.uniform(600, 4 * 3600)
 
@@ -50,7 +52,7 @@ class Weather:
         self.issued[side] += 1
         answer = request.default_answer(sent)
         if side == "iam":
-            # By the server's clock, which is this one.
+            # By the server's clock, which is the fake clock.
             value = {"accessToken": f"access-{len(request.calls)}", "expireTime": _rfc3339(self.clock.now + 3600)}
             return Answer(value)
         return answer
@@ -58,12 +60,7 @@ class Weather:
     def _fault(self) -> Answer:
         kind = self.random.choice(["503", "reset", "timeout", "garbage"])
         self.faults[kind] += 1
-        if kind == "reset":
-            raise ConnectionResetError
-        if kind == "timeout":
-            self.clock.advance(10)
-            raise TimeoutError
-        return Answer({}, 503) if kind == "503" else Answer(b"<html>", 502)
+        return fault(kind, self.clock)
 
 
 def _rfc3339(moment: float) -> str:
@@ -94,7 +91,7 @@ def test_no_request_fails_while_a_token_is_valid(
         clock.advance(WEEK / number)
         down = weather.down()
         if (down == "aws") is not keyless:
-            # Half a set of keys: the workload's AWS side is broken.
+            # An incomplete set of keys: the AWS side fails.
             keyless = down == "aws"
             monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "" if keyless else "SECRET")
         alive = clock.now < expiry_of(credentials)
@@ -104,7 +101,7 @@ def test_no_request_fails_while_a_token_is_valid(
             authorization_header(credentials, network)
         except FederationError as error:
             seen["failed while a token was valid"] += alive
-            seen["failed while nothing could be had"] += not alive
+            seen["failed while no token could be obtained"] += not alive
             seen["with the wrong error"] += error.step not in STEPS
         seen["waited while a token was valid"] += alive and len(network.calls) > calls
         background.run()
@@ -113,10 +110,10 @@ def test_no_request_fails_while_a_token_is_valid(
     assert seen["failed while a token was valid"] == 0
     assert seen["waited while a token was valid"] == 0
     assert seen["with the wrong error"] == 0
-    assert seen["failed while nothing could be had"] > 0, "no outage was longer than a window"
+    assert seen["failed while no token could be obtained"] > 0, "no outage was longer than a window"
     assert min(weather.faults[kind] for kind in ("503", "reset", "timeout", "garbage")) > 10
-    # An hour's token is renewed 7½ to 15 minutes before its end: at the least 168 of them, and at the most 224.
+    # A token is valid for an hour and refreshed 7½ to 15 minutes before it expires: at least 168 a week, and at most 224.
     least = WEEK / 3600
     assert weather.issued["iam"] < least * 60 / 45
-    # A token whose reply is lost does not count: 30 % of the replies are.
+    # The server also counts tokens whose reply is lost: 30 % of all replies.
     assert weather.issued["sts"] < least * 60 / 45 * 1.5

@@ -61,7 +61,7 @@ class Recorder(FakeGoogle):
         return super().default_answer(sent)
 
 
-def test_exchanges_one_after_another_share_a_thread(make: Make) -> None:
+def test_consecutive_exchanges_share_a_thread(make: Make) -> None:
     request = Recorder()
     for _ in range(20):
         make().refresh(request)
@@ -97,7 +97,7 @@ def test_an_idle_thread_keeps_nothing_of_an_exchange(make: Make, monkeypatch: py
     seams.end_idle_threads()
 
 
-def test_a_job_that_was_never_passed_on_is_performed_by_another_thread(
+def test_a_job_that_was_not_handed_over_is_performed_by_another_thread(
     make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A signal handler can raise an exception between the two steps."""
@@ -111,7 +111,7 @@ def test_a_job_that_was_never_passed_on_is_performed_by_another_thread(
 
 @forks
 @pytest.mark.parametrize("warnings", [[], ["-Werror::DeprecationWarning:__main__"]], ids=["", "warnings are errors"])
-def test_a_fork_finds_no_idle_thread_and_its_child_starts_its_own(warnings: list[str]) -> None:
+def test_idle_threads_stop_before_a_fork_and_the_child_starts_its_own(warnings: list[str]) -> None:
     """Python 3.12 warns about forks with several threads. A separate process has no threads of other tests."""
     command = [sys.executable, *warnings, "-c", PROGRAM]
     done = subprocess.run(command, env=os.environ | KEYS, capture_output=True, text=True, check=False, timeout=60)

@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 import seams
-from core.stand_in import FakeClock, wait_until
+from core.stand_in import Answer, FakeClock, FakeGoogle, wait_until
 
 from google_auth_botocore import Credentials
+
+KEYS = {"AWS_ACCESS_KEY_ID": "AKID", "AWS_SECRET_ACCESS_KEY": "SECRET", "AWS_REGION": "us-east-1"}
 
 
 class Threads:
@@ -57,7 +59,7 @@ class Threads:
         return sum(job.args[1].newest() is not job.args[1] for job in self.paused)
 
     def hang(self) -> None:
-        """Let the last paused thread hang for ever."""
+        """Let the last paused thread hang forever."""
         _, exchange, _ = self.paused.pop().args
         assert exchange.is_first("worker")
 
@@ -155,3 +157,31 @@ def authorization_header(credentials: Credentials, request: Any) -> str:
     headers: dict[str, str] = {}
     credentials.before_request(request, "GET", "https://x", headers)
     return headers["authorization"]
+
+
+def advisory(credentials: Credentials, request: FakeGoogle, clock: FakeClock) -> str:
+    """Get a token, advance the clock into its advisory window, and return its header."""
+    header = authorization_header(credentials, request)
+    clock.advance(3600 - 400)
+    return header
+
+
+def in_one_thread(patch: pytest.MonkeyPatch, clock: FakeClock) -> Threads:
+    """Have all credentials use this clock and these threads, and keys from the environment."""
+    threads = Threads(clock)
+    threads.install(patch)
+    seams.use_clock(patch, clock)
+    seams.share_any_transport(patch)
+    for name, value in KEYS.items():
+        patch.setenv(name, value)
+    return threads
+
+
+def fault(kind: str, clock: FakeClock) -> Answer:
+    """Answer a request with a fault of a network or of a server."""
+    if kind == "reset":
+        raise ConnectionResetError
+    if kind == "timeout":
+        clock.advance(10)
+        raise TimeoutError
+    return {"503": Answer({}, 503), "garbage": Answer(b"<html>", 502), "cut off": Answer(b'{"acc')}[kind]

@@ -205,7 +205,7 @@ def test_the_start_of_a_resumable_upload_verifies(blob: Blob, workload: Workload
 
 
 def test_v2(blob: Blob, storage: Storage, workload: Workload, certificates: dict[str, str]) -> None:
-    md5 = "qL6L4uJ9gtX7dj0tV8/tOw=="
+    md5 = "s0Xh3AnyD9796kafCRZ4kg=="
     headers = {"x-goog-meta-b": "2  3", "X-Goog-Meta-A": "1"}
     put = blob.generate_signed_url(
         version="v2",

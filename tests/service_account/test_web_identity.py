@@ -290,11 +290,18 @@ class TestRejection:
         assert error.failure == "outbound-identity-off"
         assert google.calls == []
 
+    @pytest.mark.parametrize(
+        ("action", "allowed"),
+        [
+            ("sts:GetWebIdentityToken", "sts:GetWebIdentityToken"),
+            ("sts:TagGetWebIdentityToken", ["sts:GetWebIdentityToken", "sts:TagGetWebIdentityToken"]),
+        ],
+    )
     def test_a_role_without_the_permission(
-        self, google: Emulator, issuer: WebIdentityIssuer, credentials: Credentials
+        self, google: Emulator, issuer: WebIdentityIssuer, credentials: Credentials, action: str, allowed: object
     ) -> None:
         """AWS names the action. The hint contains a policy that allows it."""
-        message = f"User: {ROLE} is not authorized to perform: sts:GetWebIdentityToken on resource: *"
+        message = f"User: {ROLE} is not authorized to perform: {action} on resource: *"
         body = f"<ErrorResponse><Error><Code>AccessDenied</Code><Message>{message}</Message></Error></ErrorResponse>"
         issuer.fail("/", Fault(403, body=body))
 
@@ -305,5 +312,5 @@ class TestRejection:
         command = shlex.split(str(caught.value.hint).partition("Run: ")[2])
         assert command[:3] == ["aws", "iam", "put-role-policy"]
         [statement] = json.loads(command[command.index("--policy-document") + 1])["Statement"]
-        assert (statement["Effect"], statement["Action"]) == ("Allow", "sts:GetWebIdentityToken")
+        assert (statement["Effect"], statement["Action"]) == ("Allow", allowed)
         assert google.calls == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,9 @@ from google_auth_botocore import (
     Token,
     TransientFederationError,
     default,
+    install,
     load_credentials_from_file,
+    uninstall,
 )
 from google_auth_botocore.emulator import AwsKeys, AwsProvider, Emulator, ServiceAccount
 
@@ -46,6 +49,8 @@ def building() -> Credentials:
         region="eu-central-1",
         assume_role={"RoleArn": "arn:aws:iam::123456789012:role/reader", "DurationSeconds": 900},
         subject_token_type="urn:ietf:params:oauth:token-type:jwt",
+        tags={"team": "data"},
+        subject_mode="AWSIdentity",
         universe_domain="googleapis.com",
         token_url="https://sts.googleapis.com/v1/token",
         iam_credentials_endpoint="https://iamcredentials.googleapis.com",
@@ -100,6 +105,7 @@ def using(credentials: Credentials) -> None:
     assert_type(credentials.requires_scopes, bool)
     assert_type(credentials.service_account_email, str | None)
     assert_type(credentials.project_id, str)
+    assert_type(credentials.get_project_id(), str | None)
     assert_type(credentials.universe_domain, str)
     assert_type(credentials.signer_email, str)
     assert_type(credentials.sign_bytes(b"message"), bytes)
@@ -120,6 +126,10 @@ def application_default() -> None:
     found = default(scopes=["a"], project_id="p")
     assert_type(found, tuple[google.auth.credentials.Credentials, str | None])
     assert_type(load_credentials_from_file("config.json"), tuple[google.auth.credentials.Credentials, str | None])
+    assert_type(install(region="eu-central-1"), AbstractContextManager[None])
+    with install():
+        pass
+    assert_type(uninstall(), None)
 
 
 def errors(credentials: Credentials) -> None:
@@ -141,22 +151,39 @@ def errors(credentials: Credentials) -> None:
 
 def adapters(credentials: Credentials) -> None:
     import httpx
+    import httpx2
     import kubernetes.client
     import obstore.store
+    import openai
     import polars as pl
+    from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as GrpcExporter
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as HttpExporter
+    from pyiceberg.catalog.rest import auth
 
     import google_auth_botocore.adapters.gcloud_aio
     import google_auth_botocore.adapters.google_auth_aio
     import google_auth_botocore.adapters.httpx
+    import google_auth_botocore.adapters.httpx2
     import google_auth_botocore.adapters.kubernetes
     import google_auth_botocore.adapters.obstore
+    import google_auth_botocore.adapters.openai
+    import google_auth_botocore.adapters.opentelemetry
     import google_auth_botocore.adapters.polars
+    import google_auth_botocore.adapters.pyiceberg
 
     of = google_auth_botocore.adapters
     httpx.Client(auth=of.httpx.Auth(credentials))
     httpx.AsyncClient(auth=of.httpx.Auth(IDTokenCredentials(credentials, "https://x")))
+    httpx2.Client(auth=of.httpx2.Auth(credentials))
+    httpx2.AsyncClient(auth=of.httpx2.Auth(IDTokenCredentials(credentials, "https://x")))
     obstore.store.GCSStore("bucket", credential_provider=of.obstore.CredentialProvider(credentials))
     obstore.store.GCSStore("bucket", credential_provider=of.obstore.AsyncCredentialProvider(credentials))
+    openai.OpenAI(api_key=of.openai.get_bearer_token_provider(credentials))
+    openai.AsyncOpenAI(api_key=of.openai.get_async_bearer_token_provider(credentials))
+    HttpExporter(session=of.opentelemetry.create_session(credentials))
+    GrpcExporter(credentials=of.opentelemetry.create_channel_credentials(credentials))
+    manager: auth.AuthManager = of.pyiceberg.AuthManager(credentials)
+    del manager
     pl.scan_parquet("gs://bucket/*", credential_provider=of.polars.CredentialProvider(credentials))
     of.google_auth_aio.Credentials(credentials)
     of.gcloud_aio.Token(credentials)
