@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import sys
@@ -12,16 +13,25 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import nox
+from nox.command import CommandFailed
+
+if sys.version_info < (3, 10):  # noqa: UP036 - pip would say so only after it has built the package
+    old = ".".join(map(str, sys.version_info[:3]))
+    sys.exit(
+        f"This project requires Python 3.10 or later, and nox runs on {old}. Create .venv again with a later Python."
+    )
 
 nox.needs_version = ">=2025.2.9"
 nox.options.sessions = ["tests", "lint", "format", "typing"]
 nox.options.reuse_existing_virtualenvs = True
 nox.options.error_on_external_run = True
 nox.options.default_venv_backend = "uv|virtualenv"
+# uv is optional, but this message of nox looks like an error.
+logging.getLogger("nox").addFilter(lambda record: record.msg != "uv binary not found.")
 
 CODE = ("src", "tests", "samples", "noxfile.py")
 # Tests that need only the dependency group `core`.
-CORE_TESTS = ("tests/core", "tests/refresh", "tests/test_")
+CORE_TESTS = ("tests/core", "tests/failures", "tests/refresh", "tests/test_")
 # The modules in the API reference.
 DOCUMENTED = [
     f"google_auth_botocore{module}"
@@ -31,22 +41,56 @@ DOCUMENTED = [
     )
 ]
 # Checks of an environment that holds the package and its dependencies and nothing else.
-INSTALLED = r"""
-import re
-from importlib import metadata, resources
+INSTALLED = """
+from importlib import resources
 
 assert resources.files("google_auth_botocore").joinpath("py.typed").is_file()
-page = metadata.metadata("google-auth-botocore").get_payload()
-assert "](https://raw.githubusercontent.com/" in page and not re.search(r"\]\((?!https?:|#)", page), "a relative link, which is broken on PyPI"
 """
-# A single failed download must not fail a run.
-INSTALL_ENV = {"PIP_RETRIES": "10", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+# Checks the package's page as PyPI renders it. PyPI serves no files of the repository, and no anchors for headings.
+PAGE = """
+import re, sys
+from pathlib import Path
+from readme_renderer import markdown
+
+page = markdown.render(next(Path(sys.argv[1]).glob("*.dist-info/METADATA")).read_text("utf-8").split("\\n\\n", 1)[1])
+links = re.findall(r'(?:src|href)="([^"]*)"', page)
+assert page.count("<img") >= 2 and page.count("<table") >= 2, "pictures or tables are missing"
+assert not (broken := [each for each in links if not each.startswith("https://")]), f"broken on PyPI: {broken}"
+"""
+LIVE_NEEDS = (
+    "This session requires an AWS account and a Google Cloud project: "
+    'see "Run it with real accounts" in .github/CONTRIBUTING.md.'
+)
+# A single failed download must not fail a run. Without a network, seven retries take half a minute.
+INSTALL_ENV = {"PIP_RETRIES": "7", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
 
 
 def install(session: nox.Session, *groups: str, project: str | None = "-e.", versions: Sequence[str] = ()) -> None:
-    """Install the project, dependency groups, and requirements that fix versions."""
+    """Install the project, dependency groups, and requirements that fix versions.
+
+    The first time, and if a requirement has changed, show the progress of pip or uv.
+    """
     needed = nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), *groups)
-    session.install(*filter(None, (project, *needed, *versions)), env=INSTALL_ENV)
+    requirements = [*filter(None, (project, *needed, *versions))]
+    if not session.bin_paths:  # --no-venv
+        session.install(*requirements, env=INSTALL_ENV)
+        return
+    installed = Path(session.bin).with_name("installed-requirements.txt")
+    unchanged = installed.exists() and installed.read_text(encoding="utf-8") == "\n".join(requirements)
+    if not unchanged:
+        session.log(
+            f"Downloading and installing packages into {installed.parent.name}, which can take a few minutes the first time."
+        )
+    try:
+        # Python compiles the modules that it imports. Most modules are never imported.
+        session.install("--no-compile", *requirements, env=INSTALL_ENV, silent=unchanged)
+    except CommandFailed:
+        session.error(
+            "The packages could not be installed. The reason is printed above. They come from PyPI, or from the index in the"
+            " configuration of pip or uv. Check the network connection. Behind a proxy, set HTTPS_PROXY. Then run the same"
+            " command again."
+        )
+    installed.write_text("\n".join(requirements), encoding="utf-8")
 
 
 @nox.session
@@ -71,18 +115,33 @@ def slow(session: nox.Session) -> None:
 
 @nox.session
 def samples(session: nox.Session) -> None:
-    """Run the samples exactly as printed. Samples that need the group `consumers` run in that session."""
-    install(session, "tests")
-    session.run("pytest", *(session.posargs or ["tests/samples"]))
+    """Run the samples exactly as printed, and check their files with the validators of other projects."""
+    install(session, "tests", "validators")
+    # In their own environment: checkov requires older versions of libraries that the samples use.
+    place = Path(session.create_tmp(), "validators").resolve()
+    session.run_install("python", "-m", "venv", str(place), silent=True)
+    programs = programs_of(place)
+    pip = (str(programs / "pip"), "install", "--quiet", "--no-compile")
+    session.run_install(*pip, "cfn-lint>=1.58.0", "checkov>=3.3.30", env=INSTALL_ENV, external=True)
+    session.run("pytest", *(session.posargs or ["tests/samples"]), env={"VALIDATORS": str(programs)})
 
 
 @nox.session
 def consumers(session: nox.Session) -> None:
-    """Test the libraries that accept credentials (1 GB to install). `-- --write-matrix` updates the README's table."""
+    """Test the libraries that accept credentials (2 GB to install). `-- --write-matrix` updates their table."""
     install(session, "consumers")
     # One worker per file: the libraries take long to import.
     what = [] if any("tests/" in each for each in session.posargs) else ["tests/consumers"]
     session.run("pytest", "--dist=loadfile", *what, *session.posargs)
+
+
+@nox.session
+def genai(session: nox.Session) -> None:
+    """Test the newest google-genai, which cannot be installed together with all of `consumers`."""
+    install(session, "genai")
+    tests = ("tests/consumers/matrix/test_newest_genai.py", "tests/consumers/google_clients/test_genai.py")
+    # As on a CI machine, run a folder even if libraries that its other tests need are missing.
+    session.run("pytest", *(session.posargs or tests), env={"CI": "true"})
 
 
 @nox.session
@@ -123,7 +182,8 @@ def docs(session: nox.Session) -> None:
 def demo(session: nox.Session) -> None:
     """Copy a bucket from Cloud Storage to S3 with a role and no key, between emulators on this machine."""
     install(session, project="-e.[copycat,sandbox]")
-    session.run("python", "samples/gcp_copycat/demo.py", *session.posargs)
+    # After Ctrl-C, the demo stops the copy and the emulators.
+    session.run("python", "samples/gcp_copycat/demo.py", *session.posargs, interrupt_timeout=30)
 
 
 @nox.session
@@ -135,13 +195,27 @@ def bench(session: nox.Session) -> None:
 
     pythons = []
     for number, (peer, requirements) in enumerate({**REQUIREMENTS, COPYCAT: COPYCAT_REQUIREMENTS}.items()):
-        place = Path(session.create_tmp(), f"peer{number}")
-        session.run_install("python", "-m", "venv", str(place), silent=True)
-        python = str(place / ("Scripts" if os.name == "nt" else "bin") / "python")
-        session.run_install(python, "-m", "pip", "install", "--quiet", *requirements, env=INSTALL_ENV, external=True)
-        pythons.append(f"{peer}={python}")
+        # A package that is left over would change the figures. For example, botocore always imports awscrt if it is installed,
+        # which makes a cold start 30 ms longer.
+        bare = bare_environment(session, f"peer{number}", *requirements)
+        pythons.append(f"{peer}={bare / 'python'}")
     out = session.posargs[0] if session.posargs else session.create_tmp()
     session.run("python", "-m", "bench", out, *pythons, env={"PYTHONPATH": "tests"})
+
+
+@nox.session
+def live(session: nox.Session) -> None:
+    """Set up, use and tear down both clouds with real accounts. `-- DIR` is where to write the report."""
+    if not os.environ.get("CLOUDSDK_AUTH_ACCESS_TOKEN"):
+        session.skip(f"CLOUDSDK_AUTH_ACCESS_TOKEN is not set. {LIVE_NEEDS}")
+    install(session, project="-e.[copycat,login]")
+    env = {"PYTHONPATH": os.pathsep.join(filter(None, ("tests", os.environ.get("PYTHONPATH"))))}
+    missing = session.run("python", "-m", "live", "--missing", env=env, silent=True, stderr=None, log=False)
+    if missing and str(missing).strip():
+        session.skip(f"{str(missing).strip()} {LIVE_NEEDS}")
+    # Without the time limits, nox would kill the teardown after Ctrl-C.
+    arguments = session.posargs or [session.create_tmp()]
+    session.run("python", "-m", "live", *arguments, env=env, interrupt_timeout=None, terminate_timeout=None)
 
 
 @nox.session
@@ -202,21 +276,40 @@ def artifact(session: nox.Session) -> None:
 
 
 def check_built(session: nox.Session, directory: Path) -> None:
-    """Run the command of the newest wheel and of the newest sdist, then the tests in the sdist on the wheel."""
+    """Check the newest wheel and sdist as PyPI does. Run the command of each, then the tests and the demo of the sdist on the wheel."""
     wheel, sdist = (
         max(directory.resolve().glob(kind), key=lambda it: it.stat().st_mtime) for kind in ("*.whl", "*.tar.gz")
     )
+    temporary = Path(session.create_tmp())
+    unpacked, sources = temporary / "wheel", temporary / "sdist"
+    for archive, place in ((wheel, unpacked), (sdist, sources)):
+        shutil.rmtree(place, ignore_errors=True)
+        shutil.unpack_archive(archive, place, "zip" if archive is wheel else "gztar")
+    group = nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), "release")
+    checker = bare_environment(session, "checker", *group)
+    session.run(str(checker / "twine"), "check", "--strict", str(wheel), str(sdist), external=True)
+    session.run(str(checker / "python"), "-c", PAGE, str(unpacked), external=True)
     for number, built in enumerate((wheel, sdist)):
-        place = Path(session.create_tmp(), f"bare{number}")
-        session.run_install("python", "-m", "venv", "--clear", str(place), silent=True)
-        bare = place / ("Scripts" if os.name == "nt" else "bin")
-        session.run_install(str(bare / "pip"), "install", "--quiet", str(built), env=INSTALL_ENV, external=True)
+        bare = bare_environment(session, f"bare{number}", str(built))
         session.run(str(bare / "google-auth-botocore"), "--version", external=True)
         session.run(str(bare / "python"), "-I", "-c", INSTALLED, external=True)
     install(session, "minimums", project=str(wheel))
-    place = Path(session.create_tmp(), "sdist")
-    shutil.rmtree(place, ignore_errors=True)
-    shutil.unpack_archive(sdist, place)
-    session.chdir(place / sdist.name.removesuffix(".tar.gz"))
-    # No `src` on the path, so that the tests import the installed wheel.
+    demo_environment = bare_environment(session, "demo", f"{wheel}[copycat,sandbox]")
+    session.chdir(sources / sdist.name.removesuffix(".tar.gz"))
+    # No `src` on the path, so that the tests and the demo import the installed wheel.
     session.run("pytest", "-o", "pythonpath=tests", "tests/core", "tests/test_project.py")
+    session.run(str(demo_environment / "python"), "samples/gcp_copycat/demo.py", external=True)
+
+
+def programs_of(environment: Path) -> Path:
+    """Return the folder of the programs of an environment."""
+    return environment / ("Scripts" if os.name == "nt" else "bin")
+
+
+def bare_environment(session: nox.Session, name: str, *requirements: str) -> Path:
+    """Return the folder of the programs of a new environment that holds only these requirements and their dependencies."""
+    place = Path(session.create_tmp(), name).resolve()
+    session.run_install("python", "-m", "venv", "--clear", str(place), silent=True)
+    programs = programs_of(place)
+    session.run_install(str(programs / "pip"), "install", "--quiet", *requirements, env=INSTALL_ENV, external=True)
+    return programs
