@@ -117,11 +117,18 @@ def test_a_mistyped_or_abbreviated_flag_gets_a_suggestion(wrong: str, right: str
     assert f": Did you mean {right}" in result.stderr
 
 
-@pytest.mark.parametrize("port", few(["65536", "-1", "x", "9" * 5000]))
+@pytest.mark.parametrize("port", few(["65536", "-1", "x"]))
 def test_an_invalid_port_is_rejected(port: str) -> None:
     result = command("-m", MODULE, f"--port={port}")
     assert result.returncode == 2
     assert result.stderr.endswith(f"error: argument --port: invalid port {port!r}: must be 0-65535\n")
+
+
+def test_a_port_too_long_for_an_int_is_rejected_without_its_text() -> None:
+    result = command("-m", MODULE, "--port=" + "9" * 5000)
+    assert result.returncode == 2
+    assert "error: argument --port: the value is hidden" in result.stderr
+    assert "999" not in result.stderr
 
 
 INVALID = "Invalid attribute condition:"

@@ -31,6 +31,7 @@ from google_auth_botocore.emulator import Emulator, Fault
 from google_auth_botocore.emulator.aws import InstanceMetadata
 from google_auth_botocore.emulator.aws.moto import Moto
 from google_auth_botocore.emulator.sandbox import Sandbox
+from processes.proofs import use_environment
 
 pytestmark = [
     pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform does not fork"),
@@ -233,7 +234,8 @@ def test_each_process_of_a_pool_gets_its_own_token(
     imds: InstanceMetadata, credentials: Credentials, method: str
 ) -> None:
     context = multiprocessing.get_context(method)
-    with concurrent.futures.ProcessPoolExecutor(2, mp_context=context) as pool:
+    environment = dict(os.environ)
+    with concurrent.futures.ProcessPoolExecutor(2, context, use_environment, (environment,)) as pool:
         found = set(pool.map(token_of_process, [credentials] * 4, timeout=PATIENCE))
     # One process may run all tasks. `test_schedulers` makes several of them work.
     assert len(found) == len({process for process, _ in found}) == len({token for _, token in found})
