@@ -149,7 +149,7 @@ class Federation:
 
     def _prove(self, settings: Settings, _: Request, context: ExchangeContext) -> SubjectToken:
         """Return a proof of the AWS identity: a signed request, or AWS's JWT."""
-        context.step, context.doing = "aws", "botocore is still getting the AWS keys"
+        context.step, context.doing, context.failed = "aws", "botocore is still getting the AWS keys", None
         if settings.subject_token_type == JWT:
             value = self.identity.web_identity_token(f"https:{settings.audience}", context)
             proof = SubjectToken(value, (value,))

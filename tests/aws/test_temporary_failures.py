@@ -309,6 +309,27 @@ def test_sts_that_never_answers_holds_an_exchange_no_longer_than_its_deadline(
         assert time.monotonic() - started < 8
 
 
+def test_a_caller_that_stops_waiting_during_an_attempt_is_told_why_the_last_one_failed(
+    issue: Issue, clock: HurriedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known: list[FederationError | None] = []
+    context = seams.ExchangeContext(background=False, deadline=clock.monotonic() + 30)
+
+    def answer() -> Response:
+        known.append(context.failed)
+        return _error("InternalFailure", 500) if len(known) == 1 else _error("AccessDenied", 403)
+
+    with _Sts(answer) as sts:
+        set_all(monkeypatch, {**environment(issue("app")), "AWS_ENDPOINT_URL_STS": sts.url})
+        identity = seams.aws_identity(region="eu-west-1", assume_role=ROLE, clock=clock)
+        with pytest.raises(FederationError, match="AccessDenied"):
+            identity.signer(None, context)
+    assert known[0] is None
+    assert known[1] is not None
+    assert known[1].reason == "InternalFailure"
+    assert known[1].__traceback__ is None
+
+
 def test_a_caller_waits_for_the_lock_until_the_deadline(issue: Issue, monkeypatch: pytest.MonkeyPatch) -> None:
     set_all(monkeypatch, environment(issue("app")))
     identity = seams.aws_identity()

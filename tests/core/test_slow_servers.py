@@ -191,3 +191,16 @@ def test_a_caller_is_told_what_its_exchange_waits_for(make: Make) -> None:
             credentials.refresh(None)
         assert caught.value.step == "exchange"
         assert server.url in str(caught.value)
+
+
+def test_callers_whose_exchanges_wait_for_the_same_federated_token_are_told_what_hangs(make: Make) -> None:
+    with SlowServer(SLOW["headers"]) as server, ThreadPoolExecutor(2) as pool:
+        credentials: Credentials = make("app@p.iam.gserviceaccount.com", token_url=server.url)
+        first = pool.submit(credentials.refresh)
+        wait_until(lambda: server.connections > 0)
+        second = pool.submit(credentials.with_scopes(["x"]).refresh)
+        for each in (first, second):
+            error = each.exception()
+            assert isinstance(error, TransientFederationError)
+            assert error.step == "exchange"
+            assert server.url in str(error)

@@ -12,6 +12,7 @@ from google_auth_botocore._aws.exclusive import Exclusive
 from google_auth_botocore._aws.retry import Retries
 from google_auth_botocore._failures._facts import Facts
 from google_auth_botocore._refresh.clock import Clock
+from google_auth_botocore._refresh.errors import copied
 from google_auth_botocore._refresh.exchange import ExchangeContext, PromptRequired
 from google_auth_botocore.exceptions import FederationError, TransientFederationError
 
@@ -60,7 +61,9 @@ class Guard:
             while True:
                 try:
                     return self._attempt(work)
-                except TransientFederationError:  # noqa: PERF203 - this is the retry loop
+                except TransientFederationError as error:  # noqa: PERF203 - this is the retry loop
+                    if context is not None:
+                        context.failed = copied(error)
                     if not self.retries.pause():
                         raise
 

@@ -137,6 +137,7 @@ class Sender:
         headers = {"user-agent": f"google-auth-botocore/{__version__}", "accept-encoding": "identity", **headers}
         context = self._context
         context.step, context.doing = call.step, f"{call.server} at {call.url} has not replied"
+        context.failed = None
         failures = 0
         while True:
             requested_at = Moment(self._clock.time(), self._clock.monotonic())

@@ -42,7 +42,7 @@ class ExchangeContext:
         step: The current step, as in `FederationError.step`.
         doing: What the exchange is waiting for: a clause for the error of a caller that stops waiting.
         failed: The error of the last attempt at the current step, for a caller that stops waiting during the next one: looking a
-            host name up has no timeout. None: no attempt failed, or there was a reply.
+            host name up has no timeout. None: no attempt failed, or Google replied.
         url: The endpoint of the request to Google that is being sent. None: no request is being sent.
         sender: Sends the requests to Google. The first request creates it. It holds secrets and the caller's transport, so it
             is dropped as soon as the exchange has finished.
@@ -60,6 +60,10 @@ class ExchangeContext:
     sender: Any = field(default=None, repr=False)
     locked: object = None
     _resumed: bool = False
+
+    def wait_for(self, other: ExchangeContext) -> None:
+        """Take over the current step of another exchange, whose result this one waits for."""
+        self.step, self.doing, self.failed = other.step, other.doing, other.failed
 
     def resume(self, now: float) -> None:
         """Extend the deadline after the process was suspended. Only once, because a slow server looks the same."""

@@ -154,6 +154,8 @@ class SingleFlight(Generic[Result]):
                 raise _took_too_long(exchange)
             if exchange.overdue(now):
                 exchange = self._join_or_start(request, context, seen)
+            if context is not None and exchange.context is not context:
+                context.wait_for(exchange.context)
             if waiter.acquire(timeout=min(_PIECE, give_up_at - now)):
                 waiter = self._register()
                 continue
