@@ -27,9 +27,10 @@ CORE = sorted(
     path
     for pattern in ("*.py", "_*/*.py")
     for path in SOURCE.glob(pattern)
-    if path.name not in {"__main__.py", "pytest_plugin.py"}
+    if path.name not in {"__main__.py", "pytest_plugin.py", "_command_line.py"}
 )
 CLI = sorted((SOURCE / "cli").rglob("*.py"))
+EMULATOR = sorted((SOURCE / "emulator").rglob("*.py"))
 ADAPTERS = sorted((SOURCE / "adapters").glob("[!_]*.py"))
 TESTS = ROOT / "tests"
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -324,7 +325,7 @@ def test_core_imports_only_its_three_dependencies_and_the_standard_library(path:
     for name in imported(path):
         top = name.split(".")[0]
         assert top in allowed or name.startswith("google.auth"), name
-        assert not re.match(r"google_auth_botocore\.(emulator|cli|adapters)", name), name
+        assert not re.match(r"google_auth_botocore\.(emulator|cli|adapters|_command_line)", name), name
 
 
 @pytest.mark.parametrize(
@@ -340,6 +341,16 @@ def test_adapters_and_commands_use_only_public_names(path: Path) -> None:
         names = {name for name in names if not shared.fullmatch(name)}
     own = f"google_auth_botocore.{path.relative_to(SOURCE).parts[0]}."
     assert {name for name in names if not name.startswith((own, "google_auth_botocore.cli"))} <= allowed
+
+
+@pytest.mark.parametrize("path", EMULATOR, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_the_emulator_shares_no_knowledge_of_aws_and_google_with_the_core(path: Path) -> None:
+    """Otherwise the emulator would accept a mistake of the core. It uses the public names, the parser and the redactor."""
+    shared = {*google_auth_botocore.__all__, "_redaction.is_secret"}
+    for name in imported(path):
+        if name.startswith("google_auth_botocore."):
+            inner = name.removeprefix("google_auth_botocore.")
+            assert inner in shared or re.match(r"(emulator|_command_line)\b", inner), name
 
 
 def test_the_parser_imports_only_the_standard_library_and_only_commands_import_it() -> None:

@@ -1,7 +1,7 @@
 """AWS partitions: from botocore's data file, or from the table below if botocore has no data.
 
 botocore cannot read its data folder from a zip on `sys.path` (EMR, PySpark's `--py-files`, Zappa), and some bundles
-leave the folder out. Signing needs only the DNS suffixes, and the emulator also the names, so they are repeated here.
+leave the folder out. Signing needs only the DNS suffixes, so they are repeated here.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import botocore.loaders
 from botocore.exceptions import DataNotFoundError
 
 _COLUMNS = ("name", "regionRegex", "dnsSuffix", "dualStackDnsSuffix", "implicitGlobalRegion", "global")
-# The columns that `region` and the emulator use, as in botocore's `data/partitions.json`. A test compares the two.
+# The name of each partition, and the columns that `region` uses, as in botocore's `data/partitions.json`. A test compares the two.
 _TABLE = (
     ("aws", r"^(us|eu|ap|sa|ca|me|af|il|mx)\-\w+\-\d+$", "amazonaws.com", "api.aws", "us-east-1", "aws-global"),
     (

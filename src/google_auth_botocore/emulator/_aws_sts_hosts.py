@@ -7,10 +7,11 @@ list is accepted if its name fits. It is assumed that Google also calls the dual
 
 from __future__ import annotations
 
+import functools
 import re
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from google_auth_botocore._aws.partitions import partitions
+import botocore.loaders
 
 _GLOBAL = "sts.amazonaws.com"
 _HOST = re.compile(r"sts(?P<fips>-fips)?\.(?P<region>[a-z0-9-]+)\.(?P<suffix>[a-z0-9.-]+)")
@@ -33,10 +34,16 @@ def endpoint(host: str) -> Endpoint | None:
     match = _HOST.fullmatch(host)
     if match is None or (match["fips"] and match["region"] not in _FIPS_REGIONS):
         return None
-    for partition in partitions():
+    for partition in _partitions():
         outputs = partition["outputs"]
         # The name of a region that is newer than botocore's data matches, too. The pseudo-regions, such as aws-global, do not.
         has_region = re.fullmatch(partition["regionRegex"], match["region"])
         if has_region and match["suffix"] in (outputs["dnsSuffix"], outputs["dualStackDnsSuffix"]):
             return Endpoint(outputs["name"], match["region"])
     return None
+
+
+@functools.cache
+def _partitions() -> list[dict[str, Any]]:
+    """Return botocore's partitions. The package reads them itself, and its mistakes must not be the emulator's, too."""
+    return botocore.loaders.Loader().load_data("partitions")["partitions"]  # type: ignore[no-any-return]
