@@ -16,10 +16,13 @@ import google.auth
 from google.auth import _cloud_sdk, environment_vars, exceptions
 from google.auth import credentials as google_credentials
 
-from google_auth_botocore import _external_account
+from google_auth_botocore import _external_account, _install
 from google_auth_botocore._redaction import path_mistake, without_user_part
 from google_auth_botocore.credentials import Credentials
 from google_auth_botocore.exceptions import ConfigurationError
+
+# A call passes at most one of these arguments.
+_IDENTITIES = {"session", "profile"}
 
 CredentialsAndProject = tuple[google_credentials.Credentials, str | None]
 
@@ -35,7 +38,7 @@ def default(
 
     The file is the one that GOOGLE_APPLICATION_CREDENTIALS names, or gcloud's own. Creating `Credentials` makes no network
     call. Everything else, including a broken file, is left to google-auth. If there are no credentials, the error says
-    what is not set.
+    what is not set. After `install`, its arguments apply here, too, except those that this call passes.
 
     https://googleapis.dev/python/google-auth/latest/reference/google.auth.html
 
@@ -157,17 +160,26 @@ def _nothing_found(path: str) -> str:
 
 
 def _from_aws_file(
-    info: Any, path: str, *, project_id: str | None = None, quota_project_id: str | None = None, **arguments: Any
+    info: Any,
+    path: str,
+    /,
+    *,
+    scopes: Sequence[str] | None,
+    default_scopes: Sequence[str] | None,
+    project_id: str | None = None,
+    quota_project_id: str | None = None,
+    **overrides: Any,
 ) -> CredentialsAndProject:
-    arguments.update(project_arguments(project_id))
+    arguments = dict(_install.installed())
+    if not _IDENTITIES.isdisjoint(overrides):
+        arguments = {name: value for name, value in arguments.items() if name not in _IDENTITIES}
+    arguments.update(overrides)
+    for name, value in (("scopes", scopes), ("default_scopes", default_scopes)):
+        if value is not None:
+            arguments[name] = value
+    arguments.update(_external_account.project_arguments(project_id))
     quota_project_id = quota_project_id or os.environ.get(environment_vars.GOOGLE_CLOUD_QUOTA_PROJECT)
     if quota_project_id:
         arguments["quota_project_id"] = quota_project_id
     credentials = Credentials._from(info, path, arguments)
     return credentials, credentials.get_project_id()
-
-
-def project_arguments(project_id: str | None) -> dict[str, str]:
-    """Return *project_id*, or else the project in the environment, as an argument of `Credentials`, if one is set."""
-    found = project_id or os.environ.get(environment_vars.PROJECT) or os.environ.get(environment_vars.LEGACY_PROJECT)
-    return {"project_id": found} if found else {}

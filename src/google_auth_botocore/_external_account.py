@@ -13,6 +13,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from google.auth import environment_vars
+
 from google_auth_botocore import _google_urls, _settings
 from google_auth_botocore._redaction import WRITE_FILE, json_mistake, path_mistake, quoted, without_user_part
 from google_auth_botocore._settings import GOOGLEAPIS, Settings
@@ -49,6 +51,12 @@ FILE_ARGUMENTS = {
     "token_url",
     _IAM,
 }
+
+
+def project_arguments(project_id: str | None) -> dict[str, str]:
+    """Return *project_id*, or else the project in the environment, as an argument of `Credentials`, if one is set."""
+    found = project_id or os.environ.get(environment_vars.PROJECT) or os.environ.get(environment_vars.LEGACY_PROJECT)
+    return {"project_id": found} if found else {}
 
 
 def read(filename: object) -> tuple[Mapping[str, Any], None] | tuple[None, str]:

@@ -16,7 +16,6 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from google_auth_botocore import _external_account, _install_arguments, _install_check
-from google_auth_botocore._default import project_arguments
 from google_auth_botocore._refresh import forks
 from google_auth_botocore._refresh.recent import Recent
 from google_auth_botocore.credentials import Credentials
@@ -33,7 +32,8 @@ def install(**arguments: Any) -> AbstractContextManager[None]:
 
     Libraries that accept no credentials call `google.auth.default()` or `google.auth.load_credentials_from_file()`. After
     `install`, these return `Credentials` that are created from the same file with *arguments*. It does not matter when the
-    library was imported. Other kinds of files, and files with an `aws_security_credentials_supplier`, load as before.
+    library was imported. This package's `default` and `load_credentials_from_file` use *arguments*, too, except those that
+    they are called with. Other kinds of files, and files with an `aws_security_credentials_supplier`, load as before.
     `install` makes no network call and does not load botocore's sessions.
 
     The last call takes effect; calling it again with the same arguments changes nothing. It stays in effect until
@@ -68,6 +68,12 @@ def uninstall() -> None:
     with _STATE.lock:
         _STATE.entries = ()
         _STATE.restore()
+
+
+def installed() -> Mapping[str, Any]:
+    """Return the arguments of the `install` that is in effect. None is in effect: there are none."""
+    entries = _STATE.entries
+    return entries[-1].arguments if entries else {}
 
 
 class _Entry:
@@ -210,5 +216,5 @@ def _replaces(info: Any, kwargs: Mapping[str, Any]) -> bool:
 def _create(info: Any, kwargs: Mapping[str, Any], entry: _Entry) -> Credentials:
     arguments = entry.arguments
     scopes = {name: kwargs[name] for name in ("scopes", "default_scopes") if kwargs.get(name) is not None}
-    projects = project_arguments(arguments.get("project_id"))
+    projects = _external_account.project_arguments(arguments.get("project_id"))
     return Credentials.from_info(info, **{**scopes, **arguments, **projects})._with_shared_tokens(entry.with_session)

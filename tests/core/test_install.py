@@ -278,6 +278,26 @@ def test_equal_credentials_share_their_tokens(request_: FakeGoogle) -> None:
 
 
 @pytest.mark.usefixtures("clock")
+def test_our_own_functions_use_its_arguments_except_those_they_are_called_with(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = (google_auth_botocore.default, functools.partial(google_auth_botocore.load_credentials_from_file, str(path)))
+    install(region="us-west-2", profile="p", scopes=["a"], service_account_email=None, project_id="installed")
+    for load in ours:
+        found, project_id = load()
+        assert repr(found) == repr(default()[0])
+        assert project_id == "installed"
+        changed: Any = load(scopes=["b"], region="eu-west-1", service_account_email=ACCOUNT, project_id="passed")[0]
+        assert (changed.scopes, changed.service_account_email, changed.project_id) == (("b",), ACCOUNT, "passed")
+        assert "profile='p', region='eu-west-1'" in repr(changed)
+        session = botocore.session.Session()
+        assert "profile" not in repr(load(session=session)[0])  # the two exclude each other
+    monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "environment")
+    assert google_auth_botocore.default()[1] == default()[1] == "environment"
+    uninstall()
+    assert "us-west-2" not in repr(google_auth_botocore.default()[0])
+
+
 def test_session_is_used_and_its_credentials_share_tokens(request_: FakeGoogle) -> None:
     """Also if `install` is called again, as in each invocation of a Lambda function."""
     session, other = botocore.session.Session(), botocore.session.Session()
