@@ -116,3 +116,21 @@ def test_idle_threads_stop_before_a_fork_and_the_child_starts_its_own(warnings: 
     command = [sys.executable, *warnings, "-c", PROGRAM]
     done = subprocess.run(command, env=os.environ | KEYS, capture_output=True, text=True, check=False, timeout=60)
     assert (done.returncode, done.stdout, done.stderr) == (0, "child: 2 threads used\nparent: 1 thread left\n", "")
+
+
+def test_no_idle_thread_is_left_when_an_interpreter_exits() -> None:
+    """A subinterpreter with a thread would abort the process."""
+    program = (
+        "import atexit, threading\n"
+        "atexit.register(lambda: print([each.name for each in threading.enumerate()]))\n"
+        "from core.stand_in import PROVIDER, FakeGoogle\n"
+        "from core.stand_in import wait_until\n"
+        "import seams\n"
+        "from google_auth_botocore import Credentials\n"
+        "Credentials(PROVIDER).refresh(FakeGoogle())\n"
+        "wait_until(seams.idle_threads)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True, env={**os.environ, **KEYS}
+    )
+    assert done.stdout.strip() == "['MainThread']"

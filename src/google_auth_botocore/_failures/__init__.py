@@ -68,12 +68,12 @@ def _described(message: str, facts: Facts) -> tuple[str | None, str | None, str]
             from google_auth_botocore._failures import _length, _table  # noqa: PLC0415 - see above
 
             find, fitted = _table.find, _length.fitted
-    except (ImportError, AttributeError):
-        # The interpreter is shutting down, the package was replaced on disk, or the table is being imported further up this
-        # thread's stack. The error matters more than its hint.
-        return None, None, message
     except (OSError, MemoryError):
         return facts.failure, OUT_OF_RESOURCES if facts.failure == "resources-exhausted" else None, message
+    except Exception:  # noqa: BLE001 - the error matters more than its hint
+        # The interpreter is shutting down, the package is being replaced on disk (so a file may be half written), or the table is
+        # being imported further up this thread's stack.
+        return None, None, message
     try:
         found = find(facts)
         hint = None if found is None else found.remedy.hint(found.failure.id)

@@ -52,6 +52,8 @@ _PIECES_TO_BEGIN = 2
 _DELIVERY = 0.05
 # If a piece takes this many seconds longer, the whole process was suspended.
 _SUSPENDED = 30.0
+# Python's messages if no thread can be started: during shutdown or at a limit, and in an isolated subinterpreter.
+_NO_THREAD = ("can't ", "daemon threads are disabled", "thread is not supported")
 # This many exchanges for one token may hang at a time while callers wait. After that, the pause before each further one
 # doubles: a server that never finishes a reply then costs one thread an hour, instead of one every half minute.
 _MOST_AT_ONCE = 4
@@ -339,7 +341,7 @@ def _start_on_worker(job: Callable[[], object]) -> None:
         try:
             workers.start(job)
         except RuntimeError as error:
-            if not str(error).startswith("can't "):  # start new thread: during shutdown, or at a limit
+            if not str(error).startswith(_NO_THREAD):
                 raise
         else:
             return

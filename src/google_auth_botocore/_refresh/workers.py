@@ -6,6 +6,7 @@ no lock of this package here, so an exception that a signal handler raises at an
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import queue
@@ -76,6 +77,8 @@ class _Worker(threading.Thread):
             self.between_jobs = False
             job()
             del job  # it holds a transport and a caller's context
+            if _exiting:
+                return
             self.between_jobs = True
             self.name = _IDLE
             _idle.append(self)
@@ -98,8 +101,15 @@ class _Worker(threading.Thread):
 _idle: list[_Worker] = []
 
 
+_exiting = False
+
+
 def end_idle() -> None:
-    """End the idle threads before a fork. They do not exist in the child, and Python 3.12 warns if several threads run."""
+    """End the idle threads, before a fork or at the exit.
+
+    They do not exist in the child of a fork, and Python 3.12 warns if several threads run. A subinterpreter (mod_wsgi, JEP) that
+    ends while one of its threads exists aborts the whole process.
+    """
     ending: list[_Worker] = []
     with contextlib.suppress(IndexError):  # until the list is empty
         while True:
@@ -112,3 +122,12 @@ def end_idle() -> None:
 
 if hasattr(os, "register_at_fork"):  # not on Windows
     os.register_at_fork(before=end_idle, after_in_child=_idle.clear)
+
+
+def _exit() -> None:
+    global _exiting  # noqa: PLW0603 - set once
+    _exiting = True
+    end_idle()
+
+
+atexit.register(_exit)
