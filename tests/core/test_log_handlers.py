@@ -6,6 +6,7 @@ import contextlib
 import contextvars
 import json
 import logging
+import os
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -299,3 +300,40 @@ def test_every_logger_that_an_exchange_uses_is_watched(credentials: Credentials)
     with root_handler(Handler(), logging.DEBUG):
         credentials.refresh()
     assert used == set()
+
+
+class Forker(logging.Handler):
+    """Handles a record in the child of a fork, which refreshes the token itself."""
+
+    def __init__(self, credentials: Credentials, request: FakeGoogle) -> None:
+        super().__init__()
+        self._credentials, self._request = credentials, request
+        self.exit_codes: list[int] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        child = os.fork()
+        if child == 0:
+            try:
+                self._credentials.refresh(self._request)
+                os._exit(0)
+            finally:
+                os._exit(3)
+        self.exit_codes.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_the_child_that_a_handler_forks_gets_a_token(make: Make, request_: FakeGoogle) -> None:
+    credentials = make()
+    handler = Forker(credentials, request_)
+    logger = logging.getLogger("google_auth_botocore")
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.DEBUG)
+    try:
+        credentials.refresh(request_)
+        wait_until(lambda: bool(handler.exit_codes))
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+    assert set(handler.exit_codes) == {0}

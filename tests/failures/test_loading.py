@@ -71,3 +71,21 @@ def test_without_file_descriptors_there_is_still_a_hint() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.startswith("resources-exhausted The process or the machine has run out of open files")
+
+
+def test_an_error_arrives_without_its_hint_if_the_table_is_being_replaced_on_disk() -> None:
+    """A file may be half written while pip installs another version."""
+    program = (
+        "import importlib.machinery, importlib.util, sys\n"
+        "from google_auth_botocore import _failures\n"
+        "from google_auth_botocore._failures._facts import Facts\n"
+        "class Loader(importlib.machinery.SourceFileLoader):\n"
+        "    def get_code(self, name): return compile('def (', name, 'exec')\n"
+        "class Finder:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name.endswith('._table'): return importlib.util.spec_from_loader(name, Loader(name, 'x.py'))\n"
+        "sys.meta_path.insert(0, Finder())\n"
+        "print(_failures.error('Bad.', Facts('aws', reason='ProfileNotFound')))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout == "Bad.\n", done.stderr

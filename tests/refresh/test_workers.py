@@ -131,6 +131,11 @@ def test_no_idle_thread_is_left_when_an_interpreter_exits() -> None:
         "wait_until(seams.idle_threads)\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True, env={**os.environ, **KEYS}
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+        env={**os.environ, **KEYS},
     )
     assert done.stdout.strip() == "['MainThread']"

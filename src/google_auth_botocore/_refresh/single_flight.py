@@ -109,8 +109,10 @@ class SingleFlight(Generic[Result]):
 
     def after_fork(self) -> None:
         """In the child of a fork: the parent's workers do not exist."""
-        # If a signal handler forked on a thread that waits here, that thread starts another exchange in the child.
-        self._last.newest().finished = True
+        # If a signal handler forked on a thread that waits here, that thread starts another exchange in the child. If a log handler
+        # forked on the worker, the child is not a part of the exchange.
+        last = self._last.newest()
+        last.finished = last.delivered = True
         self._start_afresh()
 
     def _start_afresh(self) -> None:
