@@ -46,6 +46,7 @@ class ExchangeContext:
         url: The endpoint of the request to Google that is being sent. None: no request is being sent.
         sender: Sends the requests to Google. The first request creates it. It holds secrets and the caller's transport, so it
             is dropped as soon as the exchange has finished.
+        awaits: Another exchange whose result this one waits for, if that one has not finished.
         locked: The base identity that this exchange has locked. Exchanges of all owners with this `base` wait for it.
     """
 
@@ -58,12 +59,9 @@ class ExchangeContext:
     failed: FederationError | None = field(default=None, repr=False)
     url: str | None = None
     sender: Any = field(default=None, repr=False)
+    awaits: Exchange | None = field(default=None, repr=False)
     locked: object = None
     _resumed: bool = False
-
-    def wait_for(self, other: ExchangeContext) -> None:
-        """Take over the current step of another exchange, whose result this one waits for."""
-        self.step, self.doing, self.failed = other.step, other.doing, other.failed
 
     def resume(self, now: float) -> None:
         """Extend the deadline after the process was suspended. Only once, because a slow server looks the same."""

@@ -158,8 +158,6 @@ class SingleFlight(Generic[Result]):
                 raise _took_too_long(exchange)
             if exchange.overdue(now):
                 exchange = self._join_or_start(request, context, seen)
-            if context is not None and exchange.context is not context:
-                context.wait_for(exchange.context)
             if waiter.acquire(timeout=min(_PIECE, give_up_at - now)):
                 waiter = self._register()
                 continue
@@ -224,12 +222,17 @@ class SingleFlight(Generic[Result]):
         # `latest` is read after `last`: if that exchange has just succeeded, its result is there.
         may_start = last.finished or self._may_start_beside(last, most=_MOST_AT_ONCE)
         if not may_start or self.latest is not seen:
+            if context is not None:
+                context.awaits = last
             return last
         nested = context is not None
         if context is None:
             deadline = self._clock.monotonic() + DEADLINE
             context = ExchangeContext(background=False, deadline=deadline, may_prompt=may_prompt)
-        return self._start_after(last, request, context, nested=nested) or self._last.newest()
+        started = self._start_after(last, request, context, nested=nested)
+        if started is None:
+            started = context.awaits = self._last.newest()
+        return started
 
     def _may_start_beside(self, last: Exchange, *, most: int) -> bool:
         """Return whether another exchange may start although the newest one runs: it and others hang, but not too many."""
@@ -361,7 +364,8 @@ def _would_wait_for_itself(exchange: Exchange) -> BaseException:
 
 
 def _took_too_long(exchange: Exchange) -> FederationError:
-    context = exchange.context
+    awaits = exchange.context.awaits
+    context = exchange.context if awaits is None or awaits.finished else awaits.context
     if (failed := context.failed) is not None:
         return copied(failed)
     return _failures.error(
