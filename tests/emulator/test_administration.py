@@ -542,6 +542,7 @@ _MAPPED = {"attributeMapping": {"google.subject": "assertion.sub"}}
         ({**AWS, "attributeMapping": {"attribute.role": "assertion.arn"}}, 400),
         ({**AWS, "attributeMapping": {"google.subject": "assertion."}}, 400),
         ({**AWS, "attributeMapping": {"google.subject": 1}}, 400),
+        ({**AWS, "attributeMapping": {"google.subject": "'\ud800'"}}, 400),
         ({**AWS, "attributeCondition": "x =="}, 400),
         ({**AWS, "attributeCondition": "true || " * 600 + "true"}, 400),
         ({**AWS, "displayName": "x" * 33}, 400),
@@ -554,7 +555,7 @@ _MAPPED = {"attributeMapping": {"google.subject": "assertion.sub"}}
     ],
     ids=[
         "nothing", "two kinds", "account", "no account", "type", "no subject", "mapping", "mapping to a number",
-        "condition", "long condition", "long name", "disabled", "unknown field", "no mapping", "issuer", "keys", "SAML",
+        "half of a surrogate pair", "condition", "long condition", "long name", "disabled", "unknown field", "no mapping", "issuer", "keys", "SAML",
     ],
 )  # fmt: skip
 def test_an_invalid_provider_is_rejected(admin: Administrator, fields: dict[str, Any], status: int) -> None:
