@@ -152,6 +152,8 @@ class IamCredentials:
         # Without the permission, the error does not reveal whether the account exists.
         if account is None or not self._policies.allows(self._projects.policy_resources(account), permission, members):
             raise permission_denied(permission)
+        if account.disabled:  # the words are assumed
+            raise RpcError(400, f"Service account {account.email} is disabled.", code="FAILED_PRECONDITION")
         return account
 
 
