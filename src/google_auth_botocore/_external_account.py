@@ -110,6 +110,8 @@ def missing(path: str) -> str:
 
 def missing_fix(path: str) -> str:
     """Return how to fix the path of a file that does not exist."""
+    if path.startswith(("'", '"')):
+        return "Remove the quotes: only a shell removes them from a value. Jupyter's %env and Docker's --env-file keep them."
     if path.startswith("~") or "$" in path or "%" in path:
         return "Only a shell replaces ~ and variables. Write the whole path, or use os.path.expanduser() and os.path.expandvars()."
     if re.match("[a-z][a-z0-9+.-]+://", path, re.IGNORECASE):

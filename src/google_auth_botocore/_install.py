@@ -97,6 +97,12 @@ class _Installation(AbstractContextManager[None]):
         self._entry = _Entry(arguments, self)
         self._depth = 0
 
+    def __repr__(self) -> str:
+        # A notebook shows it below a cell that ends with `install()`. The values may be secrets or long.
+        arguments = ", ".join(f"{name}=..." for name in self._entry.arguments)
+        state = "in effect" if _STATE.entries[-1:] == (self._entry,) else "not in effect"
+        return f"<google_auth_botocore.install({arguments}), {state}>"
+
     def put(self) -> None:
         """Let the arguments take effect."""
         with _STATE.lock:

@@ -20,7 +20,7 @@ import pytest
 from google.auth import aws
 
 from core.stand_in import ACCOUNT, IAM_URL, PROVIDER, STS_URL, FakeGoogle
-from google_auth_botocore import ConfigurationError, Credentials
+from google_auth_botocore import ConfigurationError, Credentials, default
 
 PATH = PROVIDER.removeprefix("//iam.googleapis.com/")
 IMPERSONATION = f"https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/{ACCOUNT}:generateAccessToken"
@@ -608,3 +608,9 @@ def test_a_tilde_in_a_path_is_not_expanded_and_the_error_says_so() -> None:
         "There is no configuration file '~/none.json'. Only a shell replaces ~ and variables. Write the whole path, or use "
         "os.path.expanduser() and os.path.expandvars()."
     )
+
+
+def test_quotes_around_a_path_are_part_of_it_and_the_error_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", '"~/none.json"')  # as with Jupyter's %env
+    with pytest.raises(ConfigurationError, match="Remove the quotes"):
+        default()

@@ -563,3 +563,11 @@ def test_sitecustomize_reaches_a_program_without_a_change(tmp_path: Path) -> Non
 def test_get_project_id_makes_no_call(clock: FakeClock) -> None:
     assert Credentials.from_info(info(project_id="p")).get_project_id(request=FakeGoogle()) == "p"
     assert Credentials.from_info(info()).get_project_id() is None
+
+
+def test_the_result_says_whether_it_is_in_effect_and_shows_no_value() -> None:
+    """A notebook shows it below a cell that ends with `install()`."""
+    first = install(project_id="confidential")
+    assert repr(first) == "<google_auth_botocore.install(project_id=...), in effect>"
+    install()
+    assert repr(first) == "<google_auth_botocore.install(project_id=...), not in effect>"

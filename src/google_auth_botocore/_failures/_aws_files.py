@@ -7,7 +7,7 @@ import os
 from google_auth_botocore._failures import _aws_settings, _commands
 from google_auth_botocore._failures._aws_settings import in_profile
 from google_auth_botocore._failures._entry import Failure, Remedy, reason
-from google_auth_botocore._failures._facts import Facts
+from google_auth_botocore._failures._facts import ARGUMENT, Facts
 from google_auth_botocore._redaction import shown
 
 _STEP = ("aws",)
@@ -17,6 +17,11 @@ _INCOMPLETE = "source_profile or credential_source"
 def _choose_profile(facts: Facts) -> Remedy:
     profile = facts.profile
     commands = ["aws configure list-profiles"]
+    empty = None if profile is not None and profile.origin == ARGUMENT else _empty_variable()
+    if empty is not None:
+        return Remedy(
+            [f"{empty} is set, but empty. Unset it, or set it to a profile's name."], [_commands.unset(empty)]
+        )
     found = [] if profile is None else _where_profiles_are(profile.value)
     if profile is None or profile.variable is None:
         name = "" if profile is None else f" {shown(profile.value)!r}"
@@ -29,6 +34,12 @@ def _choose_profile(facts: Facts) -> Remedy:
     )
 
 
+def _empty_variable() -> str | None:
+    """Return the variable from which botocore takes an empty profile name. It uses the first one that is set, even if empty."""
+    name = next((name for name in _aws_settings.PROFILE_VARIABLES if name in os.environ), None)
+    return name if name is not None and not os.environ[name] else None
+
+
 def _where_profiles_are(profile: str) -> list[str]:
     """Say that the profile's section has the form of the other file, or that there is no file."""
     config, credentials = _aws_settings.config_file(), _aws_settings.credentials_file()
@@ -37,6 +48,8 @@ def _where_profiles_are(profile: str) -> list[str]:
         if line is not None:
             return [f"Line {line} of {path} must be [{shown(right)}], not [{shown(wrong)}]."]
     if not any(os.path.exists(path) for path in (config, credentials)):  # noqa: PTH110 - pathlib may raise
+        if config == credentials:
+            return [f"There is no {shown(str(config))}."]
         return [f"There is neither {shown(str(config))} nor {shown(str(credentials))}."]
     return []
 

@@ -14,7 +14,8 @@ from google_auth_botocore._failures import _urls
 from google_auth_botocore._failures._facts import ARGUMENT, DEFAULT, Facts, Setting
 from google_auth_botocore._redaction import shown
 
-PROFILE_VARIABLES = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE")
+# In botocore's order. It uses the first one that is set, even if its value is empty.
+PROFILE_VARIABLES = ("AWS_DEFAULT_PROFILE", "AWS_PROFILE")
 REGION_VARIABLES = ("AWS_REGION", "AWS_DEFAULT_REGION")
 KEY_VARIABLES = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 KEY_SETTINGS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")

@@ -128,7 +128,8 @@ def _wrap_getaddrinfo(original: Callable[..., Any]) -> Callable[..., Any]:
         if isinstance(name, str) and _redirections.is_rejected(name):
             raise NotEmulatedError(
                 f"A client looked up {name}, and intercept() sends nothing to the real Google. It redirects requests, urllib3"
-                " and httplib2. Configure another client, such as httpx or aiohttp, with the emulator's URLs."
+                " and httplib2. Configure another client, such as httpx or aiohttp, with the emulator's URLs: `emulator.url` and"
+                " `storage.url` of `GoogleCloud`."
             )
         return original(host, *arguments, **options)
 

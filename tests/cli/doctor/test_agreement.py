@@ -147,6 +147,16 @@ def _a_misspelled_profile_in_a_variable(sandbox: Sandbox) -> None:
     sandbox.set(AWS_PROFILE="typo")
 
 
+@case("profile-missing", "AWS_DEFAULT_PROFILE, which is 'typo'", "AWS_PROFILE, which")
+def _two_variables_of_which_botocore_uses_the_older(sandbox: Sandbox) -> None:
+    sandbox.set(AWS_PROFILE="team", AWS_DEFAULT_PROFILE="typo")
+
+
+@case("profile-missing", "AWS_PROFILE is set, but empty.", "Check the profile name")
+def _an_empty_profile_in_a_variable(sandbox: Sandbox) -> None:
+    sandbox.set(AWS_PROFILE="")
+
+
 @case("profile-loop", "source_profile")
 def _profiles_that_name_each_other(sandbox: Sandbox) -> None:
     one, two = (f"[profile {a}]\nrole_arn = {OTHER_ROLE}\nsource_profile = {b}\n" for a, b in ("ab", "ba"))
