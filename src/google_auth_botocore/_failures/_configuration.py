@@ -55,7 +55,9 @@ ENTRIES = (
         _STEP,
         never,
         "There is no configuration file, and no audience is set.",
-        do("Pass --config FILE or --audience NAME. If you have no such file, the command writes one.", gcloud=[_CREATE]),
+        do(
+            "Pass --config FILE or --audience NAME. If you have no such file, the command writes one.", gcloud=[_CREATE]
+        ),
     ),
     Failure(
         "pool-for-provider",
