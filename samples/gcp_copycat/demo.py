@@ -68,7 +68,7 @@ def _stop(number: int, _frame: FrameType | None) -> None:
 
 def run() -> dict[str, bool]:
     """Copy the bucket and show what happened. Return each check and whether it passed."""
-    print("This demo takes half a minute and makes no connection to the internet. Ctrl-C stops it.", flush=True)
+    print("This demo takes up to a minute and makes no connection to the internet. Ctrl-C stops it.", flush=True)
     from google_auth_botocore.emulator.sandbox import Sandbox  # noqa: PLC0415
 
     # Both clouds are on loopback, so do not use a proxy of this machine.

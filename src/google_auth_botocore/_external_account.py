@@ -25,6 +25,8 @@ DEFAULT_VERIFICATION_URL = "https://sts.{region}.amazonaws.com?Action=GetCallerI
 
 # Levels of nesting that a document may have. gcloud writes three.
 _DEEPEST = 32
+# The start of the text about a file that does not exist.
+_MISSING = "There is no configuration file"
 _JSON_TYPES = {
     list: "an array",
     str: "a string",
@@ -105,7 +107,12 @@ def read(filename: object) -> tuple[Mapping[str, Any], None] | tuple[None, str]:
 
 def missing(path: str) -> str:
     """Return the text of the error about a file that does not exist."""
-    return f"There is no configuration file {without_user_part(repr(path))}. {missing_fix(path)}"
+    return f"{_MISSING} {without_user_part(repr(path))}. {missing_fix(path)}"
+
+
+def failure_of(mistake: str) -> str:
+    """Return the name of the failure for a mistake that `read` returns."""
+    return "no-identity-named" if mistake.startswith(_MISSING) else "configuration-wrong"
 
 
 def missing_fix(path: str) -> str:
@@ -117,7 +124,8 @@ def missing_fix(path: str) -> str:
     if re.match("[a-z][a-z0-9+.-]+://", path, re.IGNORECASE):
         return "Download the file, and pass the path of the copy."
     if not os.path.isabs(path):  # noqa: PTH117 - as it was passed
-        return "Write the whole path: this one is relative to the directory in which the process runs."
+        text = "Write the whole path, because this one is relative to the directory in which the process runs, or create the file."
+        return f"{text}\n{WRITE_FILE}"
     return f"Correct the path, or create the file.\n{WRITE_FILE}"
 
 

@@ -161,8 +161,9 @@ class Credentials(
             ConfigurationError: The file cannot be read or used.
         """
         info, mistake = _external_account.read(filename)
-        failure = "configuration-wrong"
-        if mistake is None:
+        if mistake is not None:
+            failure = _external_account.failure_of(mistake)
+        else:
             try:
                 return cls._from(info, os.fsdecode(filename), overrides)
             except ConfigurationError as error:

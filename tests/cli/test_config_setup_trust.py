@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import shlex
+from pathlib import Path
 from typing import Any
 
 import pytest
+from samples.deploy.aws_commands import request
 
 from cli.conftest import Run
 from cli.test_config_setup import ACCOUNT, IMPERSONATING, NAMES, commands, flags, printed, resources
@@ -239,3 +242,57 @@ class TestPartitions:
         text = run("config", command, *IMPERSONATING, "--partition=account").out
         assert text.index("partition=$(aws sts get-caller-identity") < text.index("${partition}")
         assert "arn:aws:" not in text
+
+
+class TestAttachment:
+    """How a workload gets the role: comments, because `config setup` does not know the workload."""
+
+    @pytest.mark.parametrize("form", ["gcloud", "script"])
+    @pytest.mark.parametrize(
+        ("more", "names", "attached"),
+        [
+            ((), {"INSTANCE_ID": "i-0a1b2c3d4e5f60718"}, "IamInstanceProfile"),
+            (("--trust=lambda",), {"FUNCTION": "copy", "PARTITION": "aws"}, "Role"),
+            (
+                ("--trust=eks",),
+                {"CLUSTER": "my-cluster", "NAMESPACE": "n", "SERVICE_ACCOUNT": "s", "PARTITION": "aws"},
+                "roleArn",
+            ),
+            (("--trust=eks", *_POD), {"CLUSTER": "my-cluster", "PARTITION": "aws"}, "roleArn"),
+        ],
+        ids=["instance", "function", "any pod", "pod"],
+    )
+    def test_the_commands_attach_the_role_after_their_names_are_replaced(
+        self, run: Run, form: str, more: tuple[str, ...], names: dict[str, str], attached: str
+    ) -> None:
+        text, todo = attachment(printed(run, *NAMES, "--direct", "--format", form, *more))
+        assert {name for name in names if name in text} == {name for name in names if name in " ".join(todo)}
+        for name, value in names.items():
+            todo = [each.replace(name, value) for each in todo]
+        *_, (_, _, parameters) = [request(separated(each), Path()) for each in todo]
+        assert parameters[attached] in ({"Name": "copycat-role"}, f"arn:aws:iam::{ACCOUNT}:role/copycat-role")
+
+    def test_irsa_annotates_the_service_account(self, run: Run) -> None:
+        [command] = attachment(printed(run, *NAMES, "--direct", f"--trust={_OIDC}", *_POD))[1]
+        assert shlex.split(command) == [
+            *("kubectl", "annotate", "serviceaccount", "--namespace=copies", "gcp-copycat"),
+            f"eks.amazonaws.com/role-arn=arn:aws:iam::{ACCOUNT}:role/copycat-role",
+        ]
+
+    def test_no_command_attaches_a_role_that_exists(self, run: Run) -> None:
+        assert "gets the role" not in printed(run, *NAMES, "--direct", "--existing-role")
+
+
+def attachment(text: str) -> tuple[str, list[str]]:
+    """Return the comment about the attachment in one line, and the commands in it."""
+    lines = text.partition("\n# 2.")[2].partition("\n# 3.")[0].splitlines()
+    start = next(number for number, line in enumerate(lines) if " gets the role " in line)
+    comment = [line for line in lines[start:] if line]
+    sentences = " ".join(line.removeprefix("# ") for line in comment if not line.startswith("#   "))
+    code = "\n".join(line.removeprefix("#   ") for line in comment if line.startswith("#   "))
+    return sentences, code.replace(" \\\n", " ").splitlines()
+
+
+def separated(command: str) -> list[str]:
+    """Return the words of a command, with each flag and its value apart."""
+    return [part for word in shlex.split(command) for part in (word.split("=", 1) if word[:2] == "--" else [word])]

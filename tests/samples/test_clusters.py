@@ -27,7 +27,7 @@ KEYS = {"aws_access_key_id": "x", "aws_secret_access_key": "x", "region_name": "
 def test_glue(sandbox: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
     """The working directory has the configuration file, as on Glue."""
     [code] = [each for each in blocks(FOLDER / "glue.md", "python") if each.startswith("# job.py\n")]
-    exec(compile(code, "job.py", "exec"), {})
+    exec(compile(code.replace("my-gcs-bucket", "my-bucket"), "job.py", "exec"), {})
     assert capsys.readouterr().out == "1\n"
     assert sandbox.storage.principals[-1] == sandbox.service_account
 

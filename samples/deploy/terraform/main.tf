@@ -3,6 +3,7 @@
 # It writes the host's files, with the names of these resources, to the folder rendered/ of the host.
 
 terraform {
+  required_version = ">= 1.3"
   required_providers {
     aws    = { source = "hashicorp/aws", version = ">= 5.0" }
     google = { source = "hashicorp/google", version = ">= 5.0" }

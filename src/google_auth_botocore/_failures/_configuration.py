@@ -54,8 +54,10 @@ ENTRIES = (
         "no-identity-named",
         _STEP,
         never,
-        "Neither a configuration file nor an audience is set.",
-        do("Pass --config FILE or --audience NAME. The command writes such a file.", gcloud=[_CREATE]),
+        "There is no configuration file, and no audience is set.",
+        do(
+            "Pass --config FILE or --audience NAME. If you have no such file, the command writes one.", gcloud=[_CREATE]
+        ),
     ),
     Failure(
         "pool-for-provider",

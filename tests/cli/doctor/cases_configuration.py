@@ -75,6 +75,11 @@ def _no_identity(sandbox: Sandbox) -> None:
     sandbox.flags.clear()
 
 
+@case("", "no-identity-named", "If you have no such file, the command writes one.", "configuration", 2)
+def _a_file_that_does_not_exist(sandbox: Sandbox) -> None:
+    sandbox.flags = {"config": "external_account.json"}
+
+
 @case("", "not-a-service-account", "gcloud iam service-accounts list --format='value(email)'", "configuration", 2)
 def _an_invalid_service_account_name(sandbox: Sandbox) -> None:
     sandbox.flags["service-account"] = "copycat"

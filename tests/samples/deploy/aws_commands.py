@@ -14,7 +14,7 @@ from samples.deploy.conftest import rendered_file
 
 _SESSION = botocore.session.Session()
 # Commands of the CLI that are not operations of a service.
-CUSTOM = {("s3", "cp"), ("ecr", "get-login-password")}
+CUSTOM = {("s3", "cp"), ("ecr", "get-login-password"), ("eks", "update-kubeconfig")}
 # Flags that the CLI adds, and their meaning in a request.
 _FLAGS: dict[str, Any] = {
     "zip-file": lambda _: {"Code": {"ZipFile": b""}},

@@ -15,7 +15,7 @@ from distributed.cli.dask_worker import main as dask_worker
 
 from google_auth_botocore.emulator import Fault
 from google_auth_botocore.emulator.aws import ContainerCredentials
-from samples.deploy.conftest import DEPLOY, STATE, World, printed, rendered_file, role_of
+from samples.deploy.conftest import ACCOUNT, DEPLOY, STATE, World, printed, rendered_file, role_of
 from samples.deploy.hosts import (
     CRON_JOB,
     DASK,
@@ -247,6 +247,18 @@ class TestFailurePolicy:
         unreachable = {"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://127.0.0.1:1/", "GCP_COPYCAT_DEADLINE": "5"}
         settings = environment(container, "env") | {"GCP_COPYCAT_MANIFEST": "", "GCP_COPYCAT_CHECKPOINT": checkpoint}
         code, err = world.copy(settings | unreachable)
+        assert (code, action(JOBS["gcp-copycat"], code)) == (75, "retry"), err
+        assert "Traceback" not in err
+
+    @pytest.mark.slow
+    def test_an_outage_of_aws_sts_exits_with_75(self, world: World, tmp_path: Path) -> None:
+        """With IRSA, the pod gets its keys from there."""
+        [container] = POD["containers"]
+        token = tmp_path / "token"
+        token.write_text("the cluster's token")
+        irsa = {"AWS_ROLE_ARN": f"arn:aws:iam::{ACCOUNT}:role/copycat-eks", "AWS_WEB_IDENTITY_TOKEN_FILE": str(token)}
+        unreachable = {"AWS_ENDPOINT_URL_STS": "http://127.0.0.1:1/", "GCP_COPYCAT_DEADLINE": "5"}
+        code, err = world.copy(environment(container, "env") | irsa | unreachable)
         assert (code, action(JOBS["gcp-copycat"], code)) == (75, "retry"), err
         assert "Traceback" not in err
 

@@ -34,7 +34,8 @@ from samples.deploy.conftest import (
 )
 from samples.deploy.hosts import FUNCTION, POD, TASK, environment, settings_of_the_instance
 
-PAGES = sorted(DEPLOY.glob("*/README.md"))
+# The pages of the hosts. The page of the module has no commands.
+PAGES = sorted(page for page in DEPLOY.glob("*/README.md") if page.parent.name != "terraform")
 POD_FLAGS = ("--namespace=copies", "--kubernetes-service-account=gcp-copycat")
 TRUST = sorted(DEPLOY.glob("*/*trust-policy.json"))
 

@@ -11,7 +11,7 @@ from google_auth_botocore.cli.config import _setup_functions as functions
 from google_auth_botocore.cli.config import _setup_partition as partitions
 from google_auth_botocore.cli.config import _setup_requirements
 from google_auth_botocore.cli.config._setup_plan import Plan
-from google_auth_botocore.cli.config._setup_steps import Command, Resource, steps
+from google_auth_botocore.cli.config._setup_steps import Command, Resource, Step, steps
 
 _WIDTH = 79
 # Leaves room for indentation, and for ` \\` or ` ||` at the end of the line.
@@ -46,7 +46,9 @@ is "$number" {number} 'project number'
 
 def commands(plan: Plan) -> str:
     """Return commands to run one after the other by hand."""
-    texts = [step_text(step.title, step.explanation, map(line, step.commands)) for step in steps(plan)]
+    texts = [
+        step_text(step.title, step.explanation, [*map(line, step.commands), *_attachment(step)]) for step in steps(plan)
+    ]
     return "\n".join([comment(_setup_requirements.lines(plan)) + "\n", *variables("".join(texts)), *texts])
 
 
@@ -58,7 +60,11 @@ def script(plan: Plan) -> str:
         *_setup_requirements.lines(plan),
     ]
     texts = [
-        step_text(step.title, step.explanation, [_idempotent(plan, each) for each in step.commands])
+        step_text(
+            step.title,
+            step.explanation,
+            [*(_idempotent(plan, each) for each in step.commands), *_attachment(step)],
+        )
         for step in steps(plan)
     ]
     return "\n".join([head(plan, about, "".join(texts)), *texts])
@@ -89,6 +95,16 @@ def comment(sentences: Sequence[str]) -> str:
 def step_text(title: str, explanation: str, lines: Iterable[str]) -> str:
     """Return a step: its comment and its commands."""
     return "\n".join([comment([f"{title}. {explanation}"]), *lines, ""])
+
+
+def _attachment(step: Step) -> list[str]:
+    """Return comment lines: how a workload gets the role, and the commands for it, which the reader completes."""
+    if step.attachment is None:
+        return []
+    text, todo, names = step.attachment
+    if todo:
+        text += f" Replace {', '.join(names)}, and run:" if names else " Run:"
+    return [comment([text]), *(textwrap.indent(words_line(words), "#   ") for words in todo)]
 
 
 def line(command: Command) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from google_auth_botocore._failures._names import USER
+from google_auth_botocore.cli.config._setup_attachment import Attachment, attachment
 from google_auth_botocore.cli.config._setup_partition import ISSUER
 from google_auth_botocore.cli.config._setup_plan import Plan
 
@@ -48,11 +49,19 @@ class Command(NamedTuple):
 
 
 class Step(NamedTuple):
-    """One step: its title, an explanation, and its commands."""
+    """One step.
+
+    Attributes:
+        title: The number and what the step is about.
+        explanation: Sentences.
+        commands: The commands that `config setup` knows completely.
+        attachment: How a workload gets the role that the step creates, or None.
+    """
 
     title: str
     explanation: str
     commands: Sequence[Command]
+    attachment: Attachment | None = None
 
 
 class Grant(NamedTuple):
@@ -149,9 +158,7 @@ def _role(plan: Plan) -> Step:
     explanation = "A signed request needs no AWS permission."
     if plan.jwt:
         explanation = "It may get JWTs for Google's provider only."
-    if plan.trust_of_role.service == "ec2":
-        explanation += " To use the role on an instance, attach it with an instance profile."
-    return Step("2. The AWS role", explanation, [create, *policies])
+    return Step("2. The AWS role", explanation, [create, *policies], attachment(plan))
 
 
 def _account(plan: Plan) -> Step:

@@ -13,6 +13,7 @@ from google_auth_botocore._failures._names import USER
 from google_auth_botocore.cli._terraform_syntax import Call, document
 from google_auth_botocore.cli.config import _setup_partition as partitions
 from google_auth_botocore.cli.config import _setup_requirements
+from google_auth_botocore.cli.config._setup_attachment import attachment
 from google_auth_botocore.cli.config._setup_plan import Plan
 from google_auth_botocore.cli.config._setup_shell import comment
 
@@ -34,6 +35,9 @@ def configuration(plan: Plan) -> str:
         "Terraform forgets a pool that it destroys, but Google keeps its id for 30 days. To create it again, undelete it and import it.",
         *_setup_requirements.lines(plan),
     ]
+    attached = attachment(plan)
+    if attached is not None:
+        about.append(f"{attached.explanation} This file does not attach the role to one.")
     if plan.jwt:
         about[1] = "the last step of `--format gcloud` writes it."
     resources = document(
