@@ -22,7 +22,7 @@ from google_auth_botocore.emulator import Emulator
 os.environ["LANGUAGE"] = "C"
 
 # The same examples in each run, and no deadline: no test may depend on a duration.
-hypothesis.settings.register_profile("default", derandomize=True, deadline=None, max_examples=50)
+hypothesis.settings.register_profile("default", derandomize=True, deadline=None, max_examples=30)
 hypothesis.settings.load_profile("default")
 
 TESTS = Path(__file__).parent

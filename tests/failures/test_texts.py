@@ -168,6 +168,7 @@ def test_the_fix_for_a_permission_names_its_role() -> None:
 def test_no_pattern_repeats_without_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     """A search that reads a limited number of characters from each place takes time in proportion to the text."""
     text = "\\u0041 \x1b[0m \x1b]0;title\x07 " * 1000
+    list(explanations(text))  # fills the caches
     patterns = {each.pattern for each in vars(_texts).values() if isinstance(each, re.Pattern)}
 
     def recorded(name: str) -> Callable[..., Any]:
