@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import itertools
 import os
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,10 @@ NEEDED = {
 }
 
 
+# Folders whose tests start programs, so that a few of them take as long as hundreds of other tests.
+PROGRAMS = {"live", "pages", "processes", "samples", "serve"}
+
+
 def _is_missing(module: str) -> bool:
     try:
         return importlib.util.find_spec(module) is None
@@ -107,6 +112,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
                 f"Not run: {names}. Not installed: {modules}. To run them: pip install -e . --group {group}",
                 yellow=True,
             )
+
+
+@pytest.hookimpl(trylast=True)  # after `-m` and `-k`
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run files whose tests start programs first, then those with many tests: else one worker waits for the last file of the other."""
+    number = Counter(item.path for item in items)
+    items.sort(key=lambda item: (PROGRAMS.isdisjoint(item.path.parts), -number[item.path]))
 
 
 @pytest.fixture(scope="session", autouse=True)
