@@ -272,7 +272,7 @@ def _bytes_of_each(credentials: Credentials, request: Workspace, use: Callable[[
     allocated(range(20))  # whatever is loaded and cached only once
     tracemalloc.start(1)
     try:
-        total = [allocated(range(start, start + 50)) for start in range(50, 350, 50)]
-        return statistics.median(after - before for before, after in itertools.pairwise(total)) / 50
+        total = [allocated(range(start, start + 20)) for start in range(20, 140, 20)]
+        return statistics.median(after - before for before, after in itertools.pairwise(total)) / 20
     finally:
         tracemalloc.stop()
