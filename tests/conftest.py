@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import importlib.util
+import itertools
 import os
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import botocore
+import botocore.loaders
 import dispositions
 import hypothesis
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from google_auth_botocore.emulator import Emulator
 
@@ -17,7 +23,7 @@ from google_auth_botocore.emulator import Emulator
 os.environ["LANGUAGE"] = "C"
 
 # The same examples in each run, and no deadline: no test may depend on a duration.
-hypothesis.settings.register_profile("default", derandomize=True, deadline=None, max_examples=50)
+hypothesis.settings.register_profile("default", derandomize=True, deadline=None, max_examples=30)
 hypothesis.settings.load_profile("default")
 
 TESTS = Path(__file__).parent
@@ -66,6 +72,10 @@ NEEDED = {
 }
 
 
+# Folders whose tests start programs, so that a few of them take as long as hundreds of other tests.
+PROGRAMS = {"live", "pages", "processes", "samples", "serve"}
+
+
 def _is_missing(module: str) -> bool:
     try:
         return importlib.util.find_spec(module) is None
@@ -104,10 +114,44 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
             )
 
 
+@pytest.hookimpl(trylast=True)  # after `-m` and `-k`
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run files whose tests start programs first, then those with many tests: else one worker waits for the last file of the other."""
+    number = Counter(item.path for item in items)
+    items.sort(key=lambda item: (PROGRAMS.isdisjoint(item.path.parts), -number[item.path]))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _dispositions() -> None:
     """Give tests, and the programs that they start, the default signal dispositions. Here, because workers run the tests."""
     dispositions.make_default()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _what_takes_long_is_done_once() -> Iterator[None]:
+    """Create ten RSA keys and return them in turn, and keep the JSON files of botocore: each takes 50 ms."""
+    generate, load = rsa.generate_private_key, botocore.loaders.JSONFileLoader.load_file
+    keys: dict[tuple[int, int], rsa.RSAPrivateKey] = {}
+    turn = itertools.count()
+    files: dict[str, Any] = {}
+
+    def generated(public_exponent: int, key_size: int, backend: Any = None) -> rsa.RSAPrivateKey:
+        name = key_size, next(turn) % 10
+        if name not in keys:
+            keys[name] = generate(public_exponent, key_size, backend)
+        return keys[name]
+
+    def loaded(self: botocore.loaders.JSONFileLoader, file_path: str) -> Any:
+        if not file_path.startswith(botocore.BOTOCORE_ROOT):
+            return load(self, file_path)
+        if file_path not in files:
+            files[file_path] = load(self, file_path)
+        return files[file_path]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rsa, "generate_private_key", generated)
+        patch.setattr(botocore.loaders.JSONFileLoader, "load_file", loaded)
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from variations import few
 
 import google_auth_botocore
 from google_auth_botocore import Credentials
@@ -438,7 +439,7 @@ def test_no_named_tuple_has_annotations_as_text() -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", ["", ", profile='p'", ", subject_token_type='urn:ietf:params:oauth:token-type:jwt'"]
+    "arguments", few(["", ", profile='p'", ", subject_token_type='urn:ietf:params:oauth:token-type:jwt'"])
 )
 def test_creating_an_object_imports_everything_that_a_token_requires(
     arguments: str, monkeypatch: pytest.MonkeyPatch

@@ -61,7 +61,7 @@ def _container(issue: Issue, monkeypatch: pytest.MonkeyPatch) -> Iterator[Contai
 
 @pytest.mark.parametrize("path", ["api/token", "security-credentials/", "security-credentials/app"])
 @pytest.mark.parametrize("fault", [name for name in _TEMPORARY if name != "slow"])
-@pytest.mark.parametrize("given", [False, True], ids=["own", "given"])
+@pytest.mark.parametrize("given", few([False, True]))
 def test_instance_metadata_that_fails_is_retried_until_it_answers(
     federation: Federation, imds: InstanceMetadata, clock: HurriedClock, path: str, fault: str, given: bool
 ) -> None:
@@ -407,7 +407,7 @@ except g.FederationError as error:
 """
 
 
-@pytest.mark.parametrize("source", few(["sts", "imds", "file", "process", "container"], 2))
+@pytest.mark.parametrize("source", few(["imds", "sts", "file", "process", "container"]))
 def test_process_without_free_file_descriptors_gets_a_temporary_error(
     imds: InstanceMetadata,
     container: ContainerCredentials,

@@ -13,6 +13,7 @@ from typing import Any
 
 import hcl2
 import pytest
+from variations import few
 
 from cli.conftest import Run
 from google_auth_botocore._failures._entry import Block
@@ -178,7 +179,7 @@ class TestNames:
             assert re.search(rf"Invalid {flag} {re.escape(repr(value))}: must be .*\.\n", done.error), flag
 
     @pytest.mark.parametrize("form", ["gcloud", "script", "terraform"])
-    @pytest.mark.parametrize("evil", ["a$(id)", "a'b", 'a"b', "a;b", "a\nb", "a`b", "${a}b", "%{b}"])
+    @pytest.mark.parametrize("evil", few(["a\nb", "a$(id)", "a'b", 'a"b', "a;b", "a`b", "${a}b", "%{b}"], 2))
     def test_no_value_can_inject_code(self, run: Run, evil: str, form: str) -> None:
         """Not even a value that starts with a valid one."""
         right = [

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from emulator.workload import Workload
+from variations import few
 
 from cli.serve.conftest import PATIENCE
 
@@ -24,8 +25,8 @@ def run_closed(arguments: list[str], *streams: int) -> subprocess.CompletedProce
 
 
 class TestOutput:
-    @pytest.mark.parametrize("others", [(), (0,), (2,), (0, 2)], ids=str)
-    def test_a_token_without_standard_output_is_an_error(self, flags: list[str], others: tuple[int, ...]) -> None:
+    @pytest.mark.parametrize("others", few([[], [2], [0], [0, 2]], 2), ids=str)
+    def test_a_token_without_standard_output_is_an_error(self, flags: list[str], others: list[int]) -> None:
         done = run_closed(["token", *flags], 1, *others)
         assert (done.returncode, done.stdout) == (74, "")
         assert done.stderr == (
@@ -34,7 +35,7 @@ class TestOutput:
 
     @pytest.mark.parametrize(
         "arguments",
-        [["--version"], ["--help"], ["config", "create", f"--audience={PROVIDER}"], ["serve", "--background"]],
+        few([["serve", "--background"], ["--version"], ["--help"], ["config", "create", f"--audience={PROVIDER}"]], 2),
         ids=str,
     )
     def test_other_output_without_standard_output_is_an_error(self, flags: list[str], arguments: list[str]) -> None:
@@ -48,21 +49,24 @@ class TestOutput:
 
 
 class TestErrors:
-    @pytest.mark.parametrize("streams", [(2,), (0, 2)], ids=str)
+    @pytest.mark.parametrize("streams", few([[2], [0, 2]]), ids=str)
     @pytest.mark.parametrize(
         "arguments",
-        [
-            ["token", "--audience=x"],
-            ["token", "--no-such-flag"],
-            ["no-such-command"],
-            ["serve", "--audience=x"],
-            ["serve", "--port=x"],
-            ["doctor", "--audience=x"],
-            ["config", "check", "/none"],
-        ],
+        few(
+            [
+                ["token", "--audience=x"],
+                ["no-such-command"],
+                ["serve", "--port=x"],
+                ["token", "--no-such-flag"],
+                ["serve", "--audience=x"],
+                ["doctor", "--audience=x"],
+                ["config", "check", "/none"],
+            ],
+            3,
+        ),
         ids=str,
     )
-    def test_no_error_is_printed_on_standard_output(self, arguments: list[str], streams: tuple[int, ...]) -> None:
+    def test_no_error_is_printed_on_standard_output(self, arguments: list[str], streams: list[int]) -> None:
         done = run_closed(arguments, *streams)
         assert done.returncode in {1, 2}
         assert "google-auth-botocore:" not in done.stdout

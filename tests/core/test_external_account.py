@@ -18,6 +18,7 @@ from urllib.parse import quote
 import google.auth
 import pytest
 from google.auth import aws
+from variations import few
 
 from core.stand_in import ACCOUNT, IAM_URL, PROVIDER, STS_URL, FakeGoogle
 from google_auth_botocore import ConfigurationError, Credentials, default
@@ -56,9 +57,9 @@ def info(**changes: Any) -> dict[str, Any]:
 
 @pytest.mark.skipif(shutil.which("gcloud") is None, reason="gcloud is not installed")
 @pytest.mark.parametrize(
-    "more", [(), ("--service-account=" + ACCOUNT, "--service-account-token-lifetime-seconds=1800")]
+    "more", few([["--service-account=" + ACCOUNT, "--service-account-token-lifetime-seconds=1800"], []])
 )
-def test_file_that_gcloud_wrote_loads_unchanged(tmp_path: Path, request_: FakeGoogle, more: tuple[str, ...]) -> None:
+def test_file_that_gcloud_wrote_loads_unchanged(tmp_path: Path, request_: FakeGoogle, more: list[str]) -> None:
     path = tmp_path / "config.json"
     command = ["gcloud", "iam", "workload-identity-pools", "create-cred-config", PATH, "--aws", "--enable-imdsv2"]
     done = subprocess.run(

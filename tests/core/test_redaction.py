@@ -15,6 +15,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from seams import hidden_by_doctor, redaction
+from variations import few
 
 SESSION = "Fw+/oGZ/XI=vYX+dzE/+Qk9/Pz+aaBBcc//++==ddEEff00"
 
@@ -212,9 +213,10 @@ HOSTILE = {
 }
 
 
-@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
-def test_hostile_text_is_redacted_in_linear_time(text: str) -> None:
+@pytest.mark.parametrize("name", few(HOSTILE, 7))
+def test_hostile_text_is_redacted_in_linear_time(name: str) -> None:
     """The test limits CPU time, because regular expressions do not count steps: 0.3 s usually, over 3 s if quadratic."""
+    text = HOSTILE[name]
     token = base64.b64encode(bytes(range(256)) * 36).decode()
     started = time.process_time()
     redaction.cleaned(text, [token, token[::-1], "short", "A" * 12_000], hide=redaction.KEY_LIKE)

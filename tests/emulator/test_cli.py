@@ -43,8 +43,8 @@ def shell(instructions: str, command: str, tmp_path: Path) -> str:
     return result.stdout
 
 
-@pytest.mark.parametrize("arguments", [(), ("--service-account",)])
-def test_google_auth_works_with_the_instructions(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("arguments", few([["--service-account"], []]))
+def test_google_auth_works_with_the_instructions(tmp_path: Path, arguments: list[str]) -> None:
     program = tmp_path / "program.py"
     program.write_text(
         "import google.auth, google.auth.transport.requests as transport\n"

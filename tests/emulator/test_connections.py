@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 import requests
+from variations import few
 
 from emulator.test_storage import both
 from emulator.workload import Workload
@@ -217,7 +218,7 @@ class TestSize:
         )
         assert reply.status_code == 400
 
-    @pytest.mark.parametrize("blank", [b" ", b"\t", b" \t", b"\r", b":", b"Credential="])
+    @pytest.mark.parametrize("blank", few([b" ", b"Credential=", b"\t", b" \t", b"\r", b":"], 2))
     def test_long_headers_are_parsed_quickly(self, google: Emulator, blank: bytes) -> None:
         """A regular expression that backtracks would take minutes."""
         with InstanceMetadata(google.aws_keys.issue) as imds:

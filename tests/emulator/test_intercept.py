@@ -31,6 +31,7 @@ from google.oauth2 import id_token
 from google_auth_httplib2 import Request as Httplib2Request
 from moto import mock_aws
 from urllib3.connectionpool import HTTPConnectionPool
+from variations import few
 
 import google_auth_botocore
 from google_auth_botocore import Credentials, IDTokenCredentials
@@ -546,7 +547,7 @@ with GoogleCloud() as cloud:
 """
 
 
-@pytest.mark.parametrize("start", ["2020-02-29", "2031-12-31"])
+@pytest.mark.parametrize("start", few(["2031-12-31", "2020-02-29"]))
 def test_the_emulator_and_the_credentials_follow_the_clock_of_freezegun(start: str) -> None:
     """This runs in its own process, because modules that are imported while the time is frozen keep freezegun's clock."""
     done = subprocess.run(

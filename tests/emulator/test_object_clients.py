@@ -5,11 +5,9 @@ from __future__ import annotations
 import base64
 import gzip
 import hashlib
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from types import FrameType
 from typing import Any, cast
 from urllib.parse import quote
 from xml.etree import ElementTree as ET
@@ -17,6 +15,7 @@ from xml.etree import ElementTree as ET
 import obstore
 import pytest
 import requests
+from counting import calls_of
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import storage as cloud_storage  # type: ignore[attr-defined]  # a namespace without types
 from google.cloud.storage import transfer_manager
@@ -446,29 +445,13 @@ def test_a_malformed_request_is_rejected(service: Service, method: str, path: st
     assert service.content("a") == b"content"
 
 
-def _calls(work: Any) -> int:
-    """Return the number of function calls that `work` makes."""
-    calls = 0
-
-    def count(_frame: FrameType, event: str, _argument: object) -> None:
-        nonlocal calls
-        calls += event in {"call", "c_call"}
-
-    sys.setprofile(count)
-    try:
-        work()
-    finally:
-        sys.setprofile(None)
-    return calls
-
-
 def test_a_write_and_a_page_cost_the_same_in_a_large_bucket(service: Service) -> None:
     """The cost is counted in function calls: of the request's handler, without the server's threads."""
 
     def cost() -> tuple[int, int]:
         upload = StorageRequest("PUT", "/bucket/m", "", {}, b"content")
         listing = StorageRequest("GET", "/storage/v1/b/bucket/o", "delimiter=/&maxResults=10", {}, b"")
-        return _calls(lambda: service.storage.answer(upload, None)), _calls(
+        return calls_of(lambda: service.storage.answer(upload, None)), calls_of(
             lambda: service.storage.answer(listing, None)
         )
 

@@ -13,6 +13,7 @@ import pytest
 import seams
 from core.conftest import Make
 from core.stand_in import Answer, FakeGoogle, Sent, wait_until
+from variations import few
 
 from refresh.threads import authorization_header
 
@@ -110,7 +111,9 @@ def test_a_job_that_was_not_handed_over_is_performed_by_another_thread(
 
 
 @forks
-@pytest.mark.parametrize("warnings", [[], ["-Werror::DeprecationWarning:__main__"]], ids=["", "warnings are errors"])
+@pytest.mark.parametrize(
+    "warnings", few([["-Werror::DeprecationWarning:__main__"], []]), ids=["warnings are errors", ""]
+)
 def test_idle_threads_stop_before_a_fork_and_the_child_starts_its_own(warnings: list[str]) -> None:
     """Python 3.12 warns about forks with several threads. A separate process has no threads of other tests."""
     command = [sys.executable, *warnings, "-c", PROGRAM]

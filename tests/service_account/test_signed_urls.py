@@ -18,6 +18,7 @@ from emulator.workload import ROLE_ARN, Workload
 from google.cloud.storage import Blob, Client
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from variations import few
 
 from google_auth_botocore import Credentials, FederationError
 from google_auth_botocore.emulator import Emulator
@@ -369,7 +370,7 @@ V4_REFUSALS = {
 }
 
 
-@pytest.mark.parametrize("what", V4_REFUSALS)
+@pytest.mark.parametrize("what", few(V4_REFUSALS, 6))
 def test_a_url_that_differs_from_what_was_signed_is_rejected(
     google: Emulator, blob: Blob, storage: Storage, workload: Workload, certificates: dict[str, str], what: str
 ) -> None:

@@ -72,10 +72,10 @@ _PERMISSIONS = (
     Known(
         "aws-unavailable",
         "aws",
-        r"\((?:Throttling\w*|ThrottledException|RequestLimitExceeded|ServiceUnavailable|InternalFailure|IDPCommunicationError)\)"
+        r"\((?:Throttling\w{0,20}|ThrottledException|RequestLimitExceeded|ServiceUnavailable|InternalFailure|IDPCommunicationError)\)"
         rf" when calling the (?:{_OF_AN_ASSUMED_ROLE})",
     ),
-    Known("aws-rejects", "exchange", r"Received invalid AWS response of type \w+"),
+    Known("aws-rejects", "exchange", r"Received invalid AWS response of type \w{1,40}"),
 )
 
 _SOURCES = (
@@ -178,7 +178,9 @@ _METADATA_SERVICES = (
 
 _REGION = (
     Known("empty-region", "signed request", r"\bsts\.\.amazonaws\b|https?://\.(?:sts|amazonaws)"),
-    Known("zone-for-region", "signed request", r"\bsts\.[a-z]{2}-[a-z]+-[0-9](?:[a-z]|-[a-z0-9-]{2,20})\.amazonaws"),
+    Known(
+        "zone-for-region", "signed request", r"\bsts\.[a-z]{2}-[a-z]{1,20}-[0-9](?:[a-z]|-[a-z0-9-]{2,20})\.amazonaws"
+    ),
     Known(
         "no-region",
         "signed request",

@@ -24,14 +24,14 @@ KNOWN = (
     Known(
         "bucket-with-acls",
         "call",
-        r"does not have storage\.(?!buckets\.(?:list|create)\b)\w+\.\w+ access"
-        r"|storage\.(?:objects\.|buckets\.(?!list\b|create\b))\w+.{0,40}denied|cannot use (?:legacy )?ACL",
+        r"does not have storage\.(?!buckets\.(?:list|create)\b)\w{1,40}\.\w{1,40} access"
+        r"|storage\.(?:objects\.|buckets\.(?!list\b|create\b))\w.{0,60}denied|cannot use (?:legacy )?ACL",
         unless=_ANONYMOUS,
     ),
     Known(
         "not-allowed",
         "call",
-        r"Permission '[a-z]+\.[\w.]{3,80}' denied on resource|does not have [a-z]+\.\w+\.\w+ (?:permission|access)"
+        r"Permission '[a-z]{1,40}\.[\w.]{3,80}' denied on resource|does not have [a-z]{1,40}\.\w{1,40}\.\w{1,40} (?:permission|access)"
         r"|(?:User|Caller) does not have permission to query",
         unless=_ANONYMOUS,
     ),

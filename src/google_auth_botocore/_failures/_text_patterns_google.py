@@ -43,7 +43,7 @@ EXCHANGE = (
     Known(
         "organization-policy",
         "exchange",
-        r"constraints/\w+\.\w+|Org(?:anization)? Policy violated|violates .{0,30}organization policy",
+        r"constraints/\w{1,40}\.\w{1,80}|Org(?:anization)? Policy violated|violates .{0,30}organization policy",
     ),
 )
 

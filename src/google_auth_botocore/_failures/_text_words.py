@@ -17,7 +17,7 @@ NO_NAME = (
 )
 NOT_TRUSTED = (
     r"(?:CERTIFICATE_VERIFY_FAILED|certificate verify failed|unable to get (?:local )?issuer|SELF_SIGNED_CERT"
-    r"|UNABLE_TO_(?:GET_ISSUER_CERT|VERIFY_LEAF)\w*|unable to verify the first certificate|self.signed certificate"
+    r"|UNABLE_TO_(?:GET_ISSUER_CERT|VERIFY_LEAF)\w{0,20}|unable to verify the first certificate|self.signed certificate"
     r"|x509: certificate|PKIX path building failed|CA certificates failed to verify)"
 )
 NODE = r"(?:gaxios|axios|node_modules|node:internal|\.[cm]?js:[0-9])"
@@ -31,7 +31,8 @@ class Known(NamedTuple):
     Attributes:
         id: The failure.
         step: A step of its entry.
-        words: A pattern. Letter case and white space do not matter.
+        words: A pattern. Letter case and white space do not matter. Each repetition has a limit, so that a search takes time in
+            proportion to the text.
         of_any_server: Whether any server's client uses these words, so that they count only if the message names no server, or a
             server of Google or AWS.
         unless: A pattern for words in the same message with which it is not this failure.

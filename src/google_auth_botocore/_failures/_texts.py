@@ -25,13 +25,13 @@ _SHOWN = 200
 # Characters of the end of a text in which a line break may be inside a word.
 _LONGEST_BROKEN = 1 << 16
 _LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
-_LINK = re.compile(rf"{re.escape(_page.URL)}#([a-z-]+)")
+_LINK = re.compile(rf"{re.escape(_page.URL)}#([a-z-]{1, 80})")
 # A server in a message: the host of a URL, or what HTTP clients and resolvers write.
 _SERVER = re.compile(
-    r"https?://(?:[^/\s@]{0,200}@)?(\[?[\w.:-]+)|\bhost='?([\w.-]+)|(?:enotfound|lookup|resolve|resolve host:?|hostexception:) '?([\w-]+(?:\.[\w-]+)+)"
+    r"https?://(?:[^/\s@]{0,200}@)?(\[?[\w.:-]{1,255})|\bhost='?([\w.-]{1,255})|(?:enotfound|lookup|resolve|resolve host:?|hostexception:) '?([\w-]{1,63}(?:\.[\w-]{1,63}){1,9})"
 )
 _OF_GOOGLE_OR_AWS = re.compile(
-    r"(?:^|\.)(?:googleapis\.com|google\.com|amazonaws\.com(?:\.cn)?|awsapps\.com|aws|run\.app|cloudfunctions\.net)(?::\d+)?$|^\[?(?:169\.254\.|fd00:ec2)"
+    r"(?:^|\.)(?:googleapis\.com|google\.com|amazonaws\.com(?:\.cn)?|awsapps\.com|aws|run\.app|cloudfunctions\.net)(?::\d{1,5})?$|^\[?(?:169\.254\.|fd00:ec2)"
 )
 # Error messages link to them.
 _DOCUMENTATION = re.compile(
@@ -163,14 +163,16 @@ def normalized(text: str, between_lines: str = " ") -> str:
         between_lines: What a line break becomes.
     """
     # PowerShell writes UTF-16, in which every second byte of ASCII is zero.
-    plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|[\0\u200b-\u200f\u2060\ufeff]", "", text)
+    plain = re.sub(
+        r"\x1b\[[0-9;?]{0,40}[A-Za-z]|\x1b\][^\x07\x1b]{0,4000}(?:\x07|\x1b\\)|[\0\u200b-\u200f\u2060\ufeff]", "", text
+    )
     plain = html.unescape(html.unescape(plain))
     if "%20" in plain or "%27" in plain:
         plain = unquote(plain)
     # A log in JSON may be inside another one, whose escapes are escaped again.
-    plain = re.sub(r"(?<!\\)\\+u([0-9a-fA-F]{4})", lambda found: chr(int(found[1], 16)), plain)
-    plain = re.sub(r"(?<!\\)\\+[nrt]", "\n", plain)
-    plain = re.sub(r"(?<!\\)\\+([\"'/])", r"\1", plain)
+    plain = re.sub(r"(?<!\\)\\{1,255}u([0-9a-fA-F]{4})", lambda found: chr(int(found[1], 16)), plain)
+    plain = re.sub(r"(?<!\\)\\{1,255}[nrt]", "\n", plain)
+    plain = re.sub(r"(?<!\\)\\{1,255}([\"'/])", r"\1", plain)
     plain = re.sub("[\u2018\u2019\u201b`\u00b4]", "'", plain)
     plain = re.sub("[\u201c\u201d]", '"', plain)
     lines = (line.lstrip(_LEFT_MARGIN).rstrip(_RIGHT_MARGIN) for line in plain.splitlines())

@@ -187,7 +187,7 @@ class TestEval:
 
 class TestFailures:
     @pytest.mark.parametrize("shell", SHELLS)
-    @pytest.mark.parametrize("more", few(["--port={taken}", "--audience=x", "--port=x", "--no-such-flag"], 2))
+    @pytest.mark.parametrize("more", few(["--port={taken}", "--audience=x", "--port=x", "--no-such-flag"]))
     def test_the_eval_fails(self, command: str, taken: int, shell: str, more: str) -> None:
         for form in ('eval "$({})"', 'v="$({})" && eval "$v"', 'set -e; eval "$({})"; true'):
             script = form.format(f"{command} {more.format(taken=taken)}")

@@ -61,12 +61,15 @@ class TestEnvironment:
 
     @pytest.mark.parametrize(
         ("flag", "environment", "project"),
-        [
-            ([], {}, "of-file"),
-            ([], {"GOOGLE_CLOUD_QUOTA_PROJECT": ""}, "of-file"),
-            ([], {"GOOGLE_CLOUD_QUOTA_PROJECT": "of-environment"}, "of-environment"),
-            (["--quota-project=of-flag"], {"GOOGLE_CLOUD_QUOTA_PROJECT": "of-environment"}, "of-flag"),
-        ],
+        few(
+            [
+                (["--quota-project=of-flag"], {"GOOGLE_CLOUD_QUOTA_PROJECT": "of-environment"}, "of-flag"),
+                ([], {"GOOGLE_CLOUD_QUOTA_PROJECT": ""}, "of-file"),
+                ([], {}, "of-file"),
+                ([], {"GOOGLE_CLOUD_QUOTA_PROJECT": "of-environment"}, "of-environment"),
+            ],
+            2,
+        ),
     )
     def test_the_quota_project_is_that_of_default(
         self, flags: list[str], tmp_path: Path, flag: list[str], environment: dict[str, str], project: str

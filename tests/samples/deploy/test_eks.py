@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 from distributed.cli.dask_scheduler import main as dask_scheduler
 from distributed.cli.dask_worker import main as dask_worker
+from variations import few
 
 from google_auth_botocore.emulator import Fault
 from google_auth_botocore.emulator.aws import ContainerCredentials
@@ -216,21 +217,23 @@ class TestFailurePolicy:
 
     @pytest.mark.parametrize(
         ("wrong", "expected"),
-        [
-            ({"GCP_COPYCAT_SOURCE": ""}, "No source bucket"),
-            ({"GCP_COPYCAT_AUDIENCE": "my-provider"}, "audience"),
-            ({"GCP_COPYCAT_DEADLINE": "never"}, "deadline"),
-            ({"GCP_COPYCAT_DESTINATION": "another-bucket"}, "another-bucket"),
-            ({"GCP_COPYCAT_SERVICE_ACCOUNT": "other@my-project.iam.gserviceaccount.com"}, "other@my-project"),
-        ],
-        ids=["no bucket", "audience", "deadline", "bucket", "service account"],
+        few(
+            [
+                ({"GCP_COPYCAT_DESTINATION": "another-bucket"}, "another-bucket"),
+                ({"GCP_COPYCAT_SOURCE": ""}, "No source bucket"),
+                ({"GCP_COPYCAT_AUDIENCE": "my-provider"}, "audience"),
+                ({"GCP_COPYCAT_DEADLINE": "never"}, "deadline"),
+                ({"GCP_COPYCAT_SERVICE_ACCOUNT": "other@my-project.iam.gserviceaccount.com"}, "other@my-project"),
+            ]
+        ),
+        ids=["bucket", "no bucket", "audience", "deadline", "service account"],
     )
     def test_a_wrong_configuration_exits_with_2(self, world: World, wrong: dict[str, str], expected: str) -> None:
         code, err = run_pod(world, wrong)
         assert (code, action(JOBS["gcp-copycat"], code)) == (2, "FailJob"), err
         assert expected in err
 
-    @pytest.mark.parametrize("path", ["/v1/token", ":generateAccessToken"])
+    @pytest.mark.parametrize("path", few(["/v1/token", ":generateAccessToken"]))
     def test_an_outage_of_google_exits_with_75(self, world: World, path: str) -> None:
         """The deadline of the run is short, so that the test is. Otherwise the program waits for minutes."""
         world.sandbox.google.fail(path, Fault(503, times=None))
@@ -240,7 +243,7 @@ class TestFailurePolicy:
             world.sandbox.google.clear_faults()
         assert (code, action(JOBS["gcp-copycat"], code)) == (75, "retry"), err
 
-    @pytest.mark.parametrize("checkpoint", ["", f"s3://{STATE}/checkpoint.json"], ids=["no checkpoint", "checkpoint"])
+    @pytest.mark.parametrize("checkpoint", few([f"s3://{STATE}/checkpoint.json", ""]))
     def test_an_outage_of_the_pod_identity_agent_exits_with_75(self, world: World, checkpoint: str) -> None:
         """The pod may start before the agent of its node does."""
         [container] = POD["containers"]
