@@ -71,7 +71,7 @@ def add_to(commands: Any) -> None:
     parser.add_argument(
         "--background",
         action="store_true",
-        help='serve in the background until the shell exits: eval "$(google-auth-botocore serve --background)"',
+        help="serve in the background until the shell exits; for eval, as in the example",
     )
     parser.add_argument("command", nargs=argparse.REMAINDER, metavar="-- COMMAND ...", help="the command to run")
     parser.set_defaults(run=_run)
