@@ -28,7 +28,7 @@ def add_to(commands: Any) -> None:
             "which the extra `completion` installs."
         ),
         examples="""
-        pip install 'google-auth-botocore[completion]'
+        # first: pip install 'google-auth-botocore[completion]'
         # bash: add this line to ~/.bashrc
         eval "$(google-auth-botocore completion bash)"
         # zsh: add this line to ~/.zshrc, after `autoload -U compinit && compinit`
