@@ -223,7 +223,7 @@ def _announce(variables: Mapping[str, str], process: int) -> None:
     """Print the variables, and close standard output, so that its reader sees the end of the output."""
     try:
         print(  # noqa: T201 - output of the command
-            f"# The metadata server is at http://{variables['GCE_METADATA_HOST']}. To stop it: Ctrl-C or "
+            f"# The metadata server is at http://{variables['GCE_METADATA_HOST']}.\n# To stop it: Ctrl-C or "
             f"`kill $GOOGLE_AUTH_BOTOCORE_PID`.\nGOOGLE_AUTH_BOTOCORE_PID={process}\n"
             f"{_environment.for_shell(variables, os.environ)}",
             flush=True,
