@@ -174,7 +174,7 @@ def docs(session: nox.Session) -> None:
     install(session, "docs")
     out = Path(session.posargs[0] if session.posargs else session.create_tmp()).resolve()
     options = ("--docformat=google", "--no-show-source", "--template-directory=.github/api-reference")
-    session.run("pdoc", *options, f"--output-directory={out}", *DOCUMENTED)
+    session.run("pdoc", *options, f"--output-directory={out}", *DOCUMENTED, r"!.*\._")
     session.log(f"Open {out / 'index.html'} in a browser.")
 
 

@@ -1,4 +1,4 @@
-"""What the two commands share, `google-auth-botocore` and the emulator: the parser, the flag for a port, and the error about a port.
+"""What the two commands share, `google-auth-botocore` and the emulator: the parser, lines for a terminal, the flag for a port, and the error about a port.
 
 The parser differs from argparse's in five ways: flags cannot be abbreviated, an error is reported with the usage of its own subcommand,
 an error hides values that may be secrets, a mistyped flag, command or value gets a suggestion, and the help ends with examples.
@@ -10,11 +10,12 @@ import argparse
 import difflib
 import errno
 import itertools
+import os
 import re
 import sys
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
 # Suggestions for one word, and how similar they must be. With a lower limit, words that are not mistyped get suggestions, too.
 _MOST = 3
@@ -90,6 +91,10 @@ class Parser(argparse.ArgumentParser):
         message = self._without_secrets(message)
         super().error("\n".join(map(_printable, [*message.split("\n"), *self._hints(message)])))
 
+    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
+        """Print a message that fits into the terminal, and exit. argparse calls this for an error."""
+        super().exit(status, wrapped(message, sys.stderr) if message else message)
+
     def format_usage(self) -> str:
         """Return the usage, which comes before an error, and the command that prints more."""
         return f"{super().format_usage()}For details and examples: {self.prog} --help\n\n"
@@ -153,6 +158,25 @@ class Parser(argparse.ArgumentParser):
             for flag, value in itertools.pairwise(words):
                 if flag in known and known[flag].nargs is None and _is_flag(value) and _name(value) not in known:
                     yield f"If the value starts with a dash, put = before it: {flag}=VALUE"
+
+
+def wrapped(text: str, stream: TextIO, *, end: str = "") -> str:
+    """Return a text with the lines that end with *end* broken between words, if the stream is a terminal that they do not fit into.
+
+    A terminal itself breaks lines within words. With `end="."`, commands stay whole, so that they can be copied.
+    """
+    try:
+        width = os.get_terminal_size(stream.fileno()).columns if stream.isatty() else 0
+    except (OSError, ValueError):
+        width = 0
+    lines = text.split("\n")
+    if width:
+        lines = [_broken(line, width) if len(line) > width and line.endswith(end) else line for line in lines]
+    return "\n".join(lines)
+
+
+def _broken(line: str, width: int) -> str:
+    return "\n".join(textwrap.wrap(line, width, break_long_words=False, break_on_hyphens=False))
 
 
 def _is_flag(word: str) -> bool:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import io
 import os
 import pty
 import re
+import struct
 import subprocess
 import sys
+import termios
 from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
@@ -16,7 +19,8 @@ from pathlib import Path
 import pytest
 
 from cli.conftest import Run
-from google_auth_botocore._command_line import Parser, port_mistake
+from cli.doctor.terminal import terminal
+from google_auth_botocore._command_line import Parser, port_mistake, wrapped
 from google_auth_botocore.cli import _parser
 from google_auth_botocore.emulator._service_options import _parser as emulator_parser
 
@@ -281,6 +285,30 @@ def _read(descriptor: int) -> bytes:
         return os.read(descriptor, 65536)
     except OSError:  # Linux reports the closed terminal as an error
         return b""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudoterminal")
+class TestLinesOnATerminal:
+    def test_sentences_are_broken_between_words_and_commands_stay_whole(self) -> None:
+        sentence = "Google rejected the request for an access token, because a role is missing."
+        command = "Run: gcloud iam service-accounts add-iam-policy-binding EMAIL --role=roles/x"
+        end, side = pty.openpty()
+        with os.fdopen(side, "w") as stream:
+            assert wrapped(sentence, stream) == sentence  # the width is unknown
+            fcntl.ioctl(end, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 40, 0, 0))
+            assert wrapped(f"{sentence}\n{command}", stream, end=".").split("\n") == [
+                "Google rejected the request for an",
+                "access token, because a role is missing.",
+                command,
+            ]
+        os.close(end)
+        assert wrapped(sentence, io.StringIO()) == sentence
+
+    def test_an_error_about_an_argument_fits(self) -> None:
+        with terminal("tokn", columns=60) as started:
+            text = started.read_until("id-token?")
+        assert [line for line in text.splitlines() if len(line) > 60] == []
+        assert "(choose\nfrom token, id-token, doctor, config, executable, serve,\ncompletion)" in text
 
 
 class TestPort:

@@ -24,8 +24,8 @@ IDS = Path(__file__).with_name("ids.txt")
 RENAMED: dict[str, str] = {}
 # Messages of one failure, and characters of one message.
 _AT_MOST, _LONGEST = 6, 260
-# Columns of a command.
-_WIDTH = 100
+# Columns of a command in the column of text on a page of GitHub.
+_WIDTH = 96
 _HEAD = """\
 <!-- Written from the table of failures. To update this page: WRITE_TABLE=1 pytest tests/failures -m "not slow" -->
 # Troubleshooting
@@ -136,7 +136,8 @@ def _section(section: Section) -> Iterator[str]:
         yield ""
     shown = messages(entry.id)
     if shown:
-        yield from ("Messages:" if len(shown) > 1 else "Message:", "", "```text", *shown, "```", "")
+        # Not in a code block, which does not wrap.
+        yield from ("Messages:" if len(shown) > 1 else "Message:", "", *(f"- {_code(each)}" for each in shown), "")
     yield from _remedy(entry.remedy(Facts(entry.steps[0], url="https://sts.googleapis.com/v1/token")))
 
 
@@ -159,11 +160,21 @@ def _remedy(remedy: Remedy) -> Iterator[str]:
 
 
 def _in_lines(command: str) -> str:
-    """Return a shell command, in which each flag of a long one has a line."""
+    """Return a shell command, in which each flag and resource name of a long one has a line."""
     if len(command) <= _WIDTH:
         return command
-    broken = re.sub(r" (?='?--)", " \\\n  ", command)
-    return broken if shlex.split(broken) == shlex.split(command) else command
+    parts = re.split(r" (?='?--|projects/)", command)
+    try:
+        words = [word for part in parts for word in shlex.split(part)]
+    except ValueError:  # a flag within quotes
+        return command
+    return " \\\n  ".join(parts) if words == shlex.split(command) else command
+
+
+def _code(text: str) -> str:
+    """Return a text as code in Markdown. More backticks than it contains are around it."""
+    ticks = "`" * (max(map(len, re.findall("`+", text)), default=0) + 1)
+    return f"{ticks}{text}{ticks}" if len(ticks) == 1 else f"{ticks} {text} {ticks}"
 
 
 def _text(sentences: str) -> str:

@@ -35,8 +35,10 @@ environment:
 
 exit codes:
   0         every object is in S3
-  1         some objects failed, no object matches, or the manifest could not be written
-  2         a setting is invalid, or an identity, a bucket or a permission is missing
+  1         some objects failed, no object matches, or the manifest could not
+            be written
+  2         a setting is invalid, or an identity, a bucket or a permission is
+            missing
   75        an outage or the deadline ended the run: start it again to continue
   130, 143  SIGINT or SIGTERM ended the run
 """
@@ -48,9 +50,9 @@ class _Parser(argparse.ArgumentParser):
     def __init__(self, environment: Mapping[str, str]) -> None:
         super().__init__(
             prog="gcp_copycat",
-            usage="%(prog)s --source BUCKET --destination BUCKET --audience AUDIENCE [OPTION ...]",
-            description="Copy the objects of a Cloud Storage bucket to an S3 bucket, with an AWS role and no Google key.\n"
-            "Objects that exist only in S3 are not deleted.",
+            usage="%(prog)s --source BUCKET --destination BUCKET --audience AUDIENCE [flags]",
+            description="Copy the objects of a Cloud Storage bucket to an S3 bucket, with an AWS\n"
+            "role and no Google key. Objects that exist only in S3 are not deleted.",
             epilog=_EPILOG,
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,

@@ -24,10 +24,11 @@ def add_to(commands: Any) -> None:
         help="print the code for completion with Tab in a shell",
         usage="%(prog)s SHELL",
         description=(
-            "Print the code with which a shell completes commands and flags when you press Tab. It requires argcomplete: "
-            "`pip install 'google-auth-botocore[completion]'`."
+            "Print the code with which a shell completes commands and flags when you press Tab. It requires argcomplete, "
+            "which the extra `completion` installs."
         ),
         examples="""
+        # first: pip install 'google-auth-botocore[completion]'
         # bash: add this line to ~/.bashrc
         eval "$(google-auth-botocore completion bash)"
         # zsh: add this line to ~/.zshrc, after `autoload -U compinit && compinit`

@@ -6,6 +6,8 @@ import contextlib
 import os
 import sys
 
+from google_auth_botocore._command_line import wrapped
+
 
 def open_missing() -> None:
     """Open the null device in place of each standard stream that is closed.
@@ -38,7 +40,8 @@ def print_message(text: str) -> None:
         BrokenPipeError: The reader of standard error closed the pipe.
     """
     try:
-        print(f"google-auth-botocore: {text}", file=sys.stderr, flush=True)  # noqa: T201 - output of the command
+        message = wrapped(f"google-auth-botocore: {text}", sys.stderr, end=".")
+        print(message, file=sys.stderr, flush=True)  # noqa: T201 - output of the command
     except BrokenPipeError:
         raise
     except (OSError, ValueError):

@@ -14,7 +14,7 @@ from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from google_auth_botocore._command_line import port_mistake
+from google_auth_botocore._command_line import port_mistake, wrapped
 from google_auth_botocore.emulator import AwsKeyRegistry, AwsKeys, AwsProvider, Emulator, _private_files
 from google_auth_botocore.emulator._endpoints import Endpoints, EndpointsAt, GoogleEndpoints
 from google_auth_botocore.emulator._instructions import Client, instructions
@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         problem = f"the host {options.host!r} has no address ({error.strerror})"
     except (OSError, ValueError) as error:
         problem = (isinstance(error, OSError) and port_mistake(error, options.host, options.port)) or str(error)
-    print(f"Cannot start the emulator: {problem}.", file=sys.stderr)  # noqa: T201
+    print(wrapped(f"Cannot start the emulator: {problem}.", sys.stderr), file=sys.stderr)  # noqa: T201
     return 1
 
 
@@ -85,7 +85,7 @@ def _run(options: Namespace, state: StateFile | None, stop: threading.Event) -> 
         else:
             _keep(google, state, setup, stop)
     if state is not None and (problem := _save(google, state, setup)):  # after the last request
-        print(f"Cannot save the state: {problem}.", file=sys.stderr)  # noqa: T201
+        print(wrapped(f"Cannot save the state: {problem}.", sys.stderr), file=sys.stderr)  # noqa: T201
         return 1
     return 0
 
@@ -174,7 +174,7 @@ def _is_loopback(host: str) -> bool:
 
 
 def _warn(text: str) -> None:
-    print(f"Warning: {text}.", file=sys.stderr, flush=True)  # noqa: T201
+    print(wrapped(f"Warning: {text}.", sys.stderr), file=sys.stderr, flush=True)  # noqa: T201
 
 
 if __name__ == "__main__":

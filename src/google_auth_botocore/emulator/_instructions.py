@@ -82,7 +82,7 @@ def instructions(client: Client, written: Path | None) -> str:
     else:
         expiry = client.keys.expiry
         until = "which never expire" if expiry is None else f"valid until {expiry:%Y-%m-%d %H:%M} UTC"
-        aws = f"# AWS keys of {client.keys.arn}, {until}:\n{_exports(client.aws_environment())}"
+        aws = f"# AWS keys, {until}, of\n# {client.keys.arn}:\n{_exports(client.aws_environment())}"
     if written is None:
         configuration = '"$PWD/external_account.json"'
         create_configuration = f"cat > external_account.json <<'JSON'\n{client.configuration()}JSON\n"
@@ -107,13 +107,15 @@ export CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE={configuration}
 export CLOUDSDK_CORE_PROJECT={project}
 export CLOUDSDK_API_ENDPOINT_OVERRIDES_IAMCREDENTIALS={endpoints.iam_credentials_endpoint}/
 
-# gcloud, as an administrator, to set up more with gcloud iam, gcloud services and gcloud projects:
+# gcloud, as an administrator, to set up more with gcloud iam, gcloud services
+# and gcloud projects:
 #   as_admin gcloud iam workload-identity-pools list --location=global
 as_admin() {{
   env {administrator} "$@"
 }}
 
-# google-auth-botocore accepts only Google's endpoints from a file, so pass these on the command line:
+# google-auth-botocore accepts only Google's endpoints from a file, so pass
+# these on the command line:
 #   google-auth-botocore token --token-url={endpoints.token_url} --iam-credentials-endpoint={endpoints.iam_credentials_endpoint}
 # or in Python:
 #   Credentials(

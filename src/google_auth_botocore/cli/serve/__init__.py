@@ -71,7 +71,7 @@ def add_to(commands: Any) -> None:
     parser.add_argument(
         "--background",
         action="store_true",
-        help='serve in the background until the shell exits: eval "$(google-auth-botocore serve --background)"',
+        help="serve in the background until the shell exits; for eval, as in the example",
     )
     parser.add_argument("command", nargs=argparse.REMAINDER, metavar="-- COMMAND ...", help="the command to run")
     parser.set_defaults(run=_run)
@@ -223,7 +223,7 @@ def _announce(variables: Mapping[str, str], process: int) -> None:
     """Print the variables, and close standard output, so that its reader sees the end of the output."""
     try:
         print(  # noqa: T201 - output of the command
-            f"# The metadata server is at http://{variables['GCE_METADATA_HOST']}. To stop it: Ctrl-C or "
+            f"# The metadata server is at http://{variables['GCE_METADATA_HOST']}.\n# To stop it: Ctrl-C or "
             f"`kill $GOOGLE_AUTH_BOTOCORE_PID`.\nGOOGLE_AUTH_BOTOCORE_PID={process}\n"
             f"{_environment.for_shell(variables, os.environ)}",
             flush=True,
