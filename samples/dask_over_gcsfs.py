@@ -22,7 +22,7 @@ def main(table: str, column: str) -> None:
     credentials, project_id = default()
     files = {"token": credentials, "project": project_id}
     # This starts workers on this machine. For the workers of a cluster, use Client("tcp://scheduler:8786").
-    with Client(n_workers=2, threads_per_worker=2, dashboard_address=None):
+    with Client(n_workers=2, threads_per_worker=2, dashboard_address=":0"):
         print(dask.dataframe.read_parquet(table, storage_options=files)[column].sum().compute())
 
 

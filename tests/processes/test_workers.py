@@ -47,7 +47,7 @@ def test_each_dask_worker_gets_its_own_token(monkeypatch: pytest.MonkeyPatch) ->
         credentials, url = Credentials(**sandbox.credentials_arguments()), sandbox.storage.url
         with (
             distributed.LocalCluster(
-                n_workers=2, threads_per_worker=2, processes=True, host="127.0.0.1", dashboard_address=None
+                n_workers=2, threads_per_worker=2, processes=True, host="127.0.0.1", dashboard_address=":0"
             ) as cluster,
             distributed.Client(cluster) as client,
         ):
