@@ -17,7 +17,7 @@ _WORDY = (
     (re.compile(r"Error when retrieving credentials from (?=\S+: )"), ""),
 )
 # urllib3 quotes the message of the cause in its own, at several levels.
-_CAUSE = re.compile(r".*\(Caused by (?:ProxyError\('[^']*', ?)?\w+\([\"'](.*?)[\"']\)+")
+_CAUSE = re.compile(r".*\(Caused by (?:ProxyError\('[^']*', ?)?(?:\w+\((?:-?[0-9]+, ?)?)+[\"'](.*?)[\"']\)+")
 _IN_WORDS = r"provider \g<provider> of pool \g<pool> in project \g<project>"
 # The first part of a text.
 _FIRST = re.compile(rf"(.{{{_SHORTEST},}}?)[.;:] .*")
@@ -48,7 +48,10 @@ def fitted(message: str, text: str, hint: str | None) -> str:
         clipped = _clipped(text, room - len(message) + len(text))
         message, text = _replaced(message, text, clipped), clipped
     if len(message) > room:
-        message = _replaced(message, text, _FIRST.sub(r"\1", text))
+        first = _FIRST.sub(r"\1", text)
+        # A text that ends with an ellipsis has no full stop.
+        first += "." * (text.endswith("…") and not first.endswith("…"))
+        message = _replaced(message, text, first)
     return message if len(message) <= room else _PROJECT.sub("", message)
 
 

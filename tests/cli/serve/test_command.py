@@ -323,8 +323,9 @@ class TestFlags:
         done = run("serve", *words)
         assert (done.code, done.out) == (2, "")
         assert done.error == (
-            "google-auth-botocore: Put the command after --, as in `serve --config FILE -- gcloud storage ls`. "
-            f"Got: {' '.join(words)}\n"
+            f"google-auth-botocore: There is no -- before the command: {' '.join(words)}. Put the command after it, as in "
+            "`serve --config FILE -- gcloud storage ls`.\nMore: https://github.com/google-auth-botocore/google-auth-botocore/blob/"
+            "main/.github/troubleshooting.md#configuration-wrong\n"
         )
 
     def test_without_an_identity_the_server_does_not_start(self, run: Run) -> None:
