@@ -169,7 +169,7 @@ def _difference(audience: str) -> str | None:
         return f"Remove the quotes around it: {bare}."
     start = re.match(r"(?!//iam\.googleapis\.com/)(?:[\w.-]*:)?/{0,3}(?:[\w.-]+/)?(?=projects/)", audience)
     if start is not None and start[0]:
-        return f"It must begin with '//iam.googleapis.com/projects/', and not with {quoted(f'{start[0]}projects/')}."
+        return f"Begin it with '//iam.googleapis.com/projects/' instead of {quoted(f'{start[0]}projects/')}."
     for name, what in (("workloadIdentityPools", "pool"), ("providers", "provider")):
         found = re.search(rf"/({name})/([^/]*)", audience, re.IGNORECASE)
         if found is None or found[1] != name:
@@ -227,7 +227,7 @@ def lifetime(name: str, value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= _LONGEST_LIFETIME:
         fix = "Use 3600 for an hour, without quotes." if isinstance(value, str) else "Use 3600 for an hour."
         if isinstance(value, timedelta):
-            fix = "Pass its int(….total_seconds())."
+            fix = "Pass int(lifetime.total_seconds())."
         raise ConfigurationError(
             f"{name} must be a whole number of seconds from 1 to {_LONGEST_LIFETIME}, not {quoted(value)}. {fix}",
             failure="lifetime-invalid",

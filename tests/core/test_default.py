@@ -11,6 +11,7 @@ from typing import Any
 
 import google.auth
 import pytest
+import seams
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from google.auth import exceptions
@@ -219,7 +220,7 @@ def test_missing_credentials_are_google_auths_error_with_a_fix(
     with pytest.raises(exceptions.DefaultCredentialsError) as caught:
         google_auth_botocore.default()
     assert str(caught.value.__cause__) == theirs[1]
-    assert str(caught.value) == (
+    assert seams.sentences(caught.value) == (
         f"GOOGLE_APPLICATION_CREDENTIALS names {str(tmp_path / 'none.json')!r}, which does not exist. "
         f"Correct the path, or create the file.\n{WRITE_FILE}"
         if variable

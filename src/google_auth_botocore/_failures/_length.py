@@ -48,11 +48,10 @@ def fitted(message: str, text: str, hint: str | None) -> str:
         clipped = _clipped(text, room - len(message) + len(text))
         message, text = _replaced(message, text, clipped), clipped
     if len(message) > room:
-        first = _FIRST.sub(r"\1", text)
-        # A text that ends with an ellipsis has no full stop.
-        first += "." * (text.endswith("…") and not first.endswith("…"))
-        message = _replaced(message, text, first)
-    return message if len(message) <= room else _PROJECT.sub("", message)
+        message = _replaced(message, text, _FIRST.sub(r"\1", text))
+    message = message if len(message) <= room else _PROJECT.sub("", message)
+    # The ellipsis of a text that was already shortened takes the place of the full stop, and may be gone by now.
+    return message if message.endswith((".", "…", ":")) else f"{message}."
 
 
 def _cause(text: str) -> str:
