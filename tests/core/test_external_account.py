@@ -222,7 +222,7 @@ def test_a_wrong_path_is_rejected_with_the_right_form_even_if_code_sets_the_endp
         for in_code in ({}, {"iam_credentials_endpoint": "https://iam.example.com"}):
             with pytest.raises(ConfigurationError) as caught:
                 Credentials.from_info(info(service_account_impersonation_url=url), **in_code)
-            assert str(caught.value).endswith(
+            assert seams.sentences(caught.value).endswith(
                 "has the wrong path for Google's IAM Credentials API. Replace it with https://iamcredentials.googleapis.com/v1/projects/-/"
                 "serviceAccounts/EMAIL:generateAccessToken."
             )
@@ -378,7 +378,7 @@ def test_universe_of_a_file_must_be_the_one_in_code() -> None:
     ("changes", "message"),
     [
         ({"type": "service_account"}, "The configuration has the type 'service_account', not 'external_account'."),
-        ({"type": None}, "The configuration has the type None, not 'external_account'."),
+        ({"type": None}, "The configuration lacks the field 'type', which must be 'external_account'."),
         ({"audience": None}, "The configuration lacks 'audience'. Add //iam.googleapis.com/projects/"),
         ({"client_secret": "x"}, "The configuration has client_secret, which is for workforce identity"),
         ({"credential_source": []}, "credential_source must be a JSON object."),
@@ -454,7 +454,7 @@ def test_a_file_that_is_not_json_is_explained_without_the_words_of_the_decoder(
     with pytest.raises(ConfigurationError) as caught:
         Credentials.from_file(path)
 
-    assert mistake in str(caught.value)
+    assert mistake in seams.sentences(caught.value)
     assert not re.search("codec|recursion|unicode", str(caught.value))
 
 
@@ -501,7 +501,7 @@ def test_file_without_a_json_object_is_rejected(tmp_path: Path, text: str, seen:
     with pytest.raises(ConfigurationError) as caught:
         Credentials.from_file(path)
     assert (
-        str(caught.value)
+        seams.sentences(caught.value)
         == f"The configuration file {str(path)!r} must hold a JSON object, not {seen}. Write it again.\n{WRITE_FILE}"
     )
 

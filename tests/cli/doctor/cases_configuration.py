@@ -103,6 +103,6 @@ def _an_id_token_without_a_service_account(sandbox: Sandbox) -> None:
     sandbox.flags["target-audience"] = "https://service.example"
 
 
-@case("", "configuration-wrong", "Correct the value that the message names.", "configuration", 2)
+@case("", "endpoint-invalid", "Leave the argument out to use Google's own endpoint.", "configuration", 2)
 def _an_endpoint_without_tls(sandbox: Sandbox) -> None:
     sandbox.flags["token-url"] = "http://sts.example/v1/token"
