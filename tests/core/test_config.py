@@ -218,11 +218,11 @@ def test_invalid_audience_is_rejected(audience: Any, message: str) -> None:
         ({"project_id": 42}, "project_id must be a non-empty string, not 42. Pass it in quotes: '42'."),
         (
             {"session": object()},
-            "session must be a botocore or boto3 Session, not object. Pass boto3.Session(), or leave it out to use botocore's default chain.",
+            "session must be a botocore or boto3 Session, not an object of the type object. Pass boto3.Session(), or leave it out to use botocore's default chain.",
         ),
         (
             {"session": botocore.session.Session},
-            "session must be a botocore or boto3 Session, not the class Session. Call the class: session=Session().",
+            "session must be a botocore or boto3 Session, not the class botocore.session.Session. Call the class, such as boto3.Session().",
         ),
         (
             {"assume_role": {"RoleArn": "arn:aws:iam::123456789012:role/r", 7: "x"}},
