@@ -97,9 +97,10 @@ def load_credentials_from_file(
         google.auth.exceptions.DefaultCredentialsError: The file cannot be read or used. `ConfigurationError` is a
             subclass.
     """
-    if not isinstance(filename, (str, bytes, os.PathLike)) or not os.fspath(filename):
+    given: object = filename  # users also pass what the annotation excludes
+    if not isinstance(given, (str, bytes, os.PathLike)) or not os.fspath(given):
         raise ConfigurationError(
-            f"filename must be a path, not {'a mapping' if isinstance(filename, Mapping) else quoted(filename)}. "
+            f"filename must be a path, not {'a mapping' if isinstance(given, Mapping) else quoted(given)}. "
             "Pass the path of the JSON file.",
             failure=_external_account.UNREADABLE,
         )
