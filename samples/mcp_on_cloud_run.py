@@ -25,6 +25,7 @@ from google_auth_botocore.adapters.httpx2 import Auth
 
 async def main(service: str, tool: str, *arguments: str) -> None:
     """Call a tool, and print its result. Each argument is NAME=JSON."""
+    service = service.rstrip("/")
     credentials = Credentials.from_file(os.environ["GOOGLE_APPLICATION_CREDENTIALS"])
     # An ID token is valid for one service, which is identified by its URL without a path.
     auth = Auth(IDTokenCredentials(credentials, service, include_email=True))

@@ -281,6 +281,30 @@ def test_a_deleted_service_account_can_be_restored(admin: Administrator, workloa
     assert admin.error("POST", undelete, {}) == (404, "NOT_FOUND")
 
 
+def test_a_disabled_service_account_gets_no_tokens_until_it_is_enabled(
+    admin: Administrator, workload: Workload
+) -> None:
+    path, token = f"{ACCOUNTS}/{workload.account.email}", workload.federated_token()
+
+    assert admin.done("POST", f"{path}:disable", {}) == {}
+    rejected = workload.iam("generateAccessToken", SCOPE, token=token)
+    assert (rejected.status_code, rejected.json()["error"]["status"]) == (400, "FAILED_PRECONDITION")
+    assert admin.done("GET", path)["disabled"] is True
+
+    assert admin.done("POST", f"{path}:enable", {}) == {}
+    assert workload.iam("generateAccessToken", SCOPE, token=token).status_code == 200
+    assert "disabled" not in admin.done("GET", path)
+
+
+def test_the_reply_to_a_method_that_is_not_emulated_says_so(admin: Administrator) -> None:
+    admin.new_account()
+
+    reply = admin.call("GET", f"{ACCOUNTS}/{EMAIL}/keys")
+
+    assert reply.status_code == 404
+    assert reply.json()["error"]["message"] == f"The emulator does not serve GET {ACCOUNTS}/{EMAIL}/keys"
+
+
 # Policies
 
 
@@ -344,10 +368,12 @@ def test_concurrent_policy_changes_are_not_lost(admin: Administrator) -> None:
         ({"role": USER, "members": ["someone"]}, 400),
         ({"role": USER, "members": [f"serviceAccount:{EMAIL}x"]}, 400),
         ({"role": "workloadIdentityUser", "members": [MEMBER]}, 400),
+        ({"role": f"{USER}s", "members": [MEMBER]}, 400),
+        ({"role": "roles/storage.admin", "members": [f"serviceAccount:{EMAIL}"]}, 400),
         ({"role": USER, "members": [MEMBER], "condition": {"expression": "true", "title": "always"}}, 501),
         ("binding", 400),
     ],
-    ids=["kind", "service account", "role", "condition", "form"],
+    ids=["kind", "service account", "role", "typing error", "role for buckets", "condition", "form"],
 )
 def test_an_invalid_binding_is_rejected(admin: Administrator, binding: Any, status: int) -> None:
     admin.new_account()
@@ -542,6 +568,7 @@ _MAPPED = {"attributeMapping": {"google.subject": "assertion.sub"}}
         ({**AWS, "attributeMapping": {"attribute.role": "assertion.arn"}}, 400),
         ({**AWS, "attributeMapping": {"google.subject": "assertion."}}, 400),
         ({**AWS, "attributeMapping": {"google.subject": 1}}, 400),
+        ({**AWS, "attributeMapping": {"google.subject": "'\ud800'"}}, 400),
         ({**AWS, "attributeCondition": "x =="}, 400),
         ({**AWS, "attributeCondition": "true || " * 600 + "true"}, 400),
         ({**AWS, "displayName": "x" * 33}, 400),
@@ -554,7 +581,7 @@ _MAPPED = {"attributeMapping": {"google.subject": "assertion.sub"}}
     ],
     ids=[
         "nothing", "two kinds", "account", "no account", "type", "no subject", "mapping", "mapping to a number",
-        "condition", "long condition", "long name", "disabled", "unknown field", "no mapping", "issuer", "keys", "SAML",
+        "half of a surrogate pair", "condition", "long condition", "long name", "disabled", "unknown field", "no mapping", "issuer", "keys", "SAML",
     ],
 )  # fmt: skip
 def test_an_invalid_provider_is_rejected(admin: Administrator, fields: dict[str, Any], status: int) -> None:

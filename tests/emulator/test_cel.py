@@ -36,6 +36,7 @@ def evaluate(expression: str) -> Any:
     [
         # The result of an operator or a macro has the type of any other value.
         "'a' + 'b' == 'ab'",
+        "assertion.sub in ['a,]', assertion.sub, // ,]\n ] && {'a': [1,],}.a[0] == 1 && [[],][0] == []",
         "('a' + assertion.sub).startsWith('ahttps:') && (assertion.tags.team + 'X').lowerAscii() == 'datax'",
         "['a', 'b'].map(x, x + '1') == ['a1', 'b1'] && 'a1' in ['a'].map(x, x + '1')",
         "assertion.sub.split('/')[assertion.sub.split('/').size()-1] == 'user'",
@@ -203,6 +204,9 @@ def test_an_expression_has_no_value(expression: str) -> None:
         ("9223372036854775808", "invalid int literal"),
         (r"'\q'", r"Syntax error: token recognition error at: '\q'"),
         (r"'\ud800'", "token recognition error"),
+        ("size('a',) == 1", "ERROR: <expression>:1:10: Syntax error"),
+        ("assertion.groups[0,] == 'a'", "ERROR: <expression>:1:19: Syntax error"),
+        ("[1,,] == []", "Syntax error"),
     ],
 )
 def test_an_invalid_expression_has_the_kind_of_message_that_google_s_libraries_have(

@@ -138,7 +138,19 @@ def test_an_unknown_field_is_rejected(workload: Workload) -> None:
     assert 'Unknown name "scopes"' in reply.json()["error"]["message"]
 
 
-@pytest.mark.parametrize("body", [b"{", b"[]", b'"text"'])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{",
+        b"[]",
+        b'"text"',
+        rb'{"payload": "\ud800"}',
+        rb'{"\udc00": 1}',
+        b'{"payload": "\xed\xa0\x80"}',
+        b"[" * 100_000,
+    ],
+    ids=["cut", "list", "text", "half of a surrogate pair", "the other half", "in bytes", "deeply nested"],
+)
 def test_a_body_that_is_not_a_json_object_is_rejected(workload: Workload, body: bytes) -> None:
     reply = workload.session.post(
         f"{workload.google.url}/v1/projects/-/serviceAccounts/{workload.account.email}:generateAccessToken",

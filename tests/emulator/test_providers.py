@@ -303,6 +303,7 @@ UNMAPPED = "undeclared reference to 'attribute.team'"
         ("assertion.arn.split()", None, "no matching overload for 'split' with 0 arguments"),
         ("sub", None, "undeclared reference to 'sub'"),
         ("google.subject", None, "undeclared reference to 'google'"),
+        ("'\ud800'", None, "it contains half of a surrogate pair"),
         ("assertion.arn =", None, "ERROR: <expression>:1:15: Syntax error"),
         ("assertion.arn", "has(assertion)", "invalid argument to has() macro"),
         ("assertion.arn", "attribute.team == 'x'", f"condition: ERROR: <expression>:1:1: {UNMAPPED}"),

@@ -96,6 +96,21 @@ def test_a_chunked_upload_is_read_completely(workload: Workload) -> None:
         assert session.get(f"{storage.open_url}/bucket/streamed").content == b"one, " + b"two" * 100
 
 
+@pytest.mark.parametrize(
+    "document", [rb'{"name": "\ud800"}', rb'{"name": "bucket", "labels": {"\udc00": ""}}', b"{", b"[" * 100_000]
+)
+def test_a_body_that_is_not_json_is_rejected(workload: Workload, document: bytes) -> None:
+    token = workload.account_token()
+    with _storage(workload.google) as storage, requests.Session() as session:
+        session.trust_env = False
+
+        reply = session.post(
+            f"{storage.url}/storage/v1/b", document, headers={"Authorization": f"Bearer {token}"}, timeout=5
+        )
+
+        assert (reply.status_code, reply.json()["error"]["errors"][0]["reason"]) == (400, "parseError")
+
+
 def test_a_client_that_expects_100_continue_gets_it_at_once(google: Emulator) -> None:
     head = b"POST /storage/v1/b HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n"
     with (

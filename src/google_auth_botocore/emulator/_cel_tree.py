@@ -8,9 +8,15 @@ from typing import Any
 
 from celpy.celparser import CELParseError, CELParser
 from lark import Token, Tree
+from lark.exceptions import LexError
 
 DEEPEST = 100
 """How deeply expressions may be nested. Google's CEL libraries allow 250, which no expression of 4,096 characters needs."""
+
+# A bracket after one of these is an index, not a list.
+_ENDS_OF_OPERANDS = {"IDENT", "RPAR", "RSQB", "RBRACE", "STRING_LIT", "MLSTRING_LIT", "BYTES_LIT"}
+
+_CLOSING = {"RPAR", "RSQB", "RBRACE"}
 
 _parsing = threading.Lock()  # celpy's parser is not thread-safe: it stores the text that it parses
 
@@ -37,11 +43,36 @@ def parse(expression: str) -> Tree[Any]:
     """
     try:
         with _parsing:
-            return _parser().parse(expression)
+            try:
+                return _parser().parse(expression)
+            except CELParseError:
+                return _parser().parse(_without_trailing_commas(expression))
     except CELParseError as error:
         near, *_ = str(error).splitlines() or [""]  # the next line only marks the position
         text = f"Syntax error: not a CEL expression: '{near}'"
         raise CompileError(Token("NEAR", near, line=error.line, column=error.column), text) from error
+
+
+def _without_trailing_commas(expression: str) -> str:
+    """Return an expression without the comma after the last element of a list or a map, which celpy's grammar rejects.
+
+    Google's grammar accepts it there, but not in a call or an index: https://github.com/google/cel-go/blob/master/parser/gen/CEL.g4
+    """
+    parser = CELParser.CEL_PARSER  # lark's: celpy's own class has no method for tokens
+    characters = list(expression)
+    closing: list[str | None] = []  # for each open bracket, the one before which a comma is accepted
+    before, position = "", 0
+    try:
+        for each in () if parser is None else parser.lex(expression):
+            if each.type in {"LPAR", "LSQB", "LBRACE"}:
+                is_list = each.type == "LSQB" and before not in _ENDS_OF_OPERANDS
+                closing.append("RSQB" if is_list else "RBRACE" if each.type == "LBRACE" else None)
+            elif each.type in _CLOSING and closing and closing.pop() == each.type and before == "COMMA":
+                characters[position] = " "  # so that the positions in errors stay the same
+            before, position = each.type, each.start_pos or 0
+    except LexError:
+        return expression  # the parser reports it
+    return "".join(characters)
 
 
 def too_deep() -> CompileError:

@@ -11,6 +11,7 @@ from re import Match, Pattern
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs
 
+from google_auth_botocore.emulator import _json
 from google_auth_botocore.emulator._errors import RpcError
 
 
@@ -62,8 +63,8 @@ class Call:
             RpcError: the body is not a JSON object.
         """
         try:
-            value = json.loads(self.body or b"{}")
-        except (ValueError, RecursionError) as error:
+            value = _json.parse(self.body or b"{}")
+        except ValueError as error:
             raise RpcError(400, f"Invalid JSON payload received. {error}") from error
         if not isinstance(value, dict):
             raise RpcError(400, "Invalid JSON payload received. Expected an object.")

@@ -13,7 +13,7 @@ from datetime import timezone
 from re import Match
 from typing import Any
 
-from google_auth_botocore.emulator import _jwt
+from google_auth_botocore.emulator import _json, _jwt
 from google_auth_botocore.emulator._authentication import authenticate, permission_denied
 from google_auth_botocore.emulator._errors import RpcError
 from google_auth_botocore.emulator._http import Call, Response, Route
@@ -107,7 +107,7 @@ class IamCredentials:
         account = self._authorize(call, match, body, "signJwt")
         payload = _text(body, "payload")
         try:
-            claims = json.loads(payload)
+            claims = _json.parse(payload)
         except ValueError as error:
             raise RpcError(400, _INVALID_ARGUMENT) from error
         if not isinstance(claims, dict):
@@ -152,6 +152,8 @@ class IamCredentials:
         # Without the permission, the error does not reveal whether the account exists.
         if account is None or not self._policies.allows(self._projects.policy_resources(account), permission, members):
             raise permission_denied(permission)
+        if account.disabled:  # the words are assumed
+            raise RpcError(400, f"Service account {account.email} is disabled.", code="FAILED_PRECONDITION")
         return account
 
 

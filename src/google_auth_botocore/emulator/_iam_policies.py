@@ -29,6 +29,13 @@ _PERMISSIONS: Mapping[str, frozenset[str]] = {
     ),
 }
 _OWNER = "roles/owner"
+# The roles that IAM accepts in the policy of a service account, as `gcloud iam list-grantable-roles` prints them, custom roles, and
+# those of Google's own services. With any other role, such as `roles/storage.admin`, it rejects the policy.
+_ON_ACCOUNTS = re.compile(
+    r"(?:projects|organizations)/.*"
+    r"|roles/(?:owner|editor|viewer|iam\.workloadIdentityUser|iam\.security(?:Admin|Reviewer)|.*ServiceAgent.*|.*\.serviceAgent"
+    r"|iam\.serviceAccount(?:Admin|ApiKeyBindingAdmin|Deleter|KeyAdmin|OpenIdTokenCreator|TokenCreator|User|Viewer))"
+)
 ROLE = re.compile(r"((projects|organizations)/[^/]+/)?roles/[A-Za-z0-9_.]+")
 # Owners have every permission except these.
 _IMPERSONATION = frozenset().union(*_PERMISSIONS.values())
@@ -64,11 +71,12 @@ class Policies:
         """Add one member to one role.
 
         Raises:
-            ValueError: IAM would reject the member, or the role's name is invalid.
+            ValueError: IAM would reject the member or the role.
         """
         member = self._members.canonical(member)
         if not ROLE.fullmatch(role):
             raise ValueError(f"{role!r} is not the name of a role, such as roles/iam.workloadIdentityUser")
+        _check_supported(resource, role)
         with self._lock:
             policy = self._policies.setdefault(resource, _Policy())
             policy.bindings.setdefault(role, {})[member] = None
@@ -106,11 +114,12 @@ class Policies:
             etag: etag of the policy that the caller read; None: replace any version.
 
         Raises:
-            ValueError: IAM would reject a member.
+            ValueError: IAM would reject a member or a role.
             ConcurrentChangeError: the policy has changed since the caller read it.
         """
         new: dict[str, dict[str, None]] = {}
         for role, members in bindings:
+            _check_supported(resource, role)
             for member in members:
                 new.setdefault(role, {})[self._members.canonical(member)] = None
         with self._lock:
@@ -150,6 +159,12 @@ class Policies:
     def _next_revision(self) -> int:
         self._revision += 1
         return self._revision
+
+
+def _check_supported(resource: str, role: str) -> None:
+    """Raise a ValueError if the resource is a service account, by its e-mail address, and its policy must not have the role."""
+    if "@" in resource and not _ON_ACCOUNTS.fullmatch(role):
+        raise ValueError(f"Role {role} is not supported for this resource.")
 
 
 def _has_permission(role: str, permission: str) -> bool:

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
+from google_auth_botocore.emulator import _json
 from google_auth_botocore.emulator._signing_keys import SigningKey
 
 _KEY_TYPES = {"RS256": "RSA", "ES256": "EC"}
@@ -78,11 +79,8 @@ def _verifies(signed: bytes, signature: bytes, jwk: Mapping[str, str]) -> bool:
 def _parts(token: str) -> tuple[dict[str, Any], dict[str, Any], bytes]:
     try:
         header, payload, signature = (_decode(part) for part in token.split("."))
-        parsed = json.loads(header), json.loads(payload)
-        json.dumps(
-            parsed, ensure_ascii=False
-        ).encode()  # rejects half of a surrogate pair, which UTF-8 cannot represent
-    except (ValueError, RecursionError) as error:
+        parsed = _json.parse(header), _json.parse(payload)
+    except ValueError as error:
         raise JwtError("not a JWT") from error
     if not all(isinstance(part, dict) for part in parsed):
         raise JwtError("not a JWT")

@@ -99,6 +99,8 @@ class OAuth:
             account = self._accounts.find(str(_jwt.claims(assertion).get("iss")))
             if account is None:
                 raise _invalid("Invalid grant: account not found")
+            if account.disabled:
+                raise OAuthError("disabled_client", "The OAuth client was disabled.", 401)
             key = self._keys.key_for(account.email)
             return account, _jwt.verify(assertion, {"keys": [key.jwk]})
         except _jwt.JwtError as error:

@@ -9,6 +9,7 @@ import json
 from datetime import datetime, timezone
 from typing import Any
 
+from google_auth_botocore.emulator import _json
 from google_auth_botocore.emulator._errors import RpcError
 from google_auth_botocore.emulator._http import Call
 from google_auth_botocore.emulator._oidc import OidcProvider
@@ -99,7 +100,7 @@ def create_provider(pool: Pool, identifier: str, fields: dict[str, Any]) -> Prov
         else:
             issuer, audiences = _value(oidc, "issuerUri", str) or "", _value(oidc, "allowedAudiences", list) or []
             jwks = _value(oidc, "jwksJson", str)
-            keys = json.loads(jwks) if jwks else None
+            keys = _json.parse(jwks) if jwks else None
             if not isinstance(keys, dict | None):
                 raise ValueError("the keys of the issuer are not a JSON Web Key Set")
             provider = OidcProvider(*names, mapping, condition, disabled, issuer, audiences, keys)

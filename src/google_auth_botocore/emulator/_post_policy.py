@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from google_auth_botocore.emulator import _json
 from google_auth_botocore.emulator._multipart import parts
 from google_auth_botocore.emulator._object_store import parse_timestamp
 from google_auth_botocore.emulator._signed_urls import Signatures, from_hex
@@ -51,7 +52,7 @@ def verify_form(request: StorageRequest, signatures: Signatures, clock: Callable
     account, _, _ = signatures.credential(fields)
     signatures.check(account, fields["policy"], from_hex(fields["x-goog-signature"]))
     try:
-        policy = json.loads(base64.b64decode(fields["policy"], validate=True))
+        policy = _json.parse(base64.b64decode(fields["policy"], validate=True))
         expiry = parse_timestamp(policy["expiration"])
         conditions = [each for condition in policy["conditions"] for each in _as_tuples(condition)]
     except (ValueError, KeyError, TypeError, AttributeError) as error:

@@ -229,6 +229,10 @@ def _problem(expression: object, maximum: int, variables: Mapping[str, Collectio
     if len(expression) > maximum:
         return texts.TOO_LONG.format(maximum=maximum)
     try:
+        expression.encode()
+    except UnicodeEncodeError:
+        return "it contains half of a surrogate pair"
+    try:
         _cel.check(expression, variables)
     except _cel.CelError as error:
         return str(error)

@@ -173,7 +173,7 @@ class Resources(Settings):
             member: `principal://…`, `principalSet://…` or `serviceAccount:EMAIL`. Its pool or service account must exist.
 
         Raises:
-            ValueError: the service account does not exist, or the role is invalid, or IAM would reject the member.
+            ValueError: the service account does not exist, or IAM would reject the role or the member.
         """
         self._policies.grant(self._require_account(service_account).email, role, member)
 

@@ -168,7 +168,8 @@ class Server(Listener):
             return Response(RpcError(500, "Internal error encountered.").body, 500)
         if path_known:
             return Response(RpcError(405, "Method not allowed.").body, 405)
-        return Response(RpcError(404, "Requested entity was not found.").body, 404)
+        # Google's reply is the same as for a resource that does not exist, which would mislead here.
+        return Response(RpcError(404, f"The emulator does not serve {call.method} {call.path}").body, 404)
 
 
 def hang_up(connection: socket.socket) -> None:

@@ -19,6 +19,7 @@ class ServiceAccount:
         lifetime_extension: whether the organization allows its access tokens a lifetime of up to 12 hours.
         display_name: its display name.
         description: its description.
+        disabled: whether it is disabled. Then it gets no tokens; tokens already issued stay valid.
     """
 
     email: str
@@ -26,6 +27,7 @@ class ServiceAccount:
     lifetime_extension: bool
     display_name: str = ""
     description: str = ""
+    disabled: bool = False
 
     @property
     def member(self) -> str:

@@ -43,6 +43,7 @@ class ServiceAccountsApi:
             Route("PUT", re.compile(account), self._update),
             Route("DELETE", re.compile(account), self._delete),
             Route("POST", re.compile(f"{account}:undelete"), self._undelete),
+            Route("POST", re.compile(f"{account}:(?P<switch>disable|enable)"), self._switch),
             Route("POST", re.compile(f"{account}:getIamPolicy"), self._get_policy),
             Route("POST", re.compile(f"{account}:setIamPolicy"), self._set_policy),
         ]
@@ -100,6 +101,12 @@ class ServiceAccountsApi:
             raise RpcError(404, "Requested entity was not found.")
         self._policies.move(f"deleted:{account.unique_id}", account.email)
         return Response({"restoredAccount": _document(account)})
+
+    def _switch(self, call: Call, match: Match[str]) -> Response:
+        account = self._account(call, match, match["switch"])
+        call.fields(())
+        self._accounts.put(dataclasses.replace(account, disabled=match["switch"] == "disable"))
+        return Response({})
 
     def _get_policy(self, call: Call, match: Match[str]) -> Response:
         return Response(self._policies.document(self._account(call, match, "getIamPolicy").email))
@@ -163,4 +170,5 @@ def _document(account: ServiceAccount) -> dict[str, Any]:
         "oauth2ClientId": account.unique_id,
         **({"displayName": account.display_name} if account.display_name else {}),
         **({"description": account.description} if account.description else {}),
+        **({"disabled": True} if account.disabled else {}),
     }

@@ -6,13 +6,13 @@ Source: https://cloud.google.com/storage/docs/request-endpoints
 from __future__ import annotations
 
 import functools
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, unquote_to_bytes
 
+from google_auth_botocore.emulator import _json
 from google_auth_botocore.emulator import _storage_errors as errors
 
 # With a bucket as subdomain: virtual-hosted style. Any other host is itself the name of a bucket (CNAME).
@@ -127,8 +127,8 @@ def parse_json(body: bytes) -> dict[str, Any]:
         StorageError: it is not a JSON object.
     """
     try:
-        document = json.loads(body or b"null")
-    except (ValueError, RecursionError):
+        document = _json.parse(body or b"null")
+    except ValueError:
         document = []
     document = {} if document is None else document
     if not isinstance(document, dict):

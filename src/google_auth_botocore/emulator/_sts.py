@@ -5,14 +5,13 @@ Source: https://cloud.google.com/iam/docs/reference/sts/rest/v1/TopLevel
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from re import Match
 from typing import Any
 from urllib.parse import unquote
 
-from google_auth_botocore.emulator import _scopes, _subject_token
+from google_auth_botocore.emulator import _json, _scopes, _subject_token
 from google_auth_botocore.emulator._aws_sts import AwsError, SignatureVerifier
 from google_auth_botocore.emulator._errors import ApiError, OAuthError
 from google_auth_botocore.emulator._http import Call, Response, Route
@@ -194,7 +193,7 @@ def _options(text: str) -> dict[str, Any]:
     if not text:
         return {}
     try:
-        options = json.loads(text if text.startswith("{") else unquote(text))
+        options = _json.parse(text if text.startswith("{") else unquote(text))
     except ValueError:
         options = None
     if not isinstance(options, dict) or not set(options) <= {"userProject", "accessBoundary"}:

@@ -17,13 +17,12 @@ Two forms are rejected, although reqsign (OpenDAL) sends them, because Google re
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, unquote_plus, urlsplit
 
-from google_auth_botocore.emulator import _aws_sts_hosts
+from google_auth_botocore.emulator import _aws_sts_hosts, _json
 from google_auth_botocore.emulator._errors import OAuthError
 
 _TARGET = "x-goog-cloud-target-resource"
@@ -91,7 +90,7 @@ def _fields(subject_token: str) -> dict[str, Any]:
     if not text.startswith("{"):
         raise _malformed("Error at line 0:0: Unexpected end of stream : expected '{'")
     try:
-        fields = json.loads(text)
+        fields = _json.parse(text)
     except ValueError as error:
         raise _malformed(f"Error: {error}") from error
     if set(fields) - {"body"} != {"url", "method", "headers"}:
