@@ -34,7 +34,7 @@ JWT = "urn:ietf:params:oauth:token-type:jwt"
 # The verbs with which a fix begins.
 FIXES = {
     "Add", "Begin", "Call", "Check", "Compare", "Correct", "Create", "Enable", "For", "Give", "Grant", "Install", "Leave", "Pass", "Reduce",
-    "Remove", "Replace", "Request", "Set", "Sign", "To", "Unset", "Use", "Write",
+    "Remove", "Replace", "Request", "Save", "Set", "Sign", "To", "Unset", "Use", "Write",
 }  # fmt: skip
 # Words that no message contains: they are unclear, or read as if translated.
 BANNED = r"\b(refuse[sd]?|mends?|nobody|somebody|whoever|in vain|minted|errand|takes no|wants?|asks? for|had for|of one's own|said in)\b"
@@ -415,7 +415,8 @@ def check(message: str, world: World, named: tuple[str, ...]) -> None:
         prose[0].isupper()
         or prose.split()[0] in ("botocore", "session", "profile")
         or "_" in prose.split()[0]
-        or prose.split()[0] in ("scopes", "delegates", "lifetime", "region", "audience", "subject", "tags")
+        or prose.split()[0]
+        in ("scopes", "delegates", "lifetime", "region", "audience", "subject", "tags", "filename", "credentials")
     )
     sentences = re.split(r"(?<=[.…]) (?=[A-Z])", prose)
     assert any(each.split()[0] in FIXES for each in sentences[1:]) or re.search(": (set|leave) ", prose), prose
