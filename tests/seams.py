@@ -7,6 +7,7 @@ the tests. `tests/test_seams.py` finds a test that goes around it. .github/CONTR
 from __future__ import annotations
 
 import pickle
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -60,11 +61,17 @@ __all__ = [
     "proxy_secrets",
     "redaction",
     "secret_kind",
+    "sentences",
     "sign",
     "state",
     "with_expiry",
     "with_new_expiry",
 ]
+
+
+def sentences(error: BaseException) -> str:
+    """Return the message of an error without the link to the troubleshooting page, which `tests/failures` checks."""
+    return re.sub(r"\nMore: \S+", "", str(error))
 
 
 def hidden_by_doctor(text: str, secrets: list[str], *, quoted: bool = False) -> str:

@@ -152,6 +152,9 @@ class Parser(argparse.ArgumentParser):
         for name in map(_name, words):
             if name not in known and (_is_flag(name) or name in flags):
                 yield from (f"{name}: {each}" for each in _did_you_mean(_similar(name, flags)))
+        files = [word for word in words if word.endswith(".json") and not _is_flag(word) and f" {word}" in message]
+        if files and "--config" in known and message.startswith("unrecognized"):
+            yield f"Did you mean --config {files[0]}?"
         if "ignored explicit argument" in message and any(word.startswith("--") and "=" in word for word in words):
             yield "This flag accepts no value."
         if message.endswith("expected one argument"):

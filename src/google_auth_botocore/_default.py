@@ -17,7 +17,7 @@ from google.auth import _cloud_sdk, environment_vars, exceptions
 from google.auth import credentials as google_credentials
 
 from google_auth_botocore import _external_account, _install
-from google_auth_botocore._redaction import path_mistake, without_user_part
+from google_auth_botocore._redaction import path_mistake, quoted, without_user_part
 from google_auth_botocore.credentials import Credentials
 from google_auth_botocore.exceptions import ConfigurationError
 
@@ -37,8 +37,8 @@ def default(
     """Return credentials as `google.auth.default` does, but `Credentials` for the `external_account` file of an AWS workload.
 
     The file is the one that GOOGLE_APPLICATION_CREDENTIALS names, or gcloud's own. Creating `Credentials` makes no network
-    call. Everything else, including a broken file, is left to google-auth. If there are no credentials, the error says
-    what is not set. After `install`, its arguments apply here, too, except those that this call passes.
+    call. Every other file is left to google-auth. If there are no credentials, or the file is not a JSON object, the error
+    says what is wrong. After `install`, its arguments apply here, too, except those that this call passes.
 
     https://googleapis.dev/python/google-auth/latest/reference/google.auth.html
 
@@ -63,7 +63,7 @@ def default(
     mistake = path_mistake(path, environment_vars.CREDENTIALS)
     if mistake is not None:
         del path  # it may contain a private key, and crash reports show the variables of each frame
-        raise ConfigurationError(mistake)
+        raise ConfigurationError(mistake, failure=_external_account.UNREADABLE)
     return _load(
         path,
         _nothing_found,
@@ -100,13 +100,20 @@ def load_credentials_from_file(
         google.auth.exceptions.DefaultCredentialsError: The file cannot be read or used. `ConfigurationError` is a
             subclass.
     """
+    given: object = filename  # users also pass what the annotation excludes
+    if not isinstance(given, (str, bytes, os.PathLike)) or not os.fspath(given):
+        raise ConfigurationError(
+            f"filename must be a path, not {'a mapping' if isinstance(given, Mapping) else quoted(given)}. "
+            "Pass the path of the JSON file.",
+            failure=_external_account.UNREADABLE,
+        )
     mistake = path_mistake(filename, "filename")
     if mistake is not None:
         del filename  # see `default`
-        raise ConfigurationError(mistake)
+        raise ConfigurationError(mistake, failure=_external_account.UNREADABLE)
     return _load(
         filename,
-        _external_account.missing,
+        _file_missing,
         partial(google.auth.load_credentials_from_file, filename, request=request),
         overrides,
         scopes=scopes,
@@ -117,14 +124,14 @@ def load_credentials_from_file(
 
 def _load(
     filename: str | os.PathLike[str],
-    missing: Callable[[str], str],
+    missing: Callable[[str], ConfigurationError],
     google_auth_loader: Callable[..., CredentialsAndProject],
     overrides: Mapping[str, Any],
     **arguments: Any,
 ) -> CredentialsAndProject:
     """Return `Credentials` if the file is an AWS workload's, otherwise what google-auth loads.
 
-    If there is neither, the error has the text that *missing* returns for the path.
+    If there is neither, the error is the one that *missing* returns for the path.
     """
     info, mistake = None, None
     exists = os.path.exists(filename)  # noqa: PTH110 - a path of any kind
@@ -137,25 +144,31 @@ def _load(
         credentials, project_id = google_auth_loader(**arguments)
     except Exception as error:
         if not exists and isinstance(error, exceptions.DefaultCredentialsError):
-            raise ConfigurationError(missing(os.fsdecode(filename)), failure="no-identity-named") from error
-        if mistake is None or isinstance(error, exceptions.GoogleAuthError):
+            raise missing(os.fsdecode(filename)) from error
+        if mistake is None:
             raise
     else:
         return credentials, overrides.get("project_id") or project_id
     # For a directory, or a file without a JSON object, google-auth raises an error that may contain the file's content.
-    raise ConfigurationError(mistake)
+    raise mistake
 
 
-def _nothing_found(path: str) -> str:
+def _file_missing(path: str) -> ConfigurationError:
+    return ConfigurationError(_external_account.missing(path), failure=_external_account.MISSING)
+
+
+def _nothing_found(path: str) -> ConfigurationError:
     """Return why `default` finds no credentials, and how to set them. Neither the file nor a metadata server of Google exists."""
     named = without_user_part(repr(path))
     if os.environ.get(environment_vars.CREDENTIALS):
-        return (
-            f"{environment_vars.CREDENTIALS} names {named}, which does not exist. {_external_account.missing_fix(path)}"
+        return ConfigurationError(
+            f"{environment_vars.CREDENTIALS} names {named}, which does not exist. {_external_account.missing_fix(path)}",
+            failure=_external_account.MISSING,
         )
-    return (
+    return ConfigurationError(
         f"There are no Application Default Credentials: {environment_vars.CREDENTIALS} is not set, and {named} does not exist. "
-        "Set the variable to the path of an external_account file, or pass the provider in code: Credentials(AUDIENCE)."
+        "Set the variable to the path of an external_account file, or pass the provider in code: Credentials(AUDIENCE).",
+        failure="no-identity-named",
     )
 
 

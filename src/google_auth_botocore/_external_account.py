@@ -25,8 +25,6 @@ DEFAULT_VERIFICATION_URL = "https://sts.{region}.amazonaws.com?Action=GetCallerI
 
 # Levels of nesting that a document may have. gcloud writes three.
 _DEEPEST = 32
-# The start of the text about a file that does not exist.
-_MISSING = "There is no configuration file"
 _JSON_TYPES = {
     list: "an array",
     str: "a string",
@@ -36,6 +34,8 @@ _JSON_TYPES = {
     type(None): "null",
 }
 _IAM = "iam_credentials_endpoint"
+# The names of two failures.
+MISSING, UNREADABLE = "configuration-file-missing", "configuration-file-unreadable"
 # What other files are, by their type.
 _OTHER_KINDS = {
     "service_account": "It is a key file, with a private key that an AWS workload does not need. ",
@@ -61,62 +61,64 @@ def project_arguments(project_id: str | None) -> dict[str, str]:
     return {"project_id": found} if found else {}
 
 
-def read(filename: object) -> tuple[Mapping[str, Any], None] | tuple[None, str]:
+def read(filename: object) -> tuple[Mapping[str, Any], None] | tuple[None, ConfigurationError]:
     """Read a configuration file.
 
     Args:
         filename: The path that the caller passed.
 
     Returns:
-        The JSON object in the file and None, or None and what is wrong. The mistake is returned, not raised: the file may be a
+        The JSON object in the file and None, or None and the error to raise. It is returned, not raised: the file may be a
         key file, and the frames and the context of an error would carry its content into crash reports.
     """
+    info, mistake, failure = _read(filename)
+    return (info, None) if info is not None else (None, ConfigurationError(mistake, failure=failure))
+
+
+def _read(filename: object) -> tuple[Mapping[str, Any] | None, str, str]:
+    """Return the JSON object in a file, or None; what is wrong; and the name of this failure."""
     try:
         path = os.fsdecode(filename)  # type: ignore[arg-type]  # raises TypeError for another type
     except TypeError:
         path = ""
     if not path:
         if isinstance(filename, Mapping):
-            return (
-                None,
-                "The configuration file must be a path, not a mapping. Pass the mapping to Credentials.from_info().",
-            )
-        return None, f"The configuration file must be a path, not {quoted(filename)}. Pass the path of the JSON file."
+            seen, fix = "a mapping", "Pass the mapping to Credentials.from_info()."
+        else:
+            seen, fix = quoted(filename), "Pass the path of the JSON file."
+        return None, f"The configuration file must be a path, not {seen}. {fix}", UNREADABLE
     mistake = path_mistake(path, "filename")
     if mistake is not None:
-        return None, mistake
+        return None, mistake, UNREADABLE
     named = without_user_part(repr(path))
     content = b""
     try:
         content = Path(path).read_bytes()
         info = json.loads(content.decode("utf-8-sig"))
     except FileNotFoundError:
-        return None, missing(path)
+        return None, missing(path), MISSING
     except OSError as error:
-        return None, f"The configuration file {named} cannot be read: {error.strerror}. {_unreadable_fix(error)}"
+        mistake = f"The configuration file {named} cannot be read: {error.strerror}. {_unreadable_fix(error)}"
     except (ValueError, RecursionError) as error:
-        mistake = json_mistake(error, empty=not content.strip())
-        return None, f"The configuration file {named} cannot be read as JSON: {mistake}"
-    if not isinstance(info, Mapping):
-        return (
-            None,
-            f"The configuration file {named} must hold a JSON object, not {_JSON_TYPES[type(info)]}. Write it again.\n{WRITE_FILE}",
-        )
-    return info, None
+        reason = json_mistake(error, empty=not content.strip())
+        mistake = f"The configuration file {named} cannot be read as JSON: {reason}"
+    else:
+        if isinstance(info, Mapping):
+            return info, "", ""
+        kind = _JSON_TYPES[type(info)]
+        mistake = f"The configuration file {named} must hold a JSON object, not {kind}. Write it again.\n{WRITE_FILE}"
+    return None, mistake, UNREADABLE
 
 
 def missing(path: str) -> str:
     """Return the text of the error about a file that does not exist."""
-    return f"{_MISSING} {without_user_part(repr(path))}. {missing_fix(path)}"
-
-
-def failure_of(mistake: str) -> str:
-    """Return the name of the failure for a mistake that `read` returns."""
-    return "no-identity-named" if mistake.startswith(_MISSING) else "configuration-wrong"
+    return f"There is no configuration file {without_user_part(repr(path))}. {missing_fix(path)}"
 
 
 def missing_fix(path: str) -> str:
     """Return how to fix the path of a file that does not exist."""
+    if path != path.strip():
+        return "Remove the spaces before and after the path."
     if path.startswith(("'", '"')):
         return "Remove the quotes: only a shell removes them from a value. Jupyter's %env and Docker's --env-file keep them."
     if path.startswith("~") or "$" in path or "%" in path:
@@ -187,15 +189,19 @@ def from_info(info: object, in_code: Mapping[str, Any] = MappingProxyType({})) -
             if isinstance(info, str)
             else "Pass the dict that json.load() returns for the file."
         )
-        raise ConfigurationError(f"The configuration must be a JSON object, not {type(info).__name__}. {how}")
+        raise ConfigurationError(
+            f"The configuration must be a JSON object, not {type(info).__name__}. {how}", failure=UNREADABLE
+        )
     if _nested_too_deeply(info):
         raise ConfigurationError(
-            f"The configuration is nested deeper than {_DEEPEST} levels. Write it again.\n{WRITE_FILE}"
+            f"The configuration is nested deeper than {_DEEPEST} levels. Write it again.\n{WRITE_FILE}",
+            failure=UNREADABLE,
         )
     kind = info.get("type")
     if kind != "external_account":
+        has = f"has the type {quoted(kind)}, not" if "type" in info else "lacks the field 'type', which must be"
         raise ConfigurationError(
-            f"The configuration has the type {quoted(kind)}, not 'external_account'. "
+            f"The configuration {has} 'external_account'. "
             f"{_OTHER_KINDS.get(kind, '') if isinstance(kind, str) else ''}Create one for a workload on AWS.\n{WRITE_FILE}",
             failure="file-of-another-kind",
         )
@@ -244,7 +250,7 @@ def _impersonation(info: Mapping[str, Any], universe: str, in_code: Mapping[str,
         )
     options = info.get("service_account_impersonation")
     if options is not None and not isinstance(options, Mapping):
-        raise ConfigurationError("service_account_impersonation must be a JSON object.")
+        raise ConfigurationError("service_account_impersonation must be a JSON object. Correct it, or remove it.")
     seconds = options.get("token_lifetime_seconds") if options else None
     if seconds not in (None, "", 0) or isinstance(seconds, bool):  # google-auth then uses the default
         found["lifetime"] = _settings.lifetime(
@@ -266,7 +272,7 @@ def _credential_source(info: Mapping[str, Any]) -> dict[str, Any]:
     if source is None:
         return {}
     if not isinstance(source, Mapping):
-        raise ConfigurationError("credential_source must be a JSON object.")
+        raise ConfigurationError(f"credential_source must be a JSON object. Write the file again.\n{WRITE_FILE}")
     environment = source.get("environment_id")
     if not isinstance(environment, str) or not re.fullmatch("aws0*1", environment):
         what = (

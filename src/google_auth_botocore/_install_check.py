@@ -66,5 +66,6 @@ def reject(seen: str) -> NoReturn:
     version = getattr(google.auth, "__version__", "(unknown version)")
     raise ConfigurationError(
         f"install() of google-auth-botocore {__version__} does not support google-auth {version}: {seen}. "
-        "Install another version of google-auth or of google-auth-botocore, or pass Credentials to the library."
+        "Install another version of google-auth or of google-auth-botocore, or pass Credentials to the library.",
+        failure="google-auth-not-supported",
     )

@@ -109,7 +109,7 @@ def load(state: object, kind: type, base: type, names: Mapping[int, set[str]]) -
         )
     else:
         return dict(configuration), own
-    raise ConfigurationError(message)
+    raise ConfigurationError(message, failure="pickle-unreadable")
 
 
 def plain(value: object, levels: int = _DEEPEST) -> Any:

@@ -1,8 +1,10 @@
 """Check arguments and return settings. An invalid argument is a `ConfigurationError`, before anything is signed or sent."""
 
+import os
 import re
 import shlex
 from collections.abc import Iterable, Mapping
+from datetime import timedelta
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -27,6 +29,14 @@ _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _NETLOC = re.compile(r"([a-zA-Z0-9._-]+|\[[0-9a-fA-F:.]+\])(:[0-9]*)?")
 # A quick check before the thorough one: names rarely contain these parts of private keys, tokens and key files, encoded or not.
 _MAYBE_SECRET = re.compile(r"[{\"'\\%]|-----|eyJ|ya29|[A-Za-z0-9+=_-]{80}")
+_USE_FILE = "To use a configuration file, call Credentials.from_file()."
+# Arguments without a default, and what to pass.
+_REQUIRED = {
+    "audience": AUDIENCE_FORM,
+    "target_audience": "the URL or the client id of the service that accepts the token",
+}
+# The name of a failure.
+_WRONG_TYPE = "argument-of-wrong-type"
 # Seconds. The first is the most that an organization's policy can allow, the second the longest lifetime of an assertion.
 _LONGEST_LIFETIME = 43200
 _LONGEST_DELEGATED = 3600
@@ -99,11 +109,13 @@ def checked(given: Settings) -> Settings:
     )
     if right.service_account is None and (right.delegates or right.subject):
         raise ConfigurationError(
-            "delegates and subject require a service account: set service_account_email.", failure="no-service-account"
+            "delegates and subject require a service account, and there is none. Set service_account_email (--service-account).",
+            failure="no-service-account",
         )
     if right.subject and right.lifetime > _LONGEST_DELEGATED:
         raise ConfigurationError(
-            f"A token that acts for a subject is valid for at most {_LONGEST_DELEGATED} s, not lifetime={right.lifetime}. Set lifetime=3600."
+            f"A token that acts for a subject is valid for at most {_LONGEST_DELEGATED} s, not lifetime={right.lifetime}. Set lifetime=3600.",
+            failure="lifetime-invalid",
         )
     if right.subject and universe != GOOGLEAPIS:
         raise ConfigurationError(
@@ -117,13 +129,8 @@ def _audience(value: object) -> str:
     audience = text("audience", value.strip() if isinstance(value, str) else value)
     match = _AUDIENCE.fullmatch(re.sub(r"^https:(?=//)", "", audience))
     if match is None:
-        fix = (
-            "To use a configuration file, call Credentials.from_file()."
-            if re.search(r"\.json$|^[~.]?/(?!/)", audience)
-            else f"Pass {AUDIENCE_FORM}."
-        )
         raise ConfigurationError(
-            f"The audience {quoted(audience)} names no workload identity pool provider. {fix}",
+            f"The audience {quoted(audience)} names no workload identity pool provider. {_audience_fix(audience)}",
             failure="audience-malformed",
         )
     if match["provider"] is None:
@@ -144,6 +151,36 @@ def _audience(value: object) -> str:
     return audience if audience == name else name  # copies for a thousand users share one string
 
 
+def _audience_fix(audience: str) -> str:
+    """Return how to correct a name that is not a provider's."""
+    if re.match("principal(?:Set)?:", audience):
+        return f"It is a member for IAM policies. Pass the provider: {AUDIENCE_FORM}."
+    if "/workforcepools/" in audience.lower():
+        return f"It is of a workforce pool, which is for people. Pass {AUDIENCE_FORM}."
+    if "/workloadidentitypools/" in audience.lower():
+        return _difference(audience) or f"Compare it with the form {AUDIENCE_FORM}."
+    return _USE_FILE if re.search(r"\.json$|^[~.]?/(?!/)", audience) else f"Pass {AUDIENCE_FORM}."
+
+
+def _difference(audience: str) -> str | None:
+    """Return what to change in a name that is nearly right."""
+    bare = audience.strip("'\"`<>")
+    if bare != audience:
+        return f"Remove the quotes around it: {bare}."
+    start = re.match(r"(?!//iam\.googleapis\.com/)(?:[\w.-]*:)?/{0,3}(?:[\w.-]+/)?(?=projects/)", audience)
+    if start is not None and start[0]:
+        return f"Begin it with '//iam.googleapis.com/projects/' instead of {quoted(f'{start[0]}projects/')}."
+    for name, what in (("workloadIdentityPools", "pool"), ("providers", "provider")):
+        found = re.search(rf"/({name})/([^/]*)", audience, re.IGNORECASE)
+        if found is None or found[1] != name:
+            continue
+        if re.fullmatch(r"[A-Z_]+|[<{\[$].*", found[2]):
+            return f"Replace {quoted(found[2])} with the id of your {what}."
+        if not re.fullmatch("[a-z0-9-]+", found[2]):
+            return f"Correct {quoted(found[2])}: the id of a {what} has only lower-case letters, digits and hyphens."
+    return None
+
+
 def project_number(provider: str) -> str:
     """Return the number of the project that contains the pool."""
     return provider.split("/")[4]
@@ -151,7 +188,7 @@ def project_number(provider: str) -> str:
 
 def _service_account(name: str, value: object) -> str:
     """Return the e-mail address or unique id of a service account."""
-    account = text(name, value)
+    account = text(name, value.strip() if isinstance(value, str) else value)
     if not re.fullmatch(_SERVICE_ACCOUNT, account):
         raise ConfigurationError(
             f"The {name} {quoted(account)} is not a service account. Pass its e-mail address "
@@ -163,22 +200,37 @@ def _service_account(name: str, value: object) -> str:
 
 def strings(name: str, value: object) -> tuple[str, ...]:
     """Return a sequence of non-empty strings as a tuple."""
-    if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
-        # Values that were written with spaces or commas between them, as the command and gcloud accept them.
-        parts = value.replace(",", " ").split() if isinstance(value, str) and not is_secret(value) else []
-        example = quoted(parts) if parts else "['...']"
+    if isinstance(value, (str, bytes, Mapping)) or not isinstance(value, Iterable):
+        example = _separated(value) if isinstance(value, str) else "['...']"
         raise ConfigurationError(
-            f"{name} must be a sequence of strings, not {quoted(value)}. Pass a list: {name}={example}."
+            f"{name} must be a sequence of strings, not {quoted(value)}. Pass a list: {name}={example}.",
+            failure="list-expected",
         )
-    return tuple(text(name, item) for item in value)
+    found = tuple(text(f"Each item of {name}", item) for item in value)
+    for item in found:
+        if re.search(r"[\s,]", item):
+            raise ConfigurationError(
+                f"Each item of {name} must be one name, not {quoted(item)}. Pass a list: {name}={_separated(item)}.",
+                failure="list-expected",
+            )
+    return found
+
+
+def _separated(value: str) -> str:
+    """Return a list of the values in a text with spaces or commas between them, as the command and gcloud accept them."""
+    parts = [] if is_secret(value) else value.replace(",", " ").split()
+    return quoted(parts) if parts else "['...']"
 
 
 def lifetime(name: str, value: object) -> int:
     """Return the lifetime of an access token, in seconds."""
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= _LONGEST_LIFETIME:
+        fix = "Use 3600 for an hour, without quotes." if isinstance(value, str) else "Use 3600 for an hour."
+        if isinstance(value, timedelta):
+            fix = "Pass int(lifetime.total_seconds())."
         raise ConfigurationError(
-            f"{name} must be a whole number of seconds from 1 to {_LONGEST_LIFETIME}, not {quoted(value)}. "
-            "Use 3600 for an hour, without quotes."
+            f"{name} must be a whole number of seconds from 1 to {_LONGEST_LIFETIME}, not {quoted(value)}. {fix}",
+            failure="lifetime-invalid",
         )
     return int(value)  # a member of an enumeration becomes its value
 
@@ -188,7 +240,8 @@ def _subject_token_type(value: object) -> str:
     if value not in (AWS4_REQUEST, JWT):
         raise ConfigurationError(
             f"subject_token_type must be {AWS4_REQUEST!r} or {JWT!r}, not {quoted(value)}. "
-            "Use the first for a provider of the type AWS, the second for OIDC."
+            "Use the first for a provider of the type AWS, the second for OIDC.",
+            failure=_WRONG_TYPE,
         )
     return AWS4_REQUEST if value == AWS4_REQUEST else JWT
 
@@ -198,7 +251,8 @@ def universe_domain(value: object) -> str:
     domain = text("universe_domain", value)
     if not _HOST.fullmatch(domain):
         raise ConfigurationError(
-            f"universe_domain must be a host name such as {GOOGLEAPIS!r}, not {quoted(domain)}. Pass it without a scheme and a path."
+            f"universe_domain must be a host name such as {GOOGLEAPIS!r}, not {quoted(domain)}. Pass it without a scheme and a path.",
+            failure="endpoint-invalid",
         )
     return domain
 
@@ -222,14 +276,16 @@ def _endpoint(name: str, value: object, usual: str, *, path: bool = True) -> str
     if not (printable and secure and port_is_number and _NETLOC.fullmatch(url.netloc) and not url.fragment):
         raise ConfigurationError(
             f"{name} must be an https URL, or http on loopback, without a user part or a fragment, not {quoted(given)}. "
-            f"Google's own is {usual}: leave {name} out to use it."
+            f"Google's own is {usual}: leave {name} out to use it.",
+            failure="endpoint-invalid",
         )
     if not path:
         given = given.rstrip("/")
         if url.path.strip("/") or not given.endswith(url.netloc):
             raise ConfigurationError(
                 f"{name} must be a scheme and a host without a path, such as https://iamcredentials.{GOOGLEAPIS}, not {quoted(given)}. "
-                "Remove the path."
+                "Remove the path.",
+                failure="endpoint-invalid",
             )
     return None if given == usual else given
 
@@ -252,18 +308,27 @@ def optional_text(name: str, value: object) -> str | None:
 def text(name: str, value: object) -> str:
     """Return a non-empty string without control characters, so that it can be sent in a header."""
     if not isinstance(value, str) or not value.strip():
-        seen, fix = quoted(value), f"Set {name}, or leave it out."
+        # A part of an argument begins with a capital letter.
+        seen, fix = quoted(value), f"Set {name}, or leave it out." if name.islower() else "Correct it, or remove it."
         if isinstance(value, Mapping):  # a mapping of a whole configuration would be longer than the message
             seen, fix = "a mapping", "To pass the content of a configuration file, use Credentials.from_info()."
         elif isinstance(value, int) and not isinstance(value, bool):
             fix = f"Pass it in quotes: {str(value)!r}."
-        elif name == "audience":
-            fix = f"Pass {AUDIENCE_FORM}."
-        raise ConfigurationError(f"{name} must be a non-empty string, not {seen}. {fix}")
+        elif isinstance(value, bytes) and value:
+            fix = "Pass str: call decode() for the bytes."
+        elif isinstance(value, os.PathLike) and name == "audience":
+            fix = _USE_FILE
+        elif name in _REQUIRED:
+            fix = f"Pass {_REQUIRED[name]}."
+        failure = "audience-malformed" if name == "audience" else _WRONG_TYPE
+        raise ConfigurationError(f"{name} must be a non-empty string, not {seen}. {fix}", failure=failure)
     if _MAYBE_SECRET.search(value) and is_secret(value):
-        raise ConfigurationError(f"{name} must be a name, not {quoted(value)}. Check where the value comes from.")
+        raise ConfigurationError(
+            f"{name} must be a name, not {quoted(value)}. Check where the value comes from.", failure=_WRONG_TYPE
+        )
     if not value.isprintable():
         raise ConfigurationError(
-            f"{name} must be a single line of text, not {quoted(value)}. Remove line breaks and other control characters."
+            f"{name} must be a single line of text, not {quoted(value)}. Remove line breaks and other control characters.",
+            failure=_WRONG_TYPE,
         )
     return str.__str__(value)  # a member of an enumeration becomes its value, not its name

@@ -14,7 +14,7 @@ from google_auth_botocore._redaction import without_user_part
 from google_auth_botocore._refresh.exchange import Request
 from google_auth_botocore._refresh.token_source import TokenSource
 from google_auth_botocore._shared_token_credentials import SourceCredentials
-from google_auth_botocore.exceptions import ConfigurationError
+from google_auth_botocore.exceptions import _PAGE, ConfigurationError
 
 if TYPE_CHECKING:
     import botocore.session
@@ -126,7 +126,8 @@ class Credentials(
         # Checked here and not in `checked`: a copy always has a lifetime, and in a file without a service account it has no effect.
         if settings.service_account is None and not isinstance(lifetime, _settings.DefaultLifetime):
             raise ConfigurationError(
-                "lifetime requires a service account: set service_account_email.", failure="no-service-account"
+                "lifetime requires a service account, and there is none. Set service_account_email (--service-account).",
+                failure="no-service-account",
             )
         # botocore is loaded here, and never later: an import that a fork interrupts hangs the child.
         from google_auth_botocore import _shared_federations  # noqa: PLC0415
@@ -135,7 +136,8 @@ class Credentials(
         origin = aws_arguments.source(profile, region, assume_role, tags, subject_mode)
         if settings.subject_token_type != _settings.JWT and (origin.tags or origin.subject_mode):
             raise ConfigurationError(
-                f"tags and subject_mode require AWS's JWT: set subject_token_type to {_settings.JWT!r}."
+                f"tags and subject_mode require AWS's JWT, and subject_token_type is another one. Set it to {_settings.JWT!r}.",
+                failure="jwt-required",
             )
         self._build(settings, _shared_federations.new(settings, origin, self._clock, session))
         self._scopes, self._default_scopes = chosen, fallback
@@ -161,16 +163,14 @@ class Credentials(
             ConfigurationError: The file cannot be read or used.
         """
         info, mistake = _external_account.read(filename)
-        if mistake is not None:
-            failure = _external_account.failure_of(mistake)
-        else:
+        if mistake is None:
             try:
                 return cls._from(info, os.fsdecode(filename), overrides)
             except ConfigurationError as error:
-                mistake, failure = str(error), error.failure
+                mistake = ConfigurationError(str(error), failure=error.failure)  # without the frames of this one
         # Either may contain a private key, and crash reports show the variables of each frame.
         del filename, info
-        raise ConfigurationError(mistake, failure=failure)
+        raise mistake
 
     @classmethod
     def from_info(cls, info: Mapping[str, Any], **overrides: Any) -> Credentials:
@@ -356,7 +356,8 @@ class Credentials(
         if self._settings.service_account is None:
             raise AttributeError(
                 "A federated identity has no key, so these credentials cannot sign. Set service_account_email, "
-                "and grant the AWS identity roles/iam.serviceAccountTokenCreator on that account."
+                "and grant the AWS identity roles/iam.serviceAccountTokenCreator on that account.\n"
+                f"More: {_PAGE}#no-service-account"
             )
         return self._settings.service_account
 

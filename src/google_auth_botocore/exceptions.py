@@ -14,8 +14,8 @@ The tree::
 `Credentials.refresh` and everything that needs a token raise `FederationError`. `ConfigurationError`
 is raised when an object is created, before anything is signed or sent.
 
-The messages say what failed, what was seen and how to fix it. They contain no key, token or signature, even if a server's
-reply did.
+The messages say what failed, what was seen and how to fix it. A link to the troubleshooting page and a command are on their own
+lines. They contain no key, token or signature, even if a server's reply did.
 """
 
 from __future__ import annotations
@@ -28,18 +28,27 @@ if TYPE_CHECKING:
     from google_auth_botocore._failures._facts import Facts
 
 
+# The troubleshooting page of the main branch. Errors of released versions link to it, so no id is ever removed from it.
+# Here and not in `_failures`, because an error must not import anything.
+_PAGE = "https://github.com/google-auth-botocore/google-auth-botocore/blob/main/.github/troubleshooting.md"
+
+
 class ConfigurationError(exceptions.DefaultCredentialsError, ValueError):
     """An argument, an `external_account` file or a pickle cannot be used. It is raised when the object is created.
 
     Args:
-        message: What is wrong and how to fix it, in whole sentences.
-        failure: See the attribute.
+        message: What is wrong and how to fix it, in whole sentences. A command is in its last line, after `Run: `.
+        failure: See the attribute. The link to its section of the troubleshooting page is added to the message.
 
     Attributes:
         failure: Name of the failure, as `google-auth-botocore doctor` prints it.
     """
 
     def __init__(self, message: str, *, failure: str = "configuration-wrong") -> None:
+        # copy and pickle create the exception from a message that has the link, and set the attribute afterwards.
+        if f"\nMore: {_PAGE}#" not in message:
+            sentences, run, command = message.partition("\nRun: ")
+            message = f"{sentences}\nMore: {_PAGE}#{failure}{run}{command}"
         super().__init__(message)  # type: ignore[no-untyped-call]  # google-auth has no types here
         self.failure = failure
 

@@ -31,11 +31,13 @@ class IDTokenCredentials(SourceCredentials):
     def __init__(self, credentials: Credentials, target_audience: str, *, include_email: bool = False) -> None:
         if not isinstance(credentials, Credentials):
             raise ConfigurationError(
-                f"credentials must be google_auth_botocore.Credentials, not {type(credentials).__name__}."
+                f"credentials must be google_auth_botocore.Credentials, not {_described(credentials)}. "
+                "Pass an object of this class, with a service account.",
+                failure="argument-of-wrong-type",
             )
         if credentials.service_account_email is None:
             raise ConfigurationError(
-                "ID tokens require a service account: set service_account_email on the credentials.",
+                "ID tokens require a service account, and the credentials have none. Set their service_account_email (--service-account).",
                 failure="no-service-account",
             )
         self._credentials = credentials
@@ -82,3 +84,12 @@ class IDTokenCredentials(SourceCredentials):
         IDTokenCredentials.__init__(self, **configuration)
         self._quota_project_id = quota_project_id
         self.__dict__.update(own)
+
+
+def _described(value: object) -> str:
+    """Return what an object is. Its `repr` may contain a token."""
+    return (
+        f"the class {value.__qualname__}"
+        if isinstance(value, type)
+        else f"an object of the type {type(value).__qualname__}"
+    )

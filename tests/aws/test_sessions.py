@@ -53,7 +53,7 @@ class _MadeFromIt(_OfAiobotocore):
 def test_session_of_aiobotocore_is_rejected(federation: Federation, session: object) -> None:
     with pytest.raises(ConfigurationError) as caught:
         federation.credentials(session=session)
-    assert str(caught.value) == (
+    assert seams.sentences(caught.value) == (
         "session is an aiobotocore session, whose credentials can only be awaited. Pass a botocore or boto3 Session."
     )
 
@@ -67,13 +67,14 @@ def test_object_that_is_not_a_session_is_rejected(federation: Federation, sessio
         if session == "team"
         else "Pass boto3.Session(), or leave it out to use botocore's default chain."
     )
-    assert str(caught.value) == f"session must be a botocore or boto3 Session, not {type(session).__name__}. {how}"
+    what = "the module boto3" if session is boto3 else f"an object of the type {type(session).__name__}"
+    assert seams.sentences(caught.value) == f"session must be a botocore or boto3 Session, not {what}. {how}"
 
 
 def test_profile_beside_a_session_is_rejected(federation: Federation) -> None:
     with pytest.raises(ConfigurationError) as caught:
         federation.credentials(session=boto3.Session(), profile="team")
-    assert str(caught.value) == (
+    assert seams.sentences(caught.value) == (
         "profile cannot be combined with session, which has its own profile. Pass one of the two."
     )
 

@@ -181,4 +181,4 @@ class TestCommand:
         monkeypatch.setitem(sys.modules, "argcomplete", None)
         done = run("completion", "bash")
         assert (done.code, done.out) == (2, "")
-        assert done.error.endswith("\npip install 'google-auth-botocore[completion]'\n")
+        assert done.error.endswith("\nRun: pip install 'google-auth-botocore[completion]'\n")

@@ -446,7 +446,7 @@ class TestWhichFile:
         assert done.error.startswith(
             "google-auth-botocore: The configuration on standard input cannot be read as JSON: "
         )
-        assert [line[:5] for line in done.error.splitlines()[1:]] in ([], ["Run: "])
+        assert [line[:5] for line in done.error.splitlines()[1:]] in (["More:"], ["More:", "Run: "])
 
     def test_config_may_be_standard_input(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
         type_in(monkeypatch, json.dumps(valid()).encode())

@@ -95,7 +95,9 @@ class TestFile:
         flags = ["config", "create", f"--audience={AUDIENCE}", f"--output={path}"]
         done = run(*flags)
         assert (done.code, done.out) == (2, "")
-        assert done.error == f"google-auth-botocore: {str(path)!r} already exists. Use --force to replace it.\n"
+        assert done.error.startswith(
+            f"google-auth-botocore: {str(path)!r} already exists. Use --force to replace it.\nMore: "
+        )
         assert path.read_text() == "precious"
         assert run(*flags, "--force").code == 0
         assert json.loads(path.read_text())["audience"] == AUDIENCE
@@ -103,7 +105,13 @@ class TestFile:
     def test_a_path_that_cannot_be_written(self, run: Run, tmp_path: Path) -> None:
         done = run("config", "create", f"--audience={AUDIENCE}", f"--output={tmp_path / 'none' / 'config.json'}")
         assert done.code == 2
-        assert re.search("Cannot write '.*': No such file or directory\\.", done.error)
+        assert re.search("Cannot write '.*': No such file or directory\\. Create the directory", done.error)
+
+    @pytest.mark.parametrize("output", ["", "."])
+    def test_a_path_that_is_not_a_file(self, run: Run, output: str) -> None:
+        done = run("config", "create", f"--audience={AUDIENCE}", f"--output={output}", "--force")
+        assert (done.code, done.out) == (2, "")
+        assert f"--output must be the path of a file, not {output!r}" in done.error
 
     def test_a_relative_path_is_reported_in_full(
         self, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -218,7 +226,7 @@ class TestExecutable:
         assert json.loads(run(*flags, JWT).out)["subject_token_type"] == JWT
         done = run(*flags, AWS)
         assert (done.code, done.out) == (2, "")
-        assert done.error == (
+        assert done.error.startswith(
             f"google-auth-botocore: An executable must return {JWT}, not '{AWS}'. Omit --subject-token-type.\n"
         )
 

@@ -30,7 +30,7 @@ class TestOutput:
         done = run_closed(["token", *flags], 1, *others)
         assert (done.returncode, done.stdout) == (74, "")
         assert done.stderr == (
-            "" if 2 in others else "google-auth-botocore: I/O error: [Errno 9] Bad file descriptor\n"
+            "" if 2 in others else "google-auth-botocore: Cannot write the output: standard output is closed.\n"
         )
 
     @pytest.mark.parametrize(

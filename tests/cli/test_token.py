@@ -233,7 +233,7 @@ class TestExitCodes:
             )
         assert (done.returncode, done.stderr) == (
             74,
-            b"google-auth-botocore: I/O error: [Errno 28] No space left on device\n",
+            b"google-auth-botocore: Cannot write the output: No space left on device.\n",
         )
 
     def test_version(self, run: Run) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import botocore.session
 import pytest
+import seams
 from google.auth import exceptions
 from hypothesis import given
 from hypothesis import strategies as st
@@ -27,10 +28,10 @@ def test_audience_is_accepted_in_every_form_that_google_tools_print(form: str) -
     assert Credentials(form).info["audience"] == PROVIDER
 
 
-NO_PROVIDER = (
-    "The audience {!r} names no workload identity pool provider. Pass //iam.googleapis.com/projects/PROJECT_NUMBER"
-    "/locations/global/workloadIdentityPools/POOL/providers/PROVIDER."
-)
+NO_PROVIDER = "The audience {!r} names no workload identity pool provider. {}"
+FORM = "//iam.googleapis.com/projects/PROJECT_NUMBER/locations/global/workloadIdentityPools/POOL/providers/PROVIDER"
+START = "Begin it with '//iam.googleapis.com/projects/' instead of '{}iam.{}/projects/'."
+ID = "the id of a {} has only lower-case letters, digits and hyphens."
 
 
 @pytest.mark.parametrize(
@@ -58,13 +59,29 @@ NO_PROVIDER = (
             ),
         ),
         *(
-            (bad, NO_PROVIDER.format(bad.strip()))
-            for bad in (
-                PROVIDER.removeprefix("//"),
-                PROVIDER.replace("//iam.googleapis.com", "//iam.evil.com"),
-                f"{POOL}/attribute.aws_role/x",
-                f"{PROVIDER}/../../x",
-                "//iam.googleapis.com/projects/12/locations/global/workloadIdentityPools/aws/providers/pröd",
+            (bad, NO_PROVIDER.format(bad.strip(), fix))
+            for bad, fix in (
+                (PROVIDER.removeprefix("//"), START.format("", "googleapis.com")),
+                (PROVIDER.removeprefix("/"), START.format("/", "googleapis.com")),
+                (f"http:{PROVIDER}", START.format("http://", "googleapis.com")),
+                (PROVIDER.replace("//iam.googleapis.com", "//iam.evil.com"), START.format("//", "evil.com")),
+                (PROVIDER.replace("/aws/", "/Aws/"), f"Correct 'Aws': {ID.format('pool')}"),
+                (PROVIDER.replace("/prod", "/pröd"), f"Correct 'pröd': {ID.format('provider')}"),
+                (PROVIDER.replace("/prod", "/PROVIDER"), "Replace 'PROVIDER' with the id of your provider."),
+                (PROVIDER.replace("/prod", "/${PROVIDER}"), "Replace '${PROVIDER}' with the id of your provider."),
+                (f"'{PROVIDER}'", f"Remove the quotes around it: {PROVIDER}."),
+                (
+                    f"principalSet:{POOL}/attribute.aws_role/x",
+                    f"It is a member for IAM policies. Pass the provider: {FORM}.",
+                ),
+                (f"{POOL}/attribute.aws_role/x", f"Compare it with the form {FORM}."),
+                (f"{PROVIDER}/../../x", f"Compare it with the form {FORM}."),
+                (
+                    "//iam.googleapis.com/locations/global/workforcePools/w",
+                    f"It is of a workforce pool, which is for people. Pass {FORM}.",
+                ),
+                ("prod", f"Pass {FORM}."),
+                ("/etc/config", "To use a configuration file, call Credentials.from_file()."),
             )
         ),
         ("", f"audience must be a non-empty string, not ''. Pass {AUDIENCE_FORM}."),
@@ -74,7 +91,7 @@ NO_PROVIDER = (
 def test_invalid_audience_is_rejected(audience: Any, message: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         Credentials(audience)
-    assert str(caught.value) == message
+    assert seams.sentences(caught.value) == message
 
 
 @pytest.mark.parametrize(
@@ -92,9 +109,9 @@ def test_invalid_audience_is_rejected(audience: Any, message: str) -> None:
             ),
         ),
         (
-            {"service_account_email": ACCOUNT, "delegates": ["x; rm -rf /"]},
+            {"service_account_email": ACCOUNT, "delegates": ["x;rm/"]},
             (
-                "The delegate 'x; rm -rf /' is not a service account. Pass its e-mail address "
+                "The delegate 'x;rm/' is not a service account. Pass its e-mail address "
                 "(NAME@PROJECT.iam.gserviceaccount.com) or its unique id (digits)."
             ),
         ),
@@ -102,8 +119,14 @@ def test_invalid_audience_is_rejected(audience: Any, message: str) -> None:
             {"service_account_email": ACCOUNT, "delegates": ACCOUNT},
             f"delegates must be a sequence of strings, not {ACCOUNT!r}. Pass a list: delegates=[{ACCOUNT!r}].",
         ),
-        ({"delegates": [ACCOUNT]}, "delegates and subject require a service account: set service_account_email."),
-        ({"subject": "u@example.com"}, "delegates and subject require a service account: set service_account_email."),
+        (
+            {"delegates": [ACCOUNT]},
+            "delegates and subject require a service account, and there is none. Set service_account_email (--service-account).",
+        ),
+        (
+            {"subject": "u@example.com"},
+            "delegates and subject require a service account, and there is none. Set service_account_email (--service-account).",
+        ),
         (
             {"service_account_email": ACCOUNT, "subject": ""},
             "subject must be a non-empty string, not ''. Set subject, or leave it out.",
@@ -121,23 +144,23 @@ def test_invalid_audience_is_rejected(audience: Any, message: str) -> None:
             "universe_domain must be a non-empty string, not ''. Set universe_domain, or leave it out.",
         ),
         ({"scopes": "a b"}, "scopes must be a sequence of strings, not 'a b'. Pass a list: scopes=['a', 'b']."),
-        ({"scopes": [1]}, "scopes must be a non-empty string, not 1. Pass it in quotes: '1'."),
+        ({"scopes": [1]}, "Each item of scopes must be a non-empty string, not 1. Pass it in quotes: '1'."),
         (
             {"lifetime": 0},
-            "lifetime must be a whole number of seconds from 1 to 43200, not 0. Use 3600 for an hour, without quotes.",
+            "lifetime must be a whole number of seconds from 1 to 43200, not 0. Use 3600 for an hour.",
         ),
         (
             {"lifetime": 43201},
-            "lifetime must be a whole number of seconds from 1 to 43200, not 43201. Use 3600 for an hour, without quotes.",
+            "lifetime must be a whole number of seconds from 1 to 43200, not 43201. Use 3600 for an hour.",
         ),
         (
             {"lifetime": True},
-            "lifetime must be a whole number of seconds from 1 to 43200, not True. Use 3600 for an hour, without quotes.",
+            "lifetime must be a whole number of seconds from 1 to 43200, not True. Use 3600 for an hour.",
         ),
         # More digits than Python converts to text.
         (
             {"lifetime": 10**5000},
-            "lifetime must be a whole number of seconds from 1 to 43200, not <int>. Use 3600 for an hour, without quotes.",
+            "lifetime must be a whole number of seconds from 1 to 43200, not <int>. Use 3600 for an hour.",
         ),
         (
             {"quota_project_id": "\n" + 1000 * "x"},
@@ -182,7 +205,7 @@ def test_invalid_audience_is_rejected(audience: Any, message: str) -> None:
         ),
         (
             {"scopes": ["a\nb"]},
-            "scopes must be a single line of text, not 'a\\nb'. Remove line breaks and other control characters.",
+            "Each item of scopes must be a single line of text, not 'a\\nb'. Remove line breaks and other control characters.",
         ),
         (
             {"quota_project_id": "日本"},
@@ -195,11 +218,11 @@ def test_invalid_audience_is_rejected(audience: Any, message: str) -> None:
         ({"project_id": 42}, "project_id must be a non-empty string, not 42. Pass it in quotes: '42'."),
         (
             {"session": object()},
-            "session must be a botocore or boto3 Session, not object. Pass boto3.Session(), or leave it out to use botocore's default chain.",
+            "session must be a botocore or boto3 Session, not an object of the type object. Pass boto3.Session(), or leave it out to use botocore's default chain.",
         ),
         (
             {"session": botocore.session.Session},
-            "session must be a botocore or boto3 Session, not the class Session. Call the class: session=Session().",
+            "session must be a botocore or boto3 Session, not the class botocore.session.Session. Call the class, such as boto3.Session().",
         ),
         (
             {"assume_role": {"RoleArn": "arn:aws:iam::123456789012:role/r", 7: "x"}},
@@ -221,7 +244,7 @@ def test_invalid_audience_is_rejected(audience: Any, message: str) -> None:
 def test_invalid_argument_is_rejected(make: Make, arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         make(**arguments)
-    assert str(caught.value) == message
+    assert seams.sentences(caught.value) == message
     assert isinstance(caught.value, ValueError)
     assert isinstance(caught.value, exceptions.GoogleAuthError)
 
@@ -266,7 +289,7 @@ def test_invalid_or_insecure_endpoint_is_rejected(make: Make, name: str, url: st
         "iam_credentials_endpoint": "https://iamcredentials.googleapis.com",
         "oauth_token_url": "https://oauth2.googleapis.com/token",
     }
-    assert str(caught.value) == (
+    assert seams.sentences(caught.value) == (
         f"{name} must be an https URL, or http on loopback, without a user part or a fragment, not {url!r}. "
         f"Google's own is {own[name]}: leave {name} out to use it."
     )
@@ -317,7 +340,7 @@ def test_universe_changes_default_endpoints_but_not_explicit_ones(make: Make) ->
 
 def test_empty_endpoint_is_rejected_by_name(make: Make) -> None:
     with pytest.raises(
-        ConfigurationError, match=r"^token_url must be a non-empty string, not ''\. Set token_url, or leave it out\.$"
+        ConfigurationError, match=r"^token_url must be a non-empty string, not ''\. Set token_url, or leave it out\.\n"
     ):
         make(token_url="")
 
@@ -349,7 +372,7 @@ def test_any_text_is_a_valid_audience_or_one_clear_error(text: str) -> None:
     [
         (
             {"tags": {"team": "data"}},
-            "tags and subject_mode require AWS's JWT: set subject_token_type to 'urn:ietf:params:oauth",
+            "tags and subject_mode require AWS's JWT, and subject_token_type is another one. Set it to 'urn:ietf:params:oauth",
         ),
         ({"subject_mode": "AWSIdentity"}, "tags and subject_mode require AWS's JWT"),
         ({"tags": [("team", "data")]}, "tags must be a mapping of names to values, not "),

@@ -11,6 +11,7 @@ from typing import Any
 
 import google.auth
 import pytest
+import seams
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from google.auth import exceptions
@@ -162,7 +163,6 @@ ELSEWHERE: dict[str, Any] = {
     ),
     "unknown type": {"type": "external_acount"},
     "no type": {},
-    "not JSON": "{",
     "a broken source": info(subject_token_type="urn:ietf:params:oauth:token-type:jwt", credential_source=None),
 }
 
@@ -189,13 +189,21 @@ def test_everything_else_is_passed_to_google_auth(put: Put, monkeypatch: pytest.
     assert outcome(lambda: google_auth_botocore.load_credentials_from_file(str(path), **arguments)) == theirs
 
 
-@pytest.mark.parametrize("document", ["[]", '"aws"', "null", None], ids=["a list", "a string", "null", "a directory"])
+@pytest.mark.parametrize(
+    "document",
+    ["[]", '"aws"', "null", None, "{", json.dumps(ELSEWHERE["key"]).encode("utf-16")],
+    ids=["a list", "a string", "null", "a directory", "not JSON", "UTF-16"],
+)
 @pytest.mark.filterwarnings("ignore:The load_credentials_from_file method is deprecated:DeprecationWarning")
 def test_file_that_google_auth_cannot_read_is_a_clear_error(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, document: str | None
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, document: str | bytes | None
 ) -> None:
+    """google-auth's own error would contain the bytes of a key file that is not in UTF-8."""
     path = tmp_path / "config.json"
-    path.mkdir() if document is None else path.write_text(document)
+    if document is None:
+        path.mkdir()
+    else:
+        path.write_bytes(document.encode() if isinstance(document, str) else document)
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(path))
     with pytest.raises(ConfigurationError, match=f"^The configuration file {str(path)!r} "):
         google_auth_botocore.default()
@@ -225,7 +233,7 @@ def test_missing_credentials_are_google_auths_error_with_a_fix(
     with pytest.raises(exceptions.DefaultCredentialsError) as caught:
         google_auth_botocore.default()
     assert str(caught.value.__cause__) == theirs[1]
-    assert str(caught.value) == (
+    assert seams.sentences(caught.value) == (
         f"GOOGLE_APPLICATION_CREDENTIALS names {str(tmp_path / 'none.json')!r}, which does not exist. "
         f"Correct the path, or create the file.\n{WRITE_FILE}"
         if variable

@@ -6,6 +6,7 @@ import copy
 import pickle
 import re
 import shlex
+from collections.abc import Callable
 from typing import Any
 
 import google.auth.transport.requests
@@ -287,6 +288,17 @@ def test_errors_survive_copies_and_pickles(kind: type[FederationError], act: Any
     assert str(copied) == str(error) == "What happened. What to do."
     assert vars(copied) == vars(error)
     assert copied.retryable is error.retryable
+
+
+@pytest.mark.parametrize("act", [copy.copy, lambda error: pickle.loads(pickle.dumps(error))], ids=["copied", "pickled"])
+def test_copy_of_a_configuration_error_has_the_same_link(
+    act: Callable[[ConfigurationError], ConfigurationError],
+) -> None:
+    error = ConfigurationError("It is wrong. Correct it.\nRun: true", failure="session-wrong")
+    copied = act(error)
+    assert str(copied) == str(error)
+    assert re.fullmatch(r"It is wrong. Correct it.\nMore: https://\S+#session-wrong\nRun: true", str(error))
+    assert copied.failure == "session-wrong"
 
 
 def test_the_class_hierarchy() -> None:

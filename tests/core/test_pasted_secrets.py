@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import seams
 
 import google_auth_botocore
 from core.stand_in import PROVIDER
@@ -111,7 +112,7 @@ def test_error_says_that_the_variable_holds_json_and_how_to_fix_it(monkeypatch: 
     monkeypatch.setenv(VARIABLE, json.dumps(KEY_FILE))
     with pytest.raises(ConfigurationError) as caught:
         google_auth_botocore.default()
-    assert str(caught.value) == (
+    assert seams.sentences(caught.value) == (
         f"{VARIABLE} holds JSON, not a path. Its value is not shown here. "
         f"Write the JSON to a file, and set {VARIABLE} to the path of that file."
     )
@@ -257,7 +258,7 @@ def test_odd_path_is_one_error(name: str) -> None:
 def test_path_that_is_a_url_shows_no_password() -> None:
     with pytest.raises(ConfigurationError) as caught:
         Credentials.from_file("https://user:hunter2@host/config.json")
-    assert str(caught.value) == (
+    assert seams.sentences(caught.value) == (
         "There is no configuration file 'https://[hidden]@host/config.json'. Download the file, and pass the path of the copy."
     )
 

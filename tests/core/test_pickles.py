@@ -557,7 +557,7 @@ OTHERS: dict[str, tuple[str, Any, str]] = {
 def test_other_state_is_an_error_that_names_both_versions(kind: str, state: Any, reason: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         _loaded(CLASSES[kind], state)
-    message = str(caught.value)
+    message = seams.sentences(caught.value)
     assert message.startswith(f"This pickle of {CLASSES[kind].__name__} cannot be read: it")
     assert reason in message
     assert message.endswith(

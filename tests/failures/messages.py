@@ -17,6 +17,11 @@ MESSAGES: dict[str, list[str]] = {
         "Identity and Access Management (IAM) API has not been used in project 42 before. Enable it by visiting https://console.developers.google.com/apis/api/iam.googleapis.com/overview?project=42.",
         "IAM Service Account Credentials API has not been used in project 123456789012 before or it is disabled. Enable it by visiting https://console.developers.google.com/apis/api/iamcredentials.googleapis.com/overview?project=123456789012 then retry. If you enabled this API recently, wait a few minutes for the action to ...",
     ],
+    "argument-of-wrong-type": [
+        "project_id must be a non-empty string, not 123456789012. Pass it in quotes: '123456789012'.",
+        "Each item of scopes must be a non-empty string, not None.",
+        "tags must be a mapping of names to values, not 'team=data'.",
+    ],
     "argument-rejected": [
         "Request contains an invalid argument.",
     ],
@@ -90,6 +95,15 @@ MESSAGES: dict[str, list[str]] = {
     "condition-not-met": [
         "The given credential is rejected by the attribute condition.",
     ],
+    "configuration-file-missing": [
+        "There is no configuration file '/etc/config.json'.",
+        "GOOGLE_APPLICATION_CREDENTIALS names '/etc/config.json', which does not exist.",
+    ],
+    "configuration-file-unreadable": [
+        "The configuration file '/etc/google' cannot be read: Is a directory. Pass the path of the JSON file in it.",
+        "The configuration file '/etc/config.json' cannot be read as JSON: Expecting value: line 1 column 1 (char 0).",
+        "GOOGLE_APPLICATION_CREDENTIALS holds JSON, not a path. Its value is not shown here.",
+    ],
     "configuration-wrong": [
         "token_url must be an https URL, or http on loopback, without a user part or a fragment, not 'http://sts.example/v1/token'. Google's own is https://sts.googleapis.com/v1/token: leave token_url out to use it.",
     ],
@@ -116,6 +130,11 @@ MESSAGES: dict[str, list[str]] = {
     "endless-recursion": [
         "maximum recursion depth exceeded",
     ],
+    "endpoint-invalid": [
+        "token_url must be an https URL, or http on loopback, without a user part or a fragment, not 'sts.googleapis.com'.",
+        "iam_credentials_endpoint must be a scheme and a host without a path, such as https://iamcredentials.googleapis.com, not 'https://iamcredentials.googleapis.com/v1'.",
+        "universe_domain must be a host name such as 'googleapis.com', not 'https://googleapis.com'.",
+    ],
     "exchange-rejected": [
         "Google's Security Token Service rejected the request for a federated token for",
     ],
@@ -125,6 +144,11 @@ MESSAGES: dict[str, list[str]] = {
     ],
     "explicit-deny": [
         "is not authorized to perform: sts:AssumeRole on resource: arn:aws:iam::123456789012:role/target with an explicit deny in a service control policy",
+    ],
+    "extra-missing": [
+        "The adapter requires httpx, of which the module httpx is missing. Install it with the extra.",
+        "The emulator requires cryptography, which is not installed. Install it with the extra.",
+        "Completion requires argcomplete, which is not installed. Install the extra.",
     ],
     "federated-token-rejected": [
         "Request had invalid authentication credentials.",
@@ -137,6 +161,9 @@ MESSAGES: dict[str, list[str]] = {
     ],
     "foreign-endpoint": [
         "The configuration's token_url 'https://evil.example/v1/token' is not a Google endpoint (sts.googleapis.com or one of its variants). Correct it. To use your own endpoint, set it in code (token_url=) or on the command line (--token-url).",
+    ],
+    "google-auth-not-supported": [
+        "install() of google-auth-botocore 1.0.0 does not support google-auth 3.0.0: google.auth.default() has other parameters.",
     ],
     "google-unavailable": [
         "The service is currently unavailable.",
@@ -167,6 +194,9 @@ MESSAGES: dict[str, list[str]] = {
     "jwt-not-allowed": [
         "An error occurred (AccessDenied) when calling the GetWebIdentityToken operation: User: arn:aws:sts::123456789012:assumed-role/app/i-0abc is not authorized to perform: sts:GetWebIdentityToken",
     ],
+    "jwt-required": [
+        "tags and subject_mode require AWS's JWT, and subject_token_type is another one.",
+    ],
     "keys-awaited": [
         "Another thread has been getting the AWS keys for longer than this one may wait.",
     ],
@@ -182,8 +212,16 @@ MESSAGES: dict[str, list[str]] = {
     "keys-unknown": [
         "Received invalid AWS response of type InvalidClientTokenId with error message: The security token included in the request is invalid.",
     ],
+    "lifetime-invalid": [
+        "lifetime must be a whole number of seconds from 1 to 43200, not '1h'.",
+        "A token that acts for a subject is valid for at most 3600 s, not lifetime=7200. Set lifetime=3600.",
+    ],
     "lifetime-too-long": [
         "Access tokens for service account app@my-project.iam.gserviceaccount.com can not have lifetimes of more than 1 hour. Use the Org Policy Constraint constraints/iam.allowServiceAccountCredentialLifetimeExtension to allow up to 12 hours.",
+    ],
+    "list-expected": [
+        "scopes must be a sequence of strings, not 'https://www.googleapis.com/auth/pubsub'.",
+        "Each item of scopes must be one name, not 'openid email'. Pass a list: scopes=['openid', 'email'].",
     ],
     "login-not-allowed": [
         "Unable to create or refresh login credentials due to insufficient permissions. You may be missing permission for the 'signin:CreateOAuth2Token' action.",
@@ -220,9 +258,7 @@ MESSAGES: dict[str, list[str]] = {
     ],
     "no-identity-named": [
         "No identity is configured. Pass --config FILE or --audience NAME, or set GOOGLE_APPLICATION_CREDENTIALS.",
-        "GOOGLE_APPLICATION_CREDENTIALS names '/etc/config.json', which does not exist.",
         "There are no Application Default Credentials: GOOGLE_APPLICATION_CREDENTIALS is not set, and '/home/ann/.config/gcloud/application_default_credentials.json' does not exist.",
-        "There is no configuration file '/etc/config.json'.",
     ],
     "no-region": [
         "GetWebIdentityToken has only regional endpoints, and no AWS region is set.",
@@ -231,7 +267,9 @@ MESSAGES: dict[str, list[str]] = {
         "Scope(s) must be provided.",
     ],
     "no-service-account": [
-        "ID tokens require a service account: set service_account_email on the credentials.",
+        "ID tokens require a service account, and the credentials have none.",
+        "lifetime requires a service account, and there is none.",
+        "A federated identity has no key, so these credentials cannot sign.",
     ],
     "no-session-token": [
         "Received invalid AWS response of type InvalidClientTokenId with error message: The security token included in the request is invalid.",
@@ -255,14 +293,24 @@ MESSAGES: dict[str, list[str]] = {
     "outbound-identity-off": [
         "An error occurred (OutboundWebIdentityFederationDisabled) when calling the GetWebIdentityToken operation: Outbound web identity federation is not enabled for this account.",
     ],
+    "output-not-writable": [
+        "'config.json' already exists. Use --force to replace it.",
+        "Cannot write '/etc/config.json': Permission denied.",
+    ],
     "perimeter": [
         "Request is prohibited by organization's policy. vpcServiceControlsUniqueIdentifier: x.",
     ],
     "permission-denied-by-aws": [
         "botocore could not get AWS credentials (AccessDenied): An error occurred (AccessDenied) when calling the",
     ],
+    "pickle-unreadable": [
+        "This pickle of Credentials cannot be read: it has the format 9, and this version reads formats 1.",
+    ],
     "pool-for-provider": [
         "The audience '//iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/POOL' is a pool, not a provider. Add /providers/PROVIDER.",
+    ],
+    "port-unavailable": [
+        "Cannot serve: port 8080 of 127.0.0.1 is in use by another process.",
     ],
     "process-fails": [
         "Error when retrieving credentials from custom-process:",
@@ -320,6 +368,9 @@ MESSAGES: dict[str, list[str]] = {
     "rejected": [
         "Google's IAM Credentials API rejected the request for an access token of",
     ],
+    "region-malformed": [
+        "region must be an AWS region such as 'eu-central-1', not 'frankfurt'.",
+    ],
     "region-not-accepted": [
         "Invalid format of AWS credentials:the host of the url is not an AWS STS endpoint.",
     ],
@@ -341,6 +392,9 @@ MESSAGES: dict[str, list[str]] = {
     "role-arguments-invalid": [
         "An error occurred (ValidationError) when calling the AssumeRole operation: The requested DurationSeconds exceeds the MaxSessionDuration set for this role.",
     ],
+    "role-arn-malformed": [
+        "assume_role must be a role's ARN, or a mapping of AssumeRole's arguments with a RoleArn, not 'my-role'.",
+    ],
     "role-not-assumable": [
         "An error occurred (AccessDenied) when calling the AssumeRole operation: User: arn:aws:sts::123456789012:assumed-role/app/i-0abc is not authorized to perform: sts:AssumeRole on resource: arn:aws:iam::123456789012:role/target",
     ],
@@ -350,6 +404,10 @@ MESSAGES: dict[str, list[str]] = {
     "secret-key-wrong": [
         "An error occurred (SignatureDoesNotMatch) when calling the AssumeRole operation: The request signature we calculated does not match.",
         "Received invalid AWS response of type SignatureDoesNotMatch with error message: The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details. The Canonical String for this request should have been 'POST ...",
+    ],
+    "session-wrong": [
+        "session must be a botocore or boto3 Session, not an object of the type botocore.client.S3.",
+        "session must be a botocore or boto3 Session, not the class boto3.session.Session.",
     ],
     "subject-too-long": [
         "The size of mapped attribute google.subject exceeds the 127 bytes limit. Either modify your attribute mapping or the incoming assertion to produce a mapped attribute that is less than 127 bytes.",

@@ -68,6 +68,11 @@ class Section(NamedTuple):
     general: Failure | None
 
 
+def ids() -> set[str]:
+    """Return the ids that the page has a heading for."""
+    return set(re.findall("(?m)^### (.*)$", PATH.read_text(encoding="utf-8")))
+
+
 def sections() -> Iterator[Section]:
     """Yield a section for each id, in the order of the table."""
     seen = set()

@@ -21,7 +21,9 @@ import seams
 from core.stand_in import HurriedClock
 
 import google_auth_botocore
+from failures import page
 from google_auth_botocore import ConfigurationError, Credentials, FederationError, IDTokenCredentials
+from google_auth_botocore._failures import _page
 from google_auth_botocore.cli import main
 from google_auth_botocore.emulator import Emulator
 
@@ -31,8 +33,8 @@ REFRESH_TOKEN = "1//0gPastedRefreshToken-abcdef"
 JWT = "urn:ietf:params:oauth:token-type:jwt"
 # The verbs with which a fix begins.
 FIXES = {
-    "Add", "Call", "Check", "Compare", "Correct", "Create", "Enable", "For", "Give", "Grant", "Install", "Leave", "Pass", "Reduce",
-    "Remove", "Replace", "Request", "Set", "Sign", "To", "Unset", "Use", "Write",
+    "Add", "Begin", "Call", "Check", "Compare", "Correct", "Create", "Enable", "For", "Give", "Grant", "Install", "Leave", "Pass", "Reduce",
+    "Remove", "Replace", "Request", "Save", "Set", "Sign", "To", "Unset", "Use", "Write",
 }  # fmt: skip
 # Words that no message contains: they are unclear, or read as if translated.
 BANNED = r"\b(refuse[sd]?|mends?|nobody|somebody|whoever|in vain|minted|errand|takes no|wants?|asks? for|had for|of one's own|said in)\b"
@@ -182,6 +184,12 @@ def _proxy(host: str) -> Callable[[World], dict[str, Any]]:
     return arguments
 
 
+def _utf_16(world: World) -> str:
+    path = world.home / "key.json"
+    path.write_text(json.dumps({"type": "service_account", "private_key": PRIVATE_KEY}), encoding="utf-16")
+    return str(path)
+
+
 def _closed_port() -> int:
     with socket.socket() as server:
         server.bind(("127.0.0.1", 0))
@@ -208,6 +216,21 @@ MISTAKES = {
         ("projects describe {project}",),
     ),
     "audience of a token": Mistake(_with(audience="https://sts.googleapis.com"), ("/providers/PROVIDER",)),
+    "capital letters in the pool": Mistake(
+        lambda world: world.arguments(audience=world.audience.replace(world.values.pool, "Aws-Pool")), ("Correct 'Aws-Pool'",)
+    ),
+    "audience without slashes": Mistake(
+        lambda world: world.arguments(audience=world.audience.removeprefix("//")), ("instead of 'iam.googleapis.com/projects/'",)
+    ),
+    "audience with placeholders": Mistake(
+        lambda world: world.arguments(audience=world.audience.replace(world.values.provider, "PROVIDER")), ("'PROVIDER'",)
+    ),
+    "empty AWS_PROFILE": Mistake(
+        _after(lambda world: (world.without_keys(), world.set("AWS_PROFILE", ""))), ("AWS_PROFILE is set", "unset AWS_PROFILE")
+    ),
+    "secret access key alone": Mistake(
+        _after(lambda world: world.patch.delenv("AWS_ACCESS_KEY_ID")), ("AWS_ACCESS_KEY_ID is not set",)
+    ),
     "e-mail address for audience": Mistake(_with(audience="{email}"), ("/providers/PROVIDER",)),
     "member for audience": Mistake(_with(audience="principalSet:{audience}"), ("/providers/PROVIDER",)),
     "file for audience": Mistake(_with(audience="/etc/{project}/config.json"), ("from_file",)),
@@ -291,6 +314,18 @@ IN_CODE: dict[str, tuple[Callable[[World], object], tuple[str, ...]]] = {
     ),
     "scopes as a string in with_scopes": (
         lambda world: Credentials(**world.arguments()).with_scopes(f"a,{world.values.scope}"), ("scopes=['a', '{scope}']",),
+    ),
+    "scopes in one string of a list": (
+        lambda world: Credentials(**world.arguments(scopes=["a b"])), ("scopes=['a', 'b']",),
+    ),
+    "None in a list": (lambda world: Credentials(**world.arguments(scopes=[None])), ("Each item of scopes",)),
+    "scopes as a mapping": (lambda world: Credentials(**world.arguments(scopes={"a": 1})), ("Pass a list",)),
+    "None for a path": (lambda _: google_auth_botocore.load_credentials_from_file(None), ("must be a path",)),  # type: ignore[arg-type]
+    "key file in UTF-16": (
+        lambda world: google_auth_botocore.load_credentials_from_file(_utf_16(world)), ("Save it as UTF-8",),
+    ),
+    "other credentials for ID tokens": (
+        lambda world: IDTokenCredentials(world.account, "https://app.example"), ("Pass an object of this class",),  # type: ignore[arg-type]
     ),
     "delegates as a string": (
         lambda world: Credentials(**world.arguments(delegates=world.account)), ("delegates=['{account}@",),
@@ -380,10 +415,13 @@ def check(message: str, world: World, named: tuple[str, ...]) -> None:
         prose[0].isupper()
         or prose.split()[0] in ("botocore", "session", "profile")
         or "_" in prose.split()[0]
-        or prose.split()[0] in ("scopes", "delegates", "lifetime", "region", "audience", "subject", "tags")
+        or prose.split()[0]
+        in ("scopes", "delegates", "lifetime", "region", "audience", "subject", "tags", "filename", "credentials")
     )
     sentences = re.split(r"(?<=[.…]) (?=[A-Z])", prose)
     assert any(each.split()[0] in FIXES for each in sentences[1:]) or re.search(": (set|leave) ", prose), prose
+    [link] = [line for line in lines if line.startswith("More: ")]
+    assert link.removeprefix(f"More: {_page.URL}#") in page.ids()
     for line in lines:
         label, _, rest = line.partition(": ")
         assert label in ("More", "Run"), line
@@ -466,7 +504,9 @@ def test_a_mistake_in_a_file(
     printed = capsys.readouterr().out
     assert "MISTAKE: " in printed
     assert all(each in " ".join(printed.split()) for each in named)
-    assert [line.strip() for line in printed.splitlines() if "Run: " in line] == message.split("\n")[1:]
+    assert [line.strip() for line in printed.splitlines() if "Run: " in line or "More: " in line] == message.split(
+        "\n"
+    )[1:]
 
 
 def test_a_clock_that_is_off_is_not_a_mistake(world: World) -> None:

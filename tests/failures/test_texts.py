@@ -119,9 +119,12 @@ def test_another_text_is_not_recognised(text: str) -> None:
             "no-identity-named",
             "There are no Application Default Credentials: GOOGLE_APPLICATION_CREDENTIALS is not set",
         ),
-        ("no-identity-named", "GOOGLE_APPLICATION_CREDENTIALS names '/etc/config.json', which does not exist."),
         (
-            "no-identity-named",
+            "configuration-file-missing",
+            "GOOGLE_APPLICATION_CREDENTIALS names '/etc/config.json', which does not exist.",
+        ),
+        (
+            "configuration-file-missing",
             "There is no configuration file '/etc/config.json'. Correct the path, or create the file.",
         ),
         ("redirected", "Google's Security Token Service answered with a redirect (HTTP 302)"),

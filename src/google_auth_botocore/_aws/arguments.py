@@ -68,14 +68,16 @@ def source(profile: object, region: object, assume_role: object, tags: object, s
                 assume_role = {name: value if name == "RoleArn" else "…" for name, value in assume_role.items()}
             raise ConfigurationError(
                 "assume_role must be a role's ARN, or a mapping of AssumeRole's arguments with a RoleArn, not "
-                f"{_redaction.quoted(assume_role)}. Pass an ARN of the form arn:aws:iam::123456789012:role/NAME."
+                f"{_redaction.quoted(assume_role)}. Pass an ARN of the form arn:aws:iam::123456789012:role/NAME.",
+                failure="role-arn-malformed",
             )
         try:
             # A copy in built-in types: the caller may change its own, and an enumeration member has another repr once unpickled.
             arguments = _pickle_format.plain({"RoleSessionName": _ROLE_SESSION_NAME, **arguments})
         except TypeError as error:
             raise ConfigurationError(
-                f"assume_role holds {error}. The arguments of AssumeRole are strings, numbers, lists and mappings."
+                f"assume_role holds {error}. Replace it: the arguments of AssumeRole are strings, numbers, lists and mappings.",
+                failure="argument-of-wrong-type",
             ) from None
     return Source(
         _settings.optional_text("profile", profile or None),
@@ -105,7 +107,8 @@ def _tags(value: object) -> dict[str, str]:
     """Return tags in built-in types, sorted by name. AWS checks their length, number and characters."""
     if not isinstance(value, Mapping):
         raise ConfigurationError(
-            f"tags must be a mapping of names to values, not {_redaction.quoted(value)}. Pass a dict, such as {{'team': 'data'}}."
+            f"tags must be a mapping of names to values, not {_redaction.quoted(value)}. Pass a dict, such as {{'team': 'data'}}.",
+            failure="argument-of-wrong-type",
         )
     found = {_settings.text("A name in tags", name): each for name, each in value.items()}
     return {
@@ -118,6 +121,7 @@ def _subject_mode(value: object) -> str:
     if value not in _SUBJECT_MODES:
         modes = " or ".join(map(repr, _SUBJECT_MODES))
         raise ConfigurationError(
-            f"subject_mode must be {modes}, not {_redaction.quoted(value)}. Leave it out to use AWS's default, the first."
+            f"subject_mode must be {modes}, not {_redaction.quoted(value)}. Leave it out to use AWS's default, the first.",
+            failure="argument-of-wrong-type",
         )
     return next(mode for mode in _SUBJECT_MODES if mode == value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from types import FunctionType, ModuleType
 from typing import Any
 
 from botocore.exceptions import CredentialRetrievalError, MetadataRetrievalError
@@ -42,9 +43,9 @@ class BaseSession:
         self.session: Any = getattr(session, "_session", session)
         self.original_session: Any = self.session
         if session is not None and (isinstance(session, type) or not hasattr(self.session, "get_scoped_config")):
-            seen = f"the class {session.__name__}" if isinstance(session, type) else type(session).__name__
             raise ConfigurationError(
-                f"session must be a botocore or boto3 Session, not {seen}. {_session_fix(session)}"
+                f"session must be a botocore or boto3 Session, not {_described(session)}. {_session_fix(session)}",
+                failure="session-wrong",
             )
         if any(base.__module__.startswith("aiobotocore") for base in type(self.session).__mro__):
             raise ConfigurationError(
@@ -128,10 +129,25 @@ class BaseSession:
         return InstanceMetadata(session, self, seen=self._metadata_seen)
 
 
+def _described(value: Any) -> str:
+    """Return what an object is. Its `repr` may contain keys."""
+    if isinstance(value, type):
+        return f"the class {_full_name(value)}"
+    if isinstance(value, ModuleType):
+        return f"the module {value.__name__}"
+    if isinstance(value, FunctionType):
+        return f"the function {_full_name(value)}"
+    return f"an object of the type {_full_name(type(value))}"
+
+
+def _full_name(named: Any) -> str:
+    return named.__qualname__ if named.__module__ == "builtins" else f"{named.__module__}.{named.__qualname__}"
+
+
 def _session_fix(value: Any) -> str:
     """Return how to get a session, if another object was passed for it."""
     if isinstance(value, type):
-        return f"Call the class: session={value.__name__}()."
+        return "Call the class, such as boto3.Session()."
     if isinstance(value, str):
         return "For the name of an AWS profile, use profile=."
     if hasattr(value, "access_key"):

@@ -123,7 +123,8 @@ def translate(error: Exception, known: Facts) -> FederationError:
         return _failures.error(
             "An AWS key contains white space.", facts._replace(reason="InvalidCredentials", transient=False)
         )
-    return _failures.error(f"botocore could not get AWS credentials ({facts.reason}): {facts.text}.", facts)
+    seen = f": {facts.text}" if facts.text else ""  # the errors of some sources have no text
+    return _failures.error(f"botocore could not get AWS credentials ({facts.reason}){seen}.", facts)
 
 
 def _facts(error: Exception, known: Facts) -> Facts:

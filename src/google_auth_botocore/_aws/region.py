@@ -33,7 +33,8 @@ def checked(region: str | None) -> str | None:
     """
     if region is not None and not _ZONE.fullmatch(region) and not region.endswith("-global"):
         raise ConfigurationError(
-            f"region must be an AWS region such as 'eu-central-1', not {region!r}. Correct it, or leave it out to use the AWS settings."
+            f"region must be an AWS region such as 'eu-central-1', not {region!r}. Correct it, or leave it out to use the AWS settings.",
+            failure="region-malformed",
         )
     return region
 
@@ -91,8 +92,8 @@ def _verification_host(url: object) -> tuple[str, str | None]:
     host = re.fullmatch(_STS_HOST, match["host"].lower()) if match else None
     if host is None or not _is_endpoint(host["region"], host["suffix"]) or host[0] == _NO_HOST:
         raise ConfigurationError(
-            f"The configuration's regional_cred_verification_url {quoted(url)} is not GetCallerIdentity at an AWS STS endpoint.\n"
-            f"Expected, for example: {DEFAULT_VERIFICATION_URL}",
+            f"The configuration's regional_cred_verification_url {quoted(url)} is not GetCallerIdentity at an AWS STS endpoint. "
+            f"Set it to {DEFAULT_VERIFICATION_URL}.",
             failure="foreign-endpoint",
         )
     return host[0], host["region"]

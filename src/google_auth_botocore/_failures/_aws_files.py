@@ -78,7 +78,9 @@ def _correct_file(facts: Facts) -> Remedy:
 
 
 def _incomplete_keys(facts: Facts) -> bool:
-    return facts.reason == "PartialCredentialsError" and _INCOMPLETE not in facts.text
+    # botocore ignores the secret access key in the environment if there is no access key id.
+    only_secret = facts.reason == "NoCredentialsError" and bool(os.environ.get("AWS_SECRET_ACCESS_KEY"))
+    return only_secret or (facts.reason == "PartialCredentialsError" and _INCOMPLETE not in facts.text)
 
 
 def _set_both(facts: Facts) -> Remedy:
@@ -92,12 +94,14 @@ def _set_both(facts: Facts) -> Remedy:
             ],
             aws=[_commands.aws(facts, "configure list", region=False)],
         )
+    missing = ["AWS_ACCESS_KEY_ID is not set."] if facts.reason == "NoCredentialsError" else []
     return Remedy(
         [
+            *missing,
             (
                 "Set both AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and AWS_SESSION_TOKEN for temporary keys. Or unset them all, "
                 "so that botocore tries the next source."
-            )
+            ),
         ],
         [_commands.unset(*_aws_settings.KEY_VARIABLES)],
         aws=[_commands.aws(facts, "configure list", region=False)],

@@ -114,6 +114,137 @@ ENTRIES = (
         ),
     ),
     Failure(
+        "endpoint-invalid",
+        _STEP,
+        never,
+        "An endpoint or the universe domain is not in the form that the argument requires.",
+        do(
+            "Leave the argument out to use Google's own endpoint. For another one, pass an https URL, or an http URL on loopback. "
+            "The universe domain is a host name without a scheme."
+        ),
+    ),
+    Failure(
+        "configuration-file-missing",
+        _STEP,
+        never,
+        "There is no file at the path of the configuration.",
+        do(
+            "Correct the path in the code, in --config or in GOOGLE_APPLICATION_CREDENTIALS.",
+            "Write the whole path: only a shell replaces ~ and variables such as $HOME.",
+            gcloud=[_CREATE],
+        ),
+    ),
+    Failure(
+        "configuration-file-unreadable",
+        _STEP,
+        never,
+        "The configuration cannot be read: its path is not that of a file, or its content is not a JSON object.",
+        do(
+            "Pass the path of a JSON file that the process may read, in UTF-8.",
+            "The mapping of a configuration is for Credentials.from_info().",
+            gcloud=[_CREATE],
+        ),
+    ),
+    Failure(
+        "output-not-writable",
+        _STEP,
+        never,
+        "The command cannot write its output file.",
+        do("Pass another path to --output. To replace a file that exists, add --force."),
+    ),
+    Failure(
+        "port-unavailable",
+        _STEP,
+        never,
+        "The command cannot listen on the port.",
+        do("Pass another --port, or --port 0 for any free port."),
+    ),
+    Failure(
+        "argument-of-wrong-type",
+        _STEP,
+        never,
+        "An argument is empty, or has another type or form than the one it requires.",
+        do(
+            "Pass a value of the type that the message names.",
+            "Text must not be empty: an environment variable that is not set is None in Python.",
+        ),
+    ),
+    Failure(
+        "list-expected",
+        _STEP,
+        never,
+        "An argument must be a list of strings, with one name in each.",
+        do("Pass a list, such as scopes=['https://www.googleapis.com/auth/devstorage.read_only']."),
+    ),
+    Failure(
+        "lifetime-invalid",
+        _STEP,
+        never,
+        "The lifetime is not a whole number of seconds, or is longer than Google allows.",
+        do(
+            "Pass a number without quotes, such as lifetime=3600 for an hour.",
+            "Without an exception in the organization's policy, 3600 is the maximum. With it, 43200 is.",
+        ),
+    ),
+    Failure(
+        "session-wrong",
+        _STEP,
+        never,
+        "The session is not a botocore or boto3 session, but for example a client, a resource, keys or a class.",
+        do("Pass the session itself, such as session=boto3.Session(). For a profile, pass profile='NAME' instead."),
+    ),
+    Failure(
+        "role-arn-malformed",
+        _STEP,
+        never,
+        "The role to assume is not the ARN of a role.",
+        do(
+            "Pass an ARN of the form arn:aws:iam::123456789012:role/NAME.",
+            aws=["aws iam list-roles --query 'Roles[].Arn'"],
+        ),
+    ),
+    Failure(
+        "region-malformed",
+        _STEP,
+        never,
+        "The region does not have the form of an AWS region.",
+        do(
+            "Pass a region such as eu-central-1, or leave it out to use the AWS settings.",
+            aws=["aws ec2 describe-regions --query 'Regions[].RegionName' --region us-east-1"],
+        ),
+    ),
+    Failure(
+        "jwt-required",
+        _STEP,
+        never,
+        "Tags and a subject mode are claims of AWS's JWT, and the proof is a signed request.",
+        do("Set subject_token_type to urn:ietf:params:oauth:token-type:jwt, or leave tags and subject_mode out."),
+    ),
+    Failure(
+        "pickle-unreadable",
+        _STEP,
+        never,
+        "Another version of this package wrote the pickle.",
+        do("Install the same version of google-auth-botocore on both sides."),
+    ),
+    Failure(
+        "google-auth-not-supported",
+        _STEP,
+        never,
+        "install() does not support the installed version of google-auth.",
+        do("Install another version of google-auth or of google-auth-botocore, or pass Credentials to the library."),
+    ),
+    Failure(
+        "extra-missing",
+        _STEP,
+        never,
+        "A library that an extra of this package installs is missing or too old.",
+        do(
+            "Install the package with the extra that the message names.",
+            local=["pip install 'google-auth-botocore[EXTRA]'"],
+        ),
+    ),
+    Failure(
         "no-service-account",
         _STEP,
         never,

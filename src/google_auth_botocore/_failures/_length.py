@@ -17,7 +17,7 @@ _WORDY = (
     (re.compile(r"Error when retrieving credentials from (?=\S+: )"), ""),
 )
 # urllib3 quotes the message of the cause in its own, at several levels.
-_CAUSE = re.compile(r".*\(Caused by (?:ProxyError\('[^']*', ?)?\w+\([\"'](.*?)[\"']\)+")
+_CAUSE = re.compile(r".*\(Caused by (?:ProxyError\('[^']*', ?)?(?:\w+\((?:-?[0-9]+, ?)?)+[\"'](.*?)[\"']\)+")
 _IN_WORDS = r"provider \g<provider> of pool \g<pool> in project \g<project>"
 # The first part of a text.
 _FIRST = re.compile(rf"(.{{{_SHORTEST},}}?)[.;:] .*")
@@ -49,7 +49,9 @@ def fitted(message: str, text: str, hint: str | None) -> str:
         message, text = _replaced(message, text, clipped), clipped
     if len(message) > room:
         message = _replaced(message, text, _FIRST.sub(r"\1", text))
-    return message if len(message) <= room else _PROJECT.sub("", message)
+    message = message if len(message) <= room else _PROJECT.sub("", message)
+    # The ellipsis of a text that was already shortened takes the place of the full stop, and may be gone by now.
+    return message if message.endswith((".", "…", ":")) else f"{message}."
 
 
 def _cause(text: str) -> str:

@@ -1,9 +1,13 @@
 """The troubleshooting page, which `tests/failures/test_page.py` writes from the table."""
 
-# The page of the main branch. Errors of released versions link to it, so no id is ever removed from it.
-URL = "https://github.com/google-auth-botocore/google-auth-botocore/blob/main/.github/troubleshooting.md"
+from google_auth_botocore.exceptions import _PAGE as URL
 
 
 def link(failure: str) -> str:
     """Return the address of a failure's section. Its anchor is the id."""
     return f"{URL}#{failure}"
+
+
+def without_link(message: str) -> str:
+    """Return the sentences of an error's message, without its link and its command."""
+    return message.partition("\nRun: ")[0].partition(f"\nMore: {URL}#")[0].rstrip()

@@ -58,8 +58,7 @@ KNOWN = (
         "no-identity-named",
         "configuration",
         r"No identity is configured|default credentials were not found|Could not automatically determine credentials|could not (?:find|load) (?:the )?default credentials"
-        r"|Application Default Credentials are not available|There are no Application Default Credentials"
-        r"|GOOGLE_APPLICATION_CREDENTIALS names '|There is no configuration file '",
+        r"|Application Default Credentials are not available|There are no Application Default Credentials|No file is specified. Pass FILE",
     ),
     Known(
         "reply-hidden-by-google-auth",

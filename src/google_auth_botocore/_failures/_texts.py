@@ -25,7 +25,7 @@ _SHOWN = 200
 # Characters of the end of a text in which a line break may be inside a word.
 _LONGEST_BROKEN = 1 << 16
 _LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
-_LINK = re.compile(rf"{re.escape(_page.URL)}#([a-z-]{1, 80})")
+_LINK = re.compile(rf"{re.escape(_page.URL)}#([a-z-]{{1,80}})")
 # A server in a message: the host of a URL, or what HTTP clients and resolvers write.
 _SERVER = re.compile(
     r"https?://(?:[^/\s@]{0,200}@)?(\[?[\w.:-]{1,255})|\bhost='?([\w.-]{1,255})|(?:enotfound|lookup|resolve|resolve host:?|hostexception:) '?([\w-]{1,63}(?:\.[\w-]{1,63}){1,9})"

@@ -8,6 +8,7 @@ from typing import ClassVar, Generic, Protocol, TypeVar
 import anyio.to_thread
 
 from google_auth_botocore import Credentials, IDTokenCredentials
+from google_auth_botocore.adapters._arguments import checked
 
 
 class _Request(Protocol):
@@ -41,7 +42,7 @@ class TokenFlow(Generic[RequestT, ResponseT]):
     _in_memory: ClassVar[type]
 
     def __init__(self, credentials: Credentials | IDTokenCredentials) -> None:
-        self._credentials = credentials
+        self._credentials = checked(credentials)
 
     def sync_auth_flow(self, request: RequestT) -> Generator[RequestT, ResponseT, None]:
         """Authenticate a request of `Client`."""

@@ -10,6 +10,7 @@ import io
 from datetime import datetime, timezone
 
 from google_auth_botocore import Credentials
+from google_auth_botocore.adapters._arguments import checked
 from google_auth_botocore.adapters._extras import requires
 
 with requires("gcloud-aio-auth", extra="gcloud-aio"):
@@ -30,7 +31,7 @@ class Token(auth.Token):
     def __init__(self, credentials: Credentials) -> None:
         # Pass an empty file. Otherwise gcloud-aio reads the one that GOOGLE_APPLICATION_CREDENTIALS names, and may fail.
         super().__init__(service_file=io.StringIO("{}"))
-        self._credentials = credentials
+        self._credentials = checked(credentials)
 
     async def refresh(self, *, timeout: int) -> TokenResponse:  # noqa: ARG002 - gcloud-aio's signature
         """Return a valid token and its remaining lifetime in seconds.

@@ -16,6 +16,7 @@ from google.auth.aio import credentials as aio_credentials
 
 from google_auth_botocore import Credentials as SyncCredentials
 from google_auth_botocore import IDTokenCredentials
+from google_auth_botocore.adapters._arguments import checked
 
 
 class Credentials(aio_credentials.Credentials):
@@ -26,7 +27,7 @@ class Credentials(aio_credentials.Credentials):
     """
 
     def __init__(self, credentials: SyncCredentials | IDTokenCredentials) -> None:
-        self._credentials = credentials  # the base class's __init__ is not called: it sets `token`
+        self._credentials = checked(credentials)  # the base class's __init__ is not called: it sets `token`
 
     @property
     def token(self) -> str | None:  # type: ignore[override]

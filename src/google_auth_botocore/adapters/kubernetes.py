@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from google_auth_botocore import Credentials
+from google_auth_botocore.adapters._arguments import checked
 from google_auth_botocore.adapters._extras import requires
 
 with requires("kubernetes"):
@@ -28,6 +29,7 @@ def authenticate(configuration: kubernetes.client.Configuration, credentials: Cr
         configuration: The configuration of the client, with the address of the cluster and its CA.
         credentials: The credentials to get tokens from. A request raises FederationError if no token can be obtained.
     """
+    checked(credentials)
     hook = _async_hook if inspect.iscoroutinefunction(configuration.get_api_key_with_prefix) else _hook
 
     def refresh_api_key(configuration: Any) -> Awaitable[None] | None:
@@ -61,7 +63,8 @@ def get_google_credentials(credentials: Credentials) -> Callable[[], GoogleCrede
     Args:
         credentials: The credentials to get tokens from. The function raises FederationError if no token can be obtained.
     """
-    return lambda: GoogleCredentials(*credentials.get_token())
+    get_token = checked(credentials).get_token
+    return lambda: GoogleCredentials(*get_token())
 
 
 class GoogleCredentials(NamedTuple):

@@ -9,6 +9,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from google_auth_botocore import Credentials
+from google_auth_botocore.adapters._arguments import checked
 
 if TYPE_CHECKING:
     from obstore.store import GCSCredential
@@ -25,7 +26,7 @@ class CredentialProvider:
     """
 
     def __init__(self, credentials: Credentials) -> None:
-        self._credentials = credentials
+        self._credentials = checked(credentials)
 
     def __call__(self) -> GCSCredential:
         """Return the token and its expiry, an aware datetime in UTC.

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from google_auth_botocore import Credentials, IDTokenCredentials
+from google_auth_botocore.adapters._arguments import checked
 from google_auth_botocore.adapters._extras import requires
 
 with requires("openai"):
@@ -24,9 +25,10 @@ def get_bearer_token_provider(credentials: Credentials | IDTokenCredentials) -> 
         credentials: The credentials to get tokens from. Use IDTokenCredentials for a server on Cloud Run. The function
             raises FederationError if no token can be obtained.
     """
+    get_token = checked(credentials).get_token
 
     def provide() -> str:
-        return credentials.get_token().value
+        return get_token().value
 
     return provide
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 
 from google_auth_botocore import Credentials
+from google_auth_botocore.adapters._arguments import checked
 from google_auth_botocore.adapters._extras import requires
 
 with requires("polars"):
@@ -31,7 +32,7 @@ class CredentialProvider(pl.CredentialProvider):
     """
 
     def __init__(self, credentials: Credentials) -> None:
-        self._credentials = credentials
+        self._credentials = checked(credentials)
 
     def __call__(self) -> tuple[dict[str, str], int | None]:
         """Return the token, and the time until which to keep it in seconds since the epoch.

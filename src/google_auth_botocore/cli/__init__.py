@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import os
 import sys
@@ -64,7 +65,8 @@ def _main(arguments: Sequence[str]) -> int:
         return _exit_codes.BROKEN_PIPE
     except OSError as error:  # standard output is closed, or the disk is full
         _standard_streams.redirect_to_null(sys.stdout.fileno())
-        return _failed(f"I/O error: {shown(str(error))}", _exit_codes.CANNOT_WRITE)
+        reason = "standard output is closed" if error.errno == errno.EBADF else shown(error.strerror or str(error))
+        return _failed(f"Cannot write the output: {reason}.", _exit_codes.CANNOT_WRITE)
     except KeyboardInterrupt:
         return _exit_codes.INTERRUPTED
 

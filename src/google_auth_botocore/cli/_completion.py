@@ -58,7 +58,9 @@ def _run(options: argparse.Namespace) -> int:
         from argcomplete import shell_integration  # noqa: PLC0415 - as above
     except ImportError:
         raise ConfigurationError(
-            "Completion requires argcomplete. To install it:\npip install 'google-auth-botocore[completion]'"
+            "Completion requires argcomplete, which is not installed. Install the extra.\n"
+            "Run: pip install 'google-auth-botocore[completion]'",
+            failure="extra-missing",
         ) from None
     print(shell_integration.shellcode([options.program], shell=options.shell))  # noqa: T201 - output of the command
     return 0

@@ -156,7 +156,7 @@ def checked_path(path: str, name: str) -> str:
     """
     mistake = path_mistake(path, name)
     if mistake is not None:
-        raise ConfigurationError(mistake)
+        raise ConfigurationError(mistake, failure="configuration-file-unreadable")
     return path
 
 
@@ -230,12 +230,15 @@ def json_object(content: bytes, **hooks: Any) -> Mapping[str, Any]:
             return info
         mistake = f"it is not a JSON object. Write it again.\n{WRITE_FILE}"
     del content  # it may be a key file, and crash reports show the variables of each frame
-    raise ConfigurationError(f"The configuration on standard input cannot be read as JSON: {mistake}")
+    raise ConfigurationError(
+        f"The configuration on standard input cannot be read as JSON: {mistake}",
+        failure="configuration-file-unreadable",
+    )
 
 
 def _whole_number(text: str) -> int:
     if not re.fullmatch("-?[0-9]{1,9}", text):  # `int` also accepts the digits of other scripts
-        raise argparse.ArgumentTypeError(f"invalid number of seconds: {text!r}")
+        raise argparse.ArgumentTypeError(f"invalid number of seconds: {text!r}. Use 3600 for an hour")
     return int(text)
 
 

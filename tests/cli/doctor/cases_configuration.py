@@ -75,7 +75,13 @@ def _no_identity(sandbox: Sandbox) -> None:
     sandbox.flags.clear()
 
 
-@case("", "no-identity-named", "If you have no such file, the command writes one.", "configuration", 2)
+@case(
+    "",
+    "configuration-file-missing",
+    "Correct the path in the code, in --config or in GOOGLE_APPLICATION_CREDENTIALS.",
+    "configuration",
+    2,
+)
 def _a_file_that_does_not_exist(sandbox: Sandbox) -> None:
     sandbox.flags = {"config": "external_account.json"}
 
@@ -108,6 +114,6 @@ def _an_id_token_without_a_service_account(sandbox: Sandbox) -> None:
     sandbox.flags["target-audience"] = "https://service.example"
 
 
-@case("", "configuration-wrong", "Correct the value that the message names.", "configuration", 2)
+@case("", "endpoint-invalid", "Leave the argument out to use Google's own endpoint.", "configuration", 2)
 def _an_endpoint_without_tls(sandbox: Sandbox) -> None:
     sandbox.flags["token-url"] = "http://sts.example/v1/token"

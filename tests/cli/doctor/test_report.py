@@ -246,6 +246,14 @@ class TestSources:
         assert "container (ECS, EKS), configured by AWS_CONTAINER_CREDENTIALS_FULL_URI: keys found" in found
         assert "; they expire at 20" in result_of(sandbox, "AWS keys")
 
+    @pytest.mark.parametrize("flags", [(), ("--offline",)])
+    def test_a_chain_without_keys_is_not_ok(self, sandbox: Sandbox, flags: tuple[str, ...]) -> None:
+        sandbox.unset(*KEYS)
+        report = sandbox.diagnose(*flags)
+        assert report.states["AWS source"] == "unknown"
+        assert report.states["AWS keys"] == "failed"
+        assert result_of(sandbox, "AWS source").startswith("no source is configured")
+
     def test_keys_in_a_file_of_boto_2_come_before_instance_metadata(self, sandbox: Sandbox) -> None:
         keys = sandbox.workload.keys
         sandbox.unset(*KEYS)

@@ -170,11 +170,14 @@ class TestExitCode:
         for name in ("no-such-command", str(tmp_path / "none")):
             done = run(*flags, "--", name)
             assert (done.returncode, done.stdout) == (127, "")
-            assert done.stderr == f"google-auth-botocore: {name}: No such file or directory\n"
+            assert done.stderr == (
+                f"google-auth-botocore: Cannot run {name!r}: No such file or directory. Check its name and PATH.\n"
+            )
 
     def test_a_command_that_is_not_executable(self, flags: list[str], tmp_path: Path) -> None:
         done = run(*flags, "--", str(tmp_path))
-        assert (done.returncode, done.stderr) == (126, f"google-auth-botocore: {tmp_path}: Permission denied\n")
+        assert done.returncode == 126
+        assert done.stderr.startswith(f"google-auth-botocore: Cannot run {str(tmp_path)!r}: Permission denied. Pass ")
 
     def test_the_command_gets_its_arguments_and_streams_unchanged(self, flags: list[str]) -> None:
         program = "import sys; print(sys.argv[1:], sys.stdin.read())"
@@ -311,7 +314,8 @@ class TestFlags:
         assert (done.code, done.out) == (2, "")
         assert done.error == (
             f"google-auth-botocore: Cannot serve: port {serving.port} of 127.0.0.1 is in use by another process. Pass another "
-            "--port, or --port 0 for any free port.\n"
+            "--port, or --port 0 for any free port.\nMore: https://github.com/google-auth-botocore/google-auth-botocore/blob/main/"
+            ".github/troubleshooting.md#port-unavailable\n"
         )
 
     @pytest.mark.parametrize("port", ["-1", "65536", "http"])
@@ -326,8 +330,9 @@ class TestFlags:
         done = run("serve", *words)
         assert (done.code, done.out) == (2, "")
         assert done.error == (
-            "google-auth-botocore: Put the command after --, as in `serve --config FILE -- gcloud storage ls`. "
-            f"Got: {' '.join(words)}\n"
+            f"google-auth-botocore: There is no -- before the command: {' '.join(words)}. Put the command after it, as in "
+            "`serve --config FILE -- gcloud storage ls`.\nMore: https://github.com/google-auth-botocore/google-auth-botocore/blob/"
+            "main/.github/troubleshooting.md#configuration-wrong\n"
         )
 
     def test_without_an_identity_the_server_does_not_start(self, run: Run) -> None:

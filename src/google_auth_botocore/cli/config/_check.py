@@ -48,7 +48,9 @@ def add_to(commands: Any) -> None:
 def _run(options: argparse.Namespace) -> int:
     path = options.file or os.environ.get("GOOGLE_APPLICATION_CREDENTIALS")
     if not path:
-        raise ConfigurationError("No file is specified. Pass FILE, or set GOOGLE_APPLICATION_CREDENTIALS.")
+        raise ConfigurationError(
+            "No file is specified. Pass FILE, or set GOOGLE_APPLICATION_CREDENTIALS.", failure="no-identity-named"
+        )
     if options.file == _credentials_flags.STANDARD_INPUT:
         content = _credentials_flags.standard_input()
         info = _credentials_flags.json_object(content, object_pairs_hook=_Object)
@@ -108,7 +110,7 @@ def _read(path: str) -> tuple[bytes, Mapping[str, Any]]:
     if not isinstance(info, Mapping):
         Credentials.from_file(path)  # raises with the reason
         raise ConfigurationError(
-            f"The configuration file {without_user_part(repr(path))} changed while it was being read."
+            f"The configuration file {without_user_part(repr(path))} changed while it was being read. Check it again."
         )
     return content, info
 

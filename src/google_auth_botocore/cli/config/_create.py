@@ -6,6 +6,7 @@ https://cloud.google.com/sdk/gcloud/reference/iam/workload-identity-pools/create
 from __future__ import annotations
 
 import argparse
+import errno
 import json
 import shlex
 import sys
@@ -134,13 +135,31 @@ def _write(text: str, output: str, *, replace: bool) -> None:
         sys.stdout.write(text)
         return
     output = _credentials_flags.checked_path(output, "--output")
+    if not output or Path(output).is_dir():
+        raise ConfigurationError(
+            f"--output must be the path of a file, not {quoted(output)}{', which is a directory' if output else ''}. "
+            "Pass the path of the file to write, such as config.json.",
+            failure="output-not-writable",
+        )
     try:
         with Path(output).open("w" if replace else "x", encoding="utf-8") as file:
             file.write(text)
     except FileExistsError:
-        raise ConfigurationError(f"{quoted(output)} already exists. Use --force to replace it.") from None
+        raise ConfigurationError(
+            f"{quoted(output)} already exists. Use --force to replace it.", failure="output-not-writable"
+        ) from None
     except OSError as error:
-        raise ConfigurationError(f"Cannot write {quoted(output)}: {error.strerror}.") from None
+        raise ConfigurationError(
+            f"Cannot write {quoted(output)}: {error.strerror}. {_unwritable_fix(error)}", failure="output-not-writable"
+        ) from None
+
+
+def _unwritable_fix(error: OSError) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "Create the directory, or pass the path of a file in another one."
+    if error.errno == errno.ENOSPC:
+        return "Delete files that you do not need, or pass a path on another disk."
+    return "Pass the path of a file that this user may write."
 
 
 def _written(output: str, info: dict[str, Any]) -> str:

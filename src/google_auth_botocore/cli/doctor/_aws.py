@@ -78,7 +78,8 @@ def source(evidence: Evidence) -> str:
     if not evidence.sources:
         return Unknown("botocore cannot use the profile or the AWS files")
     lines = "\n".join(_lines(evidence))
-    return Unknown(lines) if evidence.source_silent else lines
+    offline = evidence.options.offline and any(each.configured_by for each in evidence.sources)
+    return lines if evidence.key_source is not None or offline else Unknown(lines)
 
 
 def _find_keys(evidence: Evidence, session: Any) -> None:
@@ -114,7 +115,7 @@ def _lines(evidence: Evidence) -> Sequence[str]:
     configured = [each for each in evidence.sources if each.configured_by]
     # Not only those that are configured: botocore also finds keys in a file of boto 2.
     methods = [each.method for each in evidence.sources]
-    lines = []
+    lines = [] if configured or evidence.key_source else ["no source is configured"]
     for each in configured:
         if each.method == evidence.key_source:
             not_tried = evidence.options.offline and each.method not in STATIC

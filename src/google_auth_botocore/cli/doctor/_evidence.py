@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from google_auth_botocore import ConfigurationError, Credentials, FederationError, _failures
-from google_auth_botocore._failures import _evidence
+from google_auth_botocore._failures import _evidence, _page
 from google_auth_botocore._failures._evidence import Binding, Metadata, Source
 from google_auth_botocore._failures._facts import Facts, Keys, argument
 from google_auth_botocore._redaction import shown
@@ -130,7 +130,9 @@ class Evidence(_evidence.Evidence):
     def facts_of(self, error: ConfigurationError | FederationError) -> Facts:
         """Return the facts of an error, with this evidence."""
         if isinstance(error, ConfigurationError):
-            return self._with_evidence(Facts("configuration", failure=error.failure, text=str(error)))
+            return self._with_evidence(
+                Facts("configuration", failure=error.failure, text=_page.without_link(str(error)))
+            )
         found = _failures.facts_of(error)
         if found is None:
             found = Facts(error.step or "exchange", reason=error.reason, text=str(error), transient=error.retryable)

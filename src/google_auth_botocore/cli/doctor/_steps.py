@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from google_auth_botocore import ConfigurationError, FederationError
-from google_auth_botocore._failures import _table
+from google_auth_botocore._failures import _page, _table
 from google_auth_botocore._failures._aws_keys import STATIC
 from google_auth_botocore._failures._entry import Diagnosis
 from google_auth_botocore.cli.doctor import _aws, _google
@@ -140,9 +140,9 @@ def _failed(step: Step, evidence: Evidence, error: ConfigurationError | Federati
 
 
 def _message(error: ConfigurationError | FederationError) -> str:
-    """Return the text of an error without its hint, and without a command."""
+    """Return the text of an error without its hint, its link and its command."""
     text, hint = str(error), getattr(error, "hint", None)
-    return text.removesuffix(hint or "").partition("\nRun: ")[0].rstrip()
+    return _page.without_link(text.removesuffix(hint or ""))
 
 
 def _short(error: ConfigurationError | FederationError) -> str:

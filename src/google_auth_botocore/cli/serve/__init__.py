@@ -87,7 +87,8 @@ def _run(options: argparse.Namespace) -> int:
     command = options.command[1:]
     if options.command and (options.command[0] != "--" or not command):
         raise ConfigurationError(
-            f"Put the command after --, as in `serve --config FILE -- gcloud storage ls`. Got: {shown(shlex.join(options.command))}"
+            f"There is no -- before the command: {shown(shlex.join(options.command))}. "
+            "Put the command after it, as in `serve --config FILE -- gcloud storage ls`."
         )
     if options.background and command:
         raise ConfigurationError("--background cannot be combined with a command. Omit one of them.")
@@ -99,7 +100,7 @@ def _run(options: argparse.Namespace) -> int:
         listening = listener(options.port)
     except OSError as error:
         problem = port_mistake(error, "127.0.0.1", options.port) or os.strerror(error.errno or 0)
-        raise ConfigurationError(f"Cannot serve: {problem}.") from None
+        raise ConfigurationError(f"Cannot serve: {problem}.", failure="port-unavailable") from None
     with listening:
         user = _served_user(listening, any_user=options.any_user)
         for warning in _other_credentials.warnings(os.environ):

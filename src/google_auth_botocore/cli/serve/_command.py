@@ -13,6 +13,7 @@ import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 
+from google_auth_botocore._redaction import quoted
 from google_auth_botocore.cli import _standard_streams
 from google_auth_botocore.cli.serve import _job_control, _signals
 from google_auth_botocore.cli.serve._daemon_threads import run_in_daemon_thread
@@ -40,8 +41,10 @@ async def run(command: Sequence[str], environment: Mapping[str, str], signals: S
         # The user's own command. Blocking is fine: there are no clients yet. Our signal handlers are reset in the child.
         child = subprocess.Popen(command, env=environment)  # noqa: S603, ASYNC220
     except OSError as error:
-        _standard_streams.print_warning(f"{command[0]}: {error.strerror}")
-        return _NOT_FOUND if isinstance(error, FileNotFoundError) else _NOT_EXECUTABLE
+        missing = isinstance(error, FileNotFoundError)
+        fix = "Check its name and PATH." if missing else "Pass the path of a program that this user may execute."
+        _standard_streams.print_warning(f"Cannot run {quoted(command[0])}: {error.strerror}. {fix}")
+        return _NOT_FOUND if missing else _NOT_EXECUTABLE
     if os.name == "nt":
         run_in_daemon_thread(child.wait).add_done_callback(lambda _: signals.put(CHILD))
         while (number := await signals.next()) != CHILD:
