@@ -100,14 +100,7 @@ def load_credentials_from_file(
         google.auth.exceptions.DefaultCredentialsError: The file cannot be read or used. `ConfigurationError` is a
             subclass.
     """
-    given: object = filename  # users also pass what the annotation excludes
-    if not isinstance(given, (str, bytes, os.PathLike)) or not os.fspath(given):
-        raise ConfigurationError(
-            f"filename must be a path, not {'a mapping' if isinstance(given, Mapping) else quoted(given)}. "
-            "Pass the path of the JSON file.",
-            failure=_external_account.UNREADABLE,
-        )
-    mistake = path_mistake(filename, "filename")
+    mistake = _type_mistake(filename) or path_mistake(filename, "filename")
     if mistake is not None:
         del filename  # see `default`
         raise ConfigurationError(mistake, failure=_external_account.UNREADABLE)
@@ -151,6 +144,14 @@ def _load(
         return credentials, overrides.get("project_id") or project_id
     # For a directory, or a file without a JSON object, google-auth raises an error that may contain the file's content.
     raise mistake
+
+
+def _type_mistake(filename: object) -> str | None:
+    """Return what is wrong with a path that is not a path; users also pass what the annotation excludes."""
+    if isinstance(filename, (str, bytes, os.PathLike)) and os.fspath(filename):
+        return None
+    seen = "a mapping" if isinstance(filename, Mapping) else quoted(filename)
+    return f"filename must be a path, not {seen}. Pass the path of the JSON file."
 
 
 def _file_missing(path: str) -> ConfigurationError:

@@ -37,7 +37,7 @@ class IDTokenCredentials(SourceCredentials):
             )
         if credentials.service_account_email is None:
             raise ConfigurationError(
-                "ID tokens require a service account, and the credentials have none. Set their service_account_email (--service-account).",
+                "ID tokens require a service account, and the credentials have none. Set service_account_email (--service-account).",
                 failure="no-service-account",
             )
         self._credentials = credentials

@@ -184,7 +184,7 @@ class TestResponse:
         assert json.loads(run("executable", *flags, JWT).out)["success"] is True
         response = json.loads(run("executable", *flags, AWS).out)
         assert (response["success"], response["code"]) == (False, "ConfigurationError")
-        assert response["message"].endswith(f"{JWT}, not '{AWS}'. Omit --subject-token-type.")
+        assert f"{JWT}, not '{AWS}'. Omit --subject-token-type.\nMore: " in response["message"]
 
     def test_a_response_that_cannot_be_cached_leaves_no_file(
         self, run: Run, provider: OidcProvider, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -111,7 +111,7 @@ class TestIDToken:
     def test_an_id_token_requires_a_service_account(self, run: Run, workload: Workload) -> None:
         done = run("id-token", AUDIENCE, f"--audience={workload.provider.audience}")
         assert (done.code, done.out) == (2, "")
-        assert "set service_account_email" in done.error
+        assert "Set service_account_email" in done.error
 
 
 class TestIdentity:
@@ -153,6 +153,7 @@ class TestIdentity:
             (
                 "google-auth-botocore: No identity is configured. Pass --config FILE or --audience NAME, "
                 "or set GOOGLE_APPLICATION_CREDENTIALS.\n"
+                "More: https://github.com/google-auth-botocore/google-auth-botocore/blob/main/.github/troubleshooting.md#no-identity-named\n"
             ),
         )
 

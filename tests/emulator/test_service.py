@@ -121,7 +121,7 @@ def test_settings_come_from_a_file_and_flags_take_precedence(tmp_path: Path, mon
         assert service.aws["AWS_ACCESS_KEY_ID"] == "FIXEDACCESSKEYID"
         assert service.aws["AWS_SECRET_ACCESS_KEY"] == "a/secret+1"
         assert service.aws["AWS_SESSION_TOKEN"] == "a-token"
-        assert "assumed-role/fixed/i-0abc, which never expire:" in service.printed
+        assert "which never expire, of\n# arn:aws:sts::123456789012:assumed-role/fixed/i-0abc:" in service.printed
         assert service.knows(service.token(monkeypatch))
 
 

@@ -141,7 +141,7 @@ class TestSubject:
                 lambda c: c.with_subject(ANN),
                 "acts for a subject is valid for at most 3600 s, not lifetime=3601",
             ),
-            ({"service_account_email": None}, lambda c: c.with_subject(ANN), "set service_account_email"),
+            ({"service_account_email": None}, lambda c: c.with_subject(ANN), "Set service_account_email"),
             (
                 {"subject": ANN},
                 lambda c: c.with_universe_domain("apis.example"),

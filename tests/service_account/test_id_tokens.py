@@ -173,7 +173,7 @@ class TestObject:
     """Behaviour that google-auth's ID token credentials also have."""
 
     def test_without_a_service_account_there_is_no_id_token(self, make: Make) -> None:
-        with pytest.raises(ConfigurationError, match="set service_account_email on the credentials"):
+        with pytest.raises(ConfigurationError, match="Set service_account_email"):
             IDTokenCredentials(make(service_account_email=None), AUDIENCE)
 
     @pytest.mark.parametrize("audience", ["", " ", "line\nbreak", None, 7])
@@ -182,7 +182,7 @@ class TestObject:
             IDTokenCredentials(credentials, audience)
 
     def test_other_credentials_are_rejected(self) -> None:
-        with pytest.raises(ConfigurationError, match="not AnonymousCredentials"):
+        with pytest.raises(ConfigurationError, match="not an object of the type AnonymousCredentials"):
             IDTokenCredentials(google_credentials.AnonymousCredentials(), AUDIENCE)  # type: ignore[arg-type]  # wrong
 
     def test_it_does_not_support_scopes(self, id_tokens: IDTokenCredentials) -> None:

@@ -733,7 +733,7 @@ def test_the_command_of_a_configuration_error_is_the_last_line(sandbox: Sandbox,
     report = sandbox.diagnose()
 
     sentences, _, command = str(error).partition("\nRun: ")
-    assert sentences.endswith(f"The configuration file is '{path}'.")
+    assert f"The configuration file is '{path}'.\nMore: " in sentences
     assert command.startswith("gcloud ")
     assert "Run:" not in report.text
 

@@ -224,5 +224,5 @@ class TestOnTheWire:
         with server(make(service_account_email=None)) as port:
             answered = get(port, f"{ACCOUNT}/identity?audience=https://a")
         assert answered.status == 404
-        assert "set service_account_email" in answered.body
+        assert "Set service_account_email" in answered.body
         assert capsys.readouterr().out == ""  # `print` is the server's way to warn here
