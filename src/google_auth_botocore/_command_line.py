@@ -174,8 +174,13 @@ def wrapped(text: str, stream: TextIO, *, end: str = "") -> str:
         width = 0
     lines = text.split("\n")
     if width:
-        lines = [_broken(line, width) if len(line) > width and line.endswith(end) else line for line in lines]
+        lines = [_broken(line, width) if _length(line) > width and line.endswith(end) else line for line in lines]
     return "\n".join(lines)
+
+
+def _length(line: str) -> int:
+    """Return the number of characters that a terminal shows. argparse adds colours since Python 3.14."""
+    return len(re.sub(r"\x1b\[[0-9;]*m", "", line))
 
 
 def _broken(line: str, width: int) -> str:

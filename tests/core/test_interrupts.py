@@ -47,6 +47,7 @@ class _Raiser:
     def __call__(self, frame: FrameType, event: str, argument: Any) -> Any:
         if not is_package_frame(frame):
             return None
+        frame.f_trace = self._step  # Python 3.14 ignores f_trace_opcodes in a frame without it
         frame.f_trace_opcodes, frame.f_trace_lines = self._opcodes, not self._opcodes
         return self._step
 

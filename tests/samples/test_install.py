@@ -55,7 +55,7 @@ def test_block_for_one_client(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     assert not isinstance(google.auth.aws.Credentials.from_info(client._credentials.info), type(client._credentials))
 
 
-def test_sitecustomize(sandbox: Sandbox, redirects: dict[str, str], tmp_path: Path) -> None:
+def test_every_program_of_an_environment(sandbox: Sandbox, redirects: dict[str, str], tmp_path: Path) -> None:
     """The command writes the file; here, into a virtual environment that sees the packages of this one."""
     place = tmp_path / "venv"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(place)], check=True, timeout=120)
