@@ -161,6 +161,11 @@ def _of(provider: Callable[[World], Any]) -> Callable[[World], dict[str, Any]]:
     return lambda world: world.arguments(audience=provider(world).audience)
 
 
+def _empty_profile(world: World) -> None:
+    world.without_keys()
+    world.set("AWS_PROFILE", "")
+
+
 def _wrong_secret(world: World) -> None:
     secret = world.keys.secret_access_key
     world.set("AWS_SECRET_ACCESS_KEY", secret[:-1] + ("a" if secret[-1] != "a" else "b"))
@@ -226,7 +231,7 @@ MISTAKES = {
         lambda world: world.arguments(audience=world.audience.replace(world.values.provider, "PROVIDER")), ("'PROVIDER'",)
     ),
     "empty AWS_PROFILE": Mistake(
-        _after(lambda world: (world.without_keys(), world.set("AWS_PROFILE", ""))), ("AWS_PROFILE is set", "unset AWS_PROFILE")
+        _after(_empty_profile), ("AWS_PROFILE is set", "unset AWS_PROFILE")
     ),
     "secret access key alone": Mistake(
         _after(lambda world: world.patch.delenv("AWS_ACCESS_KEY_ID")), ("AWS_ACCESS_KEY_ID is not set",)

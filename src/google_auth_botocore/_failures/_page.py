@@ -1,6 +1,8 @@
 """The troubleshooting page, which `tests/failures/test_page.py` writes from the table."""
 
-from google_auth_botocore.exceptions import _PAGE as URL
+from google_auth_botocore.exceptions import _PAGE
+
+URL = _PAGE
 
 
 def link(failure: str) -> str:
