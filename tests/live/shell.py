@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from live.accounts import commands_environment
@@ -37,27 +38,31 @@ def run(script: Path) -> str:
         ShellError: the script failed.
     """
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])  # for google-auth-botocore
-    process = subprocess.Popen(
-        # Between two commands, bash runs the trap. The script is as printed.
-        ["bash", "-c", 'trap "exit 143" TERM; . "$0"', str(script.resolve())],
-        cwd=script.parent,
-        env={**commands_environment(), "PATH": path},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        start_new_session=True,
-    )
-    try:
-        output, _ = process.communicate(timeout=_LONGEST)
-    except subprocess.TimeoutExpired:
-        raise ShellError(f"{script.name} did not finish in {_LONGEST} s.", _stop(process)) from None
-    except BaseException:
-        _stop(process)
-        raise
-    if process.returncode != 0:
-        raise ShellError(f"{script.name} failed with exit code {process.returncode}.", output)
+    with ThreadPoolExecutor(1) as pool:
+        # On another thread, a signal cannot interrupt the start, after which nothing would stop the script.
+        starting = pool.submit(
+            subprocess.Popen,
+            # Between two commands, bash runs the trap. The script is as printed.
+            ["bash", "-c", 'trap "exit 143" TERM; . "$0"', str(script.resolve())],
+            cwd=script.parent,
+            env={**commands_environment(), "PATH": path},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+        )
+        try:
+            output, _ = starting.result().communicate(timeout=_LONGEST)
+        except subprocess.TimeoutExpired:
+            raise ShellError(f"{script.name} did not finish in {_LONGEST} s.", _stop(starting.result())) from None
+        except BaseException:
+            _stop(starting.result())
+            raise
+        exit_code = starting.result().returncode
+    if exit_code != 0:
+        raise ShellError(f"{script.name} failed with exit code {exit_code}.", output)
     return output
 
 
