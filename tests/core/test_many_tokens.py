@@ -76,7 +76,6 @@ def _user_and_scope(credentials: Credentials, number: int) -> Any:
 
 
 Select = Callable[[Credentials, int], Any]
-KINDS = pytest.mark.parametrize("select", [_user, _scope, _audience])
 
 
 @pytest.fixture(name="request_")
@@ -238,11 +237,12 @@ def test_finding_a_kept_token_takes_as_many_calls_among_a_thousand_as_among_ten(
     assert counts[0] == counts[1] > 0
 
 
-@KINDS
+@pytest.mark.parametrize("select", few([_user, _scope, _audience]))
 def test_kept_token_takes_less_than_4_kilobytes(make: Make, request_: Workspace, select: Select) -> None:
     assert _bytes_of_each(make(ACCOUNT), request_, lambda one: _token(one, request_), select) < 4000
 
 
+@pytest.mark.slow
 def test_user_that_google_rejects_takes_less_than_8_kilobytes(make: Make, request_: Workspace) -> None:
     """Its error is kept for ten seconds. It has no frames, and texts of known lengths."""
 

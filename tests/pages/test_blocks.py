@@ -97,7 +97,10 @@ def _cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[GoogleCloud]:
         cloud.storage.put("my-bucket", "table.parquet", table.getvalue())
         options = {"google_base_url": cloud.storage.url, "allow_http": "true"}
         monkeypatch.setattr(pl, "scan_parquet", functools.partial(pl.scan_parquet, storage_options=options))
-        monkeypatch.setenv("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")  # a page sets it, too
+        # A page sets it, too, but gcsfs reads it only once, and another test may have imported gcsfs. It then waits for gRPC.
+        monkeypatch.setenv("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")
+        for module in [each for each in sys.modules if each.partition(".")[0] == "gcsfs"]:
+            monkeypatch.delitem(sys.modules, module)
         monkeypatch.setenv("GOOGLE_BASE_URL", cloud.storage.url)  # obstore
         monkeypatch.setenv("GOOGLE_ALLOW_HTTP", "true")
         monkeypatch.setattr(gcloud.aio.storage.storage, "init_api_root", lambda *_: (False, cloud.storage.url))
