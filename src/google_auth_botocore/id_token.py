@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from google_auth_botocore import _pickle_format, _settings
+from google_auth_botocore._redaction import described
 from google_auth_botocore._shared_token_credentials import SourceCredentials
 from google_auth_botocore.credentials import Credentials
 from google_auth_botocore.exceptions import ConfigurationError
@@ -31,7 +32,7 @@ class IDTokenCredentials(SourceCredentials):
     def __init__(self, credentials: Credentials, target_audience: str, *, include_email: bool = False) -> None:
         if not isinstance(credentials, Credentials):
             raise ConfigurationError(
-                f"credentials must be google_auth_botocore.Credentials, not {_described(credentials)}. "
+                f"credentials must be google_auth_botocore.Credentials, not {described(credentials)}. "
                 "Pass an object of this class, with a service account.",
                 failure="argument-of-wrong-type",
             )
@@ -84,12 +85,3 @@ class IDTokenCredentials(SourceCredentials):
         IDTokenCredentials.__init__(self, **configuration)
         self._quota_project_id = quota_project_id
         self.__dict__.update(own)
-
-
-def _described(value: object) -> str:
-    """Return what an object is. Its `repr` may contain a token."""
-    return (
-        f"the class {value.__qualname__}"
-        if isinstance(value, type)
-        else f"an object of the type {type(value).__qualname__}"
-    )

@@ -182,7 +182,9 @@ class TestObject:
             IDTokenCredentials(credentials, audience)
 
     def test_other_credentials_are_rejected(self) -> None:
-        with pytest.raises(ConfigurationError, match="not an object of the type AnonymousCredentials"):
+        with pytest.raises(
+            ConfigurationError, match=r"not an object of the type google\.auth\.credentials\.AnonymousCredentials\."
+        ):
             IDTokenCredentials(google_credentials.AnonymousCredentials(), AUDIENCE)  # type: ignore[arg-type]  # wrong
 
     def test_it_does_not_support_scopes(self, id_tokens: IDTokenCredentials) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from types import FunctionType, ModuleType
 from typing import Any
 
 from botocore.exceptions import CredentialRetrievalError, MetadataRetrievalError
@@ -14,6 +13,7 @@ from google_auth_botocore._aws import session as sessions
 from google_auth_botocore._aws.instance_metadata import InstanceMetadata
 from google_auth_botocore._aws.keys import method
 from google_auth_botocore._aws.retry import Retries
+from google_auth_botocore._redaction import described
 from google_auth_botocore._refresh.clock import Clock
 from google_auth_botocore.exceptions import ConfigurationError
 
@@ -44,7 +44,7 @@ class BaseSession:
         self.original_session: Any = self.session
         if session is not None and (isinstance(session, type) or not hasattr(self.session, "get_scoped_config")):
             raise ConfigurationError(
-                f"session must be a botocore or boto3 Session, not {_described(session)}. {_session_fix(session)}",
+                f"session must be a botocore or boto3 Session, not {described(session)}. {_session_fix(session)}",
                 failure="session-wrong",
             )
         if any(base.__module__.startswith("aiobotocore") for base in type(self.session).__mro__):
@@ -127,21 +127,6 @@ class BaseSession:
 
     def _metadata(self, session: Any) -> InstanceMetadata:
         return InstanceMetadata(session, self, seen=self._metadata_seen)
-
-
-def _described(value: Any) -> str:
-    """Return what an object is. Its `repr` may contain keys."""
-    if isinstance(value, type):
-        return f"the class {_full_name(value)}"
-    if isinstance(value, ModuleType):
-        return f"the module {value.__name__}"
-    if isinstance(value, FunctionType):
-        return f"the function {_full_name(value)}"
-    return f"an object of the type {_full_name(type(value))}"
-
-
-def _full_name(named: Any) -> str:
-    return named.__qualname__ if named.__module__ == "builtins" else f"{named.__module__}.{named.__qualname__}"
 
 
 def _session_fix(value: Any) -> str:

@@ -11,6 +11,8 @@ import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from types import FunctionType, ModuleType
+from typing import Any
 
 from google_auth_botocore._redaction import known_secrets, secret_shapes
 
@@ -77,6 +79,21 @@ def quoted(value: object) -> str:
     if found is None and not isinstance(value, str):
         found = secret_shapes.kind(text, document=False)
     return _clipped(without_user_part(text), _LONGEST_VALUE) if found is None else f"[hidden: {found}]"
+
+
+def described(value: Any) -> str:
+    """Return what an object is, for an error. Its `repr` may contain a key or a token."""
+    if isinstance(value, type):
+        return f"the class {_full_name(value)}"
+    if isinstance(value, ModuleType):
+        return f"the module {value.__name__}"
+    if isinstance(value, FunctionType):
+        return f"the function {_full_name(value)}"
+    return f"an object of the type {_full_name(type(value))}"
+
+
+def _full_name(named: Any) -> str:
+    return named.__qualname__ if named.__module__ == "builtins" else f"{named.__module__}.{named.__qualname__}"
 
 
 def shown(value: str) -> str:
