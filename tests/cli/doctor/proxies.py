@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from types import TracebackType
+
+from loopback import Serving
 
 
 class _Denies(BaseHTTPRequestHandler):
@@ -17,19 +17,11 @@ class _Denies(BaseHTTPRequestHandler):
         """Print nothing."""
 
 
-class DenyingProxy:
-    """Serves on loopback while its context is open."""
+class DenyingProxy(Serving):
+    """Answers every CONNECT with 407."""
 
-    def __enter__(self) -> DenyingProxy:
+    def __init__(self) -> None:
         self._server = HTTPServer(("127.0.0.1", 0), _Denies)
-        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
 
     @property
     def url(self) -> str:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import ssl
 import tempfile
-import threading
 from datetime import datetime, timedelta, timezone
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from types import TracebackType
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from loopback import Serving
 
 
 class _Server(HTTPServer):
@@ -21,23 +20,15 @@ class _Server(HTTPServer):
         """Print nothing: the client is expected to disconnect."""
 
 
-class UntrustedServer:
-    """Listens on loopback until the context exits."""
+class UntrustedServer(Serving):
+    """Its certificate is self-signed."""
 
-    def __enter__(self) -> UntrustedServer:
+    def __init__(self) -> None:
         self._server = _Server(("127.0.0.1", 0), BaseHTTPRequestHandler)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         with tempfile.TemporaryDirectory() as folder:
             context.load_cert_chain(_certificate(Path(folder) / "certificate.pem"))
         self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
-        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
 
     @property
     def url(self) -> str:

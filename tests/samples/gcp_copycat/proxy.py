@@ -8,9 +8,10 @@ import itertools
 import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
 from typing import Any
 from urllib.parse import urlsplit
+
+from loopback import Serving
 
 _NOT_PASSED_ON = {"connection", "keep-alive", "transfer-encoding", "content-length", "expect", "date", "server"}
 
@@ -75,7 +76,7 @@ def flips_a_bit(reply: Reply) -> None:
     reply.body = reply.body[:middle] + bytes([reply.body[middle] ^ 1]) + reply.body[middle + 1 :]
 
 
-class Proxy:
+class Proxy(Serving):
     """A proxy that runs while its context is open.
 
     Args:
@@ -93,16 +94,6 @@ class Proxy:
         self._rules: list[tuple[Callable[[Request], bool], Act, Any]] = []
         self._lock = threading.Lock()
         self._server = _Server(self)
-
-    def __enter__(self) -> Proxy:
-        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
 
     @property
     def url(self) -> str:
